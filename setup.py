@@ -1,0 +1,60 @@
+"""The one place for the distribution's metadata.
+
+Beam workers and container images install the project from this file, so it names every package and
+every data file that they need at run time.
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema", "serving"]
+
+# What a caller needs: arrays, pictures, configuration files and a terminal. No TensorFlow.
+BASE = [
+    "numpy>=1.24",
+    "pillow>=10",
+    "pyyaml>=6",
+    "rich>=13",
+]
+
+PIPELINE = [
+    "tfx==1.16.0",
+    "tensorflow>=2.16,<2.17",
+    "keras>=3.3",
+    "tensorflow-transform>=1.16,<1.17",
+    "tensorflow-data-validation>=1.16.1,<1.17",
+    "tensorflow-model-analysis>=0.47,<0.48",
+    "tensorflow-metadata>=1.16,<1.17",
+    # Pinned: tfx 1.16 accepts any Beam below 3, but from 2.70 on Beam no longer brings `dill`, without
+    # which tfx_bsl cannot be imported, while every resolver is content. 2.59.0 is the version that
+    # upstream tests TFX 1.16 with.
+    "apache-beam==2.59.0",
+    # The compiler for Kubeflow needs the pipeline spec alone, not the SDK.
+    "kfp-pipeline-spec>=0.2.2,<0.4",
+]
+
+KAGGLE = ["kaggle>=1.6"]
+
+DEV = [
+    "mypy>=1.11",
+    "pandas-stubs",
+    "pytest>=8",
+    "ruff>=0.6",
+    "types-protobuf<4",
+    "types-PyYAML",
+]
+
+setup(
+    name="fer-tfx",
+    version="0.1.0",
+    description="A FER2013 CSV goes in; a validated, gated, servable TensorFlow model comes out.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    python_requires=">=3.10,<3.12",
+    packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
+    package_data={"configs": ["*.yaml"], "schema": ["*.pbtxt"], "reporting": ["*.html"]},
+    install_requires=BASE,
+    extras_require={"pipeline": PIPELINE, "kaggle": KAGGLE, "dev": DEV},
+    entry_points={"console_scripts": ["fer-tfx = pipeline.cli:main"]},
+)
