@@ -1,0 +1,1 @@
+"""What may vary, typed: the dataclasses in `spec` and the values in the YAML files."""

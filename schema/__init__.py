@@ -1,0 +1,1 @@
+"""The contract: names, shapes, classes and the codec of one row."""

@@ -1,0 +1,177 @@
+"""Every setting of a run, as frozen dataclasses. A range is checked where the value is declared.
+
+YAML -> `configs.load` -> `PipelineConfig` -> each stage gets its own part as JSON -> the same dataclass.
+"""
+
+from dataclasses import dataclass, field, fields
+
+from schema.errors import ConfigError
+
+
+def _require(is_valid: bool, setting: str, expected: str, value: object) -> None:
+    if not is_valid:
+        raise ConfigError(f"{setting}: expected {expected}, got {value!r}")
+
+
+def _require_fraction(setting: str, value: float) -> None:
+    _require(0 <= value <= 1, setting, "a fraction from 0 to 1", value)
+
+
+def _require_fractions(section: str, config: object) -> None:
+    for each in fields(config):  # type: ignore[arg-type]
+        if each.name.endswith("_fraction"):
+            _require_fraction(f"{section}.{each.name}", getattr(config, each.name))
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where rows come from, how they are split and how many bad ones are borne."""
+
+    path: str = ""
+    """A CSV, an archive, a folder or a glob of them; empty: faces are drawn."""
+    unlabelled_path: str = ""
+    """Further rows without labels, such as Kaggle's test.csv, for batch prediction."""
+    eval_fraction: float = 0.1
+    test_fraction: float = 0.0
+    """Shares of labelled rows, chosen by a hash of their pixels, when the file has no `Usage`."""
+    drop_repeats: bool = True
+    """Drop from train the repeats within train and the pictures that also stand in another split."""
+    max_quarantined_fraction: float = 0.01
+    max_decompressed_bytes: int = 16_000_000_000
+    """Bound on what one archive may unpack to."""
+    max_compression_ratio: float = 200.0
+    """Bound on unpacked size over packed size of one archive; FER2013 packs about 4 to 1."""
+    max_line_bytes: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        _require_fractions("data", self)
+        held_out = self.eval_fraction + self.test_fraction
+        _require(held_out < 1, "data.eval_fraction + data.test_fraction", "less than 1", held_out)
+        _require(self.max_line_bytes >= 10_000, "data.max_line_bytes", "at least 10000", self.max_line_bytes)
+        _require(
+            self.max_compression_ratio > 1, "data.max_compression_ratio", "more than 1", self.max_compression_ratio
+        )
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shape of the residual network."""
+
+    stem_filters: int = 24
+    stage_filters: tuple[int, ...] = (32, 64, 128)
+    """Filters of the stages at 24, 12 and 6 px; each further stage halves the size again."""
+    blocks_per_stage: int = 1
+    dropout_fraction: float = 0.2
+
+    def __post_init__(self) -> None:
+        _require_fractions("model", self)
+        _require(self.stem_filters > 0, "model.stem_filters", "at least 1", self.stem_filters)
+        _require(
+            1 <= len(self.stage_filters) <= 4 and min(self.stage_filters) > 0,
+            "model.stage_filters",
+            "one to four positive numbers",
+            self.stage_filters,
+        )
+        _require(self.blocks_per_stage >= 1, "model.blocks_per_stage", "at least 1", self.blocks_per_stage)
+
+
+@dataclass(frozen=True)
+class AugmentationConfig:
+    """Random changes of a training picture; all zero: none."""
+
+    flip: bool = True
+    rotation_deg: float = 10.0
+    scale_fraction: float = 0.1
+    shift_fraction: float = 0.08
+    brightness: float = 0.2
+    """Largest change of the mean, in standard deviations of the data."""
+    contrast_fraction: float = 0.2
+    erasing_fraction: float = 0.0
+    """Share of pictures in which one rectangle is blanked."""
+
+    def __post_init__(self) -> None:
+        _require_fractions("trainer.augmentation", self)
+        _require(self.brightness >= 0, "trainer.augmentation.brightness", "at least 0", self.brightness)
+        _require(0 <= self.rotation_deg <= 180, "trainer.augmentation.rotation_deg", "0 to 180", self.rotation_deg)
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """The recipe: optimiser, schedule, augmentation and seed."""
+
+    epochs: int = 12
+    batch_size: int = 128
+    peak_learning_rate: float = 0.1
+    warmup_epochs: float = 1.0
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    ema_momentum: float = 0.99
+    """Memory of the averaged weights that are exported; 0: the last weights."""
+    seed: int = 20130421
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        _require(self.epochs >= 1, "trainer.epochs", "at least 1", self.epochs)
+        _require(self.batch_size >= 1, "trainer.batch_size", "at least 1", self.batch_size)
+        _require(self.peak_learning_rate > 0, "trainer.peak_learning_rate", "more than 0", self.peak_learning_rate)
+        _require(self.warmup_epochs >= 0, "trainer.warmup_epochs", "at least 0", self.warmup_epochs)
+        _require(0 <= self.momentum < 1, "trainer.momentum", "0 to below 1", self.momentum)
+        _require(self.weight_decay >= 0, "trainer.weight_decay", "at least 0", self.weight_decay)
+        _require(0 <= self.label_smoothing < 1, "trainer.label_smoothing", "0 to below 1", self.label_smoothing)
+        _require(0 <= self.ema_momentum < 1, "trainer.ema_momentum", "0 to below 1", self.ema_momentum)
+        _require(0 <= self.seed < 2**31, "trainer.seed", "0 to 2147483647", self.seed)
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """What a model must reach on the eval split to be pushed."""
+
+    min_accuracy: float = 0.5
+    min_macro_f1: float = 0.4
+    min_class_recall: float = 0.1
+    """Bound for each class by itself."""
+    max_accuracy_drop: float = 0.01
+    """How far accuracy may lie below the baseline, the latest model that was blessed."""
+    use_baseline: bool = True
+    """Switch off once after the model's signatures have changed: an old baseline can't be compared then."""
+    max_label_skew: float = 0.1
+    """Largest L-infinity distance of the label's distribution between train and eval."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if each.name != "use_baseline":
+                _require_fraction(f"gate.{each.name}", getattr(self, each.name))
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """Where a run keeps its files and how Beam works."""
+
+    root: str = "runs"
+    """Folder, or bucket URI, of the artifacts, metadata, logs and pushed models."""
+    serving_path: str = ""
+    """Folder of the pushed model's versions; empty: <root>/<name>/serving."""
+    beam_pipeline_args: tuple[str, ...] = ()
+    """Empty is Beam in this process, the fastest on one machine: any argument makes TFX build a package of itself for each component."""
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """A whole run."""
+
+    name: str = "fer"
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+    def __post_init__(self) -> None:
+        is_valid = bool(self.name) and self.name[0].isalpha() and self.name.replace("-", "a").isalnum()
+        _require(
+            is_valid and self.name == self.name.lower() and len(self.name) <= 63 and self.name.isascii(),
+            "name",
+            "at most 63 lower-case letters, digits and dashes, a letter first",
+            self.name,
+        )

@@ -1,0 +1,44 @@
+"""Names, shapes and classes that every stage agrees on; nothing else may spell them."""
+
+IMAGE_SIZE_PX = 48
+IMAGE_SHAPE = (IMAGE_SIZE_PX, IMAGE_SIZE_PX, 1)
+PIXEL_COUNT = IMAGE_SIZE_PX * IMAGE_SIZE_PX
+
+# FER2013's own class order: a class index is a position in this tuple, for ever.
+CLASS_NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+CLASS_COUNT = len(CLASS_NAMES)
+
+# Columns of the CSV, in lower case, and the features of one example.
+PIXELS_KEY = "pixels"  # bytes: 2,304 uint8 values, row-major
+LABEL_KEY = "emotion"  # int64: class index 0-6, absent from unlabelled examples
+USAGE_COLUMN = "usage"
+SOURCE_KEY = "source"  # bytes: name of the file, or archive member, that the row was read from
+ROW_KEY = "row"  # int64: position of the row in that file, from 0, blank lines and header not counted
+
+TRAIN_SPLIT = "train"
+EVAL_SPLIT = "eval"
+TEST_SPLIT = "test"
+UNLABELLED_SPLIT = "unlabelled"
+LABELLED_SPLITS = (TRAIN_SPLIT, EVAL_SPLIT, TEST_SPLIT)
+SPLIT_OF_USAGE = {"training": TRAIN_SPLIT, "publictest": EVAL_SPLIT, "privatetest": TEST_SPLIT}
+
+# Environments of the curated schema.
+TRAINING_ENVIRONMENT = "TRAINING"
+SERVING_ENVIRONMENT = "SERVING"
+
+
+def transformed_name(key: str) -> str:
+    """Name of the feature that Transform makes from the raw feature `key`."""
+    return f"{key}_xf"
+
+
+IMAGE_KEY = transformed_name("image")  # float32 (batch, 48, 48, 1), zero mean and unit variance on train
+
+# Signatures of an exported model and their outputs.
+SERVE_EXAMPLES = "serving_default"  # examples: string (batch,), serialised tf.Example
+SERVE_PIXELS = "serve_pixels"  # pixels: uint8 (batch, 48, 48, 1)
+SERVE_IMAGES = "serve_images"  # image_bytes: string (batch,), PNG or JPEG of any size
+PROBABILITIES_KEY = "probabilities"  # float32 (batch, 7), rows sum to 1
+CLASS_INDEX_KEY = "class_index"  # int64 (batch,)
+CLASS_NAME_KEY = "class_name"  # string (batch, 1): TFX's BulkInferrer cannot take strings of rank 1
+CONFIDENCE_KEY = "confidence"  # float32 (batch,), the largest probability
