@@ -153,7 +153,8 @@ class RuntimeConfig:
     serving_path: str = ""
     """Folder of the pushed model's versions; empty: <root>/<name>/serving."""
     beam_pipeline_args: tuple[str, ...] = ()
-    """Empty is Beam in this process, the fastest on one machine: any argument makes TFX build a package of itself for each component."""
+    """Empty is Beam in this process, the fastest on one machine: with any argument TFX builds a package of
+    itself for each component, 6 s each."""
 
 
 @dataclass(frozen=True)

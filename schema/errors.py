@@ -3,7 +3,7 @@
 FerError
 ├── ConfigError    exit 2: a setting is unknown, of the wrong type or out of range
 ├── DataError      exit 2: an input file is missing, unreadable or too broken to use
-└── GateRefused    exit 3: the run was fine, the data or the model was not good enough
+└── GateError      exit 3: the run was fine, the data or the model was not good enough
 
 Each message is one line that names what was found, where, and what to do next.
 """
@@ -27,7 +27,7 @@ class DataError(FerError):
     exit_code = 2
 
 
-class GateRefused(FerError):
+class GateError(FerError):
     """A gate refused the data or the model."""
 
     exit_code = 3
