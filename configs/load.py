@@ -1,0 +1,159 @@
+"""YAML files and `--set` overrides -> one frozen `PipelineConfig`; and the same dataclasses to and from JSON."""
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import yaml
+
+from configs.spec import PipelineConfig
+from schema.errors import ConfigError
+
+Config = TypeVar("Config")
+
+LOCAL_CONFIG = Path(__file__).with_name("local.yaml")
+
+
+class _Setting(NamedTuple):
+    value: Any
+    origin: str  # where it was set, as `file:line` or `--set`
+
+
+def load_config(path: str | Path = LOCAL_CONFIG, overrides: Sequence[str] = ()) -> PipelineConfig:
+    """Read the settings of a run.
+
+    Args:
+        path: a YAML file; what it leaves out keeps the default of `configs.spec`.
+        overrides: `section.key=value`, values in YAML; later ones win.
+
+    Raises:
+        ConfigError: a file can't be read, a key is unknown (the nearest valid one is named), or a value has
+            the wrong type or range; the message starts with the file and line, or with `--set`.
+    """
+    settings = dict(_read_yaml(Path(path)))
+    for override in overrides:
+        key, setting = _parse_override(override)
+        settings[key] = setting
+    valid_keys = set(_leaf_keys(PipelineConfig))
+    for key, setting in settings.items():
+        if key not in valid_keys:
+            raise ConfigError(f"{setting.origin}: unknown setting {key!r}{_suggest(key, valid_keys)}")
+    return _build_with_origin(settings)
+
+
+def to_json(config: Any) -> str:
+    """The JSON text of a config dataclass, keys sorted so that equal configs give equal texts."""
+    return json.dumps(dataclasses.asdict(config), sort_keys=True)
+
+
+def from_json(cls: type[Config], text: str) -> Config:
+    """The dataclass that `to_json` wrote."""
+    return _from_nested(cls, json.loads(text))
+
+
+def to_yaml(config: PipelineConfig) -> str:
+    """Every setting with its value, as a YAML file that `load_config` reads back."""
+    plain = json.loads(json.dumps(dataclasses.asdict(config)))
+    return yaml.safe_dump(plain, sort_keys=False, width=120)
+
+
+def _read_yaml(path: Path) -> Iterator[tuple[str, _Setting]]:
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file; give an existing one with --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: can't be read as a configuration file: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    if root is not None:
+        yield from _walk_yaml(root, "", path)
+
+
+def _walk_yaml(node: yaml.Node, prefix: str, path: Path) -> Iterator[tuple[str, _Setting]]:
+    origin = f"{path}:{node.start_mark.line + 1}"
+    if not isinstance(node, yaml.MappingNode):
+        if not prefix:
+            raise ConfigError(f"{origin}: expected settings as `key: value`")
+        loader = yaml.SafeLoader("")
+        yield prefix.rstrip("."), _Setting(loader.construct_object(node, deep=True), origin)
+        return
+    for key, value in node.value:
+        yield from _walk_yaml(value, f"{prefix}{key.value}.", path)
+
+
+def _parse_override(text: str) -> tuple[str, _Setting]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: expected section.key=value, such as trainer.epochs=3")
+    try:
+        return key.strip(), _Setting(yaml.safe_load(value) if value else "", "--set")
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {text}: the value is not valid YAML; quote it") from None
+
+
+def _leaf_keys(cls: Any, prefix: str = "") -> Iterator[str]:
+    for name, hint in typing.get_type_hints(cls).items():
+        if dataclasses.is_dataclass(hint):
+            yield from _leaf_keys(hint, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def _suggest(key: str, valid_keys: set[str]) -> str:
+    same_leaf = [valid for valid in valid_keys if valid.rpartition(".")[2] == key.rpartition(".")[2]]
+    near = difflib.get_close_matches(key, valid_keys, n=1, cutoff=0.6) or sorted(same_leaf)
+    return f"; did you mean {near[0]!r}?" if near else f"; valid are {', '.join(sorted(valid_keys))}"
+
+
+def _build_with_origin(settings: dict[str, _Setting]) -> PipelineConfig:
+    nested: dict[str, Any] = {}
+    for key, setting in settings.items():
+        *sections, leaf = key.split(".")
+        target = nested
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[leaf] = setting.value
+    try:
+        return _from_nested(PipelineConfig, nested)
+    except ConfigError as error:
+        setting_or_none = settings.get(str(error).partition(":")[0])
+        raise ConfigError(f"{setting_or_none.origin}: {error}" if setting_or_none else str(error)) from None
+
+
+def _from_nested(cls: type[Config], values: dict[str, Any], prefix: str = "") -> Config:
+    hints = typing.get_type_hints(cls)
+    arguments: dict[str, Any] = {}
+    for name, value in values.items():
+        key, hint = f"{prefix}{name}", hints[name]
+        if dataclasses.is_dataclass(hint):
+            arguments[name] = _from_nested(typing.cast(type, hint), value, f"{key}.")
+        else:
+            arguments[name] = _convert(value, hint, key)
+    return cls(**arguments)
+
+
+def _convert(value: Any, hint: Any, key: str) -> Any:
+    if isinstance(hint, types.GenericAlias):
+        item_hint = typing.get_args(hint)[0]
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{key}: expected a list, got {value!r}")
+        return tuple(_convert(item, item_hint, key) for item in value)
+    if hint is float and isinstance(value, int | str) and not isinstance(value, bool):
+        # YAML 1.1 reads 1e-3 as text, for want of a dot.
+        try:
+            return float(value)
+        except ValueError:
+            raise ConfigError(f"{key}: expected a number, got {value!r}") from None
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise ConfigError(f"{key}: expected {_KIND[hint]}, got {value!r}")
+    return value
+
+
+_KIND = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
