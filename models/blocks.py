@@ -1,0 +1,32 @@
+"""Convolution and residual blocks, after He et al. 2015, "Deep Residual Learning for Image Recognition"."""
+
+import keras
+
+
+def convolve(images: keras.KerasTensor, filters: int, *, size: int = 3, stride: int = 1) -> keras.KerasTensor:
+    """Convolution without bias, as batch normalisation follows: (b, h, w, c) -> (b, h/stride, w/stride, filters)."""
+    return keras.layers.Conv2D(
+        filters, size, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal"
+    )(images)
+
+
+def convolve_and_normalise(
+    images: keras.KerasTensor, filters: int, *, size: int = 3, stride: int = 1, gamma: str = "ones"
+) -> keras.KerasTensor:
+    """Convolution, then batch normalisation whose scale starts at `gamma`, the name of an initialiser."""
+    return keras.layers.BatchNormalization(gamma_initializer=gamma)(convolve(images, filters, size=size, stride=stride))
+
+
+def add_residual_block(images: keras.KerasTensor, filters: int, *, stride: int = 1) -> keras.KerasTensor:
+    """Two 3x3 convolutions added to a shortcut: (b, h, w, c) -> (b, h/stride, w/stride, filters).
+
+    The shortcut is the identity where shapes agree, otherwise a 1x1 convolution (option B of the paper). The
+    last scale starts at 0, so each block starts as its shortcut (Goyal et al. 2017, "Accurate, Large Minibatch
+    SGD").
+    """
+    shortcut = images
+    if stride != 1 or images.shape[-1] != filters:
+        shortcut = convolve_and_normalise(images, filters, size=1, stride=stride)
+    residual = keras.layers.ReLU()(convolve_and_normalise(images, filters, stride=stride))
+    residual = convolve_and_normalise(residual, filters, gamma="zeros")
+    return keras.layers.ReLU()(keras.layers.Add()([shortcut, residual]))

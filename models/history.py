@@ -1,0 +1,36 @@
+"""What happened in each epoch of a run."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """Figures at the end of one epoch."""
+
+    epoch: int
+    """From 1."""
+    loss: float
+    """Mean training loss of the epoch, with label smoothing and augmentation."""
+    accuracy: float
+    """Training accuracy of the epoch, with augmentation: 0-1."""
+    eval_loss: float
+    """Cross entropy of the averaged weights on the eval split, without label smoothing, in nats."""
+    eval_accuracy: float
+    """Accuracy of the averaged weights on the eval split: 0-1."""
+    learning_rate: float
+    """Rate of the step that comes next; 0 after the last epoch."""
+
+
+History = tuple[EpochMetrics, ...]
+
+
+def format_history(history: Sequence[EpochMetrics]) -> str:
+    """History -> JSON."""
+    return json.dumps([asdict(metrics) for metrics in history])
+
+
+def parse_history(text: str) -> History:
+    """JSON of `format_history` -> history."""
+    return tuple(EpochMetrics(**metrics) for metrics in json.loads(text))

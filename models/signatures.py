@@ -1,0 +1,101 @@
+"""What an exported model answers to: three kinds of input, one graph of preprocessing, one softmax."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from models.dataset import Transform
+from schema.contract import (
+    CLASS_INDEX_KEY,
+    CLASS_NAME_KEY,
+    CLASS_NAMES,
+    CONFIDENCE_KEY,
+    IMAGE_SHAPE,
+    IMAGE_SIZE_PX,
+    PIXEL_COUNT,
+    PIXELS_KEY,
+    PROBABILITIES_KEY,
+    SERVE_EXAMPLES,
+    SERVE_IMAGES,
+    SERVE_PIXELS,
+)
+
+Outputs = dict[str, tf.Tensor]
+Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]
+
+# Luma of ITU-R BT.601, as in Pillow's convert("L"). They sum to 1, so grey stays as it is.
+_LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+
+
+def build_signatures(network: keras.Model, transform: Transform) -> dict[str, Signature]:
+    """Functions of a model that takes serialised examples, raw pixels or files of pictures.
+
+    Args:
+        network: images float32 (batch, 48, 48, 1) -> logits float32 (batch, 7).
+        transform: raw pictures, string (batch,) -> images.
+
+    Returns:
+        Name of a signature -> (function, spec of its one input). Each function returns `probabilities` float32
+        (batch, 7), `class_index` int64 (batch,), `class_name` string (batch, 1), `confidence` float32 (batch,).
+    """
+
+    def serve_raw(raw: tf.Tensor) -> Outputs:
+        return _build_outputs(network(transform(raw), training=False))
+
+    def serve_examples(examples: tf.Tensor) -> Outputs:
+        # Only `pixels` is parsed: an example to predict has no label.
+        features = tf.io.parse_example(examples, {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string)})
+        return serve_raw(features[PIXELS_KEY])
+
+    def serve_pixels(pixels: tf.Tensor) -> Outputs:
+        return serve_raw(encode_pixels(pixels))
+
+    def serve_images(image_bytes: tf.Tensor) -> Outputs:
+        return serve_raw(encode_pixels(decode_images(image_bytes)))
+
+    return {
+        SERVE_EXAMPLES: (serve_examples, tf.TensorSpec([None], tf.string, name="examples")),
+        SERVE_PIXELS: (serve_pixels, tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8, name="pixels")),
+        SERVE_IMAGES: (serve_images, tf.TensorSpec([None], tf.string, name="image_bytes")),
+    }
+
+
+def _build_outputs(logits: tf.Tensor) -> Outputs:
+    probabilities = tf.nn.softmax(logits)
+    class_index = tf.argmax(probabilities, axis=-1, output_type=tf.int64)
+    return {
+        PROBABILITIES_KEY: probabilities,
+        CLASS_INDEX_KEY: class_index,
+        CLASS_NAME_KEY: tf.gather(tf.constant(CLASS_NAMES), class_index)[:, tf.newaxis],
+        CONFIDENCE_KEY: tf.reduce_max(probabilities, axis=-1),
+    }
+
+
+def encode_pixels(pixels: tf.Tensor) -> tf.Tensor:
+    """Pictures, uint8 (batch, 48, 48, 1), -> raw pictures, string (batch,), the form that Transform takes.
+
+    TensorFlow has no op for it, so each value is looked up among the 256 strings of one byte and joined.
+    """
+    one_byte_strings = tf.constant([bytes([value]) for value in range(256)])
+    values = tf.cast(tf.reshape(pixels, [-1, PIXEL_COUNT]), tf.int32)
+    return tf.strings.reduce_join(tf.gather(one_byte_strings, values), axis=1)
+
+
+def decode_images(image_bytes: tf.Tensor) -> tf.Tensor:
+    """Files of pictures, string (batch,), PNG, JPEG, GIF or BMP of any size, -> uint8 (batch, 48, 48, 1).
+
+    Colours become grey, transparency is dropped, of an animation the first frame counts, and the sides are
+    scaled to 48 px each by itself, so a picture that is not square is distorted: cut the face out first.
+    """
+    spec = tf.TensorSpec(IMAGE_SHAPE, tf.uint8)
+    return tf.map_fn(_decode_image, image_bytes, fn_output_signature=spec)
+
+
+def _decode_image(image_bytes: tf.Tensor) -> Any:
+    colours = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
+    grey = tf.reduce_sum(tf.cast(colours, tf.float32) * tf.constant(_LUMA_WEIGHTS), axis=-1, keepdims=True)
+    resized = tf.image.resize(grey, [IMAGE_SIZE_PX, IMAGE_SIZE_PX], antialias=True)
+    pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+    return tf.ensure_shape(pixels, IMAGE_SHAPE)
