@@ -1,0 +1,1 @@
+"""TFX components of this project: `component.py` declares, `executor.py` works."""

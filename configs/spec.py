@@ -54,6 +54,14 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class ValidationConfig:
+    """What the examples are held to."""
+
+    schema_path: str = ""
+    """A schema of one's own, as text; empty: the curated one of this project."""
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Shape of the residual network."""
 
@@ -135,8 +143,6 @@ class GateConfig:
     """How far accuracy may lie below the baseline, the latest model that was blessed."""
     use_baseline: bool = True
     """Switch off once after the model's signatures have changed: an old baseline can't be compared then."""
-    max_label_skew: float = 0.1
-    """Largest L-infinity distance of the label's distribution between train and eval."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -163,6 +169,7 @@ class PipelineConfig:
 
     name: str = "fer"
     data: DataConfig = field(default_factory=DataConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     gate: GateConfig = field(default_factory=GateConfig)

@@ -1,0 +1,1 @@
+"""The graph, and where it runs."""

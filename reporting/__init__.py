@@ -1,0 +1,1 @@
+"""Numbers first, mark-up last: what a run did, as frozen dataclasses."""

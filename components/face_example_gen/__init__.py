@@ -1,0 +1,1 @@
+"""CSV files -> split tf.Examples, with every row accounted for."""

@@ -1,0 +1,19 @@
+"""Artifact types of this project. A type's name is its dotted path, by which a container finds the class."""
+
+from tfx.types.artifact import Artifact
+
+
+class Quarantine(Artifact):  # type: ignore[misc]
+    """Every row that was not used, with the account of all rows.
+
+    `ingestion.json` is a `reporting.ingestion.IngestionReport`; `rows-*.jsonl` holds a line for each
+    quarantined row: `source`, `line`, `reason`, `detail` and the offending `text`, cut.
+    """
+
+    TYPE_NAME = "components.artifacts.Quarantine"
+
+
+class DataVerdict(Artifact):  # type: ignore[misc]
+    """That the data gate let the examples through: `verdict.json` says what was checked."""
+
+    TYPE_NAME = "components.artifacts.DataVerdict"

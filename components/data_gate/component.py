@@ -1,0 +1,58 @@
+"""DataGate: anomalies stop the run."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import DataVerdict, Quarantine
+from components.data_gate.executor import Executor
+
+
+class DataGateSpec(ComponentSpec):  # type: ignore[misc]
+    """Inputs, output and parameter of the gate."""
+
+    PARAMETERS = {"code": ExecutionParameter(type=str)}
+    INPUTS = {
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "previous_statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        "schema": ChannelParameter(type=standard_artifacts.Schema),
+        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "quarantine": ChannelParameter(type=Quarantine),
+    }
+    OUTPUTS = {"verdict": ChannelParameter(type=DataVerdict)}
+
+
+class DataGate(base_component.BaseComponent):  # type: ignore[misc]
+    """Fails, naming each fault, unless the examples are what the schema and the account of rows say.
+
+    Let Transform depend on it with `add_upstream_node`, so that nothing is trained on refused data.
+
+    Outputs:
+        verdict: what was checked, as `verdict.json`.
+    """
+
+    SPEC_CLASS = DataGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        statistics: types.BaseChannel,
+        previous_statistics: types.BaseChannel,
+        schema: types.BaseChannel,
+        anomalies: types.BaseChannel,
+        quarantine: types.BaseChannel,
+        code: str,
+    ):
+        """`previous_statistics` may resolve to nothing: then drift is not checked."""
+        super().__init__(
+            DataGateSpec(
+                statistics=statistics,
+                previous_statistics=previous_statistics,
+                schema=schema,
+                anomalies=anomalies,
+                quarantine=quarantine,
+                code=code,
+                verdict=types.Channel(type=DataVerdict),
+            )
+        )

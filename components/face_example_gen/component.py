@@ -1,0 +1,96 @@
+"""FerExampleGen: ingests FER2013 in any form in which it is found."""
+
+from google.protobuf import struct_pb2
+from tfx import types
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.dsl.components.base import executor_spec
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+
+from components.artifacts import Quarantine
+from components.face_example_gen.executor import (
+    CODE_FIELD,
+    CONFIG_FIELD,
+    QUARANTINE_KEY,
+    UNLABELLED_EXAMPLES_KEY,
+    Executor,
+)
+from configs.load import to_json
+from configs.spec import DataConfig
+from schema.contract import LABELLED_SPLITS
+
+
+class FerExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):  # type: ignore[misc]
+    """FileBasedExampleGen's own interface, and two outputs more."""
+
+    OUTPUTS = {
+        **standard_component_specs.FileBasedExampleGenSpec.OUTPUTS,
+        UNLABELLED_EXAMPLES_KEY: types.component_spec.ChannelParameter(type=standard_artifacts.Examples),
+        QUARANTINE_KEY: types.component_spec.ChannelParameter(type=Quarantine),
+    }
+
+
+class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
+    """Reads CSV files and archives of them into split tf.Examples.
+
+    A FileBasedExampleGen, so spans, versions and input fingerprints work as in TFX's own.
+
+    Outputs:
+        examples: labelled examples in the splits that have rows, of `train`, `eval` and `test`: by `Usage`
+            where the file has it, otherwise by a hash of the pixels, so that equal pictures never part.
+        unlabelled_examples: rows without a label, in the split `unlabelled`; no split if there are none.
+        quarantine: the rows that could not be used and the account of all rows.
+
+    Pixels are stored as raw bytes. Measured over 10,000 rows of the training set, CPU ms a row for
+    writing (gzip) / statistics / analysis in Transform, and MB on disk:
+
+        raw bytes    0.07 / 0.13 / 0.06    22.0
+        PNG          0.15 / 0.08 / -       17.3   decoding needs a map over pictures, not one op for a batch
+        int64 list   0.29 / 0.28 / 0.13    24.4
+        CSV string   1.17 / 0.37 / 0.24    27.4
+
+    A byte can't leave 0-255, and the data gate holds each value to 2,304 bytes.
+    """
+
+    SPEC_CLASS = FerExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(self, input_base: str, patterns: list[str], data_config: DataConfig, code: str):
+        """Declare the component.
+
+        Args:
+            input_base: folder, local or remote, that the patterns start from.
+            patterns: globs of files; TFX's `{SPAN}` and `{VERSION}` may stand in them.
+            data_config: how to split, what to drop and how much to bear.
+            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+        """
+        settings = struct_pb2.Struct()
+        settings.update({CONFIG_FIELD: to_json(data_config), CODE_FIELD: code})
+        custom_config = example_gen_pb2.CustomConfig()
+        custom_config.custom_config.Pack(settings)
+        spec = FerExampleGenSpec(
+            input_base=input_base,
+            input_config=example_gen_pb2.Input(
+                splits=[
+                    example_gen_pb2.Input.Split(name=f"input_{index}", pattern=pattern)
+                    for index, pattern in enumerate(patterns)
+                ]
+            ),
+            output_config=example_gen_pb2.Output(split_config=_output_splits()),
+            output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+            output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+            custom_config=custom_config,
+            **{
+                standard_component_specs.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
+                UNLABELLED_EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
+                QUARANTINE_KEY: types.Channel(type=Quarantine),
+            },
+        )
+        # FileBasedExampleGen's own constructor knows one output only.
+        super(FileBasedExampleGen, self).__init__(spec=spec)
+
+
+def _output_splits() -> example_gen_pb2.SplitConfig:
+    # TFX wants a number of buckets for each split; the executor decides the split of a row itself.
+    splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in LABELLED_SPLITS]
+    return example_gen_pb2.SplitConfig(splits=splits)

@@ -1,0 +1,111 @@
+"""Runs the Beam graph of `rows.py` and settles the account of all rows."""
+
+import json
+import os
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils
+
+from components.face_example_gen.rows import Outputs, ingest
+from configs.load import from_json
+from configs.spec import DataConfig
+from reporting.ingestion import REPORT_FILE, IngestionReport
+from schema.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_SPLIT
+from schema.errors import DataError
+
+UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
+QUARANTINE_KEY = "quarantine"
+CONFIG_FIELD = "config"
+CODE_FIELD = "code"
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
+    """Reads, splits, deduplicates and writes rows; refuses input that is too broken."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Fill the three output artifacts.
+
+        Raises:
+            DataError: a file can't be read, no row can be trained on, or a larger share than
+                `data.max_quarantined_fraction` can't be used. The quarantined rows are then kept in a
+                folder `refused` beside the artifact, as TFX removes the outputs of a failed execution.
+            RuntimeError: the account of rows does not balance.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        config = _read_config(exec_properties)
+        examples, unlabelled, quarantine = (
+            artifact_utils.get_single_instance(output_dict[key])
+            for key in (standard_component_specs.EXAMPLES_KEY, UNLABELLED_EXAMPLES_KEY, QUARANTINE_KEY)
+        )
+        outputs = Outputs(examples.uri, unlabelled.uri, quarantine.uri)
+        with self._make_beam_pipeline() as pipeline:
+            ingest(pipeline, _find_files(exec_properties), config, outputs)
+        report, file_errors = outputs.read_account(skipped_files)
+        if file_errors:
+            raise DataError(file_errors[0])
+        report.check_balance()
+        io_utils.write_string_file(os.path.join(quarantine.uri, REPORT_FILE), report.to_json())
+        _require_usable(report, config, quarantine.uri)
+        _describe(examples, [split for split in LABELLED_SPLITS if report.split_size(split)])
+        _describe(unlabelled, [UNLABELLED_SPLIT] if report.split_size(UNLABELLED_SPLIT) else [])
+
+
+def _read_config(exec_properties: dict[str, Any]) -> DataConfig:
+    custom_config = example_gen_pb2.CustomConfig()
+    json_format.Parse(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], custom_config)
+    settings = struct_pb2.Struct()
+    custom_config.custom_config.Unpack(settings)
+    return from_json(DataConfig, settings[CONFIG_FIELD])
+
+
+def _find_files(exec_properties: dict[str, Any]) -> list[str]:
+    input_config = example_gen_pb2.Input()
+    json_format.Parse(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config)
+    base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
+    patterns = [os.path.join(base, split.pattern) for split in input_config.splits]
+    return sorted({path for pattern in patterns for path in fileio.glob(pattern) if not fileio.isdir(path)})
+
+
+def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri: str) -> None:
+    files = ", ".join(report.read)
+    if report.quarantined_fraction > config.max_quarantined_fraction:
+        kept = _keep_quarantine(quarantine_uri)
+        first = _first_quarantined(kept)
+        raise DataError(
+            f"{first['source']}:{first['line']}: {first['reason']}: {first['detail']}; {report.rows_quarantined} of"
+            f" {report.rows_read} rows ({report.quarantined_fraction:.1%}) of {files} can't be used, at most"
+            f" {config.max_quarantined_fraction:.1%} is borne: mend the rows listed in {kept} or raise"
+            " data.max_quarantined_fraction"
+        )
+    if not report.split_size(TRAIN_SPLIT):
+        raise DataError(f"{files}: no labelled row is left to train on; give a file with an `emotion` column")
+
+
+def _keep_quarantine(quarantine_uri: str) -> str:
+    """Copy the quarantined rows to where TFX does not remove them when the execution fails."""
+    parent, execution = os.path.split(quarantine_uri.rstrip("/"))
+    kept = os.path.join(os.path.dirname(parent), "refused", execution)  # noqa: PTH120
+    io_utils.copy_dir(quarantine_uri, kept)
+    return kept
+
+
+def _first_quarantined(folder: str) -> dict[str, Any]:
+    texts = [io_utils.read_string_file(path) for path in fileio.glob(os.path.join(folder, "rows-*.jsonl"))]
+    rows = [json.loads(line) for text in texts for line in text.splitlines()]
+    first: dict[str, Any] = min(rows, key=lambda row: (row["source"], row["line"]))
+    return first
+
+
+def _describe(examples: types.Artifact, splits: list[str]) -> None:
+    examples.split_names = artifact_utils.encode_split_names(splits)
+    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples_utils.set_file_format(examples, "tfrecords_gzip")

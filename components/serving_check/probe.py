@@ -1,0 +1,97 @@
+"""python -m components.serving_check.probe MODEL_DIR EXAMPLES_DIR: exit 0 if the model can be served.
+
+Uses the TF1 loader: TensorFlow Serving and TFX's BulkInferrer load by the same path, and the TF2 loader hides
+variables that they can't find.
+"""
+
+import io
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from PIL import Image
+
+from schema.contract import (
+    CLASS_COUNT,
+    CLASS_NAME_KEY,
+    CLASS_NAMES,
+    IMAGE_SHAPE,
+    IMAGE_SIZE_PX,
+    PIXELS_KEY,
+    PROBABILITIES_KEY,
+    SERVE_EXAMPLES,
+    SERVE_IMAGES,
+    SERVE_PIXELS,
+)
+
+ROW_COUNT = 32
+TOLERANCE = 1e-6
+
+
+class ProbeError(Exception):
+    """The model loads but does not answer as its signatures promise."""
+
+
+def read_examples(examples_dir: str) -> list[bytes]:
+    """The first serialised examples of one split."""
+    paths = sorted(tf.io.gfile.glob(f"{examples_dir}/*"))
+    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").take(ROW_COUNT)
+    return list(records.as_numpy_iterator())
+
+
+def make_requests(examples: list[bytes]) -> dict[str, Any]:
+    """The same rows as each signature wants them."""
+    raw = [tf.train.Example.FromString(row).features.feature[PIXELS_KEY].bytes_list.value[0] for row in examples]
+    pixels = np.frombuffer(b"".join(raw), np.uint8).reshape(-1, *IMAGE_SHAPE)
+    return {SERVE_EXAMPLES: examples, SERVE_PIXELS: pixels, SERVE_IMAGES: [_encode_png(row) for row in raw]}
+
+
+def _encode_png(raw: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.frombytes("L", (IMAGE_SIZE_PX, IMAGE_SIZE_PX), raw).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def ask(model_dir: str, requests: dict[str, Any]) -> dict[str, dict[str, npt.NDArray[Any]]]:
+    """Each signature's outputs, by the TF1 loader."""
+    answers = {}
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], model_dir).signature_def
+        for name, request in requests.items():
+            if name not in signatures:
+                raise ProbeError(f"has no signature {name}, only {sorted(signatures)}")
+            (feed,) = signatures[name].inputs.values()
+            fetches = {key: tensor.name for key, tensor in signatures[name].outputs.items()}
+            answers[name] = session.run(fetches, {feed.name: request})
+    return answers
+
+
+def check(answers: dict[str, dict[str, npt.NDArray[Any]]]) -> None:
+    """Raise ProbeError unless every signature gives the same, well-formed answer."""
+    expected = answers[SERVE_EXAMPLES][PROBABILITIES_KEY]
+    for name, answer in answers.items():
+        probabilities = answer[PROBABILITIES_KEY]
+        if probabilities.shape != expected.shape or probabilities.shape[1] != CLASS_COUNT:
+            raise ProbeError(f"{name}: probabilities have the shape {probabilities.shape}")
+        if not np.all(np.isfinite(probabilities)) or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-4:
+            raise ProbeError(f"{name}: probabilities do not sum to 1")
+        difference = np.abs(probabilities - expected).max()
+        if difference > TOLERANCE:
+            raise ProbeError(f"{name}: differs from {SERVE_EXAMPLES} by {difference:.2g}, at most {TOLERANCE:g}")
+        names = [CLASS_NAMES[index] for index in probabilities.argmax(axis=1)]
+        if [value.decode() for value in answer[CLASS_NAME_KEY].reshape(-1)] != names:
+            raise ProbeError(f"{name}: class names do not follow the order of classes")
+
+
+def main() -> None:
+    model_dir, examples_dir = sys.argv[1:]
+    examples = read_examples(examples_dir)
+    if not examples:
+        raise ProbeError(f"there is no example in {examples_dir} to ask with")
+    check(ask(model_dir, make_requests(examples)))
+
+
+if __name__ == "__main__":
+    main()

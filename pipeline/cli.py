@@ -1,0 +1,60 @@
+"""fer-tfx: arguments -> settings -> runner. TensorFlow and TFX are imported only by commands that need them."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from schema.errors import FerError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
+    parsed = _build_parser().parse_args(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except FerError as error:
+        print(f"fer-tfx: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("fer-tfx: interrupted; the same command takes up training where it stopped", file=sys.stderr)
+        return 1
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fer-tfx",
+        description="From a FER2013 CSV to a validated, gated, servable TensorFlow model.",
+        epilog="Exit codes: 0 done, 2 bad input or configuration, 3 refused by a gate, 1 anything else.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run the whole pipeline on this machine")
+    run.add_argument("--data", metavar="PATH", help="CSV, archive or folder of FER2013 (default: faces are drawn)")
+    run.add_argument("--unlabelled", metavar="PATH", help="rows without labels to predict, such as test.csv")
+    _add_config_options(run)
+    run.set_defaults(command=_run)
+    config = commands.add_parser("config", help="print every setting and its value")
+    _add_config_options(config)
+    config.set_defaults(command=_print_config)
+    schema = commands.add_parser("schema", help="write a schema that fits the given data, to start one's own from")
+    schema.add_argument("--data", metavar="PATH", required=True, help="CSV, archive or folder of FER2013")
+    schema.add_argument("--out", metavar="FILE", required=True, type=Path, help="where to write the schema (pbtxt)")
+    schema.set_defaults(command=_bootstrap_schema)
+    download = commands.add_parser("download", help="bring FER2013 from Kaggle (needs the kaggle package and a token)")
+    download.add_argument("--out", metavar="FOLDER", default="data", type=Path, help="where to put it (default: data)")
+    download.set_defaults(command=_download)
+    return parser
+
+
+def _add_config_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help="YAML file of settings (default: configs/local.yaml)")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[],
+        help="change one setting, such as trainer.epochs=3; may be repeated",
+    )  # fmt: skip
+
+
+def _load(parsed: argparse.Namespace) -> "PipelineConfig":
+    from configs.load import LOCAL_CONFIG, load_config
+
+    return load_config(parsed.config or LOCAL_CONFIG, parsed.overrides)

@@ -1,0 +1,161 @@
+"""The one graph: every runner builds its nodes here."""
+
+from dataclasses import dataclass
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.proto import bulk_inferrer_pb2, trainer_pb2
+from tfx.types import standard_artifacts
+from tfx.types.channel import BaseChannel, Channel
+
+from components.data_gate.component import DataGate
+from components.face_example_gen.component import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, FerExampleGen
+from components.serving_check.component import ServingCheck
+from configs.load import to_json
+from configs.spec import PipelineConfig
+from pipeline import baseline
+from pipeline.eval_config import build_eval_config
+from pipeline.fingerprint import compute_code_fingerprint
+from pipeline.inputs import Input
+from schema.contract import (
+    CLASS_INDEX_KEY,
+    EVAL_SPLIT,
+    PROBABILITIES_KEY,
+    SERVE_EXAMPLES,
+    TRAIN_SPLIT,
+    UNLABELLED_SPLIT,
+)
+
+
+@dataclass(frozen=True)
+class Places:
+    """URIs that depend on where a run happens."""
+
+    data: Input
+    schema: str
+    serving: str
+    checkpoints: str
+
+
+def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
+    """All nodes of a run, in topological order. A node belongs to one pipeline, so they are built anew."""
+    data_nodes, examples, unlabelled, schema, gate = _build_data_nodes(config, places)
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN_SPLIT], transform=[TRAIN_SPLIT, EVAL_SPLIT]),
+        # Trainer and export apply the graph themselves: writing normalised floats would take ten times the
+        # space of the pictures and more time than computing them.
+        materialize=False,
+        disable_statistics=True,
+        custom_config={"code": compute_code_fingerprint("models.preprocessing")},
+    )
+    transform.add_upstream_node(gate)
+    trainer = tfx.components.Trainer(
+        run_fn="models.trainer_fn.run_fn",
+        examples=examples,
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
+        eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
+        custom_config={
+            "model": to_json(config.model),
+            "trainer": to_json(config.trainer),
+            "checkpoint_root": places.checkpoints,
+            "code": compute_code_fingerprint("models.trainer_fn"),
+        },
+    )
+    model = trainer.outputs["model"]
+    return [*data_nodes, transform, trainer, *_build_model_nodes(config, places, model, examples, unlabelled)]
+
+
+def _build_data_nodes(
+    config: PipelineConfig, places: Places
+) -> tuple[list[BaseNode], BaseChannel, BaseChannel, BaseChannel, BaseNode]:
+    example_gen = FerExampleGen(
+        input_base=places.data.base,
+        patterns=list(places.data.patterns),
+        data_config=config.data,
+        code=compute_code_fingerprint("components.face_example_gen.executor"),
+    )
+    examples = example_gen.outputs["examples"]
+    schema_gen = tfx.components.ImportSchemaGen(schema_file=places.schema)
+    schema = schema_gen.outputs["schema"]
+    # The schema tells StatisticsGen that labels are categories and pixels no words.
+    statistics_gen = tfx.components.StatisticsGen(examples=examples, schema=schema)
+    statistics = statistics_gen.outputs["statistics"]
+    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
+    previous = tfx.dsl.Resolver(
+        strategy_class=baseline.PreviousStatisticsStrategy,
+        **{
+            baseline.STATISTICS_KEY: Channel(type=standard_artifacts.ExampleStatistics),
+            baseline.CURRENT_KEY: statistics,
+        },
+    ).with_id("PreviousStatistics")
+    gate = DataGate(
+        statistics=statistics,
+        previous_statistics=previous.outputs[baseline.STATISTICS_KEY],
+        schema=schema,
+        anomalies=validator.outputs["anomalies"],
+        quarantine=example_gen.outputs[QUARANTINE_KEY],
+        code=compute_code_fingerprint("components.data_gate.executor"),
+    )
+    nodes = [example_gen, schema_gen, statistics_gen, validator, previous, gate]
+    return nodes, examples, example_gen.outputs[UNLABELLED_EXAMPLES_KEY], schema, gate
+
+
+def _build_model_nodes(
+    config: PipelineConfig, places: Places, model: BaseChannel, examples: BaseChannel, unlabelled: BaseChannel
+) -> list[BaseNode]:
+    resolvers = [_build_baseline_resolver(model)] if config.gate.use_baseline else []
+    evaluator = tfx.components.Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=resolvers[0].outputs[baseline.MODEL_KEY] if resolvers else None,
+        example_splits=[EVAL_SPLIT],
+        eval_config=build_eval_config(config.gate, compute_code_fingerprint("components.macro_f1")),
+    )
+    serving_check = ServingCheck(
+        model=model,
+        examples=examples,
+        code=compute_code_fingerprint("components.serving_check.executor", "components.serving_check.probe"),
+    )
+    pusher = tfx.components.Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_check.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
+        ),
+    )
+    return [*resolvers, evaluator, serving_check, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
+
+
+def _build_baseline_resolver(model: BaseChannel) -> BaseNode:
+    return tfx.dsl.Resolver(
+        strategy_class=baseline.LatestOtherBlessedModelStrategy,
+        **{
+            baseline.MODEL_KEY: Channel(type=standard_artifacts.Model),
+            baseline.BLESSING_KEY: Channel(type=standard_artifacts.ModelBlessing),
+            baseline.CANDIDATE_KEY: model,
+        },
+    ).with_id("Baseline")
+
+
+def _build_bulk_inferrer(model: BaseChannel, evaluator: BaseNode, unlabelled: BaseChannel) -> BaseNode:
+    columns = [
+        bulk_inferrer_pb2.PredictOutputCol(output_key=key, output_column=key)
+        for key in (PROBABILITIES_KEY, CLASS_INDEX_KEY)
+    ]
+    predict_output = bulk_inferrer_pb2.PredictOutput(output_columns=columns)
+    return tfx.components.BulkInferrer(
+        examples=unlabelled,
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        data_spec=bulk_inferrer_pb2.DataSpec(example_splits=[UNLABELLED_SPLIT]),
+        model_spec=bulk_inferrer_pb2.ModelSpec(model_signature_name=[SERVE_EXAMPLES]),
+        output_example_spec=bulk_inferrer_pb2.OutputExampleSpec(
+            output_columns_spec=[bulk_inferrer_pb2.OutputColumnsSpec(predict_output=predict_output)]
+        ),
+    )

@@ -1,0 +1,56 @@
+"""`data.path` and `data.unlabelled_path` -> the base folder and patterns that FerExampleGen takes."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.spec import DataConfig
+from pipeline.paths import is_remote
+from schema.errors import DataError
+
+_WILDCARDS = "*?[{"
+
+
+@dataclass(frozen=True)
+class Input:
+    """Files are `base` joined with each of the patterns."""
+
+    base: str
+    patterns: tuple[str, ...]
+
+
+def resolve_input(config: DataConfig) -> Input:
+    """Split the given paths into a common base and patterns.
+
+    Raises:
+        DataError: a local path does not exist.
+    """
+    paths = [_to_pattern(path) for path in (config.path, config.unlabelled_path) if path]
+    base = _common_base(paths)
+    return Input(base, tuple(path[len(base) :].lstrip("/") for path in paths))
+
+
+def _to_pattern(path: str) -> str:
+    if is_remote(path):
+        return path if any(each in path for each in _WILDCARDS) else path.rstrip("/")
+    absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 (keeps links, which may be the point)
+    if os.path.isdir(absolute):  # noqa: PTH112
+        return os.path.join(absolute, "*")
+    if not os.path.exists(absolute) and not any(each in path for each in _WILDCARDS):  # noqa: PTH110
+        raise DataError(f"{path}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data")
+    return absolute
+
+
+def _common_base(paths: list[str]) -> str:
+    folders = [_fixed_folder(path) for path in paths]
+    base = folders[0]
+    while not all(f"{folder}/".startswith(f"{base}/") for folder in folders):
+        base = base.rpartition("/")[0]
+    return base or "/"
+
+
+def _fixed_folder(path: str) -> str:
+    folder = path.rpartition("/")[0]
+    while any(each in folder for each in _WILDCARDS):
+        folder = folder.rpartition("/")[0]
+    return folder

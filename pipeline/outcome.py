@@ -1,0 +1,116 @@
+"""What a finished run came to: rows, accuracy, verdict, model."""
+
+import os
+from dataclasses import dataclass
+
+import tensorflow_model_analysis as tfma
+from tfx.utils import io_utils
+
+from components.macro_f1 import MACRO_F1_NAME
+from pipeline.eval_config import ACCURACY_NAME
+from pipeline.lineage import NodeRecord
+from reporting.ingestion import REPORT_FILE, IngestionReport
+from reporting.intervals import Interval, wilson_interval
+from schema.contract import CLASS_NAMES, LABEL_KEY, UNLABELLED_SPLIT
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Every number and path of a run's summary."""
+
+    rows: IngestionReport
+    quarantine_uri: str
+    eval_count: int
+    accuracy: float
+    accuracy_interval: Interval
+    macro_f1: float
+    recalls: dict[str, float]
+    refusals: list[str]
+    """Why the model was not pushed; empty: it was."""
+    model_path: str
+    """The pushed version, or the refused export."""
+    predictions_uri: str
+    """Folder of the batch predictions; empty if there were no unlabelled rows or the model was refused."""
+    cached_nodes: list[str]
+
+    @property
+    def is_pushed(self) -> bool:
+        return not self.refusals
+
+
+def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
+    """Collect a run's figures from its artifacts."""
+    quarantine = nodes["FerExampleGen"].outputs["quarantine"].uri
+    rows = IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
+    evaluation = nodes["Evaluator"].outputs["evaluation"].uri
+    metrics = _read_metrics(evaluation)
+    overall = metrics[()]
+    count = int(overall["example_count"])
+    pushed = nodes["Pusher"].outputs["pushed_model"].properties
+    refusals = _find_refusals(nodes, evaluation)
+    if not refusals and not pushed.get("pushed"):
+        refusals = ["Pusher did not push, though every gate let the model through"]
+    has_predictions = rows.split_size(UNLABELLED_SPLIT) > 0 and not refusals
+    return Outcome(
+        rows=rows,
+        quarantine_uri=quarantine,
+        eval_count=count,
+        accuracy=overall[ACCURACY_NAME],
+        accuracy_interval=wilson_interval(overall[ACCURACY_NAME], count),
+        macro_f1=overall[MACRO_F1_NAME],
+        recalls={
+            CLASS_NAMES[int(slice_key[0][1])]: values[ACCURACY_NAME]
+            for slice_key, values in metrics.items()
+            if slice_key
+        },
+        refusals=refusals,
+        model_path=str(pushed["pushed_destination"]) if not refusals else nodes["Trainer"].outputs["model"].uri,
+        predictions_uri=nodes["BulkInferrer"].outputs["output_examples"].uri if has_predictions else "",
+        cached_nodes=[name for name, node in nodes.items() if node.is_cached],
+    )
+
+
+def _read_metrics(evaluation: str) -> dict[tuple[tuple[str, int], ...], dict[str, float]]:
+    """Plain metrics by slice: () overall, (("emotion", 3),) for a class."""
+    result = tfma.load_eval_result(evaluation)
+    return {
+        slice_key: {name: value["doubleValue"] for name, value in by_name.items() if "doubleValue" in value}
+        for slice_key, by_output in result.slicing_metrics
+        for by_name in [by_output[""][""]]
+    }
+
+
+def _find_refusals(nodes: dict[str, NodeRecord], evaluation: str) -> list[str]:
+    refusals = []
+    if not nodes["Evaluator"].outputs["blessing"].properties.get("blessed"):
+        refusals += _explain_validation(evaluation) or ["the Evaluator gave no blessing"]
+    infra = nodes["ServingCheck"].outputs["blessing"]
+    if not infra.properties.get("blessed"):
+        reason = io_utils.read_string_file(os.path.join(infra.uri, "INFRA_NOT_BLESSED"))
+        refusals.append(f"the export can't be served: {reason}")
+    return refusals
+
+
+def _explain_validation(evaluation: str) -> list[str]:
+    result = tfma.load_validation_result(evaluation)
+    if not result:
+        return []
+    reasons = []
+    for in_slice in result.metric_validations_per_slice:
+        where = _describe_slice(in_slice.slice_key)
+        for failure in in_slice.failures:
+            name = failure.metric_key.name
+            value = failure.metric_value.double_value.value
+            threshold = failure.metric_threshold
+            if failure.metric_key.is_diff:
+                bound = threshold.change_threshold.absolute.value
+                reasons.append(f"{name}{where} changed by {value:+.4f} against the baseline, at least {bound:+.4f}")
+            else:
+                bound = threshold.value_threshold.lower_bound.value
+                reasons.append(f"{name}{where} is {value:.4f}, at least {bound:.4f}")
+    return reasons
+
+
+def _describe_slice(slice_key: tfma.proto.metrics_for_slice_pb2.SliceKey) -> str:
+    classes = [CLASS_NAMES[single.int64_value] for single in slice_key.single_slice_keys if single.column == LABEL_KEY]
+    return f" of {classes[0]}" if classes else ""

@@ -1,0 +1,51 @@
+"""Every place that a run writes to, derived from one root."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.spec import PipelineConfig
+
+
+def is_remote(uri: str) -> bool:
+    """Whether `uri` names a bucket or another remote file system."""
+    return "://" in uri
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """URIs below `<runtime.root>/<name>`; absolute where they are local."""
+
+    home: str
+    serving: str
+
+    @classmethod
+    def of(cls, config: PipelineConfig) -> "RunPaths":
+        root = config.runtime.root if is_remote(config.runtime.root) else os.path.abspath(config.runtime.root)  # noqa: PTH100
+        home = os.path.join(root, config.name)
+        serving = config.runtime.serving_path or os.path.join(home, "serving")
+        return cls(home, serving if is_remote(serving) else os.path.abspath(serving))  # noqa: PTH100
+
+    @property
+    def artifacts(self) -> str:
+        return os.path.join(self.home, "artifacts")
+
+    @property
+    def checkpoints(self) -> str:
+        return os.path.join(self.home, "checkpoints")
+
+    @property
+    def metadata(self) -> Path:
+        return Path(self.home, "metadata.sqlite")
+
+    @property
+    def logs(self) -> Path:
+        return Path(self.home, "logs")
+
+    @property
+    def drawn_data(self) -> Path:
+        return Path(self.home, "drawn")
+
+    def staged_schema(self, fingerprint: str) -> str:
+        """Named by its content: ImportSchemaGen's cache key holds the path of the file alone."""
+        return os.path.join(self.home, "schema", fingerprint, "schema.pbtxt")

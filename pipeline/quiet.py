@@ -1,0 +1,42 @@
+"""Keeps what libraries print out of sight and in a log file."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+@contextmanager
+def output_in_log(path: Path) -> Iterator[TextIO]:
+    """Send standard output and error, of Python and of native code, to the file; yield the real output.
+
+    File descriptors are swapped because TensorFlow's C++ side and child processes write to them directly.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved_out, saved_err = os.dup(1), os.dup(2)
+    with path.open("a", encoding="utf-8") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    try:
+        with os.fdopen(os.dup(saved_out), "w", encoding=sys.stdout.encoding) as real_output:
+            yield real_output
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(saved_out, 1)
+        os.dup2(saved_err, 2)
+        os.close(saved_out)
+        os.close(saved_err)
+
+
+def hush_libraries() -> None:
+    """Set what must be set before TensorFlow is imported. Python's warnings go to the log as well."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", FutureWarning)
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,79 @@
+"""A run on this machine: LocalDagRunner, metadata in SQLite, Beam in this process."""
+
+import dataclasses
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import TextIO
+
+from configs.load import to_yaml
+from configs.spec import PipelineConfig
+from pipeline.inputs import resolve_input
+from pipeline.paths import RunPaths, is_remote
+from schema.drawn_faces import write_drawn_csvs
+from schema.errors import ConfigError, DataError
+
+
+def prepare(config: PipelineConfig) -> PipelineConfig:
+    """Draw faces if no data is given. Quick checks come here, before TFX takes its seconds to import.
+
+    Raises:
+        ConfigError, DataError: a path can't be used.
+    """
+    if is_remote(config.runtime.root):
+        raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
+    if not config.data.path:
+        drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
+        data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=str(drawn.unlabelled_path))
+        config = dataclasses.replace(config, data=data)
+    resolve_input(config.data)
+    return config
+
+
+def run(config: PipelineConfig, output: TextIO) -> "Outcome":
+    """Run the whole graph.
+
+    Args:
+        config: settings that `prepare` has completed.
+        output: where the progress is shown.
+
+    Raises:
+        FerError: bad input, or refused data.
+    """
+    from absl import logging
+    from tfx import v1 as tfx
+
+    from pipeline.graph import Places, build_components
+    from pipeline.lineage import open_store, read_latest_run
+    from pipeline.outcome import read_outcome
+    from pipeline.view import RunView
+
+    logging.set_verbosity(logging.INFO)
+    logging.info("Settings of this run:\n%s", to_yaml(config))
+    paths = RunPaths.of(config)
+    places = Places(resolve_input(config.data), _stage_schema(config, paths), paths.serving, paths.checkpoints)
+    nodes = build_components(config, places)
+    dag = tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=paths.artifacts,
+        components=nodes,
+        enable_cache=True,
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(paths.metadata)),
+        beam_pipeline_args=list(config.runtime.beam_pipeline_args),
+    )
+    with RunView([node.id for node in nodes], output):
+        tfx.orchestration.LocalDagRunner().run(dag)
+    return read_outcome(read_latest_run(open_store(paths.metadata)))
+
+
+def _stage_schema(config: PipelineConfig, paths: RunPaths) -> str:
+    own = config.validation.schema_path
+    try:
+        text = Path(own).read_text("utf-8") if own else resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")
+    except OSError as error:
+        raise DataError(f"{own}: can't be read: {error.strerror}; write one with `fer-tfx schema`") from None
+    staged = Path(paths.staged_schema(hashlib.sha256(text.encode()).hexdigest()[:16]))
+    if not staged.exists():
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        staged.write_text(text, "utf-8")
+    return str(staged)

@@ -1,0 +1,41 @@
+"""The last words of a run, for a person."""
+
+from collections.abc import Iterator
+
+from pipeline.outcome import Outcome
+from reporting.ingestion import IngestionReport
+
+
+def write_summary(outcome: Outcome) -> str:
+    """The outcome in a few lines: rows, accuracy, verdict, where things lie, what to do next."""
+    return "\n".join(f"{title:<12} {text}".rstrip() for title, text in _lines(outcome))
+
+
+def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    rows, interval = outcome.rows, outcome.accuracy_interval
+    yield "rows", _describe_rows(rows)
+    yield "splits", ", ".join(f"{split} {rows.split_size(split):,}" for split in sorted(rows.emitted))
+    if rows.rows_quarantined:
+        yield "quarantine", f"{', '.join(f'{n} {why}' for why, n in rows.quarantined.items())}; {outcome.quarantine_uri}"
+    yield "accuracy", (
+        f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows (95 % interval {interval.low:.4f} to"
+        f" {interval.high:.4f}), macro F1 {outcome.macro_f1:.4f}"
+    )
+    yield "recall", ", ".join(f"{name} {value:.3f}" for name, value in outcome.recalls.items())
+    if outcome.is_pushed:
+        yield "gate", "passed"
+        yield "model", outcome.model_path
+        if outcome.predictions_uri:
+            yield "predictions", f"{rows.split_size('unlabelled'):,} unlabelled rows; {outcome.predictions_uri}"
+        yield "next", f"saved_model_cli show --all --dir {outcome.model_path}"
+    else:
+        yield "gate", f"REFUSED: {'; '.join(outcome.refusals)}"
+        yield "model", f"not pushed; {outcome.model_path}"
+        yield "next", "train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`"
+
+
+def _describe_rows(rows: IngestionReport) -> str:
+    return (
+        f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
+        f" + {rows.rows_quarantined:,} quarantined"
+    )

@@ -1,0 +1,92 @@
+"""The account of all rows that came in: read = emitted + dropped as repeats + quarantined."""
+
+import dataclasses
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+REPORT_FILE = "ingestion.json"
+
+# An outcome is a tuple of words whose first says which account it belongs to.
+Outcome = tuple[str, ...]
+READ = "read"  # (READ, file)
+EMITTED = "emitted"  # (EMITTED, split, class name or "")
+DROPPED = "dropped"  # (DROPPED, reason)
+QUARANTINED = "quarantined"  # (QUARANTINED, reason)
+CONFLICT = "conflict"  # (CONFLICT,): a picture that stands in the data with several labels
+
+
+@dataclass(frozen=True)
+class IngestionReport:
+    """How many rows came in and what became of each; all values are numbers of rows unless said otherwise."""
+
+    read: dict[str, int]
+    """By file, or member of an archive."""
+    emitted: dict[str, dict[str, int]]
+    """By split, then by class name; the unlabelled split has the class name ""."""
+    dropped: dict[str, int]
+    """Repeats, by reason."""
+    quarantined: dict[str, int]
+    """By reason."""
+    conflicting_pictures: int = 0
+    """Number of different pictures that stand in the data with more than one label."""
+    skipped_files: dict[str, str] = field(default_factory=dict)
+    """Files that were left aside, with the reason."""
+
+    @property
+    def rows_read(self) -> int:
+        return sum(self.read.values())
+
+    @property
+    def rows_emitted(self) -> int:
+        return sum(map(self.split_size, self.emitted))
+
+    @property
+    def rows_dropped(self) -> int:
+        return sum(self.dropped.values())
+
+    @property
+    def rows_quarantined(self) -> int:
+        return sum(self.quarantined.values())
+
+    @property
+    def quarantined_fraction(self) -> float:
+        return self.rows_quarantined / self.rows_read if self.rows_read else 0.0
+
+    def split_size(self, split: str) -> int:
+        """Rows emitted to `split`; 0 if there is no such split."""
+        return sum(self.emitted.get(split, {}).values())
+
+    def check_balance(self) -> None:
+        """Raise RuntimeError unless every row that was read is accounted for."""
+        accounted = self.rows_emitted + self.rows_dropped + self.rows_quarantined
+        if accounted != self.rows_read:
+            raise RuntimeError(
+                f"{self.rows_read} rows were read, but {self.rows_emitted} emitted + {self.rows_dropped} dropped"
+                f" + {self.rows_quarantined} quarantined make {accounted}: a row was lost or counted twice"
+            )
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "IngestionReport":
+        return cls(**json.loads(text))
+
+    @classmethod
+    def from_outcomes(cls, counts: Iterable[tuple[Outcome, int]], skipped_files: dict[str, str]) -> "IngestionReport":
+        """Sort the counted outcomes into their accounts."""
+        read: dict[str, int] = {}
+        emitted: dict[str, dict[str, int]] = defaultdict(dict)
+        dropped: dict[str, int] = {}
+        quarantined: dict[str, int] = {}
+        conflicts = 0
+        for (account, *words), count in counts:
+            if account == EMITTED:
+                emitted[words[0]][words[1]] = count
+            elif account == CONFLICT:
+                conflicts = count
+            else:
+                {READ: read, DROPPED: dropped, QUARANTINED: quarantined}[account][words[0]] = count
+        return cls(read, dict(emitted), dropped, quarantined, conflicts, skipped_files)
