@@ -1,0 +1,84 @@
+"""A CSV stream -> its rows, parsed or rejected, so that every line is accounted for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from configs.spec import DataConfig
+from schema.errors import DataError
+from schema.row import LINE_TOO_LONG, FaceRow, RowError, RowLayout, parse_header, parse_row, shown
+
+_MAX_TEXT_CHARS = 120
+_CHUNK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class ParsedRow:
+    """A usable row and where it stood."""
+
+    source: str
+    row: int
+    """Position among the rows of the file, from 0; blank lines and the header are not counted, rejected rows are."""
+    line: int
+    """Line number in the file, from 1: what an editor shows."""
+    face: FaceRow
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that can't be used, where it stood and why."""
+
+    source: str
+    row: int
+    line: int
+    reason: str
+    """One of the reasons in `schema.row`, to be counted."""
+    detail: str
+    text: str
+    """The start of the line, at most 120 characters, what is not printable escaped."""
+
+
+def iter_rows(stream: BinaryIO, name: str, config: DataConfig) -> Iterator[ParsedRow | RejectedRow]:
+    """Yield one item for each line that is not blank, the header aside, in bounded memory.
+
+    Raises:
+        DataError: the file is empty, its header can't be used, or the stream can't be read.
+    """
+    limit = config.max_line_bytes
+    layout = _read_header(stream, name, limit)
+    row = 0
+    for line_number, line in enumerate(_iter_lines(stream, limit), start=2):
+        if line.isspace() and len(line) <= limit:
+            continue
+        try:
+            face = _parse_bounded(line, layout, limit)
+        except RowError as error:
+            text = shown(line.rstrip(b"\r\n"), _MAX_TEXT_CHARS)
+            yield RejectedRow(name, row, line_number, error.reason, error.detail, text)
+        else:
+            yield ParsedRow(name, row, line_number, face)
+        row += 1
+
+
+def _read_header(stream: BinaryIO, name: str, limit: int) -> RowLayout:
+    line = stream.readline(limit + 1)
+    if not line:
+        raise DataError(f"{name}: the file is empty: give a CSV with the columns `emotion,pixels`")
+    if len(line) > limit:
+        raise DataError(f"{name}, line 1: longer than {limit:,} bytes: give a CSV with a header and line ends")
+    return parse_header(line, name)
+
+
+def _iter_lines(stream: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Yield each line; of one longer than `limit` its first `limit + 1` bytes, the rest is passed over."""
+    while line := stream.readline(limit + 1):
+        end = line
+        while len(line) > limit and end and not end.endswith(b"\n"):
+            end = stream.readline(_CHUNK_BYTES)
+        yield line
+
+
+def _parse_bounded(line: bytes, layout: RowLayout, limit: int) -> FaceRow:
+    if len(line) > limit:
+        raise RowError(LINE_TOO_LONG, f"found more than {limit} bytes, expected at most that (data.max_line_bytes)")
+    return parse_row(line, layout)
