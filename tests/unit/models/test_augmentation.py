@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import numpy as np
+import tensorflow as tf
+from model_doubles import NO_AUGMENTATION
+
+from configs.spec import AugmentationConfig
+from models.augmentation import augment, warp
+
+SEED = tf.constant([3, 7], tf.int64)
+
+
+def draw_images(count: int = 4) -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(count, 48, 48, 1)).astype(np.float32)
+
+
+def warp_all(
+    images: np.ndarray, *, flip: bool = False, rotation_deg: float = 0.0, scale: float = 1.0, shift_px=(0.0, 0.0)
+) -> np.ndarray:
+    count = len(images)
+    return warp(
+        images,
+        is_flipped=tf.fill([count], flip),
+        rotation_rad=tf.fill([count], np.float32(np.deg2rad(rotation_deg))),
+        scale=tf.fill([count], np.float32(scale)),
+        shift_px=tf.tile(tf.constant([shift_px], tf.float32), [count, 1]),
+    ).numpy()
+
+
+def test_augment_all_settings_zero_returns_pictures_unchanged():
+    np.testing.assert_array_equal(augment(draw_images(), SEED, NO_AUGMENTATION), draw_images())
+
+
+def test_augment_same_seed_gives_same_pictures_and_other_seed_others():
+    config = AugmentationConfig(erasing_fraction=0.5)
+    first, again = augment(draw_images(), SEED, config), augment(draw_images(), SEED, config)
+    np.testing.assert_array_equal(first, again)
+    assert not np.allclose(first, augment(draw_images(), SEED + 1, config))
+
+
+def test_augment_flip_alone_mirrors_about_half_of_the_pictures():
+    images = draw_images(64)
+    augmented = augment(images, SEED, replace(NO_AUGMENTATION, flip=True)).numpy()
+    is_mirrored = [np.array_equal(new, old[:, ::-1]) for new, old in zip(augmented, images, strict=True)]
+    is_same = [np.array_equal(new, old) for new, old in zip(augmented, images, strict=True)]
+    assert all(mirrored != same for mirrored, same in zip(is_mirrored, is_same, strict=True))
+    assert 16 <= sum(is_mirrored) <= 48
+
+
+def test_augment_geometry_within_bounds_keeps_shape_and_dtype():
+    augmented = augment(draw_images(), SEED, AugmentationConfig())
+    assert augmented.shape == (4, 48, 48, 1)
+    assert augmented.dtype == tf.float32
+
+
+def test_augment_brightness_alone_moves_means_within_bound():
+    changes = augment(draw_images(64), SEED, replace(NO_AUGMENTATION, brightness=0.5)).numpy() - draw_images(64)
+    moves = changes[:, 0, 0, 0]
+    np.testing.assert_allclose(changes, np.broadcast_to(moves[:, None, None, None], changes.shape), atol=1e-5)
+    assert -0.5 <= moves.min() < -0.3
+    assert 0.3 < moves.max() <= 0.5
+
+
+def test_augment_contrast_alone_stretches_about_the_mean_of_each_picture():
+    images = draw_images(64)
+    augmented = augment(images, SEED, replace(NO_AUGMENTATION, contrast_fraction=0.5)).numpy()
+    stretches = augmented.std(axis=(1, 2, 3)) / images.std(axis=(1, 2, 3))
+    np.testing.assert_allclose(augmented.mean(axis=(1, 2, 3)), images.mean(axis=(1, 2, 3)), atol=1e-5)
+    assert 0.5 <= stretches.min() < 0.7
+    assert 1.3 < stretches.max() <= 1.5
+
+
+def test_augment_erasing_blanks_one_rectangle_in_its_share_of_pictures():
+    images = np.ones((400, 48, 48, 1), np.float32)
+    erased = augment(images, SEED, replace(NO_AUGMENTATION, erasing_fraction=0.25)).numpy()[..., 0] == 0
+    is_changed = erased.any(axis=(1, 2))
+    assert 70 <= is_changed.sum() <= 130
+    heights, widths = erased.any(axis=2).sum(axis=1), erased.any(axis=1).sum(axis=1)
+    np.testing.assert_array_equal(erased.sum(axis=(1, 2)), heights * widths)
+    assert heights[is_changed].min() >= 6
+    assert heights[is_changed].max() <= 24
+    assert widths[is_changed].min() >= 6
+    assert widths[is_changed].max() <= 24
+
+
+def test_warp_flip_equals_numpy_mirror():
+    np.testing.assert_array_equal(warp_all(draw_images(), flip=True), draw_images()[:, :, ::-1])
+
+
+def test_warp_shift_moves_right_and_down_and_fills_with_zero():
+    shifted = warp_all(draw_images(), shift_px=(3.0, 2.0))
+    np.testing.assert_allclose(shifted[:, 2:, 3:], draw_images()[:, :-2, :-3], atol=1e-6)
+    assert not shifted[:, :2].any()
+    assert not shifted[:, :, :3].any()
+
+
+def test_warp_shift_after_flip_still_moves_to_the_right():
+    shifted = warp_all(draw_images(), flip=True, shift_px=(3.0, 0.0))
+    np.testing.assert_allclose(shifted[:, :, 3:], draw_images()[:, :, ::-1][:, :, :-3], atol=1e-6)
+
+
+def test_warp_quarter_turn_equals_numpy_counter_clockwise_turn():
+    turned = warp_all(draw_images(), rotation_deg=90)
+    expected = np.rot90(draw_images(), axes=(1, 2))
+    np.testing.assert_allclose(turned[:, 1:-1, 1:-1], expected[:, 1:-1, 1:-1], atol=1e-4)
+
+
+def test_warp_scale_two_halves_the_slope_about_the_centre():
+    columns = np.broadcast_to(np.arange(48, dtype=np.float32)[None, None, :, None], (1, 48, 48, 1))
+    expected = 23.5 + (columns - 23.5) / 2
+    np.testing.assert_allclose(warp_all(columns, scale=2.0), expected, atol=1e-4)

@@ -1,0 +1,65 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_doubles import TINY_MODEL, draw_pixels
+
+from models.averaging import WeightAverage, calibrate_batch_norm
+from models.network import build_network
+
+
+def build_one_weight_network() -> keras.Model:
+    """A network of one trainable weight, which starts at 0."""
+    value = keras.Input((1,))
+    return keras.Model(value, keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")(value))
+
+
+def average_ones(momentum: float, steps: int) -> float:
+    """The average after `steps` steps at which the weight was 1, having started at 0."""
+    network = build_one_weight_network()
+    average = WeightAverage(network, momentum)
+    network.trainable_variables[0].assign([[1.0]])
+    for step in range(1, steps + 1):
+        average.update(tf.constant(step, tf.int64))
+    return float(average.variables[0].numpy()[0, 0])
+
+
+def test_update_first_steps_keep_two_elevenths_then_three_twelfths():
+    assert average_ones(0.99, 1) == pytest.approx(1 - 2 / 11)
+    assert average_ones(0.99, 2) == pytest.approx(1 - 2 / 11 * 3 / 12)
+
+
+def test_update_momentum_below_the_ramp_is_used_as_it_is():
+    assert average_ones(0.1, 3) == pytest.approx(1 - 0.1**3)
+
+
+def test_update_momentum_zero_takes_the_last_weights():
+    assert average_ones(0.0, 1) == 1.0
+
+
+def test_calibrate_batch_norm_sets_mean_and_variance_over_batches():
+    images = keras.Input((48, 48, 1))
+    network = keras.Model(images, keras.layers.BatchNormalization()(images))
+    batches = (
+        draw_pixels(6).astype(np.float32).reshape(3, 2, 48, 48, 1) * np.float32([1, 2, 3])[:, None, None, None, None]
+    )
+    calibrate_batch_norm(network, tf.data.Dataset.from_tensor_slices(batches))
+    layer = network.layers[1]
+    assert float(layer.moving_mean[0]) == pytest.approx(batches.mean(), rel=1e-5)
+    assert float(layer.moving_variance[0]) == pytest.approx(batches.var(axis=(1, 2, 3, 4)).mean(), rel=1e-5)
+    assert layer.momentum == 0.99
+
+
+def test_applied_network_is_averaged_within_and_as_before_afterwards():
+    network = build_network(TINY_MODEL)
+    before = [variable.numpy() for variable in network.variables]
+    average = WeightAverage(network, 0.9)
+    for variable in average.variables:
+        variable.assign_add(tf.ones_like(variable))
+    images = tf.data.Dataset.from_tensor_slices(np.random.default_rng(0).normal(size=(2, 4, 48, 48, 1)))
+    with average.applied(images.map(lambda batch: tf.cast(batch, tf.float32))):
+        for weight, averaged in zip(network.trainable_variables, average.variables, strict=True):
+            np.testing.assert_array_equal(weight.numpy(), averaged.numpy())
+        assert not np.allclose(network.layers[2].moving_variance, 1.0)
+    for variable, value in zip(network.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)

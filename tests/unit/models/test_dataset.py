@@ -1,0 +1,132 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_doubles import TINY_TRAINER, build_examples, draw_pixels, stub_transform, to_raw
+
+from models.dataset import DatasetError, count_steps_per_epoch, make_eval_dataset, make_train_dataset, read_examples
+
+# 11 examples in batches of 4: two steps, three examples left out in each epoch. The class tells which is which.
+EXAMPLES = build_examples(draw_pixels(11), range(11))
+TRAINER = replace(TINY_TRAINER, epochs=5, batch_size=4)
+
+
+def write_examples(path: Path, raws: list[bytes], class_indices: list[int]) -> None:
+    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+        for row, (raw, class_index) in enumerate(zip(raws, class_indices, strict=True)):
+            example = tf.train.Example()
+            example.features.feature["pixels"].bytes_list.value.append(raw)
+            example.features.feature["emotion"].int64_list.value.append(class_index)
+            example.features.feature["source"].bytes_list.value.append(b"fer2013.csv")
+            example.features.feature["row"].int64_list.value.append(row)
+            writer.write(example.SerializeToString())
+
+
+def read_batches(examples, config, start_epoch=0):
+    return [
+        (images.numpy(), labels.numpy())
+        for images, labels in make_train_dataset(examples, stub_transform, config, start_epoch)
+    ]
+
+
+def test_read_examples_two_shards_returns_rows_in_order_of_file_names(tmp_path):
+    raws = to_raw(draw_pixels(5))
+    write_examples(tmp_path / "data-00001-of-2.gz", raws[3:], [6, 0])
+    write_examples(tmp_path / "data-00000-of-2.gz", raws[:3], [4, 2, 3])
+    examples = read_examples([str(tmp_path / "*")])
+    assert examples.pixels.numpy().tolist() == raws
+    assert examples.class_indices.numpy().tolist() == [4, 2, 3, 6, 0]
+    assert examples.class_indices.dtype == tf.int64
+    assert len(examples) == 5
+
+
+def test_read_examples_overlapping_patterns_reads_each_file_once(tmp_path):
+    write_examples(tmp_path / "data.gz", to_raw(draw_pixels(2)), [1, 2])
+    assert len(read_examples([str(tmp_path / "*"), str(tmp_path / "data.gz")])) == 2
+
+
+def test_read_examples_no_file_names_the_pattern(tmp_path):
+    pattern = str(tmp_path / "none-*")
+    with pytest.raises(DatasetError, match=r"none-\*'\], found none; run ExampleGen first"):
+        read_examples([pattern])
+
+
+def test_read_examples_empty_file_names_the_file(tmp_path):
+    write_examples(tmp_path / "empty.gz", [], [])
+    with pytest.raises(DatasetError, match=r"at least one example in .*empty\.gz"):
+        read_examples([str(tmp_path / "empty.gz")])
+
+
+@pytest.mark.parametrize("content", [b"no gzip at all", b""])
+def test_read_examples_other_file_names_the_file(tmp_path, content):
+    (tmp_path / "other.gz").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"other\.gz"):
+        read_examples([str(tmp_path / "other.gz")])
+
+
+def test_read_examples_without_label_names_the_feature(tmp_path):
+    example = tf.train.Example()
+    example.features.feature["pixels"].bytes_list.value.append(bytes(2304))
+    with tf.io.TFRecordWriter(str(tmp_path / "unlabelled.gz"), "GZIP") as writer:
+        writer.write(example.SerializeToString())
+    with pytest.raises(DatasetError, match=r"unlabelled\.gz.*emotion"):
+        read_examples([str(tmp_path / "unlabelled.gz")])
+
+
+@pytest.mark.parametrize(("count", "steps"), [(1, 1), (3, 1), (4, 1), (7, 1), (8, 2)])
+def test_count_steps_per_epoch_counts_whole_batches_but_at_least_one(count, steps):
+    assert count_steps_per_epoch(count, 4) == steps
+
+
+def test_make_train_dataset_same_seed_repeats_every_batch():
+    for first, again in zip(read_batches(EXAMPLES, TRAINER), read_batches(EXAMPLES, TRAINER), strict=True):
+        np.testing.assert_array_equal(first[0], again[0])
+        np.testing.assert_array_equal(first[1], again[1])
+
+
+def test_make_train_dataset_other_seed_gives_other_order():
+    labels = np.concatenate([labels for _, labels in read_batches(EXAMPLES, TRAINER)])
+    others = np.concatenate([labels for _, labels in read_batches(EXAMPLES, replace(TRAINER, seed=6))])
+    assert labels.tolist() != others.tolist()
+
+
+def test_make_train_dataset_started_late_equals_the_rest_of_an_uninterrupted_one():
+    whole, rest = read_batches(EXAMPLES, TRAINER), read_batches(EXAMPLES, TRAINER, start_epoch=3)
+    assert len(whole) == 10
+    assert len(rest) == 4
+    for expected, got in zip(whole[6:], rest, strict=True):
+        np.testing.assert_array_equal(expected[0], got[0])
+        np.testing.assert_array_equal(expected[1], got[1])
+
+
+def test_make_train_dataset_epoch_holds_no_example_twice_and_epochs_differ_in_order():
+    labels = np.stack([labels for _, labels in read_batches(EXAMPLES, TRAINER)]).reshape(5, 8)
+    assert all(len(set(epoch)) == 8 for epoch in labels.tolist())
+    assert len({tuple(epoch) for epoch in labels.tolist()}) == 5
+    assert set(labels.ravel().tolist()) == set(range(11))
+
+
+def test_make_train_dataset_picture_stays_with_its_class():
+    config = replace(TRAINER, augmentation=replace(TRAINER.augmentation, **dict.fromkeys(UNSET, 0.0), flip=False))
+    images = stub_transform(EXAMPLES.pixels).numpy()
+    for batch, labels in read_batches(EXAMPLES, config):
+        np.testing.assert_array_equal(batch, images[labels])
+
+
+UNSET = ("rotation_deg", "scale_fraction", "shift_fraction", "brightness", "contrast_fraction")
+
+
+def test_make_train_dataset_picture_is_augmented_anew_in_each_epoch():
+    one = build_examples(draw_pixels(1), [3])
+    batches = read_batches(one, TRAINER)
+    assert [labels.tolist() for _, labels in batches] == [[3]] * 5
+    assert len({images.tobytes() for images, _ in batches}) == 5
+
+
+def test_make_eval_dataset_returns_all_examples_once_in_order_unchanged():
+    batches = list(make_eval_dataset(EXAMPLES, stub_transform))
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), range(11))
+    images = np.concatenate([images for images, _ in batches])
+    np.testing.assert_array_equal(images, stub_transform(EXAMPLES.pixels))

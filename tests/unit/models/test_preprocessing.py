@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+from conftest import write_transform
+from model_doubles import draw_pixels, to_raw
+
+from models.transform_graph import TransformGraph
+
+
+def standardise(pixels: np.ndarray, train_pixels: np.ndarray) -> np.ndarray:
+    fractions = train_pixels.astype(np.float64) / 255
+    return (pixels.astype(np.float64) / 255 - fractions.mean()) / fractions.std()
+
+
+def test_preprocessing_fn_pictures_of_train_split_have_zero_mean_and_unit_variance(transform, train_pixels):
+    images = transform(tf.constant(to_raw(train_pixels))).numpy()
+    np.testing.assert_allclose(images, standardise(train_pixels, train_pixels), atol=1e-5)
+    assert images.mean() == pytest.approx(0, abs=1e-5)
+    assert images.std() == pytest.approx(1, abs=1e-5)
+    assert images.dtype == np.float32
+
+
+def test_preprocessing_fn_pictures_of_other_split_use_figures_of_train_split(transform, train_pixels):
+    pixels = draw_pixels(3, seed=9)
+    images = transform(tf.constant(to_raw(pixels))).numpy()
+    np.testing.assert_allclose(images, standardise(pixels, train_pixels), atol=1e-5)
+
+
+def test_preprocessing_fn_pixels_of_rank_two_gives_same_images(train_pixels, tmp_path: Path):
+    output = tft.TFTransformOutput(str(write_transform(train_pixels, [1], tmp_path)))
+    assert output.raw_feature_spec()["pixels"].shape == [1]
+    images = TransformGraph(output)(tf.constant(to_raw(train_pixels)))
+    np.testing.assert_allclose(images, standardise(train_pixels, train_pixels), atol=1e-5)
+
+
+def test_preprocessing_fn_picture_of_wrong_length_is_refused(transform):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="2303"):
+        transform(tf.constant([bytes(2303)]))
+
+
+def test_transform_graph_no_picture_gives_no_image(transform):
+    assert transform(tf.constant([], tf.string)).shape == (0, 48, 48, 1)

@@ -1,0 +1,24 @@
+"""Run by a test: trains the tiny network for one epoch on two logical CPUs. Argument: folder."""
+
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from model_doubles import TINY_TRAINER, fit_tiny_network
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with strategy.scope():
+    result, network = fit_tiny_network(Path(sys.argv[1]), replace(TINY_TRAINER, epochs=1))
+
+copies = [strategy.experimental_local_results(weight.value) for weight in network.trainable_variables]
+is_same = all(np.array_equal(first.numpy(), second.numpy()) for first, second in copies)
+is_finite = math.isfinite(result.history[0].eval_loss)
+print(
+    f"replicas {strategy.num_replicas_in_sync}, epochs {result.epochs_run}, finite {is_finite}, same weights {is_same}"
+)
