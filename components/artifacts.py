@@ -1,6 +1,9 @@
-"""Artifact types of this project. A type's name is its dotted path, by which a container finds the class."""
+"""Artifact types of this project, and the keys of outputs that several files name. A type's name is its dotted path, by which a container finds the class."""
 
 from tfx.types.artifact import Artifact
+
+UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
+QUARANTINE_KEY = "quarantine"
 
 
 class Quarantine(Artifact):  # type: ignore[misc]

@@ -1,11 +1,16 @@
 """fer-tfx: arguments -> settings -> runner. TensorFlow and TFX are imported only by commands that need them."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schema.errors import FerError
+
+if TYPE_CHECKING:
+    from configs.spec import PipelineConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +59,34 @@ def _add_config_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _load(parsed: argparse.Namespace) -> "PipelineConfig":
+def _run(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.run import run_pipeline
+
+    given = {"data.path": parsed.data, "data.unlabelled_path": parsed.unlabelled}
+    paths = [f"{key}={json.dumps(value)}" for key, value in given.items() if value]
+    return run_pipeline(_load(parsed.config, [*parsed.overrides, *paths]))
+
+
+def _print_config(parsed: argparse.Namespace) -> int:
+    from configs.load import to_yaml
+
+    print(to_yaml(_load(parsed.config, parsed.overrides)), end="")
+    return 0
+
+
+def _bootstrap_schema(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.schema import write_schema
+
+    return write_schema(parsed.data, parsed.out)
+
+
+def _download(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.download import download_from_kaggle
+
+    return download_from_kaggle(parsed.out)
+
+
+def _load(path: str | None, overrides: list[str]) -> "PipelineConfig":
     from configs.load import LOCAL_CONFIG, load_config
 
-    return load_config(parsed.config or LOCAL_CONFIG, parsed.overrides)
+    return load_config(path or LOCAL_CONFIG, overrides)

@@ -8,8 +8,9 @@ from tfx.proto import bulk_inferrer_pb2, trainer_pb2
 from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
+from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
 from components.data_gate.component import DataGate
-from components.face_example_gen.component import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, FerExampleGen
+from components.face_example_gen.component import FerExampleGen
 from components.serving_check.component import ServingCheck
 from configs.load import to_json
 from configs.spec import PipelineConfig
@@ -75,7 +76,7 @@ def _build_data_nodes(
 ) -> tuple[list[BaseNode], BaseChannel, BaseChannel, BaseChannel, BaseNode]:
     example_gen = FerExampleGen(
         input_base=places.data.base,
-        patterns=list(places.data.patterns),
+        patterns=places.data.patterns,
         data_config=config.data,
         code=compute_code_fingerprint("components.face_example_gen.executor"),
     )

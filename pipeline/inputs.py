@@ -6,6 +6,7 @@ from pathlib import Path
 
 from configs.spec import DataConfig
 from pipeline.paths import is_remote
+from schema.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from schema.errors import DataError
 
 _WILDCARDS = "*?[{"
@@ -13,10 +14,10 @@ _WILDCARDS = "*?[{"
 
 @dataclass(frozen=True)
 class Input:
-    """Files are `base` joined with each of the patterns."""
+    """Files are `base` joined with each of the patterns, which are keyed as FerExampleGen wants them."""
 
     base: str
-    patterns: tuple[str, ...]
+    patterns: dict[str, str]
 
 
 def resolve_input(config: DataConfig) -> Input:
@@ -25,9 +26,10 @@ def resolve_input(config: DataConfig) -> Input:
     Raises:
         DataError: a local path does not exist.
     """
-    paths = [_to_pattern(path) for path in (config.path, config.unlabelled_path) if path]
-    base = _common_base(paths)
-    return Input(base, tuple(path[len(base) :].lstrip("/") for path in paths))
+    given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
+    paths = {name: _to_pattern(path) for name, path in given.items() if path}
+    base = _common_base(list(paths.values()))
+    return Input(base, {name: path[len(base) :].lstrip("/") for name, path in paths.items()})
 
 
 def _to_pattern(path: str) -> str:

@@ -16,10 +16,16 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "rows", _describe_rows(rows)
     yield "splits", ", ".join(f"{split} {rows.split_size(split):,}" for split in sorted(rows.emitted))
     if rows.rows_quarantined:
-        yield "quarantine", f"{', '.join(f'{n} {why}' for why, n in rows.quarantined.items())}; {outcome.quarantine_uri}"
-    yield "accuracy", (
-        f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows (95 % interval {interval.low:.4f} to"
-        f" {interval.high:.4f}), macro F1 {outcome.macro_f1:.4f}"
+        yield (
+            "quarantine",
+            f"{', '.join(f'{n} {why}' for why, n in rows.quarantined.items())}; {outcome.quarantine_uri}",
+        )
+    yield (
+        "accuracy",
+        (
+            f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows (95 % interval {interval.low:.4f} to"
+            f" {interval.high:.4f}), macro F1 {outcome.macro_f1:.4f}"
+        ),
     )
     yield "recall", ", ".join(f"{name} {value:.3f}" for name, value in outcome.recalls.items())
     if outcome.is_pushed:

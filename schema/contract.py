@@ -20,6 +20,9 @@ EVAL_SPLIT = "eval"
 TEST_SPLIT = "test"
 UNLABELLED_SPLIT = "unlabelled"
 LABELLED_SPLITS = (TRAIN_SPLIT, EVAL_SPLIT, TEST_SPLIT)
+# The two inputs of ingestion: rows to learn from, rows to predict.
+LABELLED_INPUT = "labelled"
+UNLABELLED_INPUT = "unlabelled"
 SPLIT_OF_USAGE = {"training": TRAIN_SPLIT, "publictest": EVAL_SPLIT, "privatetest": TEST_SPLIT}
 
 # Environments of the curated schema.

@@ -7,14 +7,8 @@ from tfx.dsl.components.base import executor_spec
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 
-from components.artifacts import Quarantine
-from components.face_example_gen.executor import (
-    CODE_FIELD,
-    CONFIG_FIELD,
-    QUARANTINE_KEY,
-    UNLABELLED_EXAMPLES_KEY,
-    Executor,
-)
+from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, Quarantine
+from components.face_example_gen.executor import CODE_FIELD, CONFIG_FIELD, Executor
 from configs.load import to_json
 from configs.spec import DataConfig
 from schema.contract import LABELLED_SPLITS
@@ -55,12 +49,13 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
     SPEC_CLASS = FerExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
-    def __init__(self, input_base: str, patterns: list[str], data_config: DataConfig, code: str):
+    def __init__(self, input_base: str, patterns: dict[str, str], data_config: DataConfig, code: str):
         """Declare the component.
 
         Args:
             input_base: folder, local or remote, that the patterns start from.
-            patterns: globs of files; TFX's `{SPAN}` and `{VERSION}` may stand in them.
+            patterns: globs of the files to learn from (`LABELLED_INPUT`) and, if there are any, of those to
+                predict (`UNLABELLED_INPUT`); TFX's `{SPAN}` and `{VERSION}` may stand in them.
             data_config: how to split, what to drop and how much to bear.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
         """
@@ -71,10 +66,7 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
         spec = FerExampleGenSpec(
             input_base=input_base,
             input_config=example_gen_pb2.Input(
-                splits=[
-                    example_gen_pb2.Input.Split(name=f"input_{index}", pattern=pattern)
-                    for index, pattern in enumerate(patterns)
-                ]
+                splits=[example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
             ),
             output_config=example_gen_pb2.Output(split_config=_output_splits()),
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,

@@ -13,15 +13,16 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
+from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
+from components.face_example_gen.archives import SkippedMember
 from components.face_example_gen.rows import Outputs, ingest
+from components.face_example_gen.sources import Source, choose_sources
 from configs.load import from_json
 from configs.spec import DataConfig
 from reporting.ingestion import REPORT_FILE, IngestionReport
-from schema.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_SPLIT
+from schema.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_INPUT, UNLABELLED_SPLIT
 from schema.errors import DataError
 
-UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
-QUARANTINE_KEY = "quarantine"
 CONFIG_FIELD = "config"
 CODE_FIELD = "code"
 
@@ -47,8 +48,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
             for key in (standard_component_specs.EXAMPLES_KEY, UNLABELLED_EXAMPLES_KEY, QUARANTINE_KEY)
         )
         outputs = Outputs(examples.uri, unlabelled.uri, quarantine.uri)
+        sources, skipped_files = _find_sources(exec_properties)
         with self._make_beam_pipeline() as pipeline:
-            ingest(pipeline, _find_files(exec_properties), config, outputs)
+            ingest(pipeline, sources, config, outputs)
         report, file_errors = outputs.read_account(skipped_files)
         if file_errors:
             raise DataError(file_errors[0])
@@ -67,12 +69,21 @@ def _read_config(exec_properties: dict[str, Any]) -> DataConfig:
     return from_json(DataConfig, settings[CONFIG_FIELD])
 
 
-def _find_files(exec_properties: dict[str, Any]) -> list[str]:
+def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[SkippedMember]]:
     input_config = example_gen_pb2.Input()
     json_format.Parse(exec_properties[standard_component_specs.INPUT_CONFIG_KEY], input_config)
     base = exec_properties[standard_component_specs.INPUT_BASE_KEY]
-    patterns = [os.path.join(base, split.pattern) for split in input_config.splits]
-    return sorted({path for pattern in patterns for path in fileio.glob(pattern) if not fileio.isdir(path)})
+    sources: list[Source] = []
+    skipped: list[SkippedMember] = []
+    for split in input_config.splits:
+        paths = [path for path in fileio.glob(os.path.join(base, split.pattern)) if not fileio.isdir(path)]
+        of_input = choose_sources(paths, base, is_unlabelled=split.name == UNLABELLED_INPUT)
+        sources += of_input[0]
+        skipped += of_input[1]
+    if not sources:
+        found = "; ".join(f"{each.name}: {each.reason}" for each in skipped) or "it is empty"
+        raise DataError(f"{base}: no FER2013 file in it ({found}); give the CSV, an archive or a folder of them")
+    return sources, skipped
 
 
 def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri: str) -> None:

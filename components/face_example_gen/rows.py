@@ -17,9 +17,10 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
+from components.face_example_gen.archives import SkippedMember
 from components.face_example_gen.csv_rows import ParsedRow, RejectedRow
 from components.face_example_gen.repeats import Candidate, has_conflict, settle
-from components.face_example_gen.sources import SkippedFile, read_source
+from components.face_example_gen.sources import Source, read_source
 from configs.spec import DataConfig
 from reporting.ingestion import CONFLICT, DROPPED, EMITTED, QUARANTINED, READ, IngestionReport, Outcome
 from schema.contract import CLASS_NAMES, EVAL_SPLIT, LABELLED_SPLITS, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
@@ -48,21 +49,23 @@ class Outputs:
         parent = self.unlabelled_examples if split == UNLABELLED_SPLIT else self.examples
         return os.path.join(parent, f"Split-{split}")
 
-    def read_account(self) -> tuple[IngestionReport, list[str]]:
+    def read_account(self, skipped_sources: list[SkippedMember]) -> tuple[IngestionReport, list[str]]:
         """The counted outcomes, and the messages of files that could not be read."""
         pairs = [(tuple(words), count) for words, count in json.loads(io_utils.read_string_file(self.account_path))]
         fileio.remove(self.account_path)
         failures = sorted(words[1] for words, _ in pairs if words[0] == _FAILED)
-        skipped = {words[1]: words[2] for words, _ in pairs if words[0] == _SKIPPED}
+        skipped = {each.name: each.reason for each in skipped_sources}
+        skipped |= {words[1]: words[2] for words, _ in pairs if words[0] == _SKIPPED}
         counts = [(words, count) for words, count in pairs if words[0] not in (_FAILED, _SKIPPED)]
         return IngestionReport.from_outcomes(counts, skipped), failures
 
 
-def ingest(pipeline: beam.Pipeline, paths: list[str], config: DataConfig, outputs: Outputs) -> None:
+def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, outputs: Outputs) -> None:
     """Add the whole graph to `pipeline`."""
     rows = (
         pipeline
-        | "Files" >> beam.Create([paths])
+        | "Files" >> beam.Create([tuple(source) for source in sources])
+        | "ShareOut" >> beam.Reshuffle()
         | "Read" >> beam.ParDo(_ReadRows(config)).with_outputs(_REJECTED, _OUTCOMES, main="candidates")
     )
     if config.drop_repeats:
@@ -103,36 +106,43 @@ def _write_json(content: Any, path: str) -> None:
 
 
 class _ReadRows(beam.DoFn):  # type: ignore[misc]
-    """All paths of a run, which choose among each other -> candidates keyed by a digest of their picture."""
+    """One file -> candidates keyed by a digest of their picture, rejected rows, and outcomes."""
 
     def __init__(self, config: DataConfig):
         self._config = config
 
-    def process(self, paths: list[str]) -> Iterator[Any]:
+    def process(self, element: tuple[str, str, bool]) -> Iterator[Any]:
+        source = Source(*element)
         try:
-            for item in read_source(paths, _open, self._config):
-                if isinstance(item, ParsedRow):
-                    yield beam.pvalue.TaggedOutput(_OUTCOMES, (READ, item.source))
-                    yield self._to_candidate(item)
-                elif isinstance(item, RejectedRow):
-                    yield beam.pvalue.TaggedOutput(_OUTCOMES, (READ, item.source))
-                    yield beam.pvalue.TaggedOutput(_OUTCOMES, (QUARANTINED, item.reason))
-                    yield beam.pvalue.TaggedOutput(_REJECTED, asdict(item))
-                elif isinstance(item, SkippedFile):
-                    yield beam.pvalue.TaggedOutput(_OUTCOMES, (_SKIPPED, item.name, item.reason))
+            with FileSystems.open(source.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+                for item in read_source(source, stream, self._config):
+                    yield from self._sort(item, source.is_unlabelled)
         except DataError as error:
             # Beam would wrap the error in its own; as an outcome it reaches the executor whole.
             yield beam.pvalue.TaggedOutput(_OUTCOMES, (_FAILED, str(error)))
 
-    def _to_candidate(self, item: ParsedRow) -> tuple[bytes, Candidate]:
+    def _sort(self, item: ParsedRow | RejectedRow | SkippedMember, is_unlabelled: bool) -> Iterator[Any]:
+        if isinstance(item, SkippedMember):
+            yield beam.pvalue.TaggedOutput(_OUTCOMES, (_SKIPPED, item.name, item.reason))
+            return
+        yield beam.pvalue.TaggedOutput(_OUTCOMES, (READ, item.source))
+        if isinstance(item, ParsedRow):
+            yield self._to_candidate(item, is_unlabelled)
+        else:
+            yield beam.pvalue.TaggedOutput(_OUTCOMES, (QUARANTINED, item.reason))
+            yield beam.pvalue.TaggedOutput(_REJECTED, asdict(item))
+
+    def _to_candidate(self, item: ParsedRow, is_unlabelled: bool) -> tuple[bytes, tuple[Any, ...]]:
         face = item.face
         digest = hashlib.sha256(face.pixels).digest()
+        class_index = None if is_unlabelled else face.class_index
         split = UNLABELLED_SPLIT
-        if face.class_index is not None:
-            split = face.split or split_by_digest(digest, self._config)
-        example = to_example(face.pixels, face.class_index, item.source, item.row).SerializeToString()
-        class_index = -1 if face.class_index is None else face.class_index
-        return digest, Candidate(split, item.source, item.row, class_index, example)
+        if class_index is not None:
+            split = face.usage or split_by_digest(digest, self._config)
+        example = to_example(face.pixels, class_index, item.source, item.row).SerializeToString()
+        candidate = Candidate(split, item.source, item.row, -1 if class_index is None else class_index, example)
+        # Beam pickles a named tuple but has a quick coder for a plain one.
+        return digest, tuple(candidate)
 
 
 def split_by_digest(digest: bytes, config: DataConfig) -> str:
@@ -161,7 +171,3 @@ def _outcome(candidate: Candidate, drop_reason: str) -> Outcome:
         return (DROPPED, drop_reason)
     class_name = CLASS_NAMES[candidate.class_index] if candidate.class_index >= 0 else ""
     return (EMITTED, candidate.split, class_name)
-
-
-def _open(path: str) -> Any:
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)

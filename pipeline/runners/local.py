@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from importlib import resources
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from configs.load import to_yaml
 from configs.spec import PipelineConfig
@@ -12,6 +12,9 @@ from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
 from schema.drawn_faces import write_drawn_csvs
 from schema.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pipeline.outcome import Outcome
 
 
 def prepare(config: PipelineConfig) -> PipelineConfig:
@@ -24,7 +27,9 @@ def prepare(config: PipelineConfig) -> PipelineConfig:
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
     if not config.data.path:
         drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
-        data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=str(drawn.unlabelled_path))
+        data = dataclasses.replace(
+            config.data, path=str(drawn.labelled_path), unlabelled_path=str(drawn.unlabelled_path)
+        )
         config = dataclasses.replace(config, data=data)
     resolve_input(config.data)
     return config
@@ -69,7 +74,11 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
 def _stage_schema(config: PipelineConfig, paths: RunPaths) -> str:
     own = config.validation.schema_path
     try:
-        text = Path(own).read_text("utf-8") if own else resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")
+        text = (
+            Path(own).read_text("utf-8")
+            if own
+            else resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")
+        )
     except OSError as error:
         raise DataError(f"{own}: can't be read: {error.strerror}; write one with `fer-tfx schema`") from None
     staged = Path(paths.staged_schema(hashlib.sha256(text.encode()).hexdigest()[:16]))

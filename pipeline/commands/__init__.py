@@ -1,0 +1,1 @@
+"""What each command of `fer-tfx` does, one file each."""
