@@ -1,4 +1,7 @@
-"""Artifact types of this project, and the keys of outputs that several files name. A type's name is its dotted path, by which a container finds the class."""
+"""Artifact types of this project, and the keys of outputs that several files name.
+
+A type's name is its dotted path, by which a container finds the class.
+"""
 
 from tfx.types.artifact import Artifact
 

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
     parsed = _build_parser().parse_args(arguments)
     try:
-        return int(parsed.command(parsed))
+        command: Callable[[argparse.Namespace], int] = parsed.command
+        return command(parsed)
     except FerError as error:
         print(f"fer-tfx: {error}", file=sys.stderr)
         return error.exit_code

@@ -1,31 +1,86 @@
-"""fer-tfx schema."""
+"""fer-tfx schema: a first schema from data, to be read and tightened by a person."""
 
+import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.spec import DataConfig
 from pipeline.inputs import resolve_input
 from pipeline.quiet import hush_libraries, output_in_log
+from schema.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
 from schema.errors import DataError
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+
+_HEADER = """\
+# Inferred from data: types, presence, shapes and the labels seen. Read it, then add what only a person knows:
+# domains, and the skew and drift comparators of the label. Use it with --set validation.schema_path=FILE.
+
+"""
 
 
 def write_schema(data_path: str, out: Path) -> int:
-    """Infer a schema from data and write it as text; domains and comparators are for a person to add.
+    """Ingest the data, infer its schema and write it to `out` as text.
 
     Raises:
         DataError: the data can't be read, or `out` can't be written.
     """
-    data = resolve_input(DataConfig(path=data_path))
-    if not out.resolve().parent.is_dir():
+    resolve_input(DataConfig(path=data_path))
+    if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")
     hush_libraries()
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
-        with output_in_log(log) as output:
-            from tfx import v1 as tfx
+    with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
+        text = _HEADER + _infer(data_path, folder)
+    partial = out.with_name(f".{out.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(out)
+    print(f"schema written to {out}; use it with --set validation.schema_path={out}", file=sys.stdout)
+    return 0
 
-            from components.face_example_gen.component import FerExampleGen
 
-            example_gen = FerExampleGen(data.base, data.patterns, DataConfig(path=data_path), code="")
-            statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
-            schema_gen = tfx.components.SchemaGen(statistics=statistics_gen.outputs["statistics"])
+def _infer(data_path: str, folder: str) -> str:
+    import tensorflow_data_validation as tfdv
+    from google.protobuf import text_format
+    from tfx import v1 as tfx
+    from tfx.components.statistics_gen import stats_artifact_utils
+    from tfx.types import standard_artifacts
+
+    from components.face_example_gen.component import FerExampleGen
+    from pipeline.lineage import open_store, read_latest_run
+    from schema.contract import TRAIN_SPLIT
+
+    data_config = DataConfig(path=data_path)
+    data = resolve_input(data_config)
+    example_gen = FerExampleGen(data.base, data.patterns, data_config, code="")
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
+    metadata = Path(folder, "metadata.sqlite")
+    tfx.orchestration.LocalDagRunner().run(
+        tfx.dsl.Pipeline(
+            pipeline_name="schema",
+            pipeline_root=folder,
+            components=[example_gen, statistics_gen],
+            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata)),
+        )
+    )
+    record = read_latest_run(open_store(metadata))["StatisticsGen"].outputs["statistics"]
+    artifact = standard_artifacts.ExampleStatistics()
+    artifact.uri, artifact.split_names = record.uri, f'["{TRAIN_SPLIT}"]'
+    statistics = stats_artifact_utils.load_statistics(artifact, TRAIN_SPLIT).proto()
+    schema = tfdv.infer_schema(statistics, infer_feature_shape=True, max_string_domain_size=0)
+    _add_what_is_known(schema, statistics)
+    return str(text_format.MessageToString(schema))
+
+
+def _add_what_is_known(schema: "schema_pb2.Schema", statistics: "statistics_pb2.DatasetFeatureStatisticsList") -> None:
+    """What inference can't see: pixels are no words, labels are classes and absent when serving."""
+    schema.default_environment.extend([TRAINING_ENVIRONMENT, SERVING_ENVIRONMENT])
+    seen = {each.path.step[0]: each.num_stats for each in statistics.datasets[0].features}
+    for feature in schema.feature:
+        if feature.name == PIXELS_KEY:
+            feature.image_domain.SetInParent()
+        elif feature.name == LABEL_KEY:
+            feature.int_domain.min, feature.int_domain.max = int(seen[LABEL_KEY].min), int(seen[LABEL_KEY].max)
+            feature.int_domain.is_categorical = True
+            feature.not_in_environment.append(SERVING_ENVIRONMENT)
