@@ -42,7 +42,11 @@ def build_signatures(network: keras.Model, transform: Transform) -> dict[str, Si
     """
 
     def serve_raw(raw: tf.Tensor) -> Outputs:
-        return _build_outputs(network(transform(raw), training=False))
+        # TensorFlow's convolution on CPU gives a batch of no rows a wrong shape, so such a batch gets a black one.
+        row_count = tf.size(raw)
+        filler = tf.fill([tf.maximum(1 - row_count, 0)], bytes(PIXEL_COUNT))
+        logits = network(transform(tf.concat([raw, filler], axis=0)), training=False)
+        return _build_outputs(logits[:row_count])
 
     def serve_examples(examples: tf.Tensor) -> Outputs:
         # Only `pixels` is parsed: an example to predict has no label.

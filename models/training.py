@@ -39,7 +39,7 @@ class TrainResult:
     """Wall time of this call."""
 
 
-def fit(  # noqa: PLR0913, one argument for each thing it takes from outside
+def fit(
     network: keras.Model,
     train: LabelledExamples,
     eval_: LabelledExamples,

@@ -1,0 +1,147 @@
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_doubles import TINY_MODEL, draw_pixels, to_raw
+from tensorflow.core.protobuf import saved_model_pb2
+
+from models.export import export_model
+from models.network import build_network
+from models.transform_graph import TransformGraph
+from schema.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+
+SIGNATURES = (SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS)
+NUMBERS = ("class_index", "confidence", "probabilities")
+Answers = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def exported(transform: TransformGraph, tmp_path_factory) -> Path:
+    """A tiny network of random weights, exported."""
+    keras.utils.set_random_seed(8)
+    network = build_network(TINY_MODEL)
+    for weight in network.weights:  # fresh batch-norm scales and statistics, 0 and 1, would hide faults
+        if len(weight.shape) == 1:
+            weight.assign(keras.random.uniform(weight.shape, 0.5, 1.5))
+    return write_export(network, transform, tmp_path_factory.mktemp("export") / "model")
+
+
+def write_export(network: keras.Model, transform: TransformGraph, folder: Path) -> Path:
+    export_model(network, transform, str(folder))
+    return folder
+
+
+def to_example(raw: bytes) -> bytes:
+    """A serialised example without a label."""
+    example = tf.train.Example()
+    example.features.feature["pixels"].bytes_list.value.append(raw)
+    return bytes(example.SerializeToString())
+
+
+def build_inputs(pixels: np.ndarray) -> dict[str, Any]:
+    """The same pictures as the input of each signature."""
+    return {
+        SERVE_EXAMPLES: np.array([to_example(raw) for raw in to_raw(pixels)], dtype=object),
+        SERVE_IMAGES: np.array([tf.io.encode_png(picture).numpy() for picture in pixels], dtype=object),
+        SERVE_PIXELS: pixels,
+    }
+
+
+def ask_tf2_loader(folder: Path, signature: str, value: Any) -> Answers:
+    function = tf.saved_model.load(str(folder)).signatures[signature]
+    (name,) = function.structured_input_signature[1]
+    dtype = function.structured_input_signature[1][name].dtype
+    return {key: tensor.numpy() for key, tensor in function(**{name: tf.constant(value, dtype)}).items()}
+
+
+def ask_tf1_loader(folder: Path, signature: str, value: Any) -> Answers:
+    """Load as TensorFlow Serving and BulkInferrer do; the TF2 loader hides variables that aren't restored."""
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session(graph=graph) as session:
+        model = tf.compat.v1.saved_model.loader.load(session, ["serve"], str(folder))
+        (feed,) = model.signature_def[signature].inputs.values()
+        fetches = {key: tensor.name for key, tensor in model.signature_def[signature].outputs.items()}
+        return dict(session.run(fetches, {feed.name: value}))
+
+
+def assert_same_answers(answers: Answers, expected: Answers) -> None:
+    for key in NUMBERS:
+        np.testing.assert_allclose(answers[key], expected[key], atol=1e-6, err_msg=key)
+    assert answers["class_name"].tolist() == expected["class_name"].tolist()
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+@pytest.mark.parametrize("ask", [ask_tf1_loader, ask_tf2_loader])
+def test_export_model_each_signature_and_loader_answers_as_the_network(exported, transform, signature, ask):
+    pixels = draw_pixels(5, seed=3)
+    answers = ask(exported, signature, build_inputs(pixels)[signature])
+    expected = ask_tf2_loader(exported, SERVE_PIXELS, pixels)
+    assert_same_answers(answers, expected)
+    assert np.ptp(answers["probabilities"], axis=0).max() > 1e-4  # the pictures are told apart
+    assert answers["probabilities"].shape == (5, 7)
+    assert answers["class_name"].shape == (5, 1)
+
+
+def test_export_model_probabilities_are_the_softmax_of_the_networks_logits(transform, tmp_path):
+    keras.utils.set_random_seed(8)
+    network = build_network(TINY_MODEL)
+    pixels = draw_pixels(3)
+    logits = network(transform(tf.constant(to_raw(pixels)))).numpy()
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    folder = write_export(network, transform, tmp_path / "model")
+    answers = ask_tf1_loader(folder, SERVE_PIXELS, pixels)
+    np.testing.assert_allclose(answers["probabilities"], expected, atol=1e-6)
+    assert answers["class_index"].tolist() == logits.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_export_model_batch_without_rows_returns_no_rows(exported, signature):
+    answers = ask_tf1_loader(exported, signature, build_inputs(draw_pixels(1))[signature][:0])
+    assert {key: value.shape for key, value in answers.items()} == {
+        "probabilities": (0, 7),
+        "class_index": (0,),
+        "class_name": (0, 1),
+        "confidence": (0,),
+    }
+
+
+def test_export_model_jpeg_and_png_of_one_colour_get_the_same_answer(exported):
+    picture = np.full((60, 80, 3), 90, np.uint8)
+    files = np.array([tf.io.encode_jpeg(picture).numpy(), tf.io.encode_png(picture).numpy()], dtype=object)
+    from_files = ask_tf1_loader(exported, SERVE_IMAGES, files)
+    from_pixels = ask_tf1_loader(exported, SERVE_PIXELS, np.full((2, 48, 48, 1), 90, np.uint8))
+    assert_same_answers(from_files, from_pixels)
+
+
+def test_export_model_network_that_knows_all_classes_is_served_in_their_order(transform, tmp_path):
+    folder = write_export(build_stub_that_reads_the_class(), transform, tmp_path / "model")
+    pixels = np.zeros((7, 48, 48, 1), np.uint8)
+    pixels[range(7), 0, range(7)] = 255
+    for signature in SIGNATURES:
+        answers = ask_tf1_loader(folder, signature, build_inputs(pixels)[signature])
+        assert answers["class_name"].ravel().tolist() == [name.encode() for name in CLASS_NAMES]
+        assert answers["class_index"].tolist() == list(range(7))
+
+
+def build_stub_that_reads_the_class() -> keras.Model:
+    """Stands in for a network that knows the class: logit k is the value of pixel k of the first row."""
+    images = keras.Input((48, 48, 1))
+    kernel = keras.initializers.Constant(np.eye(48 * 48, 7, dtype=np.float32))
+    return keras.Model(images, keras.layers.Dense(7, kernel_initializer=kernel)(keras.layers.Flatten()(images)))
+
+
+def test_export_model_lists_class_names_in_order_beside_the_graph(exported):
+    text = (exported / "assets.extra" / "class_names.txt").read_text()
+    assert text == "angry\ndisgust\nfear\nhappy\nsad\nsurprise\nneutral\n"
+
+
+def test_export_model_uses_ops_of_tensorflow_itself_alone(exported):
+    model = saved_model_pb2.SavedModel.FromString((exported / "saved_model.pb").read_bytes())
+    graph = model.meta_graphs[0].graph_def
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    functions = {function.signature.name for function in graph.library.function}
+    ops = {node.op for node in nodes} - functions
+    assert "Conv2D" in ops
+    assert {op for op in ops if not hasattr(tf.raw_ops, op)} == set()

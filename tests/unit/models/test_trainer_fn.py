@@ -1,0 +1,105 @@
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import pytest
+import tensorflow as tf
+from model_doubles import TINY_MODEL, TINY_TRAINER, draw_bright_and_dark_examples
+from test_dataset import write_examples
+
+from configs.load import to_json
+from models import trainer_fn
+from models.dataset import DatasetError
+from models.trainer_fn import compute_run_key, run_fn
+
+
+def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
+    """What TFX hands to `run_fn`, with a split of 32 and one of 20 examples in `folder`."""
+    for split, count in [("train", 32), ("eval", 20)]:
+        examples = draw_bright_and_dark_examples(count)
+        (folder / split).mkdir(parents=True)
+        write_examples(folder / split / "data.gz", list(examples.pixels.numpy()), list(examples.class_indices.numpy()))
+    settings = {
+        "model": to_json(TINY_MODEL),
+        "trainer": to_json(replace(TINY_TRAINER, epochs=2)),
+        "checkpoint_root": str(folder / "checkpoints"),
+        "code": "c0de",
+    }
+    return SimpleNamespace(
+        train_files=[str(folder / "train" / "*")],
+        eval_files=[str(folder / "eval" / "*")],
+        transform_output=str(transform_dir),
+        serving_model_dir=str(folder / "model" / "Format-Serving"),
+        model_run_dir=str(folder / "run"),
+        custom_config=settings,
+    )
+
+
+def test_run_fn_examples_and_transform_graph_leaves_a_model_logs_and_no_checkpoint(transform_dir, tmp_path):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    run_fn(fn_args)
+    model = tf.saved_model.load(fn_args.serving_model_dir)
+    examples = draw_bright_and_dark_examples(4)
+    pixels = tf.reshape(tf.io.decode_raw(examples.pixels, tf.uint8), [-1, 48, 48, 1])
+    answers = model.signatures["serve_pixels"](pixels=pixels)
+    assert answers["probabilities"].shape == (4, 7)
+    assert list((tmp_path / "run").glob("events*"))
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_run_fn_failure_after_training_keeps_the_checkpoint(transform_dir, tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(trainer_fn, "export_model", fail)
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    with pytest.raises(OSError, match="disk full"):
+        run_fn(fn_args)
+    assert (tmp_path / "checkpoints" / compute_run_key(fn_args) / "checkpoint").exists()
+
+
+def test_run_fn_no_examples_names_the_pattern(transform_dir, tmp_path):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    fn_args.eval_files = [str(tmp_path / "nowhere" / "*")]
+    with pytest.raises(DatasetError, match="nowhere"):
+        run_fn(fn_args)
+
+
+@pytest.mark.parametrize("setting", ["model", "trainer", "code"])
+def test_compute_run_key_other_setting_gives_other_key(transform_dir, tmp_path, setting):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    before = compute_run_key(fn_args)
+    fn_args.custom_config[setting] += " "
+    assert compute_run_key(fn_args) != before
+
+
+@pytest.mark.parametrize("argument", ["transform_output", "train_files", "eval_files"])
+def test_compute_run_key_other_data_gives_other_key(transform_dir, tmp_path, argument):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    before = compute_run_key(fn_args)
+    setattr(fn_args, argument, ["elsewhere"] if argument.endswith("files") else "elsewhere")
+    assert compute_run_key(fn_args) != before
+
+
+def test_compute_run_key_other_order_of_files_gives_same_key(transform_dir, tmp_path):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    fn_args.train_files = ["a", "b"]
+    before = compute_run_key(fn_args)
+    fn_args.train_files = ["b", "a"]
+    assert compute_run_key(fn_args) == before
+
+
+def test_run_fn_network_is_built_from_the_configured_seed(transform_dir, tmp_path, monkeypatch):
+    built = []
+
+    def stop_before_training(network: keras.Model, *_: object, **__: object) -> None:
+        built.append(network.get_weights()[0].tolist())
+        raise InterruptedError
+
+    monkeypatch.setattr(trainer_fn, "fit", stop_before_training)
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    for _ in range(2):
+        with pytest.raises(InterruptedError):
+            run_fn(fn_args)
+    assert built[0] == built[1]
