@@ -1,0 +1,254 @@
+"""Settings from text: what is read, what wins, and what a person is told when it is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from configs.load import LOCAL_CONFIG, from_json, load_config, to_json, to_yaml
+from configs.spec import AugmentationConfig, DataConfig, PipelineConfig, TrainerConfig
+from schema.errors import ConfigError
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    return tmp_path / "own.yaml"
+
+
+def read(path: Path, text: str, *overrides: str) -> PipelineConfig:
+    path.write_text(text, encoding="utf-8")
+    return load_config(path, overrides)
+
+
+def message_of(path: Path, text: str, *overrides: str) -> str:
+    """What `load_config` complains of, with the folder left out."""
+    with pytest.raises(ConfigError) as caught:
+        read(path, text, *overrides)
+    return str(caught.value).replace(str(path), "own.yaml")
+
+
+def test_load_config_empty_file_gives_every_default(config_path):
+    assert read(config_path, "") == PipelineConfig()
+
+
+def test_load_config_local_yaml_holds_the_values_it_names():
+    config = load_config(LOCAL_CONFIG)
+    named = yaml.safe_load(LOCAL_CONFIG.read_text(encoding="utf-8"))
+    assert (config.name, config.runtime.root) == (named["name"], named["runtime"]["root"])
+    assert config.data.eval_fraction == named["data"]["eval_fraction"]
+    assert config.trainer.epochs == named["trainer"]["epochs"]
+    assert config.gate.min_accuracy == named["gate"]["min_accuracy"]
+    assert load_config() == config
+
+
+def test_load_config_nested_section_reaches_its_dataclass(config_path):
+    config = read(config_path, "trainer:\n  epochs: 3\n  augmentation:\n    flip: false\n")
+    assert config.trainer == TrainerConfig(epochs=3, augmentation=AugmentationConfig(flip=False))
+
+
+def test_load_config_unknown_key_names_its_line_and_the_nearest_valid_one(config_path):
+    text = "name: fer\ntrainer:\n  epochs: 2\n  peak_learning_rat: 0.1\n"
+    assert message_of(config_path, text) == (
+        "own.yaml:4: unknown setting 'trainer.peak_learning_rat'; did you mean 'trainer.peak_learning_rate'?"
+    )
+
+
+def test_load_config_key_in_the_wrong_section_names_the_right_one(config_path):
+    assert message_of(config_path, "momentum: 0.9\n") == (
+        "own.yaml:1: unknown setting 'momentum'; did you mean 'trainer.momentum'?"
+    )
+
+
+def test_load_config_key_unlike_any_lists_the_valid_ones(config_path):
+    message = message_of(config_path, "zzzzz: 1\n")
+    assert message.startswith("own.yaml:1: unknown setting 'zzzzz'; valid are data.drop_repeats, data.eval_fraction, ")
+    assert message.endswith(", trainer.weight_decay, validation.schema_path")
+
+
+def test_load_config_value_in_place_of_a_section_is_refused(config_path):
+    assert message_of(config_path, "name: fer\ntrainer: 3\n").startswith("own.yaml:2: unknown setting 'trainer'")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("trainer:\n  epochs: many\n", "own.yaml:2: trainer.epochs: expected a whole number, got 'many'"),
+        ("trainer:\n  epochs: 1.5\n", "own.yaml:2: trainer.epochs: expected a whole number, got 1.5"),
+        ("trainer:\n  epochs: true\n", "own.yaml:2: trainer.epochs: expected a whole number, got True"),
+        ("data:\n  drop_repeats: 1\n", "own.yaml:2: data.drop_repeats: expected true or false, got 1"),
+        ("gate:\n  min_accuracy: true\n", "own.yaml:2: gate.min_accuracy: expected a number, got True"),
+        ("gate:\n  min_accuracy: half\n", "own.yaml:2: gate.min_accuracy: expected a number, got 'half'"),
+        ("name: 7\n", "own.yaml:1: name: expected text, got 7"),
+        ("data: {path: }\n", "own.yaml:1: data.path: expected text, got None"),
+        ("model:\n  stage_filters: 32\n", "own.yaml:2: model.stage_filters: expected a list, got 32"),
+        ("model:\n  stage_filters: [8, x]\n", "own.yaml:2: model.stage_filters: expected a whole number, got 'x'"),
+        ("runtime: {beam_pipeline_args: --x}\n", "own.yaml:1: runtime.beam_pipeline_args: expected a list, got '--x'"),
+    ],
+)
+def test_load_config_wrong_type_names_line_key_and_value(config_path, text, expected):
+    assert message_of(config_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "data:\n  eval_fraction: 1.5\n",
+            "own.yaml:2: data.eval_fraction: expected a fraction from 0 to 1, got 1.5",
+        ),
+        ("trainer:\n  epochs: 0\n", "own.yaml:2: trainer.epochs: expected at least 1, got 0"),
+        (
+            "trainer:\n  augmentation:\n    rotation_deg: 181\n",
+            "own.yaml:3: trainer.augmentation.rotation_deg: expected 0 to 180, got 181.0",
+        ),
+        (
+            "model:\n  stage_filters: []\n",
+            "own.yaml:2: model.stage_filters: expected one to four positive numbers, got ()",
+        ),
+        ("gate:\n  min_accuracy: .nan\n", "own.yaml:2: gate.min_accuracy: expected a fraction from 0 to 1, got nan"),
+    ],
+)
+def test_load_config_value_out_of_range_names_line_range_and_value(config_path, text, expected):
+    assert message_of(config_path, text) == expected
+
+
+def test_load_config_fractions_too_large_together_name_a_line_of_the_file(config_path):
+    message = message_of(config_path, "data:\n  eval_fraction: 0.5\n  test_fraction: 0.5\n")
+    assert message.endswith("data.eval_fraction + data.test_fraction: expected less than 1, got 1.0")
+    assert message.startswith("own.yaml:")
+
+
+def test_load_config_exponent_without_a_dot_is_read_as_a_number(config_path):
+    assert isinstance(yaml.safe_load("1e-3"), str)  # YAML 1.1, which is why this needs a test
+    assert read(config_path, "trainer: {weight_decay: 1e-3}").trainer.weight_decay == 0.001
+    assert read(config_path, "", "trainer.weight_decay=1e-3").trainer.weight_decay == 0.001
+
+
+def test_load_config_whole_number_for_a_fraction_becomes_a_float(config_path):
+    value = read(config_path, "gate: {min_accuracy: 1}").gate.min_accuracy
+    assert (value, type(value)) == (1.0, float)
+
+
+def test_load_config_list_becomes_a_tuple(config_path):
+    config = read(config_path, "model: {stage_filters: [8, 16]}", 'runtime.beam_pipeline_args=["--a", "--b"]')
+    assert config.model.stage_filters == (8, 16)
+    assert config.runtime.beam_pipeline_args == ("--a", "--b")
+
+
+@pytest.mark.parametrize("root", ["- name\n- fer\n", "just text\n", "7\n"])
+def test_load_config_root_that_is_no_mapping_is_refused(config_path, root):
+    assert message_of(config_path, root) == "own.yaml:1: expected settings as `key: value`"
+
+
+def test_load_config_yaml_error_names_its_line(config_path):
+    message = message_of(config_path, "name: fer\ndata: [1, 2\ntrainer: {}\n")
+    assert message.startswith("own.yaml:3: not valid YAML: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("name: a\x01b\n", id="control character"),
+        pytest.param("name: !own b\n", id="unknown tag"),
+        pytest.param("trainer: {epochs: !!int b}\n", id="tag that does not fit"),
+        pytest.param("name: 2024-13-45\n", id="a date that is none"),
+        pytest.param("trainer: &again\n  augmentation: *again\n", id="alias of itself"),
+    ],
+)
+def test_load_config_yaml_that_cannot_be_constructed_is_a_config_error(config_path, text):
+    assert message_of(config_path, text).startswith("own.yaml:")
+
+
+def test_load_config_missing_file_says_how_to_give_one(tmp_path):
+    path = tmp_path / "none.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value) == f"{path}: no such configuration file; give an existing one with --config"
+
+
+def test_load_config_folder_in_place_of_a_file_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="can't be read as a configuration file"):
+        load_config(tmp_path)
+
+
+def test_load_config_bytes_that_are_no_text_are_refused(config_path):
+    config_path.write_bytes(b"name: \xff\n")
+    with pytest.raises(ConfigError, match="can't be read as a configuration file"):
+        load_config(config_path)
+
+
+def test_load_config_override_beats_the_file_and_the_last_override_wins(config_path):
+    config = read(config_path, "trainer: {epochs: 2}", "trainer.epochs=3", "trainer.epochs=4", "trainer.seed=5")
+    assert (config.trainer.epochs, config.trainer.seed) == (4, 5)
+
+
+def test_load_config_override_with_an_equals_sign_in_its_value_keeps_it(config_path):
+    assert read(config_path, "", "data.path=a=b.csv").data.path == "a=b.csv"
+
+
+def test_load_config_wrong_override_names_set_rather_than_the_file(config_path):
+    message = message_of(config_path, "trainer: {epochs: 2}", "trainer.epochs=0")
+    assert message == "--set: trainer.epochs: expected at least 1, got 0"
+
+
+def test_load_config_wrong_file_value_that_is_overridden_does_no_harm(config_path):
+    assert read(config_path, "trainer: {epochs: many}", "trainer.epochs=3").trainer.epochs == 3
+
+
+@pytest.mark.parametrize("override", ["trainer.epochs", "=3", " =3"])
+def test_load_config_override_without_key_or_value_shows_the_form(config_path, override):
+    assert message_of(config_path, "", override) == (
+        f"--set {override}: expected section.key=value, such as trainer.epochs=3"
+    )
+
+
+def test_load_config_override_that_is_no_yaml_asks_for_quotes(config_path):
+    assert message_of(config_path, "", "name=[a") == "--set name=[a: the value is not valid YAML; quote it"
+
+
+@pytest.mark.parametrize("override", ["name=2024-13-45", "trainer.epochs=!!int b"])
+def test_load_config_override_that_cannot_be_constructed_is_a_config_error(config_path, override):
+    assert message_of(config_path, "", override).startswith("--set")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        PipelineConfig(),
+        DataConfig(path="Gesichter/ä b.csv", eval_fraction=0.25, drop_repeats=False),
+        TrainerConfig(weight_decay=1e-7, augmentation=AugmentationConfig(flip=False)),
+        PipelineConfig(name="b"),
+    ],
+)
+def test_from_json_of_to_json_gives_the_same_dataclass(config):
+    assert from_json(type(config), to_json(config)) == config
+
+
+def test_from_json_list_becomes_a_tuple_again():
+    config = load_config(overrides=["model.stage_filters=[8, 16]"])
+    assert from_json(PipelineConfig, to_json(config)).model.stage_filters == (8, 16)
+
+
+def test_to_json_keys_are_sorted_so_that_equal_configs_give_equal_texts():
+    keys = list(json.loads(to_json(DataConfig())))
+    assert keys == sorted(keys)
+    assert keys[0] == "drop_repeats"
+
+
+def test_to_json_changed_setting_changes_the_text():
+    assert to_json(DataConfig()) != to_json(DataConfig(eval_fraction=0.2))
+
+
+def test_to_yaml_text_loads_back_to_the_same_config(config_path):
+    overrides = ["model.stage_filters=[8]", "trainer.weight_decay=1e-7", "data.path='Gesichter/ä: b.csv'", "name=on1"]
+    config = load_config(overrides=[*overrides, "data.drop_repeats=false"])
+    assert config.data.path == "Gesichter/ä: b.csv"
+    assert read(config_path, to_yaml(config)) == config
+
+
+def test_to_yaml_default_config_holds_every_setting_in_declared_order():
+    sections = yaml.safe_load(to_yaml(PipelineConfig()))
+    assert list(sections) == ["name", "data", "validation", "model", "trainer", "gate", "runtime"]
+    assert sections["trainer"]["augmentation"]["rotation_deg"] == 10.0
+    assert sections["model"]["stage_filters"] == [32, 64, 128]

@@ -1,0 +1,124 @@
+"""Ranges of the settings: the last good value passes, the first bad one is named."""
+
+import dataclasses
+import typing
+
+import pytest
+
+from configs.spec import (
+    AugmentationConfig,
+    DataConfig,
+    GateConfig,
+    ModelConfig,
+    PipelineConfig,
+    RuntimeConfig,
+    TrainerConfig,
+    ValidationConfig,
+)
+from schema.errors import ConfigError
+
+SECTIONS = [
+    AugmentationConfig,
+    DataConfig,
+    GateConfig,
+    ModelConfig,
+    PipelineConfig,
+    RuntimeConfig,
+    TrainerConfig,
+    ValidationConfig,
+]
+NAME_RULE = "at most 63 lower-case letters, digits and dashes, a letter first"
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_defaults_of_every_section_are_in_range_and_of_their_declared_type(section):
+    config = section()
+    for name, hint in typing.get_type_hints(section).items():
+        assert isinstance(getattr(config, name), typing.get_origin(hint) or hint), name
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_assignment_to_a_finished_section_is_refused(section):
+    config = section()
+    name = dataclasses.fields(config)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(config, name, getattr(config, name))
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "expected"),
+    [
+        (DataConfig, {"eval_fraction": -0.1}, "data.eval_fraction: expected a fraction from 0 to 1, got -0.1"),
+        (DataConfig, {"test_fraction": 1.1}, "data.test_fraction: expected a fraction from 0 to 1, got 1.1"),
+        (
+            DataConfig,
+            {"max_quarantined_fraction": 2.0},
+            "data.max_quarantined_fraction: expected a fraction from 0 to 1, got 2.0",
+        ),
+        (
+            DataConfig,
+            {"eval_fraction": 0.5, "test_fraction": 0.5},
+            "data.eval_fraction + data.test_fraction: expected less than 1, got 1.0",
+        ),
+        (DataConfig, {"max_line_bytes": 9_999}, "data.max_line_bytes: expected at least 10000, got 9999"),
+        (DataConfig, {"max_compression_ratio": 1.0}, "data.max_compression_ratio: expected more than 1, got 1.0"),
+        (ModelConfig, {"dropout_fraction": 1.5}, "model.dropout_fraction: expected a fraction from 0 to 1, got 1.5"),
+        (ModelConfig, {"stem_filters": 0}, "model.stem_filters: expected at least 1, got 0"),
+        (ModelConfig, {"stage_filters": ()}, "model.stage_filters: expected one to four positive numbers, got ()"),
+        (
+            ModelConfig,
+            {"stage_filters": (8, 8, 8, 8, 8)},
+            "model.stage_filters: expected one to four positive numbers, got (8, 8, 8, 8, 8)",
+        ),
+        (
+            ModelConfig,
+            {"stage_filters": (8, 0)},
+            "model.stage_filters: expected one to four positive numbers, got (8, 0)",
+        ),
+        (ModelConfig, {"blocks_per_stage": 0}, "model.blocks_per_stage: expected at least 1, got 0"),
+        (
+            AugmentationConfig,
+            {"shift_fraction": 1.01},
+            "trainer.augmentation.shift_fraction: expected a fraction from 0 to 1, got 1.01",
+        ),
+        (AugmentationConfig, {"brightness": -0.1}, "trainer.augmentation.brightness: expected at least 0, got -0.1"),
+        (AugmentationConfig, {"rotation_deg": -1.0}, "trainer.augmentation.rotation_deg: expected 0 to 180, got -1.0"),
+        (TrainerConfig, {"epochs": 0}, "trainer.epochs: expected at least 1, got 0"),
+        (TrainerConfig, {"batch_size": 0}, "trainer.batch_size: expected at least 1, got 0"),
+        (TrainerConfig, {"peak_learning_rate": 0.0}, "trainer.peak_learning_rate: expected more than 0, got 0.0"),
+        (TrainerConfig, {"warmup_epochs": -1.0}, "trainer.warmup_epochs: expected at least 0, got -1.0"),
+        (TrainerConfig, {"momentum": 1.0}, "trainer.momentum: expected 0 to below 1, got 1.0"),
+        (TrainerConfig, {"weight_decay": -1e-4}, "trainer.weight_decay: expected at least 0, got -0.0001"),
+        (TrainerConfig, {"label_smoothing": 1.0}, "trainer.label_smoothing: expected 0 to below 1, got 1.0"),
+        (TrainerConfig, {"ema_momentum": 1.0}, "trainer.ema_momentum: expected 0 to below 1, got 1.0"),
+        (TrainerConfig, {"seed": 2**31}, "trainer.seed: expected 0 to 2147483647, got 2147483648"),
+        (GateConfig, {"min_accuracy": 50.0}, "gate.min_accuracy: expected a fraction from 0 to 1, got 50.0"),
+        (GateConfig, {"min_macro_f1": -0.1}, "gate.min_macro_f1: expected a fraction from 0 to 1, got -0.1"),
+        (GateConfig, {"min_class_recall": 1.1}, "gate.min_class_recall: expected a fraction from 0 to 1, got 1.1"),
+        (GateConfig, {"max_accuracy_drop": 1.1}, "gate.max_accuracy_drop: expected a fraction from 0 to 1, got 1.1"),
+        *((PipelineConfig, {"name": name}, f"name: expected {NAME_RULE}, got {name!r}")
+          for name in ("", "Fer", "7fer", "-fer", "fer_2", "fer 2", "a/b", "fér", "a" * 64)),
+    ],
+)  # fmt: skip
+def test_section_value_out_of_range_names_setting_range_and_value(section, values, expected):
+    with pytest.raises(ConfigError) as caught:
+        section(**values)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        (DataConfig, {"eval_fraction": 0.0, "test_fraction": 0.99, "max_line_bytes": 10_000}),
+        (ModelConfig, {"stage_filters": (1, 1, 1, 1), "stem_filters": 1, "dropout_fraction": 1.0}),
+        (AugmentationConfig, {"rotation_deg": 180.0, "brightness": 0.0, "erasing_fraction": 1.0}),
+        (TrainerConfig, {"epochs": 1, "batch_size": 1, "warmup_epochs": 0.0, "momentum": 0.0, "seed": 2**31 - 1}),
+        (GateConfig, {"min_accuracy": 0.0, "min_macro_f1": 1.0, "max_accuracy_drop": 0.0}),
+        (PipelineConfig, {"name": "a"}),
+        (PipelineConfig, {"name": "fer-2-b"}),
+        (PipelineConfig, {"name": "a" * 63}),
+    ],
+)
+def test_section_value_on_the_edge_of_its_range_is_kept(section, values):
+    config = section(**values)
+    assert {name: getattr(config, name) for name in values} == values
