@@ -1,0 +1,1 @@
+"""What the pipeline costs, measured against other ways to the same end."""

@@ -1,0 +1,62 @@
+"""Data preparation by this project's graph, its nodes up to Transform, and the pictures as the Trainer gets them."""
+
+import json
+from importlib import resources
+from itertools import takewhile
+from pathlib import Path
+
+import tensorflow_transform as tft
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+
+import models.preprocessing  # noqa: F401  (Transform imports it by name: its time belongs to the imports)
+from benchmarks.marks import Mark
+from configs.load import load_config
+from configs.spec import PipelineConfig
+from models.dataset import make_eval_dataset, read_examples
+from models.transform_graph import TransformGraph
+from pipeline.graph import Places, build_components
+from pipeline.inputs import resolve_input
+from pipeline.lineage import open_store, read_latest_run
+from pipeline.paths import RunPaths
+from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
+
+_LAST_NODE = "Transform"
+
+
+def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:
+    """CSV -> Transform's graph -> float32 images (n, 48, 48, 1), batch by batch."""
+    overrides = [f"data.path={json.dumps(str(csv_path))}", f"runtime.root={json.dumps(str(folder))}"]
+    config = load_config(overrides=overrides)
+    paths = RunPaths.of(config)
+    tfx.orchestration.LocalDagRunner().run(
+        tfx.dsl.Pipeline(
+            pipeline_name=config.name,
+            pipeline_root=paths.artifacts,
+            components=_build_nodes(config, paths),
+            enable_cache=True,
+            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
+                str(paths.metadata)
+            ),
+            beam_pipeline_args=[],
+        )
+    )
+    mark("nodes")
+    _apply_graph(paths)
+    mark("graph applied")
+
+
+def _build_nodes(config: PipelineConfig, paths: RunPaths) -> list[BaseNode]:
+    schema = str(resources.files("schema") / "schema.pbtxt")
+    nodes = build_components(config, Places(resolve_input(config.data), schema, paths.serving, paths.checkpoints))
+    before = list(takewhile(lambda node: node.id != _LAST_NODE, nodes))
+    return [*before, nodes[len(before)]]
+
+
+def _apply_graph(paths: RunPaths) -> None:
+    nodes = read_latest_run(open_store(paths.metadata))
+    examples = nodes["FerExampleGen"].outputs["examples"].uri
+    transform = TransformGraph(tft.TFTransformOutput(nodes[_LAST_NODE].outputs["transform_graph"].uri))
+    for split in (TRAIN_SPLIT, EVAL_SPLIT):
+        for _images, _class_indices in make_eval_dataset(read_examples([f"{examples}/Split-{split}/*"]), transform):
+            pass
