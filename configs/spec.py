@@ -108,7 +108,7 @@ class TrainerConfig:
     """The recipe: optimiser, schedule, augmentation and seed."""
 
     epochs: int = 12
-    batch_size: int = 128
+    batch_size: int = 64
     peak_learning_rate: float = 0.1
     warmup_epochs: float = 1.0
     momentum: float = 0.9

@@ -11,22 +11,22 @@ def convolve(images: keras.KerasTensor, filters: int, *, size: int = 3, stride: 
 
 
 def convolve_and_normalise(
-    images: keras.KerasTensor, filters: int, *, size: int = 3, stride: int = 1, gamma: str = "ones"
+    images: keras.KerasTensor, filters: int, *, size: int = 3, stride: int = 1
 ) -> keras.KerasTensor:
-    """Convolution, then batch normalisation whose scale starts at `gamma`, the name of an initialiser."""
-    return keras.layers.BatchNormalization(gamma_initializer=gamma)(convolve(images, filters, size=size, stride=stride))
+    """Convolution, then batch normalisation."""
+    return keras.layers.BatchNormalization()(convolve(images, filters, size=size, stride=stride))
 
 
 def add_residual_block(images: keras.KerasTensor, filters: int, *, stride: int = 1) -> keras.KerasTensor:
     """Two 3x3 convolutions added to a shortcut: (b, h, w, c) -> (b, h/stride, w/stride, filters).
 
     The shortcut is the identity where shapes agree, otherwise a 1x1 convolution (option B of the paper). The
-    last scale starts at 0, so each block starts as its shortcut (Goyal et al. 2017, "Accurate, Large Minibatch
-    SGD").
+    last scale starts at 1, not at 0 as in Goyal et al. 2017: with few blocks and few epochs the network then
+    learns nothing but its shortcuts (4 epochs of drawn faces: 0.54 against 0.20 of training accuracy).
     """
     shortcut = images
     if stride != 1 or images.shape[-1] != filters:
         shortcut = convolve_and_normalise(images, filters, size=1, stride=stride)
     residual = keras.layers.ReLU()(convolve_and_normalise(images, filters, stride=stride))
-    residual = convolve_and_normalise(residual, filters, gamma="zeros")
+    residual = convolve_and_normalise(residual, filters)
     return keras.layers.ReLU()(keras.layers.Add()([shortcut, residual]))
