@@ -1,0 +1,209 @@
+"""Who may import whom, read from the sources.
+
+schema <- configs <- {models, reporting, serving} <- components <- pipeline
+"""
+
+import ast
+import importlib.resources
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import setuptools
+
+ROOT = Path(__file__).resolve().parents[2]
+MAY_IMPORT = {
+    "schema": set(),
+    "configs": {"schema"},
+    "models": {"schema", "configs"},
+    "reporting": {"schema", "configs"},
+    "serving": {"schema", "configs"},
+    "components": {"schema", "configs", "models", "reporting", "serving"},
+    # The graph names `models` by dotted strings only, so that it compiles without building a network.
+    "pipeline": {"schema", "configs", "reporting", "serving", "components"},
+}
+FOLDERS = {*MAY_IMPORT, "tests", "kubeflow", "benchmarks", "docs"}
+TENSORFLOW = {"tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "tensorflow_metadata",
+              "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving"}  # fmt: skip
+ENVIRONMENT_READERS = {"pipeline/quiet.py", "configs/load.py"}
+
+
+def list_sources(*packages: str) -> list[Path]:
+    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def find_imports(path: Path) -> Iterator[str]:
+    """Dotted names of whatever a file imports, wherever in it; `from a import b` gives `a.b`."""
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            folder = path.relative_to(ROOT).parts[: -node.level] if node.level else ()
+            module = ".".join([*folder, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def find_attributes(path: Path) -> Iterator[str]:
+    """Dotted names such as `os.environ` that a file speaks of."""
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Attribute):
+            yield ast.unparse(node)
+
+
+def find_importers(prefixes: set[str], sources: list[Path]) -> list[str]:
+    """`file: module` for each import of one of `prefixes` or of what lies below it."""
+    return [
+        f"{name_of(path)}: {name}"
+        for path in sources
+        for name in find_imports(path)
+        if any(f"{name}.".startswith(f"{prefix}.") for prefix in prefixes)
+    ]
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_package_imports_point_left_only(package):
+    forbidden = set(MAY_IMPORT) - MAY_IMPORT[package] - {package} | {"tests", "benchmarks"}
+    assert find_importers(forbidden, list_sources(package)) == []
+
+
+def test_package_sources_are_found_for_every_package_with_code():
+    without = {package for package in MAY_IMPORT if not list_sources(package)}
+    assert without == set()
+    assert "schema.contract.CLASS_NAMES" in set(find_imports(ROOT / "pipeline/outcome.py"))
+
+
+def test_component_folder_imports_no_other_component_folder():
+    folders = [path.name for path in (ROOT / "components").iterdir() if (path / "component.py").exists()]
+    assert len(folders) >= 3
+    for folder in folders:
+        others = {f"components.{other}" for other in folders if other != folder}
+        assert find_importers(others, list_sources(f"components/{folder}")) == []
+
+
+def test_component_shared_files_import_no_component_folder():
+    folders = {f"components.{path.name}" for path in (ROOT / "components").iterdir() if path.is_dir()}
+    assert find_importers(folders, sorted((ROOT / "components").glob("*.py"))) == []
+
+
+def test_tfx_is_imported_only_by_components_pipeline_and_trainer_fn():
+    sources = list_sources("schema", "configs", "models", "reporting", "serving")
+    assert find_importers({"tfx"}, [path for path in sources if name_of(path) != "models/trainer_fn.py"]) == []
+
+
+def test_tensorflow_is_not_imported_where_callers_and_settings_live():
+    sources = [ROOT / "schema/row.py", ROOT / "schema/contract.py", *list_sources("configs", "reporting", "serving")]
+    assert find_importers(TENSORFLOW, sources) == []
+
+
+def test_cluster_libraries_are_imported_only_by_their_runner():
+    sources = [path for path in list_sources(*MAY_IMPORT) if path.parent != ROOT / "pipeline/runners"]
+    assert find_importers({"kfp", "google.cloud", "kubernetes"}, sources) == []
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_tf_keras_is_spoken_of_nowhere(package):
+    for path in list_sources(package):
+        names = [*find_imports(path), *find_attributes(path)]
+        assert [name for name in names if name.startswith(("tf.keras", "tensorflow.keras", "tf_keras"))] == [], path
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_environment_is_read_only_by_its_two_readers(package):
+    for path in list_sources(package):
+        names = {*find_imports(path), *find_attributes(path)}
+        found = names & {"os.environ", "os.environb", "os.getenv", "os.putenv", "os.environ.get"}
+        assert not found or name_of(path) in ENVIRONMENT_READERS, path
+
+
+def test_main_import_of_cli_brings_in_no_heavy_library():
+    code = "import sys, pipeline.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert {"pipeline", "schema", "argparse"} <= imported
+    assert imported & (TENSORFLOW | {"numpy", "pandas", "rich", "yaml", "models", "components"}) == set()
+
+
+def test_import_of_light_modules_changes_neither_folder_nor_environment(tmp_path):
+    light = [ROOT / "schema/row.py", *list_sources("configs", "reporting", "serving", "pipeline/commands")]
+    light += [ROOT / f"pipeline/{name}.py" for name in ("cli", "fingerprint", "inputs", "paths", "quiet", "view")]
+    modules = [name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in light]
+    code = f"import os; before = dict(os.environ); import {', '.join(modules)}; print(before == dict(os.environ))"
+    environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_top_level_folders_are_the_allowed_ones():
+    if not (ROOT / ".git").exists():
+        pytest.skip("which folders belong to the project only git knows")
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    folders = {line.partition("/")[0] for line in done.stdout.splitlines() if "/" in line}
+    assert "pipeline" in folders
+    assert folders - FOLDERS == set()
+
+
+@pytest.fixture(scope="module")
+def distribution() -> dict:
+    """What setup.py tells setuptools, and its own list of packages."""
+    told = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setattr(setuptools, "setup", lambda **keywords: told.update(keywords))
+        told["listed"] = runpy.run_path(str(ROOT / "setup.py"))["PACKAGES"]
+    return told
+
+
+def test_setup_lists_exactly_the_packages_of_the_import_order(distribution):
+    assert set(distribution["listed"]) == set(MAY_IMPORT)
+    for package in distribution["listed"]:
+        assert (ROOT / package / "__init__.py").is_file(), package
+
+
+def test_setup_ships_every_folder_with_sources(distribution):
+    folders = {name_of(path.parent).replace("/", ".") for path in list_sources(*distribution["listed"])}
+    assert set(distribution["packages"]) == folders
+
+
+def test_setup_ships_every_file_that_is_no_source(distribution):
+    files = {
+        path
+        for package in distribution["listed"]
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+    }
+    shipped = {
+        path
+        for package, patterns in distribution["package_data"].items()
+        for pattern in patterns
+        for path in (ROOT / package.replace(".", "/")).glob(pattern)
+    }
+    assert {ROOT / "schema/schema.pbtxt", ROOT / "configs/local.yaml"} <= files
+    assert files - shipped == set()
+
+
+@pytest.mark.parametrize(("package", "file"), [("schema", "schema.pbtxt"), ("configs", "local.yaml")])
+def test_package_data_is_readable_as_a_resource(package, file):
+    resource = importlib.resources.files(package).joinpath(file)
+    assert resource.read_text("utf-8") == (ROOT / package / file).read_text("utf-8")
+
+
+def test_setup_command_names_a_function_that_exists(distribution):
+    (script,) = distribution["entry_points"]["console_scripts"]
+    command, _, target = script.partition(" = ")
+    module, _, function = target.partition(":")
+    assert command == "fer-tfx"
+    assert callable(getattr(importlib.import_module(module), function))

@@ -1,0 +1,205 @@
+"""The data gate's checks on statistics made by hand."""
+
+from importlib import resources
+
+import pytest
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from components.data_gate.checks import (
+    find_anomalies,
+    find_drift,
+    find_gaps,
+    find_miscounts,
+    find_size_faults,
+    find_skew,
+)
+from reporting.ingestion import IngestionReport
+from schema.contract import CLASS_NAMES
+
+EVEN = {0: 100, 1: 100, 2: 100, 3: 100, 4: 100, 5: 100, 6: 100}
+
+
+@pytest.fixture(scope="module")
+def schema() -> schema_pb2.Schema:
+    """The curated schema: a class's share may differ by 0.1."""
+    text = resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")
+    return text_format.Parse(text, schema_pb2.Schema())
+
+
+def make_statistics(
+    count_of_class: dict[int, int] = EVEN, min_bytes: int = 2304, max_bytes: int = 2304
+) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Statistics as TFDV makes them of pixels and labels, a categorical label being counted as a word."""
+    count = sum(count_of_class.values())
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    dataset = statistics.datasets.add(num_examples=count)
+    pixels = dataset.features.add(type=statistics_pb2.FeatureNameStatistics.BYTES)
+    pixels.path.step.append("pixels")
+    pixels.bytes_stats.min_num_bytes, pixels.bytes_stats.max_num_bytes = min_bytes, max_bytes
+    label = dataset.features.add(type=statistics_pb2.FeatureNameStatistics.INT)
+    label.path.step.append("emotion")
+    for stats in (pixels.bytes_stats.common_stats, label.string_stats.common_stats):
+        stats.num_non_missing = stats.tot_num_values = count
+        stats.min_num_values = stats.max_num_values = 1
+        stats.avg_num_values = 1
+    label.string_stats.unique = len(count_of_class)
+    for class_index, frequency in count_of_class.items():
+        label.string_stats.top_values.add(value=str(class_index), frequency=frequency)
+        label.string_stats.rank_histogram.buckets.add(label=str(class_index), sample_count=frequency)
+    return statistics
+
+
+def make_report(**emitted: dict[str, int]) -> IngestionReport:
+    read = sum(sum(counts.values()) for counts in emitted.values())
+    return IngestionReport({"a.csv": read}, emitted, {}, {})
+
+
+FULL = dict.fromkeys(CLASS_NAMES, 5)
+
+
+def test_find_gaps_every_class_in_train_and_eval_finds_nothing():
+    assert list(find_gaps(make_report(train=FULL, eval=FULL))) == []
+
+
+def test_find_gaps_test_and_unlabelled_splits_may_lack_classes():
+    assert list(find_gaps(make_report(train=FULL, eval=FULL, test={"sad": 1}, unlabelled={"": 2}))) == []
+
+
+def test_find_gaps_classes_missing_in_a_split_are_named_in_order():
+    train = {name: 5 for name in CLASS_NAMES if name not in ("disgust", "neutral")}
+    assert list(find_gaps(make_report(train={**train, "neutral": 0}, eval=FULL))) == [
+        "train: no example of disgust, neutral"
+    ]
+
+
+@pytest.mark.parametrize("eval_counts", [None, {}])
+def test_find_gaps_split_without_rows_is_named_as_such(eval_counts):
+    splits = {"train": FULL} | ({} if eval_counts is None else {"eval": eval_counts})
+    assert list(find_gaps(make_report(**splits))) == ["eval: no example"]
+
+
+def test_find_gaps_no_row_at_all_names_both_splits():
+    assert list(find_gaps(make_report())) == ["train: no example", "eval: no example"]
+
+
+def test_find_miscounts_equal_counts_find_nothing():
+    report = make_report(train={"sad": 400, "fear": 300}, eval={"sad": 700})
+    assert list(find_miscounts({"train": make_statistics(), "eval": make_statistics()}, report)) == []
+
+
+def test_find_miscounts_lost_example_names_split_and_both_numbers():
+    report = make_report(train={"sad": 701}, eval={"sad": 700})
+    assert list(find_miscounts({"train": make_statistics(), "eval": make_statistics()}, report)) == [
+        "train: 700 examples were read, but ingestion wrote 701"
+    ]
+
+
+def test_find_miscounts_split_unknown_to_ingestion_is_named():
+    assert list(find_miscounts({"eval": make_statistics({0: 3})}, make_report())) == [
+        "eval: 3 examples were read, but ingestion wrote 0"
+    ]
+
+
+def test_find_miscounts_split_that_was_written_but_not_read_is_named():
+    report = make_report(train={"sad": 700}, test={"sad": 5})
+    assert list(find_miscounts({"train": make_statistics()}, report)) == [
+        "test: 0 examples were read, but ingestion wrote 5"
+    ]
+
+
+def test_find_size_faults_pictures_of_2304_bytes_find_nothing():
+    assert list(find_size_faults({"train": make_statistics(), "eval": make_statistics()})) == []
+
+
+@pytest.mark.parametrize(("min_bytes", "max_bytes"), [(2303, 2304), (2304, 2305), (0, 0), (2300, 2300)])
+def test_find_size_faults_one_picture_of_another_size_names_split_and_sizes(min_bytes, max_bytes):
+    statistics = {"train": make_statistics(), "test": make_statistics(min_bytes=min_bytes, max_bytes=max_bytes)}
+    assert list(find_size_faults(statistics)) == [
+        f"test: pixels: a picture has {min_bytes} to {max_bytes} bytes, each must have 2304"
+    ]
+
+
+# Class 3 has 0.2401 of 1,000 rows against 0.1429 of 700: less than 0.1 apart; with 0.25 it is more.
+NEAR = {0: 127, 1: 127, 2: 127, 3: 240, 4: 127, 5: 126, 6: 126}
+FAR = {0: 125, 1: 125, 2: 125, 3: 250, 4: 125, 5: 125, 6: 125}
+
+
+def test_find_skew_equal_shares_of_unequal_sizes_find_nothing(schema):
+    small = dict.fromkeys(EVEN, 3)
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(small)}, schema)) == []
+
+
+def test_find_skew_share_within_the_bound_finds_nothing(schema):
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(NEAR)}, schema)) == []
+
+
+def test_find_skew_share_beyond_the_bound_names_label_and_distance(schema):
+    (fault,) = find_skew({"train": make_statistics(), "eval": make_statistics(FAR)}, schema)
+    assert fault.startswith("train against eval: emotion: High Linfty distance between ")
+    assert "0.107143" in fault  # 250 / 1000 - 100 / 700
+
+
+def test_find_skew_label_absent_from_serving_environment_is_compared_all_the_same(schema):
+    (label,) = [feature for feature in schema.feature if feature.name == "emotion"]
+    assert list(label.not_in_environment) == ["SERVING"]
+    assert list(find_skew({"train": make_statistics(FAR), "eval": make_statistics()}, schema)) != []
+
+
+def test_find_drift_no_run_before_finds_nothing(schema):
+    assert list(find_drift({"train": make_statistics(FAR)}, {}, schema)) == []
+
+
+def test_find_drift_share_within_the_bound_finds_nothing(schema):
+    assert list(find_drift({"train": make_statistics(NEAR)}, {"train": make_statistics()}, schema)) == []
+
+
+def test_find_drift_share_beyond_the_bound_names_label_and_distance(schema):
+    (fault,) = find_drift({"train": make_statistics(FAR)}, {"train": make_statistics()}, schema)
+    assert fault.startswith("train against the run before: emotion: High Linfty distance between ")
+    assert "0.107143" in fault
+
+
+def test_find_drift_skewed_eval_is_not_its_concern(schema):
+    statistics = {"train": make_statistics(), "eval": make_statistics(FAR)}
+    assert list(find_drift(statistics, {"train": make_statistics(), "eval": make_statistics(FAR)}, schema)) == []
+
+
+@pytest.mark.parametrize(("comparator", "find"), [("skew_comparator", "skew"), ("drift_comparator", "drift")])
+def test_find_skew_and_drift_schema_without_comparator_checks_nothing(schema, comparator, find):
+    bare = schema_pb2.Schema()
+    bare.CopyFrom(schema)
+    for feature in bare.feature:
+        feature.ClearField(comparator)
+    if find == "skew":
+        assert list(find_skew({"train": make_statistics(), "eval": make_statistics(FAR)}, bare)) == []
+    else:
+        assert list(find_drift({"train": make_statistics(FAR)}, {"train": make_statistics()}, bare)) == []
+
+
+def test_find_skew_and_drift_leave_schema_and_statistics_as_they_were(schema):
+    statistics = {"train": make_statistics(), "eval": make_statistics(FAR)}
+    before = (schema.SerializeToString(), statistics["train"].SerializeToString())
+    list(find_skew(statistics, schema))
+    list(find_drift(statistics, statistics, schema))
+    assert (schema.SerializeToString(), statistics["train"].SerializeToString()) == before
+
+
+def test_find_anomalies_features_in_order_then_the_data_set_are_sentences():
+    anomalies = text_format.Parse(
+        """
+        anomaly_info { key: "row" value { short_description: "Out-of-range values" description: "Row is -1." } }
+        anomaly_info { key: "emotion" value { short_description: "Column dropped" description: "No label." } }
+        dataset_anomaly_info { reason { short_description: "Few examples" description: "Found 3." } }
+        """,
+        anomalies_pb2.Anomalies(),
+    )
+    assert list(find_anomalies(anomalies, "eval")) == [
+        "eval: emotion: Column dropped: No label.",
+        "eval: row: Out-of-range values: Row is -1.",
+        "eval: Few examples: Found 3.",
+    ]
+
+
+def test_find_anomalies_clean_statistics_find_nothing():
+    assert list(find_anomalies(anomalies_pb2.Anomalies(), "train")) == []

@@ -1,0 +1,95 @@
+"""Macro F1 against hand-worked values and scikit-learn, alone and through TFMA."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_model_analysis as tfma
+from sklearn.metrics import f1_score
+
+from components.macro_f1 import MACRO_F1_NAME, MacroF1, compute_macro_f1
+from schema.contract import CLASS_COUNT
+
+
+def to_pairs(confusion: np.ndarray) -> tuple[list[int], list[int]]:
+    """True and predicted class of each row that a confusion matrix counts."""
+    cells = [cell for cell, count in np.ndenumerate(confusion) for _ in range(int(count))]
+    return [true for true, _ in cells], [predicted for _, predicted in cells]
+
+
+def place(*cells: tuple[int, int, int]) -> np.ndarray:
+    """A 7 x 7 matrix of zeros but for (true, predicted, count)."""
+    confusion = np.zeros((CLASS_COUNT, CLASS_COUNT))
+    for true, predicted, count in cells:
+        confusion[true, predicted] = count
+    return confusion
+
+
+def test_compute_macro_f1_two_classes_matches_the_value_worked_out_by_hand():
+    # Class 0: 3 of 4 found, 3 of 5 right: 2 * 3 / 9. Class 1: 4 of 6 found, 4 of 5 right: 2 * 4 / 11.
+    assert compute_macro_f1(np.array([[3.0, 1.0], [2.0, 4.0]])) == pytest.approx((6 / 9 + 8 / 11) / 2, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_compute_macro_f1_random_confusion_matches_scikit_learn(seed):
+    confusion = np.random.default_rng(seed).integers(0, 9, (CLASS_COUNT, CLASS_COUNT)).astype(np.float64)
+    true, predicted = to_pairs(confusion)
+    assert compute_macro_f1(confusion) == pytest.approx(f1_score(true, predicted, average="macro"), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("confusion", "expected"),
+    [
+        (place(), 0.0),
+        (np.eye(CLASS_COUNT) * 5, 1.0),
+        (np.ones((CLASS_COUNT, CLASS_COUNT)) - np.eye(CLASS_COUNT), 0.0),
+        # All rows are of class 3 and found: one F1 of 1 among seven.
+        (place((3, 3, 10)), 1 / 7),
+        # Everything is said to be class 3, which 2 of 8 rows are: F1 is 2 * 2 / (8 + 2).
+        (place((3, 3, 2), (0, 3, 6)), 0.4 / 7),
+    ],
+    ids=["nothing", "all right", "all wrong", "one class alone", "one class said"],
+)
+def test_compute_macro_f1_degenerate_confusion_counts_empty_classes_as_0(confusion, expected):
+    assert compute_macro_f1(confusion) == pytest.approx(expected, abs=1e-12)
+    true, predicted = to_pairs(confusion)
+    if true:
+        by_sklearn = f1_score(true, predicted, average="macro", labels=range(CLASS_COUNT), zero_division=0)
+        assert by_sklearn == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> dict[tuple, float]:
+    """Macro F1 by slice, as TFMA's evaluation of eight rows in memory gives it."""
+    # The winner has 0.4, so that a threshold of a half would find no class at all.
+    true, predicted = [0, 0, 0, 1, 1, 3, 3, 6], [0, 0, 1, 1, 3, 3, 3, 0]
+    probabilities = np.full((8, CLASS_COUNT), 0.1)
+    probabilities[np.arange(8), predicted] = 0.4
+    metric = tfma.MetricConfig(
+        class_name=MacroF1.__name__, module=MacroF1.__module__, config=json.dumps({"name": MACRO_F1_NAME, "code": "c"})
+    )
+    evaluation = tfma.analyze_raw_data(
+        pd.DataFrame({"emotion": true, "probabilities": probabilities.tolist()}),
+        tfma.EvalConfig(
+            model_specs=[tfma.ModelSpec(label_key="emotion", prediction_key="probabilities")],
+            slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["emotion"])],
+            metrics_specs=[tfma.MetricsSpec(metrics=[metric])],
+        ),
+        output_path=str(tmp_path_factory.mktemp("evaluation")),
+    )
+    return {key: metrics[""][""][MACRO_F1_NAME]["doubleValue"] for key, metrics in evaluation.slicing_metrics}
+
+
+def test_macro_f1_in_tfma_takes_the_most_probable_class(measured):
+    # Class 0: 2 hits, 3 true, 3 said. Class 1: 1, 2, 2. Class 3: 2, 2, 3. Class 6: 0, 1, 0.
+    assert measured[()] == pytest.approx((4 / 6 + 2 / 4 + 4 / 5 + 0) / 7, abs=1e-9)
+
+
+def test_macro_f1_in_tfma_slice_sees_its_own_rows_only(measured):
+    assert measured[(("emotion", 3),)] == pytest.approx(1 / 7, abs=1e-9)
+    assert measured[(("emotion", 6),)] == 0.0
+
+
+def test_macro_f1_code_is_part_of_its_configuration():
+    assert MacroF1(code="a").get_config() != MacroF1(code="b").get_config()

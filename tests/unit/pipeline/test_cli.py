@@ -1,0 +1,238 @@
+"""The command line: arguments to settings, errors to one line and an exit code."""
+
+import dataclasses
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from configs.load import LOCAL_CONFIG, load_config
+from configs.spec import PipelineConfig
+from pipeline.cli import main
+from pipeline.commands import run as run_command
+from pipeline.commands.run import run_pipeline
+from pipeline.outcome import Outcome
+from pipeline.runners import local
+from reporting.ingestion import IngestionReport
+from reporting.intervals import Interval
+from schema.errors import DataError, GateError
+
+OUTCOME = Outcome(
+    rows=IngestionReport({"fer.csv": 3}, {"train": {"sad": 3}}, {}, {}), quarantine_uri="/q", eval_count=3,
+    accuracy=0.5, accuracy_interval=Interval(0.2, 0.8), macro_f1=0.4, recalls={"sad": 0.5}, refusals=[],
+    model_path="/serving/17", predictions_uri="", cached_nodes=[],
+)  # fmt: skip
+
+
+@pytest.fixture
+def csv_path(tmp_path: Path) -> Path:
+    path = tmp_path / "fer.csv"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def given(monkeypatch) -> list[PipelineConfig]:
+    """Settings that `fer-tfx run` hands on; nothing runs."""
+    configs: list[PipelineConfig] = []
+
+    def take(config: PipelineConfig) -> int:
+        configs.append(config)
+        return 0
+
+    monkeypatch.setattr(run_command, "run_pipeline", take)
+    return configs
+
+
+@pytest.fixture
+def run_with(monkeypatch, tmp_path, csv_path):
+    """Calls `run_pipeline` with a runner that gives an outcome, or raises."""
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+
+    def run(result: Outcome | Exception) -> int:
+        def fake_runner(config, output):
+            print("chatter of a library")
+            if isinstance(result, Exception):
+                raise result
+            return result
+
+        monkeypatch.setattr(local, "run", fake_runner)
+        return main(["run", "--data", str(csv_path), "--set", f"runtime.root={tmp_path / 'runs'}"])
+
+    yield run
+    logging.captureWarnings(capture=False)
+
+
+def complain(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Exit code and the one line on standard error; nothing stands on standard output."""
+    code = main(arguments)
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    return code, error.rstrip("\n")
+
+
+def test_main_help_lists_commands_and_exit_codes(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    shown = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert all(f"\n    {command} " in shown for command in ("run", "config", "schema", "download"))
+    assert "Exit codes: 0 done, 2 bad input or configuration, 3 refused by a gate" in shown
+
+
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--dta", "a.csv"], ["schema", "--data", "a.csv"]])
+def test_main_unknown_or_missing_argument_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: fer-tfx")
+
+
+@pytest.mark.parametrize("command", ["run", "config"])
+def test_main_unknown_key_is_one_line_with_the_nearest_valid_one(command, capsys):
+    code, line = complain(capsys, command, "--set", "trainer.epoch=3")
+    assert code == 2
+    assert line == "fer-tfx: --set: unknown setting 'trainer.epoch'; did you mean 'trainer.epochs'?"
+
+
+@pytest.mark.parametrize("option", ["--data", "--unlabelled"])
+def test_main_missing_data_file_is_one_line_that_names_it(option, capsys, csv_path, tmp_path):
+    missing, other = str(tmp_path / "none.csv"), "--unlabelled" if option == "--data" else "--data"
+    root = tmp_path / "runs"
+    code, line = complain(capsys, "run", option, missing, other, str(csv_path), "--set", f"runtime.root={root}")
+    assert code == 2
+    assert line.startswith(f"fer-tfx: {missing}: no such file or folder; give the FER2013 CSV")
+    assert not root.exists()
+
+
+def test_main_missing_data_file_of_schema_is_one_line_that_names_it(capsys, tmp_path):
+    code, line = complain(capsys, "schema", "--data", str(tmp_path / "none.csv"), "--out", str(tmp_path / "s.pbtxt"))
+    assert (code, line.partition(": no such")[0]) == (2, f"fer-tfx: {tmp_path}/none.csv")
+
+
+def test_main_schema_into_a_missing_folder_is_one_line_that_names_it(capsys, tmp_path, csv_path):
+    out = str(tmp_path / "none" / "s.pbtxt")
+    code, line = complain(capsys, "schema", "--data", str(csv_path), "--out", out)
+    assert (code, line) == (2, f"fer-tfx: {out}: its folder does not exist; make it first")
+
+
+def test_main_missing_configuration_file_is_one_line_that_names_it(capsys, tmp_path):
+    path = tmp_path / "none.yaml"
+    code, line = complain(capsys, "run", "--config", str(path))
+    assert (code, line.partition(": no such")[0]) == (2, f"fer-tfx: {path}")
+
+
+def test_main_wrong_configuration_file_is_one_line_that_names_its_line(capsys, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("trainer:\n  epochs: many\n", "utf-8")
+    code, line = complain(capsys, "config", "--config", str(path))
+    assert (code, line) == (2, f"fer-tfx: {path}:2: trainer.epochs: expected a whole number, got 'many'")
+
+
+def test_main_remote_root_for_a_local_run_is_one_line(capsys):
+    code, line = complain(capsys, "run", "--set", "runtime.root=gs://bucket/runs")
+    assert code == 2
+    assert line.startswith("fer-tfx: runtime.root: gs://bucket/runs: ")
+
+
+def test_main_error_in_a_process_of_its_own_has_its_exit_code_and_no_traceback():
+    code = "from pipeline.cli import main; raise SystemExit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "config", "--set", "gate.min_accuracy=2"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "fer-tfx: --set: gate.min_accuracy: expected a fraction from 0 to 1, got 2.0\n"
+
+
+def test_main_interrupt_says_how_to_go_on(capsys, monkeypatch):
+    def interrupt(config: PipelineConfig) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_command, "run_pipeline", interrupt)
+    code, line = complain(capsys, "run")
+    assert (code, line) == (1, "fer-tfx: interrupted; the same command takes up training where it stopped")
+
+
+def test_main_config_prints_yaml_that_loads_back(capsys, tmp_path):
+    overrides = ["trainer.epochs=3", "model.stage_filters=[8, 16]", "trainer.weight_decay=1e-7"]
+    assert main(["config", *(word for each in overrides for word in ("--set", each))]) == 0
+    path = tmp_path / "printed.yaml"
+    path.write_text(capsys.readouterr().out, "utf-8")
+    assert load_config(path) == load_config(LOCAL_CONFIG, overrides)
+
+
+def test_main_run_takes_its_settings_from_file_and_options(given, tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("name: own\ntrainer: {epochs: 2, seed: 5}\n", "utf-8")
+    assert main(["run", "--config", str(path), "--set", "trainer.epochs=3", "--unlabelled", "t.csv"]) == 0
+    (config,) = given
+    assert (config.name, config.trainer.epochs, config.trainer.seed) == ("own", 3, 5)
+    assert (config.data.path, config.data.unlabelled_path) == ("", "t.csv")
+
+
+@pytest.mark.parametrize("path", ["a b: #c.csv", "'quoted\".csv", "ä/ß.csv", "no", "1", "[a].csv", "😀.csv"])
+def test_main_run_data_of_any_name_reaches_the_settings_unchanged(given, path):
+    main(["run", "--data", path])
+    assert given[0].data.path == path
+
+
+def test_main_run_data_option_beats_the_setting_of_its_name(given):
+    main(["run", "--data", "a.csv", "--set", "data.path=b.csv"])
+    assert given[0].data.path == "a.csv"
+
+
+def test_prepare_unlabelled_rows_given_without_data_are_not_replaced(tmp_path, csv_path):
+    config = load_config(overrides=[f"data.unlabelled_path={csv_path}", f"runtime.root={tmp_path / 'runs'}"])
+    prepared = local.prepare(config)
+    assert prepared.data.unlabelled_path == str(csv_path)
+
+
+def test_prepare_given_data_is_left_alone(tmp_path, csv_path):
+    config = load_config(overrides=[f"data.path={csv_path}", f"runtime.root={tmp_path / 'runs'}"])
+    assert local.prepare(config) == config
+    assert not (tmp_path / "runs").exists()
+
+
+def test_run_pipeline_pushed_model_ends_with_0_and_a_summary(run_with, capfd, tmp_path):
+    assert run_with(OUTCOME) == 0
+    out, error = capfd.readouterr()
+    assert error == ""
+    assert out.startswith(f"fer-tfx: run 'fer' on {tmp_path}/fer.csv; log: {tmp_path}/runs/fer/logs/")
+    assert "\ngate         passed\nmodel        /serving/17\n" in out
+    assert out.splitlines()[-1].split() == ["time", "0", "s"]
+
+
+def test_run_pipeline_refused_model_ends_with_3_and_one_line_of_reasons(run_with, capfd):
+    assert run_with(dataclasses.replace(OUTCOME, refusals=["accuracy is 0.1", "b"])) == 3
+    out, error = capfd.readouterr()
+    assert "\ngate         REFUSED: accuracy is 0.1; b\n" in out
+    assert error == "fer-tfx: the gate refused the model: accuracy is 0.1; b\n"
+
+
+@pytest.mark.parametrize(("error", "code"), [(GateError("the data is skewed"), 3), (DataError("a.csv is torn"), 2)])
+def test_run_pipeline_error_that_a_person_can_mend_is_one_line_with_its_code(run_with, capfd, error, code):
+    assert run_with(error) == code
+    assert capfd.readouterr().err == f"fer-tfx: {error}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(ValueError("bad\nmore"), "ValueError: bad"), (KeyError(), "KeyError: no message")]
+)
+def test_run_pipeline_unexpected_error_ends_with_1_and_names_the_log(run_with, capfd, tmp_path, error, said):
+    assert run_with(error) == 1
+    out, errors = capfd.readouterr()
+    (log,) = (tmp_path / "runs" / "fer" / "logs").iterdir()
+    assert f"fer-tfx: {said}; the whole story is in {log}\n" in out + errors
+    assert "Traceback" not in out + errors.replace(log.read_text("utf-8"), "")
+
+
+def test_run_pipeline_prepares_before_it_makes_a_log(tmp_path):
+    config = load_config(overrides=[f"data.path={tmp_path / 'none.csv'}", f"runtime.root={tmp_path / 'runs'}"])
+    with pytest.raises(DataError, match=r"none\.csv: no such file"):
+        run_pipeline(config)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,96 @@
+"""Bounds of the gate as TFMA gets them: which holds for all rows, which for each class."""
+
+import json
+
+import pytest
+import tensorflow_model_analysis as tfma
+
+from configs.spec import GateConfig
+from pipeline.eval_config import build_eval_config
+
+GATE = GateConfig(min_accuracy=0.625, min_macro_f1=0.5, min_class_recall=0.25, max_accuracy_drop=0.125)
+OVERALL, BY_CLASS = (), ("emotion",)
+
+
+@pytest.fixture(scope="module")
+def config() -> tfma.EvalConfig:
+    return build_eval_config(GATE, "c0de")
+
+
+def find_metric(config: tfma.EvalConfig, class_name: str) -> tfma.MetricConfig:
+    (metric,) = [each for spec in config.metrics_specs for each in spec.metrics if each.class_name == class_name]
+    return metric
+
+
+def find_thresholds(metric: tfma.MetricConfig) -> dict[tuple[str, ...], tfma.MetricThreshold]:
+    """Threshold by the columns it slices by."""
+    return {
+        tuple(slicing.feature_keys): each.threshold
+        for each in metric.per_slice_thresholds
+        for slicing in each.slicing_specs
+    }
+
+
+def test_build_eval_config_model_is_asked_through_the_signature_that_serves(config):
+    (spec,) = config.model_specs
+    assert (spec.signature_name, spec.label_key, spec.prediction_key) == ("serving_default", "emotion", "probabilities")
+
+
+def test_build_eval_config_rows_are_measured_together_and_by_class(config):
+    assert [tuple(each.feature_keys) for each in config.slicing_specs] == [OVERALL, BY_CLASS]
+
+
+def test_build_eval_config_accuracy_has_one_bound_for_all_rows_and_one_for_each_class(config):
+    metric = find_metric(config, "SparseCategoricalAccuracy")
+    thresholds = find_thresholds(metric)
+    assert json.loads(metric.config) == {"name": "accuracy"}
+    assert set(thresholds) == {OVERALL, BY_CLASS}
+    assert thresholds[OVERALL].value_threshold.lower_bound.value == 0.625
+    assert thresholds[BY_CLASS].value_threshold.lower_bound.value == 0.25
+
+
+def test_build_eval_config_accuracy_of_all_rows_alone_is_held_to_the_baseline(config):
+    thresholds = find_thresholds(find_metric(config, "SparseCategoricalAccuracy"))
+    change = thresholds[OVERALL].change_threshold
+    assert change.absolute.value == -0.125
+    assert change.direction == tfma.MetricDirection.HIGHER_IS_BETTER
+    assert not thresholds[BY_CLASS].HasField("change_threshold")
+
+
+def test_build_eval_config_macro_f1_is_bounded_over_all_rows_only(config):
+    metric = find_metric(config, "MacroF1")
+    thresholds = find_thresholds(metric)
+    assert metric.module == "components.macro_f1"
+    assert set(thresholds) == {OVERALL}
+    assert thresholds[OVERALL].value_threshold.lower_bound.value == 0.5
+    assert not thresholds[OVERALL].HasField("change_threshold")
+
+
+def test_build_eval_config_no_bound_stands_where_it_would_hold_for_every_slice(config):
+    for spec in config.metrics_specs:
+        assert not spec.thresholds
+        assert not spec.per_slice_thresholds
+        assert not any(metric.HasField("threshold") for metric in spec.metrics)
+
+
+def test_build_eval_config_other_code_changes_the_configuration_that_tfx_hashes():
+    assert build_eval_config(GATE, "a").SerializeToString() != build_eval_config(GATE, "b").SerializeToString()
+
+
+def test_build_eval_config_bound_of_zero_is_still_a_bound():
+    thresholds = find_thresholds(
+        find_metric(build_eval_config(GateConfig(min_class_recall=0.0), ""), "SparseCategoricalAccuracy")
+    )
+    assert thresholds[BY_CLASS].value_threshold.HasField("lower_bound")
+
+
+@pytest.mark.parametrize("has_baseline", [True, False])
+def test_build_eval_config_tfma_accepts_it_with_and_without_baseline(has_baseline):
+    # As TFX's Evaluator does it.
+    full = tfma.utils.update_eval_config_with_defaults(
+        build_eval_config(GATE, ""), has_baseline=has_baseline, rubber_stamp=True
+    )
+    tfma.utils.verify_eval_config(full)
+    overall = find_thresholds(find_metric(full, "SparseCategoricalAccuracy"))[OVERALL]
+    assert overall.HasField("change_threshold") is has_baseline
+    assert overall.value_threshold.lower_bound.value == 0.625

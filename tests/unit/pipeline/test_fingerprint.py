@@ -1,0 +1,125 @@
+"""Edits of the sources, made one after the other in a copy of them: whose fingerprint changes?"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.fingerprint import compute_code_fingerprint
+
+ROOT = Path(__file__).resolve().parents[3]
+PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
+EXAMPLE_GEN, DATA_GATE = "components.face_example_gen.executor", "components.data_gate.executor"
+TRANSFORM, TRAINER, EVALUATOR = "models.preprocessing", "models.trainer_fn", "components.macro_f1"
+STAGES = [EXAMPLE_GEN, DATA_GATE, TRANSFORM, TRAINER, EVALUATOR]
+
+# A function's first result becomes another one.
+CODE = ("    return ", "    return None or ")
+FILES = {
+    "augmentation": ("models/augmentation.py", *CODE),
+    "preprocessing": ("models/preprocessing.py", *CODE),
+    "row": ("schema/row.py", *CODE),
+    "contract": ("schema/contract.py", *CODE),
+    "repeats": ("components/face_example_gen/repeats.py", *CODE),
+    "checks": ("components/data_gate/checks.py", *CODE),
+    "ingestion": ("reporting/ingestion.py", *CODE),
+    "macro_f1": ("components/macro_f1.py", *CODE),
+    "component": ("components/face_example_gen/component.py", *CODE),
+    "spec": ("configs/spec.py", "epochs: int = ", "epochs: int = 1 + "),
+    "graph": ("pipeline/graph.py", *CODE),
+    "module docstring": ("schema/contract.py", '"""', '"""Other words. '),
+    "new docstring": ("schema/contract.py", '    """Name of', '    """Another name of'),
+    "comment": ("schema/contract.py", "IMAGE_SIZE_PX = 48", "# A word on size.\nIMAGE_SIZE_PX = 48  # and one more"),
+    "blank lines": ("schema/contract.py", "\nIMAGE_SIZE_PX", "\n\n\n\nIMAGE_SIZE_PX"),
+    "layout": ("schema/contract.py", "IMAGE_SIZE_PX = 48", "IMAGE_SIZE_PX = (\n    48\n)"),
+}
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from pipeline import fingerprint
+
+assert Path(fingerprint.__file__).is_relative_to(Path.cwd()), fingerprint.__file__
+stages, edits = json.loads(sys.argv[1])
+measure = lambda: {stage: fingerprint.compute_code_fingerprint(stage) for stage in stages}
+found = {"": measure()}
+for name, (file, old, new) in edits.items():
+    path = Path(file)
+    text = path.read_text("utf-8")
+    assert old in text, (file, old)
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    found[name] = measure()
+    path.write_text(text, "utf-8")
+found["restored"] = measure()
+print(json.dumps([found, sorted(sys.modules)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """Fingerprints by edit and stage, with "" for none; and the modules that computing them has imported."""
+    copy = tmp_path_factory.mktemp("copy")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps([STAGES, FILES])],
+        cwd=copy, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return tuple(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        ("augmentation", {TRAINER}),
+        ("preprocessing", {TRANSFORM}),
+        ("row", {EXAMPLE_GEN}),
+        ("repeats", {EXAMPLE_GEN}),
+        ("checks", {DATA_GATE}),
+        ("macro_f1", {EVALUATOR}),
+        ("ingestion", {EXAMPLE_GEN, DATA_GATE}),
+        ("contract", set(STAGES)),
+        # What a component declares is part of TFX's key already, and so is every setting.
+        ("component", set()),
+        ("spec", set()),
+        ("graph", set()),
+        ("module docstring", set()),
+        ("new docstring", set()),
+        ("comment", set()),
+        ("blank lines", set()),
+        ("layout", set()),
+        ("restored", set()),
+    ],
+)
+def test_compute_code_fingerprint_edited_file_changes_the_stages_that_run_it_and_no_other(measured, edit, expected):
+    found, _ = measured
+    assert {stage for stage in STAGES if found[edit][stage] != found[""][stage]} == expected
+
+
+def test_compute_code_fingerprint_stages_have_fingerprints_of_their_own(measured):
+    found, _ = measured
+    values = list(found[""].values())
+    assert len(set(values)) == len(STAGES)
+    assert all(len(value) == 16 and int(value, 16) >= 0 for value in values)
+
+
+def test_compute_code_fingerprint_reading_the_sources_imports_none_of_them(measured):
+    _, modules = measured
+    # A graph compiles without building a network: `pipeline` names `models` by dotted strings only.
+    assert [name for name in modules if name.startswith(("models.", "tensorflow.", "tfx."))] == []
+
+
+def test_compute_code_fingerprint_order_of_modules_does_not_matter():
+    given = ["schema.row", "schema.errors"]
+    both = compute_code_fingerprint(*given)
+    assert both == compute_code_fingerprint(*reversed(given))
+    assert both == compute_code_fingerprint("schema.row")  # which imports schema.errors itself
+    assert both != compute_code_fingerprint("schema.errors")
+
+
+def test_compute_code_fingerprint_unknown_module_is_named():
+    with pytest.raises(ModuleNotFoundError, match=r"no source file of schema\.none"):
+        compute_code_fingerprint("schema.none")

@@ -1,0 +1,124 @@
+"""Given paths -> a base folder and patterns, which together must name the files that were meant."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tfx.dsl.io import fileio
+
+from configs.spec import DataConfig
+from pipeline.inputs import Input, resolve_input
+from schema.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("fer.csv", "test.csv", "deep/more.csv", "deeper/more.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def resolve(path: object, unlabelled: object = "") -> Input:
+    return resolve_input(DataConfig(path=str(path), unlabelled_path=str(unlabelled)))
+
+
+def resolve_in_time(path: str, unlabelled: str) -> str:
+    """The outcome in a process of its own, which is ended if it does not come to one."""
+    code = (
+        "import sys; from pipeline.inputs import *\n"
+        "try: found = resolve_input(DataConfig(path=sys.argv[1], unlabelled_path=sys.argv[2])); print(found.base)\n"
+        "except DataError as error: print('DataError')"
+    )
+    command = [sys.executable, "-c", code, path, unlabelled]
+    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+
+
+def test_resolve_input_file_becomes_folder_and_name(folder):
+    assert resolve(folder / "fer.csv") == Input(str(folder), {"labelled": "fer.csv"})
+
+
+def test_resolve_input_folder_takes_every_file_in_it(folder):
+    assert resolve(folder) == Input(str(folder), {"labelled": "*"})
+    assert resolve(f"{folder}/deep/") == Input(f"{folder}/deep", {"labelled": "*"})
+
+
+def test_resolve_input_glob_keeps_its_pattern_below_the_last_fixed_folder(folder):
+    assert resolve(folder / "*.csv") == Input(str(folder), {"labelled": "*.csv"})
+    assert resolve(folder / "dee*" / "*.csv") == Input(str(folder), {"labelled": "dee*/*.csv"})
+    assert resolve(folder / "{SPAN}" / "fer.csv") == Input(str(folder), {"labelled": "{SPAN}/fer.csv"})
+
+
+def test_resolve_input_two_files_of_one_folder_share_it(folder):
+    assert resolve(folder / "fer.csv", folder / "test.csv") == Input(
+        str(folder), {"labelled": "fer.csv", "unlabelled": "test.csv"}
+    )
+
+
+def test_resolve_input_two_files_apart_share_the_nearest_common_folder(folder):
+    assert resolve(folder / "deep/more.csv", folder / "test.csv") == Input(
+        str(folder), {"labelled": "deep/more.csv", "unlabelled": "test.csv"}
+    )
+
+
+def test_resolve_input_folder_whose_name_begins_like_the_other_is_no_common_base(folder):
+    assert resolve(folder / "deep/more.csv", folder / "deeper/more.csv") == Input(
+        str(folder), {"labelled": "deep/more.csv", "unlabelled": "deeper/more.csv"}
+    )
+
+
+def test_resolve_input_same_file_twice_is_read_as_both_inputs(folder):
+    found = resolve(folder / "fer.csv", folder / "fer.csv")
+    assert found == Input(str(folder), {"labelled": "fer.csv", "unlabelled": "fer.csv"})
+
+
+def test_resolve_input_relative_path_becomes_absolute(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert resolve("deep/more.csv") == Input(f"{folder}/deep", {"labelled": "more.csv"})
+    assert resolve(".") == Input(str(folder), {"labelled": "*"})
+
+
+def test_resolve_input_tilde_is_the_home_folder(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder))
+    assert resolve("~/fer.csv") == Input(str(folder), {"labelled": "fer.csv"})
+
+
+def test_resolve_input_link_keeps_its_own_name(folder):
+    (folder / "linked.csv").symlink_to(folder / "deep/more.csv")
+    assert resolve(folder / "linked.csv") == Input(str(folder), {"labelled": "linked.csv"})
+
+
+def test_resolve_input_remote_files_are_taken_unseen():
+    assert resolve("gs://bucket/a/fer.csv", "gs://bucket/b/*.csv") == Input(
+        "gs://bucket", {"labelled": "a/fer.csv", "unlabelled": "b/*.csv"}
+    )
+
+
+@pytest.mark.parametrize("missing", ["none.csv", "deep/none", "none/fer.csv"])
+def test_resolve_input_missing_path_says_what_to_give(folder, missing):
+    with pytest.raises(DataError) as caught:
+        resolve(folder / missing)
+    assert str(caught.value) == (
+        f"{folder}/{missing}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data"
+    )
+
+
+def test_resolve_input_missing_unlabelled_path_is_refused_too(folder):
+    with pytest.raises(DataError, match=r"none\.csv: no such file or folder"):
+        resolve(folder / "fer.csv", folder / "none.csv")
+
+
+@pytest.mark.parametrize("unlabelled", ["/", "s3://bucket/test.csv"])
+def test_resolve_input_paths_on_two_file_systems_come_to_an_end(unlabelled):
+    assert resolve_in_time("gs://bucket/fer.csv", unlabelled) == "DataError"
+
+
+def test_resolve_input_files_of_two_buckets_are_refused():
+    assert resolve_in_time("gs://a/fer.csv", "gs://b/test.csv") == "DataError"
+
+
+def test_resolve_input_existing_file_with_brackets_in_its_name_is_found_by_its_pattern(folder):
+    (folder / "fer[1].csv").touch()
+    found = resolve(folder / "fer[1].csv")
+    assert fileio.glob(f"{found.base}/{found.patterns['labelled']}") == [f"{folder}/fer[1].csv"]

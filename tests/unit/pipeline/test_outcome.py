@@ -1,0 +1,128 @@
+"""A run's figures, read from a real evaluation of twelve rows and from artifacts made by hand."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_model_analysis as tfma
+from google.protobuf import text_format
+
+from configs.spec import GateConfig
+from pipeline import outcome
+from pipeline.eval_config import build_eval_config
+from pipeline.lineage import ArtifactRecord, NodeRecord
+from pipeline.outcome import read_outcome
+from reporting.ingestion import REPORT_FILE, IngestionReport
+
+TRUE = [0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6]
+SAID = [0, 0, 1, 1, 0, 2, 3, 6, 4, 4, 6, 3]  # 7 of 12 right; no row of class 5, surprise
+RECALLS = {"angry": 2 / 3, "disgust": 0.5, "fear": 1.0, "happy": 0.5, "sad": 1.0, "surprise": 0.0, "neutral": 0.5}
+MACRO_F1 = (4 / 6 + 2 / 4 + 2 / 2 + 2 / 4 + 2 / 3 + 0 + 2 / 4) / 7
+
+
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory) -> str:
+    """Folder of an evaluation in which three bounds are missed."""
+    probabilities = np.full((len(TRUE), 7), 0.1)
+    probabilities[np.arange(len(TRUE)), SAID] = 0.4
+    gate = GateConfig(min_accuracy=0.6, min_macro_f1=0.55, min_class_recall=0.1)
+    config = tfma.utils.update_eval_config_with_defaults(
+        build_eval_config(gate, ""), has_baseline=False, rubber_stamp=True
+    )
+    folder = str(tmp_path_factory.mktemp("evaluation"))
+    tfma.analyze_raw_data(
+        pd.DataFrame({"emotion": TRUE, "probabilities": probabilities.tolist()}), config, output_path=folder
+    )
+    return folder
+
+
+@pytest.fixture
+def nodes(evaluation, tmp_path) -> dict[str, NodeRecord]:
+    """Artifacts of a run that was pushed, and that had two unlabelled rows to predict."""
+    report = IngestionReport({"a.csv": 14}, {"train": {"sad": 12}, "unlabelled": {"": 2}}, {}, {})
+    (tmp_path / REPORT_FILE).write_text(report.to_json(), "utf-8")
+
+    def node(name: str, uri: str, is_cached: bool = False, **properties: int | str) -> NodeRecord:
+        return NodeRecord(is_cached, False, {name: ArtifactRecord(uri, properties)})
+
+    evaluator = node("evaluation", evaluation)
+    evaluator.outputs["blessing"] = ArtifactRecord("/blessing", {"blessed": 1})
+    return {
+        "FerExampleGen": node("quarantine", str(tmp_path), is_cached=True),
+        "Trainer": node("model", "/model"),
+        "Evaluator": evaluator,
+        "ServingCheck": node("blessing", str(tmp_path), blessed=1),
+        "Pusher": node("pushed_model", "/pushed", pushed=1, pushed_destination="/serving/17"),
+        "BulkInferrer": node("output_examples", "/predictions"),
+    }
+
+
+def test_read_outcome_pushed_run_has_every_figure(nodes):
+    found = read_outcome(nodes)
+    assert (found.eval_count, found.refusals, found.is_pushed) == (12, [], True)
+    assert found.accuracy == pytest.approx(7 / 12, abs=1e-6)
+    # By hand: (0.58333 + 0.16006) / 1.32012 -/+ 1.48469 * sqrt(0.020255 + 0.006669)
+    assert found.accuracy_interval == pytest.approx((0.3195, 0.8067), abs=1e-4)
+    assert found.macro_f1 == pytest.approx(MACRO_F1, abs=1e-9)
+    assert found.recalls == pytest.approx(RECALLS, abs=1e-6)
+    assert (found.model_path, found.predictions_uri) == ("/serving/17", "/predictions")
+    assert (found.rows.rows_read, found.cached_nodes) == (14, ["FerExampleGen"])
+
+
+def test_read_outcome_recalls_stand_in_the_order_of_classes(nodes):
+    assert list(read_outcome(nodes).recalls) == list(RECALLS)
+
+
+def test_read_outcome_no_blessing_names_every_bound_that_was_missed(nodes):
+    nodes["Evaluator"].outputs["blessing"].properties["blessed"] = 0
+    found = read_outcome(nodes)
+    assert sorted(found.refusals) == [
+        "accuracy is 0.5833, at least 0.6000",
+        "accuracy of surprise is 0.0000, at least 0.1000",
+        "macro_f1 is 0.5476, at least 0.5500",
+    ]
+    assert (found.is_pushed, found.model_path, found.predictions_uri) == (False, "/model", "")
+
+
+def test_read_outcome_no_blessing_without_a_reason_is_still_a_refusal(nodes, monkeypatch):
+    nodes["Evaluator"].outputs["blessing"].properties.clear()
+    monkeypatch.setattr(outcome.tfma, "load_validation_result", lambda path: None)
+    assert read_outcome(nodes).refusals == ["the Evaluator gave no blessing"]
+
+
+def test_read_outcome_drop_against_the_baseline_names_change_and_bound(nodes, monkeypatch):
+    nodes["Evaluator"].outputs["blessing"].properties["blessed"] = 0
+    dropped = text_format.Parse(
+        """
+        metric_validations_per_slice {
+          slice_key {}
+          failures {
+            metric_key { name: "accuracy" is_diff: true }
+            metric_value { double_value { value: -0.0312 } }
+            metric_threshold { change_threshold { absolute { value: -0.01 } direction: HIGHER_IS_BETTER } }
+          }
+        }""",
+        tfma.proto.validation_result_pb2.ValidationResult(),
+    )
+    monkeypatch.setattr(outcome.tfma, "load_validation_result", lambda path: dropped)
+    assert read_outcome(nodes).refusals == ["accuracy changed by -0.0312 against the baseline, at least -0.0100"]
+
+
+def test_read_outcome_export_that_cannot_be_served_is_a_refusal_with_its_reason(nodes, tmp_path):
+    nodes["ServingCheck"].outputs["blessing"].properties["blessed"] = 0
+    (tmp_path / "INFRA_NOT_BLESSED").write_text("has no signature serve_pixels", "utf-8")
+    found = read_outcome(nodes)
+    assert found.refusals == ["the export can't be served: has no signature serve_pixels"]
+    assert found.model_path == "/model"
+
+
+def test_read_outcome_push_that_did_not_happen_is_a_refusal(nodes):
+    nodes["Pusher"].outputs["pushed_model"].properties["pushed"] = 0
+    assert read_outcome(nodes).refusals == ["Pusher did not push, though every gate let the model through"]
+
+
+def test_read_outcome_no_unlabelled_rows_has_no_predictions(nodes, tmp_path):
+    report = json.loads((tmp_path / REPORT_FILE).read_text("utf-8"))
+    (tmp_path / REPORT_FILE).write_text(json.dumps(report | {"emitted": {"train": {"sad": 14}}}), "utf-8")
+    assert read_outcome(nodes).predictions_uri == ""

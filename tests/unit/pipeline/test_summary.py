@@ -1,0 +1,61 @@
+"""The last words of a run, letter by letter."""
+
+import dataclasses
+
+from pipeline.outcome import Outcome
+from pipeline.summary import write_summary
+from reporting.ingestion import IngestionReport
+from reporting.intervals import Interval
+
+PUSHED = Outcome(
+    rows=IngestionReport(
+        read={"fer.csv": 35_887, "test.csv": 2},
+        emitted={"train": {"happy": 28_000, "sad": 1}, "eval": {"sad": 3_589}, "unlabelled": {"": 2}},
+        dropped={"repeat within train": 4_294},
+        quarantined={"unknown label": 2, "empty pixels": 1},
+    ),
+    quarantine_uri="/runs/quarantine",
+    eval_count=3_589,
+    accuracy=0.61234,
+    accuracy_interval=Interval(0.5962, 0.6281),
+    macro_f1=0.57891,
+    recalls={"angry": 0.5, "disgust": 0.12345},
+    refusals=[],
+    model_path="/serving/17",
+    predictions_uri="/runs/predictions",
+    cached_nodes=[],
+)
+
+
+def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_step():
+    assert write_summary(PUSHED).splitlines() == [
+        "rows         35,889 read = 31,592 used + 4,294 repeats dropped + 3 quarantined",
+        "splits       eval 3,589, train 28,001, unlabelled 2",
+        "quarantine   2 unknown label, 1 empty pixels; /runs/quarantine",
+        "accuracy     0.6123 on 3,589 eval rows (95 % interval 0.5962 to 0.6281), macro F1 0.5789",
+        "recall       angry 0.500, disgust 0.123",
+        "gate         passed",
+        "model        /serving/17",
+        "predictions  2 unlabelled rows; /runs/predictions",
+        "next         saved_model_cli show --all --dir /serving/17",
+    ]
+
+
+def test_write_summary_refused_run_says_why_where_and_what_to_do():
+    refused = dataclasses.replace(
+        PUSHED, refusals=["accuracy is 0.6123, at least 0.6500", "b"], model_path="/model", predictions_uri=""
+    )
+    assert write_summary(refused).splitlines()[5:] == [
+        "gate         REFUSED: accuracy is 0.6123, at least 0.6500; b",
+        "model        not pushed; /model",
+        "next         train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`",
+    ]
+
+
+def test_write_summary_nothing_quarantined_or_predicted_leaves_those_lines_out():
+    rows = dataclasses.replace(PUSHED.rows, quarantined={})
+    titles = [
+        line.split()[0]
+        for line in write_summary(dataclasses.replace(PUSHED, rows=rows, predictions_uri="")).splitlines()
+    ]
+    assert titles == ["rows", "splits", "accuracy", "recall", "gate", "model", "next"]
