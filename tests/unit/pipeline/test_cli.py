@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -186,10 +187,24 @@ def test_main_run_data_option_beats_the_setting_of_its_name(given):
     assert given[0].data.path == "a.csv"
 
 
-def test_prepare_unlabelled_rows_given_without_data_are_not_replaced(tmp_path, csv_path):
+def test_prepare_unlabelled_rows_given_without_data_are_not_replaced(tmp_path, csv_path, monkeypatch):
+    drawn = SimpleNamespace(labelled_path=csv_path, unlabelled_path=tmp_path)
+    monkeypatch.setattr(local, "write_drawn_csvs", lambda folder: drawn)
     config = load_config(overrides=[f"data.unlabelled_path={csv_path}", f"runtime.root={tmp_path / 'runs'}"])
-    prepared = local.prepare(config)
-    assert prepared.data.unlabelled_path == str(csv_path)
+    assert local.prepare(config).data.unlabelled_path == str(csv_path)
+
+
+def test_prepare_no_data_draws_faces_below_the_root(tmp_path, csv_path, monkeypatch):
+    folders = []
+
+    def draw(folder: Path) -> SimpleNamespace:
+        folders.append(folder)
+        return SimpleNamespace(labelled_path=csv_path, unlabelled_path=tmp_path)
+
+    monkeypatch.setattr(local, "write_drawn_csvs", draw)
+    prepared = local.prepare(load_config(overrides=[f"runtime.root={tmp_path / 'runs'}"]))
+    assert folders == [tmp_path / "runs" / "fer" / "drawn"]
+    assert (prepared.data.path, prepared.data.unlabelled_path) == (str(csv_path), str(tmp_path))
 
 
 def test_prepare_given_data_is_left_alone(tmp_path, csv_path):
@@ -221,14 +236,23 @@ def test_run_pipeline_error_that_a_person_can_mend_is_one_line_with_its_code(run
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(ValueError("bad\nmore"), "ValueError: bad"), (KeyError(), "KeyError: no message")]
+    ("error", "said"), [("ValueError('bad\\nmore')", "ValueError: bad"), ("KeyError()", "KeyError: no message")]
 )
-def test_run_pipeline_unexpected_error_ends_with_1_and_names_the_log(run_with, capfd, tmp_path, error, said):
-    assert run_with(error) == 1
-    out, errors = capfd.readouterr()
+def test_run_pipeline_unexpected_error_ends_with_1_and_leaves_its_traceback_in_the_log(csv_path, tmp_path, error, said):
+    code = (
+        "from pipeline.runners import local\nfrom pipeline.cli import main\n"
+        f"def fail(config, output): raise {error}\n"
+        "local.run = fail\nraise SystemExit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "--data", str(csv_path), "--set", f"runtime.root={tmp_path / 'runs'}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     (log,) = (tmp_path / "runs" / "fer" / "logs").iterdir()
-    assert f"fer-tfx: {said}; the whole story is in {log}\n" in out + errors
-    assert "Traceback" not in out + errors.replace(log.read_text("utf-8"), "")
+    assert done.returncode == 1
+    assert f"fer-tfx: {said}; the whole story is in {log}\n" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert log.read_text("utf-8").startswith("Traceback (most recent call last):")
 
 
 def test_run_pipeline_prepares_before_it_makes_a_log(tmp_path):

@@ -42,6 +42,13 @@ def test_download_refused_by_kaggle_repeats_its_last_line(bin_folder, tmp_path, 
     assert error.count("\n") == 1
 
 
+def test_download_refused_by_kaggle_is_not_hidden_by_an_older_file(bin_folder, tmp_path, capsys):
+    (tmp_path / f"{COMPETITION}.zip").touch()
+    write_kaggle(bin_folder, "echo '401 - Unauthorized'", "exit 1")
+    assert main(["download", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("fer-tfx: kaggle: 401 - Unauthorized; ")
+
+
 def test_download_silent_success_without_a_file_is_an_error(bin_folder, tmp_path, capsys):
     write_kaggle(bin_folder, "exit 0")
     assert main(["download", "--out", str(tmp_path / "data")]) == 2
