@@ -58,11 +58,7 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         accuracy=overall[ACCURACY_NAME],
         accuracy_interval=wilson_interval(overall[ACCURACY_NAME], count),
         macro_f1=overall[MACRO_F1_NAME],
-        recalls={
-            CLASS_NAMES[int(slice_key[0][1])]: values[ACCURACY_NAME]
-            for slice_key, values in metrics.items()
-            if slice_key
-        },
+        recalls=_read_recalls(metrics),
         refusals=refusals,
         model_path=str(pushed["pushed_destination"]) if not refusals else nodes["Trainer"].outputs["model"].uri,
         predictions_uri=nodes["BulkInferrer"].outputs["output_examples"].uri if has_predictions else "",
@@ -78,6 +74,12 @@ def _read_metrics(evaluation: str) -> dict[tuple[tuple[str, int], ...], dict[str
         for slice_key, by_output in result.slicing_metrics
         for by_name in [by_output[""][""]]
     }
+
+
+def _read_recalls(metrics: dict[tuple[tuple[str, int], ...], dict[str, float]]) -> dict[str, float]:
+    """Recall by class name, in class order; the accuracy within one true class is that class's recall."""
+    by_class = {int(slice_key[0][1]): values[ACCURACY_NAME] for slice_key, values in metrics.items() if slice_key}
+    return {CLASS_NAMES[index]: by_class[index] for index in sorted(by_class)}
 
 
 def _find_refusals(nodes: dict[str, NodeRecord], evaluation: str) -> list[str]:

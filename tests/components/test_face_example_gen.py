@@ -1,0 +1,319 @@
+"""FerExampleGen's executor on files in all their forms: every row is accounted for, none leaks."""
+
+import gzip
+import json
+import lzma
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.artifacts import Quarantine
+from components.face_example_gen.component import FerExampleGen
+from components.face_example_gen.executor import Executor
+from configs.spec import DataConfig
+from pipeline.inputs import resolve_input
+from reporting.ingestion import IngestionReport
+from schema.errors import DataError
+
+TOLERANT = {"max_quarantined_fraction": 1.0}
+
+
+class Ingested(NamedTuple):
+    """What the executor left behind."""
+
+    report: IngestionReport
+    examples: dict[str, list[tf.train.Example]]
+    quarantined: list[dict[str, Any]]
+    split_names: list[str]
+
+
+@pytest.fixture
+def ingest(make_artifact: Callable[..., Any]) -> Callable[..., Ingested]:
+    """A function that runs the executor as the launcher would."""
+
+    def run(path: Path, unlabelled: Path | None = None, **settings: Any) -> Ingested:
+        config = DataConfig(path=str(path), unlabelled_path=str(unlabelled or ""), **settings)
+        data = resolve_input(config)
+        component = FerExampleGen(data.base, data.patterns, config, code="")
+        outputs = {
+            "examples": [make_artifact(standard_artifacts.Examples)],
+            "unlabelled_examples": [make_artifact(standard_artifacts.Examples)],
+            "quarantine": [make_artifact(Quarantine)],
+        }
+        Executor().Do({}, outputs, dict(component.spec.exec_properties))
+        return _read(outputs)
+
+    return run
+
+
+def _read(outputs: dict[str, list[Any]]) -> Ingested:
+    quarantine = Path(outputs["quarantine"][0].uri)
+    lines = [line for path in quarantine.glob("rows*.jsonl") for line in path.read_text().splitlines()]
+    artifacts = [outputs["examples"][0], outputs["unlabelled_examples"][0]]
+    examples = {}
+    for each in artifacts:
+        for split in artifact_utils.decode_split_names(each.split_names):
+            paths = [str(path) for path in Path(each.uri, f"Split-{split}").iterdir()]
+            records = tf.data.TFRecordDataset(paths, compression_type="GZIP")
+            examples[split] = [tf.train.Example.FromString(record.numpy()) for record in records]
+    report = IngestionReport.from_json((quarantine / "ingestion.json").read_text())
+    return Ingested(
+        report,
+        examples,
+        [json.loads(line) for line in lines],
+        artifact_utils.decode_split_names(artifacts[0].split_names),
+    )
+
+
+def picture(seed: int) -> str:
+    """2,304 numbers, different for each seed."""
+    return " ".join(map(str, np.random.default_rng(seed).integers(0, 256, 2304)))
+
+
+def fer2013_csv(rows: list[tuple[int, int, str]]) -> str:
+    """Rows of (label, picture seed, Usage)."""
+    lines = [f"{label},{picture(seed)},{usage}" for label, seed, usage in rows]
+    return "\n".join(["emotion,pixels,Usage", *lines, ""])
+
+
+def pixels_of(example: tf.train.Example) -> bytes:
+    return example.features.feature["pixels"].bytes_list.value[0]
+
+
+def test_ingest_by_usage_gives_each_split_its_rows_with_label_source_and_row(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text(fer2013_csv([(3, 1, "Training"), (4, 2, "PublicTest"), (6, 3, "PrivateTest"), (0, 4, "Training")]))
+
+    done = ingest(path)
+
+    assert done.split_names == ["train", "eval", "test"]
+    found = {
+        split: sorted(
+            (
+                feature["row"].int64_list.value[0],
+                feature["emotion"].int64_list.value[0],
+                feature["source"].bytes_list.value[0],
+            )
+            for feature in (example.features.feature for example in examples)
+        )
+        for split, examples in done.examples.items()
+    }
+    source = b"fer2013.csv"
+    assert found == {"train": [(0, 3, source), (3, 0, source)], "eval": [(1, 4, source)], "test": [(2, 6, source)]}
+    expected = bytes(map(int, picture(2).split()))
+    assert pixels_of(done.examples["eval"][0]) == expected
+
+
+def test_ingest_of_a_hostile_csv_accounts_for_every_row(ingest: Any, tmp_path: Path) -> None:
+    good = picture(1)
+    rows = {
+        f"0,{good}": None,
+        f"1,{good.rpartition(' ')[0]}": "wrong number of pixels",
+        f"2,{good} 7": "wrong number of pixels",
+        f"3,256{good[good.index(' ') :]}": "pixel out of 0-255",
+        f"4,-1{good[good.index(' ') :]}": None,  # whichever reason: it must not get through
+        f"5,x{good[good.index(' ') :]}": "pixel is not an integer",
+        f"7,{good}": "unknown label",
+        f",{good}": "unknown label",
+        f"0,{good},extra": "wrong number of columns",
+        f'0,"{good}': "unbalanced quote",
+        "0": "wrong number of columns",
+        f"6,{picture(2)}": None,
+        f"6,{good[:40]}": "wrong number of pixels",
+    }
+    path = tmp_path / "train.csv"
+    path.write_bytes(b"\xef\xbb\xbfEmotion , PIXELS\r\n" + "\r\n".join(rows).encode() + b"\r\n\xff\xfe,\x00 1 2")
+
+    done = ingest(path, **TOLERANT)
+
+    assert done.report.rows_read == len(rows) + 1
+    assert done.report.rows_emitted == 2
+    assert done.report.rows_quarantined == len(done.quarantined) == len(rows) + 1 - 2
+    by_line = {row["line"]: row for row in done.quarantined}
+    for line, reason in enumerate(rows.values(), start=2):
+        if reason:
+            assert by_line[line]["reason"] == reason
+            assert by_line[line]["source"] == "train.csv"
+    assert 6 in by_line, "a negative pixel was let through"
+    assert len(rows) + 2 in by_line, "undecodable bytes were let through"
+
+
+def test_ingest_drops_repeats_within_train_and_pictures_that_are_held_out(ingest: Any, tmp_path: Path) -> None:
+    rows = [
+        (0, 1, "Training"), (0, 1, "Training"), (5, 1, "Training"),  # one stays
+        (1, 2, "Training"), (1, 2, "PublicTest"),  # leaves train
+        (2, 3, "Training"), (2, 3, "PrivateTest"),  # leaves train
+        (3, 4, "PublicTest"), (3, 4, "PublicTest"), (3, 4, "PrivateTest"),  # held-out rows stay as published
+        (4, 5, "Training"),
+    ]  # fmt: skip
+    path = tmp_path / "fer2013.csv"
+    path.write_text(fer2013_csv(rows))
+
+    done = ingest(path)
+
+    assert done.report.dropped == {"repeat within train": 2, "also stands in eval": 1, "also stands in test": 1}
+    assert {split: done.report.split_size(split) for split in ("train", "eval", "test")} == {
+        "train": 2,
+        "eval": 3,
+        "test": 2,
+    }
+    assert done.report.conflicting_pictures == 1
+    held_out = {pixels_of(example) for split in ("eval", "test") for example in done.examples[split]}
+    assert not held_out & {pixels_of(example) for example in done.examples["train"]}
+
+
+def test_ingest_with_the_switch_off_keeps_repeats(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text(fer2013_csv([(0, 1, "Training"), (0, 1, "Training"), (0, 1, "PublicTest")]))
+    assert ingest(path, drop_repeats=False).report.rows_emitted == 3
+
+
+def test_ingest_without_usage_never_parts_equal_pictures_and_splits_alike_every_time(
+    ingest: Any, tmp_path: Path
+) -> None:
+    lines = [f"{seed % 7},{picture(seed % 150)}" for seed in range(300)]
+    path = tmp_path / "train.csv"
+    path.write_text("\n".join(["emotion,pixels", *lines]))
+    reordered = tmp_path / "reordered.csv"
+    reordered.write_text("\n".join(["emotion,pixels", *reversed(lines)]))
+
+    settings = {"eval_fraction": 0.2, "test_fraction": 0.1, "drop_repeats": False}
+    first, second = ingest(path, **settings), ingest(reordered, **settings)
+
+    pictures = {split: {pixels_of(example) for example in examples} for split, examples in first.examples.items()}
+    assert sum(map(len, pictures.values())) == 150, "a picture stands in two splits"
+    assert {
+        split: {pixels_of(example) for example in examples} for split, examples in second.examples.items()
+    } == pictures
+    assert 15 <= len(pictures["eval"]) <= 45
+    assert 5 <= len(pictures["test"]) <= 28
+
+
+def _as_zip(text: bytes, folder: Path) -> Path:
+    path = folder / "data.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fer2013/fer2013.csv", text)
+    return path
+
+
+def _as_tar_gz(text: bytes, folder: Path) -> Path:
+    (folder / "inner.csv").write_bytes(text)
+    with tarfile.open(folder / "fer2013.tar.gz", "w:gz") as archive:
+        archive.add(folder / "inner.csv", "fer2013/fer2013.csv")
+    (folder / "inner.csv").unlink()
+    return folder / "fer2013.tar.gz"
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+FORMS: dict[str, Callable[[bytes, Path], Path]] = {
+    "plain": lambda text, folder: _written(folder / "a.csv", text),
+    "crlf": lambda text, folder: _written(folder / "a.csv", text.replace(b"\n", b"\r\n")),
+    "gz": lambda text, folder: _written(folder / "a.csv.gz", gzip.compress(text)),
+    "xz": lambda text, folder: _written(folder / "a.csv.xz", lzma.compress(text)),
+    "zip": _as_zip,
+    "tar.gz": _as_tar_gz,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_ingest_reads_every_form_of_file(ingest: Any, tmp_path: Path, form: str) -> None:
+    text = fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")]).encode()
+    report = ingest(FORMS[form](text, tmp_path)).report
+    assert (report.rows_read, report.split_size("train"), report.split_size("eval")) == (2, 1, 1)
+
+
+def test_ingest_of_kaggles_whole_zip_reads_each_row_once_and_says_what_it_left(ingest: Any, tmp_path: Path) -> None:
+    rows = [(0, 1, "Training"), (1, 2, "PublicTest"), (2, 3, "PrivateTest")]
+    icml = "\n".join(["emotion, Usage, pixels", *(f"{label},{usage},{picture(seed)}" for label, seed, usage in rows)])
+    path = tmp_path / "kaggle.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("icml_face_data.csv", icml)
+        archive.writestr("train.csv", f'emotion,pixels\n0,"{picture(1)}"\n')
+        archive.writestr("test.csv", f'pixels\n"{picture(2)}"\n"{picture(3)}"\n')
+        archive.writestr("example_submission.csv", "3\n4\n")
+        archive.write(_as_tar_gz(fer2013_csv(rows).encode(), tmp_path), "fer2013.tar.gz")
+
+    done = ingest(path, unlabelled=path, drop_repeats=False)
+
+    assert sum(done.report.emitted["train"].values()) == 1
+    assert done.report.split_size("unlabelled") == 2
+    assert [example.features.feature["emotion"].int64_list.value[:] for example in done.examples["unlabelled"]] == [
+        [],
+        [],
+    ]
+    assert any(name.endswith("example_submission.csv") for name in done.report.skipped_files)
+
+
+def test_ingest_never_trains_on_rows_given_as_unlabelled_even_if_they_carry_labels(ingest: Any, tmp_path: Path) -> None:
+    labelled, other = tmp_path / "train.csv", tmp_path / "more.csv"
+    labelled.write_text(f"emotion,pixels\n0,{picture(1)}\n")
+    other.write_text(f"emotion,pixels\n5,{picture(2)}\n6,{picture(1)}\n")
+
+    done = ingest(labelled, unlabelled=other, eval_fraction=0.0, drop_repeats=False)
+
+    assert {split: len(examples) for split, examples in done.examples.items()} == {"train": 1, "unlabelled": 2}
+
+
+def test_ingest_with_too_many_broken_rows_raises_and_keeps_the_quarantine(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text(
+        "\n".join(["emotion,pixels", *(f"0,{picture(seed)}" for seed in range(48)), "0,1 2 3", f"9,{picture(99)}"])
+    )
+
+    with pytest.raises(
+        DataError, match=r"^train\.csv:50: wrong number of pixels.*2 of 50 rows \(4\.0%\).*at most 1\.0%"
+    ) as caught:
+        ingest(path)
+
+    (kept,) = (tmp_path / "artifacts" / "refused").iterdir()
+    assert str(kept) in str(caught.value)
+    rows = [json.loads(line) for file in kept.glob("rows*.jsonl") for line in file.read_text().splitlines()]
+    assert sorted(row["line"] for row in rows) == [50, 51]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    {
+        "empty": ("train.csv", b"", r"train\.csv: .*empty"),
+        "no header": ("train.csv", f"0,{picture(1)}\n".encode(), r"train\.csv, line 1: .*header"),
+        "truncated": (
+            "train.csv.gz",
+            gzip.compress(fer2013_csv([(0, 1, "Training")] * 9).encode())[:-40],
+            r"train\.csv\.gz",
+        ),
+        "only unlabelled": ("test.csv", f"pixels\n{picture(1)}\n".encode(), r"test\.csv: no labelled row"),
+    }.values(),
+    ids=["empty", "no header", "truncated", "only unlabelled"],
+)
+def test_ingest_of_an_unusable_file_raises_one_line_that_names_it(
+    ingest: Any, tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        ingest(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+REAL_TRAIN_CSV = Path(__file__).parents[3] / "shared" / "data" / "fer2013" / "train.csv.xz"
+
+
+@pytest.mark.skipif(not REAL_TRAIN_CSV.exists(), reason="the real data set is not beside the project")
+def test_ingest_of_the_first_real_rows_takes_them_all(ingest: Any, tmp_path: Path) -> None:
+    with lzma.open(REAL_TRAIN_CSV) as packed:
+        head = b"".join(packed.readline() for _ in range(501))
+    report = ingest(_written(tmp_path / "train.csv", head)).report
+    assert (report.rows_read, report.rows_quarantined) == (500, 0)
+    assert os.sep not in next(iter(report.read))
