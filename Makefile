@@ -35,7 +35,7 @@ $(VENV)/.ready: requirements.lock requirements-dev.lock setup.py | $(UV)
 
 setup: $(VENV)/.ready  ## Install everything into .venv/
 
-# Options of the command itself go into ARGS: make run ARGS="--set train.epochs=3"
+# Options of the command itself go into ARGS: make run ARGS="--set trainer.epochs=3"
 run: $(VENV)/.ready  ## Take DATA=file.csv (default: drawn faces) to a pushed model
 	@$(BIN)/fer-tfx run $(if $(DATA),--data $(DATA)) $(ARGS)
 

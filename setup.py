@@ -53,7 +53,7 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.12",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
-    package_data={"configs": ["*.yaml"], "schema": ["*.pbtxt"], "reporting": ["*.html"]},
+    package_data={"configs": ["*.yaml"], "schema": ["*.pbtxt"]},
     install_requires=BASE,
     extras_require={"pipeline": PIPELINE, "kaggle": KAGGLE, "dev": DEV},
     entry_points={"console_scripts": ["fer-tfx = pipeline.cli:main"]},

@@ -5,7 +5,7 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ from schema.errors import ConfigError
 
 Config = TypeVar("Config")
 
+_MAX_DEPTH = 3
 LOCAL_CONFIG = Path(__file__).with_name("local.yaml")
 
 
@@ -24,12 +25,15 @@ class _Setting(NamedTuple):
     origin: str  # where it was set, as `file:line` or `--set`
 
 
-def load_config(path: str | Path = LOCAL_CONFIG, overrides: Sequence[str] = ()) -> PipelineConfig:
+def load_config(
+    path: str | Path = LOCAL_CONFIG, overrides: Sequence[str] = (), values: Mapping[str, Any] | None = None
+) -> PipelineConfig:
     """Read the settings of a run.
 
     Args:
         path: a YAML file; what it leaves out keeps the default of `configs.spec`.
         overrides: `section.key=value`, values in YAML; later ones win.
+        values: settings by dotted key, taken as they are; they win over all others.
 
     Raises:
         ConfigError: a file can't be read, a key is unknown (the nearest valid one is named), or a value has
@@ -39,6 +43,7 @@ def load_config(path: str | Path = LOCAL_CONFIG, overrides: Sequence[str] = ()) 
     for override in overrides:
         key, setting = _parse_override(override)
         settings[key] = setting
+    settings |= {key: _Setting(value, "command line") for key, value in (values or {}).items()}
     valid_keys = set(_leaf_keys(PipelineConfig))
     for key, setting in settings.items():
         if key not in valid_keys:
@@ -72,20 +77,30 @@ def _read_yaml(path: Path) -> Iterator[tuple[str, _Setting]]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
     if root is not None:
         yield from _walk_yaml(root, "", path)
 
 
 def _walk_yaml(node: yaml.Node, prefix: str, path: Path) -> Iterator[tuple[str, _Setting]]:
+    if prefix.count(".") > _MAX_DEPTH:
+        raise ConfigError(f"{path}:{node.start_mark.line + 1}: settings lie at most {_MAX_DEPTH} sections deep")
     origin = f"{path}:{node.start_mark.line + 1}"
     if not isinstance(node, yaml.MappingNode):
         if not prefix:
             raise ConfigError(f"{origin}: expected settings as `key: value`")
-        loader = yaml.SafeLoader("")
-        yield prefix.rstrip("."), _Setting(loader.construct_object(node, deep=True), origin)
+        yield prefix.rstrip("."), _Setting(_construct(node, origin), origin)
         return
     for key, value in node.value:
         yield from _walk_yaml(value, f"{prefix}{key.value}.", path)
+
+
+def _construct(node: yaml.Node, origin: str) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ConfigError(f"{origin}: not a value that YAML can read; quote it") from None
 
 
 def _parse_override(text: str) -> tuple[str, _Setting]:
@@ -94,7 +109,7 @@ def _parse_override(text: str) -> tuple[str, _Setting]:
         raise ConfigError(f"--set {text}: expected section.key=value, such as trainer.epochs=3")
     try:
         return key.strip(), _Setting(yaml.safe_load(value) if value else "", "--set")
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(f"--set {text}: the value is not valid YAML; quote it") from None
 
 
@@ -123,8 +138,9 @@ def _build_with_origin(settings: dict[str, _Setting]) -> PipelineConfig:
     try:
         return _from_nested(PipelineConfig, nested)
     except ConfigError as error:
-        setting_or_none = settings.get(str(error).partition(":")[0])
-        raise ConfigError(f"{setting_or_none.origin}: {error}" if setting_or_none else str(error)) from None
+        # The message begins with its key, or with a sum of keys.
+        named = [settings[key] for key in str(error).partition(":")[0].split(" + ") if key in settings]
+        raise ConfigError(f"{named[0].origin}: {error}" if named else str(error)) from None
 
 
 def _from_nested(cls: type[Config], values: dict[str, Any], prefix: str = "") -> Config:

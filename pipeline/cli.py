@@ -1,7 +1,6 @@
 """fer-tfx: arguments -> settings -> runner. TensorFlow and TFX are imported only by commands that need them."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,14 +63,13 @@ def _run(parsed: argparse.Namespace) -> int:
     from pipeline.commands.run import run_pipeline
 
     given = {"data.path": parsed.data, "data.unlabelled_path": parsed.unlabelled}
-    paths = [f"{key}={json.dumps(value)}" for key, value in given.items() if value]
-    return run_pipeline(_load(parsed.config, [*parsed.overrides, *paths]))
+    return run_pipeline(_load(parsed, {key: value for key, value in given.items() if value}))
 
 
 def _print_config(parsed: argparse.Namespace) -> int:
     from configs.load import to_yaml
 
-    print(to_yaml(_load(parsed.config, parsed.overrides)), end="")
+    print(to_yaml(_load(parsed, {})), end="")
     return 0
 
 
@@ -87,7 +85,7 @@ def _download(parsed: argparse.Namespace) -> int:
     return download_from_kaggle(parsed.out)
 
 
-def _load(path: str | None, overrides: list[str]) -> "PipelineConfig":
+def _load(parsed: argparse.Namespace, values: dict[str, str]) -> "PipelineConfig":
     from configs.load import LOCAL_CONFIG, load_config
 
-    return load_config(path or LOCAL_CONFIG, overrides)
+    return load_config(parsed.config or LOCAL_CONFIG, parsed.overrides, values)

@@ -46,7 +46,7 @@ def _imports_of(name: str) -> Iterator[str]:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (each for each in names if each.partition(".")[0] in _PACKAGES and _find(each))
+        yield from (each for each in names if _find(each))
 
 
 def _code_of(name: str) -> str:
@@ -76,8 +76,11 @@ def _parse_file(path: Path, changed_ns: int) -> ast.Module:
 
 
 def _find(name: str) -> Path | None:
-    try:
-        spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:
+    """The source file of a module of this project. Asks for the package alone: a spec further down imports its way."""
+    package, *rest = name.split(".")
+    spec = importlib.util.find_spec(package) if package in _PACKAGES else None
+    if spec is None or spec.origin is None:
         return None
-    return Path(spec.origin) if spec and spec.origin else None
+    place = Path(spec.origin).parent.joinpath(*rest)
+    candidates = (place.with_suffix(".py"), place / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)

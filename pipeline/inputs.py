@@ -1,5 +1,6 @@
 """`data.path` and `data.unlabelled_path` -> the base folder and patterns that FerExampleGen takes."""
 
+import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,31 +25,42 @@ def resolve_input(config: DataConfig) -> Input:
     """Split the given paths into a common base and patterns.
 
     Raises:
-        DataError: a local path does not exist.
+        DataError: no path is given, a local one matches nothing, or the two lie on different file systems.
     """
     given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
     paths = {name: _to_pattern(path) for name, path in given.items() if path}
+    if not paths:
+        raise DataError("data.path: no file is given; give the FER2013 CSV with --data")
     base = _common_base(list(paths.values()))
     return Input(base, {name: path[len(base) :].lstrip("/") for name, path in paths.items()})
 
 
 def _to_pattern(path: str) -> str:
     if is_remote(path):
-        return path if any(each in path for each in _WILDCARDS) else path.rstrip("/")
+        return f"{path}*" if path.endswith("/") else path
     absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 (keeps links, which may be the point)
     if os.path.isdir(absolute):  # noqa: PTH112
-        return os.path.join(absolute, "*")
-    if not os.path.exists(absolute) and not any(each in path for each in _WILDCARDS):  # noqa: PTH110
+        return os.path.join(glob.escape(absolute), "*")
+    if os.path.exists(absolute):  # noqa: PTH110
+        return glob.escape(absolute)
+    if "{" not in path and not glob.glob(absolute):  # noqa: PTH207 ({SPAN} and {VERSION} are TFX's to fill in)
         raise DataError(f"{path}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data")
     return absolute
 
 
 def _common_base(paths: list[str]) -> str:
     folders = [_fixed_folder(path) for path in paths]
-    base = folders[0]
+    base, root = folders[0], _root(paths[0])
+    if any(_root(path) != root for path in paths):
+        raise DataError(f"{' and '.join(paths)}: lie on different file systems or buckets; put them into one")
     while not all(f"{folder}/".startswith(f"{base}/") for folder in folders):
         base = base.rpartition("/")[0]
     return base or "/"
+
+
+def _root(path: str) -> str:
+    """`gs://bucket` of a remote path; empty for a local one."""
+    return "/".join(path.split("/")[:3]) if is_remote(path) else ""
 
 
 def _fixed_folder(path: str) -> str:

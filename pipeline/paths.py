@@ -12,6 +12,10 @@ def is_remote(uri: str) -> bool:
     return "://" in uri
 
 
+def _absolute(uri: str) -> str:
+    return uri if is_remote(uri) else os.path.abspath(Path(uri).expanduser())  # noqa: PTH100 (takes `..` out)
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """URIs below `<runtime.root>/<name>`; absolute where they are local."""
@@ -21,10 +25,8 @@ class RunPaths:
 
     @classmethod
     def of(cls, config: PipelineConfig) -> "RunPaths":
-        root = config.runtime.root if is_remote(config.runtime.root) else os.path.abspath(config.runtime.root)  # noqa: PTH100
-        home = os.path.join(root, config.name)
-        serving = config.runtime.serving_path or os.path.join(home, "serving")
-        return cls(home, serving if is_remote(serving) else os.path.abspath(serving))  # noqa: PTH100
+        home = os.path.join(_absolute(config.runtime.root), config.name)
+        return cls(home, _absolute(config.runtime.serving_path or os.path.join(home, "serving")))
 
     @property
     def artifacts(self) -> str:

@@ -82,6 +82,7 @@ class RunView(logging.Handler):
             self._progress.update(self._tasks[self._current], completed=done, total=total, note=text)
 
     def _close(self, name: str, mark: str, note: str) -> None:
+        self._current = ""
         seconds = time.monotonic() - self._started_at[name]
         self._progress.update(self._tasks[name], total=1, completed=1, mark=mark, note=note)
         self._progress.stop_task(self._tasks[name])

@@ -6,7 +6,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from reporting.ingestion import IngestionReport
-from schema.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
+from schema.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
 
 Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 
@@ -52,8 +52,9 @@ def find_gaps(report: IngestionReport) -> Iterator[str]:
 
 def find_miscounts(statistics: Statistics, report: IngestionReport) -> Iterator[str]:
     """Splits whose files do not hold as many examples as ingestion says it wrote."""
-    for split, of_split in statistics.items():
-        found, expected = of_split.datasets[0].num_examples, report.split_size(split)
+    for split in LABELLED_SPLITS:
+        found = statistics[split].datasets[0].num_examples if split in statistics else 0
+        expected = report.split_size(split)
         if found != expected:
             yield f"{split}: {found} examples were read, but ingestion wrote {expected}"
 

@@ -48,12 +48,13 @@ def _find_faults(input_dict: Artifacts) -> list[str]:
     if gaps := list(checks.find_gaps(report)):
         return gaps
     statistics = _load_statistics(input_dict["statistics"])
+    if miscounts := list(checks.find_miscounts(statistics, report)):
+        return miscounts
     previous = _load_statistics(input_dict.get("previous_statistics", []))
     schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
     schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
     return [
         *_describe_anomalies(artifact_utils.get_single_instance(input_dict["anomalies"])),
-        *checks.find_miscounts(statistics, report),
         *checks.find_size_faults(statistics),
         *checks.find_skew(statistics, schema),
         *checks.find_drift(statistics, previous, schema),

@@ -14,10 +14,10 @@ from schema.errors import FerError, GateError
 
 
 def run_pipeline(config: PipelineConfig) -> int:
-    """Run, tell how it went, and return the exit code: 0 pushed, 3 refused, 1 an unexpected failure.
+    """Run, tell how it went, and return the exit code: 0 pushed, 3 refused.
 
     Raises:
-        FerError: bad input or configuration, or data that the gate refused.
+        FerError: bad input or configuration, data that the gate refused, or a failure that nobody foresaw.
     """
     config = local.prepare(config)
     log = _new_log(RunPaths.of(config).logs)
@@ -31,8 +31,7 @@ def run_pipeline(config: PipelineConfig) -> int:
             raise
         except Exception as error:
             traceback.print_exc()
-            print(f"fer-tfx: {type(error).__name__}: {_first_line(error)}; the whole story is in {log}", file=output)
-            return 1
+            raise FerError(f"{type(error).__name__}: {_first_line(error)}; the whole story is in {log}") from error
         from pipeline.summary import write_summary
 
         print(f"\n{write_summary(outcome)}\n{'time':<12} {time.monotonic() - started:.0f} s", file=output)

@@ -1,6 +1,7 @@
 """A run on this machine: LocalDagRunner, metadata in SQLite, Beam in this process."""
 
 import dataclasses
+import gc
 import hashlib
 from importlib import resources
 from pathlib import Path
@@ -27,9 +28,8 @@ def prepare(config: PipelineConfig) -> PipelineConfig:
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
     if not config.data.path:
         drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
-        data = dataclasses.replace(
-            config.data, path=str(drawn.labelled_path), unlabelled_path=str(drawn.unlabelled_path)
-        )
+        unlabelled = config.data.unlabelled_path or str(drawn.unlabelled_path)
+        data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=unlabelled)
         config = dataclasses.replace(config, data=data)
     resolve_input(config.data)
     return config
@@ -45,6 +45,9 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     Raises:
         FerError: bad input, or refused data.
     """
+    # The collector walks the millions of objects of this import again and again, and once more at exit: 5 s of
+    # CPU time for nothing, since they stay until the end.
+    gc.disable()
     from absl import logging
     from tfx import v1 as tfx
 
@@ -53,6 +56,8 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     from pipeline.outcome import read_outcome
     from pipeline.view import RunView
 
+    gc.enable()
+    gc.freeze()
     logging.set_verbosity(logging.INFO)
     logging.info("Settings of this run:\n%s", to_yaml(config))
     paths = RunPaths.of(config)
@@ -72,17 +77,24 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
 
 
 def _stage_schema(config: PipelineConfig, paths: RunPaths) -> str:
-    own = config.validation.schema_path
-    try:
-        text = (
-            Path(own).read_text("utf-8")
-            if own
-            else resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")
-        )
-    except OSError as error:
-        raise DataError(f"{own}: can't be read: {error.strerror}; write one with `fer-tfx schema`") from None
+    text = _read_schema(config.validation.schema_path)
     staged = Path(paths.staged_schema(hashlib.sha256(text.encode()).hexdigest()[:16]))
     if not staged.exists():
         staged.parent.mkdir(parents=True, exist_ok=True)
         staged.write_text(text, "utf-8")
     return str(staged)
+
+
+def _read_schema(own: str) -> str:
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    path = Path(own).expanduser() if own else resources.files("schema").joinpath("schema.pbtxt")
+    try:
+        text = path.read_text("utf-8")
+        text_format.Parse(text, schema_pb2.Schema())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{own}: can't be read: {error}; write a schema with `fer-tfx schema`") from None
+    except text_format.ParseError as error:
+        raise DataError(f"{own}:{error.GetLine()}: not a schema: {error}; see schema/schema.pbtxt for one") from None
+    return text

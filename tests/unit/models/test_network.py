@@ -31,13 +31,15 @@ def test_build_network_three_stages_work_at_24_12_and_6_px():
     assert sizes_px == [24, 24, 12, 12, 6, 6]
 
 
-def test_build_network_fresh_block_passes_on_its_shortcut_alone():
+def test_build_network_block_adds_its_residual_to_the_shortcut():
     network = build_network(ModelConfig(stem_filters=4, stage_filters=(4,)))
     stem = next(layer for layer in network.layers if isinstance(layer, keras.layers.ReLU))
+    last_norm = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)][-1]
     pool = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
-    both = keras.Model(network.inputs, [stem.output, pool.input])
-    before, after = both(draw_images(2), training=True)
-    np.testing.assert_allclose(before, after, atol=1e-6)
+    parts = keras.Model(network.inputs, [stem.output, last_norm.output, pool.input])
+    shortcut, residual, after = (part.numpy() for part in parts(draw_images(2), training=True))
+    assert np.abs(residual).max() > 0.1, "a residual that starts at 0 keeps short runs from learning"
+    np.testing.assert_allclose(after, np.maximum(shortcut + residual, 0), atol=1e-6)
 
 
 def test_build_network_same_seed_gives_same_weights():

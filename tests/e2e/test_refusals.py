@@ -1,0 +1,107 @@
+"""What must not get through: each refusal is one line, the right exit code, and nothing pushed."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from schema.drawn_faces import DrawnSummary
+
+
+def rewrite_labels(source: Path, target: Path, change: Callable[[list[str], list[str]], Sequence[str]]) -> Path:
+    """Copy the sound rows of a CSV with the labels that `change` makes of labels and usages."""
+    rows = [line.split(",") for line in source.read_text().splitlines()[1:]]
+    sound = [row for row in rows if len(row) == 3 and len(row[1].split()) == 2304 and row[0] in "0123456"]
+    labels = change([row[0] for row in sound], [row[2] for row in sound])
+    lines = [f"{label},{row[1]},{row[2]}" for label, row in zip(labels, sound, strict=True)]
+    target.write_text("\n".join(["emotion,pixels,Usage", *lines]))
+    return target
+
+
+def last_line(text: str) -> str:
+    return text.strip().splitlines()[-1]
+
+
+def test_run_on_shuffled_labels_is_refused_by_the_gate(workshop: Any, drawn: DrawnSummary, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    shuffled = rewrite_labels(
+        drawn.labelled_path, tmp_path / "shuffled.csv", lambda labels, _: list(rng.permutation(labels))
+    )
+
+    done = workshop.run(shuffled)
+
+    assert done.exit_code == 3
+    assert last_line(done.stderr).startswith("fer-tfx: the gate refused the model: accuracy is 0.")
+    assert "at least 0.5000" in done.stderr
+    assert workshop.versions() == []
+
+
+def test_run_on_skewed_labels_stops_at_the_data_gate(workshop: Any, drawn: DrawnSummary, tmp_path: Path) -> None:
+    def make_most_training_faces_happy(labels: list[str], usages: list[str]) -> list[str]:
+        return [
+            "3" if usage == "Training" and position % 3 else label
+            for position, (label, usage) in enumerate(zip(labels, usages, strict=True))
+        ]
+
+    skewed = rewrite_labels(drawn.labelled_path, tmp_path / "skewed.csv", make_most_training_faces_happy)
+
+    done = workshop.run(skewed)
+
+    assert done.exit_code == 3
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "fer-tfx: the data gate refused the examples: train against eval: emotion: High" in done.stderr
+    assert workshop.nodes()["DataGate"].is_failed
+    assert "Trainer" not in workshop.nodes()
+
+
+def test_run_with_a_schema_that_the_data_breaks_stops_at_the_data_gate(
+    workshop: Any, drawn: DrawnSummary, tmp_path: Path
+) -> None:
+    curated = (workshop.sources / "schema" / "schema.pbtxt").read_text()
+    strict = tmp_path / "strict.pbtxt"
+    strict.write_text(curated.replace("max: 6", "max: 5"))
+
+    done = workshop.run(drawn, validation__schema_path=str(strict))
+
+    assert done.exit_code == 3
+    assert "train: emotion: Out-of-range values" in done.stderr
+    assert "Trainer" not in workshop.nodes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (("run", "--data", "nowhere.csv"), 2, "fer-tfx: nowhere.csv: no such file or folder"),
+        (("run", "--set", "trainer.epoch=3"), 2, "did you mean 'trainer.epochs'?"),
+        (("run", "--config", "nowhere.yaml"), 2, "nowhere.yaml: no such configuration file"),
+        (("schema", "--data", "nowhere.csv", "--out", "schema.pbtxt"), 2, "nowhere.csv: no such file or folder"),
+    ],
+)
+def test_command_with_bad_input_says_so_in_one_line(
+    workshop: Any, arguments: tuple[str, ...], exit_code: int, message: str
+) -> None:
+    done = workshop.command(*arguments)
+    assert (done.exit_code, done.stdout) == (exit_code, "")
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_run_on_a_file_of_broken_rows_names_file_line_and_remedy(workshop: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv"
+    broken.write_text("emotion,pixels\n" + "0,1 2 3\n" * 20)
+    done = workshop.run(broken)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("fer-tfx: broken.csv:2: wrong number of pixels: ")
+    assert "20 of 20 rows" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_schema_command_writes_a_schema_that_a_run_accepts(workshop: Any, drawn: DrawnSummary, tmp_path: Path) -> None:
+    out = tmp_path / "own.pbtxt"
+    done = workshop.command("schema", "--data", str(drawn.labelled_path), "--out", str(out))
+    assert done.exit_code == 0, done.stderr
+    assert 'name: "pixels"' in out.read_text()
+    assert workshop.run(drawn, validation__schema_path=str(out), trainer__epochs="1").exit_code == 3
+    assert not workshop.nodes()["DataGate"].is_failed

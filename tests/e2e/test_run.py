@@ -1,0 +1,151 @@
+"""The whole path: drawn CSV -> pushed model, then what must and what must not happen again.
+
+The tests of this file are one story and run in order on one root.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.serving_check.probe import ask, make_requests, read_examples
+from reporting.ingestion import IngestionReport
+from schema.contract import PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+from schema.drawn_faces import DrawnSummary
+
+
+@pytest.fixture(scope="module")
+def first_run(workshop: Any, drawn: DrawnSummary) -> Any:
+    return workshop.run(drawn)
+
+
+def test_run_of_sound_data_pushes_one_model_and_exits_0(workshop: Any, first_run: Any) -> None:
+    assert first_run.exit_code == 0, first_run.stdout + first_run.stderr
+    assert len(workshop.versions()) == 1
+    assert (workshop.root / "fer" / "serving" / workshop.versions()[0] / "saved_model.pb").exists()
+
+
+def test_run_summary_gives_rows_accuracy_verdict_and_model(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
+    rows = f"{drawn.labelled_file_rows + drawn.unlabelled_rows:,} read"
+    for expected in (
+        rows,
+        "95 % interval",
+        "gate         passed",
+        workshop.versions()[0],
+        f"{drawn.broken_rows} quarantined",
+    ):
+        assert expected in first_run.stdout
+    assert first_run.stderr == ""
+    assert "Warning" not in first_run.stdout
+
+
+def test_run_accounts_for_every_drawn_row(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
+    del first_run
+    folder = Path(workshop.nodes()["FerExampleGen"].outputs["quarantine"].uri)
+    report = IngestionReport.from_json((folder / "ingestion.json").read_text())
+    assert report.rows_read == drawn.labelled_file_rows + drawn.unlabelled_rows
+    assert report.rows_quarantined == drawn.broken_rows
+    assert report.rows_dropped == drawn.repeats_within_train + drawn.repeats_into_eval
+    assert report.split_size("train") == drawn.distinct_train_rows
+    assert report.split_size("eval") == drawn.eval_rows
+    assert report.split_size("unlabelled") == drawn.unlabelled_rows
+
+
+def test_pushed_model_answers_alike_on_every_signature_in_both_loaders(workshop: Any, first_run: Any) -> None:
+    del first_run
+    model_dir = str(workshop.root / "fer" / "serving" / workshop.versions()[0])
+    examples_uri = workshop.nodes()["FerExampleGen"].outputs["examples"].uri
+    requests = make_requests(read_examples(f"{examples_uri}/Split-eval"))
+    by_tf1 = {name: answer[PROBABILITIES_KEY] for name, answer in ask(model_dir, requests).items()}
+    signatures = tf.saved_model.load(model_dir).signatures
+    by_tf2 = {
+        name: signatures[name](tf.constant(request))[PROBABILITIES_KEY].numpy() for name, request in requests.items()
+    }
+    expected = by_tf1[SERVE_EXAMPLES]
+    assert expected.shape == (32, 7)
+    assert np.ptp(expected.argmax(axis=1)) > 0, "the model gives one and the same answer to everything"
+    for answers in (by_tf1, by_tf2):
+        for name in (SERVE_EXAMPLES, SERVE_PIXELS, SERVE_IMAGES):
+            np.testing.assert_allclose(answers[name], expected, atol=1e-6)
+
+
+def test_bulk_inference_predicts_every_unlabelled_row_once(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
+    del first_run
+    folder = Path(workshop.nodes()["BulkInferrer"].outputs["output_examples"].uri, "Split-unlabelled")
+    records = tf.data.TFRecordDataset([str(path) for path in folder.iterdir()], compression_type="GZIP")
+    features = [tf.train.Example.FromString(record.numpy()).features.feature for record in records]
+    assert sorted(each["row"].int64_list.value[0] for each in features) == list(range(drawn.unlabelled_rows))
+    for each in features:
+        probabilities = each[PROBABILITIES_KEY].float_list.value
+        assert abs(sum(probabilities) - 1) < 1e-5
+        assert each["class_index"].int64_list.value[0] == int(np.argmax(probabilities))
+
+
+@pytest.mark.parametrize("which", ["second", "third"])
+def test_run_on_unchanged_input_executes_nothing_and_pushes_no_copy(
+    workshop: Any, first_run: Any, drawn: DrawnSummary, which: str
+) -> None:
+    del first_run, which
+    before = workshop.versions()
+    done = workshop.run(drawn)
+    assert done.exit_code == 0
+    assert workshop.executed() <= {"PreviousStatistics", "Baseline"}, "only the look-ups may run again"
+    assert workshop.versions() == before
+
+
+def test_run_after_an_edited_comment_executes_nothing(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
+    del first_run
+    source = workshop.sources / "models" / "augmentation.py"
+    source.write_text(source.read_text() + "\n# A remark.\n")
+    assert workshop.run(drawn).exit_code == 0
+    assert workshop.executed() <= {"PreviousStatistics", "Baseline"}
+
+
+def test_run_after_an_edited_gate_check_executes_the_gate_alone(
+    workshop: Any, first_run: Any, drawn: DrawnSummary
+) -> None:
+    """The data gate's verdict is no input of a later stage, so those stay cached."""
+    del first_run
+    source = workshop.sources / "components" / "data_gate" / "checks.py"
+    source.write_text(
+        source.read_text().replace("no example of {', '.join(missing)}", "no row of {', '.join(missing)}")
+    )
+    assert workshop.run(drawn).exit_code == 0
+    assert workshop.executed() - {"PreviousStatistics", "Baseline"} == {"DataGate"}
+
+
+def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
+    workshop: Any, first_run: Any, drawn: DrawnSummary
+) -> None:
+    del first_run
+    before = workshop.versions()
+    # One epoch, and a gate whose only bound is the baseline.
+    done = workshop.run(
+        drawn, trainer__epochs="1", gate__min_accuracy="0", gate__min_macro_f1="0", gate__min_class_recall="0"
+    )
+    assert done.exit_code == 3
+    assert re.search(r"accuracy changed by -0\.\d+ against the baseline", done.stderr)
+    assert workshop.versions() == before
+
+
+def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
+    workshop: Any, first_run: Any, drawn: DrawnSummary
+) -> None:
+    del first_run
+    source = workshop.sources / "models" / "training.py"
+    source.write_text(source.read_text() + "\n\nEDITED = True\n")
+    workshop.run(drawn, trainer__epochs="1")
+    assert workshop.executed() - {"PreviousStatistics", "Baseline"} == {
+        "Trainer", "Evaluator", "ServingCheck", "Pusher", "BulkInferrer",
+    }  # fmt: skip
+
+
+def test_logs_hold_what_the_libraries_said(workshop: Any, first_run: Any) -> None:
+    del first_run
+    first_log = min((workshop.root / "fer" / "logs").iterdir())
+    text = first_log.read_text(errors="replace")
+    assert "Component Trainer is finished." in text
+    assert "peak_learning_rate" in text, "the settings of the run are missing"
