@@ -8,7 +8,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema", "serving"]
+PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema"]
 
 # What a caller needs: arrays, pictures, configuration files and a terminal. No TensorFlow.
 BASE = [

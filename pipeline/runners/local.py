@@ -27,12 +27,18 @@ def prepare(config: PipelineConfig) -> PipelineConfig:
     if is_remote(config.runtime.root):
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
     if not config.data.path:
-        drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
-        unlabelled = config.data.unlabelled_path or str(drawn.unlabelled_path)
-        data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=unlabelled)
-        config = dataclasses.replace(config, data=data)
+        config = _draw_data(config)
     resolve_input(config.data)
     return config
+
+
+def _draw_data(config: PipelineConfig) -> PipelineConfig:
+    """Under a name of its own: a model of drawn faces is no baseline for a real one, nor served beside it."""
+    config = dataclasses.replace(config, name=f"{config.name}-drawn")
+    drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
+    unlabelled = config.data.unlabelled_path or str(drawn.unlabelled_path)
+    data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=unlabelled)
+    return dataclasses.replace(config, data=data)
 
 
 def run(config: PipelineConfig, output: TextIO) -> "Outcome":

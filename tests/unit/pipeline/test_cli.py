@@ -203,7 +203,7 @@ def test_prepare_no_data_draws_faces_below_the_root(tmp_path, csv_path, monkeypa
 
     monkeypatch.setattr(local, "write_drawn_csvs", draw)
     prepared = local.prepare(load_config(overrides=[f"runtime.root={tmp_path / 'runs'}"]))
-    assert folders == [tmp_path / "runs" / "fer" / "drawn"]
+    assert folders == [tmp_path / "runs" / "fer-drawn" / "drawn"]
     assert (prepared.data.path, prepared.data.unlabelled_path) == (str(csv_path), str(tmp_path))
 
 
