@@ -14,7 +14,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
-from components.face_example_gen.archives import SkippedMember
+from components.face_example_gen.choice import SkippedMember
 from components.face_example_gen.rows import Outputs, ingest
 from components.face_example_gen.sources import Source, choose_sources
 from configs.load import from_json

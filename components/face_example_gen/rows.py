@@ -17,7 +17,7 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.face_example_gen.archives import SkippedMember
+from components.face_example_gen.choice import SkippedMember
 from components.face_example_gen.csv_rows import ParsedRow, RejectedRow
 from components.face_example_gen.repeats import Candidate, has_conflict, settle
 from components.face_example_gen.sources import Source, read_source

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from components.face_example_gen.archives import (
+from components.face_example_gen.archives import ArchiveLimits, iter_members
+from components.face_example_gen.choice import (
     LABELLED_FIRST,
     UNLABELLED_FIRST,
-    ArchiveLimits,
     Choice,
     SkippedMember,
     choose_members,
-    iter_members,
 )
 from components.face_example_gen.csv_rows import ParsedRow, RejectedRow, iter_rows
 from configs.spec import DataConfig

@@ -14,14 +14,8 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 
-from components.face_example_gen.archives import (
-    UNLABELLED_FIRST,
-    ArchiveLimits,
-    Member,
-    SkippedMember,
-    choose_members,
-    iter_members,
-)
+from components.face_example_gen.archives import ArchiveLimits, Member, iter_members
+from components.face_example_gen.choice import UNLABELLED_FIRST, SkippedMember, choose_members
 from configs.spec import DataConfig
 from schema.errors import DataError
 
