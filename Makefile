@@ -37,7 +37,7 @@ setup: $(VENV)/.ready  ## Install everything into .venv/
 
 # Options of the command itself go into ARGS: make run ARGS="--set trainer.epochs=3"
 run: $(VENV)/.ready  ## Take DATA=file.csv (default: drawn faces) to a pushed model
-	@$(BIN)/fer-tfx run $(if $(DATA),--data $(DATA)) $(ARGS)
+	@$(BIN)/fer-tfx run $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: lint  ## Run the linters and every test
 	@$(BIN)/python -m pytest $(ARGS)
