@@ -90,7 +90,10 @@ def _walk_yaml(node: yaml.Node, prefix: str, path: Path) -> Iterator[tuple[str, 
     if not isinstance(node, yaml.MappingNode):
         if not prefix:
             raise ConfigError(f"{origin}: expected settings as `key: value`")
-        yield prefix.rstrip("."), _Setting(_construct(node, origin), origin)
+        key, setting = prefix.rstrip("."), _Setting(_construct(node, origin), origin)
+        # A section whose lines are all commented out is empty, not wrong.
+        if setting.value is not None or key not in _sections(PipelineConfig):
+            yield key, setting
         return
     for key, value in node.value:
         yield from _walk_yaml(value, f"{prefix}{key.value}.", path)
@@ -111,6 +114,13 @@ def _parse_override(text: str) -> tuple[str, _Setting]:
         return key.strip(), _Setting(yaml.safe_load(value) if value else "", "--set")
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(f"--set {text}: the value is not valid YAML; quote it") from None
+
+
+def _sections(cls: Any, prefix: str = "") -> Iterator[str]:
+    for name, hint in typing.get_type_hints(cls).items():
+        if dataclasses.is_dataclass(hint):
+            yield f"{prefix}{name}"
+            yield from _sections(hint, f"{prefix}{name}.")
 
 
 def _leaf_keys(cls: Any, prefix: str = "") -> Iterator[str]:

@@ -49,6 +49,9 @@ class DataConfig:
         _require(held_out < 1, "data.eval_fraction + data.test_fraction", "less than 1", held_out)
         _require(self.max_line_bytes >= 10_000, "data.max_line_bytes", "at least 10000", self.max_line_bytes)
         _require(
+            self.max_decompressed_bytes > 0, "data.max_decompressed_bytes", "at least 1", self.max_decompressed_bytes
+        )
+        _require(
             self.max_compression_ratio > 1, "data.max_compression_ratio", "more than 1", self.max_compression_ratio
         )
 
@@ -107,7 +110,7 @@ class AugmentationConfig:
 class TrainerConfig:
     """The recipe: optimiser, schedule, augmentation and seed."""
 
-    epochs: int = 12
+    epochs: int = 10
     batch_size: int = 64
     peak_learning_rate: float = 0.1
     warmup_epochs: float = 1.0

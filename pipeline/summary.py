@@ -1,6 +1,8 @@
 """The last words of a run, for a person."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline.outcome import Outcome
 from reporting.ingestion import IngestionReport
@@ -33,7 +35,7 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "model", outcome.model_path
         if outcome.predictions_uri:
             yield "predictions", f"{rows.split_size('unlabelled'):,} unlabelled rows; {outcome.predictions_uri}"
-        yield "next", f"saved_model_cli show --all --dir {outcome.model_path}"
+        yield "next", f"{Path(sys.executable).with_name('saved_model_cli')} show --all --dir {outcome.model_path}"
     else:
         yield "gate", f"REFUSED: {'; '.join(outcome.refusals)}"
         yield "model", f"not pushed; {outcome.model_path}"

@@ -5,7 +5,7 @@ import gc
 import hashlib
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from configs.load import to_yaml
 from configs.spec import PipelineConfig
@@ -51,13 +51,12 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     Raises:
         FerError: bad input, or refused data.
     """
-    # The collector walks the millions of objects of this import again and again, and once more at exit: 5 s of
+    # The collector walks the millions of objects of these imports again and again, and once more at exit: 5 s of
     # CPU time for nothing, since they stay until the end.
     gc.disable()
     from absl import logging
     from tfx import v1 as tfx
 
-    from pipeline.graph import Places, build_components
     from pipeline.lineage import open_store, read_latest_run
     from pipeline.outcome import read_outcome
     from pipeline.view import RunView
@@ -67,19 +66,31 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     logging.set_verbosity(logging.INFO)
     logging.info("Settings of this run:\n%s", to_yaml(config))
     paths = RunPaths.of(config)
+    dag = build_pipeline(config, paths)
+    with RunView([node.id for node in dag.components], output):
+        tfx.orchestration.LocalDagRunner().run(dag)
+    return read_outcome(read_latest_run(open_store(paths.metadata)))
+
+
+def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
+    """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`. Stages the schema.
+
+    Raises:
+        DataError: the schema can't be read.
+    """
+    from tfx import v1 as tfx
+
+    from pipeline.graph import Places, build_components
+
     places = Places(resolve_input(config.data), _stage_schema(config, paths), paths.serving, paths.checkpoints)
-    nodes = build_components(config, places)
-    dag = tfx.dsl.Pipeline(
+    return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=paths.artifacts,
-        components=nodes,
+        components=build_components(config, places),
         enable_cache=True,
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(paths.metadata)),
         beam_pipeline_args=list(config.runtime.beam_pipeline_args),
     )
-    with RunView([node.id for node in nodes], output):
-        tfx.orchestration.LocalDagRunner().run(dag)
-    return read_outcome(read_latest_run(open_store(paths.metadata)))
 
 
 def _stage_schema(config: PipelineConfig, paths: RunPaths) -> str:
@@ -87,7 +98,9 @@ def _stage_schema(config: PipelineConfig, paths: RunPaths) -> str:
     staged = Path(paths.staged_schema(hashlib.sha256(text.encode()).hexdigest()[:16]))
     if not staged.exists():
         staged.parent.mkdir(parents=True, exist_ok=True)
-        staged.write_text(text, "utf-8")
+        partial = staged.with_suffix(".partial")
+        partial.write_text(text, "utf-8")
+        partial.replace(staged)
     return str(staged)
 
 

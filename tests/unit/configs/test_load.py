@@ -1,5 +1,6 @@
 """Settings from text: what is read, what wins, and what a person is told when it is wrong."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -252,3 +253,14 @@ def test_to_yaml_default_config_holds_every_setting_in_declared_order():
     assert list(sections) == ["name", "data", "validation", "model", "trainer", "gate", "runtime"]
     assert sections["trainer"]["augmentation"]["rotation_deg"] == 10.0
     assert sections["model"]["stage_filters"] == [32, 64, 128]
+
+
+@pytest.mark.parametrize(
+    "text", ["trainer:\n", "trainer:\n  augmentation:\n  epochs: 3\n", "data: ~\ntrainer: {epochs: 3}\n"]
+)
+def test_load_config_section_without_lines_keeps_its_defaults(tmp_path, text):
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    epochs = 3 if "epochs" in text else PipelineConfig().trainer.epochs
+    trainer = dataclasses.replace(PipelineConfig().trainer, epochs=epochs)
+    assert load_config(path) == dataclasses.replace(PipelineConfig(), trainer=trainer)

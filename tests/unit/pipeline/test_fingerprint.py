@@ -11,7 +11,7 @@ import pytest
 from pipeline.fingerprint import compute_code_fingerprint
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
+PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema")
 EXAMPLE_GEN, DATA_GATE = "components.face_example_gen.executor", "components.data_gate.executor"
 TRANSFORM, TRAINER, EVALUATOR = "models.preprocessing", "models.trainer_fn", "components.macro_f1"
 STAGES = [EXAMPLE_GEN, DATA_GATE, TRANSFORM, TRAINER, EVALUATOR]

@@ -1,6 +1,8 @@
 """The last words of a run, letter by letter."""
 
 import dataclasses
+import sys
+from pathlib import Path
 
 from pipeline.outcome import Outcome
 from pipeline.summary import write_summary
@@ -37,7 +39,7 @@ def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_ste
         "gate         passed",
         "model        /serving/17",
         "predictions  2 unlabelled rows; /runs/predictions",
-        "next         saved_model_cli show --all --dir /serving/17",
+        f"next         {Path(sys.executable).parent}/saved_model_cli show --all --dir /serving/17",
     ]
 
 
