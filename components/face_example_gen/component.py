@@ -35,13 +35,14 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
         unlabelled_examples: rows without a label, in the split `unlabelled`; no split if there are none.
         quarantine: the rows that could not be used and the account of all rows.
 
-    Pixels are stored as raw bytes. Measured over 10,000 rows of the training set, CPU ms a row for
-    writing (gzip) / statistics / analysis in Transform, and MB on disk:
+    Pixels are stored as raw bytes. CPU ms for each further row over 10,000 rows of the training set, and MB on
+    disk, by `python -m benchmarks.example_encoding`:
 
-        raw bytes    0.07 / 0.13 / 0.06    22.0
-        PNG          0.15 / 0.08 / -       17.3   decoding needs a map over pictures, not one op for a batch
-        int64 list   0.29 / 0.28 / 0.13    24.4
-        CSV string   1.17 / 0.37 / 0.24    27.4
+        encoding     write  statistics  analysis in Transform  MB
+        raw bytes     0.08        0.11                   0.02  22.0
+        PNG           0.15        0.09                      -  17.3  (decoding needs a map over pictures)
+        int64 list    0.33        0.21                   0.09  24.4
+        CSV string    1.02        0.15                   0.22  27.4
 
     A byte can't leave 0-255, and the data gate holds each value to 2,304 bytes.
     """
