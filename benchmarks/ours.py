@@ -19,6 +19,7 @@ from pipeline.graph import Places, build_components
 from pipeline.inputs import resolve_input
 from pipeline.lineage import open_store, read_latest_run
 from pipeline.paths import RunPaths
+from pipeline.runners.local import assemble
 from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
 
 _LAST_NODE = "Transform"
@@ -29,18 +30,8 @@ def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:
     overrides = [f"data.path={json.dumps(str(csv_path))}", f"runtime.root={json.dumps(str(folder))}"]
     config = load_config(overrides=overrides)
     paths = RunPaths.of(config)
-    tfx.orchestration.LocalDagRunner().run(
-        tfx.dsl.Pipeline(
-            pipeline_name=config.name,
-            pipeline_root=paths.artifacts,
-            components=_build_nodes(config, paths),
-            enable_cache=True,
-            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                str(paths.metadata)
-            ),
-            beam_pipeline_args=[],
-        )
-    )
+    dag = assemble(config.name, _build_nodes(config, paths), paths.artifacts, paths.metadata)
+    tfx.orchestration.LocalDagRunner().run(dag)
     mark("nodes")
     _apply_graph(paths)
     mark("graph applied")

@@ -24,7 +24,9 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any] | Non
         tf.errors.InvalidArgumentError: when the graph meets a picture that is not 2,304 bytes long.
     """
     del custom_config
-    pixels = tf.io.decode_raw(tf.reshape(inputs[PIXELS_KEY], [-1]), tf.uint8)
-    fractions = tf.cast(tf.reshape(pixels, [-1, *IMAGE_SHAPE]), tf.float32) / 255.0
+    raw = tf.reshape(inputs[PIXELS_KEY], [-1])
+    # Counted, not left to reshape: with -1 a picture of twice the length would be taken for two.
+    pixels = tf.reshape(tf.io.decode_raw(raw, tf.uint8), [tf.size(raw), *IMAGE_SHAPE])
+    fractions = tf.cast(pixels, tf.float32) / 255.0
     images = tft.scale_to_z_score(fractions)
     return {IMAGE_KEY: tf.ensure_shape(images, [None, *IMAGE_SHAPE])}

@@ -101,7 +101,7 @@ def _explain_validation(evaluation: str) -> list[str]:
     for in_slice in result.metric_validations_per_slice:
         where = _describe_slice(in_slice.slice_key)
         for failure in in_slice.failures:
-            name = failure.metric_key.name
+            name = "recall" if where else failure.metric_key.name  # the accuracy within one true class
             value = failure.metric_value.double_value.value
             threshold = failure.metric_threshold
             if failure.metric_key.is_diff:

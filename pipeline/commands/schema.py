@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from configs.spec import DataConfig
 from pipeline.inputs import resolve_input
 from pipeline.quiet import hush_libraries, output_in_log
+from pipeline.runners.local import assemble
 from schema.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
 from schema.errors import DataError
 
@@ -56,14 +57,7 @@ def _infer(data_path: str, folder: str) -> str:
     example_gen = FerExampleGen(data.base, data.patterns, data_config, code="")
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     metadata = Path(folder, "metadata.sqlite")
-    tfx.orchestration.LocalDagRunner().run(
-        tfx.dsl.Pipeline(
-            pipeline_name="schema",
-            pipeline_root=folder,
-            components=[example_gen, statistics_gen],
-            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata)),
-        )
-    )
+    tfx.orchestration.LocalDagRunner().run(assemble("schema", [example_gen, statistics_gen], folder, metadata))
     record = read_latest_run(open_store(metadata))["StatisticsGen"].outputs["statistics"]
     artifact = standard_artifacts.ExampleStatistics()
     artifact.uri, artifact.split_names = record.uri, f'["{TRAIN_SPLIT}"]'

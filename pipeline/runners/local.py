@@ -78,18 +78,26 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     Raises:
         DataError: the schema can't be read.
     """
-    from tfx import v1 as tfx
-
     from pipeline.graph import Places, build_components
 
     places = Places(resolve_input(config.data), _stage_schema(config, paths), paths.serving, paths.checkpoints)
+    nodes = build_components(config, places)
+    return assemble(config.name, nodes, paths.artifacts, paths.metadata, config.runtime.beam_pipeline_args)
+
+
+def assemble(
+    name: str, nodes: list[Any], root: str, metadata_path: Path, beam_pipeline_args: tuple[str, ...] = ()
+) -> Any:
+    """A cached `tfx.dsl.Pipeline` of `nodes` with its metadata in SQLite."""
+    from tfx import v1 as tfx
+
     return tfx.dsl.Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=paths.artifacts,
-        components=build_components(config, places),
+        pipeline_name=name,
+        pipeline_root=root,
+        components=nodes,
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(paths.metadata)),
-        beam_pipeline_args=list(config.runtime.beam_pipeline_args),
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata_path)),
+        beam_pipeline_args=list(beam_pipeline_args),
     )
 
 

@@ -36,9 +36,11 @@ def test_preprocessing_fn_pixels_of_rank_two_gives_same_images(train_pixels, tmp
     np.testing.assert_allclose(images, standardise(train_pixels, train_pixels), atol=1e-5)
 
 
-def test_preprocessing_fn_picture_of_wrong_length_is_refused(transform):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="2303"):
-        transform(tf.constant([bytes(2303)]))
+@pytest.mark.parametrize("lengths", [[2303], [2 * 2304], [1152, 1152]])
+def test_preprocessing_fn_picture_of_wrong_length_is_refused(transform, lengths):
+    """Also where the bytes of a batch would do for some whole number of pictures."""
+    with pytest.raises(tf.errors.InvalidArgumentError, match=str(sum(lengths))):
+        transform(tf.constant([bytes(length) for length in lengths]))
 
 
 def test_transform_graph_no_picture_gives_no_image(transform):

@@ -79,8 +79,8 @@ def test_read_outcome_no_blessing_names_every_bound_that_was_missed(nodes):
     found = read_outcome(nodes)
     assert sorted(found.refusals) == [
         "accuracy is 0.5833, at least 0.6000",
-        "accuracy of surprise is 0.0000, at least 0.1000",
         "macro_f1 is 0.5476, at least 0.5500",
+        "recall of surprise is 0.0000, at least 0.1000",
     ]
     assert (found.is_pushed, found.model_path, found.predictions_uri) == (False, "/model", "")
 
