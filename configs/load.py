@@ -1,20 +1,17 @@
 """YAML files and `--set` overrides -> one frozen `PipelineConfig`; and the same dataclasses to and from JSON."""
 
 import dataclasses
-import difflib
 import json
-import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import yaml
 
+from configs.convert import Config, from_nested, leaf_keys, suggest
 from configs.spec import PipelineConfig
 from schema.errors import ConfigError
-
-Config = TypeVar("Config")
 
 _MAX_DEPTH = 3
 LOCAL_CONFIG = Path(__file__).with_name("local.yaml")
@@ -44,10 +41,10 @@ def load_config(
         key, setting = _parse_override(override)
         settings[key] = setting
     settings |= {key: _Setting(value, "command line") for key, value in (values or {}).items()}
-    valid_keys = set(_leaf_keys(PipelineConfig))
+    valid_keys = set(leaf_keys(PipelineConfig))
     for key, setting in settings.items():
         if key not in valid_keys:
-            raise ConfigError(f"{setting.origin}: unknown setting {key!r}{_suggest(key, valid_keys)}")
+            raise ConfigError(f"{setting.origin}: unknown setting {key!r}{suggest(key, valid_keys)}")
     return _build_with_origin(settings)
 
 
@@ -58,7 +55,7 @@ def to_json(config: Any) -> str:
 
 def from_json(cls: type[Config], text: str) -> Config:
     """The dataclass that `to_json` wrote."""
-    return _from_nested(cls, json.loads(text))
+    return from_nested(cls, json.loads(text))
 
 
 def to_yaml(config: PipelineConfig) -> str:
@@ -87,7 +84,8 @@ def _walk_yaml(node: yaml.Node, prefix: str, path: Path) -> Iterator[tuple[str, 
     if prefix.count(".") > _MAX_DEPTH:
         raise ConfigError(f"{path}:{node.start_mark.line + 1}: settings lie at most {_MAX_DEPTH} sections deep")
     origin = f"{path}:{node.start_mark.line + 1}"
-    if not isinstance(node, yaml.MappingNode):
+    is_section = isinstance(node, yaml.MappingNode) and prefix.rstrip(".") not in set(_mapping_keys(PipelineConfig))
+    if not is_section:
         if not prefix:
             raise ConfigError(f"{origin}: expected settings as `key: value`")
         key, setting = prefix.rstrip("."), _Setting(_construct(node, origin), origin)
@@ -123,18 +121,13 @@ def _sections(cls: Any, prefix: str = "") -> Iterator[str]:
             yield from _sections(hint, f"{prefix}{name}.")
 
 
-def _leaf_keys(cls: Any, prefix: str = "") -> Iterator[str]:
+def _mapping_keys(cls: Any) -> Iterator[str]:
+    """Dotted keys of the settings that are mappings themselves."""
     for name, hint in typing.get_type_hints(cls).items():
         if dataclasses.is_dataclass(hint):
-            yield from _leaf_keys(hint, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
-
-
-def _suggest(key: str, valid_keys: set[str]) -> str:
-    same_leaf = [valid for valid in valid_keys if valid.rpartition(".")[2] == key.rpartition(".")[2]]
-    near = difflib.get_close_matches(key, valid_keys, n=1, cutoff=0.6) or sorted(same_leaf)
-    return f"; did you mean {near[0]!r}?" if near else f"; valid are {', '.join(sorted(valid_keys))}"
+            yield from (f"{name}.{key}" for key in _mapping_keys(hint))
+        elif typing.get_origin(hint) is dict:
+            yield name
 
 
 def _build_with_origin(settings: dict[str, _Setting]) -> PipelineConfig:
@@ -146,40 +139,9 @@ def _build_with_origin(settings: dict[str, _Setting]) -> PipelineConfig:
             target = target.setdefault(section, {})
         target[leaf] = setting.value
     try:
-        return _from_nested(PipelineConfig, nested)
+        return from_nested(PipelineConfig, nested)
     except ConfigError as error:
-        # The message begins with its key, or with a sum of keys.
-        named = [settings[key] for key in str(error).partition(":")[0].split(" + ") if key in settings]
+        # The message begins with its key, with a sum of keys, or with the key of something within a setting.
+        keys = str(error).partition(":")[0].split(" + ")
+        named = [setting for name, setting in settings.items() for key in keys if f"{key}.".startswith(f"{name}.")]
         raise ConfigError(f"{named[0].origin}: {error}" if named else str(error)) from None
-
-
-def _from_nested(cls: type[Config], values: dict[str, Any], prefix: str = "") -> Config:
-    hints = typing.get_type_hints(cls)
-    arguments: dict[str, Any] = {}
-    for name, value in values.items():
-        key, hint = f"{prefix}{name}", hints[name]
-        if dataclasses.is_dataclass(hint):
-            arguments[name] = _from_nested(typing.cast(type, hint), value, f"{key}.")
-        else:
-            arguments[name] = _convert(value, hint, key)
-    return cls(**arguments)
-
-
-def _convert(value: Any, hint: Any, key: str) -> Any:
-    if isinstance(hint, types.GenericAlias):
-        item_hint = typing.get_args(hint)[0]
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{key}: expected a list, got {value!r}")
-        return tuple(_convert(item, item_hint, key) for item in value)
-    if hint is float and isinstance(value, int | str) and not isinstance(value, bool):
-        # YAML 1.1 reads 1e-3 as text, for want of a dot.
-        try:
-            return float(value)
-        except ValueError:
-            raise ConfigError(f"{key}: expected a number, got {value!r}") from None
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise ConfigError(f"{key}: expected {_KIND[hint]}, got {value!r}")
-    return value
-
-
-_KIND = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

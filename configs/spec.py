@@ -5,6 +5,7 @@ YAML -> `configs.load` -> `PipelineConfig` -> each stage gets its own part as JS
 
 from dataclasses import dataclass, field, fields
 
+from configs.search_space import LOG, Choices, Interval, check_space
 from schema.errors import ConfigError
 
 
@@ -154,6 +155,47 @@ class GateConfig:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What a training is made of: the settings that a tuner may change."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+
+def _default_space() -> dict[str, Interval | Choices]:
+    return {
+        "trainer.peak_learning_rate": Interval(0.02, 0.5, LOG),
+        "trainer.weight_decay": Interval(5e-5, 5e-3, LOG),
+        "model.dropout_fraction": Interval(0.0, 0.5),
+    }
+
+
+@dataclass(frozen=True)
+class TunerConfig:
+    """A search for better settings before the training, or the result of an earlier one."""
+
+    trials: int = 0
+    """Trainings to compare by their accuracy on the eval split; 0: no search."""
+    epochs: int = 5
+    """Length of each trial; the training with the winner's settings lasts trainer.epochs."""
+    space: dict[str, Interval | Choices] = field(default_factory=_default_space)
+    """By setting of `model` or `trainer`: a mapping with low, high and scale (linear or log), or a list of choices."""
+    hyperparameters_path: str = ""
+    """Folder or bucket URI of an earlier search's best_hyperparameters, to train with instead of a search."""
+
+    def __post_init__(self) -> None:
+        _require(self.trials >= 0, "tuner.trials", "at least 0", self.trials)
+        _require(self.epochs >= 1, "tuner.epochs", "at least 1", self.epochs)
+        _require(bool(self.space) or not self.trials, "tuner.space", "at least one setting", self.space)
+        _require(
+            not (self.trials and self.hyperparameters_path),
+            "tuner.trials + tuner.hyperparameters_path",
+            "one of the two",
+            f"{self.trials} and {self.hyperparameters_path}",
+        )
+
+
+@dataclass(frozen=True)
 class RuntimeConfig:
     """Where a run keeps its files and how Beam works."""
 
@@ -175,6 +217,7 @@ class PipelineConfig:
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    tuner: TunerConfig = field(default_factory=TunerConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
@@ -186,3 +229,4 @@ class PipelineConfig:
             "at most 63 lower-case letters, digits and dashes, a letter first",
             self.name,
         )
+        check_space(Recipe(self.model, self.trainer), self.tuner.space)

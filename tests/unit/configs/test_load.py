@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from configs.load import LOCAL_CONFIG, from_json, load_config, to_json, to_yaml
-from configs.spec import AugmentationConfig, DataConfig, PipelineConfig, TrainerConfig
+from configs.search_space import Interval
+from configs.spec import AugmentationConfig, DataConfig, PipelineConfig, TrainerConfig, TunerConfig
 from schema.errors import ConfigError
 
 
@@ -64,7 +65,7 @@ def test_load_config_key_in_the_wrong_section_names_the_right_one(config_path):
 def test_load_config_key_unlike_any_lists_the_valid_ones(config_path):
     message = message_of(config_path, "zzzzz: 1\n")
     assert message.startswith("own.yaml:1: unknown setting 'zzzzz'; valid are data.drop_repeats, data.eval_fraction, ")
-    assert message.endswith(", trainer.weight_decay, validation.schema_path")
+    assert message.endswith(", tuner.trials, validation.schema_path")
 
 
 def test_load_config_value_in_place_of_a_section_is_refused(config_path):
@@ -220,6 +221,7 @@ def test_load_config_override_that_cannot_be_constructed_is_a_config_error(confi
         DataConfig(path="Gesichter/ä b.csv", eval_fraction=0.25, drop_repeats=False),
         TrainerConfig(weight_decay=1e-7, augmentation=AugmentationConfig(flip=False)),
         PipelineConfig(name="b"),
+        TunerConfig(trials=3, space={"trainer.momentum": Interval(0.5, 0.9, "log"), "trainer.batch_size": (32, 64)}),
     ],
 )
 def test_from_json_of_to_json_gives_the_same_dataclass(config):
@@ -250,7 +252,7 @@ def test_to_yaml_text_loads_back_to_the_same_config(config_path):
 
 def test_to_yaml_default_config_holds_every_setting_in_declared_order():
     sections = yaml.safe_load(to_yaml(PipelineConfig()))
-    assert list(sections) == ["name", "data", "validation", "model", "trainer", "gate", "runtime"]
+    assert list(sections) == ["name", "data", "validation", "model", "trainer", "tuner", "gate", "runtime"]
     assert sections["trainer"]["augmentation"]["rotation_deg"] == 10.0
     assert sections["model"]["stage_filters"] == [32, 64, 128]
 
@@ -264,3 +266,59 @@ def test_load_config_section_without_lines_keeps_its_defaults(tmp_path, text):
     epochs = 3 if "epochs" in text else PipelineConfig().trainer.epochs
     trainer = dataclasses.replace(PipelineConfig().trainer, epochs=epochs)
     assert load_config(path) == dataclasses.replace(PipelineConfig(), trainer=trainer)
+
+
+def test_load_config_space_of_a_file_holds_intervals_and_choices(config_path):
+    text = """
+tuner:
+  trials: 8
+  space:
+    trainer.weight_decay: {low: 1e-5, high: 1e-3, scale: log}
+    trainer.momentum: {low: 0, high: 0.9}
+    trainer.batch_size: [32, 64]
+    trainer.augmentation.flip: [true, false]
+"""
+    tuner = read(config_path, text).tuner
+    assert tuner == TunerConfig(
+        trials=8,
+        space={
+            "trainer.weight_decay": Interval(1e-5, 1e-3, "log"),
+            "trainer.momentum": Interval(0.0, 0.9, "linear"),
+            "trainer.batch_size": (32, 64),
+            "trainer.augmentation.flip": (True, False),
+        },
+    )
+    assert [type(each) for each in tuner.space["trainer.augmentation.flip"]] == [bool, bool]
+
+
+def test_load_config_space_of_an_override_replaces_that_of_the_file(config_path):
+    text = "tuner: {space: {trainer.momentum: [0.8]}}"
+    config = read(config_path, text, "tuner.space={trainer.batch_size: [32]}")
+    assert config.tuner.space == {"trainer.batch_size": (32,)}
+
+
+def test_to_yaml_space_loads_back_to_the_same_one(config_path):
+    config = read(config_path, "", "tuner.space={trainer.momentum: {low: 0.1, high: 0.9}, trainer.batch_size: [32]}")
+    assert read(config_path, to_yaml(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("space", "expected"),
+    [
+        ("3", "tuner.space: expected a mapping, got 3"),
+        ("{3: [1]}", "tuner.space: expected a mapping, got {3: [1]}"),
+        (
+            "{trainer.momentum: 3}",
+            "tuner.space.trainer.momentum: expected a mapping with low, high, scale or a list, got 3",
+        ),
+        ("{trainer.momentum: {low: 0.5}}", "tuner.space.trainer.momentum.high: expected a value, found none"),
+        (
+            "{trainer.momentum: {low: 0, high: 0.5, scal: log}}",
+            "tuner.space.trainer.momentum.scal: unknown setting; did you mean 'scale'?",
+        ),
+        ("{trainer.momentum: [0.5, [1]]}", "tuner.space.trainer.momentum: expected true or false or a whole number or"),
+        ("{trainer.momentum: [2.0]}", "tuner.space: trainer.momentum: expected 0 to below 1, got 2.0"),
+    ],
+)
+def test_load_config_space_of_a_wrong_form_names_line_and_place(config_path, space, expected):
+    assert message_of(config_path, f"tuner:\n  space: {space}\n").startswith(f"own.yaml:2: {expected}")

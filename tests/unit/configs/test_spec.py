@@ -11,8 +11,10 @@ from configs.spec import (
     GateConfig,
     ModelConfig,
     PipelineConfig,
+    Recipe,
     RuntimeConfig,
     TrainerConfig,
+    TunerConfig,
     ValidationConfig,
 )
 from schema.errors import ConfigError
@@ -23,8 +25,10 @@ SECTIONS = [
     GateConfig,
     ModelConfig,
     PipelineConfig,
+    Recipe,
     RuntimeConfig,
     TrainerConfig,
+    TunerConfig,
     ValidationConfig,
 ]
 NAME_RULE = "at most 63 lower-case letters, digits and dashes, a letter first"
@@ -92,6 +96,14 @@ def test_assignment_to_a_finished_section_is_refused(section):
         (TrainerConfig, {"label_smoothing": 1.0}, "trainer.label_smoothing: expected 0 to below 1, got 1.0"),
         (TrainerConfig, {"ema_momentum": 1.0}, "trainer.ema_momentum: expected 0 to below 1, got 1.0"),
         (TrainerConfig, {"seed": 2**31}, "trainer.seed: expected 0 to 2147483647, got 2147483648"),
+        (TunerConfig, {"trials": -1}, "tuner.trials: expected at least 0, got -1"),
+        (TunerConfig, {"epochs": 0}, "tuner.epochs: expected at least 1, got 0"),
+        (TunerConfig, {"trials": 1, "space": {}}, "tuner.space: expected at least one setting, got {}"),
+        (
+            TunerConfig,
+            {"trials": 2, "hyperparameters_path": "best"},
+            "tuner.trials + tuner.hyperparameters_path: expected one of the two, got '2 and best'",
+        ),
         (GateConfig, {"min_accuracy": 50.0}, "gate.min_accuracy: expected a fraction from 0 to 1, got 50.0"),
         (GateConfig, {"min_macro_f1": -0.1}, "gate.min_macro_f1: expected a fraction from 0 to 1, got -0.1"),
         (GateConfig, {"min_class_recall": 1.1}, "gate.min_class_recall: expected a fraction from 0 to 1, got 1.1"),
@@ -114,6 +126,7 @@ def test_section_value_out_of_range_names_setting_range_and_value(section, value
         (AugmentationConfig, {"rotation_deg": 180.0, "brightness": 0.0, "erasing_fraction": 1.0}),
         (TrainerConfig, {"epochs": 1, "batch_size": 1, "warmup_epochs": 0.0, "momentum": 0.0, "seed": 2**31 - 1}),
         (GateConfig, {"min_accuracy": 0.0, "min_macro_f1": 1.0, "max_accuracy_drop": 0.0}),
+        (TunerConfig, {"trials": 0, "epochs": 1, "space": {}, "hyperparameters_path": "best"}),
         (PipelineConfig, {"name": "a"}),
         (PipelineConfig, {"name": "fer-2-b"}),
         (PipelineConfig, {"name": "a" * 63}),

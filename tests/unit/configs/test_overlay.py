@@ -1,0 +1,56 @@
+"""Single settings in the place of others: what becomes of the rest, and what is refused."""
+
+import pytest
+
+from configs.overlay import overlay, read_setting
+from configs.spec import AugmentationConfig, ModelConfig, Recipe, TrainerConfig
+from schema.errors import ConfigError
+
+RECIPE = Recipe(ModelConfig(stem_filters=7), TrainerConfig(epochs=3, augmentation=AugmentationConfig(flip=False)))
+
+
+def test_overlay_no_value_gives_an_equal_config():
+    assert overlay(RECIPE, {}) == RECIPE
+
+
+def test_overlay_values_of_several_sections_replace_those_and_no_other():
+    values = {
+        "model.dropout_fraction": 0.5,
+        "trainer.weight_decay": 1e-3,
+        "trainer.augmentation.rotation_deg": 3.0,
+    }
+    found = overlay(RECIPE, values)
+    augmentation = AugmentationConfig(flip=False, rotation_deg=3.0)
+    assert found.model == ModelConfig(stem_filters=7, dropout_fraction=0.5)
+    assert found.trainer == TrainerConfig(epochs=3, weight_decay=1e-3, augmentation=augmentation)
+    assert RECIPE.trainer.weight_decay == TrainerConfig().weight_decay
+
+
+def test_overlay_list_becomes_a_tuple_again():
+    found = overlay(RECIPE, {"model.stage_filters": [8, 16, 32]})
+    assert found.model.stage_filters == (8, 16, 32)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"trainer.weigt_decay": 0.1}, "trainer.weigt_decay: unknown setting; did you mean 'trainer.weight_decay'?"),
+        ({"weight_decay": 0.1}, "weight_decay: unknown setting; did you mean 'trainer.weight_decay'?"),
+        ({"trainer.weight_decay": -1.0}, "trainer.weight_decay: expected at least 0, got -1.0"),
+        ({"trainer.weight_decay": "much"}, "trainer.weight_decay: expected a number, got 'much'"),
+        ({"trainer.batch_size": 1.5}, "trainer.batch_size: expected a whole number, got 1.5"),
+    ],
+)
+def test_overlay_wrong_value_names_its_setting(values, expected):
+    with pytest.raises(ConfigError) as caught:
+        overlay(RECIPE, values)
+    assert str(caught.value) == expected
+
+
+def test_overlay_section_in_place_of_a_setting_is_unknown():
+    with pytest.raises(ConfigError, match=r"^trainer: unknown setting"):
+        overlay(RECIPE, {"trainer": {"epochs": 3}})
+
+
+def test_read_setting_nested_key_gives_its_value():
+    assert read_setting(RECIPE, "trainer.augmentation.flip") is False
