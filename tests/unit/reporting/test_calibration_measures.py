@@ -1,0 +1,109 @@
+"""Calibration measures against values worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from reporting.calibration import (
+    apply_abstain_threshold,
+    compute_brier_score,
+    compute_calibration_error,
+    compute_nll,
+    find_abstain_threshold,
+    scale_probabilities,
+)
+
+
+def of_confidences(*confidences: float) -> np.ndarray:
+    """Rows of two classes, the first the more probable."""
+    return np.array([[confidence, 1 - confidence] for confidence in confidences])
+
+
+def test_compute_calibration_error_two_bins_weighs_each_gap_by_its_rows():
+    # Bin (0.8, 0.867]: confidences 0.82, 0.86, half right: |0.5 - 0.84| = 0.34, two rows.
+    # Bin (0.933, 1]: confidence 0.95, right: 0.05, one row. (2 * 0.34 + 0.05) / 3.
+    error = compute_calibration_error(of_confidences(0.82, 0.86, 0.95), np.array([0, 1, 0]))
+    assert error == pytest.approx(0.73 / 3)
+
+
+def test_compute_calibration_error_gaps_of_opposite_sign_do_not_cancel_across_bins():
+    # 0.6 and right: 0.4 too shy; 0.9 and wrong: 0.9 too sure.
+    assert compute_calibration_error(of_confidences(0.6, 0.9), np.array([0, 1])) == pytest.approx(0.65)
+
+
+def test_compute_calibration_error_confidence_on_an_edge_lies_in_the_lower_bin():
+    # With two bins 0.5 is in (0, 0.5], by itself: |1 - 0.5|; 0.7 wrong in (0.5, 1]: 0.7. In one bin: |0.5 - 0.6|.
+    assert compute_calibration_error(of_confidences(0.5, 0.7), np.array([0, 1]), bin_count=2) == pytest.approx(0.6)
+
+
+def test_compute_calibration_error_certain_and_right_is_zero():
+    assert compute_calibration_error(of_confidences(1.0, 1.0), np.array([0, 0])) == 0.0
+
+
+def test_compute_nll_known_probabilities_give_mean_logarithm():
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]])
+    assert compute_nll(probabilities, np.array([1, 2])) == pytest.approx((math.log(4) + math.log(8)) / 2)
+
+
+def test_compute_nll_zero_probability_stays_finite():
+    assert compute_nll(np.array([[1.0, 0.0]], np.float32), np.array([1])) == pytest.approx(126 * math.log(2), rel=1e-6)
+
+
+def test_compute_brier_score_known_probabilities_give_sum_over_classes():
+    # 0.5^2 + 0.3^2 + 0.2^2 = 0.38 and 0.2^2 + 0.9^2 + 0.7^2 = 1.34.
+    probabilities = np.array([[0.5, 0.3, 0.2], [0.2, 0.1, 0.7]])
+    assert compute_brier_score(probabilities, np.array([0, 1])) == pytest.approx((0.38 + 1.34) / 2)
+    assert probabilities[0, 0] == 0.5
+
+
+def test_scale_probabilities_temperature_half_squares_and_normalises():
+    scaled = scale_probabilities(np.array([[0.6, 0.3, 0.1]]), 0.5)
+    assert scaled == pytest.approx(np.array([[0.36, 0.09, 0.01]]) / 0.46)
+
+
+def test_scale_probabilities_of_softmax_equals_softmax_of_scaled_logits():
+    logits = np.array([[2.0, -1.0, 0.5]])
+    softmax = np.exp(logits) / np.exp(logits).sum()
+    expected = np.exp(logits / 1.7) / np.exp(logits / 1.7).sum()
+    assert scale_probabilities(softmax, 1.7) == pytest.approx(expected)
+    assert scale_probabilities(expected, 1 / 1.7) == pytest.approx(softmax)
+
+
+def test_scale_probabilities_zero_stays_zero():
+    scaled = scale_probabilities(np.array([[1.0, 0.0]]), 3.0)
+    assert scaled.tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
+def test_scale_probabilities_temperature_not_above_zero_is_refused(temperature):
+    with pytest.raises(ValueError, match=rf"^temperature: expected more than 0, got {temperature}$"):
+        scale_probabilities(of_confidences(0.9), temperature)
+
+
+def test_find_abstain_threshold_keeps_as_many_rows_as_the_target_allows():
+    # By falling confidence right, wrong, right, right, wrong: accuracy 1, 1/2, 2/3, 3/4, 3/5.
+    probabilities, truth = of_confidences(0.6, 0.95, 0.7, 0.9, 0.8), np.array([1, 0, 0, 1, 0])
+    assert find_abstain_threshold(probabilities, truth, 0.7) == (pytest.approx(0.7), 0.8, 0.75, 4)
+    assert find_abstain_threshold(probabilities, truth, 0.76) == (pytest.approx(0.95), 0.2, 1.0, 1)
+    assert find_abstain_threshold(probabilities, truth, 0.6) == (pytest.approx(0.6), 1.0, 0.6, 5)
+
+
+def test_find_abstain_threshold_equal_confidences_are_kept_together():
+    # The surest two are equally sure, one of them wrong, whichever comes first.
+    probabilities = of_confidences(0.9, 0.9, 0.6)
+    assert find_abstain_threshold(probabilities, np.array([0, 1, 1]), 0.75) is None
+    assert find_abstain_threshold(probabilities, np.array([0, 1, 1]), 0.5) == (pytest.approx(0.9), 2 / 3, 0.5, 2)
+
+
+def test_find_abstain_threshold_target_out_of_reach_gives_none():
+    assert find_abstain_threshold(of_confidences(0.9, 0.8), np.array([1, 0]), 0.9) is None
+
+
+def test_apply_abstain_threshold_keeps_confidences_from_the_threshold_on():
+    probabilities, truth = of_confidences(0.9, 0.75, 0.6, 0.55), np.array([0, 1, 0, 0])
+    assert apply_abstain_threshold(probabilities, truth, 0.75) == (0.75, 0.5, 0.5, 2)
+
+
+def test_apply_abstain_threshold_no_row_kept_gives_zero():
+    assert apply_abstain_threshold(of_confidences(0.9), np.array([0]), 0.95) == (0.95, 0.0, 0.0, 0)
