@@ -53,7 +53,11 @@ setup(
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.12",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
-    package_data={"configs": ["*.yaml"], "schema": ["*.pbtxt"]},
+    package_data={
+        "configs": ["*.yaml"],
+        "models": ["shipped_model/*", "shipped_model/*/*"],
+        "schema": ["*.pbtxt"],
+    },
     install_requires=BASE,
     extras_require={"pipeline": PIPELINE, "kaggle": KAGGLE, "dev": DEV},
     entry_points={"console_scripts": ["fer-tfx = pipeline.cli:main"]},
