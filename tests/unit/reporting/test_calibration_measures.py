@@ -22,9 +22,9 @@ def of_confidences(*confidences: float) -> np.ndarray:
 
 def test_compute_calibration_error_two_bins_weighs_each_gap_by_its_rows():
     # Bin (0.8, 0.867]: confidences 0.82, 0.86, half right: |0.5 - 0.84| = 0.34, two rows.
-    # Bin (0.933, 1]: confidence 0.95, right: 0.05, one row. (2 * 0.34 + 0.05) / 3.
-    error = compute_calibration_error(of_confidences(0.82, 0.86, 0.95), np.array([0, 1, 0]))
-    assert error == pytest.approx(0.73 / 3)
+    # Bin (0.867, 0.933]: confidence 0.88, right: 0.12, one row. (2 * 0.34 + 0.12) / 3.
+    error = compute_calibration_error(of_confidences(0.82, 0.86, 0.88), np.array([0, 1, 0]))
+    assert error == pytest.approx(0.8 / 3)
 
 
 def test_compute_calibration_error_gaps_of_opposite_sign_do_not_cancel_across_bins():
