@@ -37,6 +37,7 @@ PIPELINE = [
 KAGGLE = ["kaggle>=1.6"]
 
 DEV = [
+    "matplotlib>=3.8",
     "mypy>=1.11",
     "pandas-stubs",
     "pytest>=8",

@@ -111,7 +111,7 @@ def _split(pixels: Pixels) -> list[Pixels]:
 
 
 def _to_pixels(grey: npt.NDArray[np.floating[Any]]) -> Pixels:
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
 
 
 CORRUPTIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
