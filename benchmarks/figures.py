@@ -1,0 +1,111 @@
+"""Probabilities and true classes -> the figures of a model, each with its number of rows and, where it is a share,
+its 95 % interval."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reporting.calibration import (
+    AbstainThreshold,
+    apply_abstain_threshold,
+    compute_brier_score,
+    compute_calibration_error,
+    compute_nll,
+    find_abstain_threshold,
+    scale_probabilities,
+)
+from reporting.classification import (
+    compute_accuracy,
+    compute_balanced_accuracy,
+    compute_confusion,
+    compute_macro_f1,
+    compute_recalls,
+)
+from reporting.intervals import wilson_interval
+from schema.contract import CLASS_COUNT, CLASS_NAMES
+
+Probabilities = npt.NDArray[np.floating[Any]]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model said of n rows."""
+
+    probabilities: Probabilities
+    """(n, 7)"""
+    class_indices: Integers
+    """(n,), the true classes."""
+
+    @property
+    def is_right(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.probabilities.argmax(axis=1) == self.class_indices)
+
+    def select(self, is_selected: npt.NDArray[np.bool_]) -> "Answers":
+        return Answers(self.probabilities[is_selected], self.class_indices[is_selected])
+
+
+def describe_share(fraction: float, row_count: int) -> dict[str, float | int]:
+    """`value`, Wilson's 95 % bounds `low` and `high`, and `n`."""
+    interval = wilson_interval(fraction, row_count)
+    return {"value": fraction, "low": interval.low, "high": interval.high, "n": row_count}
+
+
+def describe_accuracy(answers: Answers) -> dict[str, float | int]:
+    """Share of the rows that is right; 0 of no rows."""
+    row_count = len(answers.class_indices)
+    return describe_share(float(answers.is_right.mean()) if row_count else 0.0, row_count)
+
+
+def describe_classes(answers: Answers) -> dict[str, Any]:
+    """Macro F1, balanced accuracy, recall per class by name, and the confusion matrix (rows are true classes)."""
+    predicted = answers.probabilities.argmax(axis=1)
+    confusion = compute_confusion(answers.class_indices, predicted, CLASS_COUNT)
+    recalls = zip(CLASS_NAMES, compute_recalls(confusion), strict=True)
+    return {
+        "accuracy": compute_accuracy(confusion),
+        "macro_f1": compute_macro_f1(confusion),
+        "balanced_accuracy": compute_balanced_accuracy(confusion),
+        "n": len(predicted),
+        "recall": {name: describe_share(recall.fraction, recall.row_count) for name, recall in recalls},
+        "confusion": confusion.tolist(),
+    }
+
+
+def describe_calibration(answers: Answers, temperature: float) -> dict[str, Any]:
+    """ECE, NLL and Brier score, with the temperature that is in the probabilities and with it taken out again."""
+    before = Answers(scale_probabilities(answers.probabilities, 1 / temperature), answers.class_indices)
+    return {"temperature": temperature, "before": describe_trust(before), "after": describe_trust(answers)}
+
+
+def describe_trust(answers: Answers) -> dict[str, float | int]:
+    """`ece` (15 bins), `nll` (nats), `brier` (0-2) and `n`."""
+    measures = {"ece": compute_calibration_error, "nll": compute_nll, "brier": compute_brier_score}
+    values = {name: measure(answers.probabilities, answers.class_indices) for name, measure in measures.items()}
+    return {**values, "n": len(answers.class_indices)}
+
+
+def describe_abstention(answers: Answers, target_accuracy: float, fitted_threshold: float | None) -> dict[str, Any]:
+    """What abstaining brings: by the threshold that the eval split gave and by the best one for these very rows.
+
+    The latter is chosen with hindsight, so its accuracy says nothing about other rows; None is out of reach or unknown.
+    """
+    rows = (answers.probabilities, answers.class_indices)
+    fitted = None if fitted_threshold is None else apply_abstain_threshold(*rows, fitted_threshold)
+    in_hindsight = find_abstain_threshold(*rows, target_accuracy)
+    row_count = len(answers.class_indices)
+    return {
+        "target_accuracy": target_accuracy,
+        "by_eval_split": fitted and _describe_threshold(fitted, row_count),
+        "in_hindsight": in_hindsight and _describe_threshold(in_hindsight, row_count),
+    }
+
+
+def _describe_threshold(found: AbstainThreshold, row_count: int) -> dict[str, Any]:
+    return {
+        "threshold": found.threshold,
+        "coverage": describe_share(found.coverage_fraction, row_count),
+        "accuracy": describe_share(found.accuracy_fraction, found.kept_count),
+    }

@@ -1,0 +1,187 @@
+"""The evaluation as a whole, on a model whose answers are known, read back from the file that it writes."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from evaluation_doubles import RECORD, draw_pixels, write_data, write_model
+from PIL import Image
+
+from benchmarks.code_version import read_code_version
+from benchmarks.corruptions import CORRUPTIONS
+from benchmarks.evaluate import evaluate, main, merge_section
+from benchmarks.exported_model import load_exported
+from benchmarks.fer2013 import PublicTest
+
+# What the first pixels say, and what is true: 0 right of 0 and 1, 2 of 3 ... five of eight right.
+SAID = [0, 1, 2, 3, 3, 4, 5, 6]
+TRUTH = [0, 1, 2, 3, 4, 4, 6, 0]
+LEAKED = [1, 7]  # one right, one wrong
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("models") / "1", {"temperature": 2.0, "abstain_threshold": 0.45})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    test = draw_pixels([*SAID, 0, 0])
+    return write_data(tmp_path_factory.mktemp("data"), test[LEAKED], test, TRUTH)
+
+
+@pytest.fixture(scope="module")
+def written(model, data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results") / "new" / "metrics.json"
+    arguments = ["--model", str(model), "--data", str(data), "--out", str(out), "--target-accuracy", "0.6"]
+    assert main([*arguments, "--train-command", "fer-tfx run --data train.csv.xz"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def metrics(written):
+    return json.loads(written.read_text("utf-8"))
+
+
+def test_main_headline_matches_values_worked_out_by_hand(metrics):
+    # F1 by class: 0: 2/(1+2), 1: 1, 2: 1, 3: 2/(2+1), 4: 2/(1+2), 5: 0, 6: 0.
+    assert metrics["public_accuracy"] == 5 / 8
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 1 + 1 + 2 / 3 + 2 / 3) / 7)
+    # All confidences are 1/2. Without the temperature of 2 the odds of 6 to 1 are squared: 36 / (36 + 6).
+    assert metrics["ece_after"] == pytest.approx(5 / 8 - 1 / 2)
+    assert metrics["ece_before"] == pytest.approx(36 / 42 - 5 / 8)
+    assert {metrics[f"{key}_n"] for key in ("public_accuracy", "macro_f1", "ece_before", "ece_after")} == {8}
+
+
+def test_main_training_is_told_from_the_record(metrics):
+    assert (metrics["parameters"], metrics["epochs"]) == (7, 2)
+    assert (metrics["train_wall_seconds"], metrics["train_wall_seconds_n"]) == (22.5, 2)
+    assert metrics["configuration"] == {"model": RECORD["model"], "trainer": RECORD["trainer"]}
+    assert metrics["code"] == "0123456789abcdef"
+    assert metrics["train_command"] == "fer-tfx run --data train.csv.xz"
+    assert metrics["command"].startswith("python -m benchmarks.evaluate --model ")
+    assert {"git_commit", "git_is_changed"} <= set(metrics)
+
+
+def test_main_accuracies_tell_clean_rows_and_flips_apart(metrics):
+    accuracy = metrics["accuracy"]
+    assert (accuracy["all_rows"]["value"], accuracy["all_rows"]["n"]) == (5 / 8, 8)
+    assert accuracy["all_rows"]["low"] == pytest.approx(0.3057, abs=1e-4)  # Wilson, 5 of 8
+    assert (accuracy["clean_rows"]["value"], accuracy["clean_rows"]["n"]) == (4 / 6, 6)
+    assert (accuracy["leaked_rows"]["value"], accuracy["leaked_rows"]["n"]) == (1 / 2, 2)
+    # In the mirror the first pixel is 100, no class at all: every class gets 1/12, which changes no order.
+    assert accuracy["flip_averaged"]["value"] == 5 / 8
+    assert accuracy["flip_averaged_clean_rows"] == accuracy["clean_rows"]
+    assert accuracy["largest_change_by_flip"] == pytest.approx(5 / 12)
+
+
+def test_main_classes_tell_recall_with_rows(metrics):
+    classes = metrics["classes"]
+    assert classes["recall"]["angry"]["value"] == 1 / 2
+    assert [recall["n"] for recall in classes["recall"].values()] == [2, 1, 1, 1, 2, 0, 1]
+    assert classes["balanced_accuracy"] == pytest.approx((1 / 2 + 1 + 1 + 1 + 1 / 2 + 0) / 6)
+    assert classes["confusion"][6] == [0, 0, 0, 0, 0, 1, 0]
+
+
+def test_main_calibration_tells_before_and_after(metrics):
+    calibration = metrics["calibration"]
+    right_after, wrong_after = 0.5**2 + 6 / 12**2, 0.5**2 + (11 / 12) ** 2 + 5 / 12**2
+    assert calibration["after"]["brier"] == pytest.approx((5 * right_after + 3 * wrong_after) / 8)
+    assert calibration["before"]["nll"] == pytest.approx(-(5 * np.log(36 / 42) + 3 * np.log(1 / 42)) / 8)
+    assert (calibration["temperature"], calibration["before"]["n"], calibration["after"]["n"]) == (2.0, 8, 8)
+
+
+def test_main_abstention_tells_fitted_threshold_and_hindsight(metrics):
+    abstain = metrics["abstain"]
+    assert abstain["target_accuracy"] == 0.6
+    assert abstain["by_eval_split"]["threshold"] == 0.45
+    assert (abstain["by_eval_split"]["coverage"]["value"], abstain["by_eval_split"]["accuracy"]["n"]) == (1.0, 8)
+    assert abstain["in_hindsight"]["threshold"] == pytest.approx(0.5)
+    assert abstain["in_hindsight"]["accuracy"]["value"] == 5 / 8
+
+
+def test_main_robustness_has_every_corruption(metrics):
+    robustness = metrics["robustness"]
+    assert set(robustness) == set(CORRUPTIONS)
+    # The first pixel is untouched by the masks; + 60 makes it no class at all: all alike, so class 0 is said.
+    assert robustness["eyes_masked"]["value"] == 5 / 8
+    assert (robustness["brighter_60"]["value"], robustness["brighter_60"]["n"]) == (2 / 8, 8)
+    assert robustness["brighter_60"]["relative"] == pytest.approx(2 / 5)
+
+
+def test_main_curves_are_drawn_beside_the_file(written, metrics):
+    with Image.open(written.with_name(metrics["curves"])) as picture:
+        assert (picture.format, picture.size) == ("PNG", (960, 540))
+        assert len(picture.convert("RGB").getcolors(10**6)) > 50
+
+
+def test_main_section_budget_leaves_the_rest_and_is_left_by_it(written, metrics, model, data, tmp_path, capsys):
+    out = tmp_path / "metrics.json"
+    shutil.copy(written, out)
+    arguments = ["--model", str(model), "--data", str(data), "--out", str(out)]
+    assert main([*arguments, "--section", "budget"]) == 0
+    content = json.loads(out.read_text("utf-8"))
+    budget = content.pop("budget")
+    assert content == metrics
+    assert (budget["public_accuracy"], budget["curves"]) == (5 / 8, "curves-budget.png")
+    assert (tmp_path / "curves-budget.png").is_file()
+    assert capsys.readouterr().out.startswith("accuracy 0.6250 [0.3057, 0.8632] (n = 8), clean rows 0.6667 ")
+
+
+def test_merge_section_top_level_keeps_named_sections_alone():
+    assert merge_section({"old": 1, "budget": {"a": 2}}, None, {"new": 3}) == {"new": 3, "budget": {"a": 2}}
+
+
+def test_evaluate_without_fitted_threshold_leaves_it_out(tmp_path):
+    exported = load_exported(write_model(tmp_path / "1"))
+    test = PublicTest(draw_pixels([0, 0]), np.array([1, 2]), np.array([True, True]))
+    figures = evaluate(exported, test, 0.8)
+    assert figures["abstain"] == {"target_accuracy": 0.8, "by_eval_split": None, "in_hindsight": None}
+    assert figures["accuracy"]["leaked_rows"] == {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
+    assert figures["robustness"]["eyes_masked"]["relative"] is None
+
+
+def test_main_missing_model_ends_with_2_and_one_line(tmp_path, capsys):
+    assert main(["--model", str(tmp_path), "--data", str(tmp_path), "--out", str(tmp_path / "m.json")]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"evaluate: {tmp_path}/assets.extra/calibration.json: can't be read: No such file")
+    assert captured.err.count("\n") == 1
+    assert not (tmp_path / "m.json").exists()
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "can't be read as JSON"), ("[]", "expected a JSON object, found")])
+def test_main_broken_file_is_refused_before_any_work(tmp_path, capsys, text, message):
+    out = tmp_path / "m.json"
+    out.write_text(text, "utf-8")
+    assert main(["--model", str(tmp_path), "--data", str(tmp_path), "--out", str(out)]) == 2
+    assert capsys.readouterr().err.startswith(f"evaluate: {out}: {message}")
+    assert out.read_text("utf-8") == text
+
+
+@pytest.mark.parametrize("share", ["1.5", "much"])
+def test_main_target_that_is_no_fraction_is_refused(share, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--model", "m", "--data", "d", "--out", "o", "--target-accuracy", share])
+    assert f"expected a fraction from 0 to 1, got '{share}'" in capsys.readouterr().err
+
+
+def test_read_code_version_repository_tells_commit_and_changes(tmp_path):
+    def run_git(*arguments: str) -> str:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        command = ["git", "-C", str(tmp_path), *identity, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    run_git("init", "--quiet")
+    (tmp_path / "file").write_text("1", "utf-8")
+    run_git("add", "file")
+    run_git("commit", "--quiet", "--message", "one")
+    clean = {"git_commit": run_git("rev-parse", "HEAD"), "git_is_changed": False}
+    assert read_code_version(tmp_path) == clean
+    (tmp_path / "file").write_text("2", "utf-8")
+    assert read_code_version(tmp_path) == {**clean, "git_is_changed": True}
+
+
+def test_read_code_version_outside_a_repository_knows_nothing(tmp_path):
+    assert read_code_version(tmp_path) == {"git_commit": None, "git_is_changed": None}
