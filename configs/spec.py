@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, fields
 from configs.search_space import LOG, Choices, Interval, check_space
 from schema.errors import ConfigError
 
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+
 
 def _require(is_valid: bool, setting: str, expected: str, value: object) -> None:
     if not is_valid:
@@ -70,21 +72,27 @@ class ModelConfig:
     """Shape of the residual network."""
 
     stem_filters: int = 24
+    stem_size_px: int = 5
+    """Side of the first convolution's kernel, which halves the picture."""
     stage_filters: tuple[int, ...] = (32, 64, 128)
     """Filters of the stages at 24, 12 and 6 px; each further stage halves the size again."""
-    blocks_per_stage: int = 1
+    blocks_per_stage: tuple[int, ...] = (1, 1, 1)
     dropout_fraction: float = 0.2
 
     def __post_init__(self) -> None:
         _require_fractions("model", self)
         _require(self.stem_filters > 0, "model.stem_filters", "at least 1", self.stem_filters)
+        _require(1 <= self.stem_size_px <= 11, "model.stem_size_px", "1 to 11", self.stem_size_px)
+        for setting in ("stage_filters", "blocks_per_stage"):
+            numbers = getattr(self, setting)
+            is_valid = 1 <= len(numbers) <= 4 and min(numbers) > 0
+            _require(is_valid, f"model.{setting}", "one to four positive numbers", numbers)
         _require(
-            1 <= len(self.stage_filters) <= 4 and min(self.stage_filters) > 0,
-            "model.stage_filters",
-            "one to four positive numbers",
-            self.stage_filters,
+            len(self.blocks_per_stage) == len(self.stage_filters),
+            "model.blocks_per_stage",
+            "one number for each of model.stage_filters",
+            self.blocks_per_stage,
         )
-        _require(self.blocks_per_stage >= 1, "model.blocks_per_stage", "at least 1", self.blocks_per_stage)
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,7 @@ class AugmentationConfig:
     """Random changes of a training picture; all zero: none."""
 
     flip: bool = True
+    """Mirror half of the pictures in one epoch and the other half in the next."""
     rotation_deg: float = 10.0
     scale_fraction: float = 0.1
     shift_fraction: float = 0.08
@@ -100,9 +109,12 @@ class AugmentationConfig:
     contrast_fraction: float = 0.2
     erasing_fraction: float = 0.0
     """Share of pictures in which one rectangle is blanked."""
+    max_erased_px: int = 24
+    """Longest side of that rectangle."""
 
     def __post_init__(self) -> None:
         _require_fractions("trainer.augmentation", self)
+        _require(6 <= self.max_erased_px <= 48, "trainer.augmentation.max_erased_px", "6 to 48", self.max_erased_px)
         _require(self.brightness >= 0, "trainer.augmentation.brightness", "at least 0", self.brightness)
         _require(0 <= self.rotation_deg <= 180, "trainer.augmentation.rotation_deg", "0 to 180", self.rotation_deg)
 
@@ -120,6 +132,14 @@ class TrainerConfig:
     label_smoothing: float = 0.1
     ema_momentum: float = 0.99
     """Memory of the averaged weights that are exported; 0: the last weights."""
+    crop_px: int = 48
+    """Side of the square that is cut out of each training picture at a random place; 48: the whole picture."""
+    full_size_fraction: float = 0.0
+    """Share of the epochs, the last ones, that train on whole pictures."""
+    precision: str = "auto"
+    """`float32`, `mixed_bfloat16`, or `auto`: the latter where the processor computes in it, else the former."""
+    evaluation_interval_epochs: int = 1
+    """Each how manyeth epoch is measured on the eval split; the last one always is."""
     seed: int = 20130421
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
@@ -132,7 +152,27 @@ class TrainerConfig:
         _require(self.weight_decay >= 0, "trainer.weight_decay", "at least 0", self.weight_decay)
         _require(0 <= self.label_smoothing < 1, "trainer.label_smoothing", "0 to below 1", self.label_smoothing)
         _require(0 <= self.ema_momentum < 1, "trainer.ema_momentum", "0 to below 1", self.ema_momentum)
+        _require(16 <= self.crop_px <= 48, "trainer.crop_px", "16 to 48", self.crop_px)
+        _require_fraction("trainer.full_size_fraction", self.full_size_fraction)
+        _require(self.precision in PRECISIONS, "trainer.precision", f"one of {PRECISIONS}", self.precision)
+        interval = self.evaluation_interval_epochs
+        _require(interval >= 1, "trainer.evaluation_interval_epochs", "at least 1", interval)
         _require(0 <= self.seed < 2**31, "trainer.seed", "0 to 2147483647", self.seed)
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What the exported model is like."""
+
+    half_precision: bool = True
+    """Weights are stored as float16 and computed with as float32: half the size, the same answers to 1e-3."""
+    average_flip: bool = False
+    """Answer with the mean of a picture and its mirror image: twice the cost."""
+    abstain_accuracy: float = 0.8
+    """The abstain threshold is the least confidence at which this share of the kept eval pictures is right."""
+
+    def __post_init__(self) -> None:
+        _require_fraction("export.abstain_accuracy", self.abstain_accuracy)
 
 
 @dataclass(frozen=True)
@@ -218,6 +258,7 @@ class PipelineConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     tuner: TunerConfig = field(default_factory=TunerConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 

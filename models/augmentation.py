@@ -11,37 +11,46 @@ from configs.spec import AugmentationConfig
 from schema.contract import IMAGE_SIZE_PX
 
 _CENTRE_PX = (IMAGE_SIZE_PX - 1) / 2
-# Erased rectangles have sides of 1/8 to 1/2 of the picture: 2 to 25 % of its area, within the 2 to 40 % of
-# Zhong et al. 2017, "Random Erasing Data Augmentation".
-_MIN_ERASED_PX = IMAGE_SIZE_PX // 8
-_MAX_ERASED_PX = IMAGE_SIZE_PX // 2
+_MIN_ERASED_PX = 6  # a sixty-fourth of the picture, near the 2 % of Zhong et al. 2017, "Random Erasing"
 
 
-def augment(images: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
-    """Change every picture at random.
+def augment(
+    images: tf.Tensor,
+    is_flipped: tf.Tensor,
+    seed: tf.Tensor,
+    config: AugmentationConfig,
+    size_px: int | tf.Tensor = IMAGE_SIZE_PX,
+) -> tf.Tensor:
+    """Change every picture at random and cut a square out of it.
 
     Args:
         images: float32 (batch, 48, 48, 1), z-scored, so that 0 is the mean grey with which gaps are filled.
+        is_flipped: bool (batch,), which pictures are mirrored.
         seed: int (2,).
-        config: how far each change may go; all zero: the pictures are returned as they are.
+        config: how far each change may go; all zero: the pictures are only cut.
+        size_px: side of the square; its place is random, too.
 
     Returns:
-        float32 (batch, 48, 48, 1).
+        float32 (batch, size_px, size_px, 1).
     """
     warp_seed, light_seed, erase_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-    if config.flip or config.rotation_deg or config.scale_fraction or config.shift_fraction:
-        images = _warp_randomly(images, warp_seed, config)
+    images = _warp_randomly(images, is_flipped, warp_seed, config, tf.convert_to_tensor(size_px))
     if config.brightness or config.contrast_fraction:
         images = _relight_randomly(images, light_seed, config)
     if config.erasing_fraction:
-        images = _erase_randomly(images, erase_seed, config.erasing_fraction)
+        images = _erase_randomly(images, erase_seed, config.erasing_fraction, config.max_erased_px)
     return images
 
 
 def warp(
-    images: tf.Tensor, is_flipped: tf.Tensor, rotation_rad: tf.Tensor, scale: tf.Tensor, shift_px: tf.Tensor
+    images: tf.Tensor,
+    is_flipped: tf.Tensor,
+    rotation_rad: tf.Tensor,
+    scale: tf.Tensor,
+    shift_px: tf.Tensor,
+    size_px: tf.Tensor,
 ) -> tf.Tensor:
-    """Flip, turn and enlarge each picture about its centre, then shift it; bilinear, gaps filled with 0.
+    """Flip, turn and enlarge each picture about its centre, shift it, and cut the middle out; bilinear.
 
     Args:
         images: float32 (batch, 48, 48, 1).
@@ -49,14 +58,15 @@ def warp(
         rotation_rad: float32 (batch,), counter-clockwise.
         scale: float32 (batch,), above 1 enlarges.
         shift_px: float32 (batch, 2), to the right and down.
+        size_px: int32 (), side of the square that is kept.
 
     Returns:
-        float32 (batch, 48, 48, 1).
+        float32 (batch, size_px, size_px, 1); gaps are filled with 0.
     """
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=images,
-        transforms=_compute_transforms(is_flipped, rotation_rad, scale, shift_px),
-        output_shape=tf.shape(images)[1:3],
+        transforms=_compute_transforms(is_flipped, rotation_rad, scale, shift_px, size_px),
+        output_shape=tf.stack([size_px, size_px]),
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
@@ -64,29 +74,34 @@ def warp(
 
 
 def _compute_transforms(
-    is_flipped: tf.Tensor, rotation_rad: tf.Tensor, scale: tf.Tensor, shift_px: tf.Tensor
+    is_flipped: tf.Tensor, rotation_rad: tf.Tensor, scale: tf.Tensor, shift_px: tf.Tensor, size_px: tf.Tensor
 ) -> tf.Tensor:
     """The op wants the way back: rows (8,) that map a pixel of the new picture to its place in the old one."""
     mirror = tf.where(is_flipped, -1.0, 1.0)
     cosine, sine = tf.cos(rotation_rad) / scale, tf.sin(rotation_rad) / scale
     x_from_x, x_from_y = mirror * cosine, -mirror * sine
     y_from_x, y_from_y = sine, cosine
-    moved_x, moved_y = _CENTRE_PX + shift_px[:, 0], _CENTRE_PX + shift_px[:, 1]
+    new_centre_px = (tf.cast(size_px, tf.float32) - 1.0) / 2.0
+    moved_x, moved_y = new_centre_px + shift_px[:, 0], new_centre_px + shift_px[:, 1]
     x_offset = _CENTRE_PX - (x_from_x * moved_x + x_from_y * moved_y)
     y_offset = _CENTRE_PX - (y_from_x * moved_x + y_from_y * moved_y)
     zeros = tf.zeros_like(scale)
     return tf.stack([x_from_x, x_from_y, x_offset, y_from_x, y_from_y, y_offset, zeros, zeros], axis=1)
 
 
-def _warp_randomly(images: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
+def _warp_randomly(
+    images: tf.Tensor, is_flipped: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig, size_px: tf.Tensor
+) -> tf.Tensor:
     count = tf.shape(images)[0]
-    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
+    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    cut_away_px = tf.cast(IMAGE_SIZE_PX - size_px, tf.float32)
     return warp(
         images,
-        is_flipped=(_draw([count], seeds[0], 1.0) < 0.0) & config.flip,
-        rotation_rad=_draw([count], seeds[1], math.radians(config.rotation_deg)),
-        scale=1.0 + _draw([count], seeds[2], config.scale_fraction),
-        shift_px=_draw([count, 2], seeds[3], config.shift_fraction * IMAGE_SIZE_PX),
+        is_flipped=is_flipped,
+        rotation_rad=_draw([count], seeds[0], math.radians(config.rotation_deg)),
+        scale=1.0 + _draw([count], seeds[1], config.scale_fraction),
+        shift_px=_draw([count, 2], seeds[2], config.shift_fraction * IMAGE_SIZE_PX + cut_away_px / 2.0),
+        size_px=size_px,
     )
 
 
@@ -100,26 +115,28 @@ def _relight_randomly(images: tf.Tensor, seed: tf.Tensor, config: AugmentationCo
     return (images - means) * contrast + means + brightness
 
 
-def _erase_randomly(images: tf.Tensor, seed: tf.Tensor, erasing_fraction: float) -> tf.Tensor:
-    """Set one rectangle to 0 in a share of the pictures."""
-    count = tf.shape(images)[0]
+def _erase_randomly(images: tf.Tensor, seed: tf.Tensor, erasing_fraction: float, max_px: int) -> tf.Tensor:
+    """Set one rectangle to 0 in a share of the pictures (Zhong et al. 2017, "Random Erasing Data Augmentation")."""
+    count, height, width = tf.unstack(tf.shape(images)[:3])
     choice_seed, row_seed, column_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
     is_chosen = tf.random.stateless_uniform([count, 1, 1], choice_seed) < erasing_fraction
-    rows, columns = _draw_span(count, row_seed), _draw_span(count, column_seed)
+    rows, columns = _draw_span(count, height, row_seed, max_px), _draw_span(count, width, column_seed, max_px)
     is_erased = is_chosen & rows[:, :, tf.newaxis] & columns[:, tf.newaxis, :]
     return tf.where(is_erased[..., tf.newaxis], 0.0, images)
 
 
-def _draw_span(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """One random stretch of pixels along one axis for each picture: bool (count, 48)."""
+def _draw_span(count: tf.Tensor, size_px: tf.Tensor, seed: tf.Tensor, max_px: int) -> tf.Tensor:
+    """One random stretch of pixels along one axis for each picture: bool (count, size_px)."""
     length_seed, start_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    lengths = tf.random.stateless_uniform([count, 1], length_seed, _MIN_ERASED_PX, _MAX_ERASED_PX + 1, tf.int32)
+    lengths = tf.random.stateless_uniform(
+        [count, 1], length_seed, _MIN_ERASED_PX, tf.minimum(max_px, size_px) + 1, tf.int32
+    )
     fractions = tf.random.stateless_uniform([count, 1], start_seed)
-    starts = tf.cast(fractions * tf.cast(IMAGE_SIZE_PX - lengths + 1, tf.float32), tf.int32)
-    positions = tf.range(IMAGE_SIZE_PX)[tf.newaxis, :]
+    starts = tf.cast(fractions * tf.cast(size_px - lengths + 1, tf.float32), tf.int32)
+    positions = tf.range(size_px)[tf.newaxis, :]
     return (positions >= starts) & (positions < starts + lengths)
 
 
-def _draw(shape: list[tf.Tensor | int], seed: tf.Tensor, bound: float) -> tf.Tensor:
+def _draw(shape: list[tf.Tensor | int], seed: tf.Tensor, bound: float | tf.Tensor) -> tf.Tensor:
     """Uniform float32 in [-bound, bound)."""
     return tf.random.stateless_uniform(shape, seed, -1.0, 1.0) * bound

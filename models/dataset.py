@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from configs.spec import TrainerConfig
 from models.augmentation import augment
-from schema.contract import LABEL_KEY, PIXELS_KEY
+from schema.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXELS_KEY
 from schema.errors import FerError
 
 Transform = Callable[[tf.Tensor], tf.Tensor]
@@ -23,6 +23,7 @@ _FEATURES = {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string), LABEL_KEY: tf.io.
 # Streams of random numbers: one key each, so that no stream repeats another's numbers.
 _SHUFFLE_STREAM = 1
 _AUGMENT_STREAM = 2
+_FLIP_STREAM = 3
 
 
 class DatasetError(FerError):
@@ -87,13 +88,20 @@ def make_train_dataset(
     would weigh its pictures more, and each epoch leaves out others.
 
     Returns:
-        Elements (images float32 (b, 48, 48, 1), class_indices int64 (b,)) with b = min(batch_size, n).
+        Elements (images float32 (b, size, size, 1), class_indices int64 (b,)) with b = min(batch_size, n) and the
+        size that `compute_size_px` gives.
     """
     batch_size = min(config.batch_size, len(examples))
+    steps = count_steps_per_epoch(len(examples), batch_size)
+    is_odd = _draw_bits(len(examples), config.seed)
 
     def load(step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        epoch = step // steps
         images = transform(tf.gather(examples.pixels, indices))
-        images = augment(images, _fold_seed(config.seed, _AUGMENT_STREAM, step), config.augmentation)
+        # Each picture is seen both ways in any two epochs: alternating flip, Jordan 2024, arXiv:2404.00498.
+        is_flipped = tf.not_equal(tf.gather(is_odd, indices), epoch % 2 == 1) & config.augmentation.flip
+        seed = _fold_seed(config.seed, _AUGMENT_STREAM, step)
+        images = augment(images, is_flipped, seed, config.augmentation, compute_size_px(epoch, config))
         return images, tf.gather(examples.class_indices, indices)
 
     return (
@@ -101,6 +109,17 @@ def make_train_dataset(
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def compute_size_px(epoch: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
+    """Side of the training pictures in `epoch`, int64 () from 0: `crop_px`, but 48 in the last epochs; int32 ()."""
+    first_whole_epoch = round(config.epochs * (1.0 - config.full_size_fraction))
+    return tf.where(epoch < first_whole_epoch, config.crop_px, IMAGE_SIZE_PX)
+
+
+def _draw_bits(count: int, seed: int) -> tf.Tensor:
+    """A fair coin for each example: bool (count,)."""
+    return tf.random.stateless_uniform([count], tf.constant([seed, _FLIP_STREAM], tf.int64)) < 0.5
 
 
 def _make_index_batches(

@@ -3,35 +3,72 @@
 import keras
 import tensorflow as tf
 
+from configs.spec import ExportConfig
+from models.calibration import Calibration
 from models.signatures import build_signatures
 from models.transform_graph import TransformGraph
-from schema.contract import CLASS_NAMES
-
-CLASS_NAMES_FILE = "class_names.txt"
+from schema.contract import CALIBRATION_FILE, CLASS_NAMES, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 
 
-def export_model(network: keras.Model, transform: TransformGraph, path: str) -> None:
+class ServingNetwork(tf.Module):  # type: ignore[misc]
+    """A network as it is served: weights stored in few bytes, and the mirror image looked at if so configured.
+
+    Args:
+        network: images -> logits; all its variables are trainable, see `fold_network`.
+        config: how weights are stored and whether the mirror image counts.
+    """
+
+    def __init__(self, network: keras.Model, config: ExportConfig) -> None:
+        super().__init__()
+        dtype = tf.float16 if config.half_precision else tf.float32
+        self.weights = [tf.Variable(tf.cast(weight.value, dtype), name=weight.path) for weight in network.weights]
+        self._apply = network.stateless_call
+        self._averages_flip = config.average_flip
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        """Images, float32 (batch, 48, 48, 1), -> logits, float32 (batch, 7)."""
+        if not self._averages_flip:
+            return self._compute_logits(images)
+        both = self._compute_logits(tf.concat([images, images[:, :, ::-1]], axis=0))
+        return tf.add_n(tf.split(both, 2)) / 2.0
+
+    def _compute_logits(self, images: tf.Tensor) -> tf.Tensor:
+        weights = [tf.cast(weight, tf.float32) for weight in self.weights]
+        logits, _ = self._apply(weights, [], images, training=False)
+        return logits
+
+
+def export_model(
+    network: ServingNetwork, transform: TransformGraph, calibration: Calibration, training_record: str, path: str
+) -> None:
     """Write network, Transform graph and all signatures to `path`, a folder or bucket URI.
 
     `ExportArchive` writes each variable once. `tf.saved_model.save(network)` would write a Keras 3 variable
     twice, and TensorFlow Serving and BulkInferrer would read the copy that is never restored (keras#19274).
-    `assets.extra/class_names.txt`, one class per line in index order, is for readers; the graph has its own.
+    What lies in `assets.extra` is for readers: class names, one per line in index order, calibration, and how the
+    network was trained. The graph has its own.
 
     Args:
-        network: images -> logits, built outside any distribution strategy.
+        network: images -> logits.
         transform: raw pictures -> images.
+        calibration: its temperature goes into the graph.
+        training_record: JSON.
         path: must not hold a model yet.
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
     archive.track(transform.layer)
-    for name, (function, spec) in build_signatures(network, transform).items():
+    signatures = build_signatures(network, transform, calibration.temperature)
+    for name, (function, spec) in signatures.items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(path, verbose=False)
-    _write_class_names(tf.io.gfile.join(path, "assets.extra"))
+    extra = tf.io.gfile.join(path, EXTRA_ASSETS_DIR)
+    tf.io.gfile.makedirs(extra)
+    _write(tf.io.gfile.join(extra, CLASS_NAMES_FILE), "\n".join(CLASS_NAMES) + "\n")
+    _write(tf.io.gfile.join(extra, CALIBRATION_FILE), calibration.to_json())
+    _write(tf.io.gfile.join(extra, TRAINING_RECORD_FILE), training_record)
 
 
-def _write_class_names(folder: str) -> None:
-    tf.io.gfile.makedirs(folder)
-    with tf.io.gfile.GFile(tf.io.gfile.join(folder, CLASS_NAMES_FILE), "w") as file:
-        file.write("\n".join(CLASS_NAMES) + "\n")
+def _write(path: str, text: str) -> None:
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(text)

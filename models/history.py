@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,14 @@ class EpochMetrics:
     """Mean training loss of the epoch, with label smoothing and augmentation."""
     accuracy: float
     """Training accuracy of the epoch, with augmentation: 0-1."""
-    eval_loss: float
-    """Cross entropy of the averaged weights on the eval split, without label smoothing, in nats."""
-    eval_accuracy: float
-    """Accuracy of the averaged weights on the eval split: 0-1."""
+    eval_loss: float | None
+    """Cross entropy of the averaged weights on the eval split, without label smoothing, in nats; None: not measured."""
+    eval_accuracy: float | None
+    """Accuracy of the averaged weights on the eval split: 0-1; None: not measured."""
     learning_rate: float
     """Rate of the step that comes next; 0 after the last epoch."""
+    seconds: float = field(compare=False)
+    """Wall time of the epoch, its evaluation included; what a killed run lost is not counted."""
 
 
 History = tuple[EpochMetrics, ...]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from models.dataset import Transform
@@ -29,12 +28,15 @@ Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 
 
-def build_signatures(network: keras.Model, transform: Transform) -> dict[str, Signature]:
+def build_signatures(
+    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: Transform, temperature: float = 1.0
+) -> dict[str, Signature]:
     """Functions of a model that takes serialised examples, raw pixels or files of pictures.
 
     Args:
-        network: images float32 (batch, 48, 48, 1) -> logits float32 (batch, 7).
+        compute_logits: images float32 (batch, 48, 48, 1) -> logits float32 (batch, 7).
         transform: raw pictures, string (batch,) -> images.
+        temperature: divides the logits, so that probabilities are as often right as they say.
 
     Returns:
         Name of a signature -> (function, spec of its one input). Each function returns `probabilities` float32
@@ -45,8 +47,8 @@ def build_signatures(network: keras.Model, transform: Transform) -> dict[str, Si
         # TensorFlow's convolution on CPU gives a batch of no rows a wrong shape, so such a batch gets a black one.
         row_count = tf.size(raw)
         filler = tf.fill([tf.maximum(1 - row_count, 0)], bytes(PIXEL_COUNT))
-        logits = network(transform(tf.concat([raw, filler], axis=0)), training=False)
-        return _build_outputs(logits[:row_count])
+        logits = compute_logits(transform(tf.concat([raw, filler], axis=0)))
+        return _build_outputs(logits[:row_count] / temperature)
 
     def serve_examples(examples: tf.Tensor) -> Outputs:
         # Only `pixels` is parsed: an example to predict has no label.

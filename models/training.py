@@ -69,7 +69,7 @@ def fit(
     """
     started_s = time.monotonic()
     steps_per_epoch = count_steps_per_epoch(len(train), config.batch_size)
-    _compile(network, config, steps_per_epoch)
+    compile_network(network, config, steps_per_epoch)
     average = WeightAverage(network, config.ema_momentum)
     checkpoint = TrainingCheckpoint(checkpoint_dir, network, network.optimizer, average)
     calibration_images = _make_calibration_images(train, transform, config.batch_size)
@@ -80,7 +80,10 @@ def fit(
         with average.applied(calibration_images):
             return evaluate()
 
-    record = EpochRecord(evaluate_average, checkpoint, log_dir, done)
+    def is_measured(epoch: int) -> bool:
+        return epoch % config.evaluation_interval_epochs == 0 or epoch == config.epochs
+
+    record = EpochRecord(evaluate_average, is_measured, checkpoint, log_dir, done)
     if len(done) < config.epochs:
         network.fit(
             make_train_dataset(train, transform, config, start_epoch=len(done)),
@@ -95,7 +98,8 @@ def fit(
     return TrainResult(record.history, len(record.history) - len(done), len(done), seconds)
 
 
-def _compile(network: keras.Model, config: TrainerConfig, steps_per_epoch: int) -> None:
+def compile_network(network: keras.Model, config: TrainerConfig, steps_per_epoch: int) -> None:
+    """Give `network` optimiser and loss of the recipe."""
     with network.distribute_strategy.scope():
         optimizer = _build_optimizer(network, config, steps_per_epoch)
         optimizer.build(network.trainable_variables)

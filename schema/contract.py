@@ -45,3 +45,9 @@ PROBABILITIES_KEY = "probabilities"  # float32 (batch, 7), rows sum to 1
 CLASS_INDEX_KEY = "class_index"  # int64 (batch,)
 CLASS_NAME_KEY = "class_name"  # string (batch, 1): TFX's BulkInferrer cannot take strings of rank 1
 CONFIDENCE_KEY = "confidence"  # float32 (batch,), the largest probability
+
+# What lies beside an exported graph, for readers.
+EXTRA_ASSETS_DIR = "assets.extra"
+CLASS_NAMES_FILE = "class_names.txt"
+CALIBRATION_FILE = "calibration.json"
+TRAINING_RECORD_FILE = "training_record.json"

@@ -15,8 +15,12 @@ from models.training import TrainResult, fit
 NO_AUGMENTATION = AugmentationConfig(
     flip=False, rotation_deg=0, scale_fraction=0, shift_fraction=0, brightness=0, contrast_fraction=0
 )
-TINY_MODEL = ModelConfig(stem_filters=4, stage_filters=(6,), dropout_fraction=0.2)
-TINY_TRAINER = TrainerConfig(epochs=4, batch_size=8, peak_learning_rate=0.05, warmup_epochs=0.5, seed=5)
+TINY_MODEL = ModelConfig(
+    stem_filters=4, stem_size_px=3, stage_filters=(6,), blocks_per_stage=(1,), dropout_fraction=0.2
+)
+TINY_TRAINER = TrainerConfig(
+    epochs=4, batch_size=8, peak_learning_rate=0.05, warmup_epochs=0.5, precision="float32", seed=5
+)
 
 
 def draw_pixels(count: int, seed: int = 0) -> np.ndarray:
@@ -57,7 +61,7 @@ def build_stub_network(class_index: int) -> keras.Model:
 def fit_tiny_network(folder: Path, config: TrainerConfig = TINY_TRAINER) -> tuple[TrainResult, keras.Model]:
     """Train a tiny network on 32 pictures that are bright or dark, with its files in `folder`."""
     keras.utils.set_random_seed(config.seed)
-    network = build_network(TINY_MODEL)
+    network = build_network(TINY_MODEL, config.precision)
     train, eval_ = draw_bright_and_dark_examples(32), draw_bright_and_dark_examples(20, seed=1)
     dirs = {"checkpoint_dir": str(folder / "checkpoints"), "log_dir": str(folder / "logs")}
     return fit(network, train, eval_, stub_transform, config, **dirs), network

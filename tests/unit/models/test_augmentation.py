@@ -10,12 +10,23 @@ from models.augmentation import augment, warp
 SEED = tf.constant([3, 7], tf.int64)
 
 
+def augment_upright(images: np.ndarray, config: AugmentationConfig, seed: tf.Tensor = SEED, size_px: int = 48):
+    """None of the pictures is mirrored."""
+    return augment(images, tf.zeros([len(images)], tf.bool), seed, config, size_px)
+
+
 def draw_images(count: int = 4) -> np.ndarray:
     return np.random.default_rng(1).normal(size=(count, 48, 48, 1)).astype(np.float32)
 
 
 def warp_all(
-    images: np.ndarray, *, flip: bool = False, rotation_deg: float = 0.0, scale: float = 1.0, shift_px=(0.0, 0.0)
+    images: np.ndarray,
+    *,
+    flip: bool = False,
+    rotation_deg: float = 0.0,
+    scale: float = 1.0,
+    shift_px=(0.0, 0.0),
+    size_px: int = 48,
 ) -> np.ndarray:
     count = len(images)
     return warp(
@@ -24,37 +35,49 @@ def warp_all(
         rotation_rad=tf.fill([count], np.float32(np.deg2rad(rotation_deg))),
         scale=tf.fill([count], np.float32(scale)),
         shift_px=tf.tile(tf.constant([shift_px], tf.float32), [count, 1]),
+        size_px=tf.constant(size_px),
     ).numpy()
 
 
 def test_augment_all_settings_zero_returns_pictures_unchanged():
-    np.testing.assert_array_equal(augment(draw_images(), SEED, NO_AUGMENTATION), draw_images())
+    np.testing.assert_array_equal(augment_upright(draw_images(), NO_AUGMENTATION), draw_images())
 
 
 def test_augment_same_seed_gives_same_pictures_and_other_seed_others():
     config = AugmentationConfig(erasing_fraction=0.5)
-    first, again = augment(draw_images(), SEED, config), augment(draw_images(), SEED, config)
+    first, again = augment_upright(draw_images(), config), augment_upright(draw_images(), config)
     np.testing.assert_array_equal(first, again)
-    assert not np.allclose(first, augment(draw_images(), SEED + 1, config))
+    assert not np.allclose(first, augment_upright(draw_images(), config, SEED + 1))
 
 
-def test_augment_flip_alone_mirrors_about_half_of_the_pictures():
-    images = draw_images(64)
-    augmented = augment(images, SEED, replace(NO_AUGMENTATION, flip=True)).numpy()
-    is_mirrored = [np.array_equal(new, old[:, ::-1]) for new, old in zip(augmented, images, strict=True)]
-    is_same = [np.array_equal(new, old) for new, old in zip(augmented, images, strict=True)]
-    assert all(mirrored != same for mirrored, same in zip(is_mirrored, is_same, strict=True))
-    assert 16 <= sum(is_mirrored) <= 48
+def test_augment_chosen_pictures_are_mirrored_and_no_others():
+    is_flipped = tf.constant([True, False, False, True])
+    augmented = augment(draw_images(), is_flipped, SEED, NO_AUGMENTATION).numpy()
+    for new, old, flipped in zip(augmented, draw_images(), is_flipped.numpy(), strict=True):
+        np.testing.assert_array_equal(new, old[:, ::-1] if flipped else old)
+
+
+def test_augment_smaller_size_cuts_a_square_out_at_random_places_within_the_picture():
+    rows, columns = np.mgrid[:48, :48].astype(np.float32)
+    for positions, axis in ((rows, 1), (columns, 2)):
+        images = np.broadcast_to(positions[None, :, :, None], (64, 48, 48, 1))
+        augmented = augment_upright(images, NO_AUGMENTATION, size_px=40).numpy()
+        assert augmented.shape == (64, 40, 40, 1)
+        inside = np.take(augmented, range(1, 39), axis=axis)  # a border may lie half outside
+        np.testing.assert_allclose(np.diff(inside, axis=axis), 1.0, atol=1e-3)
+        firsts = inside[:, 0, 0, 0] - 1.0
+        assert -0.01 <= firsts.min() < 1
+        assert 7 < firsts.max() <= 8.01
 
 
 def test_augment_geometry_within_bounds_keeps_shape_and_dtype():
-    augmented = augment(draw_images(), SEED, AugmentationConfig())
+    augmented = augment_upright(draw_images(), AugmentationConfig())
     assert augmented.shape == (4, 48, 48, 1)
     assert augmented.dtype == tf.float32
 
 
 def test_augment_brightness_alone_moves_means_within_bound():
-    changes = augment(draw_images(64), SEED, replace(NO_AUGMENTATION, brightness=0.5)).numpy() - draw_images(64)
+    changes = augment_upright(draw_images(64), replace(NO_AUGMENTATION, brightness=0.5)).numpy() - draw_images(64)
     moves = changes[:, 0, 0, 0]
     np.testing.assert_allclose(changes, np.broadcast_to(moves[:, None, None, None], changes.shape), atol=1e-5)
     assert -0.5 <= moves.min() < -0.3
@@ -63,7 +86,7 @@ def test_augment_brightness_alone_moves_means_within_bound():
 
 def test_augment_contrast_alone_stretches_about_the_mean_of_each_picture():
     images = draw_images(64)
-    augmented = augment(images, SEED, replace(NO_AUGMENTATION, contrast_fraction=0.5)).numpy()
+    augmented = augment_upright(images, replace(NO_AUGMENTATION, contrast_fraction=0.5)).numpy()
     stretches = augmented.std(axis=(1, 2, 3)) / images.std(axis=(1, 2, 3))
     np.testing.assert_allclose(augmented.mean(axis=(1, 2, 3)), images.mean(axis=(1, 2, 3)), atol=1e-5)
     assert 0.5 <= stretches.min() < 0.7
@@ -72,15 +95,16 @@ def test_augment_contrast_alone_stretches_about_the_mean_of_each_picture():
 
 def test_augment_erasing_blanks_one_rectangle_in_its_share_of_pictures():
     images = np.ones((400, 48, 48, 1), np.float32)
-    erased = augment(images, SEED, replace(NO_AUGMENTATION, erasing_fraction=0.25)).numpy()[..., 0] == 0
+    config = replace(NO_AUGMENTATION, erasing_fraction=0.25, max_erased_px=20)
+    erased = augment_upright(images, config).numpy()[..., 0] == 0
     is_changed = erased.any(axis=(1, 2))
     assert 70 <= is_changed.sum() <= 130
     heights, widths = erased.any(axis=2).sum(axis=1), erased.any(axis=1).sum(axis=1)
     np.testing.assert_array_equal(erased.sum(axis=(1, 2)), heights * widths)
     assert heights[is_changed].min() >= 6
-    assert heights[is_changed].max() <= 24
+    assert 18 <= heights[is_changed].max() <= 20
     assert widths[is_changed].min() >= 6
-    assert widths[is_changed].max() <= 24
+    assert 18 <= widths[is_changed].max() <= 20
 
 
 def test_warp_flip_equals_numpy_mirror():
@@ -109,3 +133,7 @@ def test_warp_scale_two_halves_the_slope_about_the_centre():
     columns = np.broadcast_to(np.arange(48, dtype=np.float32)[None, None, :, None], (1, 48, 48, 1))
     expected = 23.5 + (columns - 23.5) / 2
     np.testing.assert_allclose(warp_all(columns, scale=2.0), expected, atol=1e-4)
+
+
+def test_warp_smaller_size_keeps_the_middle():
+    np.testing.assert_array_equal(warp_all(draw_images(), size_px=40), draw_images()[:, 4:44, 4:44])

@@ -130,3 +130,22 @@ def test_make_eval_dataset_returns_all_examples_once_in_order_unchanged():
     np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), range(11))
     images = np.concatenate([images for images, _ in batches])
     np.testing.assert_array_equal(images, stub_transform(EXAMPLES.pixels))
+
+
+def test_make_train_dataset_picture_is_mirrored_in_every_second_epoch():
+    augmentation = replace(TRAINER.augmentation, **dict.fromkeys(UNSET, 0.0), flip=True)
+    images = stub_transform(EXAMPLES.pixels).numpy()
+    seen: dict[int, list[tuple[int, bool]]] = {}
+    for batch_number, (batch, labels) in enumerate(read_batches(EXAMPLES, replace(TRAINER, augmentation=augmentation))):
+        for image, label in zip(batch, labels, strict=True):
+            is_mirrored = np.array_equal(image, images[label][:, ::-1])
+            assert is_mirrored != np.array_equal(image, images[label])
+            seen.setdefault(int(label), []).append((batch_number // 2, is_mirrored))
+    parities = {label: {(epoch + mirrored) % 2 for epoch, mirrored in views} for label, views in seen.items()}
+    assert all(len(parity) == 1 for parity in parities.values())
+    assert {parity for each in parities.values() for parity in each} == {0, 1}
+
+
+def test_make_train_dataset_crops_until_the_last_epochs():
+    config = replace(TRAINER, crop_px=40, full_size_fraction=0.4)
+    assert [images.shape[1:3] for images, _ in read_batches(EXAMPLES, config)] == [(40, 40)] * 6 + [(48, 48)] * 4

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,17 @@ import tensorflow as tf
 from model_doubles import TINY_MODEL, draw_pixels, to_raw
 from tensorflow.core.protobuf import saved_model_pb2
 
-from models.export import export_model
+from configs.spec import ExportConfig, ModelConfig
+from models.calibration import Calibration
+from models.export import ServingNetwork, export_model
+from models.folding import fold_network
 from models.network import build_network
 from models.transform_graph import TransformGraph
 from schema.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 
 SIGNATURES = (SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS)
+WHOLE_PRECISION = ExportConfig(half_precision=False)
+RECORD = '{"parameters": 3}'
 NUMBERS = ("class_index", "confidence", "probabilities")
 Answers = dict[str, np.ndarray]
 
@@ -29,8 +35,15 @@ def exported(transform: TransformGraph, tmp_path_factory) -> Path:
     return write_export(network, transform, tmp_path_factory.mktemp("export") / "model")
 
 
-def write_export(network: keras.Model, transform: TransformGraph, folder: Path) -> Path:
-    export_model(network, transform, str(folder))
+def write_export(
+    network: keras.Model,
+    transform: TransformGraph,
+    folder: Path,
+    config: ExportConfig = WHOLE_PRECISION,
+    temperature: float = 1.0,
+) -> Path:
+    calibration = Calibration(temperature, 0.6, 0.8, 0.5, 100)
+    export_model(ServingNetwork(fold_network(network), config), transform, calibration, RECORD, str(folder))
     return folder
 
 
@@ -132,9 +145,66 @@ def build_stub_that_reads_the_class() -> keras.Model:
     return keras.Model(images, keras.layers.Dense(7, kernel_initializer=kernel)(keras.layers.Flatten()(images)))
 
 
+def test_export_model_temperature_divides_the_logits(transform, tmp_path):
+    keras.utils.set_random_seed(8)
+    network = build_network(TINY_MODEL)
+    cold = ask_tf1_loader(write_export(network, transform, tmp_path / "cold"), SERVE_PIXELS, draw_pixels(3))
+    folder = write_export(network, transform, tmp_path / "hot", temperature=2.5)
+    expected = cold["probabilities"] ** (1 / 2.5)
+    expected /= expected.sum(axis=1, keepdims=True)
+    hot = ask_tf1_loader(folder, SERVE_PIXELS, draw_pixels(3))
+    np.testing.assert_allclose(hot["probabilities"], expected, atol=1e-6)
+    np.testing.assert_allclose(hot["confidence"], expected.max(axis=1), atol=1e-6)
+
+
+def test_export_model_half_precision_halves_the_weights_and_answers_alike_in_the_tf1_loader(transform, tmp_path):
+    keras.utils.set_random_seed(8)
+    network = build_network(ModelConfig(stem_filters=16, stage_filters=(32,), blocks_per_stage=(1,)))
+    pixels = draw_pixels(5)
+    whole = write_export(network, transform, tmp_path / "whole")
+    half = write_export(network, transform, tmp_path / "half", ExportConfig(half_precision=True))
+    answers, expected = (ask_tf1_loader(folder, SERVE_PIXELS, pixels)["probabilities"] for folder in (half, whole))
+    np.testing.assert_allclose(answers, expected, atol=2e-3)
+    assert not np.array_equal(answers, expected)
+    sizes = [(folder / "variables" / "variables.data-00000-of-00001").stat().st_size for folder in (half, whole)]
+    weights_bytes = 4 * sum(weight.size for weight in fold_network(network).get_weights())
+    assert sizes[1] - sizes[0] == pytest.approx(weights_bytes / 2, rel=0.01)
+
+
+def test_export_model_average_flip_gives_a_picture_and_its_mirror_image_one_answer(transform, tmp_path):
+    keras.utils.set_random_seed(8)
+    network = build_network(TINY_MODEL)
+    pixels = draw_pixels(4) // np.linspace(1, 4, 48).astype(np.uint8)[None, None, :, None]
+    plain = write_export(network, transform, tmp_path / "plain")
+    averaged = write_export(
+        network, transform, tmp_path / "averaged", ExportConfig(half_precision=False, average_flip=True)
+    )
+    picture, mirror = (
+        ask_tf1_loader(plain, SERVE_PIXELS, each)["probabilities"] for each in (pixels, pixels[:, :, ::-1])
+    )
+    assert np.abs(picture - mirror).max() > 1e-3
+    expected = np.sqrt(picture * mirror)  # the mean of logits is the geometric mean of probabilities
+    expected /= expected.sum(axis=1, keepdims=True)
+    for each in (pixels, pixels[:, :, ::-1]):
+        answers = ask_tf1_loader(averaged, SERVE_PIXELS, each)
+        np.testing.assert_allclose(answers["probabilities"], expected, atol=1e-6)
+
+
 def test_export_model_lists_class_names_in_order_beside_the_graph(exported):
     text = (exported / "assets.extra" / "class_names.txt").read_text()
     assert text == "angry\ndisgust\nfear\nhappy\nsad\nsurprise\nneutral\n"
+
+
+def test_export_model_lists_calibration_and_training_record_beside_the_graph(exported):
+    extra = exported / "assets.extra"
+    assert json.loads((extra / "calibration.json").read_text()) == {
+        "temperature": 1.0,
+        "abstain_threshold": 0.6,
+        "abstain_accuracy": 0.8,
+        "coverage": 0.5,
+        "n": 100,
+    }
+    assert (extra / "training_record.json").read_text() == RECORD
 
 
 def test_export_model_uses_ops_of_tensorflow_itself_alone(exported):

@@ -4,7 +4,7 @@ import numpy as np
 from configs.spec import ModelConfig
 from models.network import build_network
 
-SMALL = ModelConfig(stem_filters=2, stage_filters=(3,), dropout_fraction=0.0)
+SMALL = ModelConfig(stem_filters=2, stem_size_px=3, stage_filters=(3,), blocks_per_stage=(1,), dropout_fraction=0.0)
 
 
 def draw_images(count: int) -> np.ndarray:
@@ -26,13 +26,14 @@ def test_build_network_small_has_the_weights_counted_by_hand():
 
 
 def test_build_network_three_stages_work_at_24_12_and_6_px():
-    network = build_network(ModelConfig(blocks_per_stage=2))
-    sizes_px = [layer.output.shape[1] for layer in network.layers if isinstance(layer, keras.layers.Add)]
-    assert sizes_px == [24, 24, 12, 12, 6, 6]
+    network = build_network(ModelConfig(blocks_per_stage=(1, 2, 1)))
+    sums = [layer.output for layer in network.layers if isinstance(layer, keras.layers.Add)]
+    features = keras.Model(network.inputs, sums)(draw_images(1))
+    assert [feature.shape[1] for feature in features] == [24, 12, 12, 6]
 
 
 def test_build_network_block_adds_its_residual_to_the_shortcut():
-    network = build_network(ModelConfig(stem_filters=4, stage_filters=(4,)))
+    network = build_network(ModelConfig(stem_filters=4, stage_filters=(4,), blocks_per_stage=(1,)))
     stem = next(layer for layer in network.layers if isinstance(layer, keras.layers.ReLU))
     last_norm = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)][-1]
     pool = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))

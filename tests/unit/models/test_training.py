@@ -89,7 +89,21 @@ def test_fit_writes_summaries_of_each_epoch(uninterrupted, tmp_path):
     fit_tiny_network(tmp_path, replace(TINY_TRAINER, epochs=1))
     (path,) = (tmp_path / "logs").glob("events*")
     summaries = [value.tag for event in tf.compat.v1.train.summary_iterator(str(path)) for value in event.summary.value]
-    assert sorted(summaries) == ["accuracy", "eval_accuracy", "eval_loss", "learning_rate", "loss"]
+    assert sorted(summaries) == ["accuracy", "eval_accuracy", "eval_loss", "learning_rate", "loss", "seconds"]
+
+
+def test_fit_longer_evaluation_interval_measures_those_epochs_and_the_last(tmp_path):
+    result, _ = fit_tiny_network(tmp_path, replace(TINY_TRAINER, epochs=3, evaluation_interval_epochs=2))
+    assert [metrics.eval_accuracy is not None for metrics in result.history] == [False, True, True]
+    assert [metrics.eval_loss is not None for metrics in result.history] == [False, True, True]
+    assert result.seconds >= sum(metrics.seconds for metrics in result.history) > 0
+
+
+def test_fit_bfloat16_and_crops_learns_as_well(tmp_path):
+    config = replace(TINY_TRAINER, crop_px=40, full_size_fraction=0.25, precision="mixed_bfloat16")
+    result, network = fit_tiny_network(tmp_path, config)
+    assert result.history[-1].eval_accuracy >= 0.9
+    assert network.layers[1].compute_dtype == "bfloat16"
 
 
 def test_fit_two_devices_of_a_mirrored_strategy_train_one_epoch(tmp_path):
@@ -111,10 +125,12 @@ def test_progress_report_many_steps_reports_once_a_second_and_each_epoch(caplog)
             NetworkStub.optimizer.iterations.assign(step + 1)
             report.on_train_batch_end(step, {"loss": 1.5})
         report.on_epoch_end(0, {"eval_accuracy": 0.25})
+        report.on_epoch_end(0, {"eval_accuracy": None})
     assert [record.getMessage() for record in caplog.records] == [
         "1/8 epoch 1, loss 1.50",
         "4/8 epoch 1, loss 1.50",
         "4/8 epoch 1 finished, eval accuracy 0.250",
+        "4/8 epoch 1 finished",
     ]
 
 
