@@ -22,6 +22,8 @@ PIPELINE = [
     "tfx==1.16.0",
     "tensorflow>=2.16,<2.17",
     "keras>=3.3",
+    "keras-tuner>=1.4.7,<2",
+    "scipy>=1.10",
     "tensorflow-transform>=1.16,<1.17",
     "tensorflow-data-validation>=1.16.1,<1.17",
     "tensorflow-model-analysis>=0.47,<0.48",

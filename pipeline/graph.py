@@ -17,7 +17,9 @@ from configs.spec import PipelineConfig
 from pipeline import baseline
 from pipeline.eval_config import build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
+from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
+from pipeline.tuning import build_tuning
 from schema.contract import (
     CLASS_INDEX_KEY,
     EVAL_SPLIT,
@@ -36,6 +38,7 @@ class Places:
     schema: str
     serving: str
     checkpoints: str
+    hyperparameters: ImportedHyperparameters | None = None
 
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
@@ -53,22 +56,28 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         custom_config={"code": compute_code_fingerprint("models.preprocessing")},
     )
     transform.add_upstream_node(gate)
+    transform_graph = transform.outputs["transform_graph"]
+    tuning = build_tuning(config, places.hyperparameters, places.checkpoints, examples, transform_graph)
     trainer = tfx.components.Trainer(
         run_fn="models.trainer_fn.run_fn",
         examples=examples,
-        transform_graph=transform.outputs["transform_graph"],
+        transform_graph=transform_graph,
         schema=schema,
+        hyperparameters=tuning.hyperparameters,
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config={
             "model": to_json(config.model),
             "trainer": to_json(config.trainer),
+            "export": to_json(config.export),
             "checkpoint_root": places.checkpoints,
             "code": compute_code_fingerprint("models.trainer_fn"),
+            **tuning.trainer_settings,
         },
     )
     model = trainer.outputs["model"]
-    return [*data_nodes, transform, trainer, *_build_model_nodes(config, places, model, examples, unlabelled)]
+    model_nodes = _build_model_nodes(config, places, model, examples, unlabelled)
+    return [*data_nodes, transform, *tuning.nodes, trainer, *model_nodes]
 
 
 def _build_data_nodes(

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from pipeline.shipped import find_shipped_model
+from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR
 from schema.errors import ConfigError
 
-CALIBRATION_FILE = "assets.extra/calibration.json"
 THRESHOLD_KEY = "abstain_threshold"
 _GRAPH_FILE = "saved_model.pb"
 
@@ -41,7 +41,7 @@ def read_abstain_threshold(folder: Path) -> float:
     Raises:
         ConfigError: the model has no such figure.
     """
-    path = folder / CALIBRATION_FILE
+    path = folder / EXTRA_ASSETS_DIR / CALIBRATION_FILE
     remedy = "give a threshold with --min-confidence"
     try:
         value = json.loads(path.read_text("utf-8"))[THRESHOLD_KEY]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from configs.load import to_yaml
 from configs.spec import PipelineConfig
+from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
 from schema.drawn_faces import write_drawn_csvs
@@ -29,6 +30,7 @@ def prepare(config: PipelineConfig) -> PipelineConfig:
     if not config.data.path:
         config = _draw_data(config)
     resolve_input(config.data)
+    resolve_hyperparameters(config)
     return config
 
 
@@ -76,11 +78,18 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`. Stages the schema.
 
     Raises:
+        ConfigError: there are no hyperparameters to import, or they don't fit.
         DataError: the schema can't be read.
     """
     from pipeline.graph import Places, build_components
 
-    places = Places(resolve_input(config.data), _stage_schema(config, paths), paths.serving, paths.checkpoints)
+    places = Places(
+        data=resolve_input(config.data),
+        schema=_stage_schema(config, paths),
+        serving=paths.serving,
+        checkpoints=paths.checkpoints,
+        hyperparameters=resolve_hyperparameters(config),
+    )
     nodes = build_components(config, places)
     return assemble(config.name, nodes, paths.artifacts, paths.metadata, config.runtime.beam_pipeline_args)
 

@@ -30,7 +30,8 @@ MAY_IMPORT = {
 PRESENT = {package for package in MAY_IMPORT if (ROOT / package).is_dir()}
 FOLDERS = {*MAY_IMPORT, "tests", "kubeflow", "benchmarks", "docs", ".ci"}
 TENSORFLOW = {"tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "tensorflow_metadata",
-              "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving"}  # fmt: skip
+              "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving",
+              "keras_tuner"}  # fmt: skip
 ENVIRONMENT_READERS = {"pipeline/quiet.py", "configs/load.py"}
 
 
@@ -104,9 +105,11 @@ def test_component_shared_files_import_no_component_folder():
     assert find_importers(folders, sorted((ROOT / "components").glob("*.py"))) == []
 
 
-def test_tfx_is_imported_only_by_components_pipeline_and_trainer_fn():
+def test_tfx_is_imported_only_by_components_pipeline_and_the_adapters_of_models():
     sources = list_sources("schema", "configs", "models", "reporting", "serving")
-    assert find_importers({"tfx"}, [path for path in sources if name_of(path) != "models/trainer_fn.py"]) == []
+    adapters = {ROOT / "models/trainer_fn.py", ROOT / "models/tuner_fn.py"}
+    assert adapters <= set(sources)
+    assert find_importers({"tfx"}, [path for path in sources if path not in adapters]) == []
 
 
 def test_tensorflow_is_not_imported_where_callers_and_settings_live():

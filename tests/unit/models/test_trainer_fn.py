@@ -9,6 +9,7 @@ from model_doubles import TINY_MODEL, TINY_TRAINER, draw_bright_and_dark_example
 from test_dataset import write_examples
 
 from configs.load import to_json
+from configs.spec import ExportConfig
 from models import trainer_fn
 from models.dataset import DatasetError
 from models.trainer_fn import compute_run_key, run_fn
@@ -23,6 +24,7 @@ def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
     settings = {
         "model": to_json(TINY_MODEL),
         "trainer": to_json(replace(TINY_TRAINER, epochs=2)),
+        "export": to_json(ExportConfig(half_precision=False)),
         "checkpoint_root": str(folder / "checkpoints"),
         "code": "c0de",
     }
@@ -32,6 +34,7 @@ def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
         transform_output=str(transform_dir),
         serving_model_dir=str(folder / "model" / "Format-Serving"),
         model_run_dir=str(folder / "run"),
+        hyperparameters=None,
         custom_config=settings,
     )
 
@@ -66,7 +69,7 @@ def test_run_fn_no_examples_names_the_pattern(transform_dir, tmp_path):
         run_fn(fn_args)
 
 
-@pytest.mark.parametrize("setting", ["model", "trainer", "code"])
+@pytest.mark.parametrize("setting", ["model", "trainer", "export", "code"])
 def test_compute_run_key_other_setting_gives_other_key(transform_dir, tmp_path, setting):
     fn_args = build_fn_args(transform_dir, tmp_path)
     before = compute_run_key(fn_args)

@@ -1,0 +1,50 @@
+"""The settings that TFX hands to a training or a search, and the name of all that decides their outcome."""
+
+import hashlib
+import json
+from typing import Any
+
+from absl import logging
+
+from configs.hyperparameters import apply_hyperparameters, read_values
+from configs.load import from_json, to_json
+from configs.spec import ModelConfig, Recipe, TrainerConfig
+from schema.errors import ConfigError
+
+
+def read_recipe(settings: dict[str, str]) -> Recipe:
+    """`model` and `trainer` of a component's settings."""
+    return Recipe(from_json(ModelConfig, settings["model"]), from_json(TrainerConfig, settings["trainer"]))
+
+
+def read_settings(fn_args: Any) -> dict[str, str]:
+    """What the component was given as `custom_config`, with a tuner's values put in place in `model` and `trainer`.
+
+    Args:
+        fn_args: TFX's FnArgs; `hyperparameters` is None where no tuner went before.
+
+    Raises:
+        ConfigError: the tuner's result doesn't fit the settings of this version.
+    """
+    settings: dict[str, str] = fn_args.custom_config
+    if fn_args.hyperparameters is None:
+        return settings
+    try:
+        recipe = apply_hyperparameters(read_recipe(settings), fn_args.hyperparameters)
+    except ConfigError as error:
+        raise ConfigError(f"hyperparameters: {error}") from None
+    logging.info("Settings that the tuner chose: %s", read_values(fn_args.hyperparameters))
+    return {**settings, "model": to_json(recipe.model), "trainer": to_json(recipe.trainer)}
+
+
+def compute_run_key(fn_args: Any) -> str:
+    """Name of all that decides the outcome of a run: settings, tuned values, code and data."""
+    tuned = None if fn_args.hyperparameters is None else read_values(fn_args.hyperparameters)
+    parts = [
+        {name: text for name, text in fn_args.custom_config.items() if name != "checkpoint_root"},
+        tuned,
+        fn_args.transform_output,
+        sorted(fn_args.train_files),
+        sorted(fn_args.eval_files),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

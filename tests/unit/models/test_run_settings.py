@@ -1,0 +1,83 @@
+"""A tuner's values over a component's settings, and the name that they give to a run."""
+
+import logging
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from configs.load import to_json
+from configs.spec import ModelConfig, Recipe, TrainerConfig
+from models.run_settings import compute_run_key, read_recipe, read_settings
+from schema.errors import ConfigError
+
+RECIPE = Recipe(ModelConfig(stem_filters=7), TrainerConfig(epochs=3))
+
+
+def build_fn_args(hyperparameters: Any, **changed: str) -> SimpleNamespace:
+    settings = {
+        "model": to_json(RECIPE.model),
+        "trainer": to_json(RECIPE.trainer),
+        "checkpoint_root": "here",
+        "code": "c0de",
+        **changed,
+    }
+    return SimpleNamespace(
+        custom_config=settings,
+        hyperparameters=hyperparameters,
+        train_files=["train"],
+        eval_files=["eval"],
+        transform_output="transform",
+    )
+
+
+def tuned(**values: Any) -> dict[str, Any]:
+    return {"space": [], "values": {f"trainer.{name}": value for name, value in values.items()}}
+
+
+def test_read_settings_no_tuner_gives_what_the_component_was_given():
+    fn_args = build_fn_args(None)
+    assert read_settings(fn_args) is fn_args.custom_config
+    assert read_recipe(read_settings(fn_args)) == RECIPE
+
+
+def test_read_settings_tuned_values_take_the_place_of_the_component_s(caplog):
+    fn_args = build_fn_args(tuned(weight_decay=0.003))
+    with caplog.at_level(logging.INFO, logger="absl"):
+        settings = read_settings(fn_args)
+    assert read_recipe(settings) == Recipe(RECIPE.model, TrainerConfig(epochs=3, weight_decay=0.003))
+    assert settings["code"] == "c0de"
+    assert "trainer.weight_decay': 0.003" in caplog.text
+    assert read_recipe(fn_args.custom_config) == RECIPE
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "expected"),
+    [
+        (tuned(decay=0.1), "hyperparameters: trainer.decay: unknown setting; did you mean 'trainer.weight_decay'?"),
+        (tuned(momentum=1.5), "hyperparameters: trainer.momentum: expected 0 to below 1, got 1.5"),
+        ({}, "hyperparameters: expected a tuner's best_hyperparameters.txt, a mapping with `values`, got keys []"),
+    ],
+)
+def test_read_settings_result_that_does_not_fit_is_refused_in_one_line(hyperparameters, expected):
+    with pytest.raises(ConfigError) as caught:
+        read_settings(build_fn_args(hyperparameters))
+    assert str(caught.value) == expected
+
+
+def test_compute_run_key_tuned_values_are_part_of_it():
+    keys = {compute_run_key(build_fn_args(each)) for each in (None, tuned(momentum=0.8), tuned(momentum=0.7))}
+    assert len(keys) == 3
+
+
+def test_compute_run_key_same_values_from_another_space_give_the_same_key():
+    other = {**tuned(momentum=0.8), "space": ["wider"]}
+    assert compute_run_key(build_fn_args(tuned(momentum=0.8))) == compute_run_key(build_fn_args(other))
+
+
+def test_compute_run_key_other_place_of_checkpoints_gives_the_same_key():
+    assert compute_run_key(build_fn_args(None)) == compute_run_key(build_fn_args(None, checkpoint_root="there"))
+
+
+def test_compute_run_key_search_and_training_of_the_same_recipe_differ():
+    assert compute_run_key(build_fn_args(None)) != compute_run_key(build_fn_args(None, tuner="{}"))

@@ -1,0 +1,89 @@
+"""TFX's own Tuner and Trainer on drawn faces, as the graph sets them up; also run by the process that a test kills."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from model_doubles import TINY_MODEL, TINY_TRAINER
+from tfx import v1 as tfx
+from tfx.components.trainer.executor import GenericExecutor as TrainerExecutor
+from tfx.components.tuner.executor import Executor as TunerExecutor
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import channel_utils, standard_artifacts
+
+from configs.load import to_json
+from configs.spec import ExportConfig, PipelineConfig, TunerConfig
+from pipeline.tuning import build_tuning
+from schema.drawn_faces import draw_faces
+from schema.example import to_example
+
+# The recipe as configured lies outside, so that whoever wins differs from it.
+SPACE = {"trainer.peak_learning_rate": (0.02, 0.04), "model.stem_filters": (3, 5)}
+CONFIG = PipelineConfig(
+    model=TINY_MODEL,
+    trainer=replace(TINY_TRAINER, epochs=3, batch_size=16),
+    tuner=TunerConfig(trials=2, epochs=2, space=SPACE),
+)
+SETTINGS = {"model": CONFIG.model, "trainer": CONFIG.trainer, "export": ExportConfig()}
+
+
+def write_faces(folder: Path) -> standard_artifacts.Examples:
+    """240 faces to train on and 80 to judge by."""
+    import tensorflow as tf
+
+    for split, count, seed in [("train", 240, 1), ("eval", 80, 2)]:
+        faces, target = draw_faces(count, seed), folder / f"Split-{split}"
+        target.mkdir(parents=True)
+        with tf.io.TFRecordWriter(str(target / "data.gz"), "GZIP") as writer:
+            for row, (pixels, index) in enumerate(zip(faces.pixels, faces.class_indices, strict=True)):
+                writer.write(to_example(pixels.tobytes(), int(index), "drawn", row).SerializeToString())
+    return load_faces(folder)
+
+
+def load_faces(folder: Path) -> standard_artifacts.Examples:
+    """The artifact of faces that `write_faces` wrote."""
+    examples = standard_artifacts.Examples()
+    examples.uri, examples.split_names = str(folder), '["train", "eval"]'
+    return examples
+
+
+def load_graph(folder: Path) -> standard_artifacts.TransformGraph:
+    graph = standard_artifacts.TransformGraph()
+    graph.uri = str(folder)
+    return graph
+
+
+def run_tuner(examples: Any, transform_graph: Any, folder: Path, config: PipelineConfig = CONFIG) -> Path:
+    """Run TFX's executor with what the graph hands to it: the folder of best_hyperparameters."""
+    channels = [channel_utils.as_channel([artifact]) for artifact in (examples, transform_graph)]
+    (node,) = build_tuning(config, None, str(folder / "checkpoints"), *channels).nodes
+    outputs = {"best_hyperparameters": [standard_artifacts.HyperParameters()],
+               "tuner_results": [standard_artifacts.TunerResults()]}  # fmt: skip
+    for name, (artifact,) in outputs.items():
+        artifact.uri = str(folder / name)
+    context = BaseExecutor.Context(tmp_dir=str(folder / "scratch"), unique_id="1")
+    inputs = {"examples": [examples], "transform_graph": [transform_graph]}
+    TunerExecutor(context).Do(inputs, outputs, node.exec_properties)
+    return folder / "best_hyperparameters"
+
+
+def run_trainer(examples: Any, transform_graph: Any, hyperparameters_dir: Path, folder: Path) -> None:
+    """Run TFX's Trainer on a tuner's result, as the graph would."""
+    hyperparameters = standard_artifacts.HyperParameters()
+    hyperparameters.uri = str(hyperparameters_dir)
+    inputs = {"examples": [examples], "transform_graph": [transform_graph], "hyperparameters": [hyperparameters]}
+    node = tfx.components.Trainer(
+        run_fn="models.trainer_fn.run_fn",
+        **{name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()},
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["eval"]),
+        custom_config={
+            **{section: to_json(config) for section, config in SETTINGS.items()},
+            "checkpoint_root": str(folder / "checkpoints"),
+            "code": "c0de",
+        },
+    )
+    outputs = {"model": [standard_artifacts.Model()], "model_run": [standard_artifacts.ModelRun()]}
+    for name, (artifact,) in outputs.items():
+        artifact.uri = str(folder / name)
+    TrainerExecutor().Do(inputs, outputs, node.exec_properties)
