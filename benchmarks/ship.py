@@ -1,0 +1,117 @@
+"""The model that a run pushed -> models/shipped_model, byte for byte, with its card, licence note and hashes.
+
+    python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json
+
+`metrics.json` is what `python -m benchmarks.evaluate` wrote of the same model.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.folder_swap import replace_folder
+from benchmarks.licence_note import LICENCE_NOTE
+from benchmarks.model_card import Subject, describe_versions, render_card
+from benchmarks.pushed_model import PushedModel, read_pushed_model
+from pipeline.shipped import SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
+from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from schema.errors import DataError, FerError, GateError
+
+MAX_MODEL_BYTES = 3_000_000
+CARD_FILE = "MODEL_CARD.md"
+LICENCE_FILE = "LICENCE_NOTE.md"
+_TARGET = Path(__file__).resolve().parent.parent / "models" / SHIPPED_FOLDER
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Ship a model; the exit code is 0, or that of the error: 3 if the model may not be shipped."""
+    options = _build_parser().parse_args(arguments)
+    try:
+        metrics = read_metrics(options.metrics)
+        ship(read_pushed_model(options.run), metrics, options.out)
+    except FerError as error:
+        print(f"ship: {error}", file=sys.stderr)
+        return error.exit_code
+    print(f"{options.out}: shipped; now commit it")
+    return 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ship", description=__doc__.splitlines()[0])
+    parser.add_argument("--run", metavar="FOLDER", required=True, type=Path, help="<runtime.root>/<name> of a run")
+    parser.add_argument("--metrics", metavar="FILE", required=True, type=Path, help="what benchmarks.evaluate wrote")
+    parser.add_argument("--out", metavar="FOLDER", default=_TARGET, type=Path, help="default: models/shipped_model")
+    return parser
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The content of `metrics.json`. Raises DataError."""
+    remedy = "write it with `python -m benchmarks.evaluate`"
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}; {remedy}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, found a {type(content).__name__}; {remedy}")
+    return content
+
+
+def ship(pushed: PushedModel, metrics: dict[str, Any], target: Path) -> None:
+    """Copy the model to `target`, which holds the old or the new one whole at any time but an instant between two
+    renames.
+
+    Raises:
+        GateError: the model is too large.
+        DataError: the figures are those of another model, or one is missing.
+    """
+    size_bytes = sum((pushed.folder / name).stat().st_size for name in list_files(pushed.folder))
+    if size_bytes > MAX_MODEL_BYTES:
+        raise GateError(
+            f"{pushed.folder}: {size_bytes:,} bytes, at most {MAX_MODEL_BYTES:,}; export it in half precision"
+            " (export.half_precision) or train a smaller network"
+        )
+    check_same_model(pushed.folder, metrics)
+    digests = {name: compute_digest(pushed.folder / name) for name in list_files(pushed.folder)}
+    card = render_card(metrics, Subject(pushed.folder.name, size_bytes, digests, pushed.rows, describe_versions()))
+    with replace_folder(target) as partial:
+        shutil.copytree(pushed.folder, partial, dirs_exist_ok=True)
+        (partial / CARD_FILE).write_text(card, "utf-8")
+        (partial / LICENCE_FILE).write_text(LICENCE_NOTE, "utf-8")
+        write_sums(partial)
+        verify_sums(partial)
+
+
+def check_same_model(folder: Path, metrics: dict[str, Any]) -> None:
+    """Raise DataError unless the figures were measured on this very model, as far as its own records tell."""
+    extra = folder / EXTRA_ASSETS_DIR
+    record, calibration = _read_json(extra / TRAINING_RECORD_FILE), _read_json(extra / CALIBRATION_FILE)
+    measured = metrics.get("calibration")
+    seconds = round(sum(epoch["seconds"] for epoch in record.get("history", ())), 1)
+    pairs = {
+        "parameters": (record.get("parameters"), metrics.get("parameters")),
+        "code": (record.get("code"), metrics.get("code")),
+        "train_wall_seconds": (seconds, metrics.get("train_wall_seconds")),
+        "temperature": (calibration.get("temperature"), measured and measured.get("temperature")),
+    }
+    for name, (of_model, of_metrics) in pairs.items():
+        if of_model != of_metrics:
+            raise DataError(
+                f"metrics: {name} is {of_metrics!r}, but {of_model!r} in {folder}: they are another model's;"
+                f" run `python -m benchmarks.evaluate --model {folder}`"
+            )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: can't be read: {reason}; ship a model that this version pushed") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""Every figure of metrics.json that the card promises stands in it, and none is made up."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from benchmarks.corruptions import CORRUPTIONS
+from benchmarks.model_card import Subject, look_up, render_card
+from reporting.ingestion import IngestionReport
+from schema.contract import CLASS_NAMES
+from schema.errors import DataError
+
+ROWS = IngestionReport(
+    {"train.csv": 28_709}, {"train": {"sad": 24_000}, "eval": {"sad": 3_000}}, {"repeat within train": 1_237},
+    {"unknown label": 3}, conflicting_pictures=59,
+)  # fmt: skip
+SUBJECT = Subject("1795", 2_345_678, {"saved_model.pb": "ab" * 32}, ROWS, {"Python": "3.11.9", "tensorflow": "2.16.2"})
+
+
+def share(value: float, count: int) -> dict[str, float | int]:
+    return {"value": value, "low": value - 0.0101, "high": value + 0.0102, "n": count}
+
+
+@pytest.fixture
+def metrics() -> dict[str, Any]:
+    """The form of `benchmarks.evaluate`, each value another one so that none can stand in for its neighbour."""
+    return {
+        "parameters": 1_234_567, "epochs": 52, "train_wall_seconds": 8999.4, "train_wall_seconds_n": 52,
+        "public_accuracy": 0.7011, "public_accuracy_n": 3589, "macro_f1": 0.6712, "macro_f1_n": 3589,
+        "ece_before": 0.0513, "ece_after": 0.0214,
+        "accuracy": {
+            "all_rows": share(0.7015, 3589), "clean_rows": share(0.6816, 3309), "leaked_rows": share(0.8817, 280),
+            "flip_averaged": share(0.7118, 3588), "flip_averaged_clean_rows": share(0.6919, 3308),
+        },
+        "classes": {
+            "accuracy": 0.7011, "macro_f1": 0.6712, "balanced_accuracy": 0.6520, "n": 3589,
+            "recall": {name: share(0.50 + index / 40, 400 + index) for index, name in enumerate(CLASS_NAMES)},
+            "confusion": [[1000 * row + column for column in range(7)] for row in range(7)],
+        },
+        "calibration": {
+            "temperature": 1.2321,
+            "before": {"ece": 0.0513, "nll": 0.9522, "brier": 0.4523, "n": 3589},
+            "after": {"ece": 0.0214, "nll": 0.9124, "brier": 0.4325, "n": 3587},
+        },
+        "abstain": {
+            "target_accuracy": 0.8,
+            "by_eval_split": {"threshold": 0.5526, "coverage": share(0.7527, 3589), "accuracy": share(0.8028, 2701)},
+            "in_hindsight": None,
+        },
+        "robustness": {
+            name: {**share(0.40 + index / 100, 3580 + index), "relative": 0.60 + index / 1000}
+            for index, name in enumerate(CORRUPTIONS)
+        },
+        "configuration": {}, "code": "0123456789abcdef", "curves": "curves.png", "command": "python -m evaluate",
+        "train_command": "fer-tfx run --data train.csv.xz", "git_commit": "c0ffee", "git_is_changed": False,
+    }  # fmt: skip
+
+
+def test_render_card_every_figure_stands_in_its_place(metrics):
+    card = render_card(metrics, SUBJECT)
+    for line in [
+        "- **Network**: 1,234,567 parameters, trained from scratch; 2,345,678 bytes as a SavedModel",
+        "- **Label order**: 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral",
+        "- **Public test**: 0.7015 (95 % interval 0.6914 to 0.7117, n = 3,589) right",
+        "FER2013, 48 x 48 grey. Of 28,709 rows read by the run 27,000 were used (train 24,000, eval 3,000, test 0).",
+        "- **Duplicates**, dropped from train: 1,237 repeat within train. Pictures that carry more than one label: 59.",
+        "| all rows | 0.7015 | 0.6914 to 0.7117 | 3,589 |",
+        "| clean rows: the picture stands nowhere in the training file | 0.6816 | 0.6715 to 0.6918 | 3,309 |",
+        "| leaked rows: the same picture stands in the training file | 0.8817 | 0.8716 to 0.8919 | 280 |",
+        "| all rows, averaged with the mirror image | 0.7118 | 0.7017 to 0.7220 | 3,588 |",
+        "| clean rows, averaged with the mirror image | 0.6919 | 0.6818 to 0.7021 | 3,308 |",
+        "Macro F1 0.6712 (n = 3,589), balanced accuracy 0.6520 (n = 3,589).",
+        "| angry | 0.5000 | 0.4899 to 0.5102 | 400 |",
+        "| neutral | 0.6500 | 0.6399 to 0.6602 | 406 |",
+        "| sad | 4,000 | 4,001 | 4,002 | 4,003 | 4,004 | 4,005 | 4,006 |",
+        "The graph divides its logits by 1.2321, fitted on the run's eval split. ECE has 15 bins.",
+        "| before temperature | 0.0513 | 0.9522 | 0.4523 | 3,589 |",
+        "| after temperature | 0.0214 | 0.9124 | 0.4325 | 3,587 |",
+        "| `gaussian_noise_20` | 0.4000 | 0.3899 to 0.4102 | 3,580 | 0.600 |",
+        "| `darker_x0.4` | 0.4200 | 0.4099 to 0.4302 | 3,582 | 0.602 |",
+        "- **Training**: 8,999 s of wall time (2.5 h) on CPU for 52 epochs. Energy was not measured.",
+        "- **Command**: `fer-tfx run --data train.csv.xz`",
+        "- **Code**: training 0123456789abcdef, evaluation c0ffee",
+        "- **Versions**: Python 3.11.9, tensorflow 2.16.2",
+        f"| `saved_model.pb` | `{'ab' * 32}` |",
+    ]:
+        assert f"\n{line}\n" in card, line
+    told = " ".join(card.split())
+    assert "below a confidence of 0.5526, the threshold that the eval split gave." in told
+    assert "keeps 0.7527 (95 % interval 0.7426 to 0.7629, n = 3,589) of the pictures, of which 0.8028" in told
+
+
+def test_render_card_has_the_fields_that_a_card_must_have(metrics):
+    titles = [line.lstrip("# ") for line in render_card(metrics, SUBJECT).splitlines() if line.startswith("#")]
+    assert titles[1:] == [
+        "Intended use", "Out of scope", "Data", "Metrics", "By class", "Calibration", "Abstaining", "Worse pictures",
+        "Limits and fairness", "Licence of data and weights", "Cost and origin",
+    ]  # fmt: skip
+
+
+def test_render_card_code_with_uncommitted_changes_is_told(metrics):
+    card = render_card(metrics | {"git_is_changed": True}, SUBJECT)
+    assert "evaluation c0ffee with uncommitted changes\n" in card
+
+
+NEEDED = [
+    "parameters", "epochs", "train_wall_seconds", "macro_f1", "macro_f1_n", "accuracy", "accuracy.clean_rows",
+    "accuracy.clean_rows.low", "classes.balanced_accuracy", "classes.recall.disgust", "classes.confusion",
+    "calibration.temperature", "calibration.before", "calibration.after.ece", "abstain.by_eval_split.threshold",
+    "abstain.by_eval_split.coverage", "robustness", "code", "command",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", NEEDED)
+@pytest.mark.parametrize("is_null", [False, True])
+def test_render_card_missing_figure_is_one_line_that_names_it(metrics, key, is_null):
+    changed = copy.deepcopy(metrics)
+    *sections, leaf = key.split(".")
+    place = changed
+    for section in sections:
+        place = place[section]
+    if is_null:
+        place[leaf] = None
+    else:
+        del place[leaf]
+    with pytest.raises(DataError, match=rf"^metrics: no `{key}(?:\.\w+)*` in it; write it anew with `python -m ben"):
+        render_card(changed, SUBJECT)
+
+
+def test_look_up_key_below_a_number_is_missing():
+    assert look_up({"a": {"b.c": 0}}, "a", "b.c") == 0
+    with pytest.raises(DataError, match=r"no `a\.b`"):
+        look_up({"a": 3}, "a", "b")

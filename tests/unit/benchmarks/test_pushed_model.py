@@ -1,0 +1,112 @@
+"""Which model may ship: read from a metadata store in the form that LocalDagRunner leaves."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from benchmarks.pushed_model import read_pushed_model
+from pipeline.lineage import open_store
+from reporting.ingestion import IngestionReport
+from schema.errors import DataError, GateError
+
+ROWS = IngestionReport({"a.csv": 3}, {"train": {"sad": 2}}, {"repeat within train": 1}, {})
+
+
+class RunDouble:
+    """Writes runs into a store as TFX does: contexts for run and node, executions, artifacts, output events."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.store = open_store(home / "metadata.sqlite")
+        types = ("pipeline_run", "node")
+        self._contexts = {name: self.store.put_context_type(mlmd.ContextType(name=name)) for name in types}
+        self._execution = self.store.put_execution_type(mlmd.ExecutionType(name="node"))
+        self._artifact = self.store.put_artifact_type(mlmd.ArtifactType(name="artifact"))
+        self._run_count = 0
+
+    def add_run(self, **changes: Any) -> Path:
+        """A run that pushed a model; a change takes a node's mark, or the node itself (None). Gives the version."""
+        self._run_count += 1
+        folder = self.home / "serving" / str(self._run_count)
+        folder.mkdir(parents=True)
+        (folder / "saved_model.pb").touch()
+        (self.home / "ingestion.json").write_text(ROWS.to_json(), "utf-8")
+        marks = {"FerExampleGen": 1, "Evaluator": 1, "ServingCheck": 1, "Pusher": 1} | changes
+        run = self._put_context("pipeline_run", str(self._run_count))
+        self._add_node(run, marks, "FerExampleGen", "quarantine", {})
+        self._add_node(run, marks, "Evaluator", "blessing", {"blessed": marks["Evaluator"]})
+        self._add_node(run, marks, "ServingCheck", "blessing", {"blessed": marks["ServingCheck"]})
+        properties = {"pushed": marks["Pusher"], "pushed_destination": str(folder)}
+        self._add_node(run, marks, "Pusher", "pushed_model", properties)
+        return folder
+
+    def _put_context(self, kind: str, name: str) -> int:
+        context = mlmd.Context(type_id=self._contexts[kind], name=f"{self._run_count}.{name}")
+        return int(self.store.put_contexts([context])[0])
+
+    def _add_node(self, run: int, marks: dict[str, Any], name: str, key: str, properties: dict[str, Any]) -> None:
+        if marks[name] is None:
+            return
+        execution = mlmd.Execution(type_id=self._execution, last_known_state=mlmd.Execution.COMPLETE)
+        artifact = mlmd.Artifact(type_id=self._artifact, uri=str(self.home))
+        for property_name, value in properties.items():
+            kind = "string_value" if isinstance(value, str) else "int_value"
+            setattr(artifact.custom_properties[property_name], kind, value)
+        execution_id = self.store.put_executions([execution])[0]
+        event = mlmd.Event(execution_id=execution_id, type=mlmd.Event.OUTPUT)
+        event.artifact_id = self.store.put_artifacts([artifact])[0]
+        event.path.steps.add().key = key
+        self.store.put_events([event])
+        nodes = [run, self._put_context("node", name)]
+        self.store.put_attributions_and_associations(
+            [], [mlmd.Association(execution_id=execution_id, context_id=context) for context in nodes]
+        )
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> RunDouble:
+    return RunDouble(tmp_path)
+
+
+def test_read_pushed_model_latest_run_gives_its_version_and_its_rows(runs):
+    runs.add_run()
+    latest = runs.add_run()
+    pushed = read_pushed_model(runs.home)
+    assert (pushed.folder, pushed.rows) == (latest, ROWS)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"Evaluator": 0}, "Evaluator gave no mark `blessed`"),
+        ({"ServingCheck": 0}, "ServingCheck gave no mark `blessed`"),
+        ({"Pusher": 0}, "Pusher gave no mark `pushed`"),
+        ({"Evaluator": None}, "Evaluator did not run to its end"),
+        ({"Pusher": None}, "Pusher did not run to its end"),
+    ],
+)
+def test_read_pushed_model_latest_run_without_a_blessing_or_push_is_refused(runs, change, said):
+    runs.add_run()
+    runs.add_run(**change)
+    with pytest.raises(GateError, match=f"^{runs.home}: in the latest run {said}; ship a model that every gate has"):
+        read_pushed_model(runs.home)
+
+
+def test_read_pushed_model_version_that_was_removed_is_named(runs):
+    folder = runs.add_run()
+    (folder / "saved_model.pb").unlink()
+    with pytest.raises(DataError, match=f"^{folder}: the pushed model is gone; run the pipeline again"):
+        read_pushed_model(runs.home)
+
+
+def test_read_pushed_model_store_without_a_run_is_refused(runs):
+    with pytest.raises(GateError, match="in the latest run Evaluator did not run to its end"):
+        read_pushed_model(runs.home)
+
+
+def test_read_pushed_model_folder_without_a_run_is_named_and_stays_empty(tmp_path):
+    with pytest.raises(DataError, match=f"^{tmp_path}/metadata.sqlite: no such file; give --run the folder of a run"):
+        read_pushed_model(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,166 @@
+"""A pushed model -> the shipped folder, with figures that the evaluation itself wrote of it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evaluation_doubles import RECORD, draw_pixels, write_data, write_model
+
+from benchmarks import evaluate, folder_swap
+from benchmarks.pushed_model import PushedModel
+from benchmarks.ship import main, read_metrics, ship
+from pipeline.shipped import compute_digest, list_files, verify_sums
+from reporting.ingestion import IngestionReport
+from schema.errors import DataError, GateError
+
+ROWS = IngestionReport(
+    {"train.csv": 30_000}, {"train": {"sad": 25_000}, "eval": {"sad": 3_000}}, {"repeat within train": 1_998},
+    {"wrong number of pixels": 2}, conflicting_pictures=59,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("serving") / "1795000000"
+    return write_model(folder, {"temperature": 2.0, "abstain_threshold": 0.45})
+
+
+@pytest.fixture(scope="module")
+def metrics_path(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    test = draw_pixels([0, 1, 2, 3, 3, 4, 5, 6])
+    data = write_data(tmp_path_factory.mktemp("data"), test[:2], test, [0, 1, 2, 3, 4, 4, 6, 0])
+    out = tmp_path_factory.mktemp("results") / "metrics.json"
+    assert evaluate.main(["--model", str(model), "--data", str(data), "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def metrics(metrics_path: Path) -> dict[str, Any]:
+    return json.loads(metrics_path.read_text("utf-8"))
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """The shipped folder, with an old model in it."""
+    (tmp_path / "shipped_model" / "variables").mkdir(parents=True)
+    (tmp_path / "shipped_model" / "variables" / "old").write_text("old", "utf-8")
+    return tmp_path / "shipped_model"
+
+
+def assert_unchanged(target: Path) -> None:
+    assert list_files(target) == ["variables/old"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_ship_model_is_the_pushed_one_byte_for_byte_with_card_note_and_sums(model, metrics, target):
+    ship(PushedModel(model, ROWS), metrics, target)
+    expected = {name: compute_digest(model / name) for name in list_files(model)}
+    assert {"saved_model.pb", "variables/variables.index", "assets.extra/training_record.json"} <= set(expected)
+    shipped = {name: compute_digest(target / name) for name in list_files(target)}
+    assert {name for name in shipped if name not in expected} == {"LICENCE_NOTE.md", "MODEL_CARD.md"}
+    assert expected.items() <= shipped.items()
+    verify_sums(target)
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_ship_card_holds_the_figures_rows_and_digests_of_this_model(model, metrics, target):
+    ship(PushedModel(model, ROWS), metrics, target)
+    card = (target / "MODEL_CARD.md").read_text("utf-8")
+    assert "- **Version**: 1795000000\n" in card
+    assert f"`{compute_digest(model / 'saved_model.pb')}`" in card
+    assert "Of 30,000 rows read by the run 28,000 were used (train 25,000, eval 3,000, test 0)." in card
+    assert "| all rows | 0.6250 | 0.3057 to 0.8632 | 8 |" in card
+
+
+def test_ship_into_no_folder_makes_it(model, metrics, tmp_path):
+    ship(PushedModel(model, ROWS), metrics, tmp_path / "models" / "shipped_model")
+    verify_sums(tmp_path / "models" / "shipped_model")
+
+
+def test_ship_model_of_more_than_3_mb_is_refused(model, metrics, target, tmp_path_factory):
+    size = sum((model / name).stat().st_size for name in list_files(model))
+    large = shutil.copytree(model, tmp_path_factory.mktemp("large") / "1")
+    (large / "assets").mkdir(exist_ok=True)
+    (large / "assets" / "more").write_bytes(bytes(3_000_001 - size))
+    with pytest.raises(GateError, match=r"1: 3,000,001 bytes, at most 3,000,000; export it in half precision"):
+        ship(PushedModel(large, ROWS), metrics, target)
+    assert_unchanged(target)
+    (large / "assets" / "more").write_bytes(bytes(3_000_000 - size))
+    ship(PushedModel(large, ROWS), metrics, target)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"parameters": 8}, "parameters is 8, but 7 in "),
+        ({"code": "other"}, "code is 'other', but '0123456789abcdef' in "),
+        ({"train_wall_seconds": 1.0}, "train_wall_seconds is 1.0, but 22.5 in "),
+        ({"calibration": {"temperature": 3.0}}, "temperature is 3.0, but 2.0 in "),
+        ({"calibration": None}, "temperature is None, but 2.0 in "),
+    ],
+)
+def test_ship_figures_of_another_model_are_refused(model, metrics, target, change, said):
+    with pytest.raises(DataError, match=f"^metrics: {said}{model}: they are another model's; run `python"):
+        ship(PushedModel(model, ROWS), metrics | change, target)
+    assert_unchanged(target)
+
+
+def test_ship_missing_figure_leaves_the_old_model(model, metrics, target):
+    del metrics["robustness"]
+    with pytest.raises(DataError, match=r"^metrics: no `robustness` in it"):
+        ship(PushedModel(model, ROWS), metrics, target)
+    assert_unchanged(target)
+
+
+def test_ship_model_without_its_record_is_refused(model, metrics, target, tmp_path_factory):
+    other = shutil.copytree(model, tmp_path_factory.mktemp("other") / "1")
+    (other / "assets.extra" / "training_record.json").unlink()
+    with pytest.raises(DataError, match=r"training_record\.json: can't be read: No such file or directory; ship a"):
+        ship(PushedModel(other, ROWS), metrics, target)
+
+
+def test_ship_changed_record_is_told_apart(model, metrics, target, tmp_path_factory):
+    other = shutil.copytree(model, tmp_path_factory.mktemp("other") / "1")
+    (other / "assets.extra" / "training_record.json").write_text(json.dumps(RECORD | {"parameters": 9}), "utf-8")
+    with pytest.raises(DataError, match="parameters is 7, but 9 in"):
+        ship(PushedModel(other, ROWS), metrics, target)
+
+
+def test_replace_folder_failed_rename_brings_the_old_folder_back(target, monkeypatch):
+    rename = Path.rename
+
+    def fail_for_partial(path: Path, place: Path) -> Path:
+        if path.name.endswith(".partial"):
+            raise OSError("disk gone")
+        return rename(path, place)
+
+    monkeypatch.setattr(Path, "rename", fail_for_partial)
+    with pytest.raises(OSError, match="disk gone"), folder_swap.replace_folder(target):
+        pass
+    assert_unchanged(target)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "can't be read: No such file"),
+        ("{", "can't be read: Expecting"),
+        ("[]", "expected a JSON object, found a l"),
+    ],
+)
+def test_read_metrics_file_without_figures_is_named(tmp_path, text, said):
+    if text is not None:
+        (tmp_path / "m.json").write_text(text, "utf-8")
+    with pytest.raises(DataError, match=rf"m\.json: {said}.*; write it with `python -m benchmarks\.evaluate`"):
+        read_metrics(tmp_path / "m.json")
+
+
+def test_main_missing_run_is_one_line_with_exit_code_2(metrics_path, tmp_path, capsys):
+    assert main(["--run", str(tmp_path), "--metrics", str(metrics_path), "--out", str(tmp_path / "out")]) == 2
+    expected = (
+        f"ship: {tmp_path}/metadata.sqlite: no such file; give --run the folder of a run, <runtime.root>/<name>\n"
+    )
+    assert capsys.readouterr() == ("", expected)
+    assert list(tmp_path.iterdir()) == []
