@@ -6,7 +6,7 @@ from configs.overlay import overlay, read_setting
 from configs.spec import AugmentationConfig, ModelConfig, Recipe, TrainerConfig
 from schema.errors import ConfigError
 
-RECIPE = Recipe(ModelConfig(stem_filters=7), TrainerConfig(epochs=3, augmentation=AugmentationConfig(flip=False)))
+RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3, augmentation=AugmentationConfig(flip=False)))
 
 
 def test_overlay_no_value_gives_an_equal_config():
@@ -21,7 +21,7 @@ def test_overlay_values_of_several_sections_replace_those_and_no_other():
     }
     found = overlay(RECIPE, values)
     augmentation = AugmentationConfig(flip=False, rotation_deg=3.0)
-    assert found.model == ModelConfig(stem_filters=7, dropout_fraction=0.5)
+    assert found.model == ModelConfig(dropout_fraction=0.5)
     assert found.trainer == TrainerConfig(epochs=3, weight_decay=1e-3, augmentation=augmentation)
     assert RECIPE.trainer.weight_decay == TrainerConfig().weight_decay
 

@@ -11,7 +11,7 @@ from configs.spec import ModelConfig, Recipe, TrainerConfig
 from models.run_settings import compute_run_key, read_recipe, read_settings
 from schema.errors import ConfigError
 
-RECIPE = Recipe(ModelConfig(stem_filters=7), TrainerConfig(epochs=3))
+RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3))
 
 
 def build_fn_args(hyperparameters: Any, **changed: str) -> SimpleNamespace:

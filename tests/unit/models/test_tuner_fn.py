@@ -15,8 +15,10 @@ import tensorflow as tf
 from tuner_runs import CONFIG, SPACE, load_graph, run_trainer, run_tuner, write_faces
 
 from configs.hyperparameters import read_values
-from configs.spec import TunerConfig
+from configs.overlay import overlay
+from configs.spec import Recipe, TunerConfig
 from models import trainer_fn, training, tuner_fn
+from models.network import build_network
 from models.search import TuningError
 from models.training import fit
 
@@ -74,7 +76,9 @@ def test_run_fn_with_the_tuners_result_trains_the_winner(tuned, faces, transform
     assert config == replace(CONFIG.trainer, peak_learning_rate=best["trainer.peak_learning_rate"])
     assert config.epochs == 3
     assert config != CONFIG.trainer
-    assert network.weights[0].shape[-1] == best["model.stem_filters"] != CONFIG.model.stem_filters
+    winner = overlay(Recipe(CONFIG.model, CONFIG.trainer), best).model
+    assert network.count_params() == build_network(winner).count_params()
+    assert network.count_params() != build_network(CONFIG.model).count_params()
     model = tf.saved_model.load(str(tmp_path / "model" / "Format-Serving"))
     assert "serve_pixels" in model.signatures
 

@@ -1,6 +1,6 @@
 """TFX's own Tuner and Trainer on drawn faces, as the graph sets them up; also run by the process that a test kills."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,17 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import channel_utils, standard_artifacts
 
 from configs.load import to_json
-from configs.spec import ExportConfig, PipelineConfig, TunerConfig
+from configs.overlay import read_setting
+from configs.spec import ExportConfig, ModelConfig, PipelineConfig, Recipe, TunerConfig
 from pipeline.tuning import build_tuning
 from schema.drawn_faces import draw_faces
 from schema.example import to_example
 
+# A setting that decides how many weights there are, whatever networks are made of at the time.
+SIZE = next(f"model.{field.name}" for field in fields(ModelConfig) if field.type is int)
+CONFIGURED_SIZE = read_setting(Recipe(TINY_MODEL, TINY_TRAINER), SIZE)
 # The recipe as configured lies outside, so that whoever wins differs from it.
-SPACE = {"trainer.peak_learning_rate": (0.02, 0.04), "model.stem_filters": (3, 5)}
+SPACE = {"trainer.peak_learning_rate": (0.02, 0.04), SIZE: (CONFIGURED_SIZE + 1, CONFIGURED_SIZE + 2)}
 CONFIG = PipelineConfig(
     model=TINY_MODEL,
     trainer=replace(TINY_TRAINER, epochs=3, batch_size=16),
