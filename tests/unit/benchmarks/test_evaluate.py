@@ -34,7 +34,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def written(model, data, tmp_path_factory):
-    out = tmp_path_factory.mktemp("results") / "new" / "metrics.json"
+    out = tmp_path_factory.mktemp("results") / "new" / "folder" / "metrics.json"
     arguments = ["--model", str(model), "--data", str(data), "--out", str(out), "--target-accuracy", "0.6"]
     assert main([*arguments, "--train-command", "fer-tfx run --data train.csv.xz"]) == 0
     return out
