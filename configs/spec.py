@@ -69,29 +69,26 @@ class ValidationConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shape of the residual network."""
+    """Shape of the network."""
 
-    stem_filters: int = 24
-    stem_size_px: int = 5
-    """Side of the first convolution's kernel, which halves the picture."""
+    stem_filters: int = 16
+    """Filters of the one convolution at 48 px."""
     stage_filters: tuple[int, ...] = (32, 64, 128)
     """Filters of the stages at 24, 12 and 6 px; each further stage halves the size again."""
-    blocks_per_stage: tuple[int, ...] = (1, 1, 1)
-    dropout_fraction: float = 0.2
+    convolutions_per_stage: int = 2
+    dropout_fraction: float = 0.0
 
     def __post_init__(self) -> None:
         _require_fractions("model", self)
         _require(self.stem_filters > 0, "model.stem_filters", "at least 1", self.stem_filters)
-        _require(1 <= self.stem_size_px <= 11, "model.stem_size_px", "1 to 11", self.stem_size_px)
-        for setting in ("stage_filters", "blocks_per_stage"):
-            numbers = getattr(self, setting)
-            is_valid = 1 <= len(numbers) <= 4 and min(numbers) > 0
-            _require(is_valid, f"model.{setting}", "one to four positive numbers", numbers)
         _require(
-            len(self.blocks_per_stage) == len(self.stage_filters),
-            "model.blocks_per_stage",
-            "one number for each of model.stage_filters",
-            self.blocks_per_stage,
+            1 <= len(self.stage_filters) <= 4 and min(self.stage_filters) > 0,
+            "model.stage_filters",
+            "one to four positive numbers",
+            self.stage_filters,
+        )
+        _require(
+            self.convolutions_per_stage >= 1, "model.convolutions_per_stage", "at least 1", self.convolutions_per_stage
         )
 
 
@@ -104,9 +101,12 @@ class AugmentationConfig:
     rotation_deg: float = 10.0
     scale_fraction: float = 0.1
     shift_fraction: float = 0.08
-    brightness: float = 0.2
-    """Largest change of the mean, in standard deviations of the data."""
-    contrast_fraction: float = 0.2
+    blur_fraction: float = 0.0
+    """Share of pictures that are blurred: each pixel becomes the mean of 3x3."""
+    noise_fraction: float = 0.0
+    """Share of pictures to which Gaussian noise is added."""
+    max_noise: float = 0.4
+    """Largest standard deviation of that noise, in standard deviations of the data."""
     erasing_fraction: float = 0.0
     """Share of pictures in which one rectangle is blanked."""
     max_erased_px: int = 24
@@ -115,7 +115,7 @@ class AugmentationConfig:
     def __post_init__(self) -> None:
         _require_fractions("trainer.augmentation", self)
         _require(6 <= self.max_erased_px <= 48, "trainer.augmentation.max_erased_px", "6 to 48", self.max_erased_px)
-        _require(self.brightness >= 0, "trainer.augmentation.brightness", "at least 0", self.brightness)
+        _require(self.max_noise >= 0, "trainer.augmentation.max_noise", "at least 0", self.max_noise)
         _require(0 <= self.rotation_deg <= 180, "trainer.augmentation.rotation_deg", "0 to 180", self.rotation_deg)
 
 

@@ -33,10 +33,12 @@ def augment(
     Returns:
         float32 (batch, size_px, size_px, 1).
     """
-    warp_seed, light_seed, erase_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    warp_seed, blur_seed, noise_seed, erase_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
     images = _warp_randomly(images, is_flipped, warp_seed, config, tf.convert_to_tensor(size_px))
-    if config.brightness or config.contrast_fraction:
-        images = _relight_randomly(images, light_seed, config)
+    if config.blur_fraction:
+        images = _blur_randomly(images, blur_seed, config.blur_fraction)
+    if config.noise_fraction:
+        images = _add_noise_randomly(images, noise_seed, config.noise_fraction, config.max_noise)
     if config.erasing_fraction:
         images = _erase_randomly(images, erase_seed, config.erasing_fraction, config.max_erased_px)
     return images
@@ -105,14 +107,23 @@ def _warp_randomly(
     )
 
 
-def _relight_randomly(images: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
-    """Stretch each picture's values about its own mean, then move that mean."""
-    shape = [tf.shape(images)[0], 1, 1, 1]
-    contrast_seed, brightness_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    contrast = 1.0 + _draw(shape, contrast_seed, config.contrast_fraction)
-    brightness = _draw(shape, brightness_seed, config.brightness)
-    means = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
-    return (images - means) * contrast + means + brightness
+def _blur_randomly(images: tf.Tensor, seed: tf.Tensor, blur_fraction: float) -> tf.Tensor:
+    """Replace each pixel by the mean of 3x3 in a share of the pictures."""
+    count = tf.shape(images)[0]
+    is_chosen = tf.random.stateless_uniform([count], seed) < blur_fraction
+    chosen = tf.where(is_chosen)
+    blurred = tf.nn.avg_pool2d(tf.gather_nd(images, chosen), 3, 1, "SAME")
+    return tf.tensor_scatter_nd_update(images, chosen, blurred)
+
+
+def _add_noise_randomly(images: tf.Tensor, seed: tf.Tensor, noise_fraction: float, max_noise: float) -> tf.Tensor:
+    """Add independent Gaussian noise to a share of the pictures, to each as strong as chance has it."""
+    choice_seed, strength_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    chosen = tf.where(tf.random.stateless_uniform([tf.shape(images)[0]], choice_seed) < noise_fraction)
+    clean = tf.gather_nd(images, chosen)
+    strengths = tf.random.stateless_uniform([tf.shape(clean)[0], 1, 1, 1], strength_seed, 0.0, max_noise)
+    noise = tf.random.stateless_normal(tf.shape(clean), noise_seed, alg="philox")
+    return tf.tensor_scatter_nd_update(images, chosen, clean + strengths * noise)
 
 
 def _erase_randomly(images: tf.Tensor, seed: tf.Tensor, erasing_fraction: float, max_px: int) -> tf.Tensor:

@@ -5,11 +5,15 @@ second one, so a kill in between loses the run or repeats an epoch. `tf.train.Ch
 checkpoint only once that is complete, and takes bucket URIs.
 """
 
+import os
+
 import keras
 import tensorflow as tf
 
 from models.averaging import WeightAverage
 from models.history import History, format_history, parse_history
+
+_FINISHED_FILE = "finished"
 
 
 class TrainingCheckpoint:
@@ -45,3 +49,14 @@ class TrainingCheckpoint:
         """Save the state after the last epoch of `history`."""
         self._history.assign(format_history(history))
         self._manager.save(checkpoint_number=len(history))
+
+
+def keep_last_finished(directory: str) -> None:
+    """Mark the run of `directory` as finished and remove the states of all others beside it that are."""
+    root, name = os.path.split(directory.rstrip("/"))
+    for other in tf.io.gfile.listdir(root):
+        folder = tf.io.gfile.join(root, other.rstrip("/"))
+        if other.rstrip("/") != name and tf.io.gfile.exists(tf.io.gfile.join(folder, _FINISHED_FILE)):
+            tf.io.gfile.rmtree(folder)
+    with tf.io.gfile.GFile(tf.io.gfile.join(directory, _FINISHED_FILE), "w") as file:
+        file.write("")

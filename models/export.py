@@ -14,14 +14,16 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
     """A network as it is served: weights stored in few bytes, and the mirror image looked at if so configured.
 
     Args:
-        network: images -> logits; all its variables are trainable, see `fold_network`.
+        network: images -> logits, see `fold_network`.
         config: how weights are stored and whether the mirror image counts.
     """
 
     def __init__(self, network: keras.Model, config: ExportConfig) -> None:
         super().__init__()
         dtype = tf.float16 if config.half_precision else tf.float32
-        self.weights = [tf.Variable(tf.cast(weight.value, dtype), name=weight.path) for weight in network.weights]
+        variables = [*network.trainable_variables, *network.non_trainable_variables]
+        self.weights = [tf.Variable(tf.cast(weight.value, dtype), name=weight.path) for weight in variables]
+        self._trainable_count = len(network.trainable_variables)
         self._apply = network.stateless_call
         self._averages_flip = config.average_flip
 
@@ -34,7 +36,8 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
 
     def _compute_logits(self, images: tf.Tensor) -> tf.Tensor:
         weights = [tf.cast(weight, tf.float32) for weight in self.weights]
-        logits, _ = self._apply(weights, [], images, training=False)
+        trainable, others = weights[: self._trainable_count], weights[self._trainable_count :]
+        logits, _ = self._apply(trainable, others, images, training=False)
         return logits
 
 

@@ -38,10 +38,16 @@ def read_settings(fn_args: Any) -> dict[str, str]:
 
 
 def compute_run_key(fn_args: Any) -> str:
-    """Name of all that decides the outcome of a run: settings, tuned values, code and data."""
+    """Name of all that decides the outcome of a training or search: settings, tuned values, code and data.
+
+    What is done with a trained network afterwards is no part of it, where `training_code` tells the code apart: a
+    change of the export doesn't cost a night of training.
+    """
     tuned = None if fn_args.hyperparameters is None else read_values(fn_args.hyperparameters)
+    settings = fn_args.custom_config
+    left_out = {"checkpoint_root", "export"} | ({"code"} if "training_code" in settings else set())
     parts = [
-        {name: text for name, text in fn_args.custom_config.items() if name != "checkpoint_root"},
+        {name: text for name, text in settings.items() if name not in left_out},
         tuned,
         fn_args.transform_output,
         sorted(fn_args.train_files),

@@ -11,6 +11,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from configs.load import from_json
 from configs.spec import ExportConfig
 from models.calibration import calibrate
+from models.checkpoint import keep_last_finished
 from models.dataset import make_eval_dataset, read_examples
 from models.evaluation import predict_logits
 from models.export import ServingNetwork, export_model
@@ -25,11 +26,13 @@ from models.transform_graph import TransformGraph
 def run_fn(fn_args: FnArgs) -> None:
     """Train and export one model.
 
-    A run that was killed goes on at its last whole epoch when the same data, settings and code come again.
+    A run that was killed goes on at its last whole epoch when the same data, settings and code come again. The state
+    of the last run that was finished is kept, so that an edit of what comes after the training repeats that alone.
 
     Args:
         fn_args: `custom_config` holds `model`, `trainer` and `export` (JSON of the dataclasses), `checkpoint_root`
-            (folder or bucket URI) and `code` (fingerprint of this package); `hyperparameters`, where a tuner went
+            (folder or bucket URI), `code` and `training_code` (fingerprints of all that is run here, and of what
+            decides the weights); `hyperparameters`, where a tuner went
             before, take the place of the settings they name.
 
     Raises:
@@ -51,8 +54,7 @@ def run_fn(fn_args: FnArgs) -> None:
     calibration = calibrate(*eval_logits, export_config.abstain_accuracy)
     record = format_training_record(network, settings, result.history)
     export_model(served, transform, calibration, record, fn_args.serving_model_dir)
-    if tf.io.gfile.exists(checkpoint_dir):
-        tf.io.gfile.rmtree(checkpoint_dir)
+    keep_last_finished(checkpoint_dir)
 
 
 def format_training_record(network: keras.Model, settings: dict[str, str], history: History) -> str:

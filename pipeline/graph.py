@@ -72,6 +72,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             "export": to_json(config.export),
             "checkpoint_root": places.checkpoints,
             "code": compute_code_fingerprint("models.trainer_fn"),
+            "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
             **tuning.trainer_settings,
         },
     )

@@ -12,12 +12,8 @@ from models.dataset import LabelledExamples
 from models.network import build_network
 from models.training import TrainResult, fit
 
-NO_AUGMENTATION = AugmentationConfig(
-    flip=False, rotation_deg=0, scale_fraction=0, shift_fraction=0, brightness=0, contrast_fraction=0
-)
-TINY_MODEL = ModelConfig(
-    stem_filters=4, stem_size_px=3, stage_filters=(6,), blocks_per_stage=(1,), dropout_fraction=0.2
-)
+NO_AUGMENTATION = AugmentationConfig(flip=False, rotation_deg=0, scale_fraction=0, shift_fraction=0)
+TINY_MODEL = ModelConfig(stem_filters=4, stage_filters=(6,), convolutions_per_stage=1, dropout_fraction=0.2)
 TINY_TRAINER = TrainerConfig(
     epochs=4, batch_size=8, peak_learning_rate=0.05, warmup_epochs=0.5, precision="float32", seed=5
 )
@@ -37,11 +33,13 @@ def build_examples(pixels: np.ndarray, class_indices: Iterable[int]) -> Labelled
     return LabelledExamples(tf.constant(to_raw(pixels)), tf.constant(list(class_indices), tf.int64))
 
 
-def draw_bright_and_dark_examples(count: int, seed: int = 0) -> LabelledExamples:
-    """Noise that is dark in class 0 and bright in class 1, so that a tiny network learns it in seconds."""
+def draw_striped_examples(count: int, seed: int = 0) -> LabelledExamples:
+    """Noise with stripes that lie in class 0 and stand in class 1, so that a tiny network learns it in seconds."""
     pixels = draw_pixels(count, seed) // 2
     class_indices = np.arange(count) % 2
-    return build_examples(pixels + (class_indices * 120).astype(np.uint8)[:, None, None, None], class_indices)
+    stripes = (np.arange(48) // 4 % 2 * 120).astype(np.uint8)
+    is_standing = class_indices.astype(bool)[:, None, None, None]
+    return build_examples(pixels + np.where(is_standing, stripes[:, None], stripes[:, None, None]), class_indices)
 
 
 def stub_transform(raw: tf.Tensor) -> tf.Tensor:
@@ -59,9 +57,9 @@ def build_stub_network(class_index: int) -> keras.Model:
 
 
 def fit_tiny_network(folder: Path, config: TrainerConfig = TINY_TRAINER) -> tuple[TrainResult, keras.Model]:
-    """Train a tiny network on 32 pictures that are bright or dark, with its files in `folder`."""
+    """Train a tiny network on 32 striped pictures, with its files in `folder`."""
     keras.utils.set_random_seed(config.seed)
     network = build_network(TINY_MODEL, config.precision)
-    train, eval_ = draw_bright_and_dark_examples(32), draw_bright_and_dark_examples(20, seed=1)
+    train, eval_ = draw_striped_examples(32), draw_striped_examples(20, seed=1)
     dirs = {"checkpoint_dir": str(folder / "checkpoints"), "log_dir": str(folder / "logs")}
     return fit(network, train, eval_, stub_transform, config, **dirs), network

@@ -5,7 +5,7 @@ import numpy as np
 from model_doubles import TINY_MODEL
 
 from models.averaging import WeightAverage
-from models.checkpoint import TrainingCheckpoint
+from models.checkpoint import TrainingCheckpoint, keep_last_finished
 from models.history import EpochMetrics, format_history, parse_history
 from models.network import build_network
 
@@ -59,3 +59,14 @@ def test_save_three_epochs_keeps_two_checkpoints(tmp_path):
     for history in [(FIRST,), (FIRST, SECOND), (FIRST, SECOND, THIRD)]:
         checkpoint.save(history)
     assert sorted(path.name for path in tmp_path.glob("*.index")) == ["ckpt-2.index", "ckpt-3.index"]
+
+
+def test_keep_last_finished_removes_other_finished_runs_and_no_interrupted_one(tmp_path):
+    for name in ("older", "interrupted", "newest"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "checkpoint").touch()
+    keep_last_finished(str(tmp_path / "older"))
+    keep_last_finished(str(tmp_path / "newest"))
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == ["interrupted", "newest"]
+    keep_last_finished(str(tmp_path / "newest"))
+    assert (tmp_path / "newest" / "checkpoint").exists()

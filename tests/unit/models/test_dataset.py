@@ -115,7 +115,7 @@ def test_make_train_dataset_picture_stays_with_its_class():
         np.testing.assert_array_equal(batch, images[labels])
 
 
-UNSET = ("rotation_deg", "scale_fraction", "shift_fraction", "brightness", "contrast_fraction")
+UNSET = ("rotation_deg", "scale_fraction", "shift_fraction")
 
 
 def test_make_train_dataset_picture_is_augmented_anew_in_each_epoch():

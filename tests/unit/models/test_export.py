@@ -159,7 +159,7 @@ def test_export_model_temperature_divides_the_logits(transform, tmp_path):
 
 def test_export_model_half_precision_halves_the_weights_and_answers_alike_in_the_tf1_loader(transform, tmp_path):
     keras.utils.set_random_seed(8)
-    network = build_network(ModelConfig(stem_filters=16, stage_filters=(32,), blocks_per_stage=(1,)))
+    network = build_network(ModelConfig(stage_filters=(16, 32)))
     pixels = draw_pixels(5)
     whole = write_export(network, transform, tmp_path / "whole")
     half = write_export(network, transform, tmp_path / "half", ExportConfig(half_precision=True))

@@ -1,14 +1,15 @@
 import keras
 import numpy as np
+import pytest
 
 from configs.spec import ModelConfig
 from models.network import build_network
 
-SMALL = ModelConfig(stem_filters=2, stem_size_px=3, stage_filters=(3,), blocks_per_stage=(1,), dropout_fraction=0.0)
+SMALL = ModelConfig(stem_filters=2, stage_filters=(3, 5), convolutions_per_stage=2, dropout_fraction=0.0)
 
 
-def draw_images(count: int) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(count, 48, 48, 1)).astype(np.float32)
+def draw_images(count: int, size_px: int = 48) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, size_px, size_px, 1)).astype(np.float32)
 
 
 def test_build_network_default_maps_images_to_float32_logits():
@@ -19,28 +20,47 @@ def test_build_network_default_maps_images_to_float32_logits():
 
 
 def test_build_network_small_has_the_weights_counted_by_hand():
-    stem = 3 * 3 * 1 * 2 + 4 * 2
-    shortcut = 2 * 3 + 4 * 3
-    convolutions = 3 * 3 * 2 * 3 + 4 * 3 + 3 * 3 * 3 * 3 + 4 * 3
-    assert build_network(SMALL).count_params() == stem + shortcut + convolutions + 3 * 7 + 7
+    stem = 9 * 1 * 2 + 4 * 2
+    stages = (9 * 2 * 3 + 4 * 3) + (9 * 3 * 3 + 4 * 3) + (9 * 3 * 5 + 4 * 5) + (9 * 5 * 5 + 4 * 5)
+    assert build_network(SMALL).count_params() == stem + stages + 5 * 7 + 7
 
 
-def test_build_network_three_stages_work_at_24_12_and_6_px():
-    network = build_network(ModelConfig(blocks_per_stage=(1, 2, 1)))
-    sums = [layer.output for layer in network.layers if isinstance(layer, keras.layers.Add)]
-    features = keras.Model(network.inputs, sums)(draw_images(1))
-    assert [feature.shape[1] for feature in features] == [24, 12, 12, 6]
+def test_build_network_stem_works_at_48_px_and_stages_at_24_12_and_6():
+    network = build_network(ModelConfig())
+    maps = [layer.output for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    features = keras.Model(network.inputs, maps)(draw_images(1))
+    assert [feature.shape[1] for feature in features] == [48, 24, 24, 12, 12, 6, 6]
+    assert [feature.shape[3] for feature in features] == [16, 32, 32, 64, 64, 128, 128]
 
 
-def test_build_network_block_adds_its_residual_to_the_shortcut():
-    network = build_network(ModelConfig(stem_filters=4, stage_filters=(4,), blocks_per_stage=(1,)))
-    stem = next(layer for layer in network.layers if isinstance(layer, keras.layers.ReLU))
-    last_norm = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)][-1]
-    pool = next(layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D))
-    parts = keras.Model(network.inputs, [stem.output, last_norm.output, pool.input])
-    shortcut, residual, after = (part.numpy() for part in parts(draw_images(2), training=True))
-    assert np.abs(residual).max() > 0.1, "a residual that starts at 0 keeps short runs from learning"
-    np.testing.assert_allclose(after, np.maximum(shortcut + residual, 0), atol=1e-6)
+@pytest.mark.parametrize(("factor", "offset"), [(0.4, 0.0), (1.0, -1.5), (2.5, 0.7)])
+def test_build_network_lighting_of_a_picture_does_not_count(factor, offset):
+    network = build_network(ModelConfig())
+    np.testing.assert_allclose(network(draw_images(2) * factor + offset), network(draw_images(2)), rtol=0.02)
+
+
+def test_build_network_blank_picture_gives_numbers():
+    assert np.isfinite(build_network(SMALL)(np.full((1, 48, 48, 1), -2.0, np.float32)).numpy()).all()
+
+
+def test_build_network_smaller_pictures_are_accepted():
+    assert build_network(SMALL)(draw_images(2, size_px=40)).shape == (2, 7)
+
+
+def test_build_network_pools_before_it_normalises_and_the_last_stage_not_at_all():
+    kinds = [type(layer).__name__ for layer in build_network(SMALL).layers]
+    plain = ["Conv2D", "BatchNormalization", "ReLU"]
+    halved = ["Conv2D", "MaxPooling2D", "BatchNormalization", "ReLU"]
+    stem = ["InputLayer", "LayerNormalization", *halved]
+    assert kinds == [*stem, *plain, *halved, *plain, *plain, "GlobalAveragePooling2D", "Dropout", "Dense"]
+
+
+def test_build_network_bfloat16_policy_computes_in_it_but_keeps_float32_weights_and_logits():
+    network = build_network(SMALL, "mixed_bfloat16")
+    assert {layer.compute_dtype for layer in network.layers if isinstance(layer, keras.layers.Conv2D)} == {"bfloat16"}
+    assert {weight.dtype for weight in network.trainable_weights} == {"float32"}
+    assert network(draw_images(1)).dtype.name == "float32"
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_build_network_same_seed_gives_same_weights():

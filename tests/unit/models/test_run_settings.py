@@ -81,3 +81,12 @@ def test_compute_run_key_other_place_of_checkpoints_gives_the_same_key():
 
 def test_compute_run_key_search_and_training_of_the_same_recipe_differ():
     assert compute_run_key(build_fn_args(None)) != compute_run_key(build_fn_args(None, tuner="{}"))
+
+
+def test_compute_run_key_code_and_settings_of_the_export_do_not_count_beside_those_of_the_training():
+    keys = {
+        compute_run_key(build_fn_args(None, training_code="1", code=code, export=export))
+        for code, export in (("a", "{}"), ("b", "{}"), ("a", '{"average_flip": true}'))
+    }
+    assert len(keys) == 1
+    assert keys != {compute_run_key(build_fn_args(None, training_code="2", code="a", export="{}"))}

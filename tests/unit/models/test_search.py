@@ -71,10 +71,14 @@ def test_build_search_space_dimension_samples_allowed_values_of_its_type(setting
         assert set(samples) == set(searched)
 
 
-def test_build_search_space_log_scale_gives_each_decade_its_share():
-    (parameter,) = build_search_space(RECIPE, {RATE: Interval(0.001, 1.0, "log")}).space
+@pytest.mark.parametrize(
+    ("setting", "interval"),
+    [(RATE, Interval(0.001, 1.0, "log")), ("trainer.batch_size", Interval(1.0, 1000.0, "log"))],
+)
+def test_build_search_space_log_scale_gives_each_decade_its_share(setting, interval):
+    (parameter,) = build_search_space(RECIPE, {setting: interval}).space
     samples = [parameter.random_sample(seed) for seed in range(300)]
-    assert 70 < sum(sample < 0.01 for sample in samples) < 130
+    assert 70 < sum(sample < 10 * interval.low for sample in samples) < 130
 
 
 @pytest.mark.parametrize(
