@@ -1,14 +1,18 @@
 """What a finished run came to: rows, accuracy, verdict, model."""
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tfx.utils import io_utils
 
 from components.macro_f1 import MACRO_F1_NAME
+from configs.hyperparameters import read_values
 from pipeline.eval_config import ACCURACY_NAME
 from pipeline.lineage import NodeRecord
+from pipeline.tuning import TUNING_OUTPUTS
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
 from schema.contract import CLASS_NAMES, LABEL_KEY, UNLABELLED_SPLIT
@@ -32,6 +36,10 @@ class Outcome:
     predictions_uri: str
     """Folder of the batch predictions; empty if there were no unlabelled rows or the model was refused."""
     cached_nodes: list[str]
+    tuned_values: dict[str, Any] = field(default_factory=dict)
+    """Settings that a search chose, by dotted key; empty: there was none."""
+    hyperparameters_uri: str = ""
+    """Folder of the search's result, to be imported by other runs; empty: there was none."""
 
     @property
     def is_pushed(self) -> bool:
@@ -50,6 +58,7 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
     refusals = _find_refusals(nodes, evaluation)
     if not refusals and not pushed.get("pushed"):
         refusals = ["Pusher did not push, though every gate let the model through"]
+    tuned_values, hyperparameters_uri = _read_tuning(nodes)
     has_predictions = rows.split_size(UNLABELLED_SPLIT) > 0 and not refusals
     return Outcome(
         rows=rows,
@@ -63,7 +72,18 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         model_path=str(pushed["pushed_destination"]) if not refusals else nodes["Trainer"].outputs["model"].uri,
         predictions_uri=nodes["BulkInferrer"].outputs["output_examples"].uri if has_predictions else "",
         cached_nodes=[name for name, node in nodes.items() if node.is_cached],
+        tuned_values=tuned_values,
+        hyperparameters_uri=hyperparameters_uri,
     )
+
+
+def _read_tuning(nodes: dict[str, NodeRecord]) -> tuple[dict[str, Any], str]:
+    """The values that a search of this run or an earlier one chose, and the folder they lie in."""
+    for name, key in TUNING_OUTPUTS.items():
+        if name in nodes:
+            uri = nodes[name].outputs[key].uri
+            return read_values(json.loads(io_utils.read_string_file(io_utils.get_only_uri_in_dir(uri)))), uri
+    return {}, ""
 
 
 def _read_metrics(evaluation: str) -> dict[tuple[tuple[str, int], ...], dict[str, float]]:

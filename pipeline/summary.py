@@ -29,6 +29,9 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
             f" {interval.high:.4f}), macro F1 {outcome.macro_f1:.4f}"
         ),
     )
+    if outcome.hyperparameters_uri:
+        values = ", ".join(f"{setting}={_shorten(value)}" for setting, value in outcome.tuned_values.items())
+        yield "tuned", f"{values}; {outcome.hyperparameters_uri}"
     yield "recall", ", ".join(f"{name} {value:.3f}" for name, value in outcome.recalls.items())
     if outcome.is_pushed:
         yield "gate", "passed"
@@ -40,6 +43,10 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "gate", f"REFUSED: {'; '.join(outcome.refusals)}"
         yield "model", f"not pushed; {outcome.model_path}"
         yield "next", "train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`"
+
+
+def _shorten(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _describe_rows(rows: IngestionReport) -> str:

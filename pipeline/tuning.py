@@ -14,6 +14,10 @@ from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
 from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
 
+TUNER, IMPORTER = "Tuner", "ImportHyperparameters"
+TUNING_OUTPUTS = {TUNER: "best_hyperparameters", IMPORTER: "result"}
+"""By node: where the hyperparameters come out."""
+
 
 @dataclass(frozen=True)
 class Tuning:
@@ -35,12 +39,12 @@ def build_tuning(
     """A Tuner if trials are asked for, an Importer if a result is given, otherwise nothing."""
     if config.tuner.trials:
         tuner = _build_tuner(config, checkpoints, examples, transform_graph)
-        return Tuning([tuner], tuner.outputs["best_hyperparameters"])
+        return Tuning([tuner], tuner.outputs[TUNING_OUTPUTS[TUNER]])
     if imported:
         importer = tfx.dsl.Importer(source_uri=imported.uri, artifact_type=standard_artifacts.HyperParameters).with_id(
-            "ImportHyperparameters"
+            IMPORTER
         )
-        return Tuning([importer], importer.outputs["result"], {"hyperparameters": imported.fingerprint})
+        return Tuning([importer], importer.outputs[TUNING_OUTPUTS[IMPORTER]], {"hyperparameters": imported.fingerprint})
     return Tuning()
 
 

@@ -126,3 +126,18 @@ def test_read_outcome_no_unlabelled_rows_has_no_predictions(nodes, tmp_path):
     report = json.loads((tmp_path / REPORT_FILE).read_text("utf-8"))
     (tmp_path / REPORT_FILE).write_text(json.dumps(report | {"emitted": {"train": {"sad": 14}}}), "utf-8")
     assert read_outcome(nodes).predictions_uri == ""
+
+
+@pytest.mark.parametrize(("name", "key"), [("Tuner", "best_hyperparameters"), ("ImportHyperparameters", "result")])
+def test_read_outcome_tuned_run_gives_the_values_and_their_place(nodes, tmp_path, name, key):
+    folder = tmp_path / "best"
+    folder.mkdir()
+    (folder / "best_hyperparameters.txt").write_text(json.dumps({"values": {"trainer.momentum": 0.8}}))
+    nodes[name] = NodeRecord(False, False, {key: ArtifactRecord(str(folder), {})})
+    found = read_outcome(nodes)
+    assert (found.tuned_values, found.hyperparameters_uri) == ({"trainer.momentum": 0.8}, str(folder))
+
+
+def test_read_outcome_run_without_a_tuner_has_no_tuned_values(nodes):
+    found = read_outcome(nodes)
+    assert (found.tuned_values, found.hyperparameters_uri) == ({}, "")

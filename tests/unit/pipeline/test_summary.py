@@ -43,6 +43,16 @@ def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_ste
     ]
 
 
+def test_write_summary_tuned_run_says_what_was_chosen_and_where_it_lies():
+    tuned = dataclasses.replace(
+        PUSHED,
+        tuned_values={"trainer.weight_decay": 0.000512345, "trainer.batch_size": 64},
+        hyperparameters_uri="/runs/best/7",
+    )
+    line = "tuned        trainer.weight_decay=0.0005123, trainer.batch_size=64; /runs/best/7"
+    assert [each for each in write_summary(tuned).splitlines() if each not in write_summary(PUSHED)] == [line]
+
+
 def test_write_summary_refused_run_says_why_where_and_what_to_do():
     refused = dataclasses.replace(
         PUSHED, refusals=["accuracy is 0.6123, at least 0.6500", "b"], model_path="/model", predictions_uri=""
