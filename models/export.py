@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from configs.spec import ExportConfig
 from models.calibration import Calibration
+from models.half_weights import HalfWeight
 from models.signatures import build_signatures
 from models.transform_graph import TransformGraph
 from schema.contract import CALIBRATION_FILE, CLASS_NAMES, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
@@ -20,9 +21,9 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
 
     def __init__(self, network: keras.Model, config: ExportConfig) -> None:
         super().__init__()
-        dtype = tf.float16 if config.half_precision else tf.float32
         variables = [*network.trainable_variables, *network.non_trainable_variables]
-        self.weights = [tf.Variable(tf.cast(weight.value, dtype), name=weight.path) for weight in variables]
+        values = [variable.numpy() for variable in variables]
+        self.weights = [HalfWeight(each) if config.half_precision else tf.Variable(each) for each in values]
         self._trainable_count = len(network.trainable_variables)
         self._apply = network.stateless_call
         self._averages_flip = config.average_flip
@@ -35,7 +36,7 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
         return tf.add_n(tf.split(both, 2)) / 2.0
 
     def _compute_logits(self, images: tf.Tensor) -> tf.Tensor:
-        weights = [tf.cast(weight, tf.float32) for weight in self.weights]
+        weights = [weight.read() if isinstance(weight, HalfWeight) else weight for weight in self.weights]
         trainable, others = weights[: self._trainable_count], weights[self._trainable_count :]
         logits, _ = self._apply(trainable, others, images, training=False)
         return logits
