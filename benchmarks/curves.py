@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 _LOSS_COLOUR, _TRAIN_COLOUR, _EVAL_COLOUR = "tab:red", "tab:blue", "tab:orange"
 
@@ -26,6 +27,7 @@ def write_curves(history: Sequence[dict[str, Any]], title: str, path: Path) -> N
         *_pick(history, "eval_accuracy"), color=_EVAL_COLOUR, marker=".", label="eval accuracy"
     )
     accuracy_axes.set(xlabel="epoch", ylabel="accuracy", title=title)
+    accuracy_axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     accuracy_axes.grid(alpha=0.3)
     loss_axes.set_ylabel("loss (nats, with label smoothing)")
     accuracy_axes.legend(handles=[*loss, *trained, *evaluated], loc="center right")

@@ -25,6 +25,7 @@ from benchmarks.figures import (
     describe_calibration,
     describe_classes,
 )
+from pipeline.quiet import hush_libraries
 from schema.errors import DataError, FerError
 
 SECTIONS = ("budget",)
@@ -200,4 +201,5 @@ def _show(share: dict[str, float | int]) -> str:
 
 
 if __name__ == "__main__":
+    hush_libraries()
     sys.exit(main())
