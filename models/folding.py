@@ -12,8 +12,9 @@ def fold_network(network: keras.Model) -> keras.Model:
 
     A convolution with kernel k, then a normalisation with scale g, offset b, mean m and variance v is one
     convolution with kernel k * g / sqrt(v + epsilon) and bias b - m * g / sqrt(v + epsilon) (Jacob et al. 2018,
-    arXiv:1712.05877, section 3.2). The largest of four places may be taken in between when g is above 0. Where it is
-    not, that normalisation stays.
+    arXiv:1712.05877, section 3.2). The largest of four places may be taken in between when g is above 0; where it is
+    not, that normalisation stays. ReLU goes into the convolution as well: it may come before the pooling as after it,
+    and TensorFlow computes all three in one pass.
 
     Args:
         network: functional; each batch normalisation follows a convolution without bias, pooled or not.
@@ -23,13 +24,15 @@ def fold_network(network: keras.Model) -> keras.Model:
     """
     norms = [layer for layer in network.layers if isinstance(layer, BatchNormalization)]
     norm_of = {_find_convolution(norm): norm for norm in norms if _is_foldable(norm)}
+    relus = {_find_source(layer): layer for layer in network.layers if isinstance(layer, keras.layers.ReLU)}
+    needless = {*norm_of.values(), *(relus[norm] for norm in norm_of.values() if norm in relus)}
 
     def clone(layer: keras.Layer) -> keras.Layer:
-        if isinstance(layer, keras.layers.Dropout) or layer in norm_of.values():
+        if isinstance(layer, keras.layers.Dropout) or layer in needless:
             return keras.layers.Identity(name=layer.name)
         settings = {**layer.get_config(), "dtype": "float32"}
         if layer in norm_of:
-            settings["use_bias"] = True
+            settings |= {"use_bias": True, "activation": "relu" if norm_of[layer] in relus else None}
         return type(layer).from_config(settings)
 
     uncompiled = keras.Model(network.inputs, network.outputs)  # `clone_model` would copy loss and optimiser as well
