@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _build_parser().parse_args(arguments)
     try:
         if options.table:
-            print(format_table([json.loads(line) for line in options.log.read_text("utf-8").splitlines()]))
+            print(format_table(_read_log(options.log)))
             return 0
         entry = {"name": options.name, "settings": options.overrides, **_experiment(options), **read_code_version()}
     except FerError as error:
@@ -38,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.write(json.dumps(entry) + "\n")
     print(format_table([entry]))
     return 0
+
+
+def _read_log(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; the first experiment makes it")
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def format_table(entries: Sequence[dict[str, Any]]) -> str:
@@ -67,7 +73,7 @@ def _build_parser() -> argparse.ArgumentParser:
 def _experiment(options: argparse.Namespace) -> dict[str, Any]:
     """Train and measure."""
     if not options.run or not options.name:
-        raise DataError("experiments: give --run, the folder of an earlier run, and --name, what is tried")
+        raise DataError("give --run, the folder of an earlier run, and --name, what is tried")
     import tensorflow_transform as tft
 
     from configs.load import load_config

@@ -1,0 +1,27 @@
+import pytest
+
+from benchmarks.training_throughput import Throughput, count_training_flops, format_throughput, measure
+from configs.spec import ModelConfig, TrainerConfig
+from models.network import build_network
+
+TINY = ModelConfig(stem_filters=2, stage_filters=(3, 5), convolutions_per_stage=1)
+
+
+def test_count_training_flops_equals_the_count_by_hand():
+    forward = 2 * (9 * 1 * 2 * 40**2 + 9 * 2 * 3 * 20**2 + 9 * 3 * 5 * 10**2)
+    assert count_training_flops(build_network(TINY), 40) == 3 * forward
+
+
+def test_format_throughput_shows_ratio_and_share():
+    text = format_throughput(Throughput("float32", 40, 950.0, 1000.0, 300.0, 400.0))
+    assert "| pipeline / memory | 0.950 |" in text
+    assert "| achieved / attainable | 0.75 |" in text
+
+
+def test_measure_tiny_network_gives_rates_that_fit_each_other():
+    trainer = TrainerConfig(batch_size=16, precision="float32", crop_px=40)
+    found = measure(TINY, trainer, steps=2, rounds=1)
+    assert (found.policy, found.size_px) == ("float32", 40)
+    assert min(found.pipeline_images_per_s, found.attainable_gflops) > 0
+    flops = count_training_flops(build_network(TINY), 40)
+    assert found.achieved_gflops == pytest.approx(found.memory_images_per_s * flops / 1e9)
