@@ -31,7 +31,6 @@ from schema.errors import DataError, FerError
 SECTIONS = ("budget",)
 """Models that are reported beside the shipped one."""
 
-_DEFAULT_TARGET_ACCURACY = 0.8
 _SEED = 0  # of the noise
 
 
@@ -60,27 +59,13 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--train-command", metavar="TEXT", help="the command that trained the model, to be kept with it"
     )
-    parser.add_argument(
-        "--target-accuracy", metavar="SHARE", type=_parse_fraction, default=_DEFAULT_TARGET_ACCURACY,
-        help="accuracy to reach by abstaining (default: 0.8)",
-    )  # fmt: skip
     return parser
-
-
-def _parse_fraction(text: str) -> float:
-    try:
-        fraction = float(text)
-    except ValueError:
-        fraction = -1.0
-    if not 0 <= fraction <= 1:
-        raise argparse.ArgumentTypeError(f"expected a fraction from 0 to 1, got {text!r}")
-    return fraction
 
 
 def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     existing = _read_existing(options.out)
     exported = load_exported(options.model)
-    figures = evaluate(exported, read_public_test(options.data), options.target_accuracy)
+    figures = evaluate(exported, read_public_test(options.data))
     curves = options.out.with_name(f"curves-{options.section}.png" if options.section else "curves.png")
     section = {
         **figures,
@@ -115,19 +100,18 @@ def merge_section(existing: dict[str, Any], name: str | None, section: dict[str,
     return {**section, **{each: existing[each] for each in SECTIONS if each in existing}}
 
 
-def evaluate(exported: Exported, test: PublicTest, target_accuracy: float) -> dict[str, Any]:
+def evaluate(exported: Exported, test: PublicTest) -> dict[str, Any]:
     """All figures of one model; the ones that are looked for stand at the top, with their numbers of rows."""
     answers = Answers(exported.predict(test.pixels), test.class_indices)
     classes = describe_classes(answers)
     calibration = describe_calibration(answers, exported.calibration["temperature"])
-    threshold = exported.calibration.get("abstain_threshold")
     return {
         **_describe_training(exported.record),
         **_describe_headline(classes, calibration),
         "accuracy": _describe_accuracies(exported.predict, answers, test),
         "classes": classes,
         "calibration": calibration,
-        "abstain": describe_abstention(answers, target_accuracy, threshold),
+        "abstain": describe_abstention(answers, exported.calibration["abstain_threshold"]),
         "robustness": _describe_robustness(exported.predict, answers, test),
         "configuration": {
             key: exported.record[key] for key in ("model", "trainer", "export") if key in exported.record

@@ -33,7 +33,7 @@ class Exported:
     predict: Predict
     """uint8 (n, 48, 48) -> probabilities float32 (n, 7), in batches of at most `batch_size`."""
     calibration: dict[str, Any]
-    """`temperature`, which is part of the graph; perhaps `abstain_threshold`."""
+    """`temperature`, which is part of the graph, and `abstain_threshold`."""
     record: dict[str, Any]
     """`parameters`, `code`, `model`, `trainer`, `history`: see `models.trainer_fn`."""
 
@@ -44,7 +44,7 @@ def load_exported(folder: Path, batch_size: int = 256) -> Exported:
     Raises:
         DataError: there is no SavedModel, it has no signature for pixels, or a file beside it is missing or broken.
     """
-    calibration = _read_extra(folder, CALIBRATION_FILE, ("temperature",))
+    calibration = _read_extra(folder, CALIBRATION_FILE, ("temperature", "abstain_threshold"))
     record = _read_extra(folder, TRAINING_RECORD_FILE, _RECORD_KEYS)
     _check_values(folder, calibration, record)
     return Exported(load_predict(folder, batch_size), calibration, record)

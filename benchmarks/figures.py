@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reporting.calibration import (
-    AbstainThreshold,
     apply_abstain_threshold,
     compute_brier_score,
     compute_calibration_error,
     compute_nll,
-    find_abstain_threshold,
     scale_probabilities,
 )
 from reporting.classification import (
@@ -87,25 +85,11 @@ def describe_trust(answers: Answers) -> dict[str, float | int]:
     return {**values, "n": len(answers.class_indices)}
 
 
-def describe_abstention(answers: Answers, target_accuracy: float, fitted_threshold: float | None) -> dict[str, Any]:
-    """What abstaining brings: by the threshold that the eval split gave and by the best one for these very rows.
-
-    The latter is chosen with hindsight, so its accuracy says nothing about other rows; None is out of reach or unknown.
-    """
-    rows = (answers.probabilities, answers.class_indices)
-    fitted = None if fitted_threshold is None else apply_abstain_threshold(*rows, fitted_threshold)
-    in_hindsight = find_abstain_threshold(*rows, target_accuracy)
-    row_count = len(answers.class_indices)
-    return {
-        "target_accuracy": target_accuracy,
-        "by_eval_split": fitted and _describe_threshold(fitted, row_count),
-        "in_hindsight": in_hindsight and _describe_threshold(in_hindsight, row_count),
-    }
-
-
-def _describe_threshold(found: AbstainThreshold, row_count: int) -> dict[str, Any]:
+def describe_abstention(answers: Answers, threshold: float) -> dict[str, Any]:
+    """Share of the rows whose confidence is at least `threshold`, and how many of these are right."""
+    found = apply_abstain_threshold(answers.probabilities, answers.class_indices, threshold)
     return {
         "threshold": found.threshold,
-        "coverage": describe_share(found.coverage_fraction, row_count),
+        "coverage": describe_share(found.coverage_fraction, len(answers.class_indices)),
         "accuracy": describe_share(found.accuracy_fraction, found.kept_count),
     }

@@ -63,6 +63,8 @@ def fit_temperature(logits: Floats, class_indices: npt.NDArray[np.int64]) -> flo
 def find_abstain_threshold(probabilities: Floats, class_indices: npt.NDArray[np.int64], accuracy: float) -> float:
     """Least confidence such that, of all pictures with at least this confidence, a share `accuracy` is right.
 
+    Pictures of equal confidence are kept or left out together.
+
     Args:
         probabilities: float (n, 7).
         class_indices: int (n,).
@@ -74,6 +76,7 @@ def find_abstain_threshold(probabilities: Floats, class_indices: npt.NDArray[np.
     confidences = probabilities.max(axis=1)
     order = np.argsort(-confidences, kind="stable")
     is_right = (probabilities.argmax(axis=1) == class_indices)[order]
-    accuracies = np.cumsum(is_right) / np.arange(1, len(order) + 1)
-    (enough,) = np.nonzero(accuracies >= accuracy)
+    kept_counts = np.arange(1, len(order) + 1)
+    ends_a_tie = np.append(np.diff(confidences[order]) < 0, True)
+    (enough,) = np.nonzero(ends_a_tie & (np.cumsum(is_right) >= accuracy * kept_counts))
     return float(confidences[order[enough[-1]]]) if len(enough) else 1.0

@@ -88,35 +88,6 @@ def scale_probabilities(probabilities: Floats, temperature: float) -> npt.NDArra
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def find_abstain_threshold(
-    probabilities: Floats, class_indices: Integers, target_accuracy: float
-) -> AbstainThreshold | None:
-    """The lowest confidence threshold at which accuracy on the kept rows is at least `target_accuracy`.
-
-    Only confidences that occur are tried: rows of equal confidence are kept or left out together.
-
-    Args:
-        probabilities: float (n, classes).
-        class_indices: int (n,), the true classes.
-        target_accuracy: 0-1.
-
-    Returns:
-        None when even the surest rows are not right often enough.
-    """
-    confidences = probabilities.max(axis=1).astype(np.float64)
-    order = np.argsort(-confidences, kind="stable")
-    sorted_confidences = confidences[order]
-    hits = np.cumsum((probabilities.argmax(axis=1) == class_indices)[order])
-    kept_counts = np.arange(1, len(order) + 1)
-    ends_a_tie = np.append(sorted_confidences[1:] < sorted_confidences[:-1], True)[: len(order)]
-    (enough,) = np.nonzero(ends_a_tie & (hits >= target_accuracy * kept_counts))
-    if not len(enough):
-        return None
-    last = enough[-1]
-    count = int(kept_counts[last])
-    return AbstainThreshold(float(sorted_confidences[last]), count / len(order), float(hits[last]) / count, count)
-
-
 def apply_abstain_threshold(probabilities: Floats, class_indices: Integers, threshold: float) -> AbstainThreshold:
     """What a given threshold leaves; with no row kept the accuracy is 0.
 

@@ -43,7 +43,9 @@ def write_model(folder: Path, calibration: Any = None, record: Any = None, signa
     tf.saved_model.save(model, str(folder), signatures={signature: model.serve_pixels})
     extra = folder / "assets.extra"
     extra.mkdir()
-    (extra / "calibration.json").write_text(json.dumps(calibration or {"temperature": 2.0}), "utf-8")
+    (extra / "calibration.json").write_text(
+        json.dumps(calibration or {"temperature": 2.0, "abstain_threshold": 0.45}), "utf-8"
+    )
     (extra / "training_record.json").write_text(json.dumps(RECORD if record is None else record), "utf-8")
     return folder
 

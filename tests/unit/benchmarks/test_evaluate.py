@@ -35,7 +35,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module")
 def written(model, data, tmp_path_factory):
     out = tmp_path_factory.mktemp("results") / "new" / "folder" / "metrics.json"
-    arguments = ["--model", str(model), "--data", str(data), "--out", str(out), "--target-accuracy", "0.6"]
+    arguments = ["--model", str(model), "--data", str(data), "--out", str(out)]
     assert main([*arguments, "--train-command", "fer-tfx run --data train.csv.xz"]) == 0
     return out
 
@@ -93,13 +93,10 @@ def test_main_calibration_tells_before_and_after(metrics):
     assert (calibration["temperature"], calibration["before"]["n"], calibration["after"]["n"]) == (2.0, 8, 8)
 
 
-def test_main_abstention_tells_fitted_threshold_and_hindsight(metrics):
+def test_main_abstention_tells_what_the_fitted_threshold_leaves(metrics):
     abstain = metrics["abstain"]
-    assert abstain["target_accuracy"] == 0.6
-    assert abstain["by_eval_split"]["threshold"] == 0.45
-    assert (abstain["by_eval_split"]["coverage"]["value"], abstain["by_eval_split"]["accuracy"]["n"]) == (1.0, 8)
-    assert abstain["in_hindsight"]["threshold"] == pytest.approx(0.5)
-    assert abstain["in_hindsight"]["accuracy"]["value"] == 5 / 8
+    assert abstain["threshold"] == 0.45
+    assert (abstain["coverage"]["value"], abstain["accuracy"]["value"], abstain["accuracy"]["n"]) == (1.0, 5 / 8, 8)
 
 
 def test_main_robustness_has_every_corruption(metrics):
@@ -134,11 +131,10 @@ def test_merge_section_top_level_keeps_named_sections_alone():
     assert merge_section({"old": 1, "budget": {"a": 2}}, None, {"new": 3}) == {"new": 3, "budget": {"a": 2}}
 
 
-def test_evaluate_without_fitted_threshold_leaves_it_out(tmp_path):
+def test_evaluate_no_leaked_row_and_nothing_right_gives_no_share(tmp_path):
     exported = load_exported(write_model(tmp_path / "1"))
     test = PublicTest(draw_pixels([0, 0]), np.array([1, 2]), np.array([True, True]))
-    figures = evaluate(exported, test, 0.8)
-    assert figures["abstain"] == {"target_accuracy": 0.8, "by_eval_split": None, "in_hindsight": None}
+    figures = evaluate(exported, test)
     assert figures["accuracy"]["leaked_rows"] == {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
     assert figures["robustness"]["eyes_masked"]["relative"] is None
 
@@ -158,13 +154,6 @@ def test_main_broken_file_is_refused_before_any_work(tmp_path, capsys, text, mes
     assert main(["--model", str(tmp_path), "--data", str(tmp_path), "--out", str(out)]) == 2
     assert capsys.readouterr().err.startswith(f"evaluate: {out}: {message}")
     assert out.read_text("utf-8") == text
-
-
-@pytest.mark.parametrize("share", ["1.5", "much"])
-def test_main_target_that_is_no_fraction_is_refused(share, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["--model", "m", "--data", "d", "--out", "o", "--target-accuracy", share])
-    assert f"expected a fraction from 0 to 1, got '{share}'" in capsys.readouterr().err
 
 
 def test_read_code_version_repository_tells_commit_and_changes(tmp_path):

@@ -43,11 +43,7 @@ def metrics() -> dict[str, Any]:
             "before": {"ece": 0.0513, "nll": 0.9522, "brier": 0.4523, "n": 3589},
             "after": {"ece": 0.0214, "nll": 0.9124, "brier": 0.4325, "n": 3587},
         },
-        "abstain": {
-            "target_accuracy": 0.8,
-            "by_eval_split": {"threshold": 0.5526, "coverage": share(0.7527, 3589), "accuracy": share(0.8028, 2701)},
-            "in_hindsight": None,
-        },
+        "abstain": {"threshold": 0.5526, "coverage": share(0.7527, 3589), "accuracy": share(0.8028, 2701)},
         "robustness": {
             name: {**share(0.40 + index / 100, 3580 + index), "relative": 0.60 + index / 1000}
             for index, name in enumerate(CORRUPTIONS)
@@ -107,8 +103,8 @@ def test_render_card_code_with_uncommitted_changes_is_told(metrics):
 NEEDED = [
     "parameters", "epochs", "train_wall_seconds", "macro_f1", "macro_f1_n", "accuracy", "accuracy.clean_rows",
     "accuracy.clean_rows.low", "classes.balanced_accuracy", "classes.recall.disgust", "classes.confusion",
-    "calibration.temperature", "calibration.before", "calibration.after.ece", "abstain.by_eval_split.threshold",
-    "abstain.by_eval_split.coverage", "robustness", "code", "command",
+    "calibration.temperature", "calibration.before", "calibration.after.ece", "abstain.threshold",
+    "abstain.coverage", "robustness", "code", "command",
 ]  # fmt: skip
 
 

@@ -35,6 +35,12 @@ def test_find_abstain_threshold_is_the_least_confidence_with_enough_right():
     assert find_abstain_threshold(probabilities, shuffled, 0.6) == 0.5
 
 
+def test_find_abstain_threshold_equal_confidences_are_kept_together():
+    probabilities = build_probabilities([0.9, 0.9, 0.6])  # of the surest two one is wrong, whichever comes first
+    assert find_abstain_threshold(probabilities, np.array([0, 3, 3]), 0.75) == 1.0
+    assert find_abstain_threshold(probabilities, np.array([0, 3, 3]), 0.5) == 0.9
+
+
 def test_find_abstain_threshold_never_enough_right_keeps_nothing():
     assert find_abstain_threshold(build_probabilities(CONFIDENCES), np.full(5, 3), 0.5) == 1.0
 

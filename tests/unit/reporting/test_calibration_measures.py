@@ -10,7 +10,6 @@ from reporting.calibration import (
     compute_brier_score,
     compute_calibration_error,
     compute_nll,
-    find_abstain_threshold,
     scale_probabilities,
 )
 
@@ -79,25 +78,6 @@ def test_scale_probabilities_zero_stays_zero():
 def test_scale_probabilities_temperature_not_above_zero_is_refused(temperature):
     with pytest.raises(ValueError, match=rf"^temperature: expected more than 0, got {temperature}$"):
         scale_probabilities(of_confidences(0.9), temperature)
-
-
-def test_find_abstain_threshold_keeps_as_many_rows_as_the_target_allows():
-    # By falling confidence right, wrong, right, right, wrong: accuracy 1, 1/2, 2/3, 3/4, 3/5.
-    probabilities, truth = of_confidences(0.6, 0.95, 0.7, 0.9, 0.8), np.array([1, 0, 0, 1, 0])
-    assert find_abstain_threshold(probabilities, truth, 0.7) == (pytest.approx(0.7), 0.8, 0.75, 4)
-    assert find_abstain_threshold(probabilities, truth, 0.76) == (pytest.approx(0.95), 0.2, 1.0, 1)
-    assert find_abstain_threshold(probabilities, truth, 0.6) == (pytest.approx(0.6), 1.0, 0.6, 5)
-
-
-def test_find_abstain_threshold_equal_confidences_are_kept_together():
-    # The surest two are equally sure, one of them wrong, whichever comes first.
-    probabilities = of_confidences(0.9, 0.9, 0.6)
-    assert find_abstain_threshold(probabilities, np.array([0, 1, 1]), 0.75) is None
-    assert find_abstain_threshold(probabilities, np.array([0, 1, 1]), 0.5) == (pytest.approx(0.9), 2 / 3, 0.5, 2)
-
-
-def test_find_abstain_threshold_target_out_of_reach_gives_none():
-    assert find_abstain_threshold(of_confidences(0.9, 0.8), np.array([1, 0]), 0.9) is None
 
 
 def test_apply_abstain_threshold_keeps_confidences_from_the_threshold_on():
