@@ -1,11 +1,10 @@
 """What an exported model answers to: three kinds of input, one graph of preprocessing, one softmax."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
-from models.dataset import Transform
 from schema.contract import (
     CLASS_INDEX_KEY,
     CLASS_NAME_KEY,
@@ -28,14 +27,24 @@ Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 
 
+class PictureTransform(Protocol):
+    """The Transform graph, as `models.transform_graph.TransformGraph` has it."""
+
+    def __call__(self, raw: tf.Tensor) -> tf.Tensor:
+        """Raw pictures, string (batch,), -> images, float32 (batch, 48, 48, 1)."""
+
+    def apply_to_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Pixels, uint8 (batch, 48, 48, 1), -> images."""
+
+
 def build_signatures(
-    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: Transform, temperature: float = 1.0
+    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: PictureTransform, temperature: float = 1.0
 ) -> dict[str, Signature]:
     """Functions of a model that takes serialised examples, raw pixels or files of pictures.
 
     Args:
         compute_logits: images float32 (batch, 48, 48, 1) -> logits float32 (batch, 7).
-        transform: raw pictures, string (batch,) -> images.
+        transform: raw pictures or pixels -> images.
         temperature: divides the logits, so that probabilities are as often right as they say.
 
     Returns:
@@ -43,29 +52,33 @@ def build_signatures(
         (batch, 7), `class_index` int64 (batch,), `class_name` string (batch, 1), `confidence` float32 (batch,).
     """
 
-    def serve_raw(raw: tf.Tensor) -> Outputs:
-        # TensorFlow's convolution on CPU gives a batch of no rows a wrong shape, so such a batch gets a black one.
-        row_count = tf.size(raw)
-        filler = tf.fill([tf.maximum(1 - row_count, 0)], bytes(PIXEL_COUNT))
-        logits = compute_logits(transform(tf.concat([raw, filler], axis=0)))
-        return _build_outputs(logits[:row_count] / temperature)
+    def answer(images: tf.Tensor, row_count: tf.Tensor) -> Outputs:
+        return _build_outputs(compute_logits(images)[:row_count] / temperature)
 
     def serve_examples(examples: tf.Tensor) -> Outputs:
         # Only `pixels` is parsed: an example to predict has no label.
         features = tf.io.parse_example(examples, {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string)})
-        return serve_raw(features[PIXELS_KEY])
+        raw = features[PIXELS_KEY]
+        return answer(transform(_fill(raw, tf.constant(bytes(PIXEL_COUNT)))), tf.size(raw))
 
     def serve_pixels(pixels: tf.Tensor) -> Outputs:
-        return serve_raw(encode_pixels(pixels))
+        filled = _fill(pixels, tf.zeros(IMAGE_SHAPE, tf.uint8))
+        return answer(transform.apply_to_pixels(filled), tf.shape(pixels)[0])
 
     def serve_images(image_bytes: tf.Tensor) -> Outputs:
-        return serve_raw(encode_pixels(decode_images(image_bytes)))
+        return serve_pixels(decode_images(image_bytes))
 
     return {
         SERVE_EXAMPLES: (serve_examples, tf.TensorSpec([None], tf.string, name="examples")),
         SERVE_PIXELS: (serve_pixels, tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8, name="pixels")),
         SERVE_IMAGES: (serve_images, tf.TensorSpec([None], tf.string, name="image_bytes")),
     }
+
+
+def _fill(rows: tf.Tensor, filler: tf.Tensor) -> tf.Tensor:
+    """TensorFlow's convolution on CPU gives a batch of no rows a wrong shape, so such a batch gets a black picture."""
+    missing_count = tf.maximum(1 - tf.shape(rows)[0], 0)
+    return tf.concat([rows, tf.repeat(filler[tf.newaxis], missing_count, axis=0)], axis=0)
 
 
 def _build_outputs(logits: tf.Tensor) -> Outputs:
@@ -77,19 +90,6 @@ def _build_outputs(logits: tf.Tensor) -> Outputs:
         CLASS_NAME_KEY: tf.gather(tf.constant(CLASS_NAMES), class_index)[:, tf.newaxis],
         CONFIDENCE_KEY: tf.reduce_max(probabilities, axis=-1),
     }
-
-
-def encode_pixels(pixels: tf.Tensor) -> tf.Tensor:
-    """Pictures, uint8 (batch, 48, 48, 1), -> raw pictures, string (batch,), the form that Transform takes.
-
-    TensorFlow has no op for it. A serialised tensor ends with its bytes (`tensor_content`, the last field in
-    use of TensorProto), which takes a quarter of the time of looking up each value's string and joining them.
-    """
-    return tf.map_fn(_encode_picture, pixels, fn_output_signature=tf.TensorSpec([], tf.string))
-
-
-def _encode_picture(picture: tf.Tensor) -> tf.Tensor:
-    return tf.strings.substr(tf.io.serialize_tensor(picture), -PIXEL_COUNT, PIXEL_COUNT)
 
 
 def decode_images(image_bytes: tf.Tensor) -> tf.Tensor:

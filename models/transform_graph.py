@@ -1,4 +1,4 @@
-"""The graph that Transform saved, as one callable: raw pictures in, normalised pictures out."""
+"""The graph that Transform saved, as two callables: raw pictures or pixels in, normalised pictures out."""
 
 from typing import Any
 
@@ -21,10 +21,37 @@ class TransformGraph:
         self.layer = transform_output.transform_features_layer()
         """Whoever saves a graph that calls this object must track the layer: it owns the constants."""
         self._pixels_shape = list(transform_output.raw_feature_spec()[PIXELS_KEY].shape)
+        self._saved = tf.saved_model.load(transform_output.transform_savedmodel_dir)
 
     # AutoGraph would rewrite TFT's sources anew for each dataset that maps this: 5 s of CPU time for nothing.
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-    def __call__(self, pixels: tf.Tensor) -> tf.Tensor:
+    def __call__(self, raw: tf.Tensor) -> tf.Tensor:
         """Raw pictures, string (batch,), -> images, float32 (batch, 48, 48, 1)."""
-        shaped = tf.reshape(pixels, [-1, *self._pixels_shape])
+        shaped = tf.reshape(raw, [-1, *self._pixels_shape])
         return self.layer({PIXELS_KEY: shaped})[IMAGE_KEY]
+
+    def apply_to_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Pixels, uint8 (batch, 48, 48, 1), -> images, float32 (batch, 48, 48, 1): the same graph, entered later.
+
+        Within a tf.function only. The graph is copied from where it has decoded the bytes: making bytes of pixels
+        just to decode them again takes 0.3 ms for one picture.
+        """
+        function = self._saved.transform_fn
+        graph = function.graph.as_graph_def()
+        inner = [tensor.name for tensor in function.graph.internal_captures]
+        constants = [tf.constant(captured.numpy()) for captured in function.captured_inputs]
+        (output,) = function.outputs
+        (images,) = tf.graph_util.import_graph_def(
+            graph,
+            input_map={_find_pixels(graph): pixels, **dict(zip(inner, constants, strict=True))},
+            return_elements=[output.name],
+            name="transform",
+        )
+        return images
+
+
+def _find_pixels(graph: Any) -> str:
+    """Name of the tensor, uint8 (batch, 48, 48, 1), that `preprocessing_fn` gets by decoding the bytes."""
+    (decoded,) = (node.name for node in graph.node if node.op == "DecodeRaw")
+    (pixels,) = (node.name for node in graph.node if node.op == "Reshape" and decoded in node.input)
+    return f"{pixels}:0"

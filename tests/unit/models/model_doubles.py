@@ -48,6 +48,16 @@ def stub_transform(raw: tf.Tensor) -> tf.Tensor:
     return (tf.cast(pixels, tf.float32) / 255.0 - 0.5) * 4.0
 
 
+class TransformStub:
+    """Stands in for the Transform graph where a model is exported: see `stub_transform`."""
+
+    def __call__(self, raw: tf.Tensor) -> tf.Tensor:
+        return stub_transform(raw)
+
+    def apply_to_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
+        return (tf.cast(pixels, tf.float32) / 255.0 - 0.5) * 4.0
+
+
 def build_stub_network(class_index: int) -> keras.Model:
     """Stands in for a network that is sure of one class whatever it sees."""
     images = keras.Input((48, 48, 1))

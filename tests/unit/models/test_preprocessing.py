@@ -45,3 +45,9 @@ def test_preprocessing_fn_picture_of_wrong_length_is_refused(transform, lengths)
 
 def test_transform_graph_no_picture_gives_no_image(transform):
     assert transform(tf.constant([], tf.string)).shape == (0, 48, 48, 1)
+
+
+def test_apply_to_pixels_gives_the_images_of_the_same_pictures_as_bytes(transform):
+    pixels = draw_pixels(3, seed=9)
+    apply = tf.function(transform.apply_to_pixels, input_signature=[tf.TensorSpec([None, 48, 48, 1], tf.uint8)])
+    np.testing.assert_allclose(apply(pixels), transform(tf.constant(to_raw(pixels))), atol=1e-6)

@@ -3,10 +3,10 @@ import io
 import numpy as np
 import pytest
 import tensorflow as tf
-from model_doubles import build_stub_network, draw_pixels, stub_transform, to_raw
+from model_doubles import TransformStub, build_stub_network, draw_pixels
 from PIL import Image
 
-from models.signatures import build_signatures, decode_images, encode_pixels
+from models.signatures import build_signatures, decode_images
 from schema.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 
 
@@ -22,7 +22,7 @@ def decode_one(image_bytes: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("class_index", range(7))
 def test_serve_pixels_network_sure_of_a_class_is_served_under_its_name(class_index):
-    serve_pixels, _ = build_signatures(build_stub_network(class_index), stub_transform)[SERVE_PIXELS]
+    serve_pixels, _ = build_signatures(build_stub_network(class_index), TransformStub())[SERVE_PIXELS]
     outputs = serve_pixels(tf.constant(draw_pixels(2)))
     largest = np.exp(10) / (np.exp(10) + 6)
     assert outputs["class_name"].numpy().tolist() == [[CLASS_NAMES[class_index].encode()]] * 2
@@ -33,7 +33,7 @@ def test_serve_pixels_network_sure_of_a_class_is_served_under_its_name(class_ind
 
 
 def test_build_signatures_outputs_have_the_types_of_the_contract():
-    serve_pixels, spec = build_signatures(build_stub_network(0), stub_transform)[SERVE_PIXELS]
+    serve_pixels, spec = build_signatures(build_stub_network(0), TransformStub())[SERVE_PIXELS]
     outputs = tf.function(serve_pixels, input_signature=[spec]).get_concrete_function().structured_outputs
     assert {name: (tensor.dtype, tensor.shape.as_list()) for name, tensor in outputs.items()} == {
         "probabilities": (tf.float32, [None, 7]),
@@ -44,22 +44,12 @@ def test_build_signatures_outputs_have_the_types_of_the_contract():
 
 
 def test_build_signatures_inputs_have_the_names_of_the_contract():
-    signatures = build_signatures(build_stub_network(0), stub_transform)
+    signatures = build_signatures(build_stub_network(0), TransformStub())
     assert {name: spec.name for name, (_, spec) in signatures.items()} == {
         SERVE_EXAMPLES: "examples",
         SERVE_PIXELS: "pixels",
         SERVE_IMAGES: "image_bytes",
     }
-
-
-def test_encode_pixels_every_value_returns_the_bytes_of_numpy():
-    pixels = draw_pixels(2)
-    pixels.reshape(2, -1)[:, :256] = np.arange(256)
-    assert encode_pixels(tf.constant(pixels)).numpy().tolist() == to_raw(pixels)
-
-
-def test_encode_pixels_no_picture_returns_no_string():
-    assert encode_pixels(tf.zeros([0, 48, 48, 1], tf.uint8)).shape == (0,)
 
 
 @pytest.mark.parametrize("form", ["PNG", "BMP", "GIF"])
