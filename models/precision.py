@@ -19,7 +19,7 @@ def choose_policy(precision: str) -> str:
 
 
 def _computes_in_bfloat16() -> bool:
-    """Whether it pays: 1.5 times the speed with AVX512_BF16, a tenth of it on a processor that must emulate it."""
+    """Whether it pays: 1.5 times the speed with AVX512_BF16; a processor without has to emulate it."""
     if tf.config.list_physical_devices("GPU"):
         return True
     flags = _CPU_INFO.read_text().split() if _CPU_INFO.exists() else []
