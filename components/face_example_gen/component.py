@@ -1,5 +1,7 @@
 """FerExampleGen: ingests FER2013 in any form in which it is found."""
 
+import dataclasses
+
 from google.protobuf import struct_pb2
 from tfx import types
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -60,8 +62,11 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
             data_config: how to split, what to drop and how much to bear.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
         """
+        # Base and patterns say where the files are. Here a path spelt otherwise would only miss the cache, and cost
+        # all that was made of the same rows.
+        how = dataclasses.replace(data_config, path="", unlabelled_path="")
         settings = struct_pb2.Struct()
-        settings.update({CONFIG_FIELD: to_json(data_config), CODE_FIELD: code})
+        settings.update({CONFIG_FIELD: to_json(how), CODE_FIELD: code})
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(settings)
         spec = FerExampleGenSpec(

@@ -317,3 +317,16 @@ def test_ingest_of_the_first_real_rows_takes_them_all(ingest: Any, tmp_path: Pat
     report = ingest(_written(tmp_path / "train.csv", head)).report
     assert (report.rows_read, report.rows_quarantined) == (500, 0)
     assert os.sep not in next(iter(report.read))
+
+
+def test_component_same_files_spelt_otherwise_are_the_same_to_the_cache(tmp_path, monkeypatch):
+    (tmp_path / "rows.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    found = []
+    for path in (str(tmp_path / "rows.csv"), "rows.csv"):
+        config = DataConfig(path=path)
+        data = resolve_input(config)
+        found.append(FerExampleGen(data.base, data.patterns, config, code="").spec.exec_properties)
+    assert found[0] == found[1]
+    other = FerExampleGen(data.base, data.patterns, DataConfig(path="rows.csv", eval_fraction=0.2), code="")
+    assert other.spec.exec_properties != found[0]
