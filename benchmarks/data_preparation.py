@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.command import run_command
 from benchmarks.measure import Cost, measure
 from benchmarks.report import WAYS, Comparison, write_report
 from benchmarks.samples import Face, read_faces, write_sample
-from schema.errors import DataError, FerError
+from schema.errors import DataError
 
 _DEFAULT_ROWS = [10_000, 30_000]
 
@@ -22,16 +23,11 @@ _DEFAULT_ROWS = [10_000, 30_000]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report and perhaps write it; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
-    try:
-        report = _compare(options.data, options.rows, options.repeat, options.out)
-    except FerError as error:
-        print(f"data_preparation: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("data_preparation: interrupted", file=sys.stderr)
-        return 1
-    print(report, end="")
-    return 0
+
+    def compare() -> None:
+        print(_compare(options.data, options.rows, options.repeat, options.out), end="")
+
+    return run_command("data_preparation", compare)
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.code_version import read_code_version
+from benchmarks.command import run_command
 from benchmarks.corruptions import CORRUPTIONS, corrupt_pixels
 from benchmarks.curves import write_curves
 from benchmarks.exported_model import Exported, Predict, load_exported
@@ -26,7 +27,7 @@ from benchmarks.figures import (
     describe_classes,
 )
 from pipeline.quiet import hush_libraries
-from schema.errors import DataError, FerError
+from schema.errors import DataError
 
 SECTIONS = ("budget",)
 """Models that are reported beside the shipped one."""
@@ -39,15 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = _build_parser().parse_args(given)
     command = shlex.join(["python", "-m", "benchmarks.evaluate", *given])
-    try:
-        _evaluate_into_file(options, command)
-    except FerError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("evaluate: interrupted", file=sys.stderr)
-        return 1
-    return 0
+    return run_command("evaluate", lambda: _evaluate_into_file(options, command))
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.code_version import read_code_version
+from benchmarks.command import run_command
 from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
-from schema.errors import DataError, FerError
+from schema.errors import DataError
 
 LOG = Path(__file__).parent / "results" / "experiments.jsonl"
 _COLUMNS = ("name", "settings", "parameters", "epochs", "seconds", "loss", "eval_loss", "eval_accuracy", "macro_f1")
@@ -26,18 +27,18 @@ _COLUMNS = ("name", "settings", "parameters", "epochs", "seconds", "loss", "eval
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one experiment or print the log; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
-    try:
-        if options.table:
-            print(format_table(_read_log(options.log)))
-            return 0
-        entry = {"name": options.name, "settings": options.overrides, **_experiment(options), **read_code_version()}
-    except FerError as error:
-        print(f"experiments: {error}", file=sys.stderr)
-        return error.exit_code
+    return run_command("experiments", lambda: _print_log(options.log) if options.table else _log_experiment(options))
+
+
+def _log_experiment(options: argparse.Namespace) -> None:
+    entry = {"name": options.name, "settings": options.overrides, **_experiment(options), **read_code_version()}
     with options.log.open("a", encoding="utf-8") as log:
         log.write(json.dumps(entry) + "\n")
     print(format_table([entry]))
-    return 0
+
+
+def _print_log(path: Path) -> None:
+    print(format_table(_read_log(path)))
 
 
 def _read_log(path: Path) -> list[dict[str, Any]]:

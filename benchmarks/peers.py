@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.code_version import read_code_version
+from benchmarks.command import run_command
 from benchmarks.contenders import BATCH_SIZE
 from benchmarks.corruptions import CORRUPTIONS, corrupt_pixels
 from benchmarks.fer2013 import PublicTest, read_public_test
@@ -28,7 +29,7 @@ from benchmarks.peer_process import ContenderProcess
 from benchmarks.peer_report import write_peer_report
 from benchmarks.timings import Timings, summarise_timings
 from reporting.significance import compare_hits
-from schema.errors import ConfigError, DataError, FerError
+from schema.errors import ConfigError, DataError
 
 OURS = "ours"
 PEERS = ("fer", "fer-keras")
@@ -40,15 +41,7 @@ _BUDGET_S = 2.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare and write `peers.json` and `peers.md`; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
-    try:
-        _compare_into_folder(options)
-    except FerError as error:
-        print(f"peers: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("peers: interrupted", file=sys.stderr)
-        return 1
-    return 0
+    return run_command("peers", lambda: _compare_into_folder(options))
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import run_command
 from benchmarks.folder_swap import replace_folder
 from benchmarks.licence_note import LICENCE_NOTE
 from benchmarks.model_card import Subject, describe_versions, render_card
 from benchmarks.pushed_model import PushedModel, read_pushed_model
 from pipeline.shipped import SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
 from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
-from schema.errors import DataError, FerError, GateError
+from schema.errors import DataError, GateError
 
 MAX_MODEL_BYTES = 3_000_000
 CARD_FILE = "MODEL_CARD.md"
@@ -30,14 +31,13 @@ _TARGET = Path(__file__).resolve().parent.parent / "models" / SHIPPED_FOLDER
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ship a model; the exit code is 0, or that of the error: 3 if the model may not be shipped."""
     options = _build_parser().parse_args(arguments)
-    try:
+
+    def ship_latest() -> None:
         metrics = read_metrics(options.metrics)
         ship(read_pushed_model(options.run), metrics, options.out)
-    except FerError as error:
-        print(f"ship: {error}", file=sys.stderr)
-        return error.exit_code
-    print(f"{options.out}: shipped; now commit it")
-    return 0
+        print(f"{options.out}: shipped; now commit it")
+
+    return run_command("ship", ship_latest)
 
 
 def _build_parser() -> argparse.ArgumentParser:
