@@ -26,8 +26,8 @@ from benchmarks.figures import (
     describe_calibration,
     describe_classes,
 )
+from benchmarks.json_file import read_json_object
 from pipeline.quiet import hush_libraries
-from schema.errors import DataError
 
 SECTIONS = ("budget",)
 """Models that are reported beside the shipped one."""
@@ -56,7 +56,8 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
-    existing = _read_existing(options.out)
+    remedy = "give --out another file or mend it"
+    existing = read_json_object(options.out, remedy) if options.out.exists() else {}
     exported = load_exported(options.model)
     figures = evaluate(exported, read_public_test(options.data))
     curves = options.out.with_name(f"curves-{options.section}.png" if options.section else "curves.png")
@@ -72,18 +73,6 @@ def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     merged = merge_section(existing, options.section, section)
     options.out.write_text(json.dumps(merged, indent=1) + "\n", "utf-8")
     print(summarise(section))
-
-
-def _read_existing(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: can't be read as JSON: {error}; give --out another file or mend it") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object, found a {type(content).__name__}; give --out another file")
-    return content
 
 
 def merge_section(existing: dict[str, Any], name: str | None, section: dict[str, Any]) -> dict[str, Any]:

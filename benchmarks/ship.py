@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.command import run_command
 from benchmarks.folder_swap import replace_folder
+from benchmarks.json_file import read_json_object
 from benchmarks.licence_note import LICENCE_NOTE
 from benchmarks.model_card import Subject, describe_versions, render_card
 from benchmarks.pushed_model import PushedModel, read_pushed_model
@@ -50,14 +51,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def read_metrics(path: Path) -> dict[str, Any]:
     """The content of `metrics.json`. Raises DataError."""
-    remedy = "write it with `python -m benchmarks.evaluate`"
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: can't be read: {getattr(error, 'strerror', None) or error}; {remedy}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a JSON object, found a {type(content).__name__}; {remedy}")
-    return content
+    return read_json_object(path, "write it with `python -m benchmarks.evaluate`")
 
 
 def ship(pushed: PushedModel, metrics: dict[str, Any], target: Path) -> None:

@@ -139,7 +139,7 @@ class TrainerConfig:
     precision: str = "auto"
     """`float32`, `mixed_bfloat16`, or `auto`: the latter where the processor computes in it, else the former."""
     evaluation_interval_epochs: int = 1
-    """Each how manyeth epoch is measured on the eval split; the last one always is."""
+    """Every how many epochs the eval split is measured; after the last one always."""
     seed: int = 20130421
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
@@ -165,7 +165,7 @@ class ExportConfig:
     """What the exported model is like."""
 
     half_precision: bool = True
-    """Weights are stored as float16 and computed with as float32: half the size, the same answers to 1e-3."""
+    """Weights are stored as float16 and computed with as float32: half the size, the same answers to 2e-3."""
     average_flip: bool = False
     """Answer with the mean of a picture and its mirror image: twice the cost."""
     abstain_accuracy: float = 0.8

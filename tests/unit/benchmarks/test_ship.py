@@ -145,8 +145,8 @@ def test_replace_folder_failed_rename_brings_the_old_folder_back(target, monkeyp
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "can't be read: No such file"),
-        ("{", "can't be read: Expecting"),
+        (None, "can't be read as JSON: No such file"),
+        ("{", "can't be read as JSON: Expecting"),
         ("[]", "expected a JSON object, found a l"),
     ],
 )
