@@ -8,14 +8,16 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema"]
+PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema", "serving"]
 
-# What a caller needs: arrays, pictures, configuration files and a terminal. No TensorFlow.
+# What a caller needs: the light form of the model, arrays, pictures, HTTP, configuration and a terminal. No TensorFlow.
 BASE = [
+    "ai-edge-litert>=2,<3",
     "numpy>=1.24",
     "pillow>=10",
     "pyyaml>=6",
     "rich>=13",
+    "urllib3>=2,<3",
 ]
 
 PIPELINE = [
@@ -36,12 +38,22 @@ PIPELINE = [
     "kfp-pipeline-spec>=0.2.2,<0.4",
 ]
 
+# To ask a server by gRPC: brings TensorFlow.
+GRPC = ["tensorflow-serving-api>=2.16,<2.20"]
+
+# To find faces in photos. OpenCV 4.12 asks for a NumPy that TFX 1.16 can't have.
+DETECT = ["opencv-python-headless>=4.8,<4.12"]
+
 KAGGLE = ["kaggle>=1.6"]
 
 DEV = [
+    *DETECT,
+    "check-jsonschema>=0.33",
+    "kubernetes-validate>=1.30",
     "matplotlib>=3.8",
     "mypy>=1.11",
     "pandas-stubs",
+    "playwright>=1.45",
     "pytest>=8",
     "ruff>=0.6",
     "types-protobuf<4",
@@ -58,10 +70,10 @@ setup(
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     package_data={
         "configs": ["*.yaml"],
-        "models": ["shipped_model/*", "shipped_model/*/*"],
+        "models": ["light_model/*", "shipped_model/*", "shipped_model/*/*"],
         "schema": ["*.pbtxt"],
     },
     install_requires=BASE,
-    extras_require={"pipeline": PIPELINE, "kaggle": KAGGLE, "dev": DEV},
+    extras_require={"pipeline": PIPELINE, "grpc": GRPC, "detect": DETECT, "kaggle": KAGGLE, "dev": DEV},
     entry_points={"console_scripts": ["fer-tfx = pipeline.cli:main"]},
 )

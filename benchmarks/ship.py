@@ -19,9 +19,9 @@ from benchmarks.json_file import read_json_object
 from benchmarks.licence_note import LICENCE_NOTE
 from benchmarks.model_card import Subject, describe_versions, render_card
 from benchmarks.pushed_model import PushedModel, read_pushed_model
-from pipeline.shipped import SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
 from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from schema.errors import DataError, GateError
+from serving.shipped import SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
 
 MAX_MODEL_BYTES = 3_000_000
 CARD_FILE = "MODEL_CARD.md"

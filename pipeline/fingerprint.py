@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 # `configs` is left out: settings reach a stage as values, and the values are part of the key already.
-_PACKAGES = ("components", "models", "reporting", "schema")
+_PACKAGES = ("components", "models", "reporting", "schema", "serving")
 
 
 def compute_code_fingerprint(*modules: str) -> str:

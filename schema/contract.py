@@ -45,9 +45,15 @@ PROBABILITIES_KEY = "probabilities"  # float32 (batch, 7), rows sum to 1
 CLASS_INDEX_KEY = "class_index"  # int64 (batch,)
 CLASS_NAME_KEY = "class_name"  # string (batch, 1): TFX's BulkInferrer cannot take strings of rank 1
 CONFIDENCE_KEY = "confidence"  # float32 (batch,), the largest probability
+ABSTAIN_KEY = "abstain"  # bool (batch,), whether the confidence lies below the calibration's threshold
 
 # What lies beside an exported graph, for readers.
 EXTRA_ASSETS_DIR = "assets.extra"
 CLASS_NAMES_FILE = "class_names.txt"
 CALIBRATION_FILE = "calibration.json"
+THRESHOLD_KEY = "abstain_threshold"  # in that file: the least confidence at which a model should answer
 TRAINING_RECORD_FILE = "training_record.json"
+WARM_UP_FILE = "tf_serving_warmup_requests"  # TensorFlow Serving looks for this name
+
+# A model in its light form, see `models.light_form`.
+LIGHT_MODEL_FILE = "model.tflite"

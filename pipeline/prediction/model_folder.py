@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-from pipeline.shipped import find_shipped_model
-from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR
+from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, THRESHOLD_KEY
 from schema.errors import ConfigError
+from serving.shipped import find_shipped_model
 
-THRESHOLD_KEY = "abstain_threshold"
 _GRAPH_FILE = "saved_model.pb"
 
 

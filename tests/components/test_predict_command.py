@@ -30,8 +30,8 @@ from models.preprocessing import preprocessing_fn
 from models.transform_graph import TransformGraph
 from pipeline import shipped
 from pipeline.cli import main
-from pipeline.shipped import write_sums
 from schema.contract import CLASS_NAMES
+from serving.shipped import write_sums
 
 THRESHOLD = 0.17
 ROW_COUNT = 300

@@ -17,7 +17,7 @@ SHIPPED = {
         "assets.extra/class_names.txt", "assets.extra/calibration.json", "MODEL_CARD.md", "LICENCE_NOTE.md",
         "SHA256SUMS",
     )
-}  # fmt: skip
+} | {f"models/light_model/{name}" for name in ("model.tflite", "calibration.json", "class_names.txt", "SHA256SUMS")}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("setup.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, folder)
     for name in filter(lambda name: (ROOT / name).is_dir(), PACKAGES):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "shipped_model"))
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "shipped_model", "light_model")
+        )
     for name in SHIPPED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name, "utf-8")

@@ -1,6 +1,6 @@
-"""The model that comes with the package: where it lies, and whether its files are the ones that were shipped.
+"""The models that come with the package: where they lie, and whether their files are the ones that were shipped.
 
-Needs no TensorFlow. `models` is named by a string: `pipeline` imports nothing of it.
+`models` is named by a string: nothing of it is imported here.
 """
 
 import hashlib
@@ -10,18 +10,22 @@ from pathlib import Path
 from schema.errors import ConfigError, DataError
 
 SHIPPED_FOLDER = "shipped_model"
+LIGHT_FOLDER = "light_model"
 SUMS_FILE = "SHA256SUMS"
 _REMEDY = "install fer-tfx again, or give another model with --model"
 
 
-def find_shipped_model() -> Path:
-    """Folder of the shipped SavedModel, its files checked.
+def find_shipped_model(name: str = SHIPPED_FOLDER) -> Path:
+    """Folder of the shipped SavedModel, or of its light form, its files checked.
+
+    Args:
+        name: SHIPPED_FOLDER or LIGHT_FOLDER.
 
     Raises:
         ConfigError: this installation has no model.
         DataError: a file of it is missing or is not the one that was shipped.
     """
-    folder = Path(str(resources.files("models"))) / SHIPPED_FOLDER
+    folder = Path(str(resources.files("models"))) / name
     if not folder.is_dir():
         raise ConfigError(
             "no model is shipped with this installation: give one with --model, such as the folder `serving` that"

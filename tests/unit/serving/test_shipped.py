@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import shipped
-from pipeline.shipped import find_shipped_model, list_files, verify_sums, write_sums
 from schema.errors import ConfigError, DataError
+from serving import shipped
+from serving.shipped import find_shipped_model, list_files, verify_sums, write_sums
 
 
 @pytest.fixture
