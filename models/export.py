@@ -8,7 +8,15 @@ from models.calibration import Calibration
 from models.half_weights import HalfWeight
 from models.signatures import build_signatures
 from models.transform_graph import TransformGraph
-from schema.contract import CALIBRATION_FILE, CLASS_NAMES, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from models.warm_up import write_warm_up
+from schema.contract import (
+    CALIBRATION_FILE,
+    CLASS_NAMES,
+    CLASS_NAMES_FILE,
+    EXTRA_ASSETS_DIR,
+    TRAINING_RECORD_FILE,
+    WARM_UP_FILE,
+)
 
 
 class ServingNetwork(tf.Module):  # type: ignore[misc]
@@ -50,7 +58,7 @@ def export_model(
     `ExportArchive` writes each variable once. `tf.saved_model.save(network)` would write a Keras 3 variable
     twice, and TensorFlow Serving and BulkInferrer would read the copy that is never restored (keras#19274).
     What lies in `assets.extra` is for readers: class names, one per line in index order, calibration, and how the
-    network was trained. The graph has its own.
+    network was trained; the graph has its own. The requests there TensorFlow Serving replays before it serves.
 
     Args:
         network: images -> logits.
@@ -62,7 +70,7 @@ def export_model(
     archive = keras.export.ExportArchive()
     archive.track(network)
     archive.track(transform.layer)
-    signatures = build_signatures(network, transform, calibration.temperature)
+    signatures = build_signatures(network, transform, calibration)
     for name, (function, spec) in signatures.items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(path, verbose=False)
@@ -71,6 +79,7 @@ def export_model(
     _write(tf.io.gfile.join(extra, CLASS_NAMES_FILE), "\n".join(CLASS_NAMES) + "\n")
     _write(tf.io.gfile.join(extra, CALIBRATION_FILE), calibration.to_json())
     _write(tf.io.gfile.join(extra, TRAINING_RECORD_FILE), training_record)
+    write_warm_up(tf.io.gfile.join(extra, WARM_UP_FILE))
 
 
 def _write(path: str, text: str) -> None:

@@ -5,13 +5,16 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from models.calibration import Calibration
 from schema.contract import (
+    ABSTAIN_KEY,
     CLASS_INDEX_KEY,
     CLASS_NAME_KEY,
     CLASS_NAMES,
     CONFIDENCE_KEY,
     IMAGE_SHAPE,
     IMAGE_SIZE_PX,
+    INPUT_OF_SIGNATURE,
     PIXEL_COUNT,
     PIXELS_KEY,
     PROBABILITIES_KEY,
@@ -38,22 +41,25 @@ class PictureTransform(Protocol):
 
 
 def build_signatures(
-    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: PictureTransform, temperature: float = 1.0
+    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: PictureTransform, calibration: Calibration
 ) -> dict[str, Signature]:
     """Functions of a model that takes serialised examples, raw pixels or files of pictures.
 
     Args:
         compute_logits: images float32 (batch, 48, 48, 1) -> logits float32 (batch, 7).
         transform: raw pictures or pixels -> images.
-        temperature: divides the logits, so that probabilities are as often right as they say.
+        calibration: its temperature divides the logits, so that probabilities are as often right as they say, and
+            below its threshold the model had better say nothing.
 
     Returns:
         Name of a signature -> (function, spec of its one input). Each function returns `probabilities` float32
-        (batch, 7), `class_index` int64 (batch,), `class_name` string (batch, 1), `confidence` float32 (batch,).
+        (batch, 7), `class_index` int64 (batch,), `class_name` string (batch, 1), `confidence` float32 (batch,),
+        `abstain` bool (batch,). Pixels may come as (batch, 48, 48, 1) or (batch, 48, 48).
     """
 
     def answer(images: tf.Tensor, row_count: tf.Tensor) -> Outputs:
-        return _build_outputs(compute_logits(images)[:row_count] / temperature)
+        logits = compute_logits(images)[:row_count] / calibration.temperature
+        return _build_outputs(logits, calibration.abstain_threshold)
 
     def serve_examples(examples: tf.Tensor) -> Outputs:
         # Only `pixels` is parsed: an example to predict has no label.
@@ -62,17 +68,31 @@ def build_signatures(
         return answer(transform(_fill(raw, tf.constant(bytes(PIXEL_COUNT)))), tf.size(raw))
 
     def serve_pixels(pixels: tf.Tensor) -> Outputs:
-        filled = _fill(pixels, tf.zeros(IMAGE_SHAPE, tf.uint8))
-        return answer(transform.apply_to_pixels(filled), tf.shape(pixels)[0])
+        batch = _to_batch(pixels)
+        filled = _fill(batch, tf.zeros(IMAGE_SHAPE, tf.uint8))
+        return answer(transform.apply_to_pixels(filled), tf.shape(batch)[0])
 
     def serve_images(image_bytes: tf.Tensor) -> Outputs:
         return serve_pixels(decode_images(image_bytes))
 
     return {
-        SERVE_EXAMPLES: (serve_examples, tf.TensorSpec([None], tf.string, name="examples")),
-        SERVE_PIXELS: (serve_pixels, tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8, name="pixels")),
-        SERVE_IMAGES: (serve_images, tf.TensorSpec([None], tf.string, name="image_bytes")),
+        SERVE_EXAMPLES: (serve_examples, tf.TensorSpec([None], tf.string, name=INPUT_OF_SIGNATURE[SERVE_EXAMPLES])),
+        SERVE_PIXELS: (serve_pixels, tf.TensorSpec(None, tf.uint8, name=INPUT_OF_SIGNATURE[SERVE_PIXELS])),
+        SERVE_IMAGES: (serve_images, tf.TensorSpec([None], tf.string, name=INPUT_OF_SIGNATURE[SERVE_IMAGES])),
     }
+
+
+def _to_batch(pixels: tf.Tensor) -> tf.Tensor:
+    """Pixels with or without their last axis, of length 1 -> uint8 (batch, 48, 48, 1); other shapes are refused.
+
+    A reshape alone would take a picture of 96x24 for one of 48x48.
+    """
+    shape = tf.shape(pixels)
+    is_square = tf.reduce_all(shape[1:3] == IMAGE_SIZE_PX)
+    fits = tf.logical_and(is_square, tf.reduce_prod(shape[1:]) == PIXEL_COUNT)
+    expected = f"pixels: expected the shape (n, {IMAGE_SIZE_PX}, {IMAGE_SIZE_PX}, 1) or without the 1, got"
+    with tf.control_dependencies([tf.debugging.Assert(fits, [expected, shape])]):
+        return tf.reshape(pixels, [shape[0], *IMAGE_SHAPE])
 
 
 def _fill(rows: tf.Tensor, filler: tf.Tensor) -> tf.Tensor:
@@ -81,14 +101,16 @@ def _fill(rows: tf.Tensor, filler: tf.Tensor) -> tf.Tensor:
     return tf.concat([rows, tf.repeat(filler[tf.newaxis], missing_count, axis=0)], axis=0)
 
 
-def _build_outputs(logits: tf.Tensor) -> Outputs:
+def _build_outputs(logits: tf.Tensor, abstain_threshold: float) -> Outputs:
     probabilities = tf.nn.softmax(logits)
+    confidence = tf.reduce_max(probabilities, axis=-1)
     class_index = tf.argmax(probabilities, axis=-1, output_type=tf.int64)
     return {
         PROBABILITIES_KEY: probabilities,
         CLASS_INDEX_KEY: class_index,
         CLASS_NAME_KEY: tf.gather(tf.constant(CLASS_NAMES), class_index)[:, tf.newaxis],
-        CONFIDENCE_KEY: tf.reduce_max(probabilities, axis=-1),
+        CONFIDENCE_KEY: confidence,
+        ABSTAIN_KEY: confidence < abstain_threshold,
     }
 
 

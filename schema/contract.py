@@ -38,9 +38,11 @@ def transformed_name(key: str) -> str:
 IMAGE_KEY = transformed_name("image")  # float32 (batch, 48, 48, 1), zero mean and unit variance on train
 
 # Signatures of an exported model and their outputs.
-SERVE_EXAMPLES = "serving_default"  # examples: string (batch,), serialised tf.Example
-SERVE_PIXELS = "serve_pixels"  # pixels: uint8 (batch, 48, 48, 1)
-SERVE_IMAGES = "serve_images"  # image_bytes: string (batch,), PNG or JPEG of any size
+SERVE_EXAMPLES = "serving_default"  # string (batch,), serialised tf.Example
+SERVE_PIXELS = "serve_pixels"  # uint8 (batch, 48, 48, 1) or (batch, 48, 48)
+SERVE_IMAGES = "serve_images"  # string (batch,), PNG or JPEG of any size
+# REST has names that end in `_bytes` in base64.
+INPUT_OF_SIGNATURE = {SERVE_EXAMPLES: "examples", SERVE_PIXELS: PIXELS_KEY, SERVE_IMAGES: "image_bytes"}
 PROBABILITIES_KEY = "probabilities"  # float32 (batch, 7), rows sum to 1
 CLASS_INDEX_KEY = "class_index"  # int64 (batch,)
 CLASS_NAME_KEY = "class_name"  # string (batch, 1): TFX's BulkInferrer cannot take strings of rank 1

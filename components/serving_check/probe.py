@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from PIL import Image
+from tensorflow_serving.apis import prediction_log_pb2
 
 from schema.contract import (
     CLASS_COUNT,
     CLASS_NAME_KEY,
     CLASS_NAMES,
+    EXTRA_ASSETS_DIR,
     IMAGE_SHAPE,
     IMAGE_SIZE_PX,
     PIXELS_KEY,
@@ -24,6 +26,7 @@ from schema.contract import (
     SERVE_EXAMPLES,
     SERVE_IMAGES,
     SERVE_PIXELS,
+    WARM_UP_FILE,
 )
 
 ROW_COUNT = 32
@@ -54,17 +57,33 @@ def _encode_png(raw: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def ask(model_dir: str, requests: dict[str, Any]) -> dict[str, dict[str, npt.NDArray[Any]]]:
-    """Each signature's outputs, by the TF1 loader."""
-    answers = {}
+def read_warm_up(model_dir: str) -> list[tuple[str, npt.NDArray[Any]]]:
+    """Signature and input of each request that TensorFlow Serving would replay before it serves the model."""
+    path = f"{model_dir}/{EXTRA_ASSETS_DIR}/{WARM_UP_FILE}"
+    if not tf.io.gfile.exists(path):
+        raise ProbeError(f"has no warm-up requests in {EXTRA_ASSETS_DIR}/{WARM_UP_FILE}")
+    logs = map(prediction_log_pb2.PredictionLog.FromString, tf.data.TFRecordDataset(path).as_numpy_iterator())
+    requests = [log.predict_log.request for log in logs]
+    return [(each.model_spec.signature_name, tf.make_ndarray(*each.inputs.values())) for each in requests]
+
+
+def ask(
+    model_dir: str, requests: dict[str, Any], warm_up: list[tuple[str, npt.NDArray[Any]]]
+) -> dict[str, dict[str, npt.NDArray[Any]]]:
+    """Each signature's outputs, by the TF1 loader, after the warm-up requests were replayed."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], model_dir).signature_def
-        for name, request in requests.items():
-            if name not in signatures:
-                raise ProbeError(f"has no signature {name}, only {sorted(signatures)}")
-            (feed,) = signatures[name].inputs.values()
-            fetches = {key: tensor.name for key, tensor in signatures[name].outputs.items()}
-            answers[name] = session.run(fetches, {feed.name: request})
+        for name, request in warm_up:
+            _run(session, signatures, name, request)
+        return {name: _run(session, signatures, name, request) for name, request in requests.items()}
+
+
+def _run(session: Any, signatures: Any, name: str, request: Any) -> dict[str, npt.NDArray[Any]]:
+    if name not in signatures:
+        raise ProbeError(f"has no signature {name}, only {sorted(signatures)}")
+    (feed,) = signatures[name].inputs.values()
+    outputs = {key: tensor.name for key, tensor in signatures[name].outputs.items()}
+    answers: dict[str, npt.NDArray[Any]] = session.run(outputs, {feed.name: request})
     return answers
 
 
@@ -87,10 +106,11 @@ def check(answers: dict[str, dict[str, npt.NDArray[Any]]]) -> None:
 
 def main() -> None:
     model_dir, examples_dir = sys.argv[1:]
-    examples = read_examples(examples_dir)
+    # Read here: within the session's graph TensorFlow could not.
+    examples, warm_up = read_examples(examples_dir), read_warm_up(model_dir)
     if not examples:
         raise ProbeError(f"there is no example in {examples_dir} to ask with")
-    check(ask(model_dir, make_requests(examples)))
+    check(ask(model_dir, make_requests(examples), warm_up))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from tfx.types import standard_artifacts
 
 from components.serving_check.component import ServingCheck
 from components.serving_check.executor import Executor
+from models.warm_up import write_warm_up
 from schema.contract import (
     CLASS_NAME_KEY,
     CLASS_NAMES,
@@ -59,7 +60,7 @@ class LinearModelDouble(tf.Module):  # type: ignore[misc]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve_images(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        decode = lambda image: tf.io.decode_png(image, channels=1)  # noqa: E731
+        decode = lambda image: tf.cast(tf.image.resize(tf.io.decode_png(image, channels=1), [48, 48]), tf.uint8)  # noqa: E731
         pixels = tf.map_fn(decode, image_bytes, fn_output_signature=tf.TensorSpec(IMAGE_SHAPE, tf.uint8))
         return self.answer(pixels)
 
@@ -74,12 +75,18 @@ def build_network() -> keras.Model:
     return keras.Sequential(layers)
 
 
-def save(folder: str, *, is_tracked: bool = False, name_shift: int = 0, **changed: str) -> None:
+def save(
+    folder: str, *, is_tracked: bool = False, name_shift: int = 0, has_warm_up: bool = True, **changed: str
+) -> None:
     """Save the double with its sound signatures; `changed` puts another method, or none, behind one of them."""
     module = LinearModelDouble(build_network(), is_tracked, name_shift)
     methods = {SERVE_EXAMPLES: "serve_examples", SERVE_PIXELS: "serve_pixels", SERVE_IMAGES: "serve_images", **changed}
     signatures = {name: getattr(module, method) for name, method in methods.items() if method}
     tf.saved_model.save(module, f"{folder}/Format-Serving", signatures=signatures)
+    if has_warm_up:
+        extra = Path(folder, "Format-Serving", "assets.extra")
+        extra.mkdir()
+        write_warm_up(str(extra / "tf_serving_warmup_requests"))
 
 
 @pytest.fixture
@@ -133,6 +140,12 @@ def test_serving_check_signatures_that_disagree_are_refused(check: Any) -> None:
     is_blessed, reason = check(**{SERVE_PIXELS: "serve_brighter_pixels"})
     assert not is_blessed
     assert f"{SERVE_PIXELS}: differs from {SERVE_EXAMPLES} by" in reason
+
+
+def test_serving_check_model_without_warm_up_requests_is_refused(check: Any) -> None:
+    is_blessed, reason = check(has_warm_up=False)
+    assert not is_blessed
+    assert "has no warm-up requests in assets.extra/tf_serving_warmup_requests" in reason
 
 
 def test_serving_check_permuted_class_names_are_refused(check: Any) -> None:

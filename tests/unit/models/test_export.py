@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 import tensorflow as tf
 from model_doubles import TINY_MODEL, draw_pixels, to_raw
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 
 from configs.spec import ExportConfig, ModelConfig
 from models.calibration import Calibration
@@ -82,7 +85,8 @@ def ask_tf1_loader(folder: Path, signature: str, value: Any) -> Answers:
 def assert_same_answers(answers: Answers, expected: Answers) -> None:
     for key in NUMBERS:
         np.testing.assert_allclose(answers[key], expected[key], atol=1e-6, err_msg=key)
-    assert answers["class_name"].tolist() == expected["class_name"].tolist()
+    for key in ("class_name", "abstain"):
+        assert answers[key].tolist() == expected[key].tolist()
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
@@ -117,6 +121,7 @@ def test_export_model_batch_without_rows_returns_no_rows(exported, signature):
         "class_index": (0,),
         "class_name": (0, 1),
         "confidence": (0,),
+        "abstain": (0,),
     }
 
 
@@ -220,6 +225,32 @@ def test_export_model_lists_calibration_and_training_record_beside_the_graph(exp
         "n": 100,
     }
     assert (extra / "training_record.json").read_text() == RECORD
+
+
+def test_export_model_warm_up_replays_through_the_tf1_loader(exported):
+    requests = read_warm_up(exported / "assets.extra" / "tf_serving_warmup_requests")
+    assert len(requests) == 2 * len(SIGNATURES)
+    for request in requests:
+        (value,) = (tf.make_ndarray(proto) for proto in request.inputs.values())
+        answers = ask_tf1_loader(exported, request.model_spec.signature_name, value)
+        assert answers["probabilities"].shape == (len(value), 7)
+        np.testing.assert_allclose(answers["probabilities"].sum(axis=1), 1.0, rtol=1e-5)
+
+
+def read_warm_up(path: Path) -> list[Any]:
+    records = tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+    return [prediction_log_pb2.PredictionLog.FromString(record).predict_log.request for record in records]
+
+
+def test_export_model_answers_in_saved_model_cli(exported, tmp_path):
+    np.save(tmp_path / "pixels.npy", draw_pixels(2))
+    command = Path(sys.executable).with_name("saved_model_cli")
+    options = ["--dir", exported, "--tag_set", "serve", "--signature_def", SERVE_PIXELS, "--outdir", tmp_path]
+    words = [command, "run", *options, "--inputs", f"pixels={tmp_path / 'pixels.npy'}"]
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = ask_tf2_loader(exported, SERVE_PIXELS, draw_pixels(2))
+    np.testing.assert_allclose(np.load(tmp_path / "probabilities.npy"), expected["probabilities"], atol=1e-6)
 
 
 def test_export_model_uses_ops_of_tensorflow_itself_alone(exported):

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import numpy as np
@@ -6,8 +7,11 @@ import tensorflow as tf
 from model_doubles import TransformStub, build_stub_network, draw_pixels
 from PIL import Image
 
+from models.calibration import Calibration
 from models.signatures import build_signatures, decode_images
 from schema.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+
+CALIBRATION = Calibration(temperature=1.0, abstain_threshold=0.6, abstain_accuracy=0.8, coverage=0.5, n=100)
 
 
 def write_image(pixels: np.ndarray, form: str) -> bytes:
@@ -22,7 +26,7 @@ def decode_one(image_bytes: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("class_index", range(7))
 def test_serve_pixels_network_sure_of_a_class_is_served_under_its_name(class_index):
-    serve_pixels, _ = build_signatures(build_stub_network(class_index), TransformStub())[SERVE_PIXELS]
+    serve_pixels, _ = build_signatures(build_stub_network(class_index), TransformStub(), CALIBRATION)[SERVE_PIXELS]
     outputs = serve_pixels(tf.constant(draw_pixels(2)))
     largest = np.exp(10) / (np.exp(10) + 6)
     assert outputs["class_name"].numpy().tolist() == [[CLASS_NAMES[class_index].encode()]] * 2
@@ -33,18 +37,49 @@ def test_serve_pixels_network_sure_of_a_class_is_served_under_its_name(class_ind
 
 
 def test_build_signatures_outputs_have_the_types_of_the_contract():
-    serve_pixels, spec = build_signatures(build_stub_network(0), TransformStub())[SERVE_PIXELS]
+    serve_pixels, spec = build_signatures(build_stub_network(0), TransformStub(), CALIBRATION)[SERVE_PIXELS]
     outputs = tf.function(serve_pixels, input_signature=[spec]).get_concrete_function().structured_outputs
     assert {name: (tensor.dtype, tensor.shape.as_list()) for name, tensor in outputs.items()} == {
         "probabilities": (tf.float32, [None, 7]),
         "class_index": (tf.int64, [None]),
         "class_name": (tf.string, [None, 1]),
         "confidence": (tf.float32, [None]),
+        "abstain": (tf.bool, [None]),
     }
 
 
+def ask_pixels(pixels: np.ndarray, threshold: float = 0.6) -> dict[str, tf.Tensor]:
+    calibration = dataclasses.replace(CALIBRATION, abstain_threshold=threshold)
+    serve_pixels, spec = build_signatures(build_stub_network(3), TransformStub(), calibration)[SERVE_PIXELS]
+    return tf.function(serve_pixels, input_signature=[spec])(tf.constant(pixels))
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [(0.999, False), (0.9999, True)])
+def test_serve_pixels_abstains_below_the_calibrations_threshold(threshold, expected):
+    outputs = ask_pixels(draw_pixels(2), threshold)  # a confidence of 0.99973
+    assert outputs["abstain"].numpy().tolist() == [expected] * 2
+
+
+def test_serve_pixels_without_the_last_axis_gives_the_same_answers():
+    pixels = draw_pixels(3)
+    for key, expected in ask_pixels(pixels).items():
+        assert ask_pixels(pixels[..., 0])[key].numpy().tolist() == expected.numpy().tolist()
+
+
+def test_serve_pixels_no_pictures_gives_no_answers():
+    assert ask_pixels(np.zeros((0, 48, 48), np.uint8))["probabilities"].shape == (0, 7)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2304,), (48, 48), (48, 48, 1), (1, 24, 96), (1, 2304), (2, 48, 48, 3), (1, 48, 96, 1)]
+)
+def test_serve_pixels_other_shapes_are_refused_with_the_expected_one(shape):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"expected the shape \(n, 48, 48, 1\) or without the 1"):
+        ask_pixels(np.zeros(shape, np.uint8))
+
+
 def test_build_signatures_inputs_have_the_names_of_the_contract():
-    signatures = build_signatures(build_stub_network(0), TransformStub())
+    signatures = build_signatures(build_stub_network(0), TransformStub(), CALIBRATION)
     assert {name: spec.name for name, (_, spec) in signatures.items()} == {
         SERVE_EXAMPLES: "examples",
         SERVE_PIXELS: "pixels",

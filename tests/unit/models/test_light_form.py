@@ -1,0 +1,45 @@
+"""The light form answers as the SavedModel that it was made of."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from model_doubles import TINY_MODEL, draw_pixels
+
+from configs.spec import ExportConfig
+from models.calibration import Calibration
+from models.export import ServingNetwork, export_model
+from models.folding import fold_network
+from models.light_form import convert_to_light
+from models.network import build_network
+from models.transform_graph import TransformGraph
+from schema.contract import SERVE_PIXELS
+
+
+def ask_light(content: bytes, pixels: np.ndarray) -> np.ndarray:
+    interpreter = Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    (fed,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    answers = []
+    for picture in pixels:
+        interpreter.set_tensor(fed["index"], picture[np.newaxis])
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(given["index"])[0])
+    return np.stack(answers)
+
+
+@pytest.mark.parametrize(
+    "config", [ExportConfig(), ExportConfig(half_precision=False), ExportConfig(average_flip=True)]
+)
+def test_convert_to_light_probabilities_are_those_of_the_saved_model(transform: TransformGraph, tmp_path: Path, config):
+    keras.utils.set_random_seed(4)
+    network = ServingNetwork(fold_network(build_network(TINY_MODEL)), config)
+    export_model(network, transform, Calibration(0.5, 0.6, 0.8, 0.5, 100), "{}", str(tmp_path / "model"))
+    pixels = draw_pixels(20)
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures[SERVE_PIXELS](pixels=tf.constant(pixels))
+    expected = served["probabilities"].numpy()
+    assert np.ptp(expected, axis=0).max() > 0.005  # the pictures are told apart
+    np.testing.assert_allclose(ask_light(convert_to_light(tmp_path / "model"), pixels), expected, atol=1e-3)
