@@ -236,6 +236,25 @@ class TunerConfig:
 
 
 @dataclass(frozen=True)
+class ServingConfig:
+    """How pushed versions are kept, and what TensorFlow Serving is told of them in `models.config`."""
+
+    model_name: str = "fer"
+    """As in the URL, /v1/models/fer."""
+    base_path: str = "/models/fer"
+    """Where the server finds the folder of the versions."""
+    keep_versions: int = 5
+    """Newest versions to keep, those in service and those rolled back each; 0: all."""
+
+    def __post_init__(self) -> None:
+        is_name = self.model_name.replace("-", "a").replace("_", "a").isalnum() and self.model_name.isascii()
+        _require(is_name, "serving.model_name", "letters, digits, dashes and underscores", self.model_name)
+        is_plain = bool(self.base_path) and not set(self.base_path) & set('"\\\n')
+        _require(is_plain, "serving.base_path", "a path without quotes and backslashes", self.base_path)
+        _require(self.keep_versions >= 0, "serving.keep_versions", "at least 0", self.keep_versions)
+
+
+@dataclass(frozen=True)
 class RuntimeConfig:
     """Where a run keeps its files and how Beam works."""
 
@@ -260,6 +279,7 @@ class PipelineConfig:
     tuner: TunerConfig = field(default_factory=TunerConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     gate: GateConfig = field(default_factory=GateConfig)
+    serving: ServingConfig = field(default_factory=ServingConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def __post_init__(self) -> None:

@@ -42,6 +42,13 @@ def _build_parser() -> argparse.ArgumentParser:
     config = commands.add_parser("config", help="print every setting and its value")
     _add_config_options(config)
     config.set_defaults(command=_print_config)
+    versions = commands.add_parser("versions", help="list the pushed versions and say which is served")
+    _add_config_options(versions)
+    versions.set_defaults(command=_print_versions)
+    rollback = commands.add_parser("rollback", help="serve an earlier version again, or take a roll-back back")
+    rollback.add_argument("--to", metavar="VERSION", type=int, help="a version (default: the one before the newest)")
+    _add_config_options(rollback)
+    rollback.set_defaults(command=_roll_back)
     schema = commands.add_parser("schema", help="write a schema that fits the given data, to start one's own from")
     schema.add_argument("--data", metavar="PATH", required=True, help="CSV, archive or folder of FER2013")
     schema.add_argument("--out", metavar="FILE", required=True, type=Path, help="where to write the schema (pbtxt)")
@@ -96,6 +103,18 @@ def _print_config(parsed: argparse.Namespace) -> int:
 
     print(to_yaml(_load(parsed, {})), end="")
     return 0
+
+
+def _print_versions(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.versions import print_versions
+
+    return print_versions(_load(parsed, {}))
+
+
+def _roll_back(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.versions import roll_back
+
+    return roll_back(_load(parsed, {}), parsed.to)
 
 
 def _bootstrap_schema(parsed: argparse.Namespace) -> int:

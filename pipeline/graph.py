@@ -9,6 +9,7 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
 from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
+from components.atomic_pusher.component import AtomicPusher
 from components.data_gate.component import DataGate
 from components.face_example_gen.component import FerExampleGen
 from components.serving_check.component import ServingCheck
@@ -132,14 +133,14 @@ def _build_model_nodes(
         examples=examples,
         code=compute_code_fingerprint("components.serving_check.executor", "components.serving_check.probe"),
     )
-    pusher = tfx.components.Pusher(
+    pusher = AtomicPusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_check.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
-        ),
-    )
+        folder=places.serving,
+        config=config.serving,
+        code=compute_code_fingerprint("components.atomic_pusher.executor"),
+    ).with_id("Pusher")
     return [*resolvers, evaluator, serving_check, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
 
 

@@ -252,7 +252,18 @@ def test_to_yaml_text_loads_back_to_the_same_config(config_path):
 
 def test_to_yaml_default_config_holds_every_setting_in_declared_order():
     sections = yaml.safe_load(to_yaml(PipelineConfig()))
-    assert list(sections) == ["name", "data", "validation", "model", "trainer", "tuner", "export", "gate", "runtime"]
+    assert list(sections) == [
+        "name",
+        "data",
+        "validation",
+        "model",
+        "trainer",
+        "tuner",
+        "export",
+        "gate",
+        "serving",
+        "runtime",
+    ]
     assert sections["trainer"]["augmentation"]["rotation_deg"] == 10.0
     assert sections["model"]["stage_filters"] == [32, 64, 128]
 

@@ -1,0 +1,1 @@
+"""Puts a blessed model into service in one step."""

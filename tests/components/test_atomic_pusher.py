@@ -1,0 +1,79 @@
+"""A blessed model is put into service whole; one that is not stays out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tfx import v1 as tfx
+from tfx.types import channel_utils, standard_artifacts
+
+from components.atomic_pusher.component import AtomicPusher
+from components.atomic_pusher.executor import Executor
+from configs.spec import ServingConfig
+
+
+@pytest.fixture
+def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """A function that runs the executor as the component declares it and gives the artifact of the push."""
+
+    def run(*, is_blessed: bool = True, is_servable: bool = True, keep_versions: int = 2) -> Any:
+        model = make_artifact(standard_artifacts.Model)
+        folder = Path(model.uri, "Format-Serving")
+        folder.mkdir()
+        (folder / "saved_model.pb").write_bytes(b"graph")
+        blessings = [
+            make_artifact(kind) for kind in (standard_artifacts.ModelBlessing, standard_artifacts.InfraBlessing)
+        ]
+        for blessing, is_given in zip(blessings, (is_blessed, is_servable), strict=True):
+            blessing.set_int_custom_property("blessed", int(is_given))
+            # What TFX's helpers look for.
+            blessing.set_string_custom_property("blessing_status", "INFRA_BLESSED" if is_given else "INFRA_NOT_BLESSED")
+        inputs = dict(
+            zip(("model", "model_blessing", "infra_blessing"), [[model], *([each] for each in blessings)], strict=True)
+        )
+        component = AtomicPusher(
+            **{key: channel_utils.as_channel(artifacts) for key, artifacts in inputs.items()},
+            folder=str(tmp_path / "serving"),
+            config=ServingConfig(keep_versions=keep_versions),
+            code="",
+        )
+        pushed = make_artifact(standard_artifacts.PushedModel)
+        Executor().Do(inputs, {"pushed_model": [pushed]}, component.exec_properties)
+        return pushed
+
+    return run
+
+
+def list_versions(tmp_path: Path) -> list[str]:
+    folder = tmp_path / "serving"
+    return sorted(each.name for each in folder.iterdir() if each.name.isdecimal()) if folder.exists() else []
+
+
+def test_atomic_pusher_blessed_model_is_in_service_and_in_the_artifact(push: Any, tmp_path: Path) -> None:
+    pushed = push()
+    (version,) = list_versions(tmp_path)
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_string_custom_property("pushed_version") == version
+    assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / version)
+    for folder in (tmp_path / "serving" / version, Path(pushed.uri)):
+        assert (folder / "saved_model.pb").read_bytes() == b"graph"
+    assert f'key: "stable" value: {version}' in (tmp_path / "serving" / "models.config").read_text()
+
+
+@pytest.mark.parametrize("refused", ["is_blessed", "is_servable"])
+def test_atomic_pusher_refused_model_is_not_pushed(push: Any, tmp_path: Path, refused: str) -> None:
+    pushed = push(**{refused: False})
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert list_versions(tmp_path) == []
+
+
+def test_atomic_pusher_keeps_as_many_versions_as_configured(push: Any, tmp_path: Path) -> None:
+    versions = [push().get_string_custom_property("pushed_version") for _ in range(3)]
+    assert list_versions(tmp_path) == versions[-2:]
+    push(keep_versions=0)
+    assert len(list_versions(tmp_path)) == 3
+
+
+def test_atomic_pusher_is_a_pusher_to_whoever_looks_for_one() -> None:
+    assert issubclass(AtomicPusher, tfx.components.Pusher)
