@@ -1,6 +1,6 @@
 """The models that are set side by side, each as it is called by its users.
 
-Imported by worker processes: `FerContender` in fer's environment, `OurContender` in the project's. So nothing but
+Imported by worker processes: `FerContender` in fer's environment, ours in the project's. So nothing but
 NumPy is imported at the top.
 """
 
@@ -58,6 +58,30 @@ class OurContender:
         del pixels
         files = [path for path in self._folder.rglob("*") if path.is_file()]
         return {"bytes": sum(path.stat().st_size for path in files), "versions": _read_versions("tensorflow")}
+
+
+class OurLightContender:
+    """The light form of the same model, as `fer-tfx predict` calls it: one picture after the other."""
+
+    def __init__(self, folder: str) -> None:
+        from serving.light import LightModel
+
+        self._folder = Path(folder)
+        self._model = LightModel(self._folder)
+
+    def predict(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        return np.array([each.probabilities for each in self._model.predict_pixels(pixels[..., None])], np.float32)
+
+    def prepare_single(self, picture: Pixels) -> Call:
+        return lambda: self._model.predict_pixels(picture[None, ..., None])
+
+    def prepare_batches(self, pixels: Pixels) -> dict[str, Call]:
+        return {"predict_pixels": lambda: self._model.predict_pixels(pixels[..., None])}
+
+    def describe(self, pixels: Pixels) -> dict[str, Any]:
+        del pixels
+        size = sum(path.stat().st_size for path in self._folder.iterdir())
+        return {"bytes": size, "versions": _read_versions("ai-edge-litert")}
 
 
 class FerContender:
@@ -146,7 +170,8 @@ def _read_versions(*packages: str) -> dict[str, str]:
 
 BUILDERS: dict[str, Callable[[str], Contender]] = {
     "ours": OurContender,
+    "ours-light": OurLightContender,
     "fer": lambda _: FerContender(is_tflite=True),
     "fer-keras": lambda _: FerContender(is_tflite=False),
 }
-"""By name: folder of our model, which only ours reads -> contender."""
+"""By name: folder of our model or of its light form, which only ours read -> contender."""

@@ -1,4 +1,4 @@
-"""The shipped SavedModel -> models/light_model, the form that `fer-tfx predict` uses, with its hashes."""
+"""A SavedModel -> the folder of its light form, which `fer-tfx predict` uses, with its hashes."""
 
 import shutil
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.folder_swap import replace_folder
 from models.light_form import convert_to_light
 from schema.contract import CALIBRATION_FILE, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
-from serving.shipped import LIGHT_FOLDER, verify_sums, write_sums
+from serving.shipped import verify_sums, write_sums
 
 
 def ship_light_form(model: Path, target: Path) -> None:
@@ -18,8 +18,3 @@ def ship_light_form(model: Path, target: Path) -> None:
             shutil.copy(model / EXTRA_ASSETS_DIR / name, partial / name)
         write_sums(partial)
         verify_sums(partial)
-
-
-def light_folder_beside(shipped: Path) -> Path:
-    """Where the light form of a shipped model lies."""
-    return shipped.with_name(LIGHT_FOLDER)

@@ -6,14 +6,15 @@ from typing import Any
 from benchmarks.corruptions import CORRUPTIONS
 from schema.contract import CLASS_NAMES
 
-_OURS, _PEER = "ours", "fer"
+_OURS, _LIGHT, _PEER = "ours", "ours-light", "fer"
 _LEAST_LEAD = 0.1
 _LEAST_SHARE_OF_CLEAN = 0.9
 _NOTES = """\
 - Accuracy, macro F1, ECE and NLL are of raw probabilities on whole crops; fer's public call rounds them to two \
 decimals, and differs by no more than that (`largest_difference_to_detect_emotions` in the JSON).
 - Clean rows: pictures that stand nowhere in the training file.
-- Single image: fer's `detect_emotions` with the face's box given; ours one call of `serve_pixels`.
+- Single image: fer's `detect_emotions` with the face's box given; ours one call of `serve_pixels`;\
+ ours-light, the form that `fer-tfx predict` uses, one of `predict_pixels`.
 - Batch of 64: ours `serve_pixels`. fer's batch call (`list`) takes no boxes and its detector finds no face in a crop \
 of 48 px, so the detector is replaced by one that answers with the whole crop. `boxes` is one `detect_emotions` on a \
 montage of the 64 crops with all boxes given.
@@ -55,14 +56,13 @@ def _verdicts(comparison: dict[str, Any]) -> Iterator[str]:
     contenders = comparison["contenders"]
     ours = contenders[_OURS]
     rate = ours["batch_images_per_s"]["serve_pixels"]["median"]
-    for name, peer in contenders.items():
-        if name == _OURS:
-            continue
-        test = comparison["mcnemar"][name]
-        latency = ours["single_ms"]["median"] / peer["single_ms"]["median"]
+    for name, test in comparison["mcnemar"].items():
+        peer = contenders[name]
+        saved, light = (contenders[own]["single_ms"]["median"] / peer["single_ms"]["median"] for own in (_OURS, _LIGHT))
         ratios = (f"{rate / timed['median']:.2f} ({way})" for way, timed in peer["batch_images_per_s"].items())
         yield (
-            f"- Against {name}: latency {latency:.2f} times its own; throughput {', '.join(ratios)} times its own;"
+            f"- Against {name}: latency {light:.2f} (light form) or {saved:.2f} (SavedModel) times its own;"
+            f" throughput {', '.join(ratios)} times its own;"
             f" only ours right on {test['first_only']} rows, only {name} on {test['second_only']},"
             f" McNemar's exact p {_show_p_value(test['p_value'])}."
         )

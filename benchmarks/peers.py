@@ -24,6 +24,7 @@ from benchmarks.contenders import BATCH_SIZE
 from benchmarks.corruptions import CORRUPTIONS, corrupt_pixels
 from benchmarks.fer2013 import PublicTest, read_public_test
 from benchmarks.figures import Answers, describe_accuracy, describe_classes, describe_trust
+from benchmarks.light import ship_light_form
 from benchmarks.peer_environment import ensure_environment
 from benchmarks.peer_process import ContenderProcess
 from benchmarks.peer_report import write_peer_report
@@ -31,7 +32,7 @@ from benchmarks.timings import Timings, summarise_timings
 from reporting.significance import compare_hits
 from schema.errors import ConfigError, DataError
 
-OURS = "ours"
+OURS, LIGHT = "ours", "ours-light"
 PEERS = ("fer", "fer-keras")
 _CHECKED_COUNT = 256
 _SINGLE_COUNT, _BATCH_COUNT = 200, 20  # calls in a round, unless they take longer than
@@ -89,10 +90,15 @@ def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], 
     with TemporaryDirectory(prefix="benchmark-peers-") as name, ExitStack() as stack:
         pixels = Path(name) / "pixels.npy"
         np.save(pixels, test.pixels)
-        pythons = {OURS: Path(sys.executable), **dict.fromkeys(PEERS, peer_python)}
+        ship_light_form(model, Path(name) / LIGHT)
+        places = {OURS: model, LIGHT: Path(name) / LIGHT, **dict.fromkeys(PEERS, model)}
         contenders = [
-            stack.enter_context(ContenderProcess(name, python, str(model), cores, pixels.parent))
-            for name, python in pythons.items()
+            stack.enter_context(
+                ContenderProcess(
+                    each, peer_python if each in PEERS else Path(sys.executable), str(place), cores, Path(name)
+                )
+            )
+            for each, place in places.items()
         ]
         facts = {each.name: each.ask("describe", pixels=str(pixels), count=_CHECKED_COUNT) for each in contenders}
         load_before = os.getloadavg()[0]
@@ -103,7 +109,7 @@ def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], 
     figures = {name: _describe_answers(each, test) for name, each in answers.items()}
     return {
         "contenders": {
-            name: {**facts[name], **figures[name], "robustness": robustness[name], **timings[name]} for name in pythons
+            name: {**facts[name], **figures[name], "robustness": robustness[name], **timings[name]} for name in places
         },
         "mcnemar": {peer: _compare_answers(answers[OURS], answers[peer]) for peer in PEERS},
         **{"cores": len(cores), "rounds": rounds, "batch_size": BATCH_SIZE, **load, **read_code_version()},

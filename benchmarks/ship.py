@@ -1,4 +1,5 @@
-"""The model that a run pushed -> models/shipped_model, byte for byte, with its card, licence note and hashes.
+"""The model that a run pushed -> models/shipped_model, byte for byte, with its card, licence note and hashes, and its
+light form -> models/light_model.
 
     python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json
 
@@ -17,11 +18,12 @@ from benchmarks.command import run_command
 from benchmarks.folder_swap import replace_folder
 from benchmarks.json_file import read_json_object
 from benchmarks.licence_note import LICENCE_NOTE
+from benchmarks.light import ship_light_form
 from benchmarks.model_card import Subject, describe_versions, render_card
 from benchmarks.pushed_model import PushedModel, read_pushed_model
 from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from schema.errors import DataError, GateError
-from serving.shipped import SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
+from serving.shipped import LIGHT_FOLDER, SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
 
 MAX_MODEL_BYTES = 3_000_000
 CARD_FILE = "MODEL_CARD.md"
@@ -34,9 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _build_parser().parse_args(arguments)
 
     def ship_latest() -> None:
-        metrics = read_metrics(options.metrics)
-        ship(read_pushed_model(options.run), metrics, options.out)
-        print(f"{options.out}: shipped; now commit it")
+        metrics, pushed = read_metrics(options.metrics), read_pushed_model(options.run)
+        ship(pushed, metrics, options.out)
+        light = options.out.with_name(LIGHT_FOLDER)
+        ship_light_form(pushed.folder, light)
+        print(f"{options.out} and {light}: shipped; now commit them")
 
     return run_command("ship", ship_latest)
 

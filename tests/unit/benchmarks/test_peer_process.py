@@ -8,6 +8,7 @@ import pytest
 from evaluation_doubles import draw_pixels, write_model
 
 from benchmarks.contenders import _arrange, _to_bgr
+from benchmarks.light import ship_light_form
 from benchmarks.measure import BenchmarkError
 from benchmarks.peer_process import ContenderProcess
 from benchmarks.peer_worker import _time_calls
@@ -32,6 +33,15 @@ def test_predict_gives_probabilities_in_order(ours):
     probabilities = contender.predict(pixels)
     assert (probabilities.shape, probabilities.dtype) == ((5, 7), np.float32)
     assert probabilities.argmax(axis=1).tolist() == [3, 1, 4, 1, 5]
+
+
+def test_predict_of_the_light_form_gives_the_same_answers(ours, tmp_path):
+    contender, pixels = ours
+    ship_light_form(pixels.parent / "model", tmp_path / "light")
+    with start(tmp_path / "light", tmp_path, "ours-light") as light:
+        np.testing.assert_allclose(light.predict(pixels), contender.predict(pixels), atol=1e-3)
+        answer = light.ask("time_batches", pixels=str(pixels), count=4, budget_s=60)
+        assert list(answer) == ["predict_pixels"]
 
 
 def test_ask_time_single_times_every_call(ours):

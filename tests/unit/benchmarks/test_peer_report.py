@@ -31,6 +31,7 @@ def comparison() -> dict:
     return {
         "contenders": {
             "ours": make_contender(0.7, 0.5, 0.6, {"serve_pixels": 2400.0}),
+            "ours-light": make_contender(0.7, 0.5, 0.45, {"predict_pixels": 2000.0}),
             "fer": make_contender(0.65, 0.45, 0.3, {"list": 3000.0, "boxes": 3200.0}),
         },
         "mcnemar": {"fer": {"first_only": 500, "second_only": 300, "p_value": 1.5e-12, "n": 3589}},
@@ -42,17 +43,18 @@ def comparison() -> dict:
 def test_write_peer_report_tells_shares_with_bounds(comparison):
     report = write_peer_report(comparison)
     assert report.startswith(
-        "# Side by side on FER2013's public test, n = 3,589\n\n|  | ours | fer |\n|---|---:|---:|\n"
+        "# Side by side on FER2013's public test, n = 3,589\n\n|  | ours | ours-light | fer |\n|---|---:|---:|---:|\n"
     )
-    assert "| accuracy [95 %] | 0.700 [0.685, 0.715] | 0.650 [0.634, 0.665] |" in report
-    assert "| single image, ms [p10, p90] | 0.60 [0.30, 1.20] | 0.30 [0.15, 0.60] |" in report
+    assert "| accuracy [95 %] | 0.700 [0.685, 0.715] | 0.700 [0.685, 0.715] | 0.650 [0.634, 0.665] |" in report
+    assert "| single image, ms [p10, p90] | 0.60 [0.30, 1.20] | 0.45 [0.23, 0.90] | 0.30 [0.15, 0.60] |" in report
     assert "| list 3,000 [1,500, 6,000]; boxes 3,200 [1,600, 6,400] |" in report
-    assert "| size, kB | 93 | 93 |" in report
+    assert "| size, kB | 93 | 93 | 93 |" in report
 
 
 def test_write_peer_report_sets_ours_against_each_peer(comparison):
     verdict = (
-        "- Against fer: latency 2.00 times its own; throughput 0.80 (list), 0.75 (boxes) times its own;"
+        "- Against fer: latency 1.50 (light form) or 2.00 (SavedModel) times its own;"
+        " throughput 0.80 (list), 0.75 (boxes) times its own;"
         " only ours right on 500 rows, only fer on 300, McNemar's exact p = 1.5e-12.\n"
     )
     assert verdict in write_peer_report(comparison)
@@ -64,7 +66,7 @@ def test_write_peer_report_vanishing_p_value_is_not_shown_as_zero(comparison):
 
 
 def test_write_peer_report_robustness_says_what_holds(comparison):
-    row = "| darker_x0.4 | 0.500 [0.484, 0.516] | 0.450 [0.434, 0.466] |"
+    row = "| darker_x0.4 | 0.500 [0.484, 0.516] | 0.500 [0.484, 0.516] | 0.450 [0.434, 0.466] |"
     assert f"{row} no |" in write_peer_report(comparison)
     comparison["contenders"]["fer"]["robustness"]["darker_x0.4"] = describe_share(0.3, 3589)
     assert "| 0.300 [0.285, 0.315] | yes |" in write_peer_report(comparison)
@@ -73,7 +75,10 @@ def test_write_peer_report_robustness_says_what_holds(comparison):
 def test_write_peer_report_tells_how_it_was_measured(comparison):
     report = write_peer_report(comparison)
     assert "load average 0.1 before and 1.9 after the timing" in report
-    assert "ours: tensorflow 2.16.2; fer: tensorflow 2.16.2; sources at 0123456789ab with changes." in report
+    assert (
+        "ours: tensorflow 2.16.2; ours-light: tensorflow 2.16.2; fer: tensorflow 2.16.2;"
+        " sources at 0123456789ab with changes." in report
+    )
 
 
 @pytest.mark.parametrize(
