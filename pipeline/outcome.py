@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow_model_analysis as tfma
+from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components.macro_f1 import MACRO_F1_NAME
@@ -33,6 +34,8 @@ class Outcome:
     """Why the model was not pushed; empty: it was."""
     model_path: str
     """The pushed version, or the refused export."""
+    is_in_service: bool
+    """Whether the pushed version still lies there: a run on unchanged input pushes none that was rolled back."""
     predictions_uri: str
     """Folder of the batch predictions; empty if there were no unlabelled rows or the model was refused."""
     cached_nodes: list[str]
@@ -59,6 +62,7 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
     if not refusals and not pushed.get("pushed"):
         refusals = ["Pusher did not push, though every gate let the model through"]
     tuned_values, hyperparameters_uri = _read_tuning(nodes)
+    destination = str(pushed.get("pushed_destination", ""))
     has_predictions = rows.split_size(UNLABELLED_SPLIT) > 0 and not refusals
     return Outcome(
         rows=rows,
@@ -69,7 +73,8 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         macro_f1=overall[MACRO_F1_NAME],
         recalls=_read_recalls(metrics),
         refusals=refusals,
-        model_path=str(pushed["pushed_destination"]) if not refusals else nodes["Trainer"].outputs["model"].uri,
+        model_path=destination if not refusals else nodes["Trainer"].outputs["model"].uri,
+        is_in_service=not refusals and fileio.exists(destination),
         predictions_uri=nodes["BulkInferrer"].outputs["output_examples"].uri if has_predictions else "",
         cached_nodes=[name for name, node in nodes.items() if node.is_cached],
         tuned_values=tuned_values,

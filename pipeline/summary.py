@@ -35,14 +35,20 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "recall", ", ".join(f"{name} {value:.3f}" for name, value in outcome.recalls.items())
     if outcome.is_pushed:
         yield "gate", "passed"
-        yield "model", outcome.model_path
+        yield "model", outcome.model_path + ("" if outcome.is_in_service else " (rolled back or removed since)")
         if outcome.predictions_uri:
             yield "predictions", f"{rows.split_size('unlabelled'):,} unlabelled rows; {outcome.predictions_uri}"
-        yield "next", f"{Path(sys.executable).with_name('saved_model_cli')} show --all --dir {outcome.model_path}"
+        yield "next", f"{Path(sys.executable).with_name('fer-tfx')} {_suggest(outcome)}"
     else:
         yield "gate", f"REFUSED: {'; '.join(outcome.refusals)}"
         yield "model", f"not pushed; {outcome.model_path}"
         yield "next", "train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`"
+
+
+def _suggest(outcome: Outcome) -> str:
+    if not outcome.is_in_service:
+        return f"versions --set runtime.serving_path={Path(outcome.model_path).parent}"
+    return f"predict --model {outcome.model_path} PICTURE..."
 
 
 def _shorten(value: object) -> str:

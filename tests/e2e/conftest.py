@@ -13,7 +13,7 @@ from pipeline.lineage import NodeRecord, open_store, read_latest_run
 from schema.drawn_faces import DrawnSummary, write_drawn_csvs
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema")
+PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
 
 # Small enough for a minute, large enough to tell a sound model from one that has learnt nothing.
 SETTINGS = {
@@ -70,7 +70,7 @@ class Workshop:
     def versions(self) -> list[str]:
         """Pushed versions, oldest first."""
         folder = self.root / "fer" / "serving"
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        return sorted(path.name for path in folder.iterdir() if path.name.isdecimal()) if folder.exists() else []
 
 
 def _paths(data: DrawnSummary) -> list[str]:

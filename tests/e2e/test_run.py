@@ -4,6 +4,7 @@ The tests of this file are one story and run in order on one root.
 """
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,24 @@ def test_run_on_unchanged_input_executes_nothing_and_pushes_no_copy(
     assert done.exit_code == 0
     assert workshop.executed() <= {"PreviousStatistics", "Baseline"}, "only the look-ups may run again"
     assert workshop.versions() == before
+
+
+def test_rollback_of_the_version_is_told_by_the_next_run_and_taken_back(
+    workshop: Any, first_run: Any, drawn: DrawnSummary
+) -> None:
+    del first_run
+    (version,) = workshop.versions()
+    source, older = workshop.root / "fer" / "serving" / version, str(int(version) - 1)
+    shutil.copytree(source, source.with_name(older))
+    places = ("--set", f"runtime.root={workshop.root}")
+    assert workshop.command("rollback", *places).exit_code == 0
+    assert workshop.versions() == [older]
+    again = workshop.run(drawn)
+    assert again.exit_code == 0
+    assert f"{version} (rolled back or removed since)" in again.stdout
+    assert workshop.command("rollback", "--to", version, *places).exit_code == 0
+    assert workshop.versions() == [older, version]
+    assert f'key: "stable" value: {version}' in (source.parent / "models.config").read_text()
 
 
 def test_run_after_an_edited_comment_executes_nothing(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:

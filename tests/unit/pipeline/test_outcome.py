@@ -66,8 +66,13 @@ def test_read_outcome_pushed_run_has_every_figure(nodes):
     assert found.accuracy_interval == pytest.approx((0.3195, 0.8067), abs=1e-4)
     assert found.macro_f1 == pytest.approx(MACRO_F1, abs=1e-9)
     assert found.recalls == pytest.approx(RECALLS, abs=1e-6)
-    assert (found.model_path, found.predictions_uri) == ("/serving/17", "/predictions")
+    assert (found.model_path, found.is_in_service, found.predictions_uri) == ("/serving/17", False, "/predictions")
     assert (found.rows.rows_read, found.cached_nodes) == (14, ["FerExampleGen"])
+
+
+def test_read_outcome_version_that_lies_where_it_was_pushed_is_in_service(nodes, tmp_path):
+    nodes["Pusher"].outputs["pushed_model"].properties["pushed_destination"] = str(tmp_path)
+    assert read_outcome(nodes).is_in_service
 
 
 def test_read_outcome_recalls_stand_in_the_order_of_classes(nodes):

@@ -24,6 +24,7 @@ PUSHED = Outcome(
     recalls={"angry": 0.5, "disgust": 0.12345},
     refusals=[],
     model_path="/serving/17",
+    is_in_service=True,
     predictions_uri="/runs/predictions",
     cached_nodes=[],
 )
@@ -39,7 +40,15 @@ def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_ste
         "gate         passed",
         "model        /serving/17",
         "predictions  2 unlabelled rows; /runs/predictions",
-        f"next         {Path(sys.executable).parent}/saved_model_cli show --all --dir /serving/17",
+        f"next         {Path(sys.executable).parent}/fer-tfx predict --model /serving/17 PICTURE...",
+    ]
+
+
+def test_write_summary_model_that_was_rolled_back_is_not_said_to_be_served():
+    assert write_summary(dataclasses.replace(PUSHED, is_in_service=False)).splitlines()[6:] == [
+        "model        /serving/17 (rolled back or removed since)",
+        "predictions  2 unlabelled rows; /runs/predictions",
+        f"next         {Path(sys.executable).parent}/fer-tfx versions --set runtime.serving_path=/serving",
     ]
 
 
@@ -55,7 +64,11 @@ def test_write_summary_tuned_run_says_what_was_chosen_and_where_it_lies():
 
 def test_write_summary_refused_run_says_why_where_and_what_to_do():
     refused = dataclasses.replace(
-        PUSHED, refusals=["accuracy is 0.6123, at least 0.6500", "b"], model_path="/model", predictions_uri=""
+        PUSHED,
+        refusals=["accuracy is 0.6123, at least 0.6500", "b"],
+        model_path="/model",
+        is_in_service=False,
+        predictions_uri="",
     )
     assert write_summary(refused).splitlines()[5:] == [
         "gate         REFUSED: accuracy is 0.6123, at least 0.6500; b",
