@@ -27,6 +27,7 @@ class TensorFlowServingDouble:
 
     Attributes:
         requests: what was received, in order.
+        models: version -> what answers.
         states: version -> its state as ModelVersionStatus spells it; only `AVAILABLE` ones answer.
     """
 
@@ -44,7 +45,7 @@ class TensorFlowServingDouble:
         self.is_cors_enabled = is_cors_enabled
         self.requests: list[ReceivedRequest] = []
         self.states = dict.fromkeys(numbered, AVAILABLE)
-        self._models = {version: _to_model(given) for version, given in numbered.items()}
+        self.models = {version: _to_model(given) for version, given in numbered.items()}
         self._faults: list[ServingFault] = []
         self._lock = threading.Lock()
         self._is_free = threading.Event()
@@ -106,7 +107,7 @@ class TensorFlowServingDouble:
 
     def find_model(self, spec: ModelSpec) -> ServedModel:
         """The model that answers. Raises ServingFault."""
-        return self._models[self.find_version(spec)]
+        return self.models[self.find_version(spec)]
 
     def list_states(self, spec: ModelSpec) -> dict[int, str]:
         """States by version. A label is passed over here, as TensorFlow Serving does. Raises ServingFault."""
