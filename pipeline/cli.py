@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.prediction.arguments import add_predict, add_submission
 from schema.errors import FerError
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def _build_parser() -> argparse.ArgumentParser:
     run.add_argument("--unlabelled", metavar="PATH", help="rows without labels to predict, such as test.csv")
     _add_config_options(run)
     run.set_defaults(command=_run)
-    _add_predict(commands.add_parser("predict", help="name the expression in pictures, or in the rows of a CSV"))
+    add_predict(commands.add_parser("predict", help="name the expression in pictures, or in the rows of a CSV"))
+    add_submission(commands.add_parser("submission", help="predict test.csv for Kaggle: one class index a line"))
     config = commands.add_parser("config", help="print every setting and its value")
     _add_config_options(config)
     config.set_defaults(command=_print_config)
@@ -59,21 +61,6 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pictures", metavar="PICTURE", nargs="*", help="PNG or JPEG files, or folders of them")
-    parser.add_argument("--csv", metavar="FILE", type=Path, help="rows to predict: a FER2013 CSV or an archive of it")
-    parser.add_argument("--model", metavar="FOLDER", type=Path, help="a SavedModel or its versions (default: shipped)")
-    parser.add_argument(
-        "--format", choices=["table", "csv", "json", "submission"], default="table",
-        help="submission: one class index a line (default: table)",
-    )  # fmt: skip
-    parser.add_argument("--out", metavar="FILE", type=Path, help="where to write (default: standard output)")
-    unsure = parser.add_mutually_exclusive_group()
-    unsure.add_argument("--min-confidence", metavar="X", type=float, help="call it unsure below this, 0 to 1")
-    unsure.add_argument("--abstain", action="store_true", help="call it unsure below the model's own threshold")
-    parser.set_defaults(command=_predict)
-
-
 def _add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="YAML file of settings (default: configs/local.yaml)")
     parser.add_argument(
@@ -87,15 +74,6 @@ def _run(parsed: argparse.Namespace) -> int:
 
     given = {"data.path": parsed.data, "data.unlabelled_path": parsed.unlabelled}
     return run_pipeline(_load(parsed, {key: value for key, value in given.items() if value}))
-
-
-def _predict(parsed: argparse.Namespace) -> int:
-    from pipeline.commands.predict import PredictOptions, predict
-
-    pictures, min_confidence = tuple(parsed.pictures), parsed.min_confidence
-    return predict(
-        PredictOptions(pictures, parsed.csv, parsed.model, parsed.format, parsed.out, min_confidence, parsed.abstain)
-    )
 
 
 def _print_config(parsed: argparse.Namespace) -> int:

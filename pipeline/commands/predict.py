@@ -1,57 +1,53 @@
 """fer-tfx predict."""
 
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from pipeline.prediction.csv_faces import predict_csv
-from pipeline.prediction.formats import SUBMISSION, Row, build_format, measure_width, write_rows
-from pipeline.prediction.model_folder import find_model, read_abstain_threshold
+from pipeline.prediction.back_ends import BackEnd, open_predictor
+from pipeline.prediction.formats import Layout, Row, build_format, lay_out_pictures, lay_out_rows, write_rows
+from pipeline.prediction.inputs import Inputs, open_inputs
 from pipeline.prediction.output import check_output, open_output
-from pipeline.prediction.pictures import list_pictures, predict_pictures
-from pipeline.prediction.predictor import Prediction, Predictor
-from pipeline.quiet import hush_libraries, output_in_log
+from pipeline.prediction.pictures import iter_pictures
+from pipeline.prediction.progress import keep_terminal, show_progress
+from pipeline.prediction.subjects import Answer, Item, answer_items
 from schema.errors import ConfigError, FerError
 
-_ROW_WIDTH = 7
+RowsFilter = Callable[[Iterable[Row]], Iterable[Row]]
 
 
 @dataclass(frozen=True)
 class PredictOptions:
     """What was asked for."""
 
-    pictures: tuple[str, ...] = ()
-    csv: Path | None = None
-    """Instead of pictures."""
-    model: Path | None = None
-    """None: the shipped one."""
+    paths: tuple[str, ...]
+    """Pictures and folders of them, or CSVs; `-`: standard input."""
+    back_end: BackEnd = field(default_factory=BackEnd)
     format: str = "table"
     out: Path | None = None
     """None: standard output."""
-    min_confidence: float | None = None
+    abstain_below: float | None = None
     is_abstaining: bool = False
-    """Take the model's own threshold for `min_confidence`."""
+    """Take the model's own verdict."""
+    is_detecting: bool = False
+    save: Path | None = None
 
 
 def predict(options: PredictOptions) -> int:
-    """Predict pictures or the rows of a CSV and write all answers, or none; the exit code is 0.
+    """Predict pictures, faces in photos or the rows of CSVs and write all answers, or none; the exit code is 0.
 
     Raises:
         ConfigError: options that don't go together, or a model that can't be used.
         DataError: a picture, a row, a file of the model or `out` is at fault.
+        FerError: the server is at fault, or the user has interrupted.
     """
     _check(options)
-    names = list_pictures(options.pictures)
-    folder = find_model(options.model)
-    threshold = read_abstain_threshold(folder) if options.is_abstaining else options.min_confidence
-    title, width = ("row", _ROW_WIDTH) if options.csv else ("file", measure_width(names))
+    back_end = options.back_end.check()
     try:
-        with open_output(options.out) as output, _quiet_libraries():
-            predictor = Predictor(folder)
-            pairs = predict_csv(predictor, options.csv) if options.csv else predict_pictures(predictor, names)
-            count = write_rows(_to_rows(pairs, threshold), build_format(options.format, title, width), output)
+        with open_inputs(options.paths) as inputs:
+            count = _answer(options, back_end, inputs)
     except KeyboardInterrupt:
         raise FerError("interrupted; nothing was written") from None
     if options.out:
@@ -60,28 +56,49 @@ def predict(options: PredictOptions) -> int:
 
 
 def _check(options: PredictOptions) -> None:
-    """Whatever can be refused before TensorFlow takes its seconds to import."""
-    if bool(options.pictures) == bool(options.csv):
-        raise ConfigError("give either pictures or --csv FILE")
-    if options.format == SUBMISSION and not options.csv:
-        raise ConfigError("--format submission is for the rows of a CSV; give --csv FILE")
-    threshold = options.min_confidence
+    threshold = options.abstain_below
     if threshold is not None and not 0 <= threshold <= 1:
-        raise ConfigError(f"--min-confidence: expected a number from 0 to 1, got {threshold}")
-    if options.format == SUBMISSION and (threshold is not None or options.is_abstaining):
-        raise ConfigError("--format submission has a class in every line; leave --min-confidence and --abstain away")
+        raise ConfigError(f"--abstain-below: expected a number from 0 to 1, got {threshold}")
+    if options.save and not options.is_detecting:
+        raise ConfigError("--save draws the faces that were found; give --detect too")
+
+
+def _answer(options: PredictOptions, back_end: BackEnd, inputs: Inputs) -> int:
+    """Write the answers; how many they are."""
+    if inputs.rows and options.is_detecting:
+        raise ConfigError("--detect is for pictures, and rows are faces already; leave --detect away")
     if options.out:
-        check_output(options.out, options.csv)
+        check_output(options.out, inputs.names)
+    form = build_format(options.format, _lay_out(inputs, options.is_detecting))
+    with ExitStack() as stack:
+        terminal = stack.enter_context(keep_terminal())
+        output = stack.enter_context(open_output(options.out))
+        items, pass_on = _open_items(options, inputs, stack)
+        predictor = stack.enter_context(open_predictor(back_end))
+        total = len(inputs.pictures) if inputs.pictures and not options.is_detecting else None
+        answers = show_progress(answer_items(predictor, items), total, terminal)
+        return write_rows(pass_on(_judge(each, options) for each in answers), form, output)
 
 
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    hush_libraries()
-    with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
-        yield
+def _lay_out(inputs: Inputs, has_face: bool) -> Layout:
+    return lay_out_rows(inputs.names) if inputs.rows else lay_out_pictures(inputs.names, has_face)
 
 
-def _to_rows(pairs: Iterable[tuple[str | int, Prediction]], threshold: float | None) -> Iterator[Row]:
-    for subject, prediction in pairs:
-        is_sure = threshold is None or prediction.confidence >= threshold
-        yield Row(subject, prediction.class_index, is_sure, prediction.confidence, prediction.probabilities)
+def _open_items(options: PredictOptions, inputs: Inputs, stack: ExitStack) -> tuple[Iterator[Item], RowsFilter]:
+    """What to ask for, and what the answers go through before they are written."""
+    if not options.is_detecting:
+        return chain(iter_pictures(inputs.pictures), *(each.iter_items() for each in inputs.rows)), iter
+    from pipeline.prediction.photos import iter_faces, open_album
+    from serving.face_detection import FaceDetector
+
+    items = iter_faces(inputs.pictures, FaceDetector())
+    return items, stack.enter_context(open_album(options.save, inputs.pictures)) if options.save else iter
+
+
+def _judge(answer: Answer, options: PredictOptions) -> Row:
+    prediction = answer.prediction
+    if prediction is None:
+        return Row(answer.subject, None, is_sure=False)
+    threshold = options.abstain_below
+    is_sure = not prediction.abstain if options.is_abstaining else prediction.confidence >= (threshold or 0.0)
+    return Row(answer.subject, prediction, is_sure)

@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, cast
@@ -14,7 +14,7 @@ from schema.errors import ConfigError, DataError
 _MEMORY_BYTES = 8_000_000
 
 
-def check_output(out: Path, source: Path | None) -> None:
+def check_output(out: Path, sources: Iterable[str]) -> None:
     """Refuse, before any work, a place that can't be written to or that holds what is read.
 
     Raises:
@@ -24,8 +24,15 @@ def check_output(out: Path, source: Path | None) -> None:
         raise DataError(f"{out}: its folder does not exist; make it first")
     if out.exists() and not out.is_file():
         raise ConfigError(f"{out}: is no regular file; leave --out away to write to the terminal")
-    if source and out.exists() and source.exists() and out.samefile(source):
-        raise ConfigError(f"{out}: --out is the file to read; give another one")
+    if out.exists() and any(_is_same_file(out, source) for source in sources):
+        raise ConfigError(f"{out}: --out is a file to read; give another one")
+
+
+def _is_same_file(out: Path, source: str) -> bool:
+    try:
+        return out.samefile(source)
+    except (OSError, ValueError):
+        return False  # whoever reads it will say so
 
 
 @contextmanager

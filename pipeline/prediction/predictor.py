@@ -1,35 +1,20 @@
-"""An exported model -> answers, by its own signatures."""
+"""A SavedModel -> answers, by its own signature."""
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from schema.contract import CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY, SERVE_IMAGES, SERVE_PIXELS
+from schema.contract import ABSTAIN_KEY, CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY, SERVE_PIXELS
 from schema.errors import ConfigError, DataError
+from serving.prediction import Pixels, Prediction
 
-_OUTPUTS = {PROBABILITIES_KEY, CLASS_INDEX_KEY, CONFIDENCE_KEY}
-
-
-class Prediction(NamedTuple):
-    """The answer for one picture."""
-
-    class_index: int
-    confidence: float
-    probabilities: tuple[float, ...]
-    """Of the seven classes in their order; they sum to 1."""
+_OUTPUTS = (CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY, ABSTAIN_KEY)
 
 
-class PictureError(Exception):
-    """The model can't decode a picture of the batch."""
-
-
-class Predictor:
+class SavedModel:
     """A SavedModel, loaded.
 
     Args:
@@ -47,37 +32,26 @@ class Predictor:
         except Exception as error:  # whatever the loader stumbles over, the files are at fault
             found = next(iter(str(error).splitlines()), type(error).__name__)
             raise DataError(f"{folder}: the model can't be loaded ({found}); export or copy it again") from error
-        self._functions = {name: self._find_function(name, folder) for name in (SERVE_PIXELS, SERVE_IMAGES)}
+        self._function = self._find_function(SERVE_PIXELS, folder)
 
     def _find_function(self, name: str, folder: Path) -> Any:
         function = self._model.signatures.get(name)
         if function is None:
             names = ", ".join(sorted(self._model.signatures)) or "none"
             raise ConfigError(f"{folder}: the model has no signature {name}, only {names}; export it by `fer-tfx run`")
-        missing = _OUTPUTS - set(function.structured_outputs)
+        missing = set(_OUTPUTS) - set(function.structured_outputs)
         if missing:
             raise ConfigError(f"{folder}: {name} gives no {', '.join(sorted(missing))}; export it by `fer-tfx run`")
         return function
 
-    def predict_pixels(self, pixels: npt.NDArray[np.uint8]) -> list[Prediction]:
-        """Answers for uint8 (batch, 48, 48, 1), in order."""
-        return self._ask(SERVE_PIXELS, pixels)
-
-    def predict_images(self, files: Sequence[bytes]) -> list[Prediction]:
-        """Answers for the contents of picture files, in order. Raises PictureError if one can't be decoded."""
-        try:
-            return self._ask(SERVE_IMAGES, list(files))
-        except self._tensorflow.errors.InvalidArgumentError as error:
-            raise PictureError(str(error)) from error
-
-    def _ask(self, name: str, batch: Any) -> list[Prediction]:
-        function = self._functions[name]
-        ((key, spec),) = function.structured_input_signature[1].items()
-        answers = function(**{key: self._tensorflow.constant(batch, spec.dtype)})
-        columns = [answers[key].numpy() for key in (CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY)]
+    def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
+        """Answers for uint8 (n, 48, 48, 1), in order."""
+        ((key, spec),) = self._function.structured_input_signature[1].items()
+        answers = self._function(**{key: self._tensorflow.constant(pixels, spec.dtype)})
+        columns = [answers[key].numpy().tolist() for key in _OUTPUTS]
         return [
-            Prediction(int(class_index), float(confidence), tuple(probabilities.tolist()))
-            for class_index, confidence, probabilities in zip(*columns, strict=True)
+            Prediction(class_index, confidence, tuple(probabilities), abstains)
+            for class_index, confidence, probabilities, abstains in zip(*columns, strict=True)
         ]
 
 

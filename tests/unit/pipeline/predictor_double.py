@@ -1,33 +1,32 @@
-"""A stand-in for the loaded model whose answers tell which picture they are for."""
+"""A stand-in for a model whose answers tell which picture they are for."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from pipeline.prediction.predictor import PictureError, Prediction
+from pipeline.prediction.subjects import Item, Subject
+from serving.prediction import Pixels, Prediction
 
-BROKEN = b"that the model can't decode"
+THRESHOLD = 0.5
 
 
 class PredictorDouble:
-    """Answers with the class and confidence that stand in a picture's first pixel, or in its number of bytes."""
+    """Answers with the class and confidence that stand in a picture's first pixel."""
 
     def __init__(self) -> None:
         self.batch_sizes: list[int] = []
 
-    def predict_pixels(self, pixels: Any) -> list[Prediction]:
+    def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
         assert (pixels.shape[1:], pixels.dtype) == ((48, 48, 1), "uint8")
         self.batch_sizes.append(len(pixels))
         return [build_prediction(int(picture[0, 0, 0])) for picture in pixels]
-
-    def predict_images(self, files: Sequence[bytes]) -> list[Prediction]:
-        self.batch_sizes.append(len(files))
-        if any(file.endswith(BROKEN) for file in files):
-            raise PictureError("can't decode")
-        return [build_prediction(len(file)) for file in files]
 
 
 def build_prediction(number: int) -> Prediction:
     class_index, confidence = number % 7, number / 256
     shares = [(1 - confidence) / 6] * 7
     shares[class_index] = confidence
-    return Prediction(class_index, confidence, tuple(shares))
+    return Prediction(class_index, confidence, tuple(shares), confidence < THRESHOLD)
+
+
+def read_numbers(items: Iterator[Item]) -> list[tuple[Subject, int]]:
+    """Each subject with what stands in its first pixel."""
+    return [(subject, int(pixels[0, 0, 0])) for subject, pixels in items if pixels is not None]

@@ -75,18 +75,18 @@ def test_open_output_reader_that_stops_early_causes_no_traceback():
 
 def test_check_output_missing_folder_is_named(tmp_path):
     with pytest.raises(DataError, match=r"out\.csv: its folder does not exist; make it first"):
-        check_output(tmp_path / "none" / "out.csv", None)
+        check_output(tmp_path / "none" / "out.csv", [])
 
 
 @pytest.mark.parametrize("out", ["/dev/null", "."])
 def test_check_output_what_is_no_regular_file_is_refused(out):
     with pytest.raises(ConfigError, match="is no regular file; leave --out away"):
-        check_output(Path(out), None)
+        check_output(Path(out), [])
 
 
 def test_check_output_file_that_is_read_is_not_overwritten(tmp_path):
     (tmp_path / "test.csv").touch()
     (tmp_path / "same.csv").symlink_to("test.csv")
-    with pytest.raises(ConfigError, match="--out is the file to read; give another one"):
-        check_output(tmp_path / "same.csv", tmp_path / "test.csv")
-    check_output(tmp_path / "other.csv", tmp_path / "test.csv")
+    with pytest.raises(ConfigError, match="--out is a file to read; give another one"):
+        check_output(tmp_path / "same.csv", ["standard input", "a\0b", str(tmp_path / "test.csv")])
+    check_output(tmp_path / "other.csv", [str(tmp_path / "test.csv")])

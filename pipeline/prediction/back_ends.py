@@ -1,0 +1,77 @@
+"""Who answers: the light model that comes with the package, a SavedModel, or a server."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.prediction.model_folder import find_model
+from pipeline.quiet import hush_libraries, output_in_log
+from schema.errors import ConfigError
+from serving.prediction import Predictor
+
+_SERVER_MODEL = "fer"
+_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class BackEnd:
+    """Whom to ask, as it was given; None: not given."""
+
+    model: Path | None = None
+    """A SavedModel, or a folder of its versions."""
+    url: str | None = None
+    """Of a server, instead."""
+    server_model: str | None = None
+    timeout_s: float | None = None
+    """For the answer to one batch."""
+
+    def check(self) -> "BackEnd":
+        """The same, with `model` a SavedModel that is there. Imports nothing heavy.
+
+        Raises:
+            ConfigError: options that don't go together, or no model there.
+        """
+        if self.model and self.url:
+            raise ConfigError("--model and --url: give one of them")
+        for option, value in (("--server-model", self.server_model), ("--timeout", self.timeout_s)):
+            if value is not None and not self.url:
+                raise ConfigError(f"{option} is for a server; give --url, or leave it away")
+        if self.timeout_s is not None and not 0 < self.timeout_s < float("inf"):
+            raise ConfigError(f"--timeout: expected seconds above 0, got {self.timeout_s}")
+        return BackEnd(self.model and find_model(self.model), self.url, self.server_model, self.timeout_s)
+
+
+@contextmanager
+def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
+    """Yield who answers; a connection is closed at the end. Until then nothing that libraries print is seen.
+
+    Args:
+        back_end: checked.
+
+    Raises:
+        ConfigError: something isn't installed, or the model lacks a signature or an output.
+        DataError: a file of the model is damaged.
+        FerError: the server can't be used, see `serving.errors`.
+    """
+    hush_libraries()
+    with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
+        if back_end.url:
+            yield from _ask_server(back_end, back_end.url)
+        elif back_end.model:
+            from pipeline.prediction.predictor import SavedModel
+
+            yield SavedModel(back_end.model)
+        else:
+            from serving.light import LightModel
+
+            yield LightModel.shipped()
+
+
+def _ask_server(back_end: BackEnd, url: str) -> Iterator[Predictor]:
+    from serving.client import Client
+
+    name, timeout_s = back_end.server_model or _SERVER_MODEL, back_end.timeout_s or _TIMEOUT_S
+    with Client(url, model=name, timeout_s=timeout_s) as client:
+        yield client
