@@ -91,5 +91,5 @@ def _find_problem(shares: npt.NDArray[Any], class_index: int, name: str, confide
         expected = CLASS_NAMES[class_index]
         return f"class_name: expected {expected}, the class {class_index}, got {shorten(name, 40)}; its order differs"
     if not abs(confidence - shares.max()) <= _SUM_TOLERANCE:
-        return f"confidence: expected the largest probability, {shares.max():.4f}, got {confidence}"
+        return f"confidence: expected the largest probability, {shares.max():.4f}, got {confidence:.4f}"
     return ""

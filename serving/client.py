@@ -60,7 +60,7 @@ class Client:
         self._attempts, self._batch_size = attempts, batch_size
         self._limits, self._timing = limits or FileLimits(), timing or Timing()
         self._address = parse_address(url, model, version, label)
-        self._transport = transport or _open_transport(self._address)
+        self._transport = transport or _open_transport(self._address, self._timing)
 
     def __enter__(self) -> "Client":
         return self
@@ -179,14 +179,14 @@ class Client:
         return read_predictions(outputs, positions[: len(batch)], where)
 
 
-def _open_transport(address: ModelAddress) -> Transport:
+def _open_transport(address: ModelAddress, timing: Timing) -> Transport:
     if address.is_grpc:
         from serving.grpc_transport import GrpcTransport
 
         return GrpcTransport(address)
     from serving.rest_transport import RestTransport
 
-    return RestTransport(address)
+    return RestTransport(address, clock=timing.clock)
 
 
 def _check_seconds(name: str, seconds: float) -> float:
