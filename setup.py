@@ -72,6 +72,7 @@ setup(
         "configs": ["*.yaml"],
         "models": ["light_model/*", "shipped_model/*", "shipped_model/*/*"],
         "schema": ["*.pbtxt"],
+        "serving": ["demo/*"],
     },
     install_requires=BASE,
     extras_require={"pipeline": PIPELINE, "grpc": GRPC, "detect": DETECT, "kaggle": KAGGLE, "dev": DEV},
