@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from schema.contract import SERVE_IMAGES, SERVE_PIXELS
+from schema.contract import INPUT_OF_SIGNATURE, SERVE_IMAGES, SERVE_PIXELS
 from schema.errors import ConfigError
 from serving.address import ModelAddress, parse_address
 from serving.answers import read_predictions
@@ -18,7 +18,6 @@ from serving.retries import Deadline, Timing, ask_with_retries
 from serving.transport import AVAILABLE, Transport, VersionStatus
 from serving.windows import Window, read_windows
 
-_INPUT_NAMES = {SERVE_PIXELS: "pixels", SERVE_IMAGES: "image_bytes"}
 _POLL_S = 0.5
 
 
@@ -173,7 +172,7 @@ class Client:
         where = f"{self._address}, signature {signature}"
 
         def ask_once(left_s: float) -> Mapping[str, Any]:
-            return self._transport.predict(signature, _INPUT_NAMES[signature], batch, left_s)
+            return self._transport.predict(signature, INPUT_OF_SIGNATURE[signature], batch, left_s)
 
         outputs = ask_with_retries(ask_once, self._attempts, deadline, self._timing, where)
         return read_predictions(outputs, positions[: len(batch)], where)
