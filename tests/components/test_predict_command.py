@@ -1,4 +1,4 @@
-"""fer-tfx predict with a real exported model: the same answers as its signatures give when they are called directly."""
+"""fer-tfx predict with a real exported model: the same answers as its signature gives when it is called directly."""
 
 import csv
 import io
@@ -28,10 +28,9 @@ from models.folding import fold_network
 from models.network import build_network
 from models.preprocessing import preprocessing_fn
 from models.transform_graph import TransformGraph
-from pipeline import shipped
 from pipeline.cli import main
 from schema.contract import CLASS_NAMES
-from serving.shipped import write_sums
+from serving.pictures import decode_picture
 
 THRESHOLD = 0.17
 ROW_COUNT = 300
@@ -135,8 +134,12 @@ def assert_same(rows: list[dict[str, str]], answers: dict[str, np.ndarray]) -> N
     assert len({row["class"] for row in rows}) >= 3  # a model of one class would hide a wrong order
 
 
+def decode(names: list[str]) -> list[np.ndarray]:
+    return [decode_picture(Path(name).read_bytes(), name) for name in names]
+
+
 def test_predict_rows_of_a_csv_get_the_answers_of_the_signature_in_order(capfd, model, csv_path, pixels, ask):
-    rows = list(csv.DictReader(io.StringIO(predict(capfd, "--csv", csv_path, "--model", model, "--format", "csv"))))
+    rows = list(csv.DictReader(io.StringIO(predict(capfd, csv_path, "--model", model, "--format", "csv"))))
     assert [row["row"] for row in rows] == [str(number) for number in range(ROW_COUNT)]
     assert_same(rows, ask("serve_pixels", list(pixels)))
 
@@ -145,33 +148,37 @@ def test_predict_pictures_get_the_answers_of_the_signature_in_order(capfd, model
     names = [pictures[-1], *pictures]
     rows = list(csv.DictReader(io.StringIO(predict(capfd, *names, "--model", model, "--format", "csv"))))
     assert [row["file"] for row in rows] == names
-    assert_same(rows, ask("serve_images", [Path(name).read_bytes() for name in names]))
+    assert_same(rows, ask("serve_pixels", decode(names)))
 
 
-def test_predict_folder_as_json_gives_the_answers_of_its_pictures(capfd, model, pictures, ask):
-    rows = json.loads(predict(capfd, Path(pictures[0]).parent, "--model", model, "--format", "json"))
+def test_predict_folder_as_json_lines_gives_the_answers_of_its_pictures(capfd, model, pictures, ask):
+    text = predict(capfd, Path(pictures[0]).parent, "--model", model, "--format", "jsonl")
+    rows = [json.loads(line) for line in text.splitlines()]
     assert [row["file"] for row in rows] == pictures
-    assert_same(
-        [row | row["probabilities"] for row in rows],
-        ask("serve_images", [Path(name).read_bytes() for name in pictures]),
-    )
+    assert_same([row | row["probabilities"] for row in rows], ask("serve_pixels", decode(pictures)))
 
 
-def test_predict_submission_holds_one_class_index_a_row(capfd, model, csv_path, pixels, ask, tmp_path):
+def test_submission_holds_one_class_index_a_row(capfd, model, csv_path, pixels, ask, tmp_path):
     out = tmp_path / "submission.csv"
-    said = predict(capfd, "--csv", csv_path, "--model", model, "--format", "submission", "--out", out)
-    assert said == f"300 predictions written to {out}\n"
+    assert main(["submission", "--data", str(csv_path), "--model", str(model), "--out", str(out)]) == 0
+    assert capfd.readouterr() == (f"300 rows written to {out}\n", "")
     assert out.read_text("ascii") == "".join(f"{index}\n" for index in ask("serve_pixels", list(pixels))["class_index"])
 
 
-def test_predict_table_below_the_models_threshold_is_unsure(capfd, model, csv_path, pixels, ask):
+def test_predict_table_below_a_threshold_is_unsure(capfd, model, csv_path, pixels, ask):
     answers = ask("serve_pixels", list(pixels))
     threshold = float(np.median(answers["confidence"]))
-    given = predict(capfd, "--csv", csv_path, "--model", model, "--min-confidence", threshold).splitlines()
+    given = predict(capfd, csv_path, "--model", model, "--abstain-below", threshold).splitlines()
     names = np.where(answers["confidence"] >= threshold, answers["class_name"].ravel(), b"unsure")
     assert [line.split()[1] for line in given] == [name.decode() for name in names]
-    own = predict(capfd, "--csv", csv_path, "--model", model, "--abstain")
-    assert own == predict(capfd, "--csv", csv_path, "--model", model, "--min-confidence", THRESHOLD)
+
+
+def test_predict_abstain_takes_the_verdict_of_the_model(capfd, model, csv_path, pixels, ask):
+    abstains = ask("serve_pixels", list(pixels))["abstain"]
+    assert len(set(abstains.tolist())) == 2
+    own = predict(capfd, csv_path, "--model", model, "--abstain")
+    assert [line.split()[1] == "unsure" for line in own.splitlines()] == abstains.tolist()
+    assert own == predict(capfd, csv_path, "--model", model, "--abstain-below", THRESHOLD)
 
 
 def test_predict_folder_of_versions_takes_the_latest(capfd, model, pictures, tmp_path):
@@ -181,47 +188,12 @@ def test_predict_folder_of_versions_takes_the_latest(capfd, model, pictures, tmp
     assert predict(capfd, pictures[0], "--model", tmp_path / "serving") == predict(capfd, pictures[0], "--model", model)
 
 
-def test_predict_without_a_model_takes_the_shipped_one_if_its_files_are_sound(
-    capfd, model, pictures, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(shipped.resources, "files", lambda name: {"models": tmp_path}[name])
-    folder = tmp_path / "shipped_model"
-    shutil.copytree(model, folder)
-    write_sums(folder)
-    assert predict(capfd, pictures[0]) == predict(capfd, pictures[0], "--model", model)
-    (folder / "variables" / "variables.index").write_bytes(b"other")
-    assert complain(capfd, pictures[0]).startswith(f"fer-tfx: {folder}/variables/variables.index: has the SHA-256 ")
-
-
 def complain(capfd: pytest.CaptureFixture[str], *words: object) -> str:
     """The one line on standard error of a command that exits with 2 and prints nothing else."""
     code = main(["predict", *map(str, words)])
     out, error = capfd.readouterr()
     assert (code, out, error.count("\n")) == (2, "", 1)
     return error.rstrip("\n")
-
-
-@pytest.mark.parametrize("at", [0, 66])
-@pytest.mark.parametrize("kind", ["png", "jpg"])
-def test_predict_torn_picture_is_named_and_nothing_is_written(capfd, model, pictures, tmp_path, at, kind):
-    sound = next(name for name in pictures[1:] if name.endswith(kind))
-    torn = tmp_path / f"torn.{kind}"
-    torn.write_bytes(Path(sound).read_bytes()[:-400])
-    names = [*pictures[:at], torn, *pictures[at:]]
-    expected = f"fer-tfx: {torn}: is damaged or ends early; replace it, or leave it out"
-    assert complain(capfd, *names, "--model", model) == expected
-    before = sorted(tmp_path.iterdir())
-    assert complain(capfd, *names, "--model", model, "--out", tmp_path / "out.csv") == expected
-    assert sorted(tmp_path.iterdir()) == before
-
-
-def test_predict_broken_row_is_named_by_line_and_nothing_is_written(capfd, model, pixels, tmp_path):
-    lines = [" ".join(map(str, picture.ravel())) for picture in pixels]
-    path, out = tmp_path / "a.csv", tmp_path / "out.csv"
-    path.write_text("\n".join(["pixels", *lines[:200], "1 2 3", *lines[200:]]), "ascii")
-    words = ("--csv", path, "--model", model, "--format", "submission", "--out", out)
-    assert complain(capfd, *words).startswith(f"fer-tfx: {path}, line 202: wrong number of pixels: ")
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_predict_file_that_is_no_model_is_one_line(capfd, tmp_path, pictures):
@@ -239,6 +211,16 @@ def test_predict_model_without_the_signature_is_one_line_that_lists_its_own(capf
     tf.saved_model.save(module, str(tmp_path / "model"), signatures={"other": function})
     line = complain(capfd, pictures[0], "--model", tmp_path / "model")
     assert line.endswith("model: the model has no signature serve_pixels, only other; export it by `fer-tfx run`")
+
+
+def test_predict_model_without_a_verdict_of_its_own_is_one_line(capfd, tmp_path, pictures):
+    """As models were exported before signatures had the output `abstain`."""
+    names = ("class_index", "confidence", "probabilities")
+    spec = tf.TensorSpec([None, 48, 48, 1], tf.uint8, name="pixels")
+    function = tf.function(lambda pixels: dict.fromkeys(names, tf.zeros([1])), input_signature=[spec])
+    tf.saved_model.save(tf.Module(), str(tmp_path / "model"), signatures={"serve_pixels": function})
+    line = complain(capfd, pictures[0], "--model", tmp_path / "model")
+    assert line.endswith("model: serve_pixels gives no abstain; export it by `fer-tfx run`")
 
 
 def test_predict_fresh_process_is_quiet_and_imports_neither_tfx_nor_keras(model, pictures, tmp_path):

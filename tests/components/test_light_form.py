@@ -1,0 +1,48 @@
+"""The shipped model in its two forms: equal answers, on the public test where it lies beside the project."""
+
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.face_example_gen.csv_rows import ParsedRow, iter_rows
+from configs.spec import DataConfig
+from schema.drawn_faces import draw_faces
+from serving.light import LightModel
+from serving.shipped import find_shipped_model
+
+REAL_TEST_CSV = Path(__file__).parents[3] / "shared" / "data" / "fer2013" / "test.csv.xz"
+TOLERANCE = 1e-3
+BATCH_SIZE = 256
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    """uint8 (n, 48, 48, 1), without labels."""
+    if not REAL_TEST_CSV.exists():
+        return draw_faces(500, 21).pixels[..., np.newaxis]
+    with lzma.open(REAL_TEST_CSV) as stream:
+        rows = iter_rows(cast(BinaryIO, stream), REAL_TEST_CSV.name, DataConfig())
+        faces = [row.face.pixels for row in rows if isinstance(row, ParsedRow)]
+    return np.frombuffer(b"".join(faces), np.uint8).reshape(-1, 48, 48, 1)
+
+
+@pytest.fixture(scope="module")
+def serve_pixels() -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    # The caller keeps the model: its variables die with it.
+    model = tf.saved_model.load(str(find_shipped_model()))
+    return lambda pixels: model.signatures["serve_pixels"](pixels=tf.constant(pixels))
+
+
+def test_light_form_gives_the_answers_of_the_saved_model(pixels, serve_pixels):
+    batches = [serve_pixels(pixels[start : start + BATCH_SIZE]) for start in range(0, len(pixels), BATCH_SIZE)]
+    expected = {key: np.concatenate([batch[key].numpy() for batch in batches]) for key in batches[0]}
+    light = LightModel.shipped().predict_pixels(pixels)
+    shares = np.array([each.probabilities for each in light])
+    assert np.abs(shares - expected["probabilities"]).max() <= TOLERANCE
+    assert [each.class_index for each in light] == expected["class_index"].tolist()
+    assert len(set(expected["class_index"].tolist())) == 7
