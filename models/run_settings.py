@@ -37,11 +37,16 @@ def read_settings(fn_args: Any) -> dict[str, str]:
     return {**settings, "model": to_json(recipe.model), "trainer": to_json(recipe.trainer)}
 
 
-def compute_run_key(fn_args: Any) -> str:
+def compute_run_key(fn_args: Any, data_digest: str) -> str:
     """Name of all that decides the outcome of a training or search: settings, tuned values, code and data.
 
+    Places are no part of it: a CSV that was copied anew, and ingested anew for that, goes on with the same training.
     What is done with a trained network afterwards is no part of it, where `training_code` tells the code apart: a
     change of the export doesn't cost a night of training.
+
+    Args:
+        fn_args: TFX's FnArgs.
+        data_digest: see `models.data_digest`.
     """
     tuned = None if fn_args.hyperparameters is None else read_values(fn_args.hyperparameters)
     settings = fn_args.custom_config
@@ -49,8 +54,6 @@ def compute_run_key(fn_args: Any) -> str:
     parts = [
         {name: text for name, text in settings.items() if name not in left_out},
         tuned,
-        fn_args.transform_output,
-        sorted(fn_args.train_files),
-        sorted(fn_args.eval_files),
+        data_digest,
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from configs.load import from_json
 from configs.spec import ExportConfig
 from models.calibration import calibrate
 from models.checkpoint import keep_last_finished
+from models.data_digest import compute_data_digest
 from models.dataset import make_eval_dataset, read_examples
 from models.evaluation import predict_logits
 from models.export import ServingNetwork, export_model
@@ -45,7 +46,8 @@ def run_fn(fn_args: FnArgs) -> None:
     export_config = from_json(ExportConfig, settings["export"])
     transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_output))
     train, eval_ = read_examples(fn_args.train_files), read_examples(fn_args.eval_files)
-    checkpoint_dir = tf.io.gfile.join(settings["checkpoint_root"], compute_run_key(fn_args))
+    run_key = compute_run_key(fn_args, compute_data_digest(train, eval_, transform))
+    checkpoint_dir = tf.io.gfile.join(settings["checkpoint_root"], run_key)
     network = build_seeded_network(recipe)
     log_dir = fn_args.model_run_dir
     result = fit(network, train, eval_, transform, recipe.trainer, checkpoint_dir=checkpoint_dir, log_dir=log_dir)

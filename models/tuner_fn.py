@@ -8,6 +8,7 @@ from tfx.components.tuner.component import TunerFnResult
 
 from configs.load import from_json
 from configs.spec import Recipe, TunerConfig
+from models.data_digest import compute_data_digest
 from models.dataset import read_examples
 from models.run_settings import compute_run_key, read_recipe
 from models.search import RecipeSearch
@@ -41,11 +42,12 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         assert last.eval_accuracy is not None, "the last epoch is always measured"
         return last.eval_accuracy
 
+    run_key = compute_run_key(fn_args, compute_data_digest(train, eval_, transform))
     search = RecipeSearch(
         read_recipe(settings),
         from_json(TunerConfig, settings["tuner"]),
         train_trial,
-        state_dir=tf.io.gfile.join(settings["checkpoint_root"], compute_run_key(fn_args)),
+        state_dir=tf.io.gfile.join(settings["checkpoint_root"], run_key),
         scratch_dir=fn_args.working_dir,
     )
     return TunerFnResult(tuner=search, fit_kwargs={})

@@ -60,7 +60,7 @@ def test_pushed_model_answers_alike_on_every_signature_in_both_loaders(workshop:
     model_dir = str(workshop.root / "fer" / "serving" / workshop.versions()[0])
     examples_uri = workshop.nodes()["FerExampleGen"].outputs["examples"].uri
     requests = make_requests(read_examples(f"{examples_uri}/Split-eval"))
-    by_tf1 = {name: answer[PROBABILITIES_KEY] for name, answer in ask(model_dir, requests).items()}
+    by_tf1 = {name: answer[PROBABILITIES_KEY] for name, answer in ask(model_dir, requests, []).items()}
     signatures = tf.saved_model.load(model_dir).signatures
     by_tf2 = {
         name: signatures[name](tf.constant(request))[PROBABILITIES_KEY].numpy() for name, request in requests.items()

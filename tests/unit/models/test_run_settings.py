@@ -8,7 +8,8 @@ import pytest
 
 from configs.load import to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
-from models.run_settings import compute_run_key, read_recipe, read_settings
+from models.run_settings import compute_run_key as compute_key
+from models.run_settings import read_recipe, read_settings
 from schema.errors import ConfigError
 
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3))
@@ -25,10 +26,11 @@ def build_fn_args(hyperparameters: Any, **changed: str) -> SimpleNamespace:
     return SimpleNamespace(
         custom_config=settings,
         hyperparameters=hyperparameters,
-        train_files=["train"],
-        eval_files=["eval"],
-        transform_output="transform",
     )
+
+
+def compute_run_key(fn_args: SimpleNamespace, data_digest: str = "rows") -> str:
+    return compute_key(fn_args, data_digest)
 
 
 def tuned(**values: Any) -> dict[str, Any]:
@@ -63,6 +65,18 @@ def test_read_settings_result_that_does_not_fit_is_refused_in_one_line(hyperpara
     with pytest.raises(ConfigError) as caught:
         read_settings(build_fn_args(hyperparameters))
     assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("setting", ["model", "trainer", "code"])
+def test_compute_run_key_other_setting_gives_other_key(setting):
+    fn_args = build_fn_args(None)
+    before = compute_run_key(fn_args)
+    fn_args.custom_config[setting] += " "
+    assert compute_run_key(fn_args) != before
+
+
+def test_compute_run_key_other_data_gives_other_key():
+    assert compute_run_key(build_fn_args(None)) != compute_run_key(build_fn_args(None), "other rows")
 
 
 def test_compute_run_key_tuned_values_are_part_of_it():

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from configs.load import to_json
 from configs.spec import ExportConfig
 from models import trainer_fn
 from models.dataset import DatasetError
-from models.trainer_fn import compute_run_key, run_fn
+from models.trainer_fn import run_fn
 
 
 def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
@@ -60,7 +61,9 @@ def test_run_fn_failure_after_training_keeps_the_checkpoint(transform_dir, tmp_p
     fn_args = build_fn_args(transform_dir, tmp_path)
     with pytest.raises(OSError, match="disk full"):
         run_fn(fn_args)
-    assert (tmp_path / "checkpoints" / compute_run_key(fn_args) / "checkpoint").exists()
+    (state,) = (tmp_path / "checkpoints").iterdir()
+    assert (state / "checkpoint").exists()
+    assert not (state / "finished").exists()
 
 
 def test_run_fn_no_examples_names_the_pattern(transform_dir, tmp_path):
@@ -70,28 +73,19 @@ def test_run_fn_no_examples_names_the_pattern(transform_dir, tmp_path):
         run_fn(fn_args)
 
 
-@pytest.mark.parametrize("setting", ["model", "trainer", "code"])
-def test_compute_run_key_other_setting_gives_other_key(transform_dir, tmp_path, setting):
-    fn_args = build_fn_args(transform_dir, tmp_path)
-    before = compute_run_key(fn_args)
-    fn_args.custom_config[setting] += " "
-    assert compute_run_key(fn_args) != before
+def test_run_fn_same_rows_in_files_written_anew_goes_on_with_the_same_training(transform_dir, tmp_path, monkeypatch):
+    run_fn(build_fn_args(transform_dir, tmp_path / "first"))
+    again = build_fn_args(transform_dir, tmp_path / "second")
+    again.custom_config["checkpoint_root"] = str(tmp_path / "first" / "checkpoints")
+    run_fn(again)
+    assert len(list((tmp_path / "first" / "checkpoints").iterdir())) == 1
+    records = [read_record(tmp_path / name) for name in ("first", "second")]
+    assert records[0]["history"] == records[1]["history"]  # down to the seconds: nothing was trained again
 
 
-@pytest.mark.parametrize("argument", ["transform_output", "train_files", "eval_files"])
-def test_compute_run_key_other_data_gives_other_key(transform_dir, tmp_path, argument):
-    fn_args = build_fn_args(transform_dir, tmp_path)
-    before = compute_run_key(fn_args)
-    setattr(fn_args, argument, ["elsewhere"] if argument.endswith("files") else "elsewhere")
-    assert compute_run_key(fn_args) != before
-
-
-def test_compute_run_key_other_order_of_files_gives_same_key(transform_dir, tmp_path):
-    fn_args = build_fn_args(transform_dir, tmp_path)
-    fn_args.train_files = ["a", "b"]
-    before = compute_run_key(fn_args)
-    fn_args.train_files = ["b", "a"]
-    assert compute_run_key(fn_args) == before
+def read_record(folder: Path) -> dict:
+    path = folder / "model" / "Format-Serving" / "assets.extra" / "training_record.json"
+    return json.loads(path.read_text())
 
 
 def test_run_fn_network_is_built_from_the_configured_seed(transform_dir, tmp_path, monkeypatch):

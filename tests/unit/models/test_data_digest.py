@@ -1,0 +1,47 @@
+"""What a training is fed with has one name wherever it lies, and another when a bit of it changes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_doubles import build_examples, draw_pixels, stub_transform
+
+from models.data_digest import compute_data_digest
+
+PIXELS, CLASSES = draw_pixels(4), [0, 1, 2, 3]
+
+
+def digest(pixels: np.ndarray = PIXELS, classes: list[int] = CLASSES, transform=stub_transform) -> str:
+    return compute_data_digest(build_examples(pixels, classes), build_examples(PIXELS[:2], [5, 6]), transform)
+
+
+def test_compute_data_digest_same_rows_give_the_same():
+    assert digest() == digest(PIXELS.copy(), list(CLASSES))
+
+
+def change_one_pixel() -> np.ndarray:
+    changed = PIXELS.copy()
+    changed[3, 47, 47, 0] ^= 1
+    return changed
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"pixels": change_one_pixel()},
+        {"pixels": PIXELS[::-1], "classes": CLASSES},
+        {"classes": [0, 1, 2, 4]},
+        {"pixels": PIXELS[:3], "classes": CLASSES[:3]},
+        {"transform": lambda raw: stub_transform(raw) + 0.01},
+    ],
+)
+def test_compute_data_digest_any_change_gives_another(changed):
+    assert digest(**changed) != digest()
+
+
+def test_compute_data_digest_splits_exchanged_give_another():
+    one, other = build_examples(PIXELS, CLASSES), build_examples(PIXELS[:2], [5, 6])
+    assert compute_data_digest(one, other, stub_transform) != compute_data_digest(other, one, stub_transform)
+
+
+def test_compute_data_digest_rounding_of_the_transform_does_not_count():
+    assert digest(transform=lambda raw: stub_transform(raw) * tf.constant(1.0 + 1e-7)) == digest()
