@@ -81,7 +81,7 @@ def _to_text(name: Any) -> str:
 
 def _find_problem(shares: npt.NDArray[Any], class_index: int, name: str, confidence: float) -> str:
     """What can't be right in one picture's outputs; empty if nothing is."""
-    if not np.isfinite(shares).all() or not -_TIE_TOLERANCE <= shares.min() <= shares.max() <= 1 + _SUM_TOLERANCE:
+    if not -_TIE_TOLERANCE <= shares.min() <= shares.max() <= 1 + _SUM_TOLERANCE:  # so too if one is NaN
         return f"probabilities: expected numbers from 0 to 1, got {shares.tolist()}"
     if abs(shares.sum() - 1) > _SUM_TOLERANCE:
         return f"probabilities: expected the sum 1, got {shares.sum():.4f}"

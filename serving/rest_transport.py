@@ -117,7 +117,6 @@ class RestTransport:
                 if len(text) <= _MAX_ANSWER_BYTES:
                     raise DeadlineExceededError(f"the answer had not ended after {len(text):,} bytes")
                 raise BadAnswerError(f"{where}: the answer is longer than {_MAX_ANSWER_BYTES:,} bytes; {_PORTS}")
-        response.release_conn()
         return bytes(text)
 
 
