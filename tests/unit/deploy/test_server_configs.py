@@ -74,5 +74,5 @@ def test_paths_and_names_are_the_pipelines_defaults():
     defaults = ServingConfig()
     flags = read_flags(read_documents("compose.yaml")[0]["services"]["tensorflow-serving"]["command"])
     assert flags["model_config_file"] == f"{defaults.base_path}/{CONFIG_FILE}"
-    assert STATUS_PATH == f"/v1/models/{defaults.model_name}"
+    assert f"/v1/models/{defaults.model_name}" == STATUS_PATH
     assert read_kinds("kserve.yaml")["InferenceService"]["metadata"]["name"] == defaults.model_name
