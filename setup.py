@@ -14,10 +14,10 @@ PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema"
 BASE = [
     "ai-edge-litert>=2,<3",
     "numpy>=1.24",
-    "pillow>=10",
+    "pillow>=10.1",
     "pyyaml>=6",
     "rich>=13",
-    "urllib3>=2,<3",
+    "urllib3>=2.2,<3",
 ]
 
 PIPELINE = [

@@ -2,7 +2,7 @@
 
     <folder>/1764000000/           a version; the largest number is served
     <folder>/rolled_back/<number>/ one that was taken out of service, and can come back
-    <folder>/models.config         for `--model_config_file`: the versions to load and their labels
+    <folder>/models.config         for `--model_config_file`: the labels of the newest two
 
 TensorFlow Serving takes up whatever has a number for a name, so a version gets its number by one rename when it is
 complete, and loses it by one rename before it is removed.
@@ -124,12 +124,14 @@ class VersionFolder:
 
 
 def format_config(model: ServedModel, versions: list[int]) -> str:
-    """Text of a ModelServerConfig: one or two versions, oldest first, the last one labelled `stable`.
+    """Text of a ModelServerConfig that labels one or two versions, oldest first: the last one is `stable`.
 
-    The one before stays loaded as `previous`, so that a caller can compare and a roll-back needs no loading.
+    The one before stays loaded as `previous`, so that a caller can compare and a roll-back needs no loading. The
+    server finds the newest two by itself: were they named here, it would refuse the file for the label of a version
+    that is not loaded yet, and so never load it (ServerCore::ReloadConfig looks at labels first). So labels follow the
+    versions by one poll.
     """
     labels = dict(zip((STABLE, PREVIOUS), reversed(versions), strict=False))
-    numbers = "".join(f" versions: {version}" for version in versions)
     label_lines = "".join(f'    version_labels {{ key: "{key}" value: {value} }}\n' for key, value in labels.items())
     return (
         "# Written by fer-tfx at each push and roll-back.\n"
@@ -138,7 +140,7 @@ def format_config(model: ServedModel, versions: list[int]) -> str:
         f'    name: "{model.name}"\n'
         f'    base_path: "{model.base_path}"\n'
         '    model_platform: "tensorflow"\n'
-        f"    model_version_policy {{ specific {{{numbers} }} }}\n"
+        "    model_version_policy { latest { num_versions: 2 } }\n"
         f"{label_lines}"
         "  }\n"
         "}\n"

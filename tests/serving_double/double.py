@@ -23,7 +23,7 @@ class TensorFlowServingDouble:
             ServedModel. One that stands alone is version 1.
         name: of the model.
         labels: label -> version.
-        is_cors_enabled: as `--enable_cors_support` sets it.
+        is_cors_enabled: as `--rest_api_enable_cors_support` sets it.
 
     Attributes:
         requests: what was received, in order.

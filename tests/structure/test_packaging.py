@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
+LIGHT = ("model.tflite", "calibration.json", "class_names.txt", "SHA256SUMS")
 SHIPPED = {
     f"models/shipped_model/{name}"
     for name in (
@@ -17,7 +18,7 @@ SHIPPED = {
         "assets.extra/class_names.txt", "assets.extra/calibration.json", "MODEL_CARD.md", "LICENCE_NOTE.md",
         "SHA256SUMS",
     )
-} | {f"models/light_model/{name}" for name in ("model.tflite", "calibration.json", "class_names.txt", "SHA256SUMS")}  # fmt: skip
+} | {f"models/light_model/{name}" for name in LIGHT}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
