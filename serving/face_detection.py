@@ -72,5 +72,7 @@ def _import_opencv() -> Any:
     try:
         import cv2
     except ImportError as error:
-        raise ConfigError(f"--detect needs OpenCV ({error}); `pip install 'fer-tfx[detect]'`") from None
+        raise ConfigError(
+            f"--detect needs OpenCV ({error}); `pip install '.[detect]'` in a checkout of fer-tfx"
+        ) from None
     return cv2

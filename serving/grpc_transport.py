@@ -121,7 +121,9 @@ def _import_modules() -> SimpleNamespace:
             prediction_service_pb2_grpc,
         )
     except ImportError as error:
-        raise ConfigError(f"{error.name} is not installed, which gRPC needs: pip install 'fer-tfx[grpc]'") from None
+        raise ConfigError(
+            f"{error.name} is not installed, which gRPC needs: `pip install '.[grpc]'` in a checkout of fer-tfx"
+        ) from None
     return SimpleNamespace(
         grpc=grpc,
         tensorflow=tensorflow,

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from configs.spec import PipelineConfig
+from pipeline.installation import require_tfx
 from pipeline.paths import RunPaths
 from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners import local
@@ -19,6 +20,7 @@ def run_pipeline(config: PipelineConfig) -> int:
     Raises:
         FerError: bad input or configuration, data that the gate refused, or a failure that nobody foresaw.
     """
+    require_tfx()
     config = local.prepare(config)
     log = _new_log(RunPaths.of(config).logs)
     started = time.monotonic()

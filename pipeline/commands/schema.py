@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from configs.spec import DataConfig
 from pipeline.inputs import resolve_input
+from pipeline.installation import require_tfx
 from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners.local import assemble
 from schema.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
@@ -26,8 +27,10 @@ def write_schema(data_path: str, out: Path) -> int:
     """Ingest the data, infer its schema and write it to `out` as text.
 
     Raises:
+        ConfigError: TFX is not installed.
         DataError: the data can't be read, or `out` can't be written.
     """
+    require_tfx()
     resolve_input(DataConfig(path=data_path))
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.installation import INSTALL_ALL
 from schema.contract import ABSTAIN_KEY, CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY, SERVE_PIXELS
 from schema.errors import ConfigError, DataError
 from serving.prediction import Pixels, Prediction
@@ -62,7 +63,7 @@ def _import_tensorflow() -> Any:
         with _without_keras():
             import tensorflow
     except ModuleNotFoundError as error:
-        raise ConfigError(f"{error.name} is not installed; `pip install 'fer-tfx[pipeline]'`") from None
+        raise ConfigError(f"{error.name} is not installed, which --model needs; {INSTALL_ALL}") from None
     finally:
         gc.enable()
     return tensorflow

@@ -19,7 +19,9 @@ def test_client_grpc_url_without_the_extra_names_what_to_install(monkeypatch, mi
     for name in [name for name in sys.modules if name.startswith("tensorflow_serving")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ConfigError, match=rf"^{missing}.* is not installed, .*: pip install 'fer-tfx\[grpc\]'"):
+    with pytest.raises(
+        ConfigError, match=rf"^{missing}.* is not installed, .*: `pip install '\.\[grpc\]'` in a checkout"
+    ):
         Client("grpc://localhost:8500")
 
 
