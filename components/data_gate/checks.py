@@ -3,20 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from components.anomalies import find_anomalies
 from reporting.ingestion import IngestionReport
 from schema.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
 
 Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
-
-
-def find_anomalies(anomalies: anomalies_pb2.Anomalies, where: str) -> Iterator[str]:
-    """What TFDV found, one sentence a feature."""
-    for feature, info in sorted(anomalies.anomaly_info.items()):
-        yield f"{where}: {feature}: {info.short_description}: {info.description}"
-    for reason in anomalies.dataset_anomaly_info.reason:
-        yield f"{where}: {reason.short_description}: {reason.description}"
 
 
 def find_skew(statistics: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:

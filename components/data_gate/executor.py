@@ -2,22 +2,19 @@
 
 import json
 import os
-from collections.abc import Iterator
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.anomalies import describe_anomalies
 from components.data_gate import checks
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from schema.errors import GateError
 
-ANOMALIES_FILE = "SchemaDiff.pb"
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -54,7 +51,7 @@ def _find_faults(input_dict: Artifacts) -> list[str]:
     schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
     schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
     return [
-        *_describe_anomalies(artifact_utils.get_single_instance(input_dict["anomalies"])),
+        *describe_anomalies(artifact_utils.get_single_instance(input_dict["anomalies"])),
         *checks.find_size_faults(statistics),
         *checks.find_skew(statistics, schema),
         *checks.find_drift(statistics, previous, schema),
@@ -68,10 +65,3 @@ def _load_statistics(artifacts: list[types.Artifact]) -> checks.Statistics:
         for artifact in artifacts
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
-
-
-def _describe_anomalies(artifact: types.Artifact) -> Iterator[str]:
-    for split in artifact_utils.decode_split_names(artifact.split_names):
-        path = os.path.join(artifact_utils.get_split_uri([artifact], split), ANOMALIES_FILE)
-        anomalies = anomalies_pb2.Anomalies.FromString(fileio.open(path, "rb").read())
-        yield from checks.find_anomalies(anomalies, split)
