@@ -1,5 +1,6 @@
 """How far probabilities may be believed."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,40 @@ class AbstainThreshold(NamedTuple):
     kept_count: int
 
 
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The rows whose confidence lies above `low` and up to `high`."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    """Mean confidence of these rows; 0 of none."""
+    accuracy: float
+    """Share of them that is right; 0 of none."""
+
+
+def compute_reliability(
+    probabilities: Floats, class_indices: Integers, bin_count: int = 15
+) -> tuple[ReliabilityBin, ...]:
+    """Bins of equal width, as of a reliability diagram; bin m ends with m / bin_count.
+
+    Args:
+        probabilities: float (n, classes).
+        class_indices: int (n,), the true classes.
+        bin_count: number of bins between 0 and 1.
+    """
+    confidences = probabilities.max(axis=1).astype(np.float64)
+    is_right = probabilities.argmax(axis=1) == class_indices
+    edges = np.linspace(0, 1, bin_count + 1)
+    bins = np.digitize(confidences, edges[1:-1], right=True)
+    counts = np.bincount(bins, minlength=bin_count)
+    sums = [np.bincount(bins, weights=values, minlength=bin_count) for values in (confidences, is_right)]
+    means = [np.divide(values, counts, out=np.zeros(bin_count), where=counts > 0) for values in sums]
+    columns = (edges[:-1], edges[1:], counts, *means)
+    return tuple(ReliabilityBin(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
+
+
 def compute_calibration_error(probabilities: Floats, class_indices: Integers, bin_count: int = 15) -> float:
     """Expected calibration error over bins of equal width (Guo et al. 2017, arXiv:1706.04599, equation 3).
 
@@ -37,11 +72,8 @@ def compute_calibration_error(probabilities: Floats, class_indices: Integers, bi
     Returns:
         From 0 (as good as said) to 1.
     """
-    confidences = probabilities.max(axis=1).astype(np.float64)
-    is_right = probabilities.argmax(axis=1) == class_indices
-    bins = np.digitize(confidences, np.linspace(0, 1, bin_count + 1)[1:-1], right=True)
-    surplus = np.bincount(bins, weights=is_right - confidences, minlength=bin_count)
-    return float(np.abs(surplus).sum() / len(class_indices))
+    bins = compute_reliability(probabilities, class_indices, bin_count)
+    return sum(each.count * abs(each.accuracy - each.confidence) for each in bins) / len(class_indices)
 
 
 def compute_nll(probabilities: Floats, class_indices: Integers) -> float:

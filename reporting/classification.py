@@ -40,10 +40,7 @@ def compute_macro_f1(confusion: Confusion) -> float:
 
     A class that was neither present nor predicted counts 0, as in scikit-learn and in the Evaluator.
     """
-    hits = np.diag(confusion).astype(np.float64)
-    true_plus_predicted = confusion.sum(axis=0) + confusion.sum(axis=1)
-    scores = np.divide(2 * hits, true_plus_predicted, out=np.zeros_like(hits), where=true_plus_predicted > 0)
-    return float(scores.mean())
+    return float(np.mean(compute_f1_scores(confusion)))
 
 
 def compute_recalls(confusion: Confusion) -> list[Recall]:
@@ -53,6 +50,19 @@ def compute_recalls(confusion: Confusion) -> list[Recall]:
         Recall(float(hits / count) if count else 0.0, int(count))
         for hits, count in zip(np.diag(confusion), counts, strict=True)
     ]
+
+
+def compute_precisions(confusion: Confusion) -> list[Recall]:
+    """Precision of each class, in index order: of the rows predicted as it the share that is of it; 0 of no row."""
+    return compute_recalls(confusion.T)
+
+
+def compute_f1_scores(confusion: Confusion) -> list[float]:
+    """F1 of each class, in index order; 0 where the class was neither present nor predicted."""
+    hits = np.diag(confusion).astype(np.float64)
+    true_plus_predicted = confusion.sum(axis=0) + confusion.sum(axis=1)
+    scores = np.divide(2 * hits, true_plus_predicted, out=np.zeros_like(hits), where=true_plus_predicted > 0)
+    return [float(score) for score in scores]
 
 
 def compute_balanced_accuracy(confusion: Confusion) -> float:

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from reporting.calibration import (
+    ReliabilityBin,
     apply_abstain_threshold,
     compute_brier_score,
     compute_calibration_error,
     compute_nll,
+    compute_reliability,
     scale_probabilities,
 )
 
@@ -87,3 +89,10 @@ def test_apply_abstain_threshold_keeps_confidences_from_the_threshold_on():
 
 def test_apply_abstain_threshold_no_row_kept_gives_zero():
     assert apply_abstain_threshold(of_confidences(0.9), np.array([0]), 0.95) == (0.95, 0.0, 0.0, 0)
+
+
+def test_compute_reliability_bins_hold_their_upper_bound_and_mean_figures():
+    bins = compute_reliability(of_confidences(0.75, 0.8, 1.0), np.array([0, 1, 0]), bin_count=4)
+    assert bins[2] == ReliabilityBin(0.5, 0.75, 1, 0.75, 1.0)
+    assert bins[3] == ReliabilityBin(0.75, 1.0, 2, pytest.approx(0.9), 0.5)
+    assert bins[0] == ReliabilityBin(0.0, 0.25, 0, 0.0, 0.0)

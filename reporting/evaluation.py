@@ -1,0 +1,136 @@
+"""A model's answers and the true classes -> the figures of its evaluation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reporting.calibration import (
+    apply_abstain_threshold,
+    compute_brier_score,
+    compute_calibration_error,
+    compute_nll,
+    compute_reliability,
+    scale_probabilities,
+)
+from reporting.classification import (
+    Confusion,
+    compute_accuracy,
+    compute_confusion,
+    compute_f1_scores,
+    compute_macro_f1,
+    compute_precisions,
+    compute_recalls,
+)
+from reporting.coverage import compute_coverage
+from reporting.report_data import ClassFigures, Comparison, CoveragePoint, Evaluation, Mistake, Share, Trust
+from reporting.significance import compare_hits
+from reporting.slices import compute_slices
+from schema.contract import CLASS_COUNT, CLASS_NAMES
+
+Probabilities = npt.NDArray[np.floating[Any]]
+
+MISTAKE_COUNT = 12
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """One split in memory; equal positions belong together."""
+
+    pixels: npt.NDArray[np.uint8]
+    """(n, 48, 48)"""
+    class_indices: npt.NDArray[np.int64]
+    """(n,), 0-6."""
+    sources: tuple[str, ...]
+    """Files that the rows were read from."""
+    positions: npt.NDArray[np.int64]
+    """(n,), rows of these files, from 0."""
+
+
+def evaluate(rows: LabelledRows, probabilities: Probabilities, temperature: float, threshold: float) -> Evaluation:
+    """All figures of one model.
+
+    Args:
+        rows: that were asked, at least one.
+        probabilities: float (n, 7), the answers, with the temperature in them.
+        temperature: that the model divides its logits by.
+        threshold: least confidence at which the model should answer.
+    """
+    true = rows.class_indices
+    confusion = compute_confusion(true, probabilities.argmax(axis=1), CLASS_COUNT)
+    abstain = apply_abstain_threshold(probabilities, true, threshold)
+    return Evaluation(
+        accuracy=Share.of(compute_accuracy(confusion), len(true)),
+        macro_f1=compute_macro_f1(confusion),
+        classes=_describe_classes(confusion),
+        confusion=tuple(tuple(counts) for counts in confusion.tolist()),
+        temperature=temperature,
+        before=_describe_trust(scale_probabilities(probabilities, 1 / temperature), true),
+        after=_describe_trust(probabilities, true),
+        coverage=compute_coverage(probabilities, true),
+        abstain=CoveragePoint(threshold, abstain.coverage_fraction, abstain.accuracy_fraction),
+        slices=compute_slices(rows.pixels, probabilities.argmax(axis=1) == true),
+        mistakes=_describe_mistakes(rows, probabilities),
+    )
+
+
+def find_mistakes(
+    probabilities: Probabilities, class_indices: npt.NDArray[np.int64], count: int = MISTAKE_COUNT
+) -> list[int]:
+    """Positions of the wrong answers, most confident first, at most `count` of them."""
+    confidences = probabilities.max(axis=1)
+    (wrong,) = np.nonzero(probabilities.argmax(axis=1) != class_indices)
+    return [int(position) for position in wrong[np.argsort(-confidences[wrong], kind="stable")][:count]]
+
+
+def compare(
+    candidate: Probabilities, baseline: Probabilities, class_indices: npt.NDArray[np.int64], baseline_uri: str
+) -> Comparison:
+    """Two models' answers on the same rows, float (n, 7) each, n at least 1."""
+    confusion = compute_confusion(class_indices, baseline.argmax(axis=1), CLASS_COUNT)
+    test = compare_hits(candidate.argmax(axis=1) == class_indices, baseline.argmax(axis=1) == class_indices)
+    return Comparison(
+        baseline_uri=baseline_uri,
+        accuracy=Share.of(compute_accuracy(confusion), len(class_indices)),
+        macro_f1=compute_macro_f1(confusion),
+        recalls=tuple(Share.of(*recall) for recall in compute_recalls(confusion)),
+        candidate_only=test.first_only,
+        baseline_only=test.second_only,
+        p_value=test.p_value,
+    )
+
+
+def _describe_classes(confusion: Confusion) -> tuple[ClassFigures, ...]:
+    figures = zip(
+        CLASS_NAMES,
+        compute_recalls(confusion),
+        compute_precisions(confusion),
+        compute_f1_scores(confusion),
+        strict=True,
+    )
+    return tuple(
+        ClassFigures(name, Share.of(*recall), Share.of(*precision), f1) for name, recall, precision, f1 in figures
+    )
+
+
+def _describe_trust(probabilities: Probabilities, class_indices: npt.NDArray[np.int64]) -> Trust:
+    return Trust(
+        ece=compute_calibration_error(probabilities, class_indices),
+        nll=compute_nll(probabilities, class_indices),
+        brier=compute_brier_score(probabilities, class_indices),
+        bins=compute_reliability(probabilities, class_indices),
+    )
+
+
+def _describe_mistakes(rows: LabelledRows, probabilities: Probabilities) -> tuple[Mistake, ...]:
+    return tuple(
+        Mistake(
+            source=rows.sources[position],
+            row=int(rows.positions[position]),
+            true_class=CLASS_NAMES[rows.class_indices[position]],
+            predicted_class=CLASS_NAMES[int(probabilities[position].argmax())],
+            confidence=float(probabilities[position].max()),
+        )
+        for position in find_mistakes(probabilities, rows.class_indices)
+    )

@@ -1,0 +1,84 @@
+"""ReportData -> one HTML page that needs nothing else: no network, no script."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+import jinja2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from reporting import card_texts, plots
+from reporting.faces import Faces
+from reporting.report_data import ReportData, Share
+from schema.contract import CLASS_NAMES, LABELLED_SPLITS
+
+
+def render_report(report: ReportData, faces: Faces) -> str:
+    """The whole page. Every text that comes from data or settings is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"share": format_share, "percent": format_percent, "count": "{:,}".format}
+    template = environment.from_string(_read_template())
+    return template.render(
+        report=report,
+        rows=report.data.rows,
+        splits=[split for split in LABELLED_SPLITS if report.data.rows.split_size(split)],
+        class_names=CLASS_NAMES,
+        shading=_compute_shading(report),
+        settings=list(flatten(report.lineage.settings)),
+        mean_faces=[encode_picture(face) for face in faces.means],
+        mistakes=list(zip(report.evaluation.mistakes, map(encode_picture, faces.mistakes), strict=True)),
+        texts={name.lower(): getattr(card_texts, name) for name in dir(card_texts) if name.isupper()},
+        balance_plot=plots.plot_class_balance(report.data.rows),
+        training_plots=plots.plot_training(report.training),
+        classes_plot=plots.plot_classes(report.evaluation.classes),
+        reliability_plot=plots.plot_reliability(report.evaluation),
+        coverage_plot=plots.plot_coverage(report.evaluation),
+        slices_plot=plots.plot_slices(report.evaluation.slices),
+    )
+
+
+def compute_template_digest() -> str:
+    """First 16 digits of the template's SHA-256: with the code it decides what the page looks like."""
+    return hashlib.sha256(_read_template().encode()).hexdigest()[:16]
+
+
+def _read_template() -> str:
+    return resources.files("reporting").joinpath("template.html").read_text("utf-8")
+
+
+def format_percent(fraction: float) -> str:
+    """0.6817 -> 68.2 %."""
+    return f"{100 * fraction:.1f} %"
+
+
+def format_share(share: Share) -> str:
+    """68.2 % [66.6, 69.7]: the share with its interval."""
+    return f"{format_percent(share.fraction)} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted key and value of each setting."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value)
+
+
+def encode_picture(pixels: npt.NDArray[np.uint8]) -> str:
+    """A grey picture, uint8 (height, width), as the data URI of a PNG."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _compute_shading(report: ReportData) -> list[list[str]]:
+    """Per cell of the confusion matrix the share of its true class, as a percentage for the style sheet."""
+    return [[f"{60 * count / max(1, sum(counts)):.0f}%" for count in counts] for counts in report.evaluation.confusion]

@@ -1,0 +1,240 @@
+"""Every number of a run's report, before any mark-up: what `report.json` holds."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from reporting.calibration import ReliabilityBin
+from reporting.ingestion import IngestionReport
+from reporting.intervals import wilson_interval
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of rows with Wilson's 95 % interval; all three fractions lie in [0, 1]."""
+
+    fraction: float
+    low: float
+    high: float
+    count: int
+    """Rows that it is a share of; 0 gives the interval from 0 to 1."""
+
+    @classmethod
+    def of(cls, fraction: float, count: int) -> "Share":
+        interval = wilson_interval(fraction, count)
+        return cls(fraction, interval.low, interval.high, count)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the model went into service, and why not."""
+
+    refusals: tuple[str, ...]
+    """As the run's summary says them; empty: it was pushed."""
+    place: str
+    """The pushed version, or the refused export."""
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One row that could not be used."""
+
+    source: str
+    line: int
+    reason: str
+    detail: str
+    text: str
+    """The offending text, cut."""
+
+
+@dataclass(frozen=True)
+class DataFigures:
+    """What came in and what became of it."""
+
+    rows: IngestionReport
+    quarantined: tuple[QuarantinedRow, ...]
+    """A few for each reason."""
+    anomalies: tuple[str, ...]
+    """What TFDV found amiss, a sentence each."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of the training; see `models.history.EpochMetrics`, which writes these figures."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    eval_loss: float | None
+    eval_accuracy: float | None
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingFigures:
+    """How the model was trained."""
+
+    epochs: tuple[Epoch, ...]
+    parameters: int
+    precision: str
+    train_rows: int
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all epochs."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+    @property
+    def rows_per_second(self) -> float:
+        """Training rows in a second of wall time, evaluations included; 0 if no time was measured."""
+        return self.train_rows * len(self.epochs) / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How well one class is told apart."""
+
+    name: str
+    recall: Share
+    """Of the rows of the class those that were predicted as it."""
+    precision: Share
+    """Of the rows that were predicted as the class those that are of it."""
+    f1: float
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far confidence may be believed."""
+
+    ece: float
+    nll: float
+    brier: float
+    bins: tuple[ReliabilityBin, ...]
+
+
+@dataclass(frozen=True)
+class CoveragePoint:
+    """What is left when only confident answers are given."""
+
+    threshold: float
+    coverage_fraction: float
+    accuracy_fraction: float
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The rows whose pictures are alike in one quality."""
+
+    quality: str
+    level: str
+    low: float
+    """Least value of the quality within the slice."""
+    high: float
+    """Largest value of it."""
+    accuracy: Share
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer."""
+
+    source: str
+    row: int
+    """Position in that file, from 0."""
+    true_class: str
+    predicted_class: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the exported model's answers on the eval split came to."""
+
+    accuracy: Share
+    macro_f1: float
+    classes: tuple[ClassFigures, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    """Numbers of rows by true class, then by predicted class."""
+    temperature: float
+    before: Trust
+    """With the temperature taken out of the answers again."""
+    after: Trust
+    """As the model answers."""
+    coverage: tuple[CoveragePoint, ...]
+    abstain: CoveragePoint
+    """At the threshold that the model itself uses."""
+    slices: tuple[Slice, ...]
+    mistakes: tuple[Mistake, ...]
+    """Most confident first."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Candidate and baseline on the same rows."""
+
+    baseline_uri: str
+    accuracy: Share
+    """Of the baseline."""
+    macro_f1: float
+    """Of the baseline."""
+    recalls: tuple[Share, ...]
+    """Of the baseline, in class order."""
+    candidate_only: int
+    """Rows that only the candidate got right."""
+    baseline_only: int
+    """Rows that only the baseline got right."""
+    p_value: float
+    """Two-sided, of McNemar's exact test."""
+
+
+@dataclass(frozen=True)
+class UsedArtifact:
+    """One of the artifacts that the page was made of."""
+
+    role: str
+    type_name: str
+    id: int
+    uri: str
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What the model was made of and by which code."""
+
+    input_fingerprint: str
+    """Of all data files, as TFX computes it: numbers, bytes and checksums by input."""
+    code: dict[str, str]
+    """Fingerprint of the sources by component."""
+    versions: dict[str, str]
+    """Of the libraries, by name."""
+    settings: dict[str, Any]
+    """Of the run, by section."""
+    artifacts: tuple[UsedArtifact, ...]
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """A run's whole report."""
+
+    name: str
+    """Of the run."""
+    verdict: Verdict
+    data: DataFigures
+    training: TrainingFigures
+    evaluation: Evaluation
+    comparison: Comparison | None
+    """None: there was no baseline."""
+    lineage: Lineage
+
+    def to_json(self) -> str:
+        """All of it, with what is derived beside what it is derived from."""
+        content = dataclasses.asdict(self)
+        content["verdict"]["is_pushed"] = not self.verdict.refusals
+        rows = self.data.rows
+        content["data"]["rows"] |= {
+            name: getattr(rows, name) for name in ("rows_read", "rows_emitted", "rows_dropped", "rows_quarantined")
+        }
+        content["training"] |= {name: getattr(self.training, name) for name in ("seconds", "rows_per_second")}
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"

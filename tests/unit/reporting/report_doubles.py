@@ -1,0 +1,71 @@
+"""A report made by hand: twelve rows, seven classes, names that would break a page that doesn't escape them."""
+
+import numpy as np
+
+from reporting.evaluation import LabelledRows, compare, evaluate
+from reporting.faces import Faces
+from reporting.ingestion import IngestionReport
+from reporting.report_data import (
+    DataFigures,
+    Epoch,
+    Lineage,
+    QuarantinedRow,
+    ReportData,
+    TrainingFigures,
+    UsedArtifact,
+    Verdict,
+)
+
+TRUE = np.array([0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6])
+SAID = np.array([0, 0, 1, 1, 0, 2, 3, 6, 4, 4, 6, 3])  # 7 of 12 right
+CONFIDENCES = np.array([0.40, 0.41, 0.90, 0.43, 0.80, 0.45, 0.46, 0.70, 0.48, 0.60, 0.50, 0.55])
+HOSTILE = "<script>alert('x')</script>&\"'"
+
+
+def make_probabilities(said: np.ndarray, confidences: np.ndarray) -> np.ndarray:
+    """(n, 7): the confidence at the answer, the rest shared out evenly."""
+    probabilities = np.repeat((1 - confidences[:, None]) / 6, 7, axis=1)
+    probabilities[np.arange(len(said)), said] = confidences
+    return probabilities
+
+
+def make_rows() -> LabelledRows:
+    """Row n is flat with the grey value 10 n, but for a white pixel in its middle."""
+    pixels = np.repeat(np.arange(12, dtype=np.uint8) * 10, 48 * 48).reshape(12, 48, 48)
+    pixels[:, 24, 24] = 255
+    return LabelledRows(pixels, TRUE, ("eval.csv",) * 12, np.arange(100, 112))
+
+
+def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) -> ReportData:
+    """A whole report; with refusals one of a refused model."""
+    probabilities = make_probabilities(SAID, CONFIDENCES)
+    evaluation = evaluate(make_rows(), probabilities, temperature=1.25, threshold=0.55)
+    baseline = make_probabilities(TRUE, np.full(12, 0.5))
+    return ReportData(
+        name=name,
+        verdict=Verdict(refusals, "/serving/17"),
+        data=DataFigures(
+            rows=IngestionReport(
+                read={"fer.csv": 1_250}, emitted={"train": {"happy": 1_000, "sad": 200}, "eval": {"happy": 12}},
+                dropped={"repeat within train": 37}, quarantined={"unknown label": 1},
+            ),
+            quarantined=(QuarantinedRow("fer.csv", 7, "unknown label", "9 is no class", HOSTILE),),
+            anomalies=(),
+        ),
+        training=TrainingFigures(
+            (Epoch(1, 1.9, 0.2, 1.7, 0.3, 0.1, 4.0), Epoch(2, 1.5, 0.4, None, None, 0.0, 2.0)),
+            123_456, "float32", 1_200,
+        ),
+        evaluation=evaluation,
+        comparison=compare(probabilities, baseline, TRUE, "/model/3") if has_baseline else None,
+        lineage=Lineage(
+            "split:labelled,num_files:1", {"Trainer": "0123abcd"}, {"tensorflow": "2.16.2"},
+            {"name": name, "trainer": {"epochs": 2, "augmentation": {"flip": True}}},
+            (UsedArtifact("model", "Model", 5, "/model/5"),),
+        ),
+    )  # fmt: skip
+
+
+def make_faces(report: ReportData) -> Faces:
+    """Grey squares."""
+    return Faces(np.full((7, 48, 48), 128, np.uint8), np.full((len(report.evaluation.mistakes), 48, 48), 90, np.uint8))

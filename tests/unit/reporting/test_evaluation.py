@@ -1,0 +1,67 @@
+"""Figures of a model from twelve answers, worked out by hand."""
+
+import numpy as np
+import pytest
+from report_doubles import CONFIDENCES, SAID, TRUE, make_probabilities, make_rows
+
+from reporting.evaluation import compare, evaluate, find_mistakes
+from reporting.intervals import wilson_interval
+from reporting.report_data import Mistake
+
+PROBABILITIES = make_probabilities(SAID, CONFIDENCES)
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    return evaluate(make_rows(), PROBABILITIES, temperature=1.25, threshold=0.55)
+
+
+def test_evaluate_twelve_answers_gives_accuracy_and_macro_f1_with_counts(evaluation):
+    assert (evaluation.accuracy.fraction, evaluation.accuracy.count) == (pytest.approx(7 / 12), 12)
+    assert (evaluation.accuracy.low, evaluation.accuracy.high) == wilson_interval(7 / 12, 12)
+    assert evaluation.macro_f1 == pytest.approx((4 / 6 + 2 / 4 + 2 / 2 + 2 / 4 + 2 / 3 + 0 + 2 / 4) / 7)
+
+
+def test_evaluate_classes_have_recall_of_their_rows_and_precision_of_their_answers(evaluation):
+    angry, sad, surprise = (evaluation.classes[index] for index in (0, 4, 5))
+    assert (angry.name, angry.recall.fraction, angry.recall.count) == ("angry", pytest.approx(2 / 3), 3)
+    assert (angry.precision.fraction, angry.precision.count) == (pytest.approx(2 / 3), 3)
+    assert (sad.recall.fraction, sad.recall.count, sad.precision.fraction, sad.precision.count) == (1, 1, 0.5, 2)
+    assert (sad.f1, surprise.f1) == (pytest.approx(2 / 3), 0)
+    assert (surprise.precision.count, surprise.precision.low, surprise.precision.high) == (0, 0, 1)
+
+
+def test_evaluate_confusion_has_true_classes_down(evaluation):
+    assert evaluation.confusion[5] == (0, 0, 0, 0, 1, 0, 0)
+
+
+def test_evaluate_temperature_is_taken_out_for_before_only(evaluation):
+    logs = np.log(PROBABILITIES) * 1.25
+    raw = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+    assert evaluation.before.nll == pytest.approx(-np.log(raw[np.arange(12), TRUE]).mean())
+    assert evaluation.after.nll == pytest.approx(-np.log(PROBABILITIES[np.arange(12), TRUE]).mean())
+
+
+def test_evaluate_abstain_keeps_answers_from_the_threshold_on(evaluation):
+    # 0.90, 0.80, 0.70, 0.60 and 0.55 are kept, all of them wrong.
+    assert evaluation.abstain.coverage_fraction == pytest.approx(5 / 12)
+    assert evaluation.abstain.accuracy_fraction == 0
+
+
+def test_evaluate_mistakes_come_most_confident_first_with_their_place(evaluation):
+    assert [mistake.confidence for mistake in evaluation.mistakes] == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.55])
+    assert evaluation.mistakes[0] == Mistake("eval.csv", 102, "angry", "disgust", pytest.approx(0.9))
+
+
+def test_find_mistakes_more_than_asked_for_gives_the_most_confident():
+    assert find_mistakes(PROBABILITIES, TRUE, count=2) == [2, 4]
+
+
+def test_compare_counts_the_rows_that_only_one_got_right():
+    # The baseline is right in the rows 2 and 3 alone: the candidate in 3 as well, and in six others.
+    said = np.where(np.isin(np.arange(12), [2, 3]), TRUE, (TRUE + 1) % 7)
+    found = compare(PROBABILITIES, make_probabilities(said, np.full(12, 0.5)), TRUE, "/model/3")
+    assert (found.candidate_only, found.baseline_only, found.baseline_uri) == (6, 1, "/model/3")
+    assert found.p_value == pytest.approx(2 * (1 + 7) / 2**7)
+    assert found.accuracy.fraction == pytest.approx(2 / 12)
+    assert [share.fraction for share in found.recalls] == pytest.approx([1 / 3, 1 / 2, 0, 0, 0, 0, 0])

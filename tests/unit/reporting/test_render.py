@@ -1,0 +1,79 @@
+"""The page says what the report holds, and nothing in the data becomes mark-up."""
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+from report_doubles import HOSTILE, make_faces, make_report
+
+from reporting.render import encode_picture, flatten, render_report
+from reporting.report_data import ReportData
+
+
+def render(report: ReportData) -> str:
+    return render_report(report, make_faces(report))
+
+
+@pytest.fixture(scope="module")
+def pushed_page() -> str:
+    return render(make_report())
+
+
+@pytest.fixture(scope="module")
+def refused_page() -> str:
+    """Of a hostile run, without a baseline."""
+    reasons = ("accuracy is 0.5833, at least 0.6000", HOSTILE)
+    return render(make_report(*reasons, name=HOSTILE, has_baseline=False))
+
+
+def test_render_report_pushed_model_says_so_with_its_figures(pushed_page):
+    assert "<strong>Pushed</strong>" in pushed_page
+    assert "<title>Pushed: report of the run fer</title>" in pushed_page
+    assert "58.3 % [32.0, 80.7]" in pushed_page
+    assert "<code>/serving/17</code>" in pushed_page
+
+
+def test_render_report_refused_model_gives_each_reason(refused_page):
+    assert "<strong>Refused</strong>" in refused_page
+    assert "<li>accuracy is 0.5833, at least 0.6000</li>" in refused_page
+    assert "<li>&lt;script&gt;" in refused_page
+    assert "Pushed" not in refused_page
+
+
+def test_render_report_text_from_data_is_escaped(refused_page):
+    assert "<script" not in refused_page
+    # Title, heading, reason, quarantined row and setting.
+    assert refused_page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;&#39;") == 5
+
+
+def test_render_report_without_a_baseline_has_neither_section_nor_link(pushed_page, refused_page):
+    assert ("#baseline" in pushed_page, "McNemar" in pushed_page) == (True, True)
+    assert ("#baseline" in refused_page, "McNemar" in refused_page) == (False, False)
+
+
+def test_render_report_names_nothing_beyond_the_page(pushed_page):
+    links = re.findall(r'(?:src|href|srcset)="([^"]*)"', pushed_page)
+    assert len(links) > 20
+    assert {link.partition(":")[0] for link in links if not link.startswith("#")} == {"data"}
+    assert set(re.findall(r'href="#([^"]*)"', pushed_page)) <= set(re.findall(r'id="([^"]*)"', pushed_page))
+    assert "url(" not in pushed_page
+
+
+def test_render_report_states_use_and_its_bounds(pushed_page):
+    assert "Article 5(1)(f)" in pushed_page
+    assert "It does not tell what a person feels." in pushed_page.replace("\n", " ")
+
+
+def test_flatten_nested_settings_have_dotted_keys():
+    assert list(flatten({"name": "fer", "trainer": {"epochs": 2, "augmentation": {"flip": True}}})) == [
+        ("name", "fer"), ("trainer.epochs", "2"), ("trainer.augmentation.flip", "True"),
+    ]  # fmt: skip
+
+
+def test_encode_picture_keeps_every_grey_value():
+    pixels = np.arange(48 * 48, dtype=np.int64).astype(np.uint8).reshape(48, 48)
+    content = base64.b64decode(encode_picture(pixels).removeprefix("data:image/png;base64,"))
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), pixels)

@@ -1,0 +1,33 @@
+"""What report.json says."""
+
+import json
+
+from report_doubles import make_report
+
+from reporting.report_data import Share
+
+
+def test_to_json_has_every_number_and_what_is_derived():
+    numbers = json.loads(make_report("accuracy is low").to_json())
+    assert numbers["verdict"] == {"refusals": ["accuracy is low"], "place": "/serving/17", "is_pushed": False}
+    rows = numbers["data"]["rows"]
+    assert (rows["rows_read"], rows["rows_emitted"], rows["rows_dropped"], rows["rows_quarantined"]) == (
+        1250,
+        1212,
+        37,
+        1,
+    )
+    # 1,200 rows twice within 6 seconds.
+    assert (numbers["training"]["seconds"], numbers["training"]["rows_per_second"]) == (6, 400)
+    assert numbers["evaluation"]["accuracy"]["count"] == 12
+    assert len(numbers["evaluation"]["after"]["bins"]) == 15
+    assert numbers["evaluation"]["after"]["bins"][-1].keys() == {"low", "high", "count", "confidence", "accuracy"}
+    assert numbers["comparison"]["baseline_only"] == 5
+
+
+def test_to_json_without_a_baseline_says_null():
+    assert json.loads(make_report(has_baseline=False).to_json())["comparison"] is None
+
+
+def test_share_of_no_row_may_be_anything():
+    assert Share.of(0.0, 0) == Share(0.0, 0.0, 1.0, 0)
