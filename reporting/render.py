@@ -17,6 +17,8 @@ from reporting.faces import Faces
 from reporting.report_data import ReportData, Share
 from schema.contract import CLASS_NAMES, LABELLED_SPLITS
 
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
 
 def render_report(report: ReportData, faces: Faces) -> str:
     """The whole page. Every text that comes from data or settings is escaped."""
@@ -54,13 +56,13 @@ def _read_template() -> str:
 
 
 def format_percent(fraction: float) -> str:
-    """0.6817 -> 68.2 %."""
-    return f"{100 * fraction:.1f} %"
+    """0.6817 -> 68.2 %, which no line break parts."""
+    return f"{100 * fraction:.1f}{_NO_BREAK}%"
 
 
 def format_share(share: Share) -> str:
     """68.2 % [66.6, 69.7]: the share with its interval."""
-    return f"{format_percent(share.fraction)} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+    return f"{format_percent(share.fraction)} [{100 * share.low:.1f},{_NO_BREAK}{100 * share.high:.1f}]"
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -32,7 +32,7 @@ def refused_page() -> str:
 def test_render_report_pushed_model_says_so_with_its_figures(pushed_page):
     assert "<strong>Pushed</strong>" in pushed_page
     assert "<title>Pushed: report of the run fer</title>" in pushed_page
-    assert "58.3 % [32.0, 80.7]" in pushed_page
+    assert "58.3 % [32.0, 80.7]" in pushed_page.replace("\N{NO-BREAK SPACE}", " ")
     assert "<code>/serving/17</code>" in pushed_page
 
 
