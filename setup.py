@@ -36,6 +36,9 @@ PIPELINE = [
     "apache-beam==2.59.0",
     # The compiler for Kubeflow needs the pipeline spec alone, not the SDK.
     "kfp-pipeline-spec>=0.2.2,<0.4",
+    # For the report of a run. TFX brings jinja2 as well, for purposes of its own.
+    "jinja2>=3.1,<4",
+    "matplotlib>=3.8",
 ]
 
 # To ask a server by gRPC: brings TensorFlow.
@@ -50,7 +53,6 @@ DEV = [
     *DETECT,
     "check-jsonschema>=0.33",
     "kubernetes-validate>=1.30",
-    "matplotlib>=3.8",
     "mypy>=1.11",
     "pandas-stubs",
     "playwright>=1.45",
@@ -71,6 +73,7 @@ setup(
     package_data={
         "configs": ["*.yaml"],
         "models": ["light_model/*", "shipped_model/*", "shipped_model/*/*"],
+        "reporting": ["template.html"],
         "schema": ["*.pbtxt"],
         "serving": ["demo/*"],
     },

@@ -7,6 +7,11 @@ from tfx.types.artifact import Artifact
 
 UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
 QUARANTINE_KEY = "quarantine"
+REPORT_KEY = "report"
+
+# Files of a Report.
+PAGE_FILE = "report.html"
+NUMBERS_FILE = "report.json"
 
 
 class Quarantine(Artifact):  # type: ignore[misc]
@@ -23,3 +28,9 @@ class DataVerdict(Artifact):  # type: ignore[misc]
     """That the data gate let the examples through: `verdict.json` says what was checked."""
 
     TYPE_NAME = "components.artifacts.DataVerdict"
+
+
+class Report(Artifact):  # type: ignore[misc]
+    """What a run came to: `report.html`, one page that needs nothing else, and its numbers as `report.json`."""
+
+    TYPE_NAME = "components.artifacts.Report"

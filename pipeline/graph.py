@@ -1,6 +1,7 @@
 """The one graph: every runner builds its nodes here."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
@@ -20,6 +21,7 @@ from pipeline.eval_config import build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
+from pipeline.report import build_report
 from pipeline.tuning import build_tuning
 from schema.contract import (
     CLASS_INDEX_KEY,
@@ -79,7 +81,8 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     )
     model = trainer.outputs["model"]
     model_nodes = _build_model_nodes(config, places, model, examples, unlabelled)
-    return [*data_nodes, transform, *tuning.nodes, trainer, *model_nodes]
+    nodes = [*data_nodes, transform, *tuning.nodes, trainer, *model_nodes]
+    return [*nodes, _build_report(config, {node.id: node.outputs for node in nodes})]
 
 
 def _build_data_nodes(
@@ -142,6 +145,22 @@ def _build_model_nodes(
         code=compute_code_fingerprint("components.atomic_pusher.executor"),
     ).with_id("Pusher")
     return [*resolvers, evaluator, serving_check, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
+
+
+def _build_report(config: PipelineConfig, outputs: dict[str, Any]) -> BaseNode:
+    """The page, of a refused model too. `outputs` are those of each node, by its id."""
+    return build_report(
+        config,
+        examples=outputs["FerExampleGen"]["examples"],
+        quarantine=outputs["FerExampleGen"][QUARANTINE_KEY],
+        anomalies=outputs["ExampleValidator"]["anomalies"],
+        model=outputs["Trainer"]["model"],
+        baseline_model=outputs["Baseline"][baseline.MODEL_KEY] if "Baseline" in outputs else None,
+        evaluation=outputs["Evaluator"]["evaluation"],
+        model_blessing=outputs["Evaluator"]["blessing"],
+        infra_blessing=outputs["ServingCheck"]["blessing"],
+        pushed_model=outputs["Pusher"]["pushed_model"],
+    )
 
 
 def _build_baseline_resolver(model: BaseChannel) -> BaseNode:

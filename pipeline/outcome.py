@@ -9,14 +9,16 @@ import tensorflow_model_analysis as tfma
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
+from components.artifacts import PAGE_FILE, REPORT_KEY
 from components.macro_f1 import MACRO_F1_NAME
+from components.refusals import find_refusals
 from configs.hyperparameters import read_values
 from pipeline.eval_config import ACCURACY_NAME
 from pipeline.lineage import NodeRecord
 from pipeline.tuning import TUNING_OUTPUTS
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
-from schema.contract import CLASS_NAMES, LABEL_KEY, UNLABELLED_SPLIT
+from schema.contract import CLASS_NAMES, UNLABELLED_SPLIT
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Outcome:
     """Whether the pushed version still lies there: a run on unchanged input pushes none that was rolled back."""
     predictions_uri: str
     """Folder of the batch predictions; empty if there were no unlabelled rows or the model was refused."""
+    report_path: str
+    """The page of this run."""
     cached_nodes: list[str]
     tuned_values: dict[str, Any] = field(default_factory=dict)
     """Settings that a search chose, by dotted key; empty: there was none."""
@@ -53,14 +57,11 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
     """Collect a run's figures from its artifacts."""
     quarantine = nodes["FerExampleGen"].outputs["quarantine"].uri
     rows = IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
-    evaluation = nodes["Evaluator"].outputs["evaluation"].uri
-    metrics = _read_metrics(evaluation)
+    metrics = _read_metrics(nodes["Evaluator"].outputs["evaluation"].uri)
     overall = metrics[()]
     count = int(overall["example_count"])
     pushed = nodes["Pusher"].outputs["pushed_model"].properties
-    refusals = _find_refusals(nodes, evaluation)
-    if not refusals and not pushed.get("pushed"):
-        refusals = ["Pusher did not push, though every gate let the model through"]
+    refusals = _find_refusals(nodes)
     tuned_values, hyperparameters_uri = _read_tuning(nodes)
     destination = str(pushed.get("pushed_destination", ""))
     has_predictions = rows.split_size(UNLABELLED_SPLIT) > 0 and not refusals
@@ -76,6 +77,7 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         model_path=destination if not refusals else nodes["Trainer"].outputs["model"].uri,
         is_in_service=not refusals and fileio.exists(destination),
         predictions_uri=nodes["BulkInferrer"].outputs["output_examples"].uri if has_predictions else "",
+        report_path=os.path.join(nodes["HtmlReport"].outputs[REPORT_KEY].uri, PAGE_FILE),
         cached_nodes=[name for name, node in nodes.items() if node.is_cached],
         tuned_values=tuned_values,
         hyperparameters_uri=hyperparameters_uri,
@@ -107,37 +109,12 @@ def _read_recalls(metrics: dict[tuple[tuple[str, int], ...], dict[str, float]]) 
     return {CLASS_NAMES[index]: by_class[index] for index in sorted(by_class)}
 
 
-def _find_refusals(nodes: dict[str, NodeRecord], evaluation: str) -> list[str]:
-    refusals = []
-    if not nodes["Evaluator"].outputs["blessing"].properties.get("blessed"):
-        refusals += _explain_validation(evaluation) or ["the Evaluator gave no blessing"]
+def _find_refusals(nodes: dict[str, NodeRecord]) -> list[str]:
     infra = nodes["ServingCheck"].outputs["blessing"]
-    if not infra.properties.get("blessed"):
-        reason = io_utils.read_string_file(os.path.join(infra.uri, "INFRA_NOT_BLESSED"))
-        refusals.append(f"the export can't be served: {reason}")
-    return refusals
-
-
-def _explain_validation(evaluation: str) -> list[str]:
-    result = tfma.load_validation_result(evaluation)
-    if not result:
-        return []
-    reasons = []
-    for in_slice in result.metric_validations_per_slice:
-        where = _describe_slice(in_slice.slice_key)
-        for failure in in_slice.failures:
-            name = "recall" if where else failure.metric_key.name  # the accuracy within one true class
-            value = failure.metric_value.double_value.value
-            threshold = failure.metric_threshold
-            if failure.metric_key.is_diff:
-                bound = threshold.change_threshold.absolute.value
-                reasons.append(f"{name}{where} changed by {value:+.4f} against the baseline, at least {bound:+.4f}")
-            else:
-                bound = threshold.value_threshold.lower_bound.value
-                reasons.append(f"{name}{where} is {value:.4f}, at least {bound:.4f}")
-    return reasons
-
-
-def _describe_slice(slice_key: tfma.proto.metrics_for_slice_pb2.SliceKey) -> str:
-    classes = [CLASS_NAMES[single.int64_value] for single in slice_key.single_slice_keys if single.column == LABEL_KEY]
-    return f" of {classes[0]}" if classes else ""
+    return find_refusals(
+        nodes["Evaluator"].outputs["evaluation"].uri,
+        is_blessed=bool(nodes["Evaluator"].outputs["blessing"].properties.get("blessed")),
+        infra_blessing=infra.uri,
+        is_servable=bool(infra.properties.get("blessed")),
+        is_pushed=bool(nodes["Pusher"].outputs["pushed_model"].properties.get("pushed")),
+    )

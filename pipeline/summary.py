@@ -33,6 +33,7 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
         values = ", ".join(f"{setting}={_shorten(value)}" for setting, value in outcome.tuned_values.items())
         yield "tuned", f"{values}; {outcome.hyperparameters_uri}"
     yield "recall", ", ".join(f"{name} {value:.3f}" for name, value in outcome.recalls.items())
+    yield "report", outcome.report_path
     if outcome.is_pushed:
         yield "gate", "passed"
         yield "model", outcome.model_path + ("" if outcome.is_in_service else " (rolled back or removed since)")

@@ -3,6 +3,7 @@
 The tests of this file are one story and run in order on one root.
 """
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -53,6 +54,16 @@ def test_run_accounts_for_every_drawn_row(workshop: Any, first_run: Any, drawn: 
     assert report.split_size("train") == drawn.distinct_train_rows
     assert report.split_size("eval") == drawn.eval_rows
     assert report.split_size("unlabelled") == drawn.unlabelled_rows
+
+
+def test_run_writes_a_page_and_its_numbers_that_agree_with_the_summary(workshop: Any, first_run: Any) -> None:
+    folder = Path(workshop.nodes()["HtmlReport"].outputs["report"].uri)
+    assert f"report       {folder / 'report.html'}" in first_run.stdout
+    numbers = json.loads((folder / "report.json").read_text())
+    assert f"accuracy     {numbers['evaluation']['accuracy']['fraction']:.4f} on" in first_run.stdout
+    assert f"macro F1 {numbers['evaluation']['macro_f1']:.4f}" in first_run.stdout
+    assert numbers["verdict"] == {"is_pushed": True, "place": numbers["verdict"]["place"], "refusals": []}
+    assert workshop.versions()[0] in (folder / "report.html").read_text()
 
 
 def test_pushed_model_answers_alike_on_every_signature_in_both_loaders(workshop: Any, first_run: Any) -> None:
@@ -123,17 +134,17 @@ def test_run_after_an_edited_comment_executes_nothing(workshop: Any, first_run: 
     assert workshop.executed() <= {"PreviousStatistics", "Baseline"}
 
 
-def test_run_after_an_edited_gate_check_executes_the_gate_alone(
+def test_run_after_an_edited_gate_check_executes_the_gate_and_the_report_alone(
     workshop: Any, first_run: Any, drawn: DrawnSummary
 ) -> None:
-    """The data gate's verdict is no input of a later stage, so those stay cached."""
+    """The data gate's verdict is no input of a later stage, so those stay cached; the page tells its code."""
     del first_run
     source = workshop.sources / "components" / "data_gate" / "checks.py"
     source.write_text(
         source.read_text().replace("no example of {', '.join(missing)}", "no row of {', '.join(missing)}")
     )
     assert workshop.run(drawn).exit_code == 0
-    assert workshop.executed() - {"PreviousStatistics", "Baseline"} == {"DataGate"}
+    assert workshop.executed() - {"PreviousStatistics", "Baseline"} == {"DataGate", "HtmlReport"}
 
 
 def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
@@ -148,6 +159,9 @@ def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
     assert done.exit_code == 3
     assert re.search(r"accuracy changed by -0\.\d+ against the baseline", done.stderr)
     assert workshop.versions() == before
+    page = Path(workshop.nodes()["HtmlReport"].outputs["report"].uri, "report.html").read_text()
+    assert "Refused" in page
+    assert "Candidate against baseline" in page
 
 
 def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
@@ -158,7 +172,7 @@ def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
     source.write_text(source.read_text() + "\n\nEDITED = True\n")
     workshop.run(drawn, trainer__epochs="1")
     assert workshop.executed() - {"PreviousStatistics", "Baseline"} == {
-        "Trainer", "Evaluator", "ServingCheck", "Pusher", "BulkInferrer",
+        "Trainer", "Evaluator", "ServingCheck", "Pusher", "BulkInferrer", "HtmlReport",
     }  # fmt: skip
 
 

@@ -8,8 +8,8 @@ import pytest
 import tensorflow_model_analysis as tfma
 from google.protobuf import text_format
 
+from components import refusals
 from configs.spec import GateConfig
-from pipeline import outcome
 from pipeline.eval_config import build_eval_config
 from pipeline.lineage import ArtifactRecord, NodeRecord
 from pipeline.outcome import read_outcome
@@ -55,6 +55,7 @@ def nodes(evaluation, tmp_path) -> dict[str, NodeRecord]:
         "ServingCheck": node("blessing", str(tmp_path), blessed=1),
         "Pusher": node("pushed_model", "/pushed", pushed=1, pushed_destination="/serving/17"),
         "BulkInferrer": node("output_examples", "/predictions"),
+        "HtmlReport": node("report", "/report/8"),
     }
 
 
@@ -67,6 +68,7 @@ def test_read_outcome_pushed_run_has_every_figure(nodes):
     assert found.macro_f1 == pytest.approx(MACRO_F1, abs=1e-9)
     assert found.recalls == pytest.approx(RECALLS, abs=1e-6)
     assert (found.model_path, found.is_in_service, found.predictions_uri) == ("/serving/17", False, "/predictions")
+    assert found.report_path == "/report/8/report.html"
     assert (found.rows.rows_read, found.cached_nodes) == (14, ["FerExampleGen"])
 
 
@@ -92,7 +94,7 @@ def test_read_outcome_no_blessing_names_every_bound_that_was_missed(nodes):
 
 def test_read_outcome_no_blessing_without_a_reason_is_still_a_refusal(nodes, monkeypatch):
     nodes["Evaluator"].outputs["blessing"].properties.clear()
-    monkeypatch.setattr(outcome.tfma, "load_validation_result", lambda path: None)
+    monkeypatch.setattr(refusals.tfma, "load_validation_result", lambda path: None)
     assert read_outcome(nodes).refusals == ["the Evaluator gave no blessing"]
 
 
@@ -110,7 +112,7 @@ def test_read_outcome_drop_against_the_baseline_names_change_and_bound(nodes, mo
         }""",
         tfma.proto.validation_result_pb2.ValidationResult(),
     )
-    monkeypatch.setattr(outcome.tfma, "load_validation_result", lambda path: dropped)
+    monkeypatch.setattr(refusals.tfma, "load_validation_result", lambda path: dropped)
     assert read_outcome(nodes).refusals == ["accuracy changed by -0.0312 against the baseline, at least -0.0100"]
 
 

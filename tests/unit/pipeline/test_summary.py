@@ -26,6 +26,7 @@ PUSHED = Outcome(
     model_path="/serving/17",
     is_in_service=True,
     predictions_uri="/runs/predictions",
+    report_path="/runs/report.html",
     cached_nodes=[],
 )
 
@@ -37,6 +38,7 @@ def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_ste
         "quarantine   2 unknown label, 1 empty pixels; /runs/quarantine",
         "accuracy     0.6123 on 3,589 eval rows (95 % interval 0.5962 to 0.6281), macro F1 0.5789",
         "recall       angry 0.500, disgust 0.123",
+        "report       /runs/report.html",
         "gate         passed",
         "model        /serving/17",
         "predictions  2 unlabelled rows; /runs/predictions",
@@ -45,7 +47,7 @@ def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_ste
 
 
 def test_write_summary_model_that_was_rolled_back_is_not_said_to_be_served():
-    assert write_summary(dataclasses.replace(PUSHED, is_in_service=False)).splitlines()[6:] == [
+    assert write_summary(dataclasses.replace(PUSHED, is_in_service=False)).splitlines()[7:] == [
         "model        /serving/17 (rolled back or removed since)",
         "predictions  2 unlabelled rows; /runs/predictions",
         f"next         {Path(sys.executable).parent}/fer-tfx versions --set runtime.serving_path=/serving",
@@ -71,6 +73,7 @@ def test_write_summary_refused_run_says_why_where_and_what_to_do():
         predictions_uri="",
     )
     assert write_summary(refused).splitlines()[5:] == [
+        "report       /runs/report.html",
         "gate         REFUSED: accuracy is 0.6123, at least 0.6500; b",
         "model        not pushed; /model",
         "next         train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`",
@@ -83,4 +86,4 @@ def test_write_summary_nothing_quarantined_or_predicted_leaves_those_lines_out()
         line.split()[0]
         for line in write_summary(dataclasses.replace(PUSHED, rows=rows, predictions_uri="")).splitlines()
     ]
-    assert titles == ["rows", "splits", "accuracy", "recall", "gate", "model", "next"]
+    assert titles == ["rows", "splits", "accuracy", "recall", "report", "gate", "model", "next"]

@@ -1,0 +1,1 @@
+"""One page that says what a run came to: data, training, evaluation, verdict, lineage."""

@@ -1,0 +1,67 @@
+"""HtmlReport: the page of a run, for a pushed model as well as for a refused one."""
+
+import json
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.artifacts import REPORT_KEY, Quarantine, Report
+from components.html_report.executor import Executor
+from configs.load import to_json
+from configs.spec import PipelineConfig
+
+
+class HtmlReportSpec(ComponentSpec):  # type: ignore[misc]
+    """Inputs, output and parameters of the report."""
+
+    PARAMETERS = {
+        "settings": ExecutionParameter(type=str),
+        "stage_code": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "quarantine": ChannelParameter(type=Quarantine),
+        "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
+    }
+    OUTPUTS = {REPORT_KEY: ChannelParameter(type=Report)}
+
+
+class HtmlReport(base_component.BaseComponent):  # type: ignore[misc]
+    """Writes `report.html` and `report.json`; refuses nothing.
+
+    Outputs:
+        report: the page and its numbers.
+    """
+
+    SPEC_CLASS = HtmlReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self, config: PipelineConfig, stage_code: dict[str, str], code: str, **inputs: types.BaseChannel | None
+    ):
+        """Declare inputs and settings.
+
+        Args:
+            config: of the whole run; the page shows it.
+            stage_code: fingerprint of the sources by component; the page shows them.
+            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+            inputs: by the keys of the spec; `baseline_model` may be None or resolve to nothing.
+        """
+        super().__init__(
+            HtmlReportSpec(
+                settings=to_json(config),
+                stage_code=json.dumps(stage_code, sort_keys=True),
+                code=code,
+                **{key: channel for key, channel in inputs.items() if channel is not None},
+                **{REPORT_KEY: types.Channel(type=Report)},
+            )
+        )

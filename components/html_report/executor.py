@@ -1,0 +1,74 @@
+"""Reads the artifacts of a run, asks the exported model once, and writes the page with its numbers."""
+
+import json
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.artifacts import NUMBERS_FILE, PAGE_FILE, REPORT_KEY
+from components.html_report.examples import predict, read_batches, read_rows
+from components.html_report.sources import describe_lineage, read_data, read_extra, read_training, read_verdict
+from reporting.evaluation import LabelledRows, compare, evaluate, find_mistakes
+from reporting.faces import Faces, compute_mean_faces
+from reporting.render import render_report
+from reporting.report_data import Comparison, ReportData
+from schema.contract import CALIBRATION_FILE, EVAL_SPLIT, THRESHOLD_KEY, TRAIN_SPLIT, TRAINING_RECORD_FILE
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
+    """Hands NumPy to `reporting`, which knows no TensorFlow."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Write `report.html` and `report.json`."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        report, faces = collect(
+            input_dict, json.loads(exec_properties["settings"]), json.loads(exec_properties["stage_code"])
+        )
+        folder = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
+        io_utils.write_string_file(os.path.join(folder, NUMBERS_FILE), report.to_json())
+        io_utils.write_string_file(os.path.join(folder, PAGE_FILE), render_report(report, faces))
+
+
+def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, str]) -> tuple[ReportData, Faces]:
+    """All numbers and pictures of the page.
+
+    Args:
+        inputs: by the keys of `HtmlReportSpec`.
+        settings: of the run, by section.
+        stage_code: fingerprint of the sources by component.
+    """
+    model_dir = path_utils.serving_model_path(artifact_utils.get_single_uri(inputs["model"]))
+    calibration, record = (read_extra(model_dir, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
+    rows = read_rows(artifact_utils.get_split_uri(inputs["examples"], EVAL_SPLIT))
+    probabilities = predict(model_dir, rows.pixels)
+    data = read_data(inputs)
+    report = ReportData(
+        name=settings["name"],
+        verdict=read_verdict(inputs),
+        data=data,
+        training=read_training(record, data.rows),
+        evaluation=evaluate(rows, probabilities, calibration["temperature"], calibration[THRESHOLD_KEY]),
+        comparison=_compare(inputs.get("baseline_model", []), rows, probabilities),
+        lineage=describe_lineage(inputs, settings, record, stage_code),
+    )
+    means = compute_mean_faces(read_batches(artifact_utils.get_split_uri(inputs["examples"], TRAIN_SPLIT)))
+    return report, Faces(means, rows.pixels[find_mistakes(probabilities, rows.class_indices)])
+
+
+def _compare(
+    baselines: list[types.Artifact], rows: LabelledRows, probabilities: npt.NDArray[np.float32]
+) -> Comparison | None:
+    """The candidate's answers beside those of the baseline, if there is one."""
+    if not baselines:
+        return None
+    (baseline,) = baselines
+    answers = predict(path_utils.serving_model_path(baseline.uri), rows.pixels)
+    return compare(probabilities, answers, rows.class_indices, baseline.uri)

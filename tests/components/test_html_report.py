@@ -1,0 +1,167 @@
+"""HtmlReport's executor on small real artifacts: TFRecords, a SavedModel and what the other components leave."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.types import standard_artifacts
+
+from components.artifacts import REPORT_KEY, Quarantine, Report
+from components.html_report.component import HtmlReport, HtmlReportSpec
+from components.html_report.executor import Executor
+from configs.spec import PipelineConfig
+from reporting.ingestion import IngestionReport
+from schema.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
+from schema.example import to_example
+
+TRUE = [0, 1, 2, 3, 4, 5, 6, 0, 1]
+SAID = [0, 1, 2, 3, 4, 5, 6, 1, 1]  # row 7 alone is wrong
+BASELINE_SHIFT = 1  # the baseline says the next class, which is never right
+
+
+class FirstPixelModelDouble(tf.Module):  # type: ignore[misc]
+    """Stands in for an exported network: the first pixel, shifted, is the class it is 64 % sure of."""
+
+    def __init__(self, shift: int):
+        super().__init__()
+        self._shift = shift
+
+    @tf.function(input_signature=[tf.TensorSpec([None, *IMAGE_SHAPE], tf.uint8, name="pixels")])
+    def serve_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        said = (tf.cast(pixels[:, 0, 0, 0], tf.int32) + self._shift) % 7
+        return {PROBABILITIES_KEY: tf.one_hot(said, 7, on_value=0.64, off_value=0.06)}
+
+
+def save_model(uri: str, shift: int = 0) -> None:
+    folder = Path(uri, "Format-Serving")
+    module = FirstPixelModelDouble(shift)
+    tf.saved_model.save(module, str(folder), signatures={SERVE_PIXELS: module.serve_pixels})
+    extra = folder / "assets.extra"
+    extra.mkdir()
+    (extra / "calibration.json").write_text(json.dumps({"temperature": 1.5, "abstain_threshold": 0.6}))
+    epoch = {"epoch": 1, "loss": 1.5, "accuracy": 0.4, "eval_loss": 1.2, "eval_accuracy": 0.5, "learning_rate": 0.0}
+    record = {
+        "parameters": 99, "precision": "float32", "model": {"stem_filters": 8}, "trainer": {"epochs": 1},
+        "history": [{**epoch, "seconds": 2.0}],
+    }  # fmt: skip
+    (extra / "training_record.json").write_text(json.dumps(record))
+
+
+def write_split(uri: str, split: str, labels: list[int], first_pixels: list[int]) -> None:
+    folder = Path(uri, f"Split-{split}")
+    folder.mkdir()
+    with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
+        for row, (label, first) in enumerate(zip(labels, first_pixels, strict=True)):
+            pixels = np.full(48 * 48, 10 * row, np.uint8)
+            pixels[0] = first
+            writer.write(to_example(pixels.tobytes(), label, "a.csv", row).SerializeToString())
+
+
+@pytest.fixture
+def inputs(make_artifact: Callable[..., Any]) -> dict[str, list[Any]]:
+    """Artifacts of a run that was pushed and had no baseline."""
+    made = {key: make_artifact(channel.type) for key, channel in HtmlReportSpec.INPUTS.items()}
+    del made["baseline_model"]
+    save_model(made["model"].uri)
+    made["examples"].split_names = '["train", "eval"]'
+    made["examples"].set_string_custom_property("input_fingerprint", "split:labelled,num_files:1")
+    write_split(made["examples"].uri, "train", [3, 3], [100, 200])
+    write_split(made["examples"].uri, "eval", TRUE, SAID)
+    rows = IngestionReport({"a.csv": 12}, {"train": {"happy": 2}, "eval": {"angry": 9}}, {}, {"unknown label": 1})
+    Path(made["quarantine"].uri, "ingestion.json").write_text(rows.to_json())
+    bad = {"source": "a.csv", "line": 5, "reason": "unknown label", "detail": "8 is no class", "text": "8,0 0"}
+    Path(made["quarantine"].uri, "rows-0.jsonl").write_text(
+        "".join(json.dumps({**bad, "line": line}) + "\n" for line in (9, 5, 7, 8))
+    )
+    made["anomalies"].split_names = '["eval"]'
+    folder = Path(made["anomalies"].uri, "Split-eval")
+    folder.mkdir()
+    (folder / "SchemaDiff.pb").write_bytes(anomalies_pb2.Anomalies().SerializeToString())
+    for key, name in (("model_blessing", "blessed"), ("infra_blessing", "blessed"), ("pushed_model", "pushed")):
+        made[key].set_int_custom_property(name, 1)
+    made["pushed_model"].set_string_custom_property("pushed_destination", "/serving/17")
+    return {key: [artifact] for key, artifact in made.items()}
+
+
+@pytest.fixture
+def run(make_artifact: Callable[..., Any]) -> Callable[..., tuple[dict[str, Any], str]]:
+    """A function that runs the executor and gives the numbers and the page."""
+
+    def do(inputs: dict[str, list[Any]]) -> tuple[dict[str, Any], str]:
+        report = make_artifact(Report)
+        properties = {"settings": '{"name": "fer", "model": {}, "trainer": {}}', "stage_code": '{"Trainer": "0abc"}'}
+        Executor().Do(inputs, {REPORT_KEY: [report]}, properties)
+        page = Path(report.uri, "report.html").read_text()
+        return json.loads(Path(report.uri, "report.json").read_text()), page
+
+    return do
+
+
+def test_html_report_pushed_model_has_the_figures_of_the_exported_model(inputs: Any, run: Any) -> None:
+    numbers, page = run(inputs)
+    assert numbers["verdict"] == {"refusals": [], "place": "/serving/17", "is_pushed": True}
+    accuracy = numbers["evaluation"]["accuracy"]
+    assert (accuracy["fraction"], accuracy["count"]) == (pytest.approx(8 / 9), 9)
+    (mistake,) = numbers["evaluation"]["mistakes"]
+    assert (mistake["source"], mistake["row"], mistake["true_class"], mistake["predicted_class"]) == (
+        "a.csv", 7, "angry", "disgust",
+    )  # fmt: skip
+    assert mistake["confidence"] == pytest.approx(0.64)
+    assert numbers["evaluation"]["abstain"]["threshold"] == 0.6
+    assert "<strong>Pushed</strong>" in page
+
+
+def test_html_report_training_and_lineage_are_those_of_the_artifacts(inputs: Any, run: Any) -> None:
+    numbers, _ = run(inputs)
+    assert (numbers["training"]["parameters"], numbers["training"]["rows_per_second"]) == (99, 1.0)
+    lineage = numbers["lineage"]
+    assert lineage["settings"] == {"name": "fer", "model": {"stem_filters": 8}, "trainer": {"epochs": 1}}
+    assert (lineage["input_fingerprint"], lineage["code"]) == ("split:labelled,num_files:1", {"Trainer": "0abc"})
+    (model,) = [each for each in lineage["artifacts"] if each["role"] == "model"]
+    assert (model["id"], model["uri"]) == (inputs["model"][0].id, inputs["model"][0].uri)
+
+
+def test_html_report_quarantine_is_shown_by_its_first_rows_of_each_reason(inputs: Any, run: Any) -> None:
+    numbers, _ = run(inputs)
+    assert [row["line"] for row in numbers["data"]["quarantined"]] == [5, 7, 8]
+    assert numbers["data"]["anomalies"] == []
+
+
+def test_html_report_refused_model_has_a_page_with_the_reason(inputs: Any, run: Any) -> None:
+    inputs["infra_blessing"][0].set_int_custom_property("blessed", 0)
+    Path(inputs["infra_blessing"][0].uri, "INFRA_NOT_BLESSED").write_text("has no signature")
+    inputs["pushed_model"][0].set_int_custom_property("pushed", 0)
+    numbers, page = run(inputs)
+    assert numbers["verdict"] == {
+        "refusals": ["the export can't be served: has no signature"],
+        "place": inputs["model"][0].uri,
+        "is_pushed": False,
+    }
+    assert "<li>the export can&#39;t be served: has no signature</li>" in page
+
+
+def test_html_report_baseline_is_asked_about_the_same_rows(inputs: Any, run: Any, make_artifact: Any) -> None:
+    baseline = make_artifact(standard_artifacts.Model)
+    save_model(baseline.uri, BASELINE_SHIFT)
+    numbers, page = run({**inputs, "baseline_model": [baseline]})
+    comparison = numbers["comparison"]
+    # Its answers are the next class: 1, 2, ..., 0, 2, 2, of which none is right.
+    assert (comparison["candidate_only"], comparison["baseline_only"]) == (8, 0)
+    assert comparison["p_value"] == pytest.approx(2 / 2**8)
+    assert comparison["baseline_uri"] == baseline.uri
+    assert "Candidate against baseline" in page
+
+
+def test_html_report_component_without_a_baseline_channel_declares_none() -> None:
+    channels = {key: types.Channel(type=each.type) for key, each in HtmlReportSpec.INPUTS.items()}
+    node = HtmlReport(PipelineConfig(), {"Trainer": "0abc"}, code="1", **{**channels, "baseline_model": None})
+    assert set(node.inputs) == set(HtmlReportSpec.INPUTS) - {"baseline_model"}
+    assert json.loads(node.exec_properties["settings"])["name"] == "fer"
+    assert node.outputs[REPORT_KEY].type is Report
+    assert node.inputs["quarantine"].type is Quarantine
