@@ -37,11 +37,22 @@ def compute_calibration_error(probabilities: Floats, class_indices: Integers, bi
     Returns:
         From 0 (as good as said) to 1.
     """
+    surpluses = compute_bin_surpluses(probabilities, class_indices, bin_count)
+    return float(np.abs(surpluses).sum() / len(class_indices))
+
+
+def compute_bin_surpluses(
+    probabilities: Floats, class_indices: Integers, bin_count: int = 15
+) -> npt.NDArray[np.float64]:
+    """Hits minus confidences, summed over the rows of each confidence bin: float64 (bin_count,).
+
+    Those of two sets of rows add up to those of both; arguments and bins are those of `compute_calibration_error`.
+    """
     confidences = probabilities.max(axis=1).astype(np.float64)
     is_right = probabilities.argmax(axis=1) == class_indices
     bins = np.digitize(confidences, np.linspace(0, 1, bin_count + 1)[1:-1], right=True)
-    surplus = np.bincount(bins, weights=is_right - confidences, minlength=bin_count)
-    return float(np.abs(surplus).sum() / len(class_indices))
+    surpluses = np.bincount(bins, weights=is_right - confidences, minlength=bin_count)
+    return np.asarray(surpluses, np.float64)
 
 
 def compute_nll(probabilities: Floats, class_indices: Integers) -> float:
