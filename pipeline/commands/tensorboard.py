@@ -45,7 +45,8 @@ def start_tensorboard(config: PipelineConfig, name: str, port: int) -> int:
     except KeyboardInterrupt:
         return 0
     said = [line for line in done.stdout.splitlines() if line.strip()]
-    raise FerError(f"tensorboard: {said[-1] if said else 'no word'} (exit code {done.returncode}); try another --port")
+    reason = said[-1] if said else "no word"
+    raise FerError(f"tensorboard: {reason} (exit code {done.returncode}); {_advise(reason, port)}")
 
 
 def find_logs(run: "RunRecord", config: PipelineConfig) -> Path:
@@ -65,6 +66,12 @@ def find_logs(run: "RunRecord", config: PipelineConfig) -> Path:
     if not folder.is_dir():
         raise DataError(f"{folder}: the logs of run {run.id} are not there; `fer-tfx runs` names other runs")
     return folder
+
+
+def _advise(reason: str, port: int) -> str:
+    if "pkg_resources" in reason:
+        return "TensorBoard takes that from setuptools, which dropped it in version 82: install setuptools<82"
+    return f"if port {port} is taken, give another --port"
 
 
 def _find_command() -> str:

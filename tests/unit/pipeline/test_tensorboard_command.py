@@ -45,7 +45,19 @@ def test_tensorboard_finished_run_is_shown_and_the_address_printed(given, histor
     said = capsys.readouterr()
     assert given.read_text().split() == ["--logdir", str(logs), "--host", "localhost", "--port", "7007"]
     assert said.out.startswith(f"run {run_id}: http://localhost:7007/ in a few seconds, from {logs};")
-    assert said.err == "fer-tfx: tensorboard: could not bind to port 7007 (exit code 9); try another --port\n"
+    expected = "could not bind to port 7007 (exit code 9); if port 7007 is taken, give another --port"
+    assert said.err == f"fer-tfx: tensorboard: {expected}\n"
+
+
+def test_tensorboard_without_pkg_resources_says_which_setuptools_has_it(given, history, tmp_path, capsys):
+    history.start_run()
+    history.add_trainer(history.add_data_nodes(), 3)
+    missing = "ModuleNotFoundError: No module named 'pkg_resources'"
+    given.with_name("tensorboard").write_text(f'#!/bin/sh\necho "{missing}" >&2\nexit 1\n')
+    assert start(tmp_path) == 1
+    said = capsys.readouterr().err
+    assert f"{missing} (exit code 1); TensorBoard takes that from setuptools" in said
+    assert said.endswith("install setuptools<82\n")
 
 
 def test_tensorboard_training_that_goes_on_shows_the_folder_that_it_writes_to(given, history, tmp_path):
