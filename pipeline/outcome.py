@@ -11,12 +11,13 @@ from tfx.utils import io_utils
 
 from components.macro_f1 import MACRO_F1_NAME
 from configs.hyperparameters import read_values
-from pipeline.eval_config import ACCURACY_NAME
+from pipeline.eval_config import ACCURACY_NAME, EXAMPLE_COUNT_NAME
 from pipeline.lineage import NodeRecord
+from pipeline.refusals import explain_validation
 from pipeline.tuning import TUNING_OUTPUTS
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
-from schema.contract import CLASS_NAMES, LABEL_KEY, UNLABELLED_SPLIT
+from schema.contract import CLASS_NAMES, UNLABELLED_SPLIT
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,11 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
     quarantine = nodes["FerExampleGen"].outputs["quarantine"].uri
     rows = IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
     evaluation = nodes["Evaluator"].outputs["evaluation"].uri
-    metrics = _read_metrics(evaluation)
+    metrics = read_metrics(evaluation)
     overall = metrics[()]
-    count = int(overall["example_count"])
+    count = int(overall[EXAMPLE_COUNT_NAME])
     pushed = nodes["Pusher"].outputs["pushed_model"].properties
-    refusals = _find_refusals(nodes, evaluation)
+    refusals = _find_refusals(nodes, evaluation, overall)
     if not refusals and not pushed.get("pushed"):
         refusals = ["Pusher did not push, though every gate let the model through"]
     tuned_values, hyperparameters_uri = _read_tuning(nodes)
@@ -91,11 +92,12 @@ def _read_tuning(nodes: dict[str, NodeRecord]) -> tuple[dict[str, Any], str]:
     return {}, ""
 
 
-def _read_metrics(evaluation: str) -> dict[tuple[tuple[str, int], ...], dict[str, float]]:
+def read_metrics(evaluation: str) -> dict[tuple[tuple[str, int], ...], dict[str, float]]:
     """Plain metrics by slice: () overall, (("emotion", 3),) for a class."""
     result = tfma.load_eval_result(evaluation)
+    # TFMA's reader goes through JSON, where a NaN is the text "NaN".
     return {
-        slice_key: {name: value["doubleValue"] for name, value in by_name.items() if "doubleValue" in value}
+        slice_key: {name: float(value["doubleValue"]) for name, value in by_name.items() if "doubleValue" in value}
         for slice_key, by_output in result.slicing_metrics
         for by_name in [by_output[""][""]]
     }
@@ -107,37 +109,12 @@ def _read_recalls(metrics: dict[tuple[tuple[str, int], ...], dict[str, float]]) 
     return {CLASS_NAMES[index]: by_class[index] for index in sorted(by_class)}
 
 
-def _find_refusals(nodes: dict[str, NodeRecord], evaluation: str) -> list[str]:
+def _find_refusals(nodes: dict[str, NodeRecord], evaluation: str, overall: dict[str, float]) -> list[str]:
     refusals = []
     if not nodes["Evaluator"].outputs["blessing"].properties.get("blessed"):
-        refusals += _explain_validation(evaluation) or ["the Evaluator gave no blessing"]
+        refusals += explain_validation(evaluation, overall) or ["the Evaluator gave no blessing"]
     infra = nodes["ServingCheck"].outputs["blessing"]
     if not infra.properties.get("blessed"):
         reason = io_utils.read_string_file(os.path.join(infra.uri, "INFRA_NOT_BLESSED"))
         refusals.append(f"the export can't be served: {reason}")
     return refusals
-
-
-def _explain_validation(evaluation: str) -> list[str]:
-    result = tfma.load_validation_result(evaluation)
-    if not result:
-        return []
-    reasons = []
-    for in_slice in result.metric_validations_per_slice:
-        where = _describe_slice(in_slice.slice_key)
-        for failure in in_slice.failures:
-            name = "recall" if where else failure.metric_key.name  # the accuracy within one true class
-            value = failure.metric_value.double_value.value
-            threshold = failure.metric_threshold
-            if failure.metric_key.is_diff:
-                bound = threshold.change_threshold.absolute.value
-                reasons.append(f"{name}{where} changed by {value:+.4f} against the baseline, at least {bound:+.4f}")
-            else:
-                bound = threshold.value_threshold.lower_bound.value
-                reasons.append(f"{name}{where} is {value:.4f}, at least {bound:.4f}")
-    return reasons
-
-
-def _describe_slice(slice_key: tfma.proto.metrics_for_slice_pb2.SliceKey) -> str:
-    classes = [CLASS_NAMES[single.int64_value] for single in slice_key.single_slice_keys if single.column == LABEL_KEY]
-    return f" of {classes[0]}" if classes else ""

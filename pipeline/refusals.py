@@ -1,0 +1,64 @@
+"""Why the Evaluator refused a model, in the sentences that the command line prints."""
+
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+
+from components.accuracy_change_metric import CHANGE_HIGH_NAME, CHANGE_LOW_NAME, CHANGE_NAME
+from components.calibration_metrics import CALIBRATION_ERROR_NAME
+from pipeline.eval_config import ACCURACY_NAME, EXAMPLE_COUNT_NAME
+from schema.contract import CLASS_NAMES, LABEL_KEY
+
+_WORDS = {CALIBRATION_ERROR_NAME: "expected calibration error", EXAMPLE_COUNT_NAME: "number of eval rows"}
+_FIRST = (EXAMPLE_COUNT_NAME, ACCURACY_NAME)
+
+
+def explain_validation(evaluation: str, overall: dict[str, float]) -> list[str]:
+    """One sentence for each bound that was missed: of all rows first, then of each class in class order.
+
+    Args:
+        evaluation: folder of the evaluation.
+        overall: its metrics of all rows by name, as `outcome.read_metrics` gives them.
+    """
+    result = tfma.load_validation_result(evaluation)
+    if not result:
+        return []
+    failures = [
+        (_find_class(in_slice.slice_key), failure)
+        for in_slice in result.metric_validations_per_slice
+        for failure in in_slice.failures
+    ]
+    failures.sort(key=lambda each: (each[0], _rank(each[1].metric_key.name)))
+    return [_explain(class_index, failure, overall) for class_index, failure in failures]
+
+
+def _find_class(slice_key: tfma.proto.metrics_for_slice_pb2.SliceKey) -> int:
+    """Index of the class whose rows were measured; -1: all rows."""
+    return next((single.int64_value for single in slice_key.single_slice_keys if single.column == LABEL_KEY), -1)
+
+
+def _rank(name: str) -> tuple[int, str]:
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST), name
+
+
+def _explain(class_index: int, failure: Any, overall: dict[str, float]) -> str:
+    name = failure.metric_key.name
+    # The accuracy within one true class is that class's recall.
+    what = f"recall of {CLASS_NAMES[class_index]}" if class_index >= 0 else _WORDS.get(name, name)
+    if not failure.HasField("metric_value"):
+        return f"{what} was not measured"
+    if name == CHANGE_HIGH_NAME:
+        return _explain_change(failure.metric_threshold.change_threshold.absolute.value, overall)
+    digits = 0 if name == EXAMPLE_COUNT_NAME else 4
+    bound = failure.metric_threshold.value_threshold
+    side, value = ("at least", bound.lower_bound) if bound.HasField("lower_bound") else ("at most", bound.upper_bound)
+    return f"{what} is {failure.metric_value.double_value.value:.{digits}f}, {side} {value.value:.{digits}f}"
+
+
+def _explain_change(bound: float, overall: dict[str, float]) -> str:
+    # TFMA's reader appends `_diff` to the names of differences.
+    change, low, high = (overall[f"{name}_diff"] for name in (CHANGE_NAME, CHANGE_LOW_NAME, CHANGE_HIGH_NAME))
+    return (
+        f"accuracy changed by {change:+.4f} against the baseline, at least {bound:+.4f}"
+        f" within the 95 % interval from {low:+.4f} to {high:+.4f}"
+    )
