@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -78,15 +79,20 @@ def _run(command: list[str], folder: Path) -> tuple[int, float]:
     environment = {**quiet, **os.environ, "TMPDIR": str(folder)}
     with _log_path(folder).open("wb") as log:
         process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            # Unlike Popen.wait, this tells what the process used.
-            _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-    process.returncode = os.waitstatus_to_exitcode(status)
+        usage = wait_for_usage(process)
     return process.returncode, usage.ru_utime + usage.ru_stime
+
+
+def wait_for_usage(process: subprocess.Popen[bytes]) -> resource.struct_rusage:
+    """What a process has used once it has ended, which `Popen.wait` does not tell. Interrupted, it kills it."""
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return usage
 
 
 def _log_path(folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """A command in a process of its own -> what it took."""
 
-import os
 import subprocess
 import time
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
-from benchmarks.measure import BenchmarkError
+from benchmarks.measure import BenchmarkError, wait_for_usage
 
 _ROOT = Path(__file__).resolve().parent.parent
 _KIB_PER_MB = 1_000_000 / 1_024
@@ -27,15 +26,8 @@ def measure_process(command: Sequence[str]) -> ProcessCost:
     with TemporaryFile() as log:
         started_s = time.monotonic()
         process = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            # Unlike Popen.wait, this tells what the process used.
-            _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
+        usage = wait_for_usage(process)
         wall_s = time.monotonic() - started_s
-        process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             log.seek(0)
             last = log.read().decode("utf-8", errors="replace").strip().rpartition("\n")[2]

@@ -183,15 +183,20 @@ class GateConfig:
     min_macro_f1: float = 0.4
     min_class_recall: float = 0.1
     """Bound for each class by itself."""
+    max_ece: float = 0.15
+    """Largest expected calibration error: how far confidence may lie from accuracy, on average."""
     max_accuracy_drop: float = 0.01
-    """How far accuracy may lie below the baseline, the latest model that was blessed."""
+    """How far accuracy may lie below the baseline, the latest model that was blessed. A model is refused when it lost
+    more beyond doubt: when even the upper end of the paired 95 % interval of the difference is lower."""
+    min_eval_rows: int = 100
+    """Rows that a verdict needs at least."""
     use_baseline: bool = True
     """Switch off once after the model's signatures have changed: an old baseline can't be compared then."""
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            if each.name != "use_baseline":
-                _require_fraction(f"gate.{each.name}", getattr(self, each.name))
+        for name in ("min_accuracy", "min_macro_f1", "min_class_recall", "max_ece", "max_accuracy_drop"):
+            _require_fraction(f"gate.{name}", getattr(self, name))
+        _require(self.min_eval_rows >= 1, "gate.min_eval_rows", "at least 1", self.min_eval_rows)
 
 
 @dataclass(frozen=True)

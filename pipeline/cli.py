@@ -51,6 +51,7 @@ def _build_parser() -> argparse.ArgumentParser:
     rollback.add_argument("--to", metavar="VERSION", type=int, help="a version (default: the one before the newest)")
     _add_config_options(rollback)
     rollback.set_defaults(command=_roll_back)
+    _add_history(commands)
     schema = commands.add_parser("schema", help="write a schema that fits the given data, to start one's own from")
     schema.add_argument("--data", metavar="PATH", required=True, help="CSV, archive or folder of FER2013")
     schema.add_argument("--out", metavar="FILE", required=True, type=Path, help="where to write the schema (pbtxt)")
@@ -59,6 +60,26 @@ def _build_parser() -> argparse.ArgumentParser:
     download.add_argument("--out", metavar="FOLDER", default="data", type=Path, help="where to put it (default: data)")
     download.set_defaults(command=_download)
     return parser
+
+
+def _add_history(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands that look back at earlier runs."""
+    runs = commands.add_parser("runs", help="list the runs, newest first: data, figures, verdict, version")
+    runs.add_argument("--json", action="store_true", help="a list of objects, for programs")
+    runs.set_defaults(command=_print_runs)
+    compare = commands.add_parser("compare", help="two runs side by side: settings, rows, figures, training, code")
+    compare.add_argument("runs", metavar="RUN", nargs=2, help="a number that `fer-tfx runs` prints, or latest")
+    compare.set_defaults(command=_compare)
+    lineage = commands.add_parser("lineage", help="what a model was made of, back to the files, and what came of it")
+    lineage.add_argument("model", metavar="MODEL", help="a pushed version, its folder, or the path of an artifact")
+    lineage.add_argument("--json", action="store_true", help="nested objects, for programs")
+    lineage.set_defaults(command=_print_lineage)
+    board = commands.add_parser("tensorboard", help="show the training curves of a run in a browser")
+    board.add_argument("run", metavar="RUN", nargs="?", default="latest", help="as for compare (default: latest)")
+    board.add_argument("--port", metavar="PORT", type=int, default=6006, help="where to listen (default: 6006)")
+    board.set_defaults(command=_start_tensorboard)
+    for parser in (runs, compare, lineage, board):
+        _add_config_options(parser)
 
 
 def _add_config_options(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +114,30 @@ def _roll_back(parsed: argparse.Namespace) -> int:
     from pipeline.commands.versions import roll_back
 
     return roll_back(_load(parsed, {}), parsed.to)
+
+
+def _print_runs(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.runs import print_runs
+
+    return print_runs(_load(parsed, {}), parsed.json)
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.compare import print_comparison
+
+    return print_comparison(_load(parsed, {}), *parsed.runs)
+
+
+def _print_lineage(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.lineage import print_lineage
+
+    return print_lineage(_load(parsed, {}), parsed.model, parsed.json)
+
+
+def _start_tensorboard(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.tensorboard import start_tensorboard
+
+    return start_tensorboard(_load(parsed, {}), parsed.run, parsed.port)
 
 
 def _bootstrap_schema(parsed: argparse.Namespace) -> int:

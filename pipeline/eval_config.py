@@ -4,12 +4,24 @@ import json
 
 import tensorflow_model_analysis as tfma
 
+from components.accuracy_change_metric import CHANGE_HIGH_NAME, AccuracyChange
+from components.calibration_metrics import (
+    BRIER_SCORE_NAME,
+    CALIBRATION_ERROR_NAME,
+    LARGEST_BRIER_SCORE,
+    LARGEST_NLL,
+    NLL_NAME,
+    BrierScore,
+    CalibrationError,
+    NegativeLogLikelihood,
+)
+from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME
 from components.macro_f1 import MACRO_F1_NAME, MacroF1
 from configs.spec import GateConfig
 from schema.contract import LABEL_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES
 
-ACCURACY_NAME = "accuracy"
-CONFUSION_NAME = "multi_class_confusion_matrix_plot"
+# Whose edit must make the Evaluator run again.
+METRIC_MODULES = tuple(each.__module__ for each in (MacroF1, CalibrationError, AccuracyChange))
 
 
 def build_eval_config(gate: GateConfig, code: str) -> tfma.EvalConfig:
@@ -17,7 +29,7 @@ def build_eval_config(gate: GateConfig, code: str) -> tfma.EvalConfig:
 
     Args:
         gate: the bounds.
-        code: fingerprint of our own metric, so that an edit of it changes the Evaluator's cache key.
+        code: fingerprint of our own metrics, so that an edit of them changes the Evaluator's cache key.
     """
     return tfma.EvalConfig(
         model_specs=[
@@ -30,50 +42,69 @@ def build_eval_config(gate: GateConfig, code: str) -> tfma.EvalConfig:
         ],
         # The accuracy within one true class is that class's recall.
         slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=[LABEL_KEY])],
-        metrics_specs=[
-            tfma.MetricsSpec(
-                metrics=[
-                    tfma.MetricConfig(class_name="ExampleCount"),
-                    tfma.MetricConfig(class_name="SparseCategoricalCrossentropy"),
-                    tfma.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
-                    _accuracy(gate),
-                    _macro_f1(gate, code),
-                ]
-            )
-        ],
+        metrics_specs=[tfma.MetricsSpec(metrics=[*_stock_metrics(gate), *_own_metrics(gate, code)])],
     )
 
 
-def _accuracy(gate: GateConfig) -> tfma.MetricConfig:
-    # A plain `threshold` would hold for every slice: these two say for which.
-    overall = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": gate.min_accuracy}),
-        change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": -gate.max_accuracy_drop}
+def _stock_metrics(gate: GateConfig) -> list[tfma.MetricConfig]:
+    return [
+        tfma.MetricConfig(
+            class_name="ExampleCount",
+            config=json.dumps({"name": EXAMPLE_COUNT_NAME}),
+            per_slice_thresholds=[_overall(_at_least(gate.min_eval_rows))],
         ),
-    )
-    of_class = tfma.MetricThreshold(
-        value_threshold=tfma.GenericValueThreshold(lower_bound={"value": gate.min_class_recall})
-    )
+        tfma.MetricConfig(
+            class_name="SparseCategoricalAccuracy",
+            config=json.dumps({"name": ACCURACY_NAME}),
+            per_slice_thresholds=[
+                _overall(_at_least(gate.min_accuracy)),
+                tfma.PerSliceMetricThreshold(
+                    slicing_specs=[tfma.SlicingSpec(feature_keys=[LABEL_KEY])],
+                    threshold=_at_least(gate.min_class_recall),
+                ),
+            ],
+        ),
+        tfma.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
+    ]
+
+
+def _own_metrics(gate: GateConfig, code: str) -> list[tfma.MetricConfig]:
+    """Those without a setting have the bound of what they can be at all, so that a NaN is refused here too."""
+    return [
+        _own_metric(MacroF1, MACRO_F1_NAME, code, _at_least(gate.min_macro_f1)),
+        _own_metric(CalibrationError, CALIBRATION_ERROR_NAME, code, _at_most(gate.max_ece)),
+        _own_metric(NegativeLogLikelihood, NLL_NAME, code, _at_most(LARGEST_NLL)),
+        _own_metric(BrierScore, BRIER_SCORE_NAME, code, _at_most(LARGEST_BRIER_SCORE)),
+        _own_metric(AccuracyChange, CHANGE_HIGH_NAME, code, _change_of_at_least(-gate.max_accuracy_drop)),
+    ]
+
+
+def _own_metric(metric: type, name: str, code: str, threshold: tfma.MetricThreshold) -> tfma.MetricConfig:
     return tfma.MetricConfig(
-        class_name="SparseCategoricalAccuracy",
-        config=json.dumps({"name": ACCURACY_NAME}),
-        per_slice_thresholds=[
-            tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=overall),
-            tfma.PerSliceMetricThreshold(
-                slicing_specs=[tfma.SlicingSpec(feature_keys=[LABEL_KEY])], threshold=of_class
-            ),
-        ],
+        class_name=metric.__name__,
+        module=metric.__module__,
+        config=json.dumps({"name": name, "code": code}, sort_keys=True),
+        per_slice_thresholds=[_overall(threshold)],
     )
 
 
-def _macro_f1(gate: GateConfig, code: str) -> tfma.MetricConfig:
-    overall = tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound={"value": gate.min_macro_f1}))
-    return tfma.MetricConfig(
-        class_name=MacroF1.__name__,
-        module=MacroF1.__module__,
-        config=json.dumps({"name": MACRO_F1_NAME, "code": code}, sort_keys=True),
-        per_slice_thresholds=[
-            tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=overall),
-        ],
+def _overall(threshold: tfma.MetricThreshold) -> tfma.PerSliceMetricThreshold:
+    # A plain `threshold` would hold for every slice.
+    return tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
+
+
+def _at_least(bound: float) -> tfma.MetricThreshold:
+    return tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound={"value": bound}))
+
+
+def _at_most(bound: float) -> tfma.MetricThreshold:
+    return tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(upper_bound={"value": bound}))
+
+
+def _change_of_at_least(bound: float) -> tfma.MetricThreshold:
+    # TFX drops thresholds of this kind, and no others, when there is no baseline.
+    return tfma.MetricThreshold(
+        change_threshold=tfma.GenericChangeThreshold(
+            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": bound}
+        )
     )

@@ -17,7 +17,7 @@ from components.serving_check.component import ServingCheck
 from configs.load import to_json
 from configs.spec import PipelineConfig
 from pipeline import baseline
-from pipeline.eval_config import build_eval_config
+from pipeline.eval_config import METRIC_MODULES, build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
@@ -129,7 +129,7 @@ def _build_model_nodes(
         model=model,
         baseline_model=resolvers[0].outputs[baseline.MODEL_KEY] if resolvers else None,
         example_splits=[EVAL_SPLIT],
-        eval_config=build_eval_config(config.gate, compute_code_fingerprint("components.macro_f1")),
+        eval_config=build_eval_config(config.gate, compute_code_fingerprint(*METRIC_MODULES)),
     )
     serving_check = ServingCheck(
         model=model,

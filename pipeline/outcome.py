@@ -5,15 +5,14 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-import tensorflow_model_analysis as tfma
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components.artifacts import PAGE_FILE, REPORT_KEY
+from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME, read_metrics
 from components.macro_f1 import MACRO_F1_NAME
 from components.refusals import find_refusals
 from configs.hyperparameters import read_values
-from pipeline.eval_config import ACCURACY_NAME
 from pipeline.lineage import NodeRecord
 from pipeline.tuning import TUNING_OUTPUTS
 from reporting.ingestion import REPORT_FILE, IngestionReport
@@ -41,7 +40,7 @@ class Outcome:
     predictions_uri: str
     """Folder of the batch predictions; empty if there were no unlabelled rows or the model was refused."""
     report_path: str
-    """The page of this run."""
+    """The page of this run; empty: it ended without one, as all did before there were pages."""
     cached_nodes: list[str]
     tuned_values: dict[str, Any] = field(default_factory=dict)
     """Settings that a search chose, by dotted key; empty: there was none."""
@@ -57,9 +56,9 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
     """Collect a run's figures from its artifacts."""
     quarantine = nodes["FerExampleGen"].outputs["quarantine"].uri
     rows = IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
-    metrics = _read_metrics(nodes["Evaluator"].outputs["evaluation"].uri)
+    metrics = read_metrics(nodes["Evaluator"].outputs["evaluation"].uri)
     overall = metrics[()]
-    count = int(overall["example_count"])
+    count = int(overall[EXAMPLE_COUNT_NAME])
     pushed = nodes["Pusher"].outputs["pushed_model"].properties
     refusals = _find_refusals(nodes)
     tuned_values, hyperparameters_uri = _read_tuning(nodes)
@@ -77,7 +76,7 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         model_path=destination if not refusals else nodes["Trainer"].outputs["model"].uri,
         is_in_service=not refusals and fileio.exists(destination),
         predictions_uri=nodes["BulkInferrer"].outputs["output_examples"].uri if has_predictions else "",
-        report_path=os.path.join(nodes["HtmlReport"].outputs[REPORT_KEY].uri, PAGE_FILE),
+        report_path=_find_report(nodes),
         cached_nodes=[name for name, node in nodes.items() if node.is_cached],
         tuned_values=tuned_values,
         hyperparameters_uri=hyperparameters_uri,
@@ -91,16 +90,6 @@ def _read_tuning(nodes: dict[str, NodeRecord]) -> tuple[dict[str, Any], str]:
             uri = nodes[name].outputs[key].uri
             return read_values(json.loads(io_utils.read_string_file(io_utils.get_only_uri_in_dir(uri)))), uri
     return {}, ""
-
-
-def _read_metrics(evaluation: str) -> dict[tuple[tuple[str, int], ...], dict[str, float]]:
-    """Plain metrics by slice: () overall, (("emotion", 3),) for a class."""
-    result = tfma.load_eval_result(evaluation)
-    return {
-        slice_key: {name: value["doubleValue"] for name, value in by_name.items() if "doubleValue" in value}
-        for slice_key, by_output in result.slicing_metrics
-        for by_name in [by_output[""][""]]
-    }
 
 
 def _read_recalls(metrics: dict[tuple[tuple[str, int], ...], dict[str, float]]) -> dict[str, float]:
@@ -118,3 +107,8 @@ def _find_refusals(nodes: dict[str, NodeRecord]) -> list[str]:
         is_servable=bool(infra.properties.get("blessed")),
         is_pushed=bool(nodes["Pusher"].outputs["pushed_model"].properties.get("pushed")),
     )
+
+
+def _find_report(nodes: dict[str, NodeRecord]) -> str:
+    report = nodes["HtmlReport"].outputs.get(REPORT_KEY) if "HtmlReport" in nodes else None
+    return os.path.join(report.uri, PAGE_FILE) if report else ""

@@ -47,12 +47,8 @@ def compute_reliability(
         class_indices: int (n,), the true classes.
         bin_count: number of bins between 0 and 1.
     """
-    confidences = probabilities.max(axis=1).astype(np.float64)
-    is_right = probabilities.argmax(axis=1) == class_indices
+    counts, *sums = _sum_bins(probabilities, class_indices, bin_count)
     edges = np.linspace(0, 1, bin_count + 1)
-    bins = np.digitize(confidences, edges[1:-1], right=True)
-    counts = np.bincount(bins, minlength=bin_count)
-    sums = [np.bincount(bins, weights=values, minlength=bin_count) for values in (confidences, is_right)]
     means = [np.divide(values, counts, out=np.zeros(bin_count), where=counts > 0) for values in sums]
     columns = (edges[:-1], edges[1:], counts, *means)
     return tuple(ReliabilityBin(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
@@ -72,8 +68,27 @@ def compute_calibration_error(probabilities: Floats, class_indices: Integers, bi
     Returns:
         From 0 (as good as said) to 1.
     """
-    bins = compute_reliability(probabilities, class_indices, bin_count)
-    return sum(each.count * abs(each.accuracy - each.confidence) for each in bins) / len(class_indices)
+    surpluses = compute_bin_surpluses(probabilities, class_indices, bin_count)
+    return float(np.abs(surpluses).sum() / len(class_indices))
+
+
+def compute_bin_surpluses(
+    probabilities: Floats, class_indices: Integers, bin_count: int = 15
+) -> npt.NDArray[np.float64]:
+    """Hits minus confidences, summed over the rows of each confidence bin: float64 (bin_count,).
+
+    Those of two sets of rows add up to those of both; arguments and bins are those of `compute_calibration_error`.
+    """
+    _, confidences, hits = _sum_bins(probabilities, class_indices, bin_count)
+    return np.asarray(hits - confidences, np.float64)
+
+
+def _sum_bins(probabilities: Floats, class_indices: Integers, bin_count: int) -> list[npt.NDArray[Any]]:
+    """Number (int64), confidences and hits (float64) of the rows of each bin, summed: (bin_count,) each."""
+    confidences = probabilities.max(axis=1).astype(np.float64)
+    is_right = probabilities.argmax(axis=1) == class_indices
+    bins = np.digitize(confidences, np.linspace(0, 1, bin_count + 1)[1:-1], right=True)
+    return [np.bincount(bins, weights=values, minlength=bin_count) for values in (None, confidences, is_right)]
 
 
 def compute_nll(probabilities: Floats, class_indices: Integers) -> float:

@@ -229,7 +229,7 @@ class ReportData:
     lineage: Lineage
 
     def to_json(self) -> str:
-        """All of it, with what is derived beside what it is derived from."""
+        """All of it, with what is derived beside what it is derived from; a NaN, which JSON doesn't know, is null."""
         content = dataclasses.asdict(self)
         content["verdict"]["is_pushed"] = not self.verdict.refusals
         rows = self.data.rows
@@ -237,4 +237,5 @@ class ReportData:
             name: getattr(rows, name) for name in ("rows_read", "rows_emitted", "rows_dropped", "rows_quarantined")
         }
         content["training"] |= {name: getattr(self.training, name) for name in ("seconds", "rows_per_second")}
+        content = json.loads(json.dumps(content), parse_constant=lambda _: None)
         return json.dumps(content, indent=1, allow_nan=False) + "\n"

@@ -1,5 +1,8 @@
 """A report made by hand: twelve rows, seven classes, names that would break a page that doesn't escape them."""
 
+import dataclasses
+import math
+
 import numpy as np
 
 from reporting.evaluation import LabelledRows, compare, evaluate
@@ -64,6 +67,18 @@ def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) ->
             (UsedArtifact("model", "Model", 5, "/model/5"),),
         ),
     )  # fmt: skip
+
+
+def make_report_of_nan() -> ReportData:
+    """A report of a model that diverged and answers NaN to every row."""
+    report = make_report("nll is nan, at most 88.0000")
+    answers = np.full((12, 7), math.nan)
+    return dataclasses.replace(
+        report,
+        training=dataclasses.replace(report.training, epochs=(Epoch(1, math.nan, 0.2, math.nan, 0.1, 0.1, 4.0),)),
+        evaluation=evaluate(make_rows(), answers, temperature=1.25, threshold=0.55),
+        comparison=compare(answers, make_probabilities(TRUE, np.full(12, 0.5)), TRUE, "/model/3"),
+    )
 
 
 def make_faces(report: ReportData) -> Faces:

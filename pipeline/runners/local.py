@@ -57,8 +57,9 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     # CPU time for nothing, since they stay until the end.
     gc.disable()
     from absl import logging
-    from tfx import v1 as tfx
 
+    from pipeline.history.figures import Figures
+    from pipeline.history.notes import NotingRunner, note_figures
     from pipeline.lineage import open_store, read_latest_run
     from pipeline.outcome import read_outcome
     from pipeline.view import RunView
@@ -70,8 +71,11 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     paths = RunPaths.of(config)
     dag = build_pipeline(config, paths)
     with RunView([node.id for node in dag.components], output):
-        tfx.orchestration.LocalDagRunner().run(dag)
-    return read_outcome(read_latest_run(open_store(paths.metadata)))
+        NotingRunner(config).run(dag)
+    store = open_store(paths.metadata)
+    outcome = read_outcome(read_latest_run(store))
+    note_figures(store, Figures.of(outcome))
+    return outcome
 
 
 def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:

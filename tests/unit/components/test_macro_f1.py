@@ -8,7 +8,8 @@ import pytest
 import tensorflow_model_analysis as tfma
 from sklearn.metrics import f1_score
 
-from components.macro_f1 import MACRO_F1_NAME, MacroF1, compute_macro_f1
+from components.macro_f1 import MACRO_F1_NAME, MacroF1
+from reporting.classification import compute_macro_f1
 from schema.contract import CLASS_COUNT
 
 

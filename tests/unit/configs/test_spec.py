@@ -108,6 +108,8 @@ def test_assignment_to_a_finished_section_is_refused(section):
         (GateConfig, {"min_macro_f1": -0.1}, "gate.min_macro_f1: expected a fraction from 0 to 1, got -0.1"),
         (GateConfig, {"min_class_recall": 1.1}, "gate.min_class_recall: expected a fraction from 0 to 1, got 1.1"),
         (GateConfig, {"max_accuracy_drop": 1.1}, "gate.max_accuracy_drop: expected a fraction from 0 to 1, got 1.1"),
+        (GateConfig, {"max_ece": -0.1}, "gate.max_ece: expected a fraction from 0 to 1, got -0.1"),
+        (GateConfig, {"min_eval_rows": 0}, "gate.min_eval_rows: expected at least 1, got 0"),
         *((PipelineConfig, {"name": name}, f"name: expected {NAME_RULE}, got {name!r}")
           for name in ("", "Fer", "7fer", "-fer", "fer_2", "fer 2", "a/b", "fér", "a" * 64)),
     ],
@@ -128,7 +130,10 @@ def test_section_value_out_of_range_names_setting_range_and_value(section, value
         ),
         (AugmentationConfig, {"rotation_deg": 180.0, "max_noise": 0.0, "erasing_fraction": 1.0}),
         (TrainerConfig, {"epochs": 1, "batch_size": 1, "warmup_epochs": 0.0, "momentum": 0.0, "seed": 2**31 - 1}),
-        (GateConfig, {"min_accuracy": 0.0, "min_macro_f1": 1.0, "max_accuracy_drop": 0.0}),
+        (
+            GateConfig,
+            {"min_accuracy": 0.0, "min_macro_f1": 1.0, "max_accuracy_drop": 0.0, "max_ece": 1.0, "min_eval_rows": 1},
+        ),
         (TunerConfig, {"trials": 0, "epochs": 1, "space": {}, "hyperparameters_path": "best"}),
         (PipelineConfig, {"name": "a"}),
         (PipelineConfig, {"name": "fer-2-b"}),

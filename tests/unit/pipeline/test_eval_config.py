@@ -6,9 +6,16 @@ import pytest
 import tensorflow_model_analysis as tfma
 
 from configs.spec import GateConfig
-from pipeline.eval_config import build_eval_config
+from pipeline.eval_config import METRIC_MODULES, build_eval_config
 
-GATE = GateConfig(min_accuracy=0.625, min_macro_f1=0.5, min_class_recall=0.25, max_accuracy_drop=0.125)
+GATE = GateConfig(
+    min_accuracy=0.625,
+    min_macro_f1=0.5,
+    min_class_recall=0.25,
+    max_ece=0.0625,
+    max_accuracy_drop=0.125,
+    min_eval_rows=7,
+)
 OVERALL, BY_CLASS = (), ("emotion",)
 
 
@@ -49,21 +56,40 @@ def test_build_eval_config_accuracy_has_one_bound_for_all_rows_and_one_for_each_
     assert thresholds[BY_CLASS].value_threshold.lower_bound.value == 0.25
 
 
-def test_build_eval_config_accuracy_of_all_rows_alone_is_held_to_the_baseline(config):
-    thresholds = find_thresholds(find_metric(config, "SparseCategoricalAccuracy"))
-    change = thresholds[OVERALL].change_threshold
-    assert change.absolute.value == -0.125
-    assert change.direction == tfma.MetricDirection.HIGHER_IS_BETTER
-    assert not thresholds[BY_CLASS].HasField("change_threshold")
+def test_build_eval_config_upper_end_of_the_change_alone_is_held_to_the_baseline(config):
+    changes = {
+        each.class_name: by_slice.threshold.change_threshold
+        for each in config.metrics_specs[0].metrics
+        for by_slice in each.per_slice_thresholds
+        if by_slice.threshold.HasField("change_threshold")
+    }
+    assert set(changes) == {"AccuracyChange"}
+    assert json.loads(find_metric(config, "AccuracyChange").config)["name"] == "accuracy_change_high"
+    assert changes["AccuracyChange"].absolute.value == -0.125
+    assert changes["AccuracyChange"].direction == tfma.MetricDirection.HIGHER_IS_BETTER
 
 
-def test_build_eval_config_macro_f1_is_bounded_over_all_rows_only(config):
-    metric = find_metric(config, "MacroF1")
-    thresholds = find_thresholds(metric)
-    assert metric.module == "components.macro_f1"
+@pytest.mark.parametrize(
+    ("class_name", "side", "bound"),
+    [
+        ("ExampleCount", "lower_bound", 7),
+        ("MacroF1", "lower_bound", 0.5),
+        ("CalibrationError", "upper_bound", 0.0625),
+        ("NegativeLogLikelihood", "upper_bound", 88.0),
+        ("BrierScore", "upper_bound", 2.0),
+    ],
+)
+def test_build_eval_config_metric_has_its_one_bound_over_all_rows_only(config, class_name, side, bound):
+    thresholds = find_thresholds(find_metric(config, class_name))
     assert set(thresholds) == {OVERALL}
-    assert thresholds[OVERALL].value_threshold.lower_bound.value == 0.5
-    assert not thresholds[OVERALL].HasField("change_threshold")
+    assert getattr(thresholds[OVERALL].value_threshold, side).value == bound
+    assert len(thresholds[OVERALL].value_threshold.ListFields()) == 1
+
+
+def test_build_eval_config_our_metrics_carry_the_code_and_lie_in_the_modules_that_are_hashed(config):
+    ours = [each for each in config.metrics_specs[0].metrics if each.module]
+    assert {each.module for each in ours} == set(METRIC_MODULES)
+    assert {json.loads(each.config)["code"] for each in ours} == {"c0de"}
 
 
 def test_build_eval_config_no_bound_stands_where_it_would_hold_for_every_slice(config):
@@ -91,6 +117,6 @@ def test_build_eval_config_tfma_accepts_it_with_and_without_baseline(has_baselin
         build_eval_config(GATE, ""), has_baseline=has_baseline, rubber_stamp=True
     )
     tfma.utils.verify_eval_config(full)
-    overall = find_thresholds(find_metric(full, "SparseCategoricalAccuracy"))[OVERALL]
-    assert overall.HasField("change_threshold") is has_baseline
-    assert overall.value_threshold.lower_bound.value == 0.625
+    assert find_thresholds(find_metric(full, "AccuracyChange"))[OVERALL].HasField("change_threshold") is has_baseline
+    accuracy = find_thresholds(find_metric(full, "SparseCategoricalAccuracy"))[OVERALL]
+    assert accuracy.value_threshold.lower_bound.value == 0.625

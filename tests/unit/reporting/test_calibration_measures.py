@@ -8,6 +8,7 @@ import pytest
 from reporting.calibration import (
     ReliabilityBin,
     apply_abstain_threshold,
+    compute_bin_surpluses,
     compute_brier_score,
     compute_calibration_error,
     compute_nll,
@@ -40,6 +41,16 @@ def test_compute_calibration_error_confidence_on_an_edge_lies_in_the_lower_bin()
 
 def test_compute_calibration_error_certain_and_right_is_zero():
     assert compute_calibration_error(of_confidences(1.0, 1.0), np.array([0, 0])) == 0.0
+
+
+def test_compute_bin_surpluses_two_sets_of_rows_add_up_to_those_of_both():
+    probabilities, true = of_confidences(0.55, 0.95, 0.6, 0.9), np.array([0, 1, 0, 0])
+    parts = compute_bin_surpluses(probabilities[:1], true[:1], 5) + compute_bin_surpluses(
+        probabilities[1:], true[1:], 5
+    )
+    # Bins of a fifth: 0.55 and 0.6 in the third, both right; 0.95 wrong and 0.9 right in the fifth.
+    assert parts == pytest.approx([0, 0, 0.85, 0, -0.85])
+    assert compute_bin_surpluses(probabilities, true, 5) == pytest.approx(parts)
 
 
 def test_compute_nll_known_probabilities_give_mean_logarithm():

@@ -1,8 +1,8 @@
-"""Wilson's interval against published values and closed forms."""
+"""Intervals of shares and their differences against published values and closed forms."""
 
 import pytest
 
-from reporting.intervals import Interval, wilson_interval
+from reporting.intervals import Interval, paired_difference_interval, wilson_interval
 
 Z2 = 3.841458820694124  # 0.95 quantile of chi-square with one degree of freedom
 
@@ -45,3 +45,37 @@ def test_wilson_interval_no_observation_gives_the_whole_range():
 def test_wilson_interval_mirrored_share_gives_mirrored_bounds():
     interval, mirrored = wilson_interval(0.3, 40), wilson_interval(0.7, 40)
     assert interval == pytest.approx((1 - mirrored.high, 1 - mirrored.low), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "count", "low", "high"),
+    [
+        # The example of ci.prop.ps in the R package statpsych, by the method's author.
+        (26, 4, 48, 0.2548067, 0.6251933),
+        # By hand: (2 - 8) / 23 -/+ 1.959964 * sqrt((10 / 23 - (6 / 23) ** 2) / 23).
+        (1, 7, 21, -0.5083593, -0.0133798),
+        # No row differs: -/+ 1.959964 * sqrt(2 / 100 / 100).
+        (0, 0, 98, -0.0277180, 0.0277180),
+    ],
+)
+def test_paired_difference_interval_known_counts_match_published_bounds(gained, lost, count, low, high):
+    assert paired_difference_interval(gained, lost, count) == pytest.approx((low, high), abs=5e-7)
+
+
+def test_paired_difference_interval_swapped_models_mirror_the_bounds():
+    interval, swapped = paired_difference_interval(12, 40, 500), paired_difference_interval(40, 12, 500)
+    assert interval == pytest.approx((-swapped.high, -swapped.low), abs=1e-12)
+
+
+def test_paired_difference_interval_more_equal_rows_narrow_it():
+    few, many = paired_difference_interval(10, 30, 400), paired_difference_interval(10, 30, 4000)
+    assert many.high - many.low < (few.high - few.low) / 9
+
+
+def test_paired_difference_interval_few_rows_keep_bounds_within_1():
+    assert paired_difference_interval(0, 3, 3).low == -1.0
+    assert paired_difference_interval(3, 0, 3).high == 1.0
+
+
+def test_paired_difference_interval_no_row_gives_the_whole_range():
+    assert paired_difference_interval(0, 0, 0) == Interval(-1.0, 1.0)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from report_doubles import HOSTILE, make_faces, make_report
+from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan
 
 from reporting.render import encode_picture, flatten, render_report
 from reporting.report_data import ReportData
@@ -41,6 +41,10 @@ def test_render_report_refused_model_gives_each_reason(refused_page):
     assert "<li>accuracy is 0.5833, at least 0.6000</li>" in refused_page
     assert "<li>&lt;script&gt;" in refused_page
     assert "Pushed" not in refused_page
+
+
+def test_render_report_model_that_answers_nan_has_a_page_with_the_reason():
+    assert "<li>nll is nan, at most 88.0000</li>" in render(make_report_of_nan())
 
 
 def test_render_report_text_from_data_is_escaped(refused_page):

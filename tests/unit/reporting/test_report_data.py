@@ -2,7 +2,8 @@
 
 import json
 
-from report_doubles import make_report
+import pytest
+from report_doubles import make_report, make_report_of_nan
 
 from reporting.report_data import Share
 
@@ -27,6 +28,13 @@ def test_to_json_has_every_number_and_what_is_derived():
 
 def test_to_json_without_a_baseline_says_null():
     assert json.loads(make_report(has_baseline=False).to_json())["comparison"] is None
+
+
+def test_to_json_figure_that_is_nan_is_null():
+    numbers = json.loads(make_report_of_nan().to_json(), parse_constant=pytest.fail)
+    assert numbers["evaluation"]["after"]["nll"] is None
+    assert numbers["training"]["epochs"][0]["loss"] is None
+    assert numbers["verdict"]["refusals"] == ["nll is nan, at most 88.0000"]
 
 
 def test_share_of_no_row_may_be_anything():

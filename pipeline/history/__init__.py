@@ -1,0 +1,1 @@
+"""What earlier runs left in the metadata store and beside it, for the commands that look back."""

@@ -1,0 +1,29 @@
+"""What has become of a pushed version."""
+
+from pathlib import Path
+
+from configs.spec import PipelineConfig
+from pipeline.history.figures import find_artifact
+from pipeline.lineage import RunRecord
+from pipeline.paths import is_remote
+from serving.versions import PREVIOUS, STABLE, ServedModel, VersionFolder
+
+ROLLED_BACK, KEPT, REMOVED = "rolled back", "kept", "removed"
+
+
+def describe_version(run: RunRecord, config: PipelineConfig) -> str:
+    """State of the version that a run pushed, in the folder it was pushed to; empty: none, or one in a bucket."""
+    artifact = find_artifact(run, "Pusher", "pushed_model")
+    destination = str(artifact.properties.get("pushed_destination", "")) if artifact else ""
+    return describe_destination(destination, config)
+
+
+def describe_destination(destination: str, config: PipelineConfig) -> str:
+    """State of the version that was pushed to <folder>/<version>; empty: there is none, or it lies in a bucket."""
+    if not destination or is_remote(destination):
+        return ""
+    path = Path(destination)
+    folder = VersionFolder(path.parent, ServedModel(config.serving.model_name, config.serving.base_path))
+    states = dict.fromkeys(folder.list_rolled_back(), ROLLED_BACK) | dict.fromkeys(folder.list_served(), KEPT)
+    states |= dict(zip(reversed(folder.list_served()), (STABLE, PREVIOUS), strict=False))
+    return states.get(int(path.name), REMOVED) if path.name.isdecimal() else ""

@@ -1,0 +1,59 @@
+"""Calibration metrics through TFMA: the same numbers as `reporting.calibration`, overall and by class."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_model_analysis as tfma
+
+from components.calibration_metrics import BrierScore, CalibrationError, NegativeLogLikelihood
+from reporting.calibration import compute_brier_score, compute_calibration_error, compute_nll
+from schema.contract import CLASS_COUNT
+
+REFERENCES = {
+    CalibrationError: compute_calibration_error,
+    NegativeLogLikelihood: compute_nll,
+    BrierScore: compute_brier_score,
+}
+NAMES = {CalibrationError: "calibration_error", NegativeLogLikelihood: "nll", BrierScore: "brier_score"}
+RNG = np.random.default_rng(11)
+TRUE = np.arange(84) % CLASS_COUNT
+PROBABILITIES = RNG.dirichlet(np.full(CLASS_COUNT, 0.3), 84)
+PROBABILITIES[:2] = np.eye(CLASS_COUNT)[:2]  # certain and right
+PROBABILITIES[7] = np.eye(CLASS_COUNT)[3]  # certain and wrong: an exact 0 for the true class
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> dict[tuple, dict[str, float]]:
+    """Metrics by slice, as TFMA's evaluation of rows in memory gives them."""
+    metrics = [
+        tfma.MetricConfig(class_name=each.__name__, module=each.__module__, config=json.dumps({"name": name}))
+        for each, name in NAMES.items()
+    ]
+    evaluation = tfma.analyze_raw_data(
+        pd.DataFrame({"emotion": TRUE, "probabilities": PROBABILITIES.tolist()}),
+        tfma.EvalConfig(
+            model_specs=[tfma.ModelSpec(label_key="emotion", prediction_key="probabilities")],
+            slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["emotion"])],
+            metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        ),
+        output_path=str(tmp_path_factory.mktemp("evaluation")),
+    )
+    return {
+        key: {name: value["doubleValue"] for name, value in by_output[""][""].items()}
+        for key, by_output in evaluation.slicing_metrics
+    }
+
+
+@pytest.mark.parametrize("metric", REFERENCES, ids=NAMES.get)
+@pytest.mark.parametrize("class_index", [None, *range(CLASS_COUNT)])
+def test_metric_in_tfma_gives_the_number_of_the_report_for_each_slice(measured, metric, class_index):
+    rows = slice(None) if class_index is None else class_index == TRUE
+    found = measured[() if class_index is None else (("emotion", class_index),)]
+    assert found[NAMES[metric]] == pytest.approx(REFERENCES[metric](PROBABILITIES[rows], TRUE[rows]), rel=1e-6)
+
+
+@pytest.mark.parametrize("metric", REFERENCES, ids=NAMES.get)
+def test_metric_code_is_part_of_its_configuration(metric):
+    assert metric(code="a").get_config() != metric(code="b").get_config()

@@ -1,0 +1,175 @@
+"""Models that must not pass, each as made-up predictions that TFMA really evaluates, and what is said of them."""
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.evaluators import metrics_validator
+from tensorflow_model_analysis.metrics import metric_specs
+from tensorflow_model_analysis.utils import model_util
+
+from components.refusals import explain_validation
+from configs.spec import GateConfig
+from pipeline.eval_config import build_eval_config
+from schema.contract import CLASS_COUNT
+
+GATE = GateConfig()
+TRUE = np.arange(350) % CLASS_COUNT  # 50 rows of each class
+
+
+def be_sure(said: np.ndarray, confidence: float) -> np.ndarray:
+    """Probabilities (n, 7) with `confidence` for the class that was said and equal shares for the others."""
+    probabilities = np.full((len(said), CLASS_COUNT), (1 - confidence) / (CLASS_COUNT - 1))
+    probabilities[np.arange(len(said)), said] = confidence
+    return probabilities
+
+
+def miss(*rows: int) -> np.ndarray:
+    """What is said by a model that is right but in these rows, where it says the next class."""
+    said = TRUE.copy()
+    said[list(rows)] = (said[list(rows)] + 1) % CLASS_COUNT
+    return said
+
+
+SOUND = be_sure(miss(*range(35)), 0.9)  # right in 9 of 10 rows and as sure of it
+
+
+class Judge:
+    """Feeds predictions to the gate as TFX's Evaluator does."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._count = 0
+
+    def __call__(self, probabilities, baseline=None, gate=GATE, true=TRUE) -> list[str]:
+        """The sentences of the refusal; none: blessed."""
+        config = tfma.utils.update_eval_config_with_defaults(
+            build_eval_config(gate, ""), has_baseline=baseline is not None, rubber_stamp=True
+        )
+        columns = {"emotion": true[:, np.newaxis], "probabilities": probabilities}
+        if baseline is not None:
+            config.model_specs[1].prediction_key = "of_baseline"
+            columns["of_baseline"] = baseline
+        self._count += 1
+        folder = str(self._folder / str(self._count))
+        # Not by way of pandas as in `tfma.analyze_raw_data`, which makes a missing value of a NaN.
+        rows = pa.RecordBatch.from_pydict({name: pa.array(values.tolist()) for name, values in columns.items()})
+        with beam.Pipeline() as pipeline:
+            _ = (
+                pipeline
+                | beam.Create([rows])
+                | tfma.ExtractEvaluateAndWriteResults(eval_config=config, output_path=folder)
+            )
+        reasons = explain_validation(folder)
+        assert tfma.load_validation_result(folder).validation_ok is not bool(reasons)
+        return reasons
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory) -> Iterator[Judge]:
+    with pytest.MonkeyPatch.context() as patch:
+        # Rows in memory come with no model, which TFMA takes for a baseline that is missing.
+        patch.setattr(model_util, "has_rubber_stamp", lambda models: True)
+        yield Judge(tmp_path_factory.mktemp("evaluations"))
+
+
+def test_gate_sound_model_passes(judge):
+    assert judge(SOUND) == []
+
+
+def test_gate_constant_model_is_refused_for_accuracy_f1_and_each_other_class(judge):
+    reasons = judge(be_sure(np.full_like(TRUE, 3), 1 / 7 + 1e-6))
+    assert reasons == [
+        "accuracy is 0.1429, at least 0.5000",
+        # One F1 of 2 * 50 / (350 + 50) among seven.
+        "macro_f1 is 0.0357, at least 0.4000",
+        *(
+            f"recall of {name} is 0.0000, at least 0.1000"
+            for name in ("angry", "disgust", "fear", "sad", "surprise", "neutral")
+        ),
+    ]
+
+
+def test_gate_model_of_shuffled_labels_is_refused_for_accuracy_f1_and_calibration(judge):
+    said = np.random.default_rng(7).permutation(TRUE)
+    reasons = judge(be_sure(said, 0.9))
+    accuracy = np.mean(said == TRUE)
+    assert accuracy < 0.25
+    assert reasons[0] == f"accuracy is {accuracy:.4f}, at least 0.5000"
+    assert reasons[1] == f"expected calibration error is {0.9 - accuracy:.4f}, at most 0.1500"
+    assert reasons[2].startswith("macro_f1 is 0.")
+
+
+@pytest.mark.parametrize("rows", [350, 1], ids=["every row", "one row"])
+def test_gate_nan_model_is_refused_for_each_metric_of_ours(judge, rows):
+    probabilities = SOUND.copy()
+    probabilities[350 - rows :] = np.nan
+    reasons = judge(probabilities, baseline=SOUND)
+    for sentence in (
+        "expected calibration error is nan, at most 0.1500",
+        "macro_f1 is nan, at least 0.4000",
+        "nll is nan, at most 88.0000",
+        "brier_score is nan, at most 2.0000",
+        "accuracy changed by +nan against the baseline, at least -0.0100 within the 95 % interval from +nan to +nan",
+    ):
+        assert sentence in reasons
+
+
+def test_gate_model_that_is_useless_on_one_class_is_refused_for_that_class_alone(judge):
+    said = TRUE.copy()
+    said[TRUE == 1] = 0
+    assert judge(be_sure(said, 0.85)) == ["recall of disgust is 0.0000, at least 0.1000"]
+
+
+def test_gate_overconfident_model_is_refused_for_calibration_alone(judge):
+    # 280 of 350 right, sure of each as if of all: 0.99 - 0.8.
+    assert judge(be_sure(miss(*range(70)), 0.99)) == ["expected calibration error is 0.1900, at most 0.1500"]
+
+
+def test_gate_too_few_rows_is_refused_for_their_number(judge):
+    assert judge(SOUND[:70], true=TRUE[:70], gate=GateConfig(max_ece=1.0)) == [
+        "number of eval rows is 70, at least 100"
+    ]
+
+
+def test_gate_regressed_model_is_refused_with_change_and_interval(judge):
+    # 35 rows lost, none won: (1 - 36) / 352 -/+ 1.959964 * sqrt((37 / 352 - (35 / 352) ** 2) / 352).
+    assert judge(be_sure(miss(*range(70)), 0.8), baseline=SOUND) == [
+        "accuracy changed by -0.1000 against the baseline, at least -0.0100 within the 95 % interval from"
+        " -0.1317 to -0.0672"
+    ]
+
+
+def test_gate_equal_model_within_noise_passes(judge):
+    # 4 rows won and 10 lost: 1.7 points less, more than the one point allowed, but the interval ends at +0.0052.
+    candidate = be_sure(miss(*range(4, 45)), 0.88)
+    assert judge(candidate, baseline=SOUND) == []
+
+
+def test_gate_better_model_passes_a_baseline_with_unsound_rows(judge):
+    baseline = SOUND.copy()
+    baseline[0] = np.nan
+    assert judge(SOUND, baseline=baseline) == []
+
+
+@pytest.mark.parametrize("has_baseline", [False, True])
+def test_gate_nan_in_any_bounded_metric_is_a_failure_of_it(has_baseline):
+    """Whatever a metric does with unsound rows: a NaN never passes."""
+    config = tfma.utils.update_eval_config_with_defaults(
+        build_eval_config(GATE, ""), has_baseline=has_baseline, rubber_stamp=True
+    )
+    bounded = [
+        key for key in metric_specs.metric_thresholds_from_metrics_specs(config.metrics_specs, config)
+        if key.model_name in ("", "candidate")
+    ]  # fmt: skip
+    for slice_key, names in (
+        ((), {"example_count", "accuracy", "macro_f1", "calibration_error", "nll", "brier_score"}),
+        ((("emotion", 3),), {"accuracy"}),
+    ):
+        found = metrics_validator.validate_metrics((slice_key, dict.fromkeys(bounded, np.nan)), config)
+        failed = [each.metric_key.name for part in found.metric_validations_per_slice for each in part.failures]
+        change = {"accuracy_change_high"} if has_baseline and not slice_key else set()
+        assert set(failed) == names | change

@@ -1,0 +1,63 @@
+"""What a run notes about itself, by real runs of one node that does nothing; and what it means for the cache."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from tfx import v1 as tfx
+from tfx.dsl.compiler import constants
+
+from configs.spec import PipelineConfig, TrainerConfig
+from pipeline.history.figures import Figures, read_figures
+from pipeline.history.notes import NotingRunner, note_figures
+from pipeline.history.settings import has_all_settings, read_settings
+from pipeline.lineage import NODE_CONTEXT, RUN_CONTEXT, RunRecord, open_store, open_store_for_reading, read_runs
+from pipeline.runners.local import assemble
+
+FIGURES = Figures(3, 0.5, 0.25, {"sad": 1.0}, ("accuracy is 0.5000, at least 0.6000",))
+
+
+@tfx.dsl.components.component
+def DoNothing(word: tfx.dsl.components.Parameter[str]):  # noqa: N802 (TFX names components like classes)
+    del word
+
+
+def run(folder: Path, config: PipelineConfig | None) -> None:
+    """One run; with settings as this project runs it, without as TFX does."""
+    dag = assemble("fer", [DoNothing(word="same")], str(folder), folder / "metadata.sqlite")
+    runner = NotingRunner(config) if config else tfx.orchestration.LocalDagRunner()
+    runner.run(dag)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> list[RunRecord]:
+    """Three runs, oldest first: without notes, and with 3 and with 4 epochs; the last noted figures too."""
+    folder = tmp_path_factory.mktemp("noted")
+    for epochs in (None, 3, 4):
+        run(folder, PipelineConfig(trainer=TrainerConfig(epochs=epochs)) if epochs else None)
+    note_figures(open_store(folder / "metadata.sqlite"), FIGURES)
+    return read_runs(open_store_for_reading(folder / "metadata.sqlite"))[::-1]
+
+
+def test_notes_of_settings_let_every_node_stay_cached(runs):
+    assert [run.nodes["DoNothing"].is_cached for run in runs] == [False, True, True]
+
+
+def test_notes_hold_the_whole_configuration_of_their_run(runs):
+    assert [has_all_settings(run) for run in runs] == [False, True, True]
+    assert [read_settings(run)["trainer.epochs"] for run in runs[1:]] == [3, 4]
+    sections = {key.partition(".")[0] for key in read_settings(runs[1])}
+    assert sections == {field.name for field in dataclasses.fields(PipelineConfig)}
+
+
+def test_notes_of_figures_belong_to_the_latest_run_and_keep_its_settings(runs):
+    assert [read_figures(run) for run in runs] == [None, None, FIGURES]
+    assert json.loads(str(runs[2].notes["settings"]))["trainer"]["epochs"] == 4
+
+
+def test_contexts_are_named_as_tfx_names_them():
+    assert (RUN_CONTEXT, NODE_CONTEXT) == (
+        constants.PIPELINE_RUN_CONTEXT_TYPE_NAME,
+        constants.NODE_CONTEXT_TYPE_NAME,
+    )
