@@ -26,6 +26,8 @@ PIPELINE = [
     "keras>=3.3",
     "keras-tuner>=1.4.7,<2",
     "scipy>=1.10",
+    # TensorBoard 2.16 imports pkg_resources, which setuptools 82 dropped.
+    "setuptools<82",
     "tensorflow-transform>=1.16,<1.17",
     "tensorflow-data-validation>=1.16.1,<1.17",
     "tensorflow-model-analysis>=0.47,<0.48",
