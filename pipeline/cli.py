@@ -1,6 +1,7 @@
 """fer-tfx: arguments -> settings -> runner. TensorFlow and TFX are imported only by commands that need them."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
     parsed = _build_parser().parse_args(arguments)
+    exit_code = FerError.exit_code
     try:
         command: Callable[[argparse.Namespace], int] = parsed.command
-        return command(parsed)
+        exit_code = command(parsed)
+        sys.stdout.flush()
+        return exit_code
+    except BrokenPipeError:
+        # Whoever reads, such as `head`, has had enough. What is still to be flushed at exit goes nowhere; the code of
+        # a command that was done stays, so that no pipe hides a refusal.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_code
     except FerError as error:
         print(f"fer-tfx: {error}", file=sys.stderr)
         return error.exit_code

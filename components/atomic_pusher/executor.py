@@ -36,8 +36,10 @@ class Executor(executor.Executor):  # type: ignore[misc]
             self._MarkNotPushed(pushed_model)
             return
         settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
-        version = push(self.GetModelPath(input_dict), Path(folder), from_json(ServingConfig, settings[CONFIG_FIELD]))
-        io_utils.copy_dir(self.GetModelPath(input_dict), pushed_model.uri)
+        model_dir = self.GetModelPath(input_dict)
+        # Before the push: what fails after it would be tried again, and push a second version of the same model.
+        io_utils.copy_dir(model_dir, pushed_model.uri)
+        version = push(model_dir, Path(folder), from_json(ServingConfig, settings[CONFIG_FIELD]))
         self._MarkPushed(pushed_model, str(Path(folder, str(version))), str(version))
 
 

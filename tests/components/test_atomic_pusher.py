@@ -8,6 +8,7 @@ import pytest
 from tfx import v1 as tfx
 from tfx.types import channel_utils, standard_artifacts
 
+from components.atomic_pusher import executor
 from components.atomic_pusher.component import AtomicPusher
 from components.atomic_pusher.executor import Executor
 from configs.spec import ServingConfig
@@ -65,6 +66,18 @@ def test_atomic_pusher_blessed_model_is_in_service_and_in_the_artifact(push: Any
 def test_atomic_pusher_refused_model_is_not_pushed(push: Any, tmp_path: Path, refused: str) -> None:
     pushed = push(**{refused: False})
     assert pushed.get_int_custom_property("pushed") == 0
+    assert list_versions(tmp_path) == []
+
+
+def test_atomic_pusher_failure_of_the_artifact_puts_nothing_into_service(
+    push: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(executor.io_utils, "copy_dir", fail)
+    with pytest.raises(OSError, match="disk full"):
+        push()
     assert list_versions(tmp_path) == []
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -260,3 +261,21 @@ def test_run_pipeline_prepares_before_it_makes_a_log(tmp_path):
     with pytest.raises(DataError, match=r"none\.csv: no such file"):
         run_pipeline(config)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "exit_code"),
+    [("print('x' * 100_000)", 1), ("print('x'); return 3", 3)],
+    ids=["cut off while it writes", "done, and refused"],
+)
+def test_main_reader_that_has_had_enough_ends_without_a_word_and_hides_no_refusal(body, exit_code):
+    program = f"import sys, pipeline.cli as cli\ndef command(_): {body}\ncli._print_config = command\n"
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program + "sys.exit(cli.main(['config']))"],
+        cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONUNBUFFERED": ""},
+        stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (exit_code, "")
