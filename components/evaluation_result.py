@@ -2,6 +2,8 @@
 
 import tensorflow_model_analysis as tfma
 
+from components.corruption_metric import ACCURACY_NAMES
+
 # The names that we give to TFMA's own metrics.
 ACCURACY_NAME = "accuracy"
 EXAMPLE_COUNT_NAME = "example_count"
@@ -20,3 +22,13 @@ def read_metrics(evaluation: str) -> dict[tuple[tuple[str, int], ...], dict[str,
         for slice_key, by_output in result.slicing_metrics
         for by_name in [by_output[""][""]]
     }
+
+
+def read_robustness(evaluation: str) -> dict[str, float]:
+    """Accuracy on all rows by corruption, in the order of `CORRUPTIONS`; empty: an older run, that measured none.
+
+    Args:
+        evaluation: URI of the evaluation.
+    """
+    overall = read_metrics(evaluation)[()]
+    return {name: overall[metric] for name, metric in ACCURACY_NAMES.items() if metric in overall}

@@ -5,7 +5,7 @@ from tfx.types.channel import BaseChannel
 
 from components.html_report.component import HtmlReport
 from configs.spec import PipelineConfig
-from pipeline.eval_config import METRIC_MODULES
+from pipeline.eval_config import EVALUATOR_MODULES
 from pipeline.fingerprint import compute_code_fingerprint
 from reporting.render import compute_template_digest
 
@@ -15,7 +15,7 @@ _MODULES = {
     "DataGate": ("components.data_gate.executor",),
     "Transform": ("models.preprocessing",),
     "Trainer": ("models.trainer_fn",),
-    "Evaluator": METRIC_MODULES,
+    "Evaluator": EVALUATOR_MODULES,
     "ServingCheck": ("components.serving_check.executor", "components.serving_check.probe"),
     "Pusher": ("components.atomic_pusher.executor",),
 }

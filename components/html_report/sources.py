@@ -14,17 +14,22 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.anomalies import describe_anomalies
+from components.evaluation_result import read_robustness
 from components.refusals import find_refusals
+from reporting.evaluation import describe_robustness
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.report_data import (
     DataFigures,
     Epoch,
     Lineage,
     QuarantinedRow,
+    Robustness,
+    Share,
     TrainingFigures,
     UsedArtifact,
     Verdict,
 )
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
 
 _EXAMPLES_PER_REASON = 3
@@ -84,6 +89,17 @@ def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigu
         precision=record["precision"],
         train_rows=rows.split_size(TRAIN_SPLIT),
     )
+
+
+def read_robustness_table(inputs: Artifacts, clean: Share) -> tuple[Robustness, ...]:
+    """What the Evaluator measured on corrupted pictures, beside the accuracy on pictures as they are."""
+    return describe_robustness(read_robustness(artifact_utils.get_single_uri(inputs["evaluation"])), clean)
+
+
+def read_serving(inputs: Artifacts) -> ServingFigures | None:
+    """What ServingCheck measured; None: the export could not be served."""
+    path = os.path.join(artifact_utils.get_single_uri(inputs["infra_blessing"]), FIGURES_FILE)
+    return ServingFigures.from_json(io_utils.read_string_file(path)) if fileio.exists(path) else None
 
 
 def describe_lineage(
