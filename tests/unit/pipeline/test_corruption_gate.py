@@ -134,6 +134,11 @@ def brittle(evaluate) -> str:
     return evaluate(answer_brittle)
 
 
+@pytest.fixture(scope="module")
+def fragile(evaluate) -> str:
+    return evaluate(answer_fragile)
+
+
 def test_gate_model_that_is_useless_on_corrupted_pictures_is_refused_for_that_alone(brittle):
     assert read_metrics(brittle)[()]["accuracy"] == 1.0
     assert explain_validation(brittle) == ["mean accuracy on corrupted pictures is 0.1429, at least 0.3500"]
@@ -159,18 +164,18 @@ def test_gate_model_that_says_nan_to_corrupted_pictures_is_refused(evaluate):
     assert explain_validation(evaluate(answer_nan)) == ["mean accuracy on corrupted pictures is nan, at least 0.3500"]
 
 
-def test_read_robustness_other_batches_give_the_same_figures(evaluate):
+def test_read_robustness_other_batches_give_the_same_figures(evaluate, fragile):
     def list_hits(name: str) -> np.ndarray:
         return corrupt_by_content(name, PIXELS).sum(axis=(1, 2), dtype=int) % 7 == TRUE
 
-    whole = read_robustness(evaluate(answer_fragile))
+    whole = read_robustness(fragile)
     assert whole == pytest.approx({name: list_hits(name).mean() for name in CORRUPTIONS})
     assert read_robustness(evaluate(answer_fragile, cuts=(1, 50, 53))) == whole
 
 
-def test_read_robustness_with_a_baseline_is_that_of_the_candidate(evaluate):
+def test_read_robustness_with_a_baseline_is_that_of_the_candidate(evaluate, fragile):
     evaluation = evaluate(answer_fragile, baseline=answer_brittle)
-    assert read_robustness(evaluation) == read_robustness(evaluate(answer_fragile))
+    assert read_robustness(evaluation) == read_robustness(fragile)
     assert not [name for name in read_metrics(evaluation)[()] if name.startswith("accuracy_under") and "diff" in name]
 
 
