@@ -12,11 +12,12 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx import types
 from tfx.types import standard_artifacts
 
-from components.artifacts import REPORT_KEY, Quarantine, Report
+from components.artifacts import Quarantine, Report
 from components.html_report.component import HtmlReport, HtmlReportSpec
 from components.html_report.executor import Executor
 from configs.spec import PipelineConfig
 from reporting.ingestion import IngestionReport
+from reporting.report_files import REPORT_KEY
 from schema.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from schema.example import to_example
 
