@@ -50,11 +50,11 @@ def compute_label_shift(
         skew_bound: of the distance between train and eval.
         drift_bound: of the distance between train and train of the run before; eval has no bound.
     """
-    present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if sum(now.get(split, ()))]
+    present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if _count(now, split)]
     distances = [
         LabelDistance(f"{split} and {split} of the run before", compute_distance(now[split], before[split]), bound)
         for split, bound in ((TRAIN_SPLIT, drift_bound), (EVAL_SPLIT, None))
-        if split in present and sum(before.get(split, ()))
+        if split in present and _count(before, split)
     ]
     if len(present) > 1:
         apart = compute_distance(now[TRAIN_SPLIT], now[EVAL_SPLIT])
@@ -66,3 +66,8 @@ def compute_distance(first: Sequence[int], second: Sequence[int]) -> float:
     """The largest difference of a class's share, in [0, 1], between two sets of at least one row each."""
     shares = [np.asarray(counts) / np.sum(counts) for counts in (first, second)]
     return float(np.abs(shares[0] - shares[1]).max())
+
+
+def _count(counts: Mapping[str, Counts], split: str) -> int:
+    """Rows of a split; 0 if there is no such split."""
+    return sum(counts[split]) if split in counts else 0
