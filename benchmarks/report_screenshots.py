@@ -30,7 +30,6 @@ class _Cut(NamedTuple):
 
 _CUTS = {
     "report-verdict.png": _Cut("h1", "#data"),
-    "report-training.png": _Cut("#training", "#evaluation"),
     "report-evaluation.png": _Cut("#evaluation", "h3:text-is('Confidence')"),
 }
 

@@ -25,7 +25,7 @@ def test_report_screenshots_of_a_drawn_run_are_small_pictures_of_the_page(tmp_pa
     out = tmp_path / "images"
     assert main([str(write_report(tmp_path, "fer-drawn")), "--out", str(out)]) == 0
     pictures = sorted(out.iterdir())
-    assert [path.name for path in pictures] == ["report-evaluation.png", "report-training.png", "report-verdict.png"]
+    assert [path.name for path in pictures] == ["report-evaluation.png", "report-verdict.png"]
     for path in pictures:
         assert path.stat().st_size < 200_000
         with Image.open(path) as picture:
