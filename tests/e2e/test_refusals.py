@@ -36,8 +36,11 @@ def shuffled_run(workshop: Any, drawn: DrawnSummary, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture(scope="module")
-def skewed_run(workshop: Any, drawn: DrawnSummary, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any]:
-    """A run on data that the data gate refuses, and what its nodes did."""
+def skewed_run(
+    workshop: Any, drawn: DrawnSummary, shuffled_run: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Any]:
+    """A run on data that the data gate refuses, after that on shuffled labels, and what its nodes did."""
+    del shuffled_run
 
     def make_most_training_faces_happy(labels: list[str], usages: list[str]) -> list[str]:
         return [
@@ -83,10 +86,22 @@ def test_page_of_refused_data_gives_the_sentence_of_the_command_line(skewed_run:
     numbers = json.loads(find_report(done).with_name("report.json").read_text())
     (sentence,) = numbers["verdict"]["refusals"]
     assert done.stderr == f"fer-tfx: {sentence}\n"
-    (skew, *_) = numbers["data"]["label_shift"]["distances"]
+    (skew, drift, _) = numbers["data"]["label_shift"]["distances"]
     assert skew["between"] == "train and eval"
     assert f"{skew['distance']:.4f}"[:4] in sentence
     assert skew["distance"] > skew["bound"]
+    assert drift["between"] == "train and train of the run before"
+    assert "train against the run before: emotion: High Linfty distance" in sentence
+    assert drift["distance"] > drift["bound"]
+
+
+def test_page_of_refused_data_has_the_labels_of_the_run_before(shuffled_run: Any, skewed_run: tuple[Any, Any]) -> None:
+    earlier, later = (
+        json.loads(find_report(done).with_name("report.json").read_text())["data"]["label_shift"]["splits"]
+        for done in (shuffled_run, skewed_run[0])
+    )
+    assert [each["before"] for each in earlier] == [None, None]
+    assert [each["before"] for each in later] == [each["now"] for each in earlier]
 
 
 @pytest.mark.parametrize("view", VIEWS, ids="-".join)
