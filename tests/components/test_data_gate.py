@@ -43,8 +43,8 @@ def write_statistics(artifact: Any, **splits: tuple[int, ...]) -> list[Any]:
 
 
 @pytest.fixture
-def run(make_artifact: Callable[..., Any]) -> Callable[..., tuple[Path, Path]]:
-    """A function that runs the gate and gives the verdict's file and the report's folder."""
+def run(make_artifact: Callable[..., Any]) -> Callable[..., None]:
+    """A function that runs the gate on labels by split, with those of train in the run before, if there was one."""
 
     def do(verdict: Path, previous: tuple[int, ...] | None = None, **splits: tuple[int, ...]) -> None:
         made = {key: make_artifact(channel.type) for key, channel in DataGateSpec.INPUTS.items()}
