@@ -7,11 +7,6 @@ from tfx.types.artifact import Artifact
 
 UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
 QUARANTINE_KEY = "quarantine"
-REPORT_KEY = "report"
-
-# Files of a Report.
-PAGE_FILE = "report.html"
-NUMBERS_FILE = "report.json"
 
 
 class Quarantine(Artifact):  # type: ignore[misc]

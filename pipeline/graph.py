@@ -114,6 +114,7 @@ def _build_data_nodes(
         schema=schema,
         anomalies=validator.outputs["anomalies"],
         quarantine=example_gen.outputs[QUARANTINE_KEY],
+        name=config.name,
         code=compute_code_fingerprint("components.data_gate.executor"),
     )
     nodes = [example_gen, schema_gen, statistics_gen, validator, previous, gate]
@@ -157,6 +158,9 @@ def _build_report(config: PipelineConfig, outputs: dict[str, Any]) -> BaseNode:
         config,
         examples=outputs["FerExampleGen"]["examples"],
         quarantine=outputs["FerExampleGen"][QUARANTINE_KEY],
+        schema=outputs["ImportSchemaGen"]["schema"],
+        statistics=outputs["StatisticsGen"]["statistics"],
+        previous_statistics=outputs["PreviousStatistics"][baseline.STATISTICS_KEY],
         anomalies=outputs["ExampleValidator"]["anomalies"],
         model=outputs["Trainer"]["model"],
         baseline_model=outputs["Baseline"][baseline.MODEL_KEY] if "Baseline" in outputs else None,

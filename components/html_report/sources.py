@@ -3,8 +3,6 @@
 import json
 import os
 import platform
-from collections import Counter
-from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -13,16 +11,13 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.anomalies import describe_anomalies
 from components.evaluation_result import read_robustness
 from components.refusals import find_refusals
 from reporting.evaluation import describe_robustness
-from reporting.ingestion import REPORT_FILE, IngestionReport
+from reporting.ingestion import IngestionReport
 from reporting.report_data import (
-    DataFigures,
     Epoch,
     Lineage,
-    QuarantinedRow,
     Robustness,
     Share,
     TrainingFigures,
@@ -32,7 +27,6 @@ from reporting.report_data import (
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
 
-_EXAMPLES_PER_REASON = 3
 _PACKAGES = ("tensorflow", "keras", "tfx", "apache-beam", "numpy")
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -58,27 +52,6 @@ def read_verdict(inputs: Artifacts) -> Verdict:
         is_pushed=bool(pushed.get_int_custom_property("pushed")),
     )
     return Verdict(tuple(refusals), model.uri if refusals else pushed.get_string_custom_property("pushed_destination"))
-
-
-def read_data(inputs: Artifacts) -> DataFigures:
-    """The account of rows, a few quarantined ones, and TFDV's anomalies."""
-    quarantine = artifact_utils.get_single_uri(inputs["quarantine"])
-    return DataFigures(
-        rows=IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE))),
-        quarantined=tuple(_choose_quarantined(quarantine)),
-        anomalies=tuple(describe_anomalies(artifact_utils.get_single_instance(inputs["anomalies"]))),
-    )
-
-
-def _choose_quarantined(folder: str) -> Iterator[QuarantinedRow]:
-    """The first rows of each reason, by file and line."""
-    texts = [io_utils.read_string_file(path) for path in fileio.glob(os.path.join(folder, "rows-*.jsonl"))]
-    rows = [json.loads(line) for text in texts for line in text.splitlines()]
-    seen: Counter[str] = Counter()
-    for row in sorted(rows, key=lambda row: (row["reason"], row["source"], row["line"])):
-        seen[row["reason"]] += 1
-        if seen[row["reason"]] <= _EXAMPLES_PER_REASON:
-            yield QuarantinedRow(**{key: row[key] for key in ("source", "line", "reason", "detail", "text")})
 
 
 def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigures:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx import types
 from tfx.types import standard_artifacts
 
-from components.artifacts import REPORT_KEY, Quarantine, Report
+from components.artifacts import Quarantine, Report
 from components.corruption_metric import ANSWERS_KEY
 from components.html_report.component import HtmlReport, HtmlReportSpec
 from components.html_report.executor import Executor
@@ -22,12 +23,14 @@ from configs.spec import GateConfig, PipelineConfig
 from pipeline.eval_config import build_eval_config
 from reporting.corruptions import CORRUPTIONS
 from reporting.ingestion import IngestionReport
+from reporting.report_files import REPORT_KEY
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from schema.example import to_example
 
 TRUE = [0, 1, 2, 3, 4, 5, 6, 0, 1]
 SAID = [0, 1, 2, 3, 4, 5, 6, 1, 1]  # row 7 alone is wrong
+SCHEMA = resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")
 BASELINE_SHIFT = 1  # the baseline says the next class, which is never right
 
 
@@ -87,11 +90,25 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> str:
     return folder
 
 
+def write_statistics(uri: str, count_happy: int) -> None:
+    """Statistics of the labels of a train split."""
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    label = statistics.datasets.add(num_examples=count_happy).features.add()
+    label.path.step.append("emotion")
+    label.string_stats.rank_histogram.buckets.add(label="3", sample_count=count_happy)
+    folder = Path(uri, "Split-train")
+    folder.mkdir()
+    (folder / "FeatureStats.pb").write_bytes(statistics.SerializeToString())
+
+
 @pytest.fixture
 def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list[Any]]:
     """Artifacts of a run that was pushed and had no baseline."""
     made = {key: make_artifact(channel.type) for key, channel in HtmlReportSpec.INPUTS.items()}
-    del made["baseline_model"]
+    del made["baseline_model"], made["previous_statistics"]
+    Path(made["schema"].uri, "schema.pbtxt").write_text(SCHEMA)
+    made["statistics"].split_names = '["train"]'
+    write_statistics(made["statistics"].uri, count_happy=2)
     save_model(made["model"].uri)
     made["examples"].split_names = '["train", "eval"]'
     made["examples"].set_string_custom_property("input_fingerprint", "split:labelled,num_files:1")
@@ -167,6 +184,18 @@ def test_html_report_quarantine_is_shown_by_its_first_rows_of_each_reason(inputs
     numbers, _ = run(inputs)
     assert [row["line"] for row in numbers["data"]["quarantined"]] == [5, 7, 8]
     assert numbers["data"]["anomalies"] == []
+
+
+def test_html_report_labels_are_compared_with_the_run_before(inputs: Any, run: Any, make_artifact: Any) -> None:
+    before = make_artifact(standard_artifacts.ExampleStatistics)
+    before.split_names = '["train"]'
+    write_statistics(before.uri, count_happy=5)
+    numbers, page = run({**inputs, "previous_statistics": [before]})
+    assert numbers["data"]["label_shift"] == {
+        "splits": [{"split": "train", "now": [0, 0, 0, 2, 0, 0, 0], "before": [0, 0, 0, 5, 0, 0, 0]}],
+        "distances": [{"between": "train and train of the run before", "distance": 0.0, "bound": pytest.approx(0.1)}],
+    }
+    assert "Labels now and in the run before" in page
 
 
 def test_html_report_refused_model_has_a_page_with_the_reason(inputs: Any, run: Any) -> None:

@@ -8,10 +8,12 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan
+from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan, make_report_of_refused_data
 
+from reporting.ingestion import IngestionReport
+from reporting.label_shift import compute_label_shift
 from reporting.render import encode_picture, flatten, render_report
-from reporting.report_data import ReportData
+from reporting.report_data import DataFigures, ReportData
 
 
 def render(report: ReportData) -> str:
@@ -74,6 +76,38 @@ def test_render_report_text_from_data_is_escaped(refused_page):
 def test_render_report_without_a_baseline_has_neither_section_nor_link(pushed_page, refused_page):
     assert ("#baseline" in pushed_page, "McNemar" in pushed_page) == (True, True)
     assert ("#baseline" in refused_page, "McNemar" in refused_page) == (False, False)
+
+
+def test_render_report_labels_stand_beside_those_of_the_run_before(pushed_page):
+    text = " ".join(re.sub("<[^>]*>", " ", pushed_page).split())
+    # 1,000 of 1,200 rows are happy, 900 of 1,200 were.
+    assert "happy 83.3 75.0 100.0 100.0" in text
+    assert "rows 1,200 1,200 12 12" in text
+    assert "train and eval: 0.1667, within the 0.25 that the schema allows." in text
+    assert "train and train of the run before: 0.0833, more than the 0.0625 that the schema allows" in text
+    assert "eval and eval of the run before: 0.0000, for which the schema sets no bound." in text
+
+
+def test_render_report_first_run_says_that_there_is_none_before():
+    report = make_report_of_refused_data("eval: no example")
+    shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, {}, skew_bound=0.1, drift_bound=0.1)
+    page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
+    assert "There is no run before this one to compare with." in page
+    assert "train before" not in page
+
+
+def test_render_report_refused_data_has_the_sections_of_the_data_alone():
+    page = render_report(make_report_of_refused_data("train: no example of disgust", name=HOSTILE))
+    assert "<strong>Refused</strong>: nothing was trained on this data." in page
+    assert "<li>train: no example of disgust</li>" in page
+    assert re.findall(r'<h2 id="(.*?)"', page) == re.findall(r'<a href="#(.*?)">', page) == ["verdict", "data"]
+    assert "<script" not in page
+
+
+def test_render_report_data_without_any_row_has_no_plot():
+    report = make_report_of_refused_data("train: no example")
+    data = DataFigures(IngestionReport({"a.csv": 0}, {}, {}, {}), (), (), compute_label_shift({}, {}, None, None))
+    assert "<figure" not in render_report(dataclasses.replace(report, data=data))
 
 
 def test_render_report_names_nothing_beyond_the_page(pushed_page):

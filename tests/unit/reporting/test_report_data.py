@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from report_doubles import make_report, make_report_of_nan
+from report_doubles import make_report, make_report_of_nan, make_report_of_refused_data
 
 from reporting.report_data import Share
 
@@ -41,6 +41,15 @@ def test_to_json_without_a_baseline_says_null():
 def test_to_json_export_that_could_not_be_served_has_no_serving_figures():
     report = dataclasses.replace(make_report("the export can't be served: why"), serving=None)
     assert json.loads(report.to_json())["serving"] is None
+
+
+def test_to_json_refused_data_has_no_model():
+    numbers = json.loads(make_report_of_refused_data("eval: no example").to_json())
+    assert numbers["verdict"] == {"refusals": ["eval: no example"], "place": "", "is_pushed": False}
+    assert [numbers[part] for part in ("training", "evaluation", "comparison", "lineage")] == [None] * 4
+    drift = numbers["data"]["label_shift"]["distances"][1]
+    assert (drift["between"], drift["bound"]) == ("train and train of the run before", 0.0625)
+    assert drift["distance"] == pytest.approx(1 / 12)
 
 
 def test_to_json_figure_that_is_nan_is_null():
