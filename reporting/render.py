@@ -1,10 +1,8 @@
 """ReportData -> one HTML page that needs nothing else: no network, no script."""
 
 import base64
-import hashlib
 import io
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import Any
 
 import jinja2
@@ -15,20 +13,29 @@ from PIL import Image
 from reporting import card_texts, plots
 from reporting.faces import Faces
 from reporting.report_data import ReportData, Share
+from reporting.templates import compute_digest, read_template
 from schema.contract import CLASS_NAMES, LABELLED_SPLITS
 
+_TEMPLATE = "template.html"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def render_report(report: ReportData, faces: Faces) -> str:
-    """The whole page. Every text that comes from data or settings is escaped."""
+def render_report(report: ReportData, faces: Faces, card: str) -> str:
+    """The whole page. Every text that comes from data or settings is escaped.
+
+    Args:
+        report: every number.
+        faces: every picture.
+        card: the model's card as Markdown, which the page shows as it is.
+    """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"share": format_share, "percent": format_percent, "count": "{:,}".format}
-    template = environment.from_string(_read_template())
+    template = environment.from_string(read_template(_TEMPLATE))
     return template.render(
         report=report,
+        card=card,
         rows=report.data.rows,
         splits=[split for split in LABELLED_SPLITS if report.data.rows.split_size(split)],
         class_names=CLASS_NAMES,
@@ -48,11 +55,7 @@ def render_report(report: ReportData, faces: Faces) -> str:
 
 def compute_template_digest() -> str:
     """First 16 digits of the template's SHA-256: with the code it decides what the page looks like."""
-    return hashlib.sha256(_read_template().encode()).hexdigest()[:16]
-
-
-def _read_template() -> str:
-    return resources.files("reporting").joinpath("template.html").read_text("utf-8")
+    return compute_digest(_TEMPLATE)
 
 
 def format_percent(fraction: float) -> str:

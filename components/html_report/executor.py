@@ -11,16 +11,16 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import NUMBERS_FILE, PAGE_FILE, REPORT_KEY
+from components.artifacts import CARD_KEY, NUMBERS_FILE, PAGE_FILE, REPORT_KEY
 from components.html_report.examples import predict, read_batches, read_rows
-from components.html_report.sources import describe_lineage, read_data, read_extra, read_training, read_verdict
+from components.html_report.sources import read_data, read_verdict
+from components.model_facts import Artifacts, describe_lineage, read_extra, read_training
 from reporting.evaluation import LabelledRows, compare, evaluate, find_mistakes
 from reporting.faces import Faces, compute_mean_faces
+from reporting.model_card import CARD_FILE
 from reporting.render import render_report
 from reporting.report_data import Comparison, ReportData
 from schema.contract import CALIBRATION_FILE, EVAL_SPLIT, THRESHOLD_KEY, TRAIN_SPLIT, TRAINING_RECORD_FILE
-
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
@@ -34,7 +34,8 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
         )
         folder = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
         io_utils.write_string_file(os.path.join(folder, NUMBERS_FILE), report.to_json())
-        io_utils.write_string_file(os.path.join(folder, PAGE_FILE), render_report(report, faces))
+        card = io_utils.read_string_file(os.path.join(artifact_utils.get_single_uri(input_dict[CARD_KEY]), CARD_FILE))
+        io_utils.write_string_file(os.path.join(folder, PAGE_FILE), render_report(report, faces, card))
 
 
 def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, str]) -> tuple[ReportData, Faces]:

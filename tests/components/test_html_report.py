@@ -79,6 +79,7 @@ def inputs(make_artifact: Callable[..., Any]) -> dict[str, list[Any]]:
     Path(made["quarantine"].uri, "rows-0.jsonl").write_text(
         "".join(json.dumps({**bad, "line": line}) + "\n" for line in (9, 5, 7, 8))
     )
+    Path(made["card"].uri, "MODEL_CARD.md").write_text("# Card of <fer>\n")
     made["anomalies"].split_names = '["eval"]'
     folder = Path(made["anomalies"].uri, "Split-eval")
     folder.mkdir()
@@ -115,6 +116,7 @@ def test_html_report_pushed_model_has_the_figures_of_the_exported_model(inputs: 
     assert mistake["confidence"] == pytest.approx(0.64)
     assert numbers["evaluation"]["abstain"]["threshold"] == 0.6
     assert "<strong>Pushed</strong>" in page
+    assert "<pre># Card of &lt;fer&gt;\n</pre>" in page
 
 
 def test_html_report_training_and_lineage_are_those_of_the_artifacts(inputs: Any, run: Any) -> None:

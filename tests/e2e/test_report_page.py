@@ -10,6 +10,8 @@ from report_doubles import make_faces, make_report
 
 from reporting.render import render_report
 
+# A line too long for a phone, as addresses of artifacts are.
+CARD = f"# Card\n\n| made of | URI |\n|---|---|\n| `model` | `/{'artifacts/' * 30}model/5` |\n"
 WIDTHS_PX = {"phone": 360, "desktop": 1280}
 
 # Whether a picture, drawn on a canvas, has more than one colour.
@@ -39,7 +41,7 @@ def browser() -> Iterator[Any]:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
     report = make_report("accuracy is 0.5833, at least 0.6000")
-    path.write_text(render_report(report, make_faces(report)), "utf-8")
+    path.write_text(render_report(report, make_faces(report), CARD), "utf-8")
     return path
 
 
@@ -71,6 +73,8 @@ def test_report_page_every_picture_has_pixels_and_words(page: Any) -> None:
 
 
 def test_report_page_never_scrolls_sideways(page: Any) -> None:
+    page.locator("summary").click()
+    assert page.locator("pre").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
