@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow_model_analysis as tfma
 
+from components.corruption_metric import ACCURACY_NAMES
 from schema.contract import CLASS_COUNT
 
 # The names that we give to TFMA's own metrics.
@@ -44,3 +45,13 @@ def read_confusion(evaluation: str) -> npt.NDArray[np.int64]:
                 if entry.predicted_class_id != tfma.metrics.NO_PREDICTED_CLASS_ID:
                     confusion[entry.actual_class_id, entry.predicted_class_id] = round(entry.num_weighted_examples)
     return confusion
+
+
+def read_robustness(evaluation: str) -> dict[str, float]:
+    """Accuracy on all rows by corruption, in the order of `CORRUPTIONS`; empty: an older run, that measured none.
+
+    Args:
+        evaluation: URI of the evaluation.
+    """
+    overall = read_metrics(evaluation)[()]
+    return {name: overall[metric] for name, metric in ACCURACY_NAMES.items() if metric in overall}

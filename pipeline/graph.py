@@ -17,7 +17,7 @@ from components.serving_check.component import ServingCheck
 from configs.load import to_json
 from configs.spec import PipelineConfig
 from pipeline import baseline
-from pipeline.eval_config import METRIC_MODULES, build_eval_config
+from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
@@ -126,16 +126,20 @@ def _build_model_nodes(
 ) -> list[BaseNode]:
     examples, unlabelled = (example_gen.outputs[key] for key in ("examples", UNLABELLED_EXAMPLES_KEY))
     resolvers = [_build_baseline_resolver(model)] if config.gate.use_baseline else []
+    baseline_model = resolvers[0].outputs[baseline.MODEL_KEY] if resolvers else None
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=model,
-        baseline_model=resolvers[0].outputs[baseline.MODEL_KEY] if resolvers else None,
+        baseline_model=baseline_model,
         example_splits=[EVAL_SPLIT],
-        eval_config=build_eval_config(config.gate, compute_code_fingerprint(*METRIC_MODULES)),
+        eval_config=build_eval_config(config.gate, compute_code_fingerprint(*EVALUATOR_MODULES)),
+        module_path=EXTRACTOR_MODULE,
     )
     serving_check = ServingCheck(
         model=model,
         examples=examples,
+        baseline_model=baseline_model,
+        gate=config.gate,
         code=compute_code_fingerprint("components.serving_check.executor", "components.serving_check.probe"),
     )
     blessings = {

@@ -9,7 +9,7 @@ from components.html_report.component import HtmlReport
 from components.model_card.component import ModelCard
 from configs.load import to_json
 from configs.spec import PipelineConfig
-from pipeline.eval_config import METRIC_MODULES
+from pipeline.eval_config import EVALUATOR_MODULES
 from pipeline.fingerprint import compute_code_fingerprint
 from reporting import model_card
 from reporting.render import compute_template_digest
@@ -20,7 +20,7 @@ _MODULES = {
     "DataGate": ("components.data_gate.executor",),
     "Transform": ("models.preprocessing",),
     "Trainer": ("models.trainer_fn",),
-    "Evaluator": METRIC_MODULES,
+    "Evaluator": EVALUATOR_MODULES,
     "ServingCheck": ("components.serving_check.executor", "components.serving_check.probe"),
     "ModelCard": ("components.model_card.executor",),
     "Pusher": ("components.atomic_pusher.executor",),

@@ -76,6 +76,8 @@ class CardFigures:
     """In class order."""
     confusion: tuple[tuple[int, ...], ...]
     """Numbers of rows by true class, then by predicted class."""
+    corrupted: dict[str, Share]
+    """Accuracy on the same rows by what makes their pictures worse; empty: it was not measured."""
     change: AccuracyChange | None
     """None: there was no baseline."""
 

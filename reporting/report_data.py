@@ -8,6 +8,7 @@ from typing import Any
 from reporting.calibration import ReliabilityBin
 from reporting.ingestion import IngestionReport
 from reporting.intervals import wilson_interval
+from reporting.serving_figures import ServingFigures
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,19 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Robustness:
+    """What is left of the accuracy when pictures get worse in one way."""
+
+    corruption: str
+    """A key of `reporting.corruptions.CORRUPTIONS`."""
+    description: str
+    """The corruption in words."""
+    accuracy: Share
+    relative: float
+    """Share of the accuracy on pictures as they are; NaN where that is 0."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Candidate and baseline on the same rows."""
 
@@ -224,6 +238,10 @@ class ReportData:
     data: DataFigures
     training: TrainingFigures
     evaluation: Evaluation
+    robustness: tuple[Robustness, ...]
+    """By corruption."""
+    serving: ServingFigures | None
+    """None: the export could not be served."""
     comparison: Comparison | None
     """None: there was no baseline."""
     lineage: Lineage
@@ -237,5 +255,7 @@ class ReportData:
             name: getattr(rows, name) for name in ("rows_read", "rows_emitted", "rows_dropped", "rows_quarantined")
         }
         content["training"] |= {name: getattr(self.training, name) for name in ("seconds", "rows_per_second")}
+        if self.serving:
+            content["serving"]["latency_ratio"] = self.serving.latency_ratio
         content = json.loads(json.dumps(content), parse_constant=lambda _: None)
         return json.dumps(content, indent=1, allow_nan=False) + "\n"

@@ -21,6 +21,7 @@ FIGURES = CardFigures(
     brier=0.5,
     classes=tuple(ClassRates(name, Share.of(0.5, 4), Share.of(1.0, 2)) for name in CLASS_NAMES),
     confusion=tuple(tuple(1000 * row + column for column in range(7)) for row in range(7)),
+    corrupted={"blurred": Share.of(0.25, 12)},
     change=AccuracyChange(0.0125, Interval(-0.01, 0.035)),
 )
 

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from reporting.evaluation import LabelledRows, compare, evaluate
+from reporting.evaluation import LabelledRows, compare, describe_robustness, evaluate
 from reporting.faces import Faces
 from reporting.ingestion import IngestionReport
 from reporting.report_data import (
@@ -18,6 +18,7 @@ from reporting.report_data import (
     UsedArtifact,
     Verdict,
 )
+from reporting.serving_figures import ServingFigures
 
 TRUE = np.array([0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6])
 SAID = np.array([0, 0, 1, 1, 0, 2, 3, 6, 4, 4, 6, 3])  # 7 of 12 right
@@ -60,6 +61,8 @@ def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) ->
             123_456, "float32", 1_200,
         ),
         evaluation=evaluation,
+        robustness=describe_robustness({"gaussian_noise_20": 0.5, "eyes_masked": 0.25}, evaluation.accuracy),
+        serving=ServingFigures(2_340_000, 1.5, 1.2 if has_baseline else None),
         comparison=compare(probabilities, baseline, TRUE, "/model/3") if has_baseline else None,
         lineage=Lineage(
             "split:labelled,num_files:1", {"Trainer": "0123abcd"}, {"tensorflow": "2.16.2"},
@@ -77,6 +80,7 @@ def make_report_of_nan() -> ReportData:
         report,
         training=dataclasses.replace(report.training, epochs=(Epoch(1, math.nan, 0.2, math.nan, 0.1, 0.1, 4.0),)),
         evaluation=evaluate(make_rows(), answers, temperature=1.25, threshold=0.55),
+        robustness=describe_robustness({"eyes_masked": math.nan}, report.evaluation.accuracy),
         comparison=compare(answers, make_probabilities(TRUE, np.full(12, 0.5)), TRUE, "/model/3"),
     )
 

@@ -13,7 +13,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.artifacts import CARD_KEY, NUMBERS_FILE, PAGE_FILE, REPORT_KEY
 from components.html_report.examples import predict, read_batches, read_rows
-from components.html_report.sources import read_data, read_verdict
+from components.html_report.sources import read_data, read_robustness_table, read_serving, read_verdict
 from components.model_facts import Artifacts, describe_lineage, read_extra, read_training
 from reporting.evaluation import LabelledRows, compare, evaluate, find_mistakes
 from reporting.faces import Faces, compute_mean_faces
@@ -51,12 +51,15 @@ def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, s
     rows = read_rows(artifact_utils.get_split_uri(inputs["examples"], EVAL_SPLIT))
     probabilities = predict(model_dir, rows.pixels)
     data = read_data(inputs)
+    evaluation = evaluate(rows, probabilities, calibration["temperature"], calibration[THRESHOLD_KEY])
     report = ReportData(
         name=settings["name"],
         verdict=read_verdict(inputs),
         data=data,
         training=read_training(record, data.rows),
-        evaluation=evaluate(rows, probabilities, calibration["temperature"], calibration[THRESHOLD_KEY]),
+        evaluation=evaluation,
+        robustness=read_robustness_table(inputs, evaluation.accuracy),
+        serving=read_serving(inputs),
         comparison=_compare(inputs.get("baseline_model", []), rows, probabilities),
         lineage=describe_lineage(inputs, settings, record, stage_code),
     )

@@ -10,9 +10,12 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.anomalies import describe_anomalies
+from components.evaluation_result import read_robustness
 from components.model_facts import Artifacts, read_rows
 from components.refusals import find_refusals
-from reporting.report_data import DataFigures, QuarantinedRow, Verdict
+from reporting.evaluation import describe_robustness
+from reporting.report_data import DataFigures, QuarantinedRow, Robustness, Share, Verdict
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 _EXAMPLES_PER_REASON = 3
 
@@ -52,3 +55,14 @@ def _choose_quarantined(folder: str) -> Iterator[QuarantinedRow]:
         seen[row["reason"]] += 1
         if seen[row["reason"]] <= _EXAMPLES_PER_REASON:
             yield QuarantinedRow(**{key: row[key] for key in ("source", "line", "reason", "detail", "text")})
+
+
+def read_robustness_table(inputs: Artifacts, clean: Share) -> tuple[Robustness, ...]:
+    """What the Evaluator measured on corrupted pictures, beside the accuracy on pictures as they are."""
+    return describe_robustness(read_robustness(artifact_utils.get_single_uri(inputs["evaluation"])), clean)
+
+
+def read_serving(inputs: Artifacts) -> ServingFigures | None:
+    """What ServingCheck measured; None: the export could not be served."""
+    path = os.path.join(artifact_utils.get_single_uri(inputs["infra_blessing"]), FIGURES_FILE)
+    return ServingFigures.from_json(io_utils.read_string_file(path)) if fileio.exists(path) else None

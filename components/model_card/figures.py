@@ -7,8 +7,15 @@ import numpy.typing as npt
 
 from components.accuracy_change_metric import CHANGE_HIGH_NAME, CHANGE_LOW_NAME, CHANGE_NAME
 from components.calibration_metrics import BRIER_SCORE_NAME, CALIBRATION_ERROR_NAME, NLL_NAME
-from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME, read_confusion, read_metrics
+from components.evaluation_result import (
+    ACCURACY_NAME,
+    EXAMPLE_COUNT_NAME,
+    read_confusion,
+    read_metrics,
+    read_robustness,
+)
 from components.macro_f1 import MACRO_F1_NAME
+from reporting.corruptions import DESCRIPTIONS
 from reporting.intervals import Interval
 from reporting.model_card import AccuracyChange, CardFigures, ClassRates, Confidence
 from reporting.report_data import Share
@@ -23,8 +30,9 @@ def read_figures(evaluation: str) -> CardFigures:
     """
     metrics = read_metrics(evaluation)
     overall, confusion = metrics[()], read_confusion(evaluation)
+    accuracy = _read_share(overall)
     return CardFigures(
-        accuracy=_read_share(overall),
+        accuracy=accuracy,
         macro_f1=overall[MACRO_F1_NAME],
         calibration_error=overall[CALIBRATION_ERROR_NAME],
         nll=overall[NLL_NAME],
@@ -34,6 +42,9 @@ def read_figures(evaluation: str) -> CardFigures:
             for index, name in enumerate(CLASS_NAMES)
         ),
         confusion=tuple(tuple(map(int, counts)) for counts in confusion),
+        corrupted={
+            DESCRIPTIONS[name]: Share.of(value, accuracy.count) for name, value in read_robustness(evaluation).items()
+        },
         change=_read_change(overall),
     )
 

@@ -1,5 +1,6 @@
 """The card says what the run measured, and nothing that a run brings along becomes mark-up."""
 
+import dataclasses
 import json
 import re
 
@@ -9,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from configs.load import load_config
 from reporting import card_texts
+from reporting.ingestion import IngestionReport
 from reporting.model_card import format_cells, format_code, format_number, render_card
 from reporting.report_data import Share
 
@@ -44,6 +46,13 @@ def test_render_card_figures_stand_with_interval_and_rows(card):
     assert card.count("| 0.5000 | 0.1500 to 0.8500 | 4 | 1.0000 | 0.3424 to 1.0000 | 2 |\n") == 7
     assert "| expected calibration error, 15 bins | 0.0312 |\n" in card
     assert "+0.0125, paired 95 % interval -0.0100 to +0.0350." in card
+
+
+def test_render_card_worse_pictures_have_a_table_where_they_were_measured(card):
+    # Wilson, 3 of 12: (0.25 + 0.160061) / 1.320121 -/+ 1.484692 * sqrt(0.015625 + 0.006669)
+    assert "### Worse pictures\n" in card
+    assert "| blurred | 0.2500 | 0.0889 to 0.5323 | 12 |\n" in card
+    assert "Worse pictures" not in render_card(make_card(figures=dataclasses.replace(FIGURES, corrupted={})))
 
 
 def test_render_card_confusion_has_true_classes_down(card):
@@ -93,8 +102,7 @@ def test_render_card_refused_model_gives_each_reason(card):
 
 
 def test_render_card_without_a_baseline_compares_with_none():
-    figures = FIGURES.__class__(**{**vars(FIGURES), "change": None})
-    text = render_card(make_card(figures=figures))
+    text = render_card(make_card(figures=dataclasses.replace(FIGURES, change=None)))
     assert "There was no baseline to compare with." in text
     assert "paired" not in text
 
@@ -126,7 +134,7 @@ def test_render_card_hostile_texts_are_neither_html_nor_links_nor_headings(card)
 def test_render_card_hostile_texts_leave_every_row_its_cells():
     hostile = make_hostile_card()
     plain = make_card(
-        rows=hostile.rows.__class__({"a": 2}, {"train": {"happy": 1}, "b": {"": 1}}, {"c": 1}, {"d": 1}, 0, {"e": "f"})
+        rows=IngestionReport({"a": 2}, {"train": {"happy": 1}, "b": {"": 1}}, {"c": 1}, {"d": 1}, 0, {"e": "f"})
     )
     assert count_cells(render_card(hostile)) == count_cells(render_card(plain))
 

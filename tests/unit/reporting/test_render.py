@@ -1,6 +1,7 @@
 """The page says what the report holds, and nothing in the data becomes mark-up."""
 
 import base64
+import dataclasses
 import io
 import re
 
@@ -34,6 +35,23 @@ def test_render_report_pushed_model_says_so_with_its_figures(pushed_page):
     assert "<title>Pushed: report of the run fer</title>" in pushed_page
     assert "58.3 % [32.0, 80.7]" in pushed_page.replace("\N{NO-BREAK SPACE}", " ")
     assert "<code>/serving/17</code>" in pushed_page
+
+
+def test_render_report_worse_pictures_have_a_row_each(pushed_page):
+    page = pushed_page.replace("\N{NO-BREAK SPACE}", " ")
+    # Half of 7/12 is 42.9 % of it; Wilson's interval of 0.25 with 12 rows.
+    assert '<th scope="row">brows and eyes black</th><td>25.0 % [8.9, 53.2]</td><td>12</td><td>42.9 %</td>' in page
+
+
+def test_render_report_serving_has_size_and_latency_beside_the_baseline(pushed_page):
+    for fact in ("<dd>2.3 MB</dd>", "<dd>1.50 ms</dd>", "<dd>1.20 ms</dd>", "<dd>x 1.25</dd>"):
+        assert fact in pushed_page
+
+
+def test_render_report_older_run_has_neither_worse_pictures_nor_serving():
+    page = render(dataclasses.replace(make_report(), robustness=(), serving=None))
+    assert "worse pictures" not in page
+    assert "Size of the export" not in page
 
 
 def test_render_report_refused_model_gives_each_reason(refused_page):
