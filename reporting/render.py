@@ -20,13 +20,13 @@ _TEMPLATE = "template.html"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def render_report(report: ReportData, faces: Faces, card: str) -> str:
+def render_report(report: ReportData, faces: Faces, card: str = "") -> str:
     """The whole page. Every text that comes from data or settings is escaped.
 
     Args:
         report: every number.
         faces: every picture.
-        card: the model's card as Markdown, which the page shows as it is.
+        card: the model's card as Markdown, which the page shows as it is; empty: there is none.
     """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

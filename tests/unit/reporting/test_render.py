@@ -90,6 +90,11 @@ def test_render_report_states_use_and_its_bounds(pushed_page):
     assert "It does not tell what a person feels." in pushed_page.replace("\n", " ")
 
 
+def test_render_report_without_a_card_shows_none():
+    report = make_report()
+    assert "<details>" not in render_report(report, make_faces(report))
+
+
 def test_flatten_nested_settings_have_dotted_keys():
     assert list(flatten({"name": "fer", "trainer": {"epochs": 2, "augmentation": {"flip": True}}})) == [
         ("name", "fer"), ("trainer.epochs", "2"), ("trainer.augmentation.flip", "True"),
