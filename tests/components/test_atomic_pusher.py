@@ -8,6 +8,7 @@ import pytest
 from tfx import v1 as tfx
 from tfx.dsl.io import fileio
 from tfx.types import channel_utils, standard_artifacts
+from tfx.utils import io_utils
 
 from components.artifacts import Card
 from components.atomic_pusher import executor
@@ -105,6 +106,17 @@ def test_atomic_pusher_keeps_as_many_versions_as_configured(push: Any, tmp_path:
     assert list_versions(tmp_path) == versions[-2:]
     push(keep_versions=0)
     assert len(list_versions(tmp_path)) == 3
+
+
+def test_push_to_bucket_copies_graph_and_card(tmp_path: Path) -> None:
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "assets.extra" / "MODEL_CARD.md").write_bytes(CARD)
+    (tmp_path / "saved_model.pb").write_bytes(b"graph")
+    # TensorFlow's file system in memory stands in for a bucket.
+    version = executor.push_to_bucket(str(tmp_path), f"ram:/{tmp_path}/serving")
+    place = f"ram:/{tmp_path}/serving/{version}"
+    assert io_utils.read_bytes_file(f"{place}/saved_model.pb") == b"graph"
+    assert io_utils.read_bytes_file(f"{place}/assets.extra/MODEL_CARD.md") == CARD
 
 
 def test_atomic_pusher_is_a_pusher_to_whoever_looks_for_one() -> None:
