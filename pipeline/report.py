@@ -27,14 +27,18 @@ _MODULES = {
 }
 # Those that a model and what is said of it come from.
 _MODEL_STAGES = ("FerExampleGen", "Transform", "Trainer", "Evaluator", "ServingCheck")
-_MODEL_SETTINGS = ("name", "data", "validation", "model", "trainer", "export", "gate")
+_MODEL_SETTINGS = ("name", "data", "model", "trainer", "export", "gate")
+# The same files may go by several paths; the card names them by what is in them.
+_PATHS = ("path", "unlabelled_path")
 
 
 def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
     """ModelCard; `inputs` are the artifacts that it reads, by the keys of its spec."""
-    settings = json.loads(to_json(config))
+    sections = json.loads(to_json(config))
+    settings = {name: sections[name] for name in _MODEL_SETTINGS}
+    settings["data"] = {key: value for key, value in settings["data"].items() if key not in _PATHS}
     return ModelCard(
-        settings={name: settings[name] for name in _MODEL_SETTINGS},
+        settings=settings,
         stage_code=compute_stage_code(*_MODEL_STAGES),
         code=f"{compute_code_fingerprint(*_MODULES['ModelCard'])}-{model_card.compute_template_digest()}",
         **inputs,
