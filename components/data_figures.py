@@ -5,20 +5,19 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 
-from tfx import types
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.anomalies import describe_anomalies
 from components.label_statistics import read_label_shift
-from reporting.ingestion import REPORT_FILE, IngestionReport
+from components.model_facts import Artifacts, read_rows
 from reporting.report_data import DataFigures, QuarantinedRow
 
 _EXAMPLES_PER_REASON = 3
 
 
-def read_data(inputs: dict[str, list[types.Artifact]]) -> DataFigures:
+def read_data(inputs: Artifacts) -> DataFigures:
     """The account of rows, a few quarantined ones, TFDV's anomalies, and the labels now and before.
 
     Args:
@@ -26,7 +25,7 @@ def read_data(inputs: dict[str, list[types.Artifact]]) -> DataFigures:
     """
     quarantine = artifact_utils.get_single_uri(inputs["quarantine"])
     return DataFigures(
-        rows=IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE))),
+        rows=read_rows(quarantine),
         quarantined=tuple(_choose_quarantined(quarantine)),
         anomalies=tuple(describe_anomalies(artifact_utils.get_single_instance(inputs["anomalies"]))),
         label_shift=read_label_shift(inputs),

@@ -1,10 +1,8 @@
 """ReportData -> one HTML page that needs nothing else: no network, no script."""
 
 import base64
-import hashlib
 import io
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import Any
 
 import jinja2
@@ -15,25 +13,29 @@ from PIL import Image
 from reporting import card_texts, plots
 from reporting.faces import Faces
 from reporting.report_data import Evaluation, ReportData, Share
+from reporting.templates import compute_digest, read_template
 from schema.contract import CLASS_NAMES, LABELLED_SPLITS
 
+_TEMPLATE = "template.html"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def render_report(report: ReportData, faces: Faces | None = None) -> str:
+def render_report(report: ReportData, faces: Faces | None = None, card: str = "") -> str:
     """The whole page. Every text that comes from data or settings is escaped.
 
     Args:
         report: parts that it lacks, the page lacks too.
         faces: None if and only if the report has no evaluation.
+        card: the model's card as Markdown, which the page shows as it is; empty: there is none.
     """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"share": format_share, "percent": format_percent, "count": "{:,}".format}
     rows = report.data.rows
-    return environment.from_string(_read_template()).render(
+    return environment.from_string(read_template(_TEMPLATE)).render(
         report=report,
+        card=card,
         rows=rows,
         splits=[split for split in LABELLED_SPLITS if rows.split_size(split)],
         class_names=CLASS_NAMES,
@@ -60,11 +62,7 @@ def _draw_evaluation(evaluation: Evaluation, faces: Faces) -> dict[str, Any]:
 
 def compute_template_digest() -> str:
     """First 16 digits of the template's SHA-256: with the code it decides what the page looks like."""
-    return hashlib.sha256(_read_template().encode()).hexdigest()[:16]
-
-
-def _read_template() -> str:
-    return resources.files("reporting").joinpath("template.html").read_text("utf-8")
+    return compute_digest(_TEMPLATE)
 
 
 def format_percent(fraction: float) -> str:

@@ -7,7 +7,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import Quarantine, Report
+from components.artifacts import CARD_KEY, Card, Quarantine, Report
 from components.html_report.executor import Executor
 from configs.load import to_json
 from configs.spec import PipelineConfig
@@ -34,6 +34,7 @@ class HtmlReportSpec(ComponentSpec):  # type: ignore[misc]
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        CARD_KEY: ChannelParameter(type=Card),
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
     }
     OUTPUTS = {REPORT_KEY: ChannelParameter(type=Report)}

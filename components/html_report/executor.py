@@ -1,6 +1,7 @@
 """Reads the artifacts of a run, asks the exported model once, and writes the page with its numbers."""
 
 import json
+import os
 from typing import Any
 
 import numpy as np
@@ -8,26 +9,20 @@ import numpy.typing as npt
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import path_utils
+from tfx.utils import io_utils, path_utils
 
+from components.artifacts import CARD_KEY
 from components.data_figures import read_data
 from components.html_report.examples import predict, read_batches, read_rows
-from components.html_report.sources import (
-    describe_lineage,
-    read_extra,
-    read_robustness_table,
-    read_serving,
-    read_training,
-    read_verdict,
-)
+from components.html_report.sources import read_robustness_table, read_serving, read_verdict
+from components.model_facts import Artifacts, describe_lineage, read_extra, read_training
 from components.report_folder import write_report
 from reporting.evaluation import LabelledRows, compare, evaluate, find_mistakes
 from reporting.faces import Faces, compute_mean_faces
+from reporting.model_card import CARD_FILE
 from reporting.report_data import Comparison, ReportData
 from reporting.report_files import REPORT_KEY
 from schema.contract import CALIBRATION_FILE, EVAL_SPLIT, THRESHOLD_KEY, TRAIN_SPLIT, TRAINING_RECORD_FILE
-
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
@@ -39,7 +34,8 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
         report, faces = collect(
             input_dict, json.loads(exec_properties["settings"]), json.loads(exec_properties["stage_code"])
         )
-        write_report(artifact_utils.get_single_uri(output_dict[REPORT_KEY]), report, faces)
+        card = io_utils.read_string_file(os.path.join(artifact_utils.get_single_uri(input_dict[CARD_KEY]), CARD_FILE))
+        write_report(artifact_utils.get_single_uri(output_dict[REPORT_KEY]), report, faces, card)
 
 
 def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, str]) -> tuple[ReportData, Faces]:

@@ -120,6 +120,7 @@ def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list
     Path(made["quarantine"].uri, "rows-0.jsonl").write_text(
         "".join(json.dumps({**bad, "line": line}) + "\n" for line in (9, 5, 7, 8))
     )
+    Path(made["card"].uri, "MODEL_CARD.md").write_text("# Card of <fer>\n")
     made["anomalies"].split_names = '["eval"]'
     folder = Path(made["anomalies"].uri, "Split-eval")
     folder.mkdir()
@@ -158,6 +159,7 @@ def test_html_report_pushed_model_has_the_figures_of_the_exported_model(inputs: 
     assert mistake["confidence"] == pytest.approx(0.64)
     assert numbers["evaluation"]["abstain"]["threshold"] == 0.6
     assert "<strong>Pushed</strong>" in page
+    assert "<pre># Card of &lt;fer&gt;\n</pre>" in page
 
 
 def test_html_report_robustness_and_serving_are_what_the_gates_measured(inputs: Any, run: Any) -> None:

@@ -12,6 +12,8 @@ from report_doubles import make_faces, make_report, make_report_of_refused_data
 from reporting.render import render_report
 
 PLOT_COUNT = 9
+# A line too long for a phone, as addresses of artifacts are.
+CARD = f"# Card\n\n| made of | URI |\n|---|---|\n| `model` | `/{'artifacts/' * 30}model/5` |\n"
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("report")
     pushed, refused = make_report(), make_report("accuracy is 0.5833, at least 0.6000")
     pages = {
-        "pushed": render_report(pushed, make_faces(pushed)),
-        "refused": render_report(refused, make_faces(refused)),
+        "pushed": render_report(pushed, make_faces(pushed), CARD),
+        "refused": render_report(refused, make_faces(refused), CARD),
         "refused data": render_report(make_report_of_refused_data("train: no example of disgust")),
     }
     for name, text in pages.items():
@@ -70,6 +72,8 @@ def test_report_page_every_picture_has_pixels_and_words(page: Any) -> None:
 
 
 def test_report_page_never_scrolls_sideways(page: Any) -> None:
+    page.locator("summary").click()
+    assert page.locator("pre").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -30,7 +30,10 @@ def first_run(workshop: Any, drawn: DrawnSummary) -> Any:
 def test_run_of_sound_data_pushes_one_model_and_exits_0(workshop: Any, first_run: Any) -> None:
     assert first_run.exit_code == 0, first_run.stdout + first_run.stderr
     assert len(workshop.versions()) == 1
-    assert (workshop.root / "fer" / "serving" / workshop.versions()[0] / "saved_model.pb").exists()
+    version = workshop.root / "fer" / "serving" / workshop.versions()[0]
+    assert (version / "saved_model.pb").exists()
+    card = Path(workshop.nodes()["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_bytes()
+    assert (version / "assets.extra" / "MODEL_CARD.md").read_bytes() == card
 
 
 def test_run_summary_gives_rows_accuracy_verdict_and_model(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
@@ -191,6 +194,8 @@ def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
     assert "Candidate against baseline" in page
     # The run before read the same statistics, so what came before those is compared: nothing.
     assert "There is no run before this one to compare with." in page
+    card = Path(workshop.nodes()["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_text()
+    assert "refused, so it was not put into service\n  - `accuracy changed by -0." in card
 
 
 def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
@@ -201,7 +206,7 @@ def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
     source.write_text(source.read_text() + "\n\nEDITED = True\n")
     workshop.run(drawn, trainer__epochs="1")
     assert workshop.executed() - {"PreviousStatistics", "Baseline"} == {
-        "Trainer", "Evaluator", "ServingCheck", "Pusher", "BulkInferrer", "HtmlReport",
+        "Trainer", "Evaluator", "ServingCheck", "ModelCard", "Pusher", "BulkInferrer", "HtmlReport",
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from reporting.report_data import DataFigures, ReportData
 
 
 def render(report: ReportData) -> str:
-    return render_report(report, make_faces(report))
+    return render_report(report, make_faces(report), f"# Card\n{HOSTILE}\n")
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def test_render_report_model_that_answers_nan_has_a_page_with_the_reason():
 
 def test_render_report_text_from_data_is_escaped(refused_page):
     assert "<script" not in refused_page
-    # Title, heading, reason, quarantined row and setting.
-    assert refused_page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;&#39;") == 5
+    # Title, heading, reason, quarantined row, setting and card.
+    assert refused_page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;&#39;") == 6
 
 
 def test_render_report_without_a_baseline_has_neither_section_nor_link(pushed_page, refused_page):
@@ -120,7 +120,13 @@ def test_render_report_names_nothing_beyond_the_page(pushed_page):
 
 def test_render_report_states_use_and_its_bounds(pushed_page):
     assert "Article 5(1)(f)" in pushed_page
+    assert "<pre># Card\n" in pushed_page
     assert "It does not tell what a person feels." in pushed_page.replace("\n", " ")
+
+
+def test_render_report_without_a_card_shows_none():
+    report = make_report()
+    assert "<details>" not in render_report(report, make_faces(report))
 
 
 def test_flatten_nested_settings_have_dotted_keys():
