@@ -25,10 +25,10 @@ from schema.errors import DataError
 
 _DRAWN_FACES = 10_000
 _NOTES = f"""\
-- Ingestion: FerExampleGen alone, from the CSV to split, deduplicated examples on disk; beyond the imports.
+- Ingestion: FerExampleGen alone, from the CSV to split, deduplicated examples on disk; imports left out.
 - Rest: {REST_PART}, in the same process.
 - Loop: `np.fromstring` on the pixels of each line and nothing else: nothing checked, kept or written.
-- Peak: largest resident size of the process by then, imports of TFX included; those alone are in the last line."""
+- Peak: largest resident size of the process by then, imports included; those alone are in the last line."""
 
 
 class Scaled(NamedTuple):
@@ -121,9 +121,10 @@ def _table(measured: Sequence[Scaled]) -> Iterator[str]:
 
 def _ratios(least: Scaled, most: Scaled) -> Iterator[str]:
     yield f"{most.row_count / least.row_count:.3g} times the rows take\n"
-    yield f"- {most.cpu_s / least.cpu_s:.1f} times the CPU time of ingestion, {most.peak_mb / least.peak_mb:.2f} of its peak"
+    cpu, peak = most.cpu_s / least.cpu_s, most.peak_mb / least.peak_mb
+    yield f"- {cpu:.1f} times the CPU time of ingestion, and {peak:.2f} of its peak"
     cpu, peak = most.rest_cpu_s / least.rest_cpu_s, most.ingestion.peak_rss_mb / least.ingestion.peak_rss_mb
-    yield f"- {cpu:.1f} times the CPU time of the rest, {peak:.2f} of the peak to its end"
+    yield f"- {cpu:.1f} times the CPU time of the rest, and {peak:.2f} of the peak to its end"
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ class LineCount(NamedTuple):
 class Part(NamedTuple):
     """A range with the place of its first line in the file."""
 
-    range: ByteRange
-    count: LineCount
+    bounds: ByteRange
+    holds: LineCount
     first_line: int
     """As an editor shows it: the header is line 1."""
     first_row: int

@@ -5,9 +5,10 @@ start. Only their ranges and counts are held together, one element for each part
 """
 
 import hashlib
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, BinaryIO, cast
 
@@ -26,6 +27,7 @@ from reporting.ingestion import QUARANTINED, READ, Outcome
 from schema.contract import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from schema.errors import DataError
 
+_BUFFER_BYTES = 1 << 18  # a local file comes with 8 kB, less than a line: that takes 5 us more for each
 _WHOLE = "whole"
 _CANDIDATES = "candidates"
 
@@ -57,9 +59,10 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
     )
 
 
-def _open(source: Source) -> AbstractContextManager[BinaryIO]:
-    stream = FileSystems.open(source.path, compression_type=CompressionTypes.UNCOMPRESSED)
-    return cast(AbstractContextManager[BinaryIO], stream)
+@contextmanager
+def _open(source: Source) -> Iterator[BinaryIO]:
+    with FileSystems.open(source.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        yield cast(BinaryIO, io.BufferedReader(stream, _BUFFER_BYTES))
 
 
 class _Cut(beam.DoFn):  # type: ignore[misc]

@@ -72,15 +72,15 @@ def read_part(source: Source, stream: BinaryIO, part: Part, config: DataConfig) 
         DataError: the header can't be read, or the part holds other lines than when it was counted.
     """
     layout = read_header(stream, source.name, config.max_line_bytes)
-    lines = iter_range(stream, part.range, config.max_line_bytes)
+    lines = iter_range(stream, part.bounds, config.max_line_bytes)
     place = Place(source.name, part.first_line, part.first_row)
     row_count = 0
     for item in parse_lines(lines, layout, place, config.max_line_bytes):
         yield item
         row_count += 1
-    if row_count != part.count.rows:
+    if row_count != part.holds.rows:
         raise DataError(
-            f"{source.name}: was changed while it was read ({part.count.rows} rows behind byte {part.range.start} have"
+            f"{source.name}: was changed while it was read ({part.holds.rows} rows behind byte {part.bounds.start} have"
             f" become {row_count}): run again when it is complete"
         )
 
