@@ -18,11 +18,13 @@ from configs.spec import ServingConfig
 def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     """A function that runs the executor as the component declares it and gives the artifact of the push."""
 
-    def run(*, is_blessed: bool = True, is_servable: bool = True, keep_versions: int = 2) -> Any:
+    def run(
+        *, is_blessed: bool = True, is_servable: bool = True, keep_versions: int = 2, graph: bytes = b"graph"
+    ) -> Any:
         model = make_artifact(standard_artifacts.Model)
         folder = Path(model.uri, "Format-Serving")
         folder.mkdir()
-        (folder / "saved_model.pb").write_bytes(b"graph")
+        (folder / "saved_model.pb").write_bytes(graph)
         blessings = [
             make_artifact(kind) for kind in (standard_artifacts.ModelBlessing, standard_artifacts.InfraBlessing)
         ]
@@ -82,11 +84,17 @@ def test_atomic_pusher_failure_of_the_artifact_puts_nothing_into_service(
 
 
 def test_atomic_pusher_keeps_as_many_versions_as_configured(push: Any, tmp_path: Path) -> None:
-    versions = [push().get_string_custom_property("pushed_version") for _ in range(3)]
+    versions = [push(graph=graph).get_string_custom_property("pushed_version") for graph in (b"1", b"2", b"3")]
     assert list_versions(tmp_path) == versions[-2:]
-    push(keep_versions=0)
+    push(keep_versions=0, graph=b"4")
     assert len(list_versions(tmp_path)) == 3
 
 
 def test_atomic_pusher_is_a_pusher_to_whoever_looks_for_one() -> None:
     assert issubclass(AtomicPusher, tfx.components.Pusher)
+
+
+def test_atomic_pusher_after_a_push_that_was_not_noted_names_the_version_in_service(push: Any, tmp_path: Path) -> None:
+    first, second = push(), push()
+    assert first.get_string_custom_property("pushed_version") == second.get_string_custom_property("pushed_version")
+    assert len(list_versions(tmp_path)) == 1
