@@ -11,6 +11,7 @@ from pipeline.installation import require_tfx
 from pipeline.paths import RunPaths
 from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners import local
+from pipeline.runners.exclusive import only_run_in
 from schema.errors import FerError, GateError
 
 
@@ -21,6 +22,12 @@ def run_pipeline(config: PipelineConfig) -> int:
         FerError: bad input or configuration, data that the gate refused, or a failure that nobody foresaw.
     """
     require_tfx()
+    config = local.check(config)
+    with only_run_in(Path(RunPaths.of(config).home)):
+        return _run_alone(config)
+
+
+def _run_alone(config: PipelineConfig) -> int:
     config = local.prepare(config)
     log = _new_log(RunPaths.of(config).logs)
     started = time.monotonic()

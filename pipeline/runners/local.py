@@ -19,24 +19,36 @@ if TYPE_CHECKING:
     from pipeline.outcome import Outcome
 
 
-def prepare(config: PipelineConfig) -> PipelineConfig:
-    """Draw faces if no data is given. Quick checks come here, before TFX takes its seconds to import.
+def check(config: PipelineConfig) -> PipelineConfig:
+    """Look at what is given before anything is written, and before TFX takes its seconds to import.
+
+    A run without data of its own gets another name: a model of drawn faces is no baseline for a real one, nor served
+    beside it.
 
     Raises:
         ConfigError, DataError: a path can't be used.
     """
     if is_remote(config.runtime.root):
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
-    if not config.data.path:
-        config = _draw_data(config)
-    resolve_input(config.data)
     resolve_hyperparameters(config)
-    return config
+    if config.data.path:
+        resolve_input(config.data)
+        return config
+    if config.data.unlabelled_path:
+        resolve_input(dataclasses.replace(config.data, path=config.data.unlabelled_path))
+    return dataclasses.replace(config, name=f"{config.name}-drawn")
+
+
+def prepare(config: PipelineConfig) -> PipelineConfig:
+    """Draw faces if no data is given.
+
+    Args:
+        config: settings that have passed `check`.
+    """
+    return config if config.data.path else _draw_data(config)
 
 
 def _draw_data(config: PipelineConfig) -> PipelineConfig:
-    """Under a name of its own: a model of drawn faces is no baseline for a real one, nor served beside it."""
-    config = dataclasses.replace(config, name=f"{config.name}-drawn")
     drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
     unlabelled = config.data.unlabelled_path or str(drawn.unlabelled_path)
     data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=unlabelled)

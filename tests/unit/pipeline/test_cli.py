@@ -203,14 +203,14 @@ def test_prepare_no_data_draws_faces_below_the_root(tmp_path, csv_path, monkeypa
         return SimpleNamespace(labelled_path=csv_path, unlabelled_path=tmp_path)
 
     monkeypatch.setattr(local, "write_drawn_csvs", draw)
-    prepared = local.prepare(load_config(overrides=[f"runtime.root={tmp_path / 'runs'}"]))
+    prepared = local.prepare(local.check(load_config(overrides=[f"runtime.root={tmp_path / 'runs'}"])))
     assert folders == [tmp_path / "runs" / "fer-drawn" / "drawn"]
     assert (prepared.data.path, prepared.data.unlabelled_path) == (str(csv_path), str(tmp_path))
 
 
 def test_prepare_given_data_is_left_alone(tmp_path, csv_path):
     config = load_config(overrides=[f"data.path={csv_path}", f"runtime.root={tmp_path / 'runs'}"])
-    assert local.prepare(config) == config
+    assert local.prepare(local.check(config)) == config
     assert not (tmp_path / "runs").exists()
 
 
