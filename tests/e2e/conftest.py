@@ -8,23 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from small_run import SETTINGS, write_small_csvs
 
 from pipeline.lineage import NodeRecord, open_store, read_latest_run
-from schema.drawn_faces import DrawnSummary, write_drawn_csvs
+from schema.drawn_faces import DrawnSummary
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
-
-# Small enough for a minute, large enough to tell a sound model from one that has learnt nothing.
-SETTINGS = {
-    "model.stem_filters": "16",
-    "model.stage_filters": "[16,32,64]",
-    "trainer.epochs": "8",
-    "trainer.batch_size": "32",
-    "gate.min_accuracy": "0.5",
-    "gate.min_macro_f1": "0.4",
-    "gate.min_class_recall": "0",
-}
 
 
 @dataclass(frozen=True)
@@ -88,11 +78,7 @@ def make_workshop(folder: Path) -> Workshop:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
-    """Drawn faces with repeats and broken rows."""
-    return write_drawn_csvs(
-        tmp_path_factory.mktemp("drawn"),
-        train_count=1500, eval_count=300, test_count=50, unlabelled_count=20, repeat_count=20, broken_count=10,
-    )  # fmt: skip
+    return write_small_csvs(tmp_path_factory.mktemp("drawn"))
 
 
 @pytest.fixture(scope="module")
