@@ -13,10 +13,18 @@ from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
 from schema.drawn_faces import write_drawn_csvs
-from schema.errors import ConfigError, DataError
+from schema.errors import ConfigError, DataError, FerError
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
+
+
+class RunFailureError(Exception):
+    """A component ended with an error that is no `FerError`."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
 
 
 def check(config: PipelineConfig) -> PipelineConfig:
@@ -64,6 +72,7 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
 
     Raises:
         FerError: bad input, or refused data.
+        RunFailureError: a component failed in a way that nobody foresaw; the cause is the error itself.
     """
     # The collector walks the millions of objects of these imports again and again, and once more at exit: 5 s of
     # CPU time for nothing, since they stay until the end.
@@ -82,12 +91,28 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     logging.info("Settings of this run:\n%s", to_yaml(config))
     paths = RunPaths.of(config)
     dag = build_pipeline(config, paths)
-    with RunView([node.id for node in dag.components], output):
-        NotingRunner(config).run(dag)
+    view = RunView([node.id for node in dag.components], output)
+    try:
+        with view:
+            NotingRunner(config).run(dag)
+    except FerError:
+        raise
+    except Exception as error:
+        raise RunFailureError(view.failed) from error
     store = open_store(paths.metadata)
     outcome = read_outcome(read_latest_run(store))
     note_figures(store, Figures.of(outcome))
     return outcome
+
+
+def list_finished_artifacts(paths: RunPaths) -> list[Path]:
+    """Folders of all that the nodes of the latest run have finished."""
+    from pipeline.lineage import open_store_for_reading, read_latest_run
+
+    if not paths.metadata.exists():
+        return []
+    nodes = read_latest_run(open_store_for_reading(paths.metadata)).values()
+    return [Path(each.uri) for node in nodes if node.is_finished for each in node.outputs.values()]
 
 
 def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
