@@ -9,6 +9,8 @@ from configs.search_space import LOG, Choices, Interval, check_space
 from schema.errors import ConfigError
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+FAILED, REFUSED, PUSHED = "failed", "refused", "pushed"
+VERDICTS = (FAILED, REFUSED, PUSHED)
 
 
 def _require(is_valid: bool, setting: str, expected: str, value: object) -> None:
@@ -273,6 +275,24 @@ class RuntimeConfig:
 
 
 @dataclass(frozen=True)
+class NotifyConfig:
+    """A program that is told how a run on this machine ended; see docs/notify.md."""
+
+    command: tuple[str, ...] = ()
+    """The program and its arguments, word by word; no shell reads them. Empty: nobody is told. Recorded with the run
+    like every setting: what is secret belongs into a file that the program reads."""
+    on: tuple[str, ...] = (FAILED, REFUSED)
+    """Ends to tell of, out of `failed` (also interrupted), `refused` (by a gate) and `pushed`."""
+    timeout_s: float = 30.0
+    """How long the program may take."""
+
+    def __post_init__(self) -> None:
+        _require(all(self.command[:1]), "notify.command", "a program first", self.command)
+        _require(set(self.on) <= set(VERDICTS), "notify.on", f"some of {VERDICTS}", self.on)
+        _require(0 < self.timeout_s <= 3600, "notify.timeout_s", "more than 0, at most 3600", self.timeout_s)
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """A whole run."""
 
@@ -286,6 +306,7 @@ class PipelineConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    notify: NotifyConfig = field(default_factory=NotifyConfig)
 
     def __post_init__(self) -> None:
         is_valid = bool(self.name) and self.name[0].isalpha() and self.name.replace("-", "a").isalnum()

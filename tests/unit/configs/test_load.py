@@ -263,6 +263,7 @@ def test_to_yaml_default_config_holds_every_setting_in_declared_order():
         "gate",
         "serving",
         "runtime",
+        "notify",
     ]
     assert sections["trainer"]["augmentation"]["rotation_deg"] == 10.0
     assert sections["model"]["stage_filters"] == [32, 64, 128]
