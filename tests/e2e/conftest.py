@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from planted_secret import ENVIRONMENT
 from small_run import SETTINGS, write_small_csvs
 
 from pipeline.lineage import NodeRecord, open_store, read_latest_run
@@ -44,7 +45,7 @@ class Workshop:
     def command(self, *arguments: str) -> Finished:
         done = subprocess.run(
             [sys.executable, "-m", "pipeline", *arguments],
-            cwd=self.root, env={**os.environ, "PYTHONPATH": str(self.sources)},
+            cwd=self.root, env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(self.sources)},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return Finished(done.returncode, done.stdout, done.stderr)
