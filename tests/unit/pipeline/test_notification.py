@@ -1,8 +1,10 @@
 """What a program of the user's is told of a run's end: real little programs, in processes of their own."""
 
+import ast
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -227,3 +229,13 @@ def test_load_config_wrong_notify_setting_is_named(override, said):
     with pytest.raises(ConfigError) as raised:
         load_config(overrides=[override])
     assert str(raised.value) == said
+
+
+def test_document_shows_settings_that_load_and_the_fields_that_are_told(tmp_path):
+    text = (Path(__file__).parents[3] / "docs" / "notify.md").read_text("utf-8")
+    settings, told, program = re.findall(r"```(?:yaml|json|python)\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "own.yaml").write_text(settings, "utf-8")
+    shown, default = load_config(tmp_path / "own.yaml").notify, NotifyConfig()
+    assert (shown.on, shown.timeout_s) == (default.on, default.timeout_s)
+    assert list(json.loads(told)) == [field.name for field in dataclasses.fields(RunEnd)]
+    ast.parse(program)
