@@ -84,5 +84,5 @@ setup(
     },
     install_requires=BASE,
     extras_require={"pipeline": PIPELINE, "grpc": GRPC, "detect": DETECT, "kaggle": KAGGLE, "dev": DEV},
-    entry_points={"console_scripts": ["fer-tfx = pipeline.cli:main"]},
+    entry_points={"console_scripts": ["fer-tfx = pipeline.cli:start"]},
 )

@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.prediction.arguments import add_predict, add_submission
+from pipeline.supervisor import supervise
 from schema.errors import FerError
 
 if TYPE_CHECKING:
     from configs.spec import PipelineConfig
+
+
+def start() -> int:
+    """The command `fer-tfx`; a run, which takes hours and gigabytes, is watched over from outside."""
+    return supervise(main) if sys.argv[1:2] == ["run"] else main()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
