@@ -7,11 +7,7 @@ from tfx.types.artifact import Artifact
 
 UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
 QUARANTINE_KEY = "quarantine"
-REPORT_KEY = "report"
-
-# Files of a Report.
-PAGE_FILE = "report.html"
-NUMBERS_FILE = "report.json"
+CARD_KEY = "card"
 
 
 class Quarantine(Artifact):  # type: ignore[misc]
@@ -28,6 +24,12 @@ class DataVerdict(Artifact):  # type: ignore[misc]
     """That the data gate let the examples through: `verdict.json` says what was checked."""
 
     TYPE_NAME = "components.artifacts.DataVerdict"
+
+
+class Card(Artifact):  # type: ignore[misc]
+    """What a model is for, what it was measured to be and what it was made of: `MODEL_CARD.md`."""
+
+    TYPE_NAME = "components.artifacts.Card"
 
 
 class Report(Artifact):  # type: ignore[misc]

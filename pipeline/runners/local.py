@@ -12,7 +12,7 @@ from configs.spec import PipelineConfig
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
-from schema.drawn_faces import write_drawn_csvs
+from schema.drawn_faces import name_drawn_run, write_drawn_csvs
 from schema.errors import ConfigError, DataError, FerError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check(config: PipelineConfig) -> PipelineConfig:
         return config
     if config.data.unlabelled_path:
         resolve_input(dataclasses.replace(config.data, path=config.data.unlabelled_path))
-    return dataclasses.replace(config, name=f"{config.name}-drawn")
+    return dataclasses.replace(config, name=name_drawn_run(config.name))
 
 
 def prepare(config: PipelineConfig) -> PipelineConfig:
