@@ -24,9 +24,13 @@ def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any
     """A function that runs the executor as the component declares it and gives the artifact of the push."""
 
     def run(
-        *, is_blessed: bool = True, is_servable: bool = True, has_card: bool = True, keep_versions: int = 2,
+        *,
+        is_blessed: bool = True,
+        is_servable: bool = True,
+        has_card: bool = True,
+        keep_versions: int = 2,
         graph: bytes = b"graph",
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         model = make_artifact(standard_artifacts.Model)
         folder = Path(model.uri, "Format-Serving")
         folder.mkdir()
