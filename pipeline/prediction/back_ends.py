@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipeline.known_models import TRUSTED, KnownModels, note_model, require_known
 from pipeline.prediction.model_folder import find_model
 from pipeline.quiet import hush_libraries, output_in_log
 from schema.errors import ConfigError
 from serving.prediction import Predictor
+
+if TYPE_CHECKING:
+    from pipeline.known_models import KnownModels
 
 _SERVER_MODEL = "fer"
 _TIMEOUT_S = 10.0
@@ -31,7 +34,7 @@ class BackEnd:
     """For the answer to one batch."""
     is_trusted: bool = False
     """Whether the user knows where `model` comes from."""
-    known: KnownModels | None = None
+    known: "KnownModels | None" = None
     """Models that need no such word; None: those of the user."""
 
     def check(self) -> "BackEnd":
@@ -53,6 +56,9 @@ class BackEnd:
         return self._check_model(self.model) if self.model else self
 
     def _check_model(self, given: Path) -> "BackEnd":
+        # Locks files as Linux does; the light form of the model works elsewhere too.
+        from pipeline.known_models import TRUSTED, KnownModels, note_model, require_known
+
         model, known = find_model(given), self.known or KnownModels.of_user()
         if not self.is_trusted:
             require_known(model, known)
