@@ -31,8 +31,12 @@ def run_pipeline(config: PipelineConfig) -> int:
     """
     require_tfx()
     config = local.check(config)
-    with only_run_in(Path(RunPaths.of(config).home)):
-        outcome = _run_alone(local.prepare(config))
+    try:
+        with only_run_in(Path(RunPaths.of(config).home)):
+            outcome = _run_alone(local.prepare(config))
+    except OSError as error:
+        # Before there is a log, or because it can't be written.
+        raise FerError(explain_failure(error, "", "")) from error
     if not outcome.is_pushed:
         print(f"fer-tfx: the gate refused the model: {'; '.join(outcome.refusals)}", file=sys.stderr)
         return GateError.exit_code
@@ -61,7 +65,8 @@ def _explaining_failures(log: Path) -> Iterator[None]:
     except FerError:
         raise
     except Exception as error:
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
         cause = error.__cause__ if isinstance(error, local.RunFailureError) and error.__cause__ else error
         node = error.node if isinstance(error, local.RunFailureError) else ""
         raise FerError(explain_failure(cause, node, str(log))) from error
