@@ -19,6 +19,10 @@ _KINDS = (
         "no room is left on the disk", "make room",
     ),
     _Known(
+        r"disk I/O error",
+        "the disk did not take what was written, most likely because it is full", "make room",
+    ),
+    _Known(
         r"\[Errno 27\]|File too large|file size limit",
         "a file may not grow as large as it must", "raise the limit (`ulimit -f`) or set another runtime.root",
     ),
@@ -55,17 +59,30 @@ def explain_failure(error: BaseException, node: str, log: str) -> str:
     Args:
         error: that ended the run.
         node: which component was at work; empty: none.
-        log: file that holds the traceback.
+        log: file that holds the traceback; empty: there is none.
     """
-    story = f"{type(error).__name__}: {error}"
-    known = next((each for each in _KINDS if re.search(each.words, story)), None)
+    origin, known = _recognise(error)
     where = f"{node}: " if node else ""
-    found = f"{type(error).__name__}: {_last_words(error)}"
+    found = f"{type(origin).__name__}: {_last_words(origin)}"
+    more = f"; the whole story is in {log}" if log else ""
     if known is None:
-        return f"{where}{found}; the whole story is in {log}"
-    return (
-        f"{where}{known.cause} ({found}): {known.remedy} and give the same command again; the whole story is in {log}"
-    )
+        return f"{where}{found}{more}"
+    return f"{where}{known.cause} ({found}): {known.remedy} and give the same command again{more}"
+
+
+def _recognise(error: BaseException) -> tuple[BaseException, _Known | None]:
+    """The error, or that in whose handling it arose: on a full disk the note of a failure fails as well."""
+    chain: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None:
+        chain.append(each)
+        each = each.__cause__ or each.__context__
+    for origin in reversed(chain):
+        story = f"{type(origin).__name__}: {origin}"
+        for known in _KINDS:
+            if re.search(known.words, story):
+                return origin, known
+    return error, None
 
 
 def _last_words(error: BaseException) -> str:

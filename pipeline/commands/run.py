@@ -35,8 +35,12 @@ def run_pipeline(config: PipelineConfig) -> int:
         require_tfx()
         config = local.check(config)
         end.run = config.name
-        with only_run_in(Path(RunPaths.of(config).home)):
-            outcome = _run_alone(local.prepare(config), end)
+        try:
+            with only_run_in(Path(RunPaths.of(config).home)):
+                outcome = _run_alone(local.prepare(config), end)
+        except OSError as error:
+            # Before there is a log, or because it can't be written.
+            raise FerError(explain_failure(error, "", "")) from error
         end.take_outcome(outcome)
         if not outcome.is_pushed:
             print(f"fer-tfx: the gate refused the model: {'; '.join(outcome.refusals)}", file=sys.stderr)
@@ -74,7 +78,8 @@ def _explaining_failures(log: Path) -> Iterator[None]:
     except FerError:
         raise
     except Exception as error:
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
         cause = error.__cause__ if isinstance(error, local.RunFailureError) and error.__cause__ else error
         node = error.node if isinstance(error, local.RunFailureError) else ""
         raise FerError(explain_failure(cause, node, str(log))) from error

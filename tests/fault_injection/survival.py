@@ -29,14 +29,29 @@ class Room:
     options: tuple[str, ...]
     name: str = "fer"
 
-    def run(self, kill: KillPoint | None = None) -> "subprocess.CompletedProcess[str]":
-        """One `fer-tfx run` in a process group of its own, killed at `kill` if that is given."""
-        words = ("fault_injection.killed_run", kill.node, kill.moment, str(kill.after_s)) if kill else ("pipeline",)
+    def run(
+        self, point: KillPoint | None = None, act: str = "kill", options: Sequence[str] = (), user: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """One `fer-tfx run` in a process group of its own.
+
+        Args:
+            point: where something happens to it; None: nothing does.
+            act: what happens there, as `fault_injection.acts` names it.
+            options: after those of the room.
+            user: who runs it; None: whoever runs the tests.
+        """
+        words = ("fault_injection.faulty_run", act, point.node, point.moment, str(point.after_s)) if point else ()
         return subprocess.run(
-            [sys.executable, "-m", *words, "run", "--set", f"runtime.root={self.root}", *self.options],
-            cwd=self.root, env={**os.environ, "PYTHONPATH": f"{PROJECT}{os.pathsep}{TESTS}"},
-            capture_output=True, text=True, check=False, start_new_session=True,
+            [sys.executable, "-m", *(words or ("pipeline",)), *self.arguments(), *options],
+            cwd=self.root, env=self.environment(),
+            capture_output=True, text=True, check=False, start_new_session=True, user=user,
         )  # fmt: skip
+
+    def arguments(self) -> list[str]:
+        return ["run", "--set", f"runtime.root={self.root}", *self.options]
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": f"{PROJECT}{os.pathsep}{TESTS}"}
 
     def seconds(self) -> dict[str, float]:
         """How long each node of the latest run took, by node in the order of the run."""

@@ -7,10 +7,12 @@ import pytest
 
 from pipeline.failures import explain_failure
 
+TOOK = "the disk did not take what was written"
 FULL, MENDING, LOCK = "no room is left on the disk", "mend its rights", "another program holds"
 RIGHTS, MEMORY = "may not be read or written", "the memory is used up"
 KINDS = {
     "disk full": (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), FULL, "make room"),
+    "disk full, as SQLite says it while it writes": (RuntimeError("disk I/O error query: COMMIT;"), TOOK, "make room"),
     "quota": (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), FULL, "make room"),
     "disk full, as Beam says it": (
         RuntimeError("OSError: [Errno 28] No space left on device [while running 'Write[train]/WriteBundles']"),
@@ -59,3 +61,18 @@ def test_explain_failure_of_a_traceback_in_words_takes_its_last_line() -> None:
 
 def test_explain_failure_of_a_long_message_is_cut() -> None:
     assert len(explain_failure(ValueError("x" * 10_000), "", "1.log")) < 400
+
+
+def test_explain_failure_without_a_log_names_none() -> None:
+    assert explain_failure(ValueError("bad"), "", "") == "ValueError: bad"
+
+
+def test_explain_failure_of_an_unknown_kind_that_came_of_a_known_one_tells_of_that() -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            raise ValueError("could not note the failure")  # noqa: B904 (as libraries do)
+    except ValueError as error:
+        said = explain_failure(error, "Trainer", "1.log")
+    assert said.startswith("Trainer: no room is left on the disk (OSError: [Errno 28] No space left on device): make")
