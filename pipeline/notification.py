@@ -67,21 +67,25 @@ def telling_end(config: NotifyConfig, run: str) -> Iterator[RunEnd]:
 
 def notify(config: NotifyConfig, end: RunEnd) -> str:
     """Run the program with the end as JSON on its standard input; what went wrong, empty: nothing."""
-    # What it prints goes to a file: a pipe would be waited for as long as any child of its own holds it.
-    with tempfile.TemporaryFile() as output:
-        try:
-            process = subprocess.Popen(
-                config.command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
-            )
-        except (OSError, ValueError) as error:
-            return f"can't be started: {getattr(error, 'strerror', None) or error}"
-        try:
-            process.communicate(json.dumps(asdict(end)).encode(), config.timeout_s)
-        except subprocess.TimeoutExpired:
-            return f"was ended after notify.timeout_s, {config.timeout_s:g} s"
-        finally:
-            _end_session(process)
-        return f"ended with {process.returncode}{_quote_last_line(output)}" if process.returncode else ""
+    try:
+        # What it prints goes to a file: a pipe would be waited for as long as any child of its own holds it.
+        with tempfile.TemporaryFile() as output:
+            return _run_program(config, json.dumps(asdict(end)).encode(), output)
+    except (OSError, ValueError) as error:
+        return f"can't be started: {getattr(error, 'strerror', None) or error}"
+
+
+def _run_program(config: NotifyConfig, told: bytes, output: BinaryIO) -> str:
+    process = subprocess.Popen(
+        config.command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+    )
+    try:
+        process.communicate(told, config.timeout_s)
+    except subprocess.TimeoutExpired:
+        return f"was ended after notify.timeout_s, {config.timeout_s:g} s"
+    finally:
+        _end_session(process)
+    return f"ended with {process.returncode}{_quote_last_line(output)}" if process.returncode else ""
 
 
 def _end_session(process: "subprocess.Popen[bytes]") -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -140,6 +141,14 @@ def test_run_program_that_fails_is_one_warning_and_the_exit_code_stays(run_with,
 @pytest.mark.parametrize("word", ["/none/such", "none-such-program"])
 def test_notify_missing_program_is_told(word):
     assert notify(NotifyConfig(command=(word,)), RunEnd("fer")) == "can't be started: No such file or directory"
+
+
+def test_notify_full_disk_is_told(monkeypatch, command):
+    def fail() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+    assert notify(NotifyConfig(command), RunEnd("fer")) == "can't be started: No space left on device"
 
 
 def test_notify_program_that_hangs_is_ended_with_its_children(tmp_path):
