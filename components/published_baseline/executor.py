@@ -38,6 +38,8 @@ class Reader(base_executor.BaseExecutor):  # type: ignore[misc]
             artifact.set_int_custom_property(ABSENT_PROPERTY, int(not record))
             if record:
                 io_utils.copy_dir(os.path.join(record["folder"], key), artifact.uri)
+            else:  # a folder without files is none in a bucket
+                io_utils.write_string_file(os.path.join(artifact.uri, "ABSENT"), "")
         outputs[STATISTICS_KEY].split_names = artifact_utils.encode_split_names(record.get("splits", []))
         logging.info("Baseline: %s", record or "none was pushed yet")
 

@@ -1,5 +1,6 @@
 """What the compiler has no word for: resources, retries, caching and labels of a compiled pipeline."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,8 +59,7 @@ def settle_tasks(spec: Json, deploy: DeployConfig) -> None:
             executor["container"]["lifecycle"]["preCacheCheck"]["command"] = list(INGESTION_DRIVER)
         if deploy.retries:
             task["retryPolicy"] = _make_retry_policy(deploy)
-        resources = deploy.resources.get(name, deploy.resources.get("default", ResourcesConfig()))
-        if described := _describe_resources(resources):
+        if described := _describe_resources(_choose_resources(name, deploy)):
             executor["container"]["resources"] = described
 
 
@@ -70,6 +70,12 @@ def _make_retry_policy(deploy: DeployConfig) -> Json:
         "backoffFactor": 2.0,
         "backoffMaxDuration": "3600s",
     }
+
+
+def _choose_resources(name: str, deploy: DeployConfig) -> ResourcesConfig:
+    default = deploy.resources.get("default", ResourcesConfig())
+    # The container that only waits for a job elsewhere needs none of what the job gets.
+    return default if (name, deploy.training) == ("Trainer", "vertex") else deploy.resources.get(name, default)
 
 
 def _describe_resources(resources: ResourcesConfig) -> Json:
@@ -88,13 +94,20 @@ def settle_job(job: Json, config: PipelineConfig, defaults: Mapping[str, Any]) -
     """Name the job, label it and give it its defaults, in place."""
     job["displayName"] = config.name
     # Not TFX's own labels, which tell of the compiling machine.
-    job["labels"] = {"pipeline": config.name, **config.deploy.labels}
+    job["labels"] = {"pipeline": config.name, "code": _digest_code(job["pipelineSpec"]), **config.deploy.labels}
     job["runtimeConfig"]["parameterValues"] = dict(defaults)
+
+
+def _digest_code(spec: Json) -> str:
+    """One fingerprint of the sources of all components, which stand one by one in the report's settings."""
+    stage_code = spec["root"]["dag"]["tasks"]["HtmlReport"]["inputs"]["parameters"]["stage_code"]
+    return hashlib.sha256(stage_code["runtimeValue"]["constant"].encode()).hexdigest()[:16]
 
 
 def describe_platform(job: Json) -> list[Json]:
     """The second document of a file for Kubeflow, with the labels of the pods."""
     executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
     labels = {f"{LABEL_PREFIX}/{name}": value for name, value in job["labels"].items()}
-    in_pods = {name: {"podMetadata": {"labels": labels}} for name, each in executors.items() if "container" in each}
+    # A copy for each, which YAML would otherwise write as references.
+    in_pods = {name: {"podMetadata": {"labels": {**labels}}} for name, each in executors.items() if "container" in each}
     return [{"platforms": {"kubernetes": {"deploymentSpec": {"executors": in_pods}}}}]

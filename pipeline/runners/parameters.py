@@ -121,13 +121,13 @@ def put_placeholders(spec: Json, parameters: Iterable[Parameter]) -> None:
 
 def _replace_marks(inputs: Json, parameters: list[Parameter]) -> list[Parameter]:
     """Those that were found in the constants of one task."""
-    found = []
-    for parameter in parameters:
-        for value in inputs.values():
-            constant = value.get("runtimeValue", {}).get("constant")
-            if isinstance(constant, str):
-                replaced, count = re.subn(parameter.pattern, lambda _, p=parameter: p.placeholder, constant)
-                value["runtimeValue"]["constant"] = replaced
-                if count and parameter not in found:
-                    found.append(parameter)
-    return found
+    constants = [each["runtimeValue"] for each in inputs.values() if "runtimeValue" in each]
+    texts = [each for each in constants if isinstance(each["constant"], str)]
+    return [parameter for parameter in parameters if sum(_replace_mark(each, parameter) for each in texts)]
+
+
+def _replace_mark(runtime_value: Json, parameter: Parameter) -> int:
+    """How often it stood there."""
+    pieces = re.split(parameter.pattern, runtime_value["constant"])
+    runtime_value["constant"] = parameter.placeholder.join(pieces)
+    return len(pieces) - 1

@@ -21,10 +21,10 @@ def choose_trainer(deploy: DeployConfig) -> tuple[Any, dict[str, Any]]:
 
 
 def describe_job(deploy: DeployConfig) -> dict[str, Any]:
-    """The CustomJob: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/CustomJobSpec."""
+    """A CustomJob: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.customJobs."""
     machine: dict[str, Any] = {"machine_type": deploy.training_machine}
     resources = deploy.resources.get("Trainer", ResourcesConfig())
     if resources.accelerator:
         machine |= {"accelerator_type": resources.accelerator, "accelerator_count": resources.accelerator_count}
     worker = {"machine_spec": machine, "replica_count": 1, "container_spec": {"image_uri": deploy.image}}
-    return {"project": deploy.project, "worker_pool_specs": [worker], "labels": dict(deploy.labels)}
+    return {"project": deploy.project, "job_spec": {"worker_pool_specs": [worker]}, "labels": dict(deploy.labels)}
