@@ -37,7 +37,7 @@ def test_choose_trainer_on_vertex_is_tfx_extension_with_region_and_job():
 
 
 def test_describe_job_is_what_tfx_client_makes_a_custom_job_of():
-    job = UnconnectedClientDouble().create_training_job({}, {}, {}, "some.Executor", describe_job(DEPLOY), "job")
+    job = UnconnectedClientDouble().create_training_job({}, {}, {}, "some.Executor", describe_job(DEPLOY), "job", None)
     (worker,) = job["job_spec"]["worker_pool_specs"]
     assert worker["machine_spec"] == {
         "machine_type": "n1-standard-16", "accelerator_type": "NVIDIA_TESLA_T4", "accelerator_count": 2,
