@@ -65,7 +65,7 @@ def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
     given = json.loads(parsed.json_serialized_invocation_args)
     executor_input = _adapt(given, parsed)
     _make_output_folders(executor_input)
-    if _needs_driver(parsed.executor_class_path, executor_input):
+    if _needs_driver(executor_input):
         _drive(parsed, executor_input)
     kubeflow_v2_run_executor.main((_with_message(parsed, executor_input), beam_args))
     output_file = executor_input["outputs"]["outputFile"]
@@ -118,15 +118,12 @@ def _make_output_folders(executor_input: Json) -> None:
     make_output_dirs({key: artifacts for key, artifacts in outputs.items() if "://" not in artifacts[0].uri})
 
 
-def _needs_driver(executor_class_path: str, executor_input: Json) -> bool:
+def _needs_driver(executor_input: Json) -> bool:
     """Whether it is an ExampleGen that reads files, and no driver has written their fingerprint yet."""
-    from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
     from tfx.dsl.io import fileio
-    from tfx.utils.import_utils import import_class_by_path
 
-    is_example_gen = issubclass(import_class_by_path(executor_class_path), BaseExampleGenExecutor)
-    reads_files = "input_base" in executor_input["inputs"].get("parameterValues", {})
-    return is_example_gen and reads_files and not fileio.exists(executor_input["outputs"]["outputFile"])
+    reads_files = {"input_base", "input_config"} <= executor_input["inputs"]["parameterValues"].keys()
+    return reads_files and not fileio.exists(executor_input["outputs"]["outputFile"])
 
 
 def _drive(parsed: argparse.Namespace, executor_input: Json) -> None:
