@@ -53,6 +53,7 @@ KAGGLE = ["kaggle>=1.6"]
 
 DEV = [
     *DETECT,
+    "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",
     "kubernetes-validate>=1.30",
     "mypy>=1.11",
@@ -75,7 +76,7 @@ setup(
     package_data={
         "configs": ["*.yaml"],
         "models": ["light_model/*", "shipped_model/*", "shipped_model/*/*"],
-        "reporting": ["template.html"],
+        "reporting": ["template.html", "model_card.md"],
         "schema": ["*.pbtxt"],
         "serving": ["demo/*"],
     },

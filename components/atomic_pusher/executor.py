@@ -1,6 +1,7 @@
-"""Copies a blessed model aside and gives it its version by one rename."""
+"""Copies a blessed model aside with its card, and gives the copy its version by one rename."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.artifacts import CARD_KEY
 from components.baseline_record import compute_model_digest, read_latest
 from configs.load import from_json
 from configs.spec import ServingConfig
+from reporting.model_card import CARD_FILE
+from schema.contract import EXTRA_ASSETS_DIR
 from serving.versions import ServedModel, VersionFolder
 
+_GRAPH_FILE = "saved_model.pb"
 CONFIG_FIELD, CODE_FIELD, BASELINE_FIELD = "serving", "code", "baseline_folder"
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -29,23 +34,19 @@ class Executor(executor.Executor):  # type: ignore[misc]
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = destination.filesystem.base_directory
         settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        self._log_startup(input_dict, output_dict, exec_properties)
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
+        # Before the push: what fails after it would be tried again, and push a second version of the same model.
+        archive(self.GetModelPath(input_dict), artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
         if last := _find_same_push(artifact_utils.get_single_uri(input_dict["model"]), settings.get(BASELINE_FIELD)):
             logging.info("This model was pushed before and isn't pushed again: %s", last["destination"])
             self._MarkPushed(pushed_model, last["destination"], last["version"])
             return
-        if "://" in folder:
-            super().Do(input_dict, output_dict, exec_properties)
-            return
-        self._log_startup(input_dict, output_dict, exec_properties)
-        model_dir = self.GetModelPath(input_dict)
-        # Before the push: what fails after it would be tried again, and push a second version of the same model.
-        io_utils.copy_dir(model_dir, pushed_model.uri)
-        version = push(model_dir, Path(folder), from_json(ServingConfig, settings[CONFIG_FIELD]))
-        self._MarkPushed(pushed_model, str(Path(folder, str(version))), str(version))
+        version = push(pushed_model.uri, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
+        self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
 
 
 def _find_same_push(model_uri: str, baseline_folder: str | None) -> dict[str, Any]:
@@ -54,10 +55,27 @@ def _find_same_push(model_uri: str, baseline_folder: str | None) -> dict[str, An
     return last if last and last["digest"] == compute_model_digest(model_uri) else {}
 
 
-def push(model_dir: str, folder: Path, config: ServingConfig) -> int:
+def archive(model_dir: str, card: str, folder: str) -> None:
+    """Copy the SavedModel in `model_dir` to `folder`, and what the artifact `card` holds into its assets.extra."""
+    io_utils.copy_dir(model_dir, folder)
+    io_utils.copy_file(os.path.join(card, CARD_FILE), os.path.join(folder, EXTRA_ASSETS_DIR, CARD_FILE))
+
+
+def push(model_dir: str, folder: str, config: ServingConfig) -> int:
     """Put the SavedModel in `model_dir` into service and forget old versions; the new version."""
-    versions = VersionFolder(folder, ServedModel(config.model_name, config.base_path))
+    if "://" in folder:
+        return push_to_bucket(model_dir, folder)
+    versions = VersionFolder(Path(folder), ServedModel(config.model_name, config.base_path))
     version = versions.push(Path(model_dir), time.time())
     removed = versions.forget(config.keep_versions) if config.keep_versions else []
     logging.info("Version %s is in service; removed: %s", version, removed or "none")
+    return version
+
+
+def push_to_bucket(model_dir: str, folder: str) -> int:
+    """Copy the SavedModel in `model_dir` to a new version below the URI `folder`; a version without a graph is none."""
+    version = int(time.time())
+    place = os.path.join(folder, str(version))
+    io_utils.copy_dir(model_dir, place, deny_regex_patterns=[r"/saved_model\.pb$"])
+    io_utils.copy_file(os.path.join(model_dir, _GRAPH_FILE), os.path.join(place, _GRAPH_FILE))
     return version
