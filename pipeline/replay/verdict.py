@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pipeline.replay.store import TaskRecord
 from pipeline.runners.container.executor_input import find_title
+from reporting.report_files import NUMBERS_FILE
 
 # As in components/artifacts.py, which would bring in TFX.
 REPORT_TYPE = "components.Report"
-NUMBERS_FILE = "report.json"
 
 
 def find_report(records: list[TaskRecord]) -> Path | None:

@@ -64,14 +64,19 @@ class Container:
         return json.loads(Path(self.message["executor_input"]["outputs"]["outputFile"]).read_text())
 
 
-def test_entry_example_validator_runs_on_untyped_inputs_of_an_object_store(tmp_path):
-    container = Container.recorded("example_validator", tmp_path)
+def write_schema_and_statistics(container: Container) -> None:
+    """Three examples, and nothing in them, where the schema asks for pixels and emotion."""
     (container.input("schema") / "schema.pbtxt").write_text((PROJECT / "schema" / "schema.pbtxt").read_text())
     statistics = statistics_pb2.DatasetFeatureStatisticsList()
     statistics.datasets.add(num_examples=3)
     split = container.input("statistics") / "Split-train"
     split.mkdir()
     (split / "FeatureStats.pb").write_bytes(statistics.SerializeToString())
+
+
+def test_entry_example_validator_runs_on_untyped_inputs_of_an_object_store(tmp_path):
+    container = Container.recorded("example_validator", tmp_path)
+    write_schema_and_statistics(container)
 
     done = container.run()
 
@@ -107,8 +112,8 @@ def test_entry_example_gen_finds_its_files_and_their_fingerprint_though_no_drive
 
 def test_entry_refusal_by_a_gate_is_the_last_line_and_the_exit_code(tmp_path):
     container = Container.recorded("data_gate", tmp_path)
-    for key in ("statistics", "schema", "anomalies"):
-        container.input(key)
+    write_schema_and_statistics(container)
+    container.input("anomalies")
     account = IngestionReport(read={"fer2013.csv": 0}, emitted={}, dropped={}, quarantined={})
     (container.input("quarantine") / REPORT_FILE).write_text(account.to_json())
 
