@@ -1,6 +1,7 @@
-"""Copies a blessed model aside and gives it its version by one rename."""
+"""Copies a blessed model aside and puts it into service: by one rename, or in a bucket with the graph's file last."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.atomic_pusher.bucket_versions import BucketVersions
+from components.local_copy import is_remote, local_copy
 from configs.load import from_json
 from configs.spec import ServingConfig
 from serving.versions import ServedModel, VersionFolder
@@ -21,15 +24,12 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """Pushes into a local folder in one step; into a bucket as TFX does, the graph's file last."""
+    """Pushes into a local folder in one step; into a bucket with the graph's file last, as TFX does."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = destination.filesystem.base_directory
-        if "://" in folder:
-            super().Do(input_dict, output_dict, exec_properties)
-            return
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
@@ -39,14 +39,27 @@ class Executor(executor.Executor):  # type: ignore[misc]
         model_dir = self.GetModelPath(input_dict)
         # Before the push: what fails after it would be tried again, and push a second version of the same model.
         io_utils.copy_dir(model_dir, pushed_model.uri)
-        version = push(model_dir, Path(folder), from_json(ServingConfig, settings[CONFIG_FIELD]))
-        self._MarkPushed(pushed_model, str(Path(folder, str(version))), str(version))
+        version = push(model_dir, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
+        self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
 
 
-def push(model_dir: str, folder: Path, config: ServingConfig) -> int:
-    """Put the SavedModel in `model_dir` into service and forget old versions; the new version."""
-    versions = VersionFolder(folder, ServedModel(config.model_name, config.base_path))
-    version = versions.push(Path(model_dir), time.time())
+def push(model_dir: str, folder: str, config: ServingConfig) -> int:
+    """Put the SavedModel in `model_dir` into service and forget old versions; the new version.
+
+    Args:
+        model_dir: path or URI.
+        folder: path or URI of the versions.
+        config: names for the server, and how many versions to keep.
+    """
+    model = ServedModel(config.model_name, config.base_path)
+    versions: BucketVersions | VersionFolder
+    if is_remote(folder):
+        versions = BucketVersions(folder, model)
+        version = versions.push(model_dir, time.time())
+    else:
+        versions = VersionFolder(Path(folder), model)
+        with local_copy(model_dir) as source:
+            version = versions.push(Path(source), time.time())
     removed = versions.forget(config.keep_versions) if config.keep_versions else []
     logging.info("Version %s is in service; removed: %s", version, removed or "none")
     return version

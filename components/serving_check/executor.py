@@ -3,13 +3,19 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.local_copy import is_remote, local_copy
+from components.serving_check.probe import read_examples
 from schema.contract import EVAL_SPLIT
 
 TIMEOUT_S = 600
@@ -22,15 +28,27 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(input_dict["model"])
-        refusal = probe_in_fresh_process(
-            path_utils.serving_model_path(model.uri),
-            artifact_utils.get_split_uri(input_dict["examples"], EVAL_SPLIT),
-        )
+        split = artifact_utils.get_split_uri(input_dict["examples"], EVAL_SPLIT)
+        with local_copy(path_utils.serving_model_path(model.uri)) as model_dir, _local_examples(split) as examples_dir:
+            refusal = probe_in_fresh_process(model_dir, examples_dir)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         # The names that Pusher and TFX's own InfraValidator use.
         blessing.set_int_custom_property("blessed", 0 if refusal else 1)
         file_name = "INFRA_NOT_BLESSED" if refusal else "INFRA_BLESSED"
         io_utils.write_string_file(os.path.join(blessing.uri, file_name), refusal)
+
+
+@contextmanager
+def _local_examples(split_uri: str) -> Iterator[str]:
+    """The split itself if it is local, else a folder with as many of its examples as the probe asks with."""
+    if not is_remote(split_uri):
+        yield split_uri
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.io.TFRecordWriter(os.path.join(folder, "examples.gz"), "GZIP") as writer:
+            for example in read_examples(split_uri):
+                writer.write(example)
+        yield folder
 
 
 def probe_in_fresh_process(model_dir: str, examples_dir: str) -> str:

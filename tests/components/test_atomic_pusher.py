@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from tfx import v1 as tfx
+from tfx.dsl.io import fileio
 from tfx.types import channel_utils, standard_artifacts
+from tfx.utils import io_utils
 
 from components.atomic_pusher import executor
 from components.atomic_pusher.component import AtomicPusher
@@ -15,10 +17,13 @@ from configs.spec import ServingConfig
 
 
 @pytest.fixture
-def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     """A function that runs the executor as the component declares it and gives the artifact of the push."""
 
-    def run(*, is_blessed: bool = True, is_servable: bool = True, keep_versions: int = 2) -> Any:
+    def run(
+        *, is_blessed: bool = True, is_servable: bool = True, keep_versions: int = 2, folder_uri: str = "",
+        is_remote: bool = False,
+    ) -> Any:  # fmt: skip
         model = make_artifact(standard_artifacts.Model)
         folder = Path(model.uri, "Format-Serving")
         folder.mkdir()
@@ -35,11 +40,13 @@ def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any
         )
         component = AtomicPusher(
             **{key: channel_utils.as_channel(artifacts) for key, artifacts in inputs.items()},
-            folder=str(tmp_path / "serving"),
+            folder=folder_uri or str(tmp_path / "serving"),
             config=ServingConfig(keep_versions=keep_versions),
             code="",
         )
         pushed = make_artifact(standard_artifacts.PushedModel)
+        if is_remote:
+            move_to_memory({**inputs, "pushed_model": [pushed]})
         Executor().Do(inputs, {"pushed_model": [pushed]}, component.exec_properties)
         return pushed
 
@@ -86,6 +93,23 @@ def test_atomic_pusher_keeps_as_many_versions_as_configured(push: Any, tmp_path:
     assert list_versions(tmp_path) == versions[-2:]
     push(keep_versions=0)
     assert len(list_versions(tmp_path)) == 3
+
+
+def test_atomic_pusher_remote_model_is_pushed_into_a_local_folder(push: Any, tmp_path: Path) -> None:
+    pushed = push(is_remote=True)
+    (version,) = list_versions(tmp_path)
+    assert (tmp_path / "serving" / version / "saved_model.pb").read_bytes() == b"graph"
+    assert io_utils.read_string_file(f"{pushed.uri}/saved_model.pb") == "graph"
+
+
+def test_atomic_pusher_bucket_keeps_as_many_versions_as_configured(push: Any, tmp_path: Path) -> None:
+    bucket = f"ram:/{tmp_path}/serving"
+    pushed = [push(is_remote=True, folder_uri=bucket) for _ in range(3)]
+    versions = [each.get_string_custom_property("pushed_version") for each in pushed]
+    kept = [each for each in versions if fileio.exists(f"{bucket}/{each}/saved_model.pb")]
+    assert kept == versions[-2:]
+    assert pushed[-1].get_string_custom_property("pushed_destination") == f"{bucket}/{versions[-1]}"
+    assert f'key: "stable" value: {versions[-1]}' in io_utils.read_string_file(f"{bucket}/models.config")
 
 
 def test_atomic_pusher_is_a_pusher_to_whoever_looks_for_one() -> None:

@@ -90,10 +90,10 @@ def save(
 
 
 @pytest.fixture
-def check(make_artifact: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
+def check(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
     """A function that saves a model as told, runs the executor and gives the blessing with its reason."""
 
-    def run(**model: Any) -> tuple[int, str]:
+    def run(*, is_remote: bool = False, **model: Any) -> tuple[int, str]:
         inputs = {
             "model": [make_artifact(standard_artifacts.Model)],
             "examples": [make_artifact(standard_artifacts.Examples)],
@@ -102,6 +102,8 @@ def check(make_artifact: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
         examples = inputs["examples"][0]
         examples.split_names = '["eval"]'
         write_examples(Path(examples.uri, "Split-eval"))
+        if is_remote:
+            move_to_memory(inputs)
         blessing = make_artifact(standard_artifacts.InfraBlessing)
         Executor().Do(inputs, {"blessing": [blessing]}, {"code": ""})
         (file,) = Path(blessing.uri).iterdir()
@@ -122,6 +124,12 @@ def write_examples(folder: Path) -> None:
 
 def test_serving_check_sound_model_is_blessed(check: Any) -> None:
     assert check() == (1, "")
+
+
+def test_serving_check_remote_model_is_judged_by_a_local_copy(check: Any) -> None:
+    assert check(is_remote=True) == (1, "")
+    is_blessed, reason = check(is_remote=True, name_shift=1)
+    assert (is_blessed, "class names do not follow" in reason) == (0, True)
 
 
 def test_serving_check_model_that_only_the_tf2_loader_can_load_is_refused(check: Any) -> None:
