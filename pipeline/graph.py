@@ -1,22 +1,22 @@
 """The one graph: every runner builds its nodes here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import bulk_inferrer_pb2, trainer_pb2
-from tfx.types import standard_artifacts
-from tfx.types.channel import BaseChannel, Channel
+from tfx.types.channel import BaseChannel
 
 from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
 from components.atomic_pusher.component import AtomicPusher
 from components.data_gate.component import DataGate
 from components.face_example_gen.component import FerExampleGen
+from components.inline_schema.component import InlineSchema
 from components.serving_check.component import ServingCheck
 from configs.load import to_json
 from configs.spec import PipelineConfig
-from pipeline import baseline
+from pipeline.baseline import Comparison
 from pipeline.eval_config import METRIC_MODULES, build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
@@ -35,13 +35,19 @@ from schema.contract import (
 
 @dataclass(frozen=True)
 class Places:
-    """URIs that depend on where a run happens."""
+    """What depends on where a run happens."""
 
     data: Input
-    schema: str
+    schema_text: str
     serving: str
+    """Folder of the pushed versions."""
     checkpoints: str
+    comparison: Comparison
     hyperparameters: ImportedHyperparameters | None = None
+    trainer_class: type[BaseNode] = tfx.components.Trainer
+    """TFX's own, or one of the same interface that trains elsewhere."""
+    trainer_settings: dict[str, Any] = field(default_factory=dict)
+    """What such a one needs in its `custom_config`."""
 
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
@@ -61,7 +67,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     transform.add_upstream_node(gate)
     transform_graph = transform.outputs["transform_graph"]
     tuning = build_tuning(config, places.hyperparameters, places.checkpoints, examples, transform_graph)
-    trainer = tfx.components.Trainer(
+    trainer = places.trainer_class(
         run_fn="models.trainer_fn.run_fn",
         examples=examples,
         transform_graph=transform_graph,
@@ -77,12 +83,18 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             "code": compute_code_fingerprint("models.trainer_fn"),
             "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
             **tuning.trainer_settings,
+            **places.trainer_settings,
         },
     )
     model = trainer.outputs["model"]
     model_nodes = _build_model_nodes(config, places, model, examples, unlabelled)
     nodes = [*data_nodes, transform, *tuning.nodes, trainer, *model_nodes]
-    return [*nodes, _build_report(config, {node.id: node.outputs for node in nodes})]
+    outputs = {node.id: node.outputs for node in nodes}
+    kept = places.comparison.build_nodes_after_push(
+        model, outputs["StatisticsGen"]["statistics"], outputs["Pusher"]["pushed_model"]
+    )
+    baseline_model = places.comparison.baseline_model if config.gate.use_baseline else None
+    return [*nodes, *kept, _build_report(config, outputs, baseline_model)]
 
 
 def _build_data_nodes(
@@ -95,39 +107,34 @@ def _build_data_nodes(
         code=compute_code_fingerprint("components.face_example_gen.executor"),
     )
     examples = example_gen.outputs["examples"]
-    schema_gen = tfx.components.ImportSchemaGen(schema_file=places.schema)
+    schema_gen = InlineSchema(places.schema_text).with_id("ImportSchemaGen")
     schema = schema_gen.outputs["schema"]
     # The schema tells StatisticsGen that labels are categories and pixels no words.
     statistics_gen = tfx.components.StatisticsGen(examples=examples, schema=schema)
     statistics = statistics_gen.outputs["statistics"]
     validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
-    previous = tfx.dsl.Resolver(
-        strategy_class=baseline.PreviousStatisticsStrategy,
-        **{
-            baseline.STATISTICS_KEY: Channel(type=standard_artifacts.ExampleStatistics),
-            baseline.CURRENT_KEY: statistics,
-        },
-    ).with_id("PreviousStatistics")
+    comparison_nodes = places.comparison.build_nodes_before_data_gate(statistics)
     gate = DataGate(
         statistics=statistics,
-        previous_statistics=previous.outputs[baseline.STATISTICS_KEY],
+        previous_statistics=places.comparison.previous_statistics,
         schema=schema,
         anomalies=validator.outputs["anomalies"],
         quarantine=example_gen.outputs[QUARANTINE_KEY],
         code=compute_code_fingerprint("components.data_gate.executor"),
     )
-    nodes = [example_gen, schema_gen, statistics_gen, validator, previous, gate]
+    nodes = [example_gen, schema_gen, statistics_gen, validator, *comparison_nodes, gate]
     return nodes, examples, example_gen.outputs[UNLABELLED_EXAMPLES_KEY], schema, gate
 
 
 def _build_model_nodes(
     config: PipelineConfig, places: Places, model: BaseChannel, examples: BaseChannel, unlabelled: BaseChannel
 ) -> list[BaseNode]:
-    resolvers = [_build_baseline_resolver(model)] if config.gate.use_baseline else []
+    use_baseline = config.gate.use_baseline
+    resolvers = places.comparison.build_nodes_before_evaluation(model) if use_baseline else []
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=model,
-        baseline_model=resolvers[0].outputs[baseline.MODEL_KEY] if resolvers else None,
+        baseline_model=places.comparison.baseline_model if use_baseline else None,
         example_splits=[EVAL_SPLIT],
         eval_config=build_eval_config(config.gate, compute_code_fingerprint(*METRIC_MODULES)),
     )
@@ -147,7 +154,7 @@ def _build_model_nodes(
     return [*resolvers, evaluator, serving_check, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
 
 
-def _build_report(config: PipelineConfig, outputs: dict[str, Any]) -> BaseNode:
+def _build_report(config: PipelineConfig, outputs: dict[str, Any], baseline_model: BaseChannel | None) -> BaseNode:
     """The page, of a refused model too. `outputs` are those of each node, by its id."""
     return build_report(
         config,
@@ -155,23 +162,12 @@ def _build_report(config: PipelineConfig, outputs: dict[str, Any]) -> BaseNode:
         quarantine=outputs["FerExampleGen"][QUARANTINE_KEY],
         anomalies=outputs["ExampleValidator"]["anomalies"],
         model=outputs["Trainer"]["model"],
-        baseline_model=outputs["Baseline"][baseline.MODEL_KEY] if "Baseline" in outputs else None,
+        baseline_model=baseline_model,
         evaluation=outputs["Evaluator"]["evaluation"],
         model_blessing=outputs["Evaluator"]["blessing"],
         infra_blessing=outputs["ServingCheck"]["blessing"],
         pushed_model=outputs["Pusher"]["pushed_model"],
     )
-
-
-def _build_baseline_resolver(model: BaseChannel) -> BaseNode:
-    return tfx.dsl.Resolver(
-        strategy_class=baseline.LatestOtherBlessedModelStrategy,
-        **{
-            baseline.MODEL_KEY: Channel(type=standard_artifacts.Model),
-            baseline.BLESSING_KEY: Channel(type=standard_artifacts.ModelBlessing),
-            baseline.CANDIDATE_KEY: model,
-        },
-    ).with_id("Baseline")
 
 
 def _build_bulk_inferrer(model: BaseChannel, evaluator: BaseNode, unlabelled: BaseChannel) -> BaseNode:
