@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "pipeline": {"schema", "configs", "reporting", "serving", "components"},
 }
 PRESENT = {package for package in MAY_IMPORT if (ROOT / package).is_dir()}
-FOLDERS = {*MAY_IMPORT, "tests", "kubeflow", "benchmarks", "docs", ".ci"}
+FOLDERS = {*MAY_IMPORT, "tests", "kubeflow", "benchmarks", "docs", ".ci", ".github"}
 TENSORFLOW = {"tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "tensorflow_metadata",
               "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving",
               "keras_tuner"}  # fmt: skip
