@@ -313,6 +313,10 @@ class DeployConfig:
     training_machine: str = "n1-standard-8"
     """Machine type of such a job; its accelerator is that of the Trainer's resources."""
     dataflow_max_workers: int = 4
+    volume_claim: str = ""
+    """Kubernetes' name of a volume that many pods can write to, for a cluster without a bucket of Google's; its
+    `volume_path` is then where runtime.root and the data may lie."""
+    volume_path: str = "/fer"
     retries: int = 2
     """Times that a component is tried again after a failure."""
     retry_wait_s: int = 60
@@ -344,6 +348,8 @@ class DeployConfig:
     def __post_init__(self) -> None:
         _require(self.beam in BEAM_PLACES, "deploy.beam", f"one of {BEAM_PLACES}", self.beam)
         _require(self.training in TRAINING_PLACES, "deploy.training", f"one of {TRAINING_PLACES}", self.training)
+        is_folder = self.volume_path.startswith("/") and self.volume_path.strip("/") != ""
+        _require(is_folder, "deploy.volume_path", "an absolute path", self.volume_path)
         _require(self.retries >= 0, "deploy.retries", "at least 0", self.retries)
         _require(self.retry_wait_s >= 0, "deploy.retry_wait_s", "at least 0", self.retry_wait_s)
         _require(self.dataflow_max_workers >= 1, "deploy.dataflow_max_workers", "at least 1", self.dataflow_max_workers)

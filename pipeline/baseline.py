@@ -66,6 +66,10 @@ class Comparison(Protocol):
         """Nodes that keep for later runs what was pushed."""
 
     @property
+    def folder(self) -> str:
+        """Where the last push left what later runs are compared with; empty: in the metadata."""
+
+    @property
     def previous_statistics(self) -> BaseChannel:
         """What the data gate compares with."""
 
@@ -77,6 +81,7 @@ class Comparison(Protocol):
 class MetadataComparison:
     """Finds both in ML Metadata, where every run of this machine is."""
 
+    folder = ""
     previous_statistics: BaseChannel
     baseline_model: BaseChannel
 
@@ -112,7 +117,7 @@ class PublishedComparison:
     """Finds both in a folder that the runs of a cluster share, where the last push left them."""
 
     def __init__(self, folder: str):
-        self._folder = folder
+        self.folder = folder
         self._reader = PublishedBaseline(folder).with_id("Baseline")
 
     @property
@@ -135,4 +140,4 @@ class PublishedComparison:
     def build_nodes_after_push(
         self, model: BaseChannel, statistics: BaseChannel, pushed_model: BaseChannel
     ) -> list[BaseNode]:
-        return [PublishBaseline(self._folder, model=model, statistics=statistics, pushed_model=pushed_model)]
+        return [PublishBaseline(self.folder, model=model, statistics=statistics, pushed_model=pushed_model)]

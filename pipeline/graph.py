@@ -150,6 +150,7 @@ def _build_model_nodes(
         folder=places.serving,
         config=config.serving,
         code=compute_code_fingerprint("components.atomic_pusher.executor"),
+        baseline_folder=places.comparison.folder,
     ).with_id("Pusher")
     return [*resolvers, evaluator, serving_check, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
 

@@ -4,7 +4,7 @@ from tfx import types
 from tfx import v1 as tfx
 from tfx.dsl.components.base import executor_spec
 
-from components.atomic_pusher.executor import CODE_FIELD, CONFIG_FIELD, Executor
+from components.atomic_pusher.executor import BASELINE_FIELD, CODE_FIELD, CONFIG_FIELD, Executor
 from configs.load import to_json
 from configs.spec import ServingConfig
 
@@ -26,6 +26,7 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
         folder: str,
         config: ServingConfig,
         code: str,
+        baseline_folder: str = "",
     ):
         """Declare inputs and settings.
 
@@ -36,6 +37,8 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             folder: of the versions, local or a bucket's URI.
             config: names for the server, and how many versions to keep.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+            baseline_folder: where a cluster keeps what was pushed last: that model isn't pushed again. Empty: on this
+                machine the cache sees to it.
         """
         super().__init__(
             model=model,
@@ -44,5 +47,9 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             push_destination=tfx.proto.PushDestination(
                 filesystem=tfx.proto.PushDestination.Filesystem(base_directory=folder)
             ),
-            custom_config={CONFIG_FIELD: to_json(config), CODE_FIELD: code},
+            custom_config={
+                CONFIG_FIELD: to_json(config),
+                CODE_FIELD: code,
+                **({BASELINE_FIELD: baseline_folder} if baseline_folder else {}),
+            },
         )

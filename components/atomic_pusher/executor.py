@@ -14,12 +14,13 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from components.atomic_pusher.bucket_versions import BucketVersions
+from components.baseline_record import compute_model_digest, read_latest
 from components.local_copy import is_remote, local_copy
 from configs.load import from_json
 from configs.spec import ServingConfig
 from serving.versions import ServedModel, VersionFolder
 
-CONFIG_FIELD, CODE_FIELD = "serving", "code"
+CONFIG_FIELD, CODE_FIELD, BASELINE_FIELD = "serving", "code", "baseline_folder"
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -31,16 +32,26 @@ class Executor(executor.Executor):  # type: ignore[misc]
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = destination.filesystem.base_directory
         self._log_startup(input_dict, output_dict, exec_properties)
+        settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
-        settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        if last := _find_same_push(artifact_utils.get_single_uri(input_dict["model"]), settings.get(BASELINE_FIELD)):
+            logging.info("This model was pushed before and isn't pushed again: %s", last["destination"])
+            self._MarkPushed(pushed_model, last["destination"], last["version"])
+            return
         model_dir = self.GetModelPath(input_dict)
         # Before the push: what fails after it would be tried again, and push a second version of the same model.
         io_utils.copy_dir(model_dir, pushed_model.uri)
         version = push(model_dir, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
         self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
+
+
+def _find_same_push(model_uri: str, baseline_folder: str | None) -> dict[str, Any]:
+    """The last push on a cluster if it was of the same model; empty: it was of another, or there was none."""
+    last = read_latest(baseline_folder) if baseline_folder else {}
+    return last if last and last["digest"] == compute_model_digest(model_uri) else {}
 
 
 def push(model_dir: str, folder: str, config: ServingConfig) -> int:

@@ -1,9 +1,4 @@
-"""Copies a pushed model and the statistics of its data to the place that all runs share, and back.
-
-<folder>/latest.json            which version is the baseline; written last, so that it never names half a copy
-<folder>/<version>/model/       the Model artifact as the Trainer gave it
-<folder>/<version>/statistics/  of its examples
-"""
+"""Copies a pushed model and the statistics of its data to the place that all runs share, and back."""
 
 import json
 import os
@@ -12,16 +7,15 @@ from typing import Any
 from absl import logging
 from tfx import types
 from tfx.dsl.components.base import base_executor
-from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.artifacts import ABSENT_PROPERTY
+from components.baseline_record import compute_model_digest, read_latest, write_latest
 
 FOLDER_KEY = "baseline_folder"
 MODEL_KEY, STATISTICS_KEY, RECORD_KEY = "model", "statistics", "record"
 RECORD_FILE = "baseline.json"
-_LATEST = "latest.json"
 _COPIED = (MODEL_KEY, STATISTICS_KEY)
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -61,18 +55,6 @@ class Writer(base_executor.BaseExecutor):  # type: ignore[misc]
         )
 
 
-def read_latest(folder: str) -> dict[str, Any]:
-    """What was published last: `folder` of the copies, `splits` of the statistics, `destination` of the push.
-
-    Empty if nothing was published yet.
-    """
-    path = os.path.join(folder, _LATEST)
-    if not fileio.exists(path):
-        return {}
-    record = json.loads(io_utils.read_string_file(path))
-    return {**record, "folder": os.path.join(folder, record["version"])}
-
-
 def publish(folder: str, destination: str, artifacts: dict[str, types.Artifact]) -> dict[str, Any]:
     """Copy the artifacts and make them the baseline; the record.
 
@@ -81,12 +63,14 @@ def publish(folder: str, destination: str, artifacts: dict[str, types.Artifact])
         destination: where the model was pushed to; its last part is the version.
         artifacts: by `model` and `statistics`.
     """
+    latest = read_latest(folder)
+    if latest.get("destination") == destination:  # nothing new was pushed
+        return latest
     version = os.path.basename(destination.rstrip("/"))  # noqa: PTH119
     for key, artifact in artifacts.items():
         io_utils.copy_dir(artifact.uri, os.path.join(folder, version, key))
     splits = artifact_utils.decode_split_names(artifacts[STATISTICS_KEY].split_names)
-    record = {"version": version, "destination": destination, "splits": splits}
-    path = os.path.join(folder, _LATEST)
-    io_utils.write_string_file(f"{path}.partial", json.dumps(record, sort_keys=True))
-    fileio.rename(f"{path}.partial", path, overwrite=True)
+    digest = compute_model_digest(artifacts[MODEL_KEY].uri)
+    record = {"version": version, "destination": destination, "digest": digest, "splits": splits}
+    write_latest(folder, record)
     return record

@@ -9,9 +9,9 @@ import yaml
 from configs.spec import PipelineConfig
 from pipeline.installation import require_tfx
 from pipeline.quiet import hush_libraries, output_in_log
+from pipeline.runners.job_settings import KUBEFLOW, VERTEX, describe_platform
 from schema.errors import ConfigError, DataError
 
-KUBEFLOW, VERTEX = "kubeflow", "vertex"
 # Kubeflow's and Vertex's clients go by the suffix too.
 _SUFFIXES = {KUBEFLOW: (".yaml", ".yml"), VERTEX: (".json",)}
 
@@ -45,12 +45,11 @@ def compile_to_text(config: PipelineConfig, target: str, *, require_bucket: bool
         ConfigError, DataError: a setting doesn't fit a cluster, or a file can't be read.
     """
     from pipeline.runners.compilation import compile_job
-    from pipeline.runners.job_settings import describe_platform
 
-    job = compile_job(config, require_bucket=require_bucket)
+    job = compile_job(config, target, require_bucket=require_bucket)
     if target == VERTEX:
         return json.dumps(job, indent=2, sort_keys=True) + "\n"
-    documents = [job["pipelineSpec"], *describe_platform(job)]
+    documents = [job["pipelineSpec"], describe_platform(job, config.deploy)]
     return str(yaml.safe_dump_all(documents, sort_keys=True, width=120))
 
 

@@ -19,7 +19,7 @@ from pipeline.replay.schedule import run_in_order
 from pipeline.replay.store import Store
 from pipeline.replay.verdict import find_report, read_refusals
 from pipeline.replay.view import ReplayView
-from schema.errors import GateError
+from schema.errors import FerError, GateError
 
 
 def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], workers: int) -> int:
@@ -66,6 +66,8 @@ def _run(execution: Execution, workers: int) -> None:
         run_in_order(
             execution.pipeline.list_dependencies(), execution.run_task, stop, workers or len(os.sched_getaffinity(0))
         )
+    except KeyboardInterrupt:
+        raise FerError("interrupted; the same command goes on with the tasks that are not done") from None
     except Exception:
         execution.store.end(execution.run)
         raise

@@ -76,8 +76,16 @@ class CompiledPipeline:
     """Parameter values that the file itself brings."""
 
     def list_dependencies(self) -> dict[str, set[str]]:
-        """By task: those that must be done before."""
-        return {name: self._find_dependencies(task) for name, task in self.tasks.items()}
+        """By task: those that must be done before.
+
+        Raises:
+            DataError: one of them is no task of the pipeline.
+        """
+        dependencies = {name: self._find_dependencies(task) for name, task in self.tasks.items()}
+        for name, before in dependencies.items():
+            if unknown := sorted(before - set(self.tasks)):
+                raise DataError(f"task {name} waits for {unknown[0]}, which is no task of the pipeline")
+        return dependencies
 
     def _find_dependencies(self, task: Task) -> set[str]:
         producers = {producer for producer, _ in task.input_artifacts.values()}

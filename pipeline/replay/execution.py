@@ -14,6 +14,7 @@ from pipeline.replay.parameters import resolve_task
 from pipeline.replay.processes import Processes, read_last_line
 from pipeline.replay.store import CACHED, SKIPPED, SUCCEEDED, Store, TaskRecord
 from pipeline.replay.view import ReplayView
+from pipeline.runners.container.executor_input import take_driver_output
 from pipeline.runners.container.placeholders import substitute
 from schema.errors import ConfigError, DataError, FerError, GateError
 
@@ -68,8 +69,7 @@ class Execution:
 
     def _find(self, name: str) -> TaskRecord:
         record = self.store.find_task(self.run, name)
-        if record is None:
-            raise DataError(f"task {name} is named as a producer and is none of the pipeline's")
+        assert record is not None, f"{name} was not done before"
         return record
 
     def _resolve_inputs(self, task: Task) -> Json:
@@ -110,6 +110,7 @@ class Execution:
         driver = container.get("lifecycle", {}).get("preCacheCheck")
         if driver and self.backend.runs_drivers:
             self._start(task, driver, executor_input)
+            take_driver_output(executor_input, _read_output(executor_input))
         fingerprint = _compute_fingerprint(task, executor_input)
         if task.is_cached and (cached := self.store.find_cached(fingerprint)):
             return TaskRecord(self.run, task.name, CACHED, fingerprint, cached.artifacts, cached.parameters)

@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from configs.overlay import read_setting
 from configs.spec import PipelineConfig
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import Input
 from pipeline.paths import RunPaths, is_remote
-from pipeline.runners.job_settings import require_deployable, settle_job, settle_tasks
+from pipeline.runners.job_settings import KUBEFLOW, require_deployable, settle_job, settle_tasks
 from pipeline.runners.parameters import Json, Parameter, make_parameters, mark, put_placeholders
 from pipeline.schema_text import read_schema
 from schema.contract import LABELLED_INPUT, UNLABELLED_INPUT
@@ -17,19 +18,20 @@ from schema.errors import ConfigError
 ENTRY = ("python", "-m", "pipeline.runners.container_entry")
 
 
-def compile_job(config: PipelineConfig, *, require_bucket: bool = True) -> Json:
+def compile_job(config: PipelineConfig, target: str, *, require_bucket: bool = True) -> Json:
     """A Vertex PipelineJob as JSON; its `pipelineSpec` is what Kubeflow Pipelines takes.
 
     Args:
         config: settings; those of `deploy.parameters` become parameters with these values as defaults.
-        require_bucket: whether `runtime.root` must be a bucket; False: the job is executed on this machine.
+        target: `kubeflow` or `vertex`.
+        require_bucket: whether places must be ones that a cluster reaches; False: the job is executed on this machine.
 
     Raises:
         ConfigError, DataError: a setting doesn't fit a cluster, or a file can't be read.
     """
     require_deployable(config.deploy)
     if require_bucket:
-        _require_bucket(config)
+        _require_reachable(config, target)
     config, schema_text = _without_local_files(config)
     paths = RunPaths.of(config)
     config = _with_places(config, paths)
@@ -37,21 +39,28 @@ def compile_job(config: PipelineConfig, *, require_bucket: bool = True) -> Json:
     job = _compile_graph(mark(config, parameters), schema_text, paths, config)
     spec = job["pipelineSpec"]
     put_placeholders(spec, parameters)
-    settle_tasks(spec, config.deploy)
-    spec["defaultPipelineRoot"] = paths.artifacts
+    settle_tasks(spec, config.deploy, target)
+    if is_remote(paths.artifacts) or not require_bucket:
+        spec["defaultPipelineRoot"] = paths.artifacts  # else Kubeflow's own
     settle_job(job, config, _defaults(parameters))
     return job
 
 
-def _require_bucket(config: PipelineConfig) -> None:
-    if not is_remote(config.runtime.root):
-        raise ConfigError(
-            f"runtime.root: {config.runtime.root or 'none'}: a cluster needs a bucket, such as --set runtime.root=gs://bucket/fer"
+def _require_reachable(config: PipelineConfig, target: str) -> None:
+    deploy, root = config.deploy, config.runtime.root
+    has_volume = target == KUBEFLOW and bool(deploy.volume_claim)
+
+    def is_reachable(path: str) -> bool:
+        return is_remote(path) or (has_volume and f"{path}/".startswith(f"{deploy.volume_path.rstrip('/')}/"))
+
+    if not is_reachable(root):
+        instead = (
+            f" or a folder below {deploy.volume_path}" if has_volume else ", such as --set runtime.root=gs://bucket/fer"
         )
-    for key, path in (("runtime.serving_path", config.runtime.serving_path), ("data.path", config.data.path),
-                      ("data.unlabelled_path", config.data.unlabelled_path),
-                      ("tuner.hyperparameters_path", config.tuner.hyperparameters_path)):  # fmt: skip
-        if path and not is_remote(path):
+        raise ConfigError(f"runtime.root: {root or 'none'}: a cluster needs a bucket{instead}")
+    for key in ("runtime.serving_path", "data.path", "data.unlabelled_path", "tuner.hyperparameters_path"):
+        path = read_setting(config, key)
+        if path and not is_reachable(path):
             raise ConfigError(f"{key}: {path}: a cluster can't read this machine's files; give a bucket's URI")
 
 

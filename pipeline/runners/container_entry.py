@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.quiet import hush_libraries
-from pipeline.runners.container.executor_input import adapt
+from pipeline.runners.container.executor_input import adapt, take_driver_output
 from pipeline.runners.container.executor_output import restore_file
 from pipeline.runners.container.mounts import Mounts
 from schema.errors import FerError
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         run(*_parse(arguments))
     except Exception as error:
         traceback.print_exc()
+        sys.stdout.flush()
         if isinstance(error, FerError):
             print(f"fer-tfx: {error}", file=sys.stderr)
             return error.exit_code
@@ -59,23 +60,15 @@ def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
         FerError: bad input, or refused by a gate.
     """
     _import_quickly()
-    from absl import logging as absl_logging
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
-    from components.artifacts import ABSENT_PROPERTY
-    from pipeline.runners import ingestion_driver
-
-    absl_logging.use_absl_handler()
-    logging.getLogger().setLevel(logging.INFO)
     given = json.loads(parsed.json_serialized_invocation_args)
-    inputs_spec = json.loads(parsed.json_serialized_inputs_spec_args)
-    adapted = adapt(given, inputs_spec, Mounts(parsed.mount_root), _is_known_type, ABSENT_PROPERTY)
-    parsed.json_serialized_invocation_args = json.dumps(adapted)
-    _make_output_folders(adapted)
-    if _needs_driver(parsed.executor_class_path, adapted):
-        ingestion_driver.main(parsed)
-    kubeflow_v2_run_executor.main((parsed, beam_args))
-    output_file = adapted["outputs"]["outputFile"]
+    executor_input = _adapt(given, parsed)
+    _make_output_folders(executor_input)
+    if _needs_driver(executor_input):
+        _drive(parsed, executor_input)
+    kubeflow_v2_run_executor.main((_with_message(parsed, executor_input), beam_args))
+    output_file = executor_input["outputs"]["outputFile"]
     if "://" not in output_file:
         restore_file(Path(output_file), given["outputs"]["artifacts"])
 
@@ -84,9 +77,19 @@ def _import_quickly() -> None:
     """Import what every executor needs while the collector, which would walk all of it time and again, rests."""
     gc.disable()
     import tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor  # noqa: F401
+    from absl import logging as absl_logging
 
     gc.enable()
     gc.freeze()
+    absl_logging.use_absl_handler()
+    logging.getLogger().setLevel(logging.INFO)
+
+
+def _adapt(given: Json, parsed: argparse.Namespace) -> Json:
+    from components.artifacts import ABSENT_PROPERTY
+
+    inputs_spec = json.loads(parsed.json_serialized_inputs_spec_args)
+    return adapt(given, inputs_spec, Mounts(parsed.mount_root), _is_known_type, ABSENT_PROPERTY)
 
 
 def _is_known_type(title: str) -> bool:
@@ -115,15 +118,27 @@ def _make_output_folders(executor_input: Json) -> None:
     make_output_dirs({key: artifacts for key, artifacts in outputs.items() if "://" not in artifacts[0].uri})
 
 
-def _needs_driver(executor_class_path: str, executor_input: Json) -> bool:
+def _needs_driver(executor_input: Json) -> bool:
     """Whether it is an ExampleGen that reads files, and no driver has written their fingerprint yet."""
-    from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
     from tfx.dsl.io import fileio
-    from tfx.utils.import_utils import import_class_by_path
 
-    is_example_gen = issubclass(import_class_by_path(executor_class_path), BaseExampleGenExecutor)
-    reads_files = "input_base" in executor_input["inputs"].get("parameterValues", {})
-    return is_example_gen and reads_files and not fileio.exists(executor_input["outputs"]["outputFile"])
+    reads_files = {"input_base", "input_config"} <= executor_input["inputs"]["parameterValues"].keys()
+    return reads_files and not fileio.exists(executor_input["outputs"]["outputFile"])
+
+
+def _drive(parsed: argparse.Namespace, executor_input: Json) -> None:
+    """Run the ingestion's driver and take what it has found out into the message."""
+    from tfx.utils import io_utils
+
+    from pipeline.runners import ingestion_driver
+
+    ingestion_driver.main(_with_message(parsed, executor_input))
+    written = io_utils.read_string_file(executor_input["outputs"]["outputFile"])
+    take_driver_output(executor_input, json.loads(written))
+
+
+def _with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.Namespace:
+    return argparse.Namespace(**{**vars(parsed), "json_serialized_invocation_args": json.dumps(executor_input)})
 
 
 if __name__ == "__main__":

@@ -7,9 +7,15 @@ from typing import Any
 from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig
 from schema.errors import ConfigError
 
-# Their answer depends on more than their inputs: what was pushed last.
-NEVER_CACHED = ("Baseline", "PublishBaseline")
-# Vertex AI runs it before it looks into its cache.
+KUBEFLOW, VERTEX = "kubeflow", "vertex"
+
+# Their answer depends on more than their inputs: on what was pushed last, and on files, of which Vertex AI alone takes
+# the fingerprint before it looks into its cache.
+_NEVER_CACHED = {
+    VERTEX: ("Baseline", "PublishBaseline"),
+    KUBEFLOW: ("Baseline", "PublishBaseline", "FerExampleGen"),
+}
+# What Vertex AI runs for it.
 INGESTION_DRIVER = ("python", "-m", "pipeline.runners.ingestion_driver")
 
 # Of labels on pods, so that none hides one of the cluster's own.
@@ -39,8 +45,13 @@ def require_deployable(deploy: DeployConfig) -> None:
         )
 
 
-def settle_tasks(spec: Json, deploy: DeployConfig) -> None:
+def settle_tasks(spec: Json, deploy: DeployConfig, target: str) -> None:
     """Give each task of a PipelineSpec its resources, retries and caching, in place.
+
+    Args:
+        spec: the PipelineSpec.
+        deploy: settings.
+        target: `kubeflow` or `vertex`.
 
     Raises:
         ConfigError: resources are given to a component that isn't there.
@@ -49,7 +60,7 @@ def settle_tasks(spec: Json, deploy: DeployConfig) -> None:
     if unknown := sorted(set(deploy.resources) - set(tasks) - {"default"}):
         raise ConfigError(f"deploy.resources: no component {', '.join(unknown)}; there are {', '.join(sorted(tasks))}")
     for name, task in tasks.items():
-        task["cachingOptions"] = {"enableCache": deploy.cache and name not in NEVER_CACHED}
+        task["cachingOptions"] = {"enableCache": deploy.cache and name not in _NEVER_CACHED[target]}
         executor = spec["deploymentSpec"]["executors"][
             spec["components"][task["componentRef"]["name"]]["executorLabel"]
         ]
@@ -104,10 +115,18 @@ def _digest_code(spec: Json) -> str:
     return hashlib.sha256(stage_code["runtimeValue"]["constant"].encode()).hexdigest()[:16]
 
 
-def describe_platform(job: Json) -> list[Json]:
-    """The second document of a file for Kubeflow, with the labels of the pods."""
+def describe_platform(job: Json, deploy: DeployConfig) -> Json:
+    """The second document of a file for Kubeflow, with the labels of the pods and their volume.
+
+    As kfp-kubernetes writes it: kubeflow/pipelines, kubernetes_platform/proto/kubernetes_executor_config.proto.
+    """
     executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
-    labels = {f"{LABEL_PREFIX}/{name}": value for name, value in job["labels"].items()}
-    # A copy for each, which YAML would otherwise write as references.
-    in_pods = {name: {"podMetadata": {"labels": {**labels}}} for name, each in executors.items() if "container" in each}
-    return [{"platforms": {"kubernetes": {"deploymentSpec": {"executors": in_pods}}}}]
+    in_pods = {name: _describe_pod(job, deploy) for name, each in executors.items() if "container" in each}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": in_pods}}}}
+
+
+def _describe_pod(job: Json, deploy: DeployConfig) -> Json:
+    pod: Json = {"podMetadata": {"labels": {f"{LABEL_PREFIX}/{name}": value for name, value in job["labels"].items()}}}
+    if deploy.volume_claim:
+        pod["pvcMount"] = [{"mountPath": deploy.volume_path, "constant": deploy.volume_claim}]
+    return pod

@@ -48,7 +48,7 @@ class Parameter:
         """As a root input; a text without default must be given."""
         kind: Json = {"parameterType": _TYPES[type(self.mark)]}
         is_required = self.default == "" and self.key == "data.path"
-        return kind if is_required else {**kind, "defaultValue": self.default}
+        return kind if is_required else {**kind, "defaultValue": self.default, "isOptional": True}
 
     @property
     def pattern(self) -> str:

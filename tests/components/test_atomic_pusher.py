@@ -13,6 +13,7 @@ from tfx.utils import io_utils
 from components.atomic_pusher import executor
 from components.atomic_pusher.component import AtomicPusher
 from components.atomic_pusher.executor import Executor
+from components.baseline_record import compute_model_digest, write_latest
 from configs.spec import ServingConfig
 
 
@@ -21,13 +22,19 @@ def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], 
     """A function that runs the executor as the component declares it and gives the artifact of the push."""
 
     def run(
-        *, is_blessed: bool = True, is_servable: bool = True, keep_versions: int = 2, folder_uri: str = "",
+        *,
+        is_blessed: bool = True,
+        is_servable: bool = True,
+        keep_versions: int = 2,
+        graph: bytes = b"graph",
+        baseline_folder: str = "",
+        folder_uri: str = "",
         is_remote: bool = False,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         model = make_artifact(standard_artifacts.Model)
         folder = Path(model.uri, "Format-Serving")
         folder.mkdir()
-        (folder / "saved_model.pb").write_bytes(b"graph")
+        (folder / "saved_model.pb").write_bytes(graph)
         blessings = [
             make_artifact(kind) for kind in (standard_artifacts.ModelBlessing, standard_artifacts.InfraBlessing)
         ]
@@ -43,6 +50,7 @@ def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], 
             folder=folder_uri or str(tmp_path / "serving"),
             config=ServingConfig(keep_versions=keep_versions),
             code="",
+            baseline_folder=baseline_folder,
         )
         pushed = make_artifact(standard_artifacts.PushedModel)
         if is_remote:
@@ -110,6 +118,27 @@ def test_atomic_pusher_bucket_keeps_as_many_versions_as_configured(push: Any, tm
     assert kept == versions[-2:]
     assert pushed[-1].get_string_custom_property("pushed_destination") == f"{bucket}/{versions[-1]}"
     assert f'key: "stable" value: {versions[-1]}' in io_utils.read_string_file(f"{bucket}/models.config")
+
+
+def test_atomic_pusher_same_model_as_the_last_push_on_a_cluster_is_pushed_once(
+    push: Any, make_artifact: Any, tmp_path: Path
+) -> None:
+    """There no cache keeps the Pusher from running again: the baseline that the Evaluator saw is another artifact."""
+    baseline = str(tmp_path / "baseline")
+    first = push(baseline_folder=baseline)
+    model = make_artifact(standard_artifacts.Model)
+    Path(model.uri, "Format-Serving").mkdir()
+    Path(model.uri, "Format-Serving", "saved_model.pb").write_bytes(b"graph")
+    destination = first.get_string_custom_property("pushed_destination")
+    digest = compute_model_digest(model.uri)
+    write_latest(baseline, {"version": Path(destination).name, "destination": destination, "digest": digest})
+    again = push(baseline_folder=baseline)
+    assert again.get_int_custom_property("pushed") == 1
+    assert again.get_string_custom_property("pushed_destination") == destination
+    assert list_versions(tmp_path) == [Path(destination).name]
+    assert push(baseline_folder=baseline, is_blessed=False).get_int_custom_property("pushed") == 0
+    push(baseline_folder=baseline, graph=b"another")
+    assert len(list_versions(tmp_path)) == 2
 
 
 def test_atomic_pusher_is_a_pusher_to_whoever_looks_for_one() -> None:

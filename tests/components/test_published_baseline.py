@@ -7,6 +7,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.artifacts import ABSENT_PROPERTY, BaselineRecord
+from components.baseline_record import compute_model_digest
 from components.published_baseline.executor import Reader, Writer
 
 
@@ -55,11 +56,8 @@ def test_reader_nothing_published_yet_marks_both_as_absent(read):
 
 def test_reader_after_two_pushes_gives_the_second_with_the_statistics_of_its_data(push, read):
     push("first", 1700000001)
-    assert push("second", 1700000002) == {
-        "version": "1700000002",
-        "destination": "gs://bucket/serving/1700000002",
-        "splits": ["train", "eval"],
-    }
+    record = push("second", 1700000002)
+    assert (record["version"], record["destination"]) == ("1700000002", "gs://bucket/serving/1700000002")
     model, statistics = read()
     assert Path(model.uri, "Format-Serving", "saved_model.pb").read_text() == "second"
     assert Path(statistics.uri, "Split-train", "FeatureStats.pb").read_text() == "of second"
@@ -74,9 +72,15 @@ def test_writer_model_that_was_not_pushed_leaves_the_baseline_as_it_was(push, re
     assert Path(model.uri, "Format-Serving", "saved_model.pb").read_text() == "good"
 
 
+def test_writer_same_push_again_copies_nothing(push, tmp_path, monkeypatch):
+    first = push("good", 1700000001)
+    monkeypatch.setattr("components.published_baseline.executor.io_utils.copy_dir", _die)
+    assert push("good", 1700000001)["digest"] == first["digest"]
+
+
 def test_writer_killed_before_the_record_leaves_the_baseline_as_it_was(push, read, tmp_path, monkeypatch):
     push("good", 1700000001)
-    monkeypatch.setattr("components.published_baseline.executor.fileio.rename", _die)
+    monkeypatch.setattr("components.baseline_record.fileio.rename", _die)
     with pytest.raises(KeyboardInterrupt):
         push("half", 1700000002)
     model, _ = read()
@@ -85,3 +89,16 @@ def test_writer_killed_before_the_record_leaves_the_baseline_as_it_was(push, rea
 
 def _die(*_args, **_options):
     raise KeyboardInterrupt
+
+
+def test_compute_model_digest_tells_contents_and_names_apart(make_artifact):
+    def digest(**files: str) -> str:
+        folder = Path(make_artifact(standard_artifacts.Model).uri)
+        for name, content in files.items():
+            (folder / "Format-Serving" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "Format-Serving" / name).write_text(content)
+        return compute_model_digest(str(folder))
+
+    assert digest(graph="a", weights="b") == digest(graph="a", weights="b")
+    others = [digest(graph="a", weights="c"), digest(graph="b", weights="a"), digest(graph="ab", weights="")]
+    assert len({digest(graph="a", weights="b"), *others}) == 4

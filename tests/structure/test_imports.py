@@ -32,7 +32,8 @@ FOLDERS = {*MAY_IMPORT, "tests", "kubeflow", "benchmarks", "docs", ".ci", ".gith
 TENSORFLOW = {"tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "tensorflow_metadata",
               "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving",
               "keras_tuner"}  # fmt: skip
-ENVIRONMENT_READERS = {"pipeline/quiet.py", "configs/load.py"}
+# The last hands its own environment on to its children, with one more folder to import from.
+ENVIRONMENT_READERS = {"pipeline/quiet.py", "configs/load.py", "pipeline/replay/processes.py"}
 
 
 def list_sources(*packages: str) -> list[Path]:
@@ -131,7 +132,7 @@ def test_tf_keras_is_spoken_of_nowhere(package):
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)
-def test_environment_is_read_only_by_its_two_readers(package):
+def test_environment_is_read_only_by_its_readers(package):
     for path in list_sources(package):
         names = {*find_imports(path), *find_attributes(path)}
         found = names & {"os.environ", "os.environb", "os.getenv", "os.putenv", "os.environ.get"}

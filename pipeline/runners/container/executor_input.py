@@ -80,6 +80,22 @@ def map_uris(artifacts: Json, mounts: Mounts) -> None:
             artifact["uri"] = mounts.to_local(artifact.get("uri", ""))
 
 
+def take_driver_output(executor_input: Json, driver_output: Json) -> None:
+    """Add what a driver has found out about the outputs, such as the fingerprint of the input files.
+
+    TFX's executor starts from the metadata of its outputs and writes its own message over the driver's.
+
+    Args:
+        executor_input: changed in place.
+        driver_output: the driver's ExecutorOutput.
+    """
+    for key, held in driver_output.get("artifacts", {}).items():
+        for artifact, said in zip(
+            executor_input["outputs"]["artifacts"][key]["artifacts"], held["artifacts"], strict=True
+        ):
+            artifact["metadata"] = {**artifact.get("metadata", {}), **said.get("metadata", {})}
+
+
 def find_title(type_schema: Json) -> str:
     """Name of an artifact type such as `tfx.Model`; empty: the schema names none."""
     if title := type_schema.get("schemaTitle"):

@@ -50,8 +50,8 @@ def test_put_placeholders_task_declares_the_input_and_so_does_the_pipeline_with_
     declared = spec["components"]["comp-Trainer"]["inputDefinitions"]["parameters"]
     assert declared["trainer_epochs"] == {"parameterType": "NUMBER_INTEGER"}
     assert spec["root"]["inputDefinitions"]["parameters"] == {
-        "trainer_epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 30},
-        "data_path": {"parameterType": "STRING", "defaultValue": "gs://b/fer.csv"},
+        "trainer_epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 30, "isOptional": True},
+        "data_path": {"parameterType": "STRING", "defaultValue": "gs://b/fer.csv", "isOptional": True},
     }
     assert constants_of(spec, "Gen") == {"b": "{{$.inputs.parameters['data_path']}}/x"}
 
@@ -90,7 +90,7 @@ def test_make_parameters_data_without_a_path_must_be_given_at_submission():
     (parameter,) = make_parameters(PipelineConfig(), ["data.path"])
     assert parameter.definition == {"parameterType": "STRING"}
     (unlabelled,) = make_parameters(PipelineConfig(), ["data.unlabelled_path"])
-    assert unlabelled.definition == {"parameterType": "STRING", "defaultValue": ""}
+    assert unlabelled.definition == {"parameterType": "STRING", "defaultValue": "", "isOptional": True}
 
 
 @pytest.mark.parametrize(
