@@ -43,6 +43,9 @@ PIPELINE = [
     "matplotlib>=3.8",
 ]
 
+# To train on a GPU: what the driver leaves to the application, 2.6 GB, as wheels.
+CUDA = ["tensorflow[and-cuda]>=2.16,<2.17"]
+
 # To ask a server by gRPC: brings TensorFlow.
 GRPC = ["tensorflow-serving-api>=2.16,<2.20"]
 
@@ -91,6 +94,7 @@ setup(
     install_requires=BASE,
     extras_require={
         "pipeline": PIPELINE,
+        "cuda": CUDA,
         "grpc": GRPC,
         "detect": DETECT,
         "kaggle": KAGGLE,

@@ -38,6 +38,15 @@ def test_dockerfile_runtime_has_no_compiler_no_cache_and_no_root():
     assert "--from=beam /opt/apache/beam /opt/apache/beam" in runtime.find("COPY")
 
 
+def test_dockerfile_finds_every_library_of_cuda_that_is_locked():
+    packages = re.findall(r"^nvidia-(\S+)-cu12==", (ROOT / "requirements-cuda.lock").read_text("utf-8"), re.M)
+    (paths,) = [rest for rest in read_stages()[-1].find("ENV") if rest.startswith("LD_LIBRARY_PATH=")]
+    # The compiler brings no library.
+    expected = sorted({each.replace("-", "_") for each in packages} - {"cuda_nvcc"})
+    assert len(expected) == 11
+    assert paths.split(":")[1:] == [f"$CUDA_WHEELS/{name}/lib" for name in expected]
+
+
 def test_dockerfile_labels_tell_version_and_revision():
     runtime = read_stages()[-1]
     version = re.search(r'version="(.+?)"', (ROOT / "setup.py").read_text("utf-8"))[1]
@@ -91,7 +100,9 @@ def test_dockerfile_installs_every_package_byte_compiled(environment, package):
         assert list((site / source.parent / "__pycache__").glob(f"{source.stem}.cpython-*.pyc")), source
 
 
-@pytest.mark.parametrize("command", [["fer-tfx", "--help"], ["python", "-m", "pipeline", "--help"]])
+@pytest.mark.parametrize(
+    "command", [["fer-tfx", "--help"], ["python", "-m", "pipeline.runners.container_entry", "--help"]], ids=str
+)
 def test_dockerfile_installs_the_commands_that_steps_start(environment, tmp_path, command):
     done = subprocess.run(
         [environment / "bin" / command[0], *command[1:]], cwd=tmp_path, capture_output=True, text=True, check=True
