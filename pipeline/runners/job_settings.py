@@ -15,7 +15,9 @@ _NEVER_CACHED = {
     VERTEX: ("Baseline", "PublishBaseline"),
     KUBEFLOW: ("Baseline", "PublishBaseline", "FerExampleGen"),
 }
-# What Vertex AI runs for it.
+# Its failure is an answer, which another try would give again.
+_NEVER_RETRIED = ("DataGate",)
+# What Vertex AI runs to take that fingerprint.
 INGESTION_DRIVER = ("python", "-m", "pipeline.runners.ingestion_driver")
 
 # Of labels on pods, so that none hides one of the cluster's own.
@@ -68,7 +70,7 @@ def settle_tasks(spec: Json, deploy: DeployConfig, target: str) -> None:
             continue
         if "lifecycle" in executor["container"]:
             executor["container"]["lifecycle"]["preCacheCheck"]["command"] = list(INGESTION_DRIVER)
-        if deploy.retries:
+        if deploy.retries and name not in _NEVER_RETRIED:
             task["retryPolicy"] = _make_retry_policy(deploy)
         if described := _describe_resources(_choose_resources(name, deploy)):
             executor["container"]["resources"] = described

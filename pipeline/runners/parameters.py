@@ -20,6 +20,10 @@ from configs.overlay import overlay, read_setting
 from configs.spec import PipelineConfig
 from schema.errors import ConfigError
 
+# Settings of these are handed to components; those of the others shape the graph, or are no component's.
+_SECTIONS = ("data", "model", "trainer", "export", "gate", "serving", "runtime")
+# Shows every setting, which makes no difference to what is done.
+_REPORT = "HtmlReport"
 _TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
 
 Json = dict[str, Any]
@@ -69,6 +73,8 @@ def make_parameters(config: PipelineConfig, keys: Iterable[str]) -> list[Paramet
         if key not in valid_keys:
             raise ConfigError(f"deploy.parameters: unknown setting {key!r}{suggest(key, valid_keys)}")
         default = read_setting(config, key)
+        if key.partition(".")[0] not in _SECTIONS:
+            raise ConfigError(f"deploy.parameters: {key}: settled when the pipeline is compiled; take it off the list")
         if type(default) not in _TYPES:
             raise ConfigError(f"deploy.parameters: {key} is {default!r}; only text and numbers can be parameters")
         parameters.append(Parameter(key, _make_mark(key, default, index), default))
@@ -106,14 +112,14 @@ def put_placeholders(spec: Json, parameters: Iterable[Parameter]) -> None:
     """
     parameters = list(parameters)
     used: set[str] = set()
-    for task in spec["root"]["dag"]["tasks"].values():
+    for name, task in spec["root"]["dag"]["tasks"].items():
         inputs = task.get("inputs", {}).get("parameters", {})
         in_task = _replace_marks(inputs, parameters)
         definitions = spec["components"][task["componentRef"]["name"]].get("inputDefinitions", {}).get("parameters", {})
         for parameter in in_task:
             inputs[parameter.name] = {"componentInputParameter": parameter.name}
             definitions[parameter.name] = {"parameterType": _TYPES[type(parameter.mark)]}
-        used |= {parameter.key for parameter in in_task}
+        used |= {parameter.key for parameter in in_task if name != _REPORT}
     if unused := [parameter.key for parameter in parameters if parameter.key not in used]:
         raise ConfigError(f"deploy.parameters: {', '.join(unused)}: nothing in the pipeline depends on it at a run")
     spec["root"]["inputDefinitions"] = {"parameters": {each.name: each.definition for each in parameters}}

@@ -118,6 +118,13 @@ def test_compiled_tasks_whose_inputs_dont_say_all_are_never_cached(target, tasks
     assert uncached == {"Baseline", "PublishBaseline"} | ({"FerExampleGen"} if target == "kubeflow" else set())
 
 
+def test_compiled_tasks_are_tried_again_but_the_data_gate(tasks):
+    assert {name for name, task in tasks.items() if "retryPolicy" not in task} == {"DataGate"}
+    assert tasks["Trainer"]["retryPolicy"] == {
+        "maxRetryCount": 2, "backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "3600s",
+    }  # fmt: skip
+
+
 def test_compiled_trainer_gets_the_accelerator_where_it_trains(target, containers, tasks):
     given = {name: each["resources"].get("accelerator") for name, each in containers.items()}
     asked_for = {name: accelerator for name, accelerator in given.items() if accelerator}

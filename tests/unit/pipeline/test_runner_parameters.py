@@ -86,6 +86,12 @@ def test_put_placeholders_parameter_without_a_place_is_refused():
         put_placeholders(spec, parameters)
 
 
+def test_put_placeholders_parameter_that_only_the_report_shows_is_refused():
+    parameters = make_parameters(CONFIG, ["runtime.root"])
+    with pytest.raises(ConfigError, match=r"deploy\.parameters: runtime\.root: nothing in the pipeline depends"):
+        put_placeholders(describe({"HtmlReport": {"settings": str(parameters[0].mark)}}), parameters)
+
+
 def test_make_parameters_data_without_a_path_must_be_given_at_submission():
     (parameter,) = make_parameters(PipelineConfig(), ["data.path"])
     assert parameter.definition == {"parameterType": "STRING"}
@@ -97,6 +103,8 @@ def test_make_parameters_data_without_a_path_must_be_given_at_submission():
     ("key", "message"),
     [
         ("trainer.epoch", r"deploy\.parameters: unknown setting 'trainer\.epoch'; did you mean 'trainer\.epochs'\?"),
+        ("tuner.trials", r"deploy\.parameters: tuner\.trials: settled when the pipeline is compiled"),
+        ("name", r"deploy\.parameters: name: settled when the pipeline is compiled"),
         ("gate.use_baseline", r"gate\.use_baseline is True; only text and numbers"),
         ("model.stage_filters", r"model\.stage_filters is \(32, 64, 128\); only text and numbers"),
     ],
