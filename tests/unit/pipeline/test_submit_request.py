@@ -12,6 +12,7 @@ from pipeline.cli import main
 from pipeline.deployment.request import Wishes, build_request
 from schema.errors import ConfigError, DataError
 
+GOLDEN = Path(__file__).parents[2] / "golden"
 VERTEX_WISHES = {"project": "p", "location": "europe-west4", "overrides": ["data_path=gs://bucket/fer.csv"]}
 KUBEFLOW_WISHES = {"host": "http://localhost:8080", "overrides": ["data_path=gs://bucket/fer.csv"]}
 
@@ -33,6 +34,17 @@ def test_build_request_kubeflow_takes_the_root_of_the_spec_and_both_documents(tm
     assert request.place == {"host": "http://localhost:8080", "experiment": "e1"}
     assert (request.pipeline_root, request.documents) == ("gs://bucket/runs", [SPEC, PLATFORM])
     assert request.parameters["trainer_epochs"] == 10
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "wishes"),
+    [("vertex", "vertex.json", VERTEX_WISHES), ("kubeflow", "kubeflow.yaml", KUBEFLOW_WISHES)],
+)
+def test_build_request_pipeline_of_this_project_takes_its_own_parameters(target, name, wishes):
+    overrides = [*wishes["overrides"], "trainer_epochs=3", "gate_min_accuracy=0.6"]
+    request = build_request(target, GOLDEN / name, Wishes(**{**wishes, "overrides": overrides}))
+    assert (request.parameters["trainer_epochs"], request.parameters["gate_min_accuracy"]) == (3, 0.6)
+    assert request.parameters["data_path"] == "gs://bucket/fer.csv"
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_submit_vertex_cron_makes_a_schedule_of_one_run_at_a_time(service, reque
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (auth.DefaultCredentialsError("not found\nsee"), ConfigError, "no usable credentials: not found; run `gcloud"),
+        (auth.DefaultCredentialsError("not found.\nsee"), ConfigError, "no usable credentials: not found; run `gcloud"),
         (api.PermissionDenied("aiplatform.pipelineJobs.create"), ConfigError, "refused"),
         (api.ServiceUnavailable("no route"), FerError, "can't be reached: 503 no route; try again"),
     ],
