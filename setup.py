@@ -87,7 +87,7 @@ setup(
     package_data={
         "configs": ["*.yaml"],
         "models": ["light_model/*", "shipped_model/*", "shipped_model/*/*"],
-        "reporting": ["template.html"],
+        "reporting": ["template.html", "model_card.md"],
         "schema": ["*.pbtxt"],
         "serving": ["demo/*"],
     },

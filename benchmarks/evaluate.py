@@ -15,7 +15,6 @@ from typing import Any
 
 from benchmarks.code_version import read_code_version
 from benchmarks.command import run_command
-from benchmarks.corruptions import CORRUPTIONS, corrupt_pixels
 from benchmarks.curves import write_curves
 from benchmarks.exported_model import Exported, Predict, load_exported
 from benchmarks.fer2013 import PublicTest, read_public_test
@@ -28,6 +27,7 @@ from benchmarks.figures import (
 )
 from benchmarks.json_file import read_json_object
 from pipeline.quiet import hush_libraries
+from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 
 SECTIONS = ("budget",)
 """Models that are reported beside the shipped one."""

@@ -167,7 +167,7 @@ def _tabulate_robustness(metrics: Metrics) -> str:
     return "\n".join(
         [
             "### Worse pictures\n",
-            "Defined in `benchmarks/corruptions.py`; *relative* is the share of the accuracy on pictures as such.\n",
+            "Defined in `reporting/corruptions.py`; *relative* is the share of the accuracy on pictures as such.\n",
             *_table(["corruption", "accuracy", "95 % interval", "n", "relative"], rows),
         ]
     )

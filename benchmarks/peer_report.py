@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.corruptions import CORRUPTIONS
+from reporting.corruptions import CORRUPTIONS
 from schema.contract import CLASS_NAMES
 
 _OURS, _LIGHT, _PEER = "ours", "ours-light", "fer"

@@ -21,7 +21,6 @@ import numpy as np
 from benchmarks.code_version import read_code_version
 from benchmarks.command import run_command
 from benchmarks.contenders import BATCH_SIZE
-from benchmarks.corruptions import CORRUPTIONS, corrupt_pixels
 from benchmarks.fer2013 import PublicTest, read_public_test
 from benchmarks.figures import Answers, describe_accuracy, describe_classes, describe_trust
 from benchmarks.light import ship_light_form
@@ -29,6 +28,7 @@ from benchmarks.peer_environment import ensure_environment
 from benchmarks.peer_process import ContenderProcess
 from benchmarks.peer_report import write_peer_report
 from benchmarks.timings import Timings, summarise_timings
+from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 from reporting.significance import compare_hits
 from schema.errors import ConfigError, DataError
 

@@ -21,12 +21,12 @@ from benchmarks.licence_note import LICENCE_NOTE
 from benchmarks.light import ship_light_form
 from benchmarks.model_card import Subject, describe_versions, render_card
 from benchmarks.pushed_model import PushedModel, read_pushed_model
+from reporting.model_card import CARD_FILE
 from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from schema.errors import DataError, GateError
 from serving.shipped import LIGHT_FOLDER, SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
 
 MAX_MODEL_BYTES = 3_000_000
-CARD_FILE = "MODEL_CARD.md"
 LICENCE_FILE = "LICENCE_NOTE.md"
 _TARGET = Path(__file__).resolve().parent.parent / "models" / SHIPPED_FOLDER
 
@@ -66,21 +66,27 @@ def ship(pushed: PushedModel, metrics: dict[str, Any], target: Path) -> None:
         GateError: the model is too large.
         DataError: the figures are those of another model, or one is missing.
     """
-    size_bytes = sum((pushed.folder / name).stat().st_size for name in list_files(pushed.folder))
+    files = list_model_files(pushed.folder)
+    size_bytes = sum((pushed.folder / name).stat().st_size for name in files)
     if size_bytes > MAX_MODEL_BYTES:
         raise GateError(
             f"{pushed.folder}: {size_bytes:,} bytes, at most {MAX_MODEL_BYTES:,}; export it in half precision"
             " (export.half_precision) or train a smaller network"
         )
     check_same_model(pushed.folder, metrics)
-    digests = {name: compute_digest(pushed.folder / name) for name in list_files(pushed.folder)}
+    digests = {name: compute_digest(pushed.folder / name) for name in files}
     card = render_card(metrics, Subject(pushed.folder.name, size_bytes, digests, pushed.rows, describe_versions()))
     with replace_folder(target) as partial:
-        shutil.copytree(pushed.folder, partial, dirs_exist_ok=True)
+        shutil.copytree(pushed.folder, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
         (partial / CARD_FILE).write_text(card, "utf-8")
         (partial / LICENCE_FILE).write_text(LICENCE_NOTE, "utf-8")
         write_sums(partial)
         verify_sums(partial)
+
+
+def list_model_files(folder: Path) -> list[str]:
+    """The files of a pushed model by relative path, but for the card of its run: the one written here has more."""
+    return [name for name in list_files(folder) if Path(name).name != CARD_FILE]
 
 
 def check_same_model(folder: Path, metrics: dict[str, Any]) -> None:

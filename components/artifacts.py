@@ -8,14 +8,10 @@ from tfx.types.artifact import Artifact
 
 UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
 QUARANTINE_KEY = "quarantine"
-REPORT_KEY = "report"
+CARD_KEY = "card"
 
 # On an artifact: 1 if there is nothing in it. Kubeflow hands on an artifact in any case where MLMD's resolver has none.
 ABSENT_PROPERTY = "is_absent"
-
-# Files of a Report.
-PAGE_FILE = "report.html"
-NUMBERS_FILE = "report.json"
 
 
 class Quarantine(Artifact):  # type: ignore[misc]
@@ -32,6 +28,12 @@ class DataVerdict(Artifact):  # type: ignore[misc]
     """That the data gate let the examples through: `verdict.json` says what was checked."""
 
     TYPE_NAME = "components.DataVerdict"
+
+
+class Card(Artifact):  # type: ignore[misc]
+    """What a model is for, what it was measured to be and what it was made of: `MODEL_CARD.md`."""
+
+    TYPE_NAME = "components.Card"
 
 
 class Report(Artifact):  # type: ignore[misc]

@@ -4,16 +4,23 @@ import os
 from typing import Any
 
 import tensorflow_model_analysis as tfma
+from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components.accuracy_change_metric import CHANGE_HIGH_NAME, CHANGE_LOW_NAME, CHANGE_NAME
 from components.calibration_metrics import CALIBRATION_ERROR_NAME
+from components.corruption_metric import CORRUPTED_ACCURACY_NAME
 from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME, read_metrics
+from reporting.serving_figures import FIGURES_FILE
 from schema.contract import CLASS_NAMES, LABEL_KEY
 
 REFUSAL_FILE = "INFRA_NOT_BLESSED"
 
-_WORDS = {CALIBRATION_ERROR_NAME: "expected calibration error", EXAMPLE_COUNT_NAME: "number of eval rows"}
+_WORDS = {
+    CALIBRATION_ERROR_NAME: "expected calibration error",
+    CORRUPTED_ACCURACY_NAME: "mean accuracy on corrupted pictures",
+    EXAMPLE_COUNT_NAME: "number of eval rows",
+}
 _FIRST = (EXAMPLE_COUNT_NAME, ACCURACY_NAME)
 
 
@@ -31,8 +38,7 @@ def find_refusals(
     """
     refusals = [] if is_blessed else explain_validation(evaluation) or ["the Evaluator gave no blessing"]
     if not is_servable:
-        reason = io_utils.read_string_file(os.path.join(infra_blessing, REFUSAL_FILE))
-        refusals.append(f"the export can't be served: {reason}")
+        refusals += _explain_infra(infra_blessing)
     if not refusals and not is_pushed:
         return ["Pusher did not push, though every gate let the model through"]
     return refusals
@@ -54,6 +60,13 @@ def explain_validation(evaluation: str) -> list[str]:
     ]
     failures.sort(key=lambda each: (each[0], _rank(each[1].metric_key.name)))
     return [_explain(class_index, failure, evaluation) for class_index, failure in failures]
+
+
+def _explain_infra(blessing: str) -> list[str]:
+    reason = io_utils.read_string_file(os.path.join(blessing, REFUSAL_FILE))
+    # Figures lie there only if the export could be served: then the reasons are the bounds that it missed.
+    is_servable = fileio.exists(os.path.join(blessing, FIGURES_FILE))
+    return reason.splitlines() if is_servable else [f"the export can't be served: {reason}"]
 
 
 def _find_class(slice_key: tfma.proto.metrics_for_slice_pb2.SliceKey) -> int:

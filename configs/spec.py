@@ -189,17 +189,27 @@ class GateConfig:
     """Bound for each class by itself."""
     max_ece: float = 0.15
     """Largest expected calibration error: how far confidence may lie from accuracy, on average."""
+    min_corrupted_accuracy: float = 0.35
+    """Bound on the mean accuracy over eight corruptions: noise, blur, darker, brighter, less contrast, low resolution,
+    masked eyes, masked lower half."""
     max_accuracy_drop: float = 0.01
     """How far accuracy may lie below the baseline, the latest model that was blessed. A model is refused when it lost
     more beyond doubt: when even the upper end of the paired 95 % interval of the difference is lower."""
     min_eval_rows: int = 100
     """Rows that a verdict needs at least."""
+    max_model_mb: float = 10.0
+    """Largest size of the exported folder, in millions of bytes."""
+    max_latency_ratio: float = 2.0
+    """How many times as long as the baseline the model may take for one picture."""
     use_baseline: bool = True
     """Switch off once after the model's signatures have changed: an old baseline can't be compared then."""
 
     def __post_init__(self) -> None:
-        for name in ("min_accuracy", "min_macro_f1", "min_class_recall", "max_ece", "max_accuracy_drop"):
+        bounded = ("min_accuracy", "min_macro_f1", "min_class_recall", "max_ece", "max_accuracy_drop")
+        for name in (*bounded, "min_corrupted_accuracy"):
             _require_fraction(f"gate.{name}", getattr(self, name))
+        for name in ("max_model_mb", "max_latency_ratio"):
+            _require(getattr(self, name) > 0, f"gate.{name}", "more than 0", getattr(self, name))
         _require(self.min_eval_rows >= 1, "gate.min_eval_rows", "at least 1", self.min_eval_rows)
 
 
@@ -338,8 +348,11 @@ class DeployConfig:
         "gate.min_macro_f1",
         "gate.min_class_recall",
         "gate.max_ece",
+        "gate.min_corrupted_accuracy",
         "gate.max_accuracy_drop",
         "gate.min_eval_rows",
+        "gate.max_model_mb",
+        "gate.max_latency_ratio",
         "runtime.root",
         "runtime.serving_path",
     )

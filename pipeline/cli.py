@@ -91,7 +91,11 @@ def _add_history(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     board.add_argument("run", metavar="RUN", nargs="?", default="latest", help="as for compare (default: latest)")
     board.add_argument("--port", metavar="PORT", type=int, default=6006, help="where to listen (default: 6006)")
     board.set_defaults(command=_start_tensorboard)
-    for parser in (runs, compare, lineage, board):
+    report = commands.add_parser("report", help="show the page of a run in the browser, also of a refused one")
+    report.add_argument("run", metavar="RUN", nargs="?", default="latest", help="as for compare (default: latest)")
+    report.add_argument("--no-open", action="store_true", help="only print where the page lies")
+    report.set_defaults(command=_show_report)
+    for parser in (runs, compare, lineage, board, report):
         _add_config_options(parser)
 
 
@@ -184,6 +188,12 @@ def _compile(parsed: argparse.Namespace) -> int:
 
     config = load_config(parsed.config or CLUSTER_CONFIGS[parsed.target], parsed.overrides)
     return compile_to_file(config, parsed.target, parsed.out)
+
+
+def _show_report(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.report import show_report
+
+    return show_report(_load(parsed, {}), parsed.run, not parsed.no_open)
 
 
 def _bootstrap_schema(parsed: argparse.Namespace) -> int:

@@ -15,13 +15,17 @@ from components.calibration_metrics import (
     CalibrationError,
     NegativeLogLikelihood,
 )
+from components.corruption_metric import CORRUPTED_ACCURACY_NAME, CorruptedAccuracy
 from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME
 from components.macro_f1 import MACRO_F1_NAME, MacroF1
 from configs.spec import GateConfig
 from schema.contract import LABEL_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES
 
+METRIC_MODULES = tuple(each.__module__ for each in (MacroF1, CalibrationError, AccuracyChange, CorruptedAccuracy))
+# The Evaluator imports it by name; so does its cache key hold the name alone.
+EXTRACTOR_MODULE = "components.corruption_extractor"
 # Whose edit must make the Evaluator run again.
-METRIC_MODULES = tuple(each.__module__ for each in (MacroF1, CalibrationError, AccuracyChange))
+EVALUATOR_MODULES = (*METRIC_MODULES, EXTRACTOR_MODULE)
 
 
 def build_eval_config(gate: GateConfig, code: str) -> tfma.EvalConfig:
@@ -29,7 +33,7 @@ def build_eval_config(gate: GateConfig, code: str) -> tfma.EvalConfig:
 
     Args:
         gate: the bounds.
-        code: fingerprint of our own metrics, so that an edit of them changes the Evaluator's cache key.
+        code: fingerprint of `EVALUATOR_MODULES`, so that an edit of them changes the Evaluator's cache key.
     """
     return tfma.EvalConfig(
         model_specs=[
@@ -75,6 +79,7 @@ def _own_metrics(gate: GateConfig, code: str) -> list[tfma.MetricConfig]:
         _own_metric(CalibrationError, CALIBRATION_ERROR_NAME, code, _at_most(gate.max_ece)),
         _own_metric(NegativeLogLikelihood, NLL_NAME, code, _at_most(LARGEST_NLL)),
         _own_metric(BrierScore, BRIER_SCORE_NAME, code, _at_most(LARGEST_BRIER_SCORE)),
+        _own_metric(CorruptedAccuracy, CORRUPTED_ACCURACY_NAME, code, _at_least(gate.min_corrupted_accuracy)),
         _own_metric(AccuracyChange, CHANGE_HIGH_NAME, code, _change_of_at_least(-gate.max_accuracy_drop)),
     ]
 

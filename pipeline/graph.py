@@ -8,7 +8,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import bulk_inferrer_pb2, trainer_pb2
 from tfx.types.channel import BaseChannel
 
-from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
+from components.artifacts import CARD_KEY, QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
 from components.atomic_pusher.component import AtomicPusher
 from components.data_gate.component import DataGate
 from components.face_example_gen.component import FerExampleGen
@@ -17,11 +17,11 @@ from components.serving_check.component import ServingCheck
 from configs.load import to_json
 from configs.spec import PipelineConfig
 from pipeline.baseline import Comparison
-from pipeline.eval_config import METRIC_MODULES, build_eval_config
+from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
-from pipeline.report import build_report
+from pipeline.report import build_model_card, build_report
 from pipeline.tuning import build_tuning
 from schema.contract import (
     CLASS_INDEX_KEY,
@@ -52,7 +52,7 @@ class Places:
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     """All nodes of a run, in topological order. A node belongs to one pipeline, so they are built anew."""
-    data_nodes, examples, unlabelled, schema, gate = _build_data_nodes(config, places)
+    data_nodes, examples, schema, gate = _build_data_nodes(config, places)
     transform = tfx.components.Transform(
         examples=examples,
         schema=schema,
@@ -87,19 +87,19 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         },
     )
     model = trainer.outputs["model"]
-    model_nodes = _build_model_nodes(config, places, model, examples, unlabelled)
+    model_nodes = _build_model_nodes(config, places, model, data_nodes[0])
     nodes = [*data_nodes, transform, *tuning.nodes, trainer, *model_nodes]
     outputs = {node.id: node.outputs for node in nodes}
     kept = places.comparison.build_nodes_after_push(
         model, outputs["StatisticsGen"]["statistics"], outputs["Pusher"]["pushed_model"]
     )
-    baseline_model = places.comparison.baseline_model if config.gate.use_baseline else None
-    return [*nodes, *kept, _build_report(config, outputs, baseline_model)]
+    return [*nodes, *kept, _build_report(config, places, outputs)]
 
 
 def _build_data_nodes(
     config: PipelineConfig, places: Places
-) -> tuple[list[BaseNode], BaseChannel, BaseChannel, BaseChannel, BaseNode]:
+) -> tuple[list[BaseNode], BaseChannel, BaseChannel, BaseNode]:
+    """FerExampleGen first; then the nodes' examples and schema, and the gate."""
     example_gen = FerExampleGen(
         input_base=places.data.base,
         patterns=places.data.patterns,
@@ -120,53 +120,78 @@ def _build_data_nodes(
         schema=schema,
         anomalies=validator.outputs["anomalies"],
         quarantine=example_gen.outputs[QUARANTINE_KEY],
+        name=config.name,
         code=compute_code_fingerprint("components.data_gate.executor"),
     )
     nodes = [example_gen, schema_gen, statistics_gen, validator, *comparison_nodes, gate]
-    return nodes, examples, example_gen.outputs[UNLABELLED_EXAMPLES_KEY], schema, gate
+    return nodes, examples, schema, gate
 
 
 def _build_model_nodes(
-    config: PipelineConfig, places: Places, model: BaseChannel, examples: BaseChannel, unlabelled: BaseChannel
+    config: PipelineConfig, places: Places, model: BaseChannel, example_gen: BaseNode
 ) -> list[BaseNode]:
-    use_baseline = config.gate.use_baseline
-    resolvers = places.comparison.build_nodes_before_evaluation(model) if use_baseline else []
+    examples, unlabelled = (example_gen.outputs[key] for key in ("examples", UNLABELLED_EXAMPLES_KEY))
+    resolvers = places.comparison.build_nodes_before_evaluation(model) if config.gate.use_baseline else []
+    baseline_model = _choose_baseline(config, places)
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=model,
-        baseline_model=places.comparison.baseline_model if use_baseline else None,
+        baseline_model=baseline_model,
         example_splits=[EVAL_SPLIT],
-        eval_config=build_eval_config(config.gate, compute_code_fingerprint(*METRIC_MODULES)),
+        eval_config=build_eval_config(config.gate, compute_code_fingerprint(*EVALUATOR_MODULES)),
+        module_path=EXTRACTOR_MODULE,
     )
     serving_check = ServingCheck(
         model=model,
         examples=examples,
+        baseline_model=baseline_model,
+        gate=config.gate,
         code=compute_code_fingerprint("components.serving_check.executor", "components.serving_check.probe"),
+    )
+    blessings = {
+        "model_blessing": evaluator.outputs["blessing"],
+        "infra_blessing": serving_check.outputs["blessing"],
+    }
+    card = build_model_card(
+        config,
+        examples=examples,
+        quarantine=example_gen.outputs[QUARANTINE_KEY],
+        model=model,
+        evaluation=evaluator.outputs["evaluation"],
+        **blessings,
     )
     pusher = AtomicPusher(
         model=model,
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=serving_check.outputs["blessing"],
+        **blessings,
+        card=card.outputs[CARD_KEY],
         folder=places.serving,
         config=config.serving,
         code=compute_code_fingerprint("components.atomic_pusher.executor"),
         baseline_folder=places.comparison.folder,
     ).with_id("Pusher")
-    return [*resolvers, evaluator, serving_check, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
+    return [*resolvers, evaluator, serving_check, card, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
 
 
-def _build_report(config: PipelineConfig, outputs: dict[str, Any], baseline_model: BaseChannel | None) -> BaseNode:
+def _choose_baseline(config: PipelineConfig, places: Places) -> BaseChannel | None:
+    return places.comparison.baseline_model if config.gate.use_baseline else None
+
+
+def _build_report(config: PipelineConfig, places: Places, outputs: dict[str, Any]) -> BaseNode:
     """The page, of a refused model too. `outputs` are those of each node, by its id."""
     return build_report(
         config,
         examples=outputs["FerExampleGen"]["examples"],
         quarantine=outputs["FerExampleGen"][QUARANTINE_KEY],
+        schema=outputs["ImportSchemaGen"]["schema"],
+        statistics=outputs["StatisticsGen"]["statistics"],
+        previous_statistics=places.comparison.previous_statistics,
         anomalies=outputs["ExampleValidator"]["anomalies"],
         model=outputs["Trainer"]["model"],
-        baseline_model=baseline_model,
+        baseline_model=_choose_baseline(config, places),
         evaluation=outputs["Evaluator"]["evaluation"],
         model_blessing=outputs["Evaluator"]["blessing"],
         infra_blessing=outputs["ServingCheck"]["blessing"],
+        card=outputs["ModelCard"][CARD_KEY],
         pushed_model=outputs["Pusher"]["pushed_model"],
     )
 

@@ -8,7 +8,6 @@ from typing import Any
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.artifacts import PAGE_FILE, REPORT_KEY
 from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME, read_metrics
 from components.macro_f1 import MACRO_F1_NAME
 from components.refusals import find_refusals
@@ -17,6 +16,7 @@ from pipeline.lineage import NodeRecord
 from pipeline.tuning import TUNING_OUTPUTS
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
+from reporting.report_files import PAGE_FILE, REPORT_KEY
 from schema.contract import CLASS_NAMES, UNLABELLED_SPLIT
 
 

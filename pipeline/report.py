@@ -1,12 +1,17 @@
-"""The node that writes a run's page."""
+"""The nodes that write a run's page and its model's card."""
+
+import json
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types.channel import BaseChannel
 
 from components.html_report.component import HtmlReport
+from components.model_card.component import ModelCard
+from configs.load import to_json
 from configs.spec import PipelineConfig
-from pipeline.eval_config import METRIC_MODULES
+from pipeline.eval_config import EVALUATOR_MODULES
 from pipeline.fingerprint import compute_code_fingerprint
+from reporting import model_card
 from reporting.render import compute_template_digest
 
 # Where each component's own code begins; the page tells a fingerprint of it, as the cache sees it.
@@ -15,10 +20,29 @@ _MODULES = {
     "DataGate": ("components.data_gate.executor",),
     "Transform": ("models.preprocessing",),
     "Trainer": ("models.trainer_fn",),
-    "Evaluator": METRIC_MODULES,
+    "Evaluator": EVALUATOR_MODULES,
     "ServingCheck": ("components.serving_check.executor", "components.serving_check.probe"),
+    "ModelCard": ("components.model_card.executor",),
     "Pusher": ("components.atomic_pusher.executor",),
 }
+# Those that a model and what is said of it come from.
+_MODEL_STAGES = ("FerExampleGen", "Transform", "Trainer", "Evaluator", "ServingCheck")
+_MODEL_SETTINGS = ("name", "data", "model", "trainer", "export", "gate")
+# The same files may go by several paths; the card names them by what is in them.
+_PATHS = ("path", "unlabelled_path")
+
+
+def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
+    """ModelCard; `inputs` are the artifacts that it reads, by the keys of its spec."""
+    sections = json.loads(to_json(config))
+    settings = {name: sections[name] for name in _MODEL_SETTINGS}
+    settings["data"] = {key: value for key, value in settings["data"].items() if key not in _PATHS}
+    return ModelCard(
+        settings=settings,
+        stage_code=compute_stage_code(*_MODEL_STAGES),
+        code=f"{compute_code_fingerprint(*_MODULES['ModelCard'])}-{model_card.compute_template_digest()}",
+        **inputs,
+    )
 
 
 def build_report(config: PipelineConfig, **inputs: BaseChannel | None) -> BaseNode:
@@ -26,8 +50,13 @@ def build_report(config: PipelineConfig, **inputs: BaseChannel | None) -> BaseNo
     own_code = compute_code_fingerprint("components.html_report.executor")
     return HtmlReport(
         config=config,
-        stage_code={name: compute_code_fingerprint(*modules) for name, modules in _MODULES.items()},
+        stage_code=compute_stage_code(*_MODULES),
         # The template is no module, and an edit of it is an edit of the page.
         code=f"{own_code}-{compute_template_digest()}",
         **inputs,
     )
+
+
+def compute_stage_code(*names: str) -> dict[str, str]:
+    """Fingerprint of the sources of each of these components, by its name."""
+    return {name: compute_code_fingerprint(*_MODULES[name]) for name in names}

@@ -36,3 +36,10 @@ CALIBRATION_LIMIT = "Confidence is calibrated on FER2013, and nowhere else."
 LICENCE = """\
 The data comes under the rules of a Kaggle competition, without an open licence, and is not part of this package. The
 weights are derived from it."""
+
+DRAWN_FACES = """\
+schematic faces, which the pipeline drew in place of data: its figures say nothing about real faces, and
+it must not be used on them."""
+
+DRAWN_LICENCE = """\
+The faces were drawn by the pipeline itself: no data set's rules hold for them or for the weights."""

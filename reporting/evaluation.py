@@ -1,5 +1,6 @@
 """A model's answers and the true classes -> the figures of its evaluation."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +24,18 @@ from reporting.classification import (
     compute_precisions,
     compute_recalls,
 )
+from reporting.corruptions import DESCRIPTIONS
 from reporting.coverage import compute_coverage
-from reporting.report_data import ClassFigures, Comparison, CoveragePoint, Evaluation, Mistake, Share, Trust
+from reporting.report_data import (
+    ClassFigures,
+    Comparison,
+    CoveragePoint,
+    Evaluation,
+    Mistake,
+    Robustness,
+    Share,
+    Trust,
+)
 from reporting.significance import compare_hits
 from reporting.slices import compute_slices
 from schema.contract import CLASS_COUNT, CLASS_NAMES
@@ -99,6 +110,22 @@ def compare(
         baseline_only=test.second_only,
         p_value=test.p_value,
     )
+
+
+def describe_robustness(accuracies: dict[str, float], clean: Share) -> tuple[Robustness, ...]:
+    """What the Evaluator measured on corrupted pictures.
+
+    Args:
+        accuracies: by corruption, on the same rows as `clean`.
+        clean: the accuracy on pictures as they are.
+    """
+    return tuple(
+        Robustness(
+            name, DESCRIPTIONS[name], Share.of(accuracy, clean.count),
+            accuracy / clean.fraction if clean.fraction else math.nan,
+        )
+        for name, accuracy in accuracies.items()
+    )  # fmt: skip
 
 
 def _describe_classes(confusion: Confusion) -> tuple[ClassFigures, ...]:

@@ -1,10 +1,8 @@
 """ReportData -> one HTML page that needs nothing else: no network, no script."""
 
 import base64
-import hashlib
 import io
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from typing import Any
 
 import jinja2
@@ -14,45 +12,57 @@ from PIL import Image
 
 from reporting import card_texts, plots
 from reporting.faces import Faces
-from reporting.report_data import ReportData, Share
+from reporting.report_data import Evaluation, ReportData, Share
+from reporting.templates import compute_digest, read_template
 from schema.contract import CLASS_NAMES, LABELLED_SPLITS
 
+_TEMPLATE = "template.html"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def render_report(report: ReportData, faces: Faces) -> str:
-    """The whole page. Every text that comes from data or settings is escaped."""
+def render_report(report: ReportData, faces: Faces | None = None, card: str = "") -> str:
+    """The whole page. Every text that comes from data or settings is escaped.
+
+    Args:
+        report: parts that it lacks, the page lacks too.
+        faces: None if and only if the report has no evaluation.
+        card: the model's card as Markdown, which the page shows as it is; empty: there is none.
+    """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"share": format_share, "percent": format_percent, "count": "{:,}".format}
-    template = environment.from_string(_read_template())
-    return template.render(
+    rows = report.data.rows
+    return environment.from_string(read_template(_TEMPLATE)).render(
         report=report,
-        rows=report.data.rows,
-        splits=[split for split in LABELLED_SPLITS if report.data.rows.split_size(split)],
+        card=card,
+        rows=rows,
+        splits=[split for split in LABELLED_SPLITS if rows.split_size(split)],
         class_names=CLASS_NAMES,
-        shading=_compute_shading(report),
-        settings=list(flatten(report.lineage.settings)),
-        mean_faces=[encode_picture(face) for face in faces.means],
-        mistakes=list(zip(report.evaluation.mistakes, map(encode_picture, faces.mistakes), strict=True)),
         texts={name.lower(): getattr(card_texts, name) for name in dir(card_texts) if name.isupper()},
-        balance_plot=plots.plot_class_balance(report.data.rows),
-        training_plots=plots.plot_training(report.training),
-        classes_plot=plots.plot_classes(report.evaluation.classes),
-        reliability_plot=plots.plot_reliability(report.evaluation),
-        coverage_plot=plots.plot_coverage(report.evaluation),
-        slices_plot=plots.plot_slices(report.evaluation.slices),
+        balance_plot=plots.plot_class_balance(rows) if any(map(rows.split_size, LABELLED_SPLITS)) else None,
+        training_plots=plots.plot_training(report.training) if report.training else (),
+        settings=list(flatten(report.lineage.settings)) if report.lineage else [],
+        **(_draw_evaluation(report.evaluation, faces) if report.evaluation and faces else {}),
     )
+
+
+def _draw_evaluation(evaluation: Evaluation, faces: Faces) -> dict[str, Any]:
+    """What the template shows of an evaluation besides its figures."""
+    return {
+        "shading": _compute_shading(evaluation),
+        "mean_faces": [encode_picture(face) for face in faces.means],
+        "mistakes": list(zip(evaluation.mistakes, map(encode_picture, faces.mistakes), strict=True)),
+        "classes_plot": plots.plot_classes(evaluation.classes),
+        "reliability_plot": plots.plot_reliability(evaluation),
+        "coverage_plot": plots.plot_coverage(evaluation),
+        "slices_plot": plots.plot_slices(evaluation.slices),
+    }
 
 
 def compute_template_digest() -> str:
     """First 16 digits of the template's SHA-256: with the code it decides what the page looks like."""
-    return hashlib.sha256(_read_template().encode()).hexdigest()[:16]
-
-
-def _read_template() -> str:
-    return resources.files("reporting").joinpath("template.html").read_text("utf-8")
+    return compute_digest(_TEMPLATE)
 
 
 def format_percent(fraction: float) -> str:
@@ -81,6 +91,6 @@ def encode_picture(pixels: npt.NDArray[np.uint8]) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _compute_shading(report: ReportData) -> list[list[str]]:
+def _compute_shading(evaluation: Evaluation) -> list[list[str]]:
     """Per cell of the confusion matrix the share of its true class, as a percentage for the style sheet."""
-    return [[f"{60 * count / max(1, sum(counts)):.0f}%" for count in counts] for counts in report.evaluation.confusion]
+    return [[f"{60 * count / max(1, sum(counts)):.0f}%" for count in counts] for counts in evaluation.confusion]

@@ -8,6 +8,8 @@ from typing import Any
 from reporting.calibration import ReliabilityBin
 from reporting.ingestion import IngestionReport
 from reporting.intervals import wilson_interval
+from reporting.label_shift import LabelShift
+from reporting.serving_figures import ServingFigures
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Verdict:
     """Whether the model went into service, and why not."""
 
     refusals: tuple[str, ...]
-    """As the run's summary says them; empty: it was pushed."""
+    """As the command line says them; empty: it was pushed."""
     place: str
-    """The pushed version, or the refused export."""
+    """The pushed version, or the refused export; empty: there is no model, as the data was refused."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class DataFigures:
     """A few for each reason."""
     anomalies: tuple[str, ...]
     """What TFDV found amiss, a sentence each."""
+    label_shift: LabelShift
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,19 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Robustness:
+    """What is left of the accuracy when pictures get worse in one way."""
+
+    corruption: str
+    """A key of `reporting.corruptions.CORRUPTIONS`."""
+    description: str
+    """The corruption in words."""
+    accuracy: Share
+    relative: float
+    """Share of the accuracy on pictures as they are; NaN where that is 0."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Candidate and baseline on the same rows."""
 
@@ -216,17 +232,21 @@ class Lineage:
 
 @dataclass(frozen=True)
 class ReportData:
-    """A run's whole report."""
+    """A run's whole report; of a run whose data was refused, what was known by then."""
 
     name: str
     """Of the run."""
     verdict: Verdict
     data: DataFigures
-    training: TrainingFigures
-    evaluation: Evaluation
-    comparison: Comparison | None
-    """None: there was no baseline."""
-    lineage: Lineage
+    training: TrainingFigures | None = None
+    evaluation: Evaluation | None = None
+    robustness: tuple[Robustness, ...] = ()
+    """By corruption; empty: the evaluation is from before they were asked about."""
+    serving: ServingFigures | None = None
+    """None: there was no export, or it could not be served."""
+    comparison: Comparison | None = None
+    """None: there was no baseline, or no model."""
+    lineage: Lineage | None = None
 
     def to_json(self) -> str:
         """All of it, with what is derived beside what it is derived from; a NaN, which JSON doesn't know, is null."""
@@ -236,6 +256,9 @@ class ReportData:
         content["data"]["rows"] |= {
             name: getattr(rows, name) for name in ("rows_read", "rows_emitted", "rows_dropped", "rows_quarantined")
         }
-        content["training"] |= {name: getattr(self.training, name) for name in ("seconds", "rows_per_second")}
+        if self.training:
+            content["training"] |= {name: getattr(self.training, name) for name in ("seconds", "rows_per_second")}
+        if self.serving:
+            content["serving"]["latency_ratio"] = self.serving.latency_ratio
         content = json.loads(json.dumps(content), parse_constant=lambda _: None)
         return json.dumps(content, indent=1, allow_nan=False) + "\n"

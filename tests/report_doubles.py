@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 
-from reporting.evaluation import LabelledRows, compare, evaluate
+from reporting.evaluation import LabelledRows, compare, describe_robustness, evaluate
 from reporting.faces import Faces
 from reporting.ingestion import IngestionReport
+from reporting.label_shift import compute_label_shift
 from reporting.report_data import (
     DataFigures,
     Epoch,
@@ -18,6 +19,7 @@ from reporting.report_data import (
     UsedArtifact,
     Verdict,
 )
+from reporting.serving_figures import ServingFigures
 
 TRUE = np.array([0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6])
 SAID = np.array([0, 0, 1, 1, 0, 2, 3, 6, 4, 4, 6, 3])  # 7 of 12 right
@@ -39,6 +41,28 @@ def make_rows() -> LabelledRows:
     return LabelledRows(pixels, TRUE, ("eval.csv",) * 12, np.arange(100, 112))
 
 
+def make_data() -> DataFigures:
+    """Rows of which some were dropped or quarantined; train's labels have drifted from the run before."""
+    return DataFigures(
+        rows=IngestionReport(
+            read={"fer.csv": 1_250}, emitted={"train": {"happy": 1_000, "sad": 200}, "eval": {"happy": 12}},
+            dropped={"repeat within train": 37}, quarantined={"unknown label": 1},
+        ),
+        quarantined=(QuarantinedRow("fer.csv", 7, "unknown label", "9 is no class", HOSTILE),),
+        anomalies=(),
+        label_shift=compute_label_shift(
+            {"train": (0, 0, 0, 1_000, 200, 0, 0), "eval": (0, 0, 0, 12, 0, 0, 0)},
+            {"train": (0, 0, 0, 900, 300, 0, 0), "eval": (0, 0, 0, 12, 0, 0, 0)},
+            skew_bound=0.25, drift_bound=0.0625,
+        ),
+    )  # fmt: skip
+
+
+def make_report_of_refused_data(sentence: str, name: str = "fer") -> ReportData:
+    """Of a run that the data gate ended."""
+    return ReportData(name, Verdict((sentence,), place=""), make_data())
+
+
 def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) -> ReportData:
     """A whole report; with refusals one of a refused model."""
     probabilities = make_probabilities(SAID, CONFIDENCES)
@@ -47,19 +71,14 @@ def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) ->
     return ReportData(
         name=name,
         verdict=Verdict(refusals, "/serving/17"),
-        data=DataFigures(
-            rows=IngestionReport(
-                read={"fer.csv": 1_250}, emitted={"train": {"happy": 1_000, "sad": 200}, "eval": {"happy": 12}},
-                dropped={"repeat within train": 37}, quarantined={"unknown label": 1},
-            ),
-            quarantined=(QuarantinedRow("fer.csv", 7, "unknown label", "9 is no class", HOSTILE),),
-            anomalies=(),
-        ),
+        data=make_data(),
         training=TrainingFigures(
             (Epoch(1, 1.9, 0.2, 1.7, 0.3, 0.1, 4.0), Epoch(2, 1.5, 0.4, None, None, 0.0, 2.0)),
             123_456, "float32", 1_200,
         ),
         evaluation=evaluation,
+        robustness=describe_robustness({"gaussian_noise_20": 0.5, "eyes_masked": 0.25}, evaluation.accuracy),
+        serving=ServingFigures(2_340_000, 1.5, 1.2 if has_baseline else None),
         comparison=compare(probabilities, baseline, TRUE, "/model/3") if has_baseline else None,
         lineage=Lineage(
             "split:labelled,num_files:1", {"Trainer": "0123abcd"}, {"tensorflow": "2.16.2"},
@@ -77,6 +96,7 @@ def make_report_of_nan() -> ReportData:
         report,
         training=dataclasses.replace(report.training, epochs=(Epoch(1, math.nan, 0.2, math.nan, 0.1, 0.1, 4.0),)),
         evaluation=evaluate(make_rows(), answers, temperature=1.25, threshold=0.55),
+        robustness=describe_robustness({"eyes_masked": math.nan}, report.evaluation.accuracy),
         comparison=compare(answers, make_probabilities(TRUE, np.full(12, 0.5)), TRUE, "/model/3"),
     )
 

@@ -1,21 +1,33 @@
 """AtomicPusher: TFX's Pusher, but a server that polls the folder never sees half a model."""
 
+import json
+
 from tfx import types
 from tfx import v1 as tfx
-from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ChannelParameter
 
+from components.artifacts import CARD_KEY, Card
 from components.atomic_pusher.executor import BASELINE_FIELD, CODE_FIELD, CONFIG_FIELD, Executor
 from configs.load import to_json
 from configs.spec import ServingConfig
 
 
+class AtomicPusherSpec(standard_component_specs.PusherSpec):  # type: ignore[misc]
+    """TFX's, with the card as a further input."""
+
+    INPUTS = {**standard_component_specs.PusherSpec.INPUTS, CARD_KEY: ChannelParameter(type=Card)}
+
+
 class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
-    """Pushes a model that is blessed, keeps the newest versions and tells the server their labels.
+    """Pushes a blessed model with its card, keeps the newest versions and tells the server their labels.
 
     Outputs:
         pushed_model: as TFX's Pusher gives it.
     """
 
+    SPEC_CLASS = AtomicPusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(
@@ -23,6 +35,7 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
         model: types.BaseChannel,
         model_blessing: types.BaseChannel,
         infra_blessing: types.BaseChannel,
+        card: types.BaseChannel,
         folder: str,
         config: ServingConfig,
         code: str,
@@ -34,22 +47,26 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             model: to push.
             model_blessing: of the Evaluator.
             infra_blessing: of ServingCheck.
+            card: of ModelCard.
             folder: of the versions, local or a bucket's URI.
             config: names for the server, and how many versions to keep.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
             baseline_folder: where a cluster keeps what was pushed last: that model isn't pushed again. Empty: on this
                 machine the cache sees to it.
         """
-        super().__init__(
+        settings = {CONFIG_FIELD: to_json(config), CODE_FIELD: code}
+        if baseline_folder:
+            settings[BASELINE_FIELD] = baseline_folder
+        spec = AtomicPusherSpec(
             model=model,
             model_blessing=model_blessing,
             infra_blessing=infra_blessing,
             push_destination=tfx.proto.PushDestination(
                 filesystem=tfx.proto.PushDestination.Filesystem(base_directory=folder)
             ),
-            custom_config={
-                CONFIG_FIELD: to_json(config),
-                CODE_FIELD: code,
-                **({BASELINE_FIELD: baseline_folder} if baseline_folder else {}),
-            },
+            custom_config=json.dumps(settings, sort_keys=True),
+            pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            **{CARD_KEY: card},
         )
+        # TFX's own constructor knows of no further input.
+        base_component.BaseComponent.__init__(self, spec)

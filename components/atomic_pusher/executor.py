@@ -1,4 +1,4 @@
-"""Copies a blessed model aside and puts it into service: by one rename, or in a bucket with the graph's file last."""
+"""Copies a blessed model and its card aside, and puts the copy into service: in a bucket with the graph's file last."""
 
 import json
 import os
@@ -13,11 +13,14 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.artifacts import CARD_KEY
 from components.atomic_pusher.bucket_versions import BucketVersions
 from components.baseline_record import compute_model_digest, read_latest
 from components.local_copy import is_remote, local_copy
 from configs.load import from_json
 from configs.spec import ServingConfig
+from reporting.model_card import CARD_FILE
+from schema.contract import EXTRA_ASSETS_DIR
 from serving.versions import ServedModel, VersionFolder
 
 CONFIG_FIELD, CODE_FIELD, BASELINE_FIELD = "serving", "code", "baseline_folder"
@@ -37,14 +40,13 @@ class Executor(executor.Executor):  # type: ignore[misc]
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
+        # Before the push: what fails after it would be tried again, and push a second version of the same model.
+        archive(self.GetModelPath(input_dict), artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
         if last := _find_same_push(artifact_utils.get_single_uri(input_dict["model"]), settings.get(BASELINE_FIELD)):
             logging.info("This model was pushed before and isn't pushed again: %s", last["destination"])
             self._MarkPushed(pushed_model, last["destination"], last["version"])
             return
-        model_dir = self.GetModelPath(input_dict)
-        # Before the push: what fails after it would be tried again, and push a second version of the same model.
-        io_utils.copy_dir(model_dir, pushed_model.uri)
-        version = push(model_dir, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
+        version = push(pushed_model.uri, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
         self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
 
 
@@ -52,6 +54,12 @@ def _find_same_push(model_uri: str, baseline_folder: str | None) -> dict[str, An
     """The last push on a cluster if it was of the same model; empty: it was of another, or there was none."""
     last = read_latest(baseline_folder) if baseline_folder else {}
     return last if last and last["digest"] == compute_model_digest(model_uri) else {}
+
+
+def archive(model_dir: str, card: str, folder: str) -> None:
+    """Copy the SavedModel in `model_dir` to `folder`, and what the artifact `card` holds into its assets.extra."""
+    io_utils.copy_dir(model_dir, folder)
+    io_utils.copy_file(os.path.join(card, CARD_FILE), os.path.join(folder, EXTRA_ASSETS_DIR, CARD_FILE))
 
 
 def push(model_dir: str, folder: str, config: ServingConfig) -> int:

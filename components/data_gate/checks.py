@@ -1,15 +1,14 @@
 """The checks of the data gate: statistics and anomalies in, faults as sentences out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.anomalies import find_anomalies
+from components.label_statistics import Statistics
 from reporting.ingestion import IngestionReport
 from schema.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
-
-Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 
 
 def find_skew(statistics: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:

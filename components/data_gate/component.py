@@ -6,13 +6,13 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import DataVerdict, Quarantine
-from components.data_gate.executor import Executor
+from components.data_gate.executor import VERDICT_KEY, Executor
 
 
 class DataGateSpec(ComponentSpec):  # type: ignore[misc]
-    """Inputs, output and parameter of the gate."""
+    """Inputs, output and parameters of the gate."""
 
-    PARAMETERS = {"code": ExecutionParameter(type=str)}
+    PARAMETERS = {"name": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}
     INPUTS = {
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "previous_statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
@@ -20,7 +20,7 @@ class DataGateSpec(ComponentSpec):  # type: ignore[misc]
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "quarantine": ChannelParameter(type=Quarantine),
     }
-    OUTPUTS = {"verdict": ChannelParameter(type=DataVerdict)}
+    OUTPUTS = {VERDICT_KEY: ChannelParameter(type=DataVerdict)}
 
 
 class DataGate(base_component.BaseComponent):  # type: ignore[misc]
@@ -29,7 +29,8 @@ class DataGate(base_component.BaseComponent):  # type: ignore[misc]
     Let Transform depend on it with `add_upstream_node`, so that nothing is trained on refused data.
 
     Outputs:
-        verdict: what was checked, as `verdict.json`.
+        verdict: what was checked, as `verdict.json`. Of refused data there is a report instead, beside the place
+            where the verdict would be.
     """
 
     SPEC_CLASS = DataGateSpec
@@ -42,9 +43,10 @@ class DataGate(base_component.BaseComponent):  # type: ignore[misc]
         schema: types.BaseChannel,
         anomalies: types.BaseChannel,
         quarantine: types.BaseChannel,
+        name: str,
         code: str,
     ):
-        """`previous_statistics` may resolve to nothing: then drift is not checked."""
+        """`previous_statistics` may resolve to nothing: then drift is not checked. `name` is that of the pipeline."""
         super().__init__(
             DataGateSpec(
                 statistics=statistics,
@@ -52,7 +54,8 @@ class DataGate(base_component.BaseComponent):  # type: ignore[misc]
                 schema=schema,
                 anomalies=anomalies,
                 quarantine=quarantine,
+                name=name,
                 code=code,
-                verdict=types.Channel(type=DataVerdict),
+                **{VERDICT_KEY: types.Channel(type=DataVerdict)},
             )
         )

@@ -5,15 +5,21 @@ import os
 from typing import Any
 
 from tfx import types
-from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.anomalies import describe_anomalies
+from components.data_figures import read_data
 from components.data_gate import checks
+from components.label_statistics import load_schema, load_statistics
+from components.report_folder import write_report
 from reporting.ingestion import REPORT_FILE, IngestionReport
+from reporting.report_data import ReportData, Verdict
+from reporting.report_files import PAGE_FILE, REPORT_KEY
 from schema.errors import GateError
+
+VERDICT_KEY = "verdict"
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -22,16 +28,12 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
     """Refuses by raising, which stops every runner."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Write the verdict, or raise GateError that names every fault in one line."""
+        """Write the verdict, or the page of the run, and raise GateError that names page and faults in one line."""
         self._log_startup(input_dict, output_dict, exec_properties)
-        anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
+        verdict = artifact_utils.get_single_uri(output_dict[VERDICT_KEY])
         faults = list(_find_faults(input_dict))
         if faults:
-            raise GateError(
-                f"the data gate refused the examples: {'; '.join(faults)}. Mend the data, or the schema if the data"
-                f" is right (`fer-tfx schema` writes one from data); the anomalies are in {anomalies.uri}"
-            )
-        verdict = artifact_utils.get_single_uri(output_dict["verdict"])
+            _refuse(faults, input_dict, locate_report(verdict), exec_properties["name"])
         has_previous = bool(input_dict.get("previous_statistics"))
         io_utils.write_string_file(
             os.path.join(verdict, "verdict.json"),
@@ -39,29 +41,38 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
         )
 
 
+def locate_report(verdict: str) -> str:
+    """Folder of a refused run's report: <node>/report/<execution> for the verdict in <node>/verdict/<execution>.
+
+    Beside the output, as TFX removes the outputs of an execution that fails.
+    """
+    node, _, execution = verdict.rpartition(f"/{VERDICT_KEY}")
+    return f"{node}/{REPORT_KEY}{execution}"
+
+
+def _refuse(faults: list[str], input_dict: Artifacts, folder: str, name: str) -> None:
+    """Write the page of a run that ends here, and raise GateError."""
+    sentence = (
+        f"the data gate refused the examples: {'; '.join(faults)}. Mend the data, or the schema if the data"
+        f" is right (`fer-tfx schema` writes one from data); the page of the run is {os.path.join(folder, PAGE_FILE)}"
+    )
+    write_report(folder, ReportData(name, Verdict((sentence,), place=""), read_data(input_dict)))
+    raise GateError(sentence)
+
+
 def _find_faults(input_dict: Artifacts) -> list[str]:
     quarantine = artifact_utils.get_single_uri(input_dict["quarantine"])
     report = IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
     if gaps := list(checks.find_gaps(report)):
         return gaps
-    statistics = _load_statistics(input_dict["statistics"])
+    statistics = load_statistics(input_dict["statistics"])
     if miscounts := list(checks.find_miscounts(statistics, report)):
         return miscounts
-    previous = _load_statistics(input_dict.get("previous_statistics", []))
-    schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
-    schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
+    previous = load_statistics(input_dict.get("previous_statistics", []))
+    schema = load_schema(input_dict["schema"])
     return [
         *describe_anomalies(artifact_utils.get_single_instance(input_dict["anomalies"])),
         *checks.find_size_faults(statistics),
         *checks.find_skew(statistics, schema),
         *checks.find_drift(statistics, previous, schema),
     ]
-
-
-def _load_statistics(artifacts: list[types.Artifact]) -> checks.Statistics:
-    """Statistics by split; nothing for no artifact."""
-    return {
-        split: stats_artifact_utils.load_statistics(artifact, split).proto()
-        for artifact in artifacts
-        for split in artifact_utils.decode_split_names(artifact.split_names)
-    }

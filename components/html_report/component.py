@@ -7,10 +7,11 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts import REPORT_KEY, Quarantine, Report
+from components.artifacts import CARD_KEY, Card, Quarantine, Report
 from components.html_report.executor import Executor
 from configs.load import to_json
 from configs.spec import PipelineConfig
+from reporting.report_files import REPORT_KEY
 
 
 class HtmlReportSpec(ComponentSpec):  # type: ignore[misc]
@@ -24,12 +25,16 @@ class HtmlReportSpec(ComponentSpec):  # type: ignore[misc]
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "quarantine": ChannelParameter(type=Quarantine),
+        "schema": ChannelParameter(type=standard_artifacts.Schema),
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "previous_statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "model": ChannelParameter(type=standard_artifacts.Model),
         "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
+        CARD_KEY: ChannelParameter(type=Card),
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
     }
     OUTPUTS = {REPORT_KEY: ChannelParameter(type=Report)}
@@ -54,7 +59,8 @@ class HtmlReport(base_component.BaseComponent):  # type: ignore[misc]
             config: of the whole run; the page shows it.
             stage_code: fingerprint of the sources by component; the page shows them.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
-            inputs: by the keys of the spec; `baseline_model` may be None or resolve to nothing.
+            inputs: by the keys of the spec; `baseline_model` may be None or resolve to nothing, and
+                `previous_statistics` may resolve to nothing.
         """
         super().__init__(
             HtmlReportSpec(

@@ -11,16 +11,18 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import NUMBERS_FILE, PAGE_FILE, REPORT_KEY
+from components.artifacts import CARD_KEY
+from components.data_figures import read_data
 from components.html_report.examples import predict, read_batches, read_rows
-from components.html_report.sources import describe_lineage, read_data, read_extra, read_training, read_verdict
+from components.html_report.sources import read_robustness_table, read_serving, read_verdict
+from components.model_facts import Artifacts, describe_lineage, read_extra, read_training
+from components.report_folder import write_report
 from reporting.evaluation import LabelledRows, compare, evaluate, find_mistakes
 from reporting.faces import Faces, compute_mean_faces
-from reporting.render import render_report
+from reporting.model_card import CARD_FILE
 from reporting.report_data import Comparison, ReportData
+from reporting.report_files import REPORT_KEY
 from schema.contract import CALIBRATION_FILE, EVAL_SPLIT, THRESHOLD_KEY, TRAIN_SPLIT, TRAINING_RECORD_FILE
-
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
@@ -32,9 +34,8 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
         report, faces = collect(
             input_dict, json.loads(exec_properties["settings"]), json.loads(exec_properties["stage_code"])
         )
-        folder = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
-        io_utils.write_string_file(os.path.join(folder, NUMBERS_FILE), report.to_json())
-        io_utils.write_string_file(os.path.join(folder, PAGE_FILE), render_report(report, faces))
+        card = io_utils.read_string_file(os.path.join(artifact_utils.get_single_uri(input_dict[CARD_KEY]), CARD_FILE))
+        write_report(artifact_utils.get_single_uri(output_dict[REPORT_KEY]), report, faces, card)
 
 
 def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, str]) -> tuple[ReportData, Faces]:
@@ -50,12 +51,15 @@ def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, s
     rows = read_rows(artifact_utils.get_split_uri(inputs["examples"], EVAL_SPLIT))
     probabilities = predict(model_dir, rows.pixels)
     data = read_data(inputs)
+    evaluation = evaluate(rows, probabilities, calibration["temperature"], calibration[THRESHOLD_KEY])
     report = ReportData(
         name=settings["name"],
         verdict=read_verdict(inputs),
         data=data,
         training=read_training(record, data.rows),
-        evaluation=evaluate(rows, probabilities, calibration["temperature"], calibration[THRESHOLD_KEY]),
+        evaluation=evaluation,
+        robustness=read_robustness_table(inputs, evaluation.accuracy),
+        serving=read_serving(inputs),
         comparison=_compare(inputs.get("baseline_model", []), rows, probabilities),
         lineage=describe_lineage(inputs, settings, record, stage_code),
     )

@@ -6,35 +6,62 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.serving_check.executor import Executor
+from configs.spec import GateConfig
 
 
 class ServingCheckSpec(ComponentSpec):  # type: ignore[misc]
-    """Inputs, output and parameter of the check."""
+    """Inputs, output and parameters of the check."""
 
-    PARAMETERS = {"code": ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "max_model_mb": ExecutionParameter(type=float),
+        "max_latency_ratio": ExecutionParameter(type=float),
+        "code": ExecutionParameter(type=str),
+    }
     INPUTS = {
         "model": ChannelParameter(type=standard_artifacts.Model),
         "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {"blessing": ChannelParameter(type=standard_artifacts.InfraBlessing)}
 
 
 class ServingCheck(base_component.BaseComponent):  # type: ignore[misc]
-    """Blesses a model that TensorFlow's C++-side loader can load and that answers alike on every signature.
+    """Blesses a model that TensorFlow's C++-side loader can load, that answers alike on every signature, and that is
+    neither too large nor too slow.
 
     Outputs:
-        blessing: an InfraBlessing as Pusher expects it; the reason of a refusal is the content of its file.
+        blessing: an InfraBlessing as Pusher expects it; the reason of a refusal is the content of its file, a line for
+            each bound that was missed. `serving.json` beside it holds size and latency of a model that can be served.
     """
 
     SPEC_CLASS = ServingCheckSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, model: types.BaseChannel, examples: types.BaseChannel, code: str):
+    def __init__(
+        self,
+        model: types.BaseChannel,
+        examples: types.BaseChannel,
+        baseline_model: types.BaseChannel | None,
+        gate: GateConfig,
+        code: str,
+    ):
+        """Declare inputs and bounds.
+
+        Args:
+            model: the candidate.
+            examples: to ask it with; those of the eval split.
+            baseline_model: to compare the latency with; None, or one that resolves to nothing: it isn't compared.
+            gate: the bounds on size and latency.
+            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+        """
         super().__init__(
             ServingCheckSpec(
                 model=model,
                 examples=examples,
+                max_model_mb=gate.max_model_mb,
+                max_latency_ratio=gate.max_latency_ratio,
                 code=code,
+                **({"baseline_model": baseline_model} if baseline_model is not None else {}),
                 blessing=types.Channel(type=standard_artifacts.InfraBlessing),
             )
         )

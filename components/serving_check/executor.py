@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -16,10 +16,15 @@ from tfx.utils import io_utils, path_utils
 
 from components.local_copy import is_remote, local_copy
 from components.serving_check.probe import read_examples
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import EVAL_SPLIT
 
 TIMEOUT_S = 600
 Artifacts = dict[str, list[types.Artifact]]
+
+
+class UnservableError(Exception):
+    """The probe refused the model; the text says why."""
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
@@ -27,15 +32,19 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
-        model = artifact_utils.get_single_instance(input_dict["model"])
         split = artifact_utils.get_split_uri(input_dict["examples"], EVAL_SPLIT)
-        with local_copy(path_utils.serving_model_path(model.uri)) as model_dir, _local_examples(split) as examples_dir:
-            refusal = probe_in_fresh_process(model_dir, examples_dir)
+        models = _find_model_dirs([*input_dict["model"], *input_dict.get("baseline_model", [])])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        # The names that Pusher and TFX's own InfraValidator use.
-        blessing.set_int_custom_property("blessed", 0 if refusal else 1)
-        file_name = "INFRA_NOT_BLESSED" if refusal else "INFRA_BLESSED"
-        io_utils.write_string_file(os.path.join(blessing.uri, file_name), refusal)
+        try:
+            with ExitStack() as copies:
+                model, *baseline = [copies.enter_context(local_copy(each)) for each in models]
+                figures = probe_in_fresh_process(model, copies.enter_context(_local_examples(split)), *baseline)
+        except UnservableError as error:
+            _bless(blessing, str(error))
+        else:
+            io_utils.write_string_file(os.path.join(blessing.uri, FIGURES_FILE), figures.to_json())
+            excess = figures.find_excess(exec_properties["max_model_mb"], exec_properties["max_latency_ratio"])
+            _bless(blessing, "\n".join(excess))
 
 
 @contextmanager
@@ -51,17 +60,33 @@ def _local_examples(split_uri: str) -> Iterator[str]:
         yield folder
 
 
-def probe_in_fresh_process(model_dir: str, examples_dir: str) -> str:
-    """Why the model can't be served, or an empty string.
+def _find_model_dirs(models: list[types.Artifact]) -> list[str]:
+    return [path_utils.serving_model_path(model.uri) for model in models]
+
+
+def _bless(blessing: types.Artifact, refusal: str) -> None:
+    """Bless, or refuse with a reason that isn't empty."""
+    # The names that Pusher and TFX's own InfraValidator use.
+    blessing.set_int_custom_property("blessed", 0 if refusal else 1)
+    file_name = "INFRA_NOT_BLESSED" if refusal else "INFRA_BLESSED"
+    io_utils.write_string_file(os.path.join(blessing.uri, file_name), refusal)
+
+
+def probe_in_fresh_process(model_dir: str, examples_dir: str, baseline_dir: str = "") -> ServingFigures:
+    """Size and latency of a model that can be served.
 
     A process of its own has none of the ops, Python objects and variables that this one has registered.
+
+    Raises:
+        UnservableError: the model can't be served; the message says why.
     """
-    command = [sys.executable, "-m", "components.serving_check.probe", model_dir, examples_dir]
+    arguments = [model_dir, examples_dir, *([baseline_dir] if baseline_dir else [])]
+    command = [sys.executable, "-m", "components.serving_check.probe", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return f"gave no answer within {TIMEOUT_S} s"
-    if done.returncode == 0:
-        return ""
-    last_lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return last_lines[-1] if last_lines else f"the probe ended with exit code {done.returncode}"
+    except subprocess.TimeoutExpired as error:
+        raise UnservableError(f"gave no answer within {TIMEOUT_S} s") from error
+    if done.returncode:
+        last_lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise UnservableError(last_lines[-1] if last_lines else f"the probe ended with exit code {done.returncode}")
+    return ServingFigures.from_json(done.stdout.splitlines()[-1])

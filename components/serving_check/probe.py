@@ -1,4 +1,6 @@
-"""python -m components.serving_check.probe MODEL_DIR EXAMPLES_DIR: exit 0 if the model can be served.
+"""python -m components.serving_check.probe MODEL_DIR EXAMPLES_DIR [BASELINE_DIR]: exit 0 if the model can be served.
+
+The last line of its output is a `reporting.serving_figures.ServingFigures`, as JSON.
 
 Uses the TF1 loader: TensorFlow Serving and TFX's BulkInferrer load by the same path, and the TF2 loader hides
 variables that they can't find.
@@ -14,6 +16,8 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
+from components.serving_check.latency import measure_latencies
+from reporting.serving_figures import ServingFigures
 from schema.contract import (
     CLASS_COUNT,
     CLASS_NAME_KEY,
@@ -104,13 +108,35 @@ def check(answers: dict[str, dict[str, npt.NDArray[Any]]]) -> None:
             raise ProbeError(f"{name}: class names do not follow the order of classes")
 
 
+def measure(model_dir: str, baseline_dir: str, picture: npt.NDArray[np.uint8]) -> ServingFigures:
+    """Size and latency of the model, beside the baseline's latency if there is a baseline.
+
+    Args:
+        model_dir: folder of the SavedModel.
+        baseline_dir: folder of the baseline's; empty: there is none.
+        picture: uint8 (1, 48, 48, 1).
+    """
+    if baseline_dir and not tf.saved_model.contains_saved_model(baseline_dir):
+        raise ProbeError(f"no baseline lies in {baseline_dir} any more: restore it, or set gate.use_baseline=false")
+    latency_ms, *baseline = measure_latencies([model_dir, *([baseline_dir] if baseline_dir else [])], picture)
+    return ServingFigures(_count_bytes(model_dir), latency_ms, baseline[0] if baseline else None)
+
+
+def _count_bytes(folder: str) -> int:
+    """Of all files in it, however deep."""
+    paths = (f"{parent}/{name}" for parent, _, names in tf.io.gfile.walk(folder) for name in names)
+    return sum(tf.io.gfile.stat(path).length for path in paths)
+
+
 def main() -> None:
-    model_dir, examples_dir = sys.argv[1:]
+    model_dir, examples_dir, *baseline = sys.argv[1:]
     # Read here: within the session's graph TensorFlow could not.
     examples, warm_up = read_examples(examples_dir), read_warm_up(model_dir)
     if not examples:
         raise ProbeError(f"there is no example in {examples_dir} to ask with")
-    check(ask(model_dir, make_requests(examples), warm_up))
+    requests = make_requests(examples)
+    check(ask(model_dir, requests, warm_up))
+    print(measure(model_dir, "".join(baseline), requests[SERVE_PIXELS][:1]).to_json())
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from pipeline.installation import require_tfx
@@ -40,19 +41,17 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
     flavor = flavor or pipeline.flavor
     home = root.expanduser().absolute() / flavor / pipeline.name
     values = resolve_run(pipeline.declared, pipeline.given, overrides, home / "buckets")
-    store = Store(home / "replay.jsonl")
-    run = store.begin(_compute_key(path, values))
-    logs = home / "logs" / str(run)
-    print(f"fer-tfx: replay {run} of {pipeline.name!r} for {flavor}, {len(pipeline.tasks)} tasks; logs: {logs}")
     started = time.monotonic()
-    with ReplayView(sys.stdout) as view:
-        backend = make_backend(flavor, home, pipeline.name)
-        _run(Execution(pipeline, backend, store, run, values, logs, Processes(), view), workers)
-    records = [record for task in pipeline.tasks if (record := store.find_task(run, task))]
-    store.close()
-    report = find_report(records)
-    refusals = read_refusals(report) if report else []
+    with closing(Store(home / "replay.jsonl")) as store:
+        run = store.begin(_compute_key(path, values))
+        logs = home / "logs" / str(run)
+        print(f"fer-tfx: replay {run} of {pipeline.name!r} for {flavor}, {len(pipeline.tasks)} tasks; logs: {logs}")
+        with ReplayView(sys.stdout) as view:
+            backend = make_backend(flavor, home, pipeline.name)
+            _run(Execution(pipeline, backend, store, run, values, logs, Processes(), view), workers)
+        report = find_report([record for task in pipeline.tasks if (record := store.find_task(run, task))])
     _print_summary(report, time.monotonic() - started)
+    refusals = read_refusals(report) if report else []
     if refusals:
         print(f"fer-tfx: the gate refused the model: {'; '.join(refusals)}", file=sys.stderr)
     return GateError.exit_code if refusals else 0
@@ -61,11 +60,9 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
 def _run(execution: Execution, workers: int) -> None:
     # Whoever ends this process wants its children ended too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    stop = execution.processes.stop
+    dependencies, stop = execution.pipeline.list_dependencies(), execution.processes.stop
     try:
-        run_in_order(
-            execution.pipeline.list_dependencies(), execution.run_task, stop, workers or len(os.sched_getaffinity(0))
-        )
+        run_in_order(dependencies, execution.run_task, stop, workers or len(os.sched_getaffinity(0)))
     except KeyboardInterrupt:
         raise FerError("interrupted; the same command goes on with the tasks that are not done") from None
     except Exception:

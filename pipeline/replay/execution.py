@@ -19,6 +19,7 @@ from pipeline.runners.container.placeholders import substitute
 from schema.errors import ConfigError, DataError, FerError, GateError
 
 _PREFIX = "fer-tfx: "
+_CACHE_KEYS = ("image", "command", "args")
 
 
 @dataclass(frozen=True)
@@ -116,9 +117,7 @@ class Execution:
             return TaskRecord(self.run, task.name, CACHED, fingerprint, cached.artifacts, cached.parameters)
         self._start(task, container, executor_input)
         written = _read_output(executor_input)
-        artifacts = {
-            key: [self._publish(key, executor_input, written)] for key in task.output_artifacts
-        }  # fmt: skip
+        artifacts = {key: [self._publish(key, executor_input, written)] for key in task.output_artifacts}
         parameters = {name: written.get("parameterValues", {})[name] for name in task.output_parameters}
         return TaskRecord(self.run, task.name, SUCCEEDED, fingerprint, artifacts, parameters)
 
@@ -153,9 +152,6 @@ def _compute_fingerprint(task: Task, executor_input: Json) -> str:
         "container": container,
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
-
-
-_CACHE_KEYS = ("image", "command", "args")
 
 
 def _describe_failure(task: str, exit_code: int, log: Path) -> FerError:

@@ -11,7 +11,7 @@ from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
 from pipeline.schema_text import read_schema
-from schema.drawn_faces import write_drawn_csvs
+from schema.drawn_faces import name_drawn_run, write_drawn_csvs
 from schema.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def prepare(config: PipelineConfig) -> PipelineConfig:
 
 def _draw_data(config: PipelineConfig) -> PipelineConfig:
     """Under a name of its own: a model of drawn faces is no baseline for a real one, nor served beside it."""
-    config = dataclasses.replace(config, name=f"{config.name}-drawn")
+    config = dataclasses.replace(config, name=name_drawn_run(config.name))
     drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
     unlabelled = config.data.unlabelled_path or str(drawn.unlabelled_path)
     data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=unlabelled)

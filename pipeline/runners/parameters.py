@@ -22,8 +22,8 @@ from schema.errors import ConfigError
 
 # Settings of these are handed to components; those of the others shape the graph, or are no component's.
 _SECTIONS = ("data", "model", "trainer", "export", "gate", "serving", "runtime")
-# Shows every setting, which makes no difference to what is done.
-_REPORT = "HtmlReport"
+# They show settings, which makes no difference to what is done.
+_REPORTS = ("HtmlReport", "ModelCard")
 _TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
 
 Json = dict[str, Any]
@@ -119,7 +119,7 @@ def put_placeholders(spec: Json, parameters: Iterable[Parameter]) -> None:
         for parameter in in_task:
             inputs[parameter.name] = {"componentInputParameter": parameter.name}
             definitions[parameter.name] = {"parameterType": _TYPES[type(parameter.mark)]}
-        used |= {parameter.key for parameter in in_task if name != _REPORT}
+        used |= {parameter.key for parameter in in_task if name not in _REPORTS}
     if unused := [parameter.key for parameter in parameters if parameter.key not in used]:
         raise ConfigError(f"deploy.parameters: {', '.join(unused)}: nothing in the pipeline depends on it at a run")
     spec["root"]["inputDefinitions"] = {"parameters": {each.name: each.definition for each in parameters}}
@@ -127,13 +127,17 @@ def put_placeholders(spec: Json, parameters: Iterable[Parameter]) -> None:
 
 def _replace_marks(inputs: Json, parameters: list[Parameter]) -> list[Parameter]:
     """Those that were found in the constants of one task."""
-    constants = [each["runtimeValue"] for each in inputs.values() if "runtimeValue" in each]
-    texts = [each for each in constants if isinstance(each["constant"], str)]
-    return [parameter for parameter in parameters if sum(_replace_mark(each, parameter) for each in texts)]
+    return [parameter for parameter in parameters if sum(_replace_mark(inputs, key, parameter) for key in inputs)]
 
 
-def _replace_mark(runtime_value: Json, parameter: Parameter) -> int:
-    """How often it stood there."""
-    pieces = re.split(parameter.pattern, runtime_value["constant"])
-    runtime_value["constant"] = parameter.placeholder.join(pieces)
+def _replace_mark(inputs: Json, key: str, parameter: Parameter) -> int:
+    """How often it stood in that input."""
+    constant = inputs[key].get("runtimeValue", {}).get("constant")
+    if constant == parameter.mark:
+        inputs[key] = {"componentInputParameter": parameter.name}
+        return 1
+    if not isinstance(constant, str):
+        return 0
+    pieces = re.split(parameter.pattern, constant)
+    inputs[key] = {"runtimeValue": {"constant": parameter.placeholder.join(pieces)}}
     return len(pieces) - 1

@@ -10,11 +10,14 @@ from tfx.dsl.io import fileio
 from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import io_utils
 
+from components.artifacts import Card
 from components.atomic_pusher import executor
 from components.atomic_pusher.component import AtomicPusher
 from components.atomic_pusher.executor import Executor
 from components.baseline_record import compute_model_digest, write_latest
 from configs.spec import ServingConfig
+
+CARD = "# Card\r\n\N{SNOWMAN}\n".encode()
 
 
 @pytest.fixture
@@ -25,6 +28,7 @@ def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], 
         *,
         is_blessed: bool = True,
         is_servable: bool = True,
+        has_card: bool = True,
         keep_versions: int = 2,
         graph: bytes = b"graph",
         baseline_folder: str = "",
@@ -35,6 +39,9 @@ def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], 
         folder = Path(model.uri, "Format-Serving")
         folder.mkdir()
         (folder / "saved_model.pb").write_bytes(graph)
+        card = make_artifact(Card)
+        if has_card:
+            Path(card.uri, "MODEL_CARD.md").write_bytes(CARD)
         blessings = [
             make_artifact(kind) for kind in (standard_artifacts.ModelBlessing, standard_artifacts.InfraBlessing)
         ]
@@ -43,7 +50,11 @@ def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], 
             # What TFX's helpers look for.
             blessing.set_string_custom_property("blessing_status", "INFRA_BLESSED" if is_given else "INFRA_NOT_BLESSED")
         inputs = dict(
-            zip(("model", "model_blessing", "infra_blessing"), [[model], *([each] for each in blessings)], strict=True)
+            zip(
+                ("model", "model_blessing", "infra_blessing", "card"),
+                ([each] for each in (model, *blessings, card)),
+                strict=True,
+            )
         )
         component = AtomicPusher(
             **{key: channel_utils.as_channel(artifacts) for key, artifacts in inputs.items()},
@@ -74,6 +85,7 @@ def test_atomic_pusher_blessed_model_is_in_service_and_in_the_artifact(push: Any
     assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / version)
     for folder in (tmp_path / "serving" / version, Path(pushed.uri)):
         assert (folder / "saved_model.pb").read_bytes() == b"graph"
+        assert (folder / "assets.extra" / "MODEL_CARD.md").read_bytes() == CARD
     assert f'key: "stable" value: {version}' in (tmp_path / "serving" / "models.config").read_text()
 
 
@@ -81,6 +93,13 @@ def test_atomic_pusher_blessed_model_is_in_service_and_in_the_artifact(push: Any
 def test_atomic_pusher_refused_model_is_not_pushed(push: Any, tmp_path: Path, refused: str) -> None:
     pushed = push(**{refused: False})
     assert pushed.get_int_custom_property("pushed") == 0
+    assert list_versions(tmp_path) == []
+    assert list(Path(pushed.uri).iterdir()) == []
+
+
+def test_atomic_pusher_model_without_its_card_is_not_put_into_service(push: Any, tmp_path: Path) -> None:
+    with pytest.raises(fileio.NotFoundError):
+        push(has_card=False)
     assert list_versions(tmp_path) == []
 
 
@@ -117,6 +136,7 @@ def test_atomic_pusher_bucket_keeps_as_many_versions_as_configured(push: Any, tm
     kept = [each for each in versions if fileio.exists(f"{bucket}/{each}/saved_model.pb")]
     assert kept == versions[-2:]
     assert pushed[-1].get_string_custom_property("pushed_destination") == f"{bucket}/{versions[-1]}"
+    assert io_utils.read_bytes_file(f"{bucket}/{versions[-1]}/assets.extra/MODEL_CARD.md") == CARD
     assert f'key: "stable" value: {versions[-1]}' in io_utils.read_string_file(f"{bucket}/models.config")
 
 

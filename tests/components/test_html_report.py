@@ -2,27 +2,36 @@
 
 import json
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+import tensorflow_model_analysis as tfma
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx import types
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
-from components.artifacts import REPORT_KEY, Quarantine, Report
+from components.artifacts import Quarantine, Report
+from components.corruption_metric import ANSWERS_KEY
 from components.html_report.component import HtmlReport, HtmlReportSpec
 from components.html_report.executor import Executor
-from configs.spec import PipelineConfig
+from configs.spec import GateConfig, PipelineConfig
+from pipeline.eval_config import build_eval_config
+from reporting.corruptions import CORRUPTIONS
 from reporting.ingestion import IngestionReport
+from reporting.report_files import REPORT_KEY
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from schema.example import to_example
 
 TRUE = [0, 1, 2, 3, 4, 5, 6, 0, 1]
 SAID = [0, 1, 2, 3, 4, 5, 6, 1, 1]  # row 7 alone is wrong
+SCHEMA = resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")
 BASELINE_SHIFT = 1  # the baseline says the next class, which is never right
 
 
@@ -64,11 +73,43 @@ def write_split(uri: str, split: str, labels: list[int], first_pixels: list[int]
             writer.write(to_example(pixels.tobytes(), label, "a.csv", row).SerializeToString())
 
 
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URI of that of a model that is right about each picture with a masked half, and about no other corrupted one."""
+    rows = pd.DataFrame(
+        {
+            "emotion": TRUE,
+            "probabilities": np.eye(7)[SAID].tolist(),
+            ANSWERS_KEY: [[(label + 1) % 7] * 7 + [label] for label in TRUE],
+        }
+    )
+    config = tfma.utils.update_eval_config_with_defaults(
+        build_eval_config(GateConfig(), ""), has_baseline=False, rubber_stamp=True
+    )
+    folder = str(tmp_path_factory.mktemp("evaluation"))
+    tfma.analyze_raw_data(rows, config, output_path=folder)
+    return folder
+
+
+def write_statistics(uri: str, count_happy: int) -> None:
+    """Statistics of the labels of a train split."""
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    label = statistics.datasets.add(num_examples=count_happy).features.add()
+    label.path.step.append("emotion")
+    label.string_stats.rank_histogram.buckets.add(label="3", sample_count=count_happy)
+    folder = Path(uri, "Split-train")
+    folder.mkdir()
+    (folder / "FeatureStats.pb").write_bytes(statistics.SerializeToString())
+
+
 @pytest.fixture
-def inputs(make_artifact: Callable[..., Any]) -> dict[str, list[Any]]:
+def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list[Any]]:
     """Artifacts of a run that was pushed and had no baseline."""
     made = {key: make_artifact(channel.type) for key, channel in HtmlReportSpec.INPUTS.items()}
-    del made["baseline_model"]
+    del made["baseline_model"], made["previous_statistics"]
+    Path(made["schema"].uri, "schema.pbtxt").write_text(SCHEMA)
+    made["statistics"].split_names = '["train"]'
+    write_statistics(made["statistics"].uri, count_happy=2)
     save_model(made["model"].uri)
     made["examples"].split_names = '["train", "eval"]'
     made["examples"].set_string_custom_property("input_fingerprint", "split:labelled,num_files:1")
@@ -80,10 +121,13 @@ def inputs(make_artifact: Callable[..., Any]) -> dict[str, list[Any]]:
     Path(made["quarantine"].uri, "rows-0.jsonl").write_text(
         "".join(json.dumps({**bad, "line": line}) + "\n" for line in (9, 5, 7, 8))
     )
+    Path(made["card"].uri, "MODEL_CARD.md").write_text("# Card of <fer>\n")
     made["anomalies"].split_names = '["eval"]'
     folder = Path(made["anomalies"].uri, "Split-eval")
     folder.mkdir()
     (folder / "SchemaDiff.pb").write_bytes(anomalies_pb2.Anomalies().SerializeToString())
+    made["evaluation"].uri = evaluation
+    Path(made["infra_blessing"].uri, FIGURES_FILE).write_text(ServingFigures(1_500_000, 2.0, 1.0).to_json())
     for key, name in (("model_blessing", "blessed"), ("infra_blessing", "blessed"), ("pushed_model", "pushed")):
         made[key].set_int_custom_property(name, 1)
     made["pushed_model"].set_string_custom_property("pushed_destination", "/serving/17")
@@ -120,6 +164,17 @@ def test_html_report_pushed_model_has_the_figures_of_the_exported_model(inputs: 
     assert mistake["confidence"] == pytest.approx(0.64)
     assert numbers["evaluation"]["abstain"]["threshold"] == 0.6
     assert "<strong>Pushed</strong>" in page
+    assert "<pre># Card of &lt;fer&gt;\n</pre>" in page
+
+
+def test_html_report_robustness_and_serving_are_what_the_gates_measured(inputs: Any, run: Any) -> None:
+    numbers, page = run(inputs)
+    assert [each["corruption"] for each in numbers["robustness"]] == list(CORRUPTIONS)
+    accuracies = [each["accuracy"]["fraction"] for each in numbers["robustness"]]
+    assert accuracies == [0, 0, 0, 0, 0, 0, 0, 1]
+    assert numbers["robustness"][-1]["relative"] == pytest.approx(9 / 8)
+    assert (numbers["serving"]["model_bytes"], numbers["serving"]["latency_ratio"]) == (1_500_000, 2.0)
+    assert "lower half black" in page
 
 
 def test_html_report_training_and_lineage_are_those_of_the_artifacts(inputs: Any, run: Any) -> None:
@@ -138,9 +193,22 @@ def test_html_report_quarantine_is_shown_by_its_first_rows_of_each_reason(inputs
     assert numbers["data"]["anomalies"] == []
 
 
+def test_html_report_labels_are_compared_with_the_run_before(inputs: Any, run: Any, make_artifact: Any) -> None:
+    before = make_artifact(standard_artifacts.ExampleStatistics)
+    before.split_names = '["train"]'
+    write_statistics(before.uri, count_happy=5)
+    numbers, page = run({**inputs, "previous_statistics": [before]})
+    assert numbers["data"]["label_shift"] == {
+        "splits": [{"split": "train", "now": [0, 0, 0, 2, 0, 0, 0], "before": [0, 0, 0, 5, 0, 0, 0]}],
+        "distances": [{"between": "train and train of the run before", "distance": 0.0, "bound": pytest.approx(0.1)}],
+    }
+    assert "Labels now and in the run before" in page
+
+
 def test_html_report_refused_model_has_a_page_with_the_reason(inputs: Any, run: Any) -> None:
     inputs["infra_blessing"][0].set_int_custom_property("blessed", 0)
     Path(inputs["infra_blessing"][0].uri, "INFRA_NOT_BLESSED").write_text("has no signature")
+    Path(inputs["infra_blessing"][0].uri, FIGURES_FILE).unlink()
     inputs["pushed_model"][0].set_int_custom_property("pushed", 0)
     numbers, page = run(inputs)
     assert numbers["verdict"] == {
@@ -149,6 +217,7 @@ def test_html_report_refused_model_has_a_page_with_the_reason(inputs: Any, run: 
         "is_pushed": False,
     }
     assert "<li>the export can&#39;t be served: has no signature</li>" in page
+    assert numbers["serving"] is None
 
 
 def test_html_report_baseline_is_asked_about_the_same_rows(inputs: Any, run: Any, make_artifact: Any) -> None:

@@ -8,11 +8,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tfx import types
 from tfx.types import standard_artifacts
 
 from components.serving_check.component import ServingCheck
-from components.serving_check.executor import Executor
+from components.serving_check.executor import Executor, UnservableError, probe_in_fresh_process
+from configs.spec import GateConfig
 from models.warm_up import write_warm_up
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import (
     CLASS_NAME_KEY,
     CLASS_NAMES,
@@ -25,14 +28,15 @@ from schema.contract import (
 )
 from schema.example import to_example
 
-BYTES_OF = tf.constant([bytes([value]) for value in range(256)])
+ARGUMENTS = ("is_tracked", "name_shift", "extra_work")
 
 
 class LinearModelDouble(tf.Module):  # type: ignore[misc]
     """A stand-in for the exported network: the three signatures over one linear layer."""
 
-    def __init__(self, network: keras.Model, is_tracked: bool, name_shift: int = 0):
+    def __init__(self, network: keras.Model, is_tracked: bool, name_shift: int = 0, extra_work: int = 0):
         super().__init__()
+        self._extra_work = extra_work
         self._variables = [variable.value for variable in network.variables]
         self._call = lambda images: network(images, training=False)
         self._name_shift = name_shift
@@ -42,12 +46,22 @@ class LinearModelDouble(tf.Module):  # type: ignore[misc]
             self.network = network
 
     def answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = tf.nn.softmax(self._call(tf.cast(pixels, tf.float32) / 255.0))
+        logits = self._call(tf.cast(pixels, tf.float32) / 255.0)
+        if self._extra_work:
+            logits += 1e-30 * self._work(tf.cast(pixels, tf.float32))
+        probabilities = tf.nn.softmax(logits)
         names = tf.roll(tf.constant(CLASS_NAMES), self._name_shift, axis=0)
         return {
             PROBABILITIES_KEY: probabilities,
             CLASS_NAME_KEY: tf.gather(names, tf.argmax(probabilities, axis=1))[:, tf.newaxis],
         }
+
+    def _work(self, images: tf.Tensor) -> tf.Tensor:
+        """So many products of 48 x 48 matrices, one after the other; from -1 to 1, (n, 1)."""
+        squares = tf.squeeze(images, axis=3)
+        step = lambda _, product: (_ + 1, tf.tanh(tf.matmul(product, squares)))  # noqa: E731
+        _, product = tf.while_loop(lambda count, _: count < self._extra_work, step, (0, squares))
+        return product[:, 0, :1]
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -75,43 +89,55 @@ def build_network() -> keras.Model:
     return keras.Sequential(layers)
 
 
-def save(
-    folder: str, *, is_tracked: bool = False, name_shift: int = 0, has_warm_up: bool = True, **changed: str
-) -> None:
-    """Save the double with its sound signatures; `changed` puts another method, or none, behind one of them."""
-    module = LinearModelDouble(build_network(), is_tracked, name_shift)
+def save(folder: str, *, has_warm_up: bool = True, extra_bytes: int = 0, **changed: Any) -> None:
+    """Save the double; `changed` puts another method, or none, behind a signature, or is an argument of the double."""
+    arguments = {"is_tracked": False} | {name: changed.pop(name) for name in ARGUMENTS if name in changed}
+    module = LinearModelDouble(build_network(), **arguments)
     methods = {SERVE_EXAMPLES: "serve_examples", SERVE_PIXELS: "serve_pixels", SERVE_IMAGES: "serve_images", **changed}
     signatures = {name: getattr(module, method) for name, method in methods.items() if method}
     tf.saved_model.save(module, f"{folder}/Format-Serving", signatures=signatures)
+    extra = Path(folder, "Format-Serving", "assets.extra")
+    extra.mkdir()
+    (extra / "filling").write_bytes(bytes(extra_bytes))
     if has_warm_up:
-        extra = Path(folder, "Format-Serving", "assets.extra")
-        extra.mkdir()
         write_warm_up(str(extra / "tf_serving_warmup_requests"))
 
 
 @pytest.fixture
 def check(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
-    """A function that saves a model as told, runs the executor and gives the blessing with its reason."""
+    """A function that saves a model as told, runs the executor and gives the blessing with its reason.
 
-    def run(*, is_remote: bool = False, **model: Any) -> tuple[int, str]:
+    With `baseline` there is a baseline, saved as that says.
+    """
+
+    def run(*, is_remote: bool = False, baseline: dict[str, Any] | None = None, **model: Any) -> tuple[int, str]:
         inputs = {
             "model": [make_artifact(standard_artifacts.Model)],
             "examples": [make_artifact(standard_artifacts.Examples)],
+            "baseline_model": [] if baseline is None else [make_artifact(standard_artifacts.Model)],
         }
         save(inputs["model"][0].uri, **model)
+        for artifact in inputs["baseline_model"]:
+            save(artifact.uri, **(baseline or {}))
         examples = inputs["examples"][0]
         examples.split_names = '["eval"]'
         write_examples(Path(examples.uri, "Split-eval"))
         if is_remote:
             move_to_memory(inputs)
         blessing = make_artifact(standard_artifacts.InfraBlessing)
-        Executor().Do(inputs, {"blessing": [blessing]}, {"code": ""})
-        (file,) = Path(blessing.uri).iterdir()
+        Executor().Do(inputs, {"blessing": [blessing]}, {"max_model_mb": 1.0, "max_latency_ratio": 2.0, "code": ""})
         is_blessed = blessing.get_int_custom_property("blessed")
+        (file,) = Path(blessing.uri).glob("INFRA_*")
         assert file.name == ("INFRA_BLESSED" if is_blessed else "INFRA_NOT_BLESSED")
+        run.folder = Path(blessing.uri)  # type: ignore[attr-defined]
         return is_blessed, file.read_text()
 
     return run
+
+
+def read_figures(check: Any) -> ServingFigures:
+    """What the last check measured."""
+    return ServingFigures.from_json((check.folder / FIGURES_FILE).read_text())
 
 
 def write_examples(folder: Path) -> None:
@@ -122,8 +148,12 @@ def write_examples(folder: Path) -> None:
             writer.write(to_example(pixels.tobytes(), 0, "drawn.csv", row).SerializeToString())
 
 
-def test_serving_check_sound_model_is_blessed(check: Any) -> None:
+def test_serving_check_sound_model_is_blessed_with_its_figures(check: Any) -> None:
     assert check() == (1, "")
+    figures = read_figures(check)
+    assert 60_000 < figures.model_bytes < 1_000_000  # 7 x 2,304 weights of 4 bytes, and the graph
+    assert figures.latency_ms > 0
+    assert figures.baseline_latency_ms is None
 
 
 def test_serving_check_remote_model_is_judged_by_a_local_copy(check: Any) -> None:
@@ -132,10 +162,44 @@ def test_serving_check_remote_model_is_judged_by_a_local_copy(check: Any) -> Non
     assert (is_blessed, "class names do not follow" in reason) == (0, True)
 
 
-def test_serving_check_model_that_only_the_tf2_loader_can_load_is_refused(check: Any) -> None:
+def test_serving_check_model_as_fast_as_the_baseline_is_blessed(check: Any) -> None:
+    assert check(baseline={}) == (1, "")
+    assert 0.5 < read_figures(check).latency_ratio < 2.0
+
+
+def test_serving_check_model_slower_than_the_baseline_is_refused_with_both_times(check: Any) -> None:
+    is_blessed, reason = check(baseline={}, extra_work=1_000)
+    assert not is_blessed
+    figures = read_figures(check)
+    assert reason == figures.find_excess(1.0, 2.0)[0]
+    assert reason.startswith("one picture takes ")
+    assert figures.latency_ratio > 2.0
+
+
+def test_serving_check_model_faster_than_the_baseline_is_blessed(check: Any) -> None:
+    assert check(baseline={"extra_work": 1_000}) == (1, "")
+    assert read_figures(check).latency_ratio < 0.5
+
+
+def test_serving_check_large_model_is_refused_for_its_size(check: Any) -> None:
+    is_blessed, reason = check(extra_bytes=4_000_000)
+    assert not is_blessed
+    assert reason == f"the export has {read_figures(check).model_bytes / 1e6:.1f} MB, at most 1.0 MB"
+    assert reason.startswith("the export has 4.")
+
+
+def test_serving_check_baseline_that_is_gone_is_refused_with_its_place(tmp_path: Path) -> None:
+    save(str(tmp_path))
+    write_examples(tmp_path / "eval")
+    with pytest.raises(UnservableError, match=f"no baseline lies in {tmp_path}/gone any more"):
+        probe_in_fresh_process(f"{tmp_path}/Format-Serving", f"{tmp_path}/eval", f"{tmp_path}/gone")
+
+
+def test_serving_check_model_that_only_the_tf2_loader_can_load_is_refused_without_figures(check: Any) -> None:
     is_blessed, reason = check(is_tracked=True)
     assert not is_blessed
     assert reason
+    assert not (check.folder / FIGURES_FILE).exists()
 
 
 def test_serving_check_missing_signature_is_refused_by_name(check: Any) -> None:
@@ -164,3 +228,14 @@ def test_serving_check_permuted_class_names_are_refused(check: Any) -> None:
 
 def test_serving_check_component_declares_the_blessing_that_pusher_takes() -> None:
     assert ServingCheck.SPEC_CLASS.OUTPUTS["blessing"].type is standard_artifacts.InfraBlessing
+
+
+@pytest.mark.parametrize("has_baseline", [True, False])
+def test_serving_check_component_takes_a_baseline_where_there_is_one(has_baseline: bool) -> None:
+    channels = {key: types.Channel(type=each.type) for key, each in ServingCheck.SPEC_CLASS.INPUTS.items()}
+    gate = GateConfig(max_model_mb=3.0, max_latency_ratio=1.5)
+    node = ServingCheck(
+        channels["model"], channels["examples"], channels["baseline_model"] if has_baseline else None, gate, code="1"
+    )
+    assert ("baseline_model" in node.inputs) is has_baseline
+    assert (node.exec_properties["max_model_mb"], node.exec_properties["max_latency_ratio"]) == (3.0, 1.5)

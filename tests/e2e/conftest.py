@@ -24,6 +24,7 @@ SETTINGS = {
     "gate.min_accuracy": "0.5",
     "gate.min_macro_f1": "0.4",
     "gate.min_class_recall": "0",
+    "gate.min_corrupted_accuracy": "0",
 }
 
 

@@ -1,11 +1,14 @@
 """What must not get through: each refusal is one line, the right exit code, and nothing pushed."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from demo_site import open_browser, start_playwright
+from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page, read_refusals
 
 from schema.drawn_faces import DrawnSummary
 
@@ -24,36 +27,114 @@ def last_line(text: str) -> str:
     return text.strip().splitlines()[-1]
 
 
-def test_run_on_shuffled_labels_is_refused_by_the_gate(workshop: Any, drawn: DrawnSummary, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def shuffled_run(workshop: Any, drawn: DrawnSummary, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run on labels in random order, which the model's gate refuses."""
     rng = np.random.default_rng(7)
-    shuffled = rewrite_labels(
-        drawn.labelled_path, tmp_path / "shuffled.csv", lambda labels, _: list(rng.permutation(labels))
-    )
-
-    done = workshop.run(shuffled)
-
-    assert done.exit_code == 3
-    assert last_line(done.stderr).startswith("fer-tfx: the gate refused the model: accuracy is 0.")
-    assert "at least 0.5000" in done.stderr
-    assert workshop.versions() == []
+    target = tmp_path_factory.mktemp("shuffled") / "shuffled.csv"
+    return workshop.run(rewrite_labels(drawn.labelled_path, target, lambda labels, _: list(rng.permutation(labels))))
 
 
-def test_run_on_skewed_labels_stops_at_the_data_gate(workshop: Any, drawn: DrawnSummary, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def skewed_run(
+    workshop: Any, drawn: DrawnSummary, shuffled_run: Any, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Any]:
+    """A run on data that the data gate refuses, after that on shuffled labels, and what its nodes did."""
+    del shuffled_run
+
     def make_most_training_faces_happy(labels: list[str], usages: list[str]) -> list[str]:
         return [
             "3" if usage == "Training" and position % 3 else label
             for position, (label, usage) in enumerate(zip(labels, usages, strict=True))
         ]
 
-    skewed = rewrite_labels(drawn.labelled_path, tmp_path / "skewed.csv", make_most_training_faces_happy)
+    target = tmp_path_factory.mktemp("skewed") / "skewed.csv"
+    done = workshop.run(rewrite_labels(drawn.labelled_path, target, make_most_training_faces_happy))
+    return done, workshop.nodes()
 
-    done = workshop.run(skewed)
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with start_playwright() as playwright, open_browser(playwright) as opened:
+        yield opened
+
+
+def test_run_on_shuffled_labels_is_refused_by_the_gate(workshop: Any, shuffled_run: Any) -> None:
+    assert shuffled_run.exit_code == 3
+    assert last_line(shuffled_run.stderr).startswith("fer-tfx: the gate refused the model: accuracy is 0.")
+    assert "at least 0.5000" in shuffled_run.stderr
+    assert workshop.versions() == []
+
+
+def test_run_on_skewed_labels_stops_at_the_data_gate(skewed_run: tuple[Any, Any]) -> None:
+    done, nodes = skewed_run
     assert done.exit_code == 3
     assert len(done.stderr.strip().splitlines()) == 1
     assert "fer-tfx: the data gate refused the examples: train against eval: emotion: High" in done.stderr
-    assert workshop.nodes()["DataGate"].is_failed
-    assert "Trainer" not in workshop.nodes()
+    assert nodes["DataGate"].is_failed
+    assert "Trainer" not in nodes
+
+
+def test_page_of_a_refused_model_gives_the_reasons_of_the_command_line(shuffled_run: Any) -> None:
+    numbers = json.loads(find_report(shuffled_run).with_name("report.json").read_text())
+    reasons = "; ".join(numbers["verdict"]["refusals"])
+    assert shuffled_run.stderr == f"fer-tfx: the gate refused the model: {reasons}\n"
+
+
+def test_page_of_refused_data_gives_the_sentence_of_the_command_line(skewed_run: tuple[Any, Any]) -> None:
+    done, _ = skewed_run
+    numbers = json.loads(find_report(done).with_name("report.json").read_text())
+    (sentence,) = numbers["verdict"]["refusals"]
+    assert done.stderr == f"fer-tfx: {sentence}\n"
+    (skew, drift, _) = numbers["data"]["label_shift"]["distances"]
+    assert skew["between"] == "train and eval"
+    assert f"{skew['distance']:.4f}"[:4] in sentence
+    assert skew["distance"] > skew["bound"]
+    assert drift["between"] == "train and train of the run before"
+    assert "train against the run before: emotion: High Linfty distance" in sentence
+    assert drift["distance"] > drift["bound"]
+
+
+def test_page_of_refused_data_has_the_labels_of_the_run_before(shuffled_run: Any, skewed_run: tuple[Any, Any]) -> None:
+    earlier, later = (
+        json.loads(find_report(done).with_name("report.json").read_text())["data"]["label_shift"]["splits"]
+        for done in (shuffled_run, skewed_run[0])
+    )
+    assert [each["before"] for each in earlier] == [None, None]
+    assert [each["before"] for each in later] == [each["now"] for each in earlier]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids="-".join)
+def test_page_of_a_refused_model_is_whole_in_a_browser(shuffled_run: Any, browser: Any, view: tuple[str, str]) -> None:
+    file = find_report(shuffled_run)
+    with open_page(browser, file, *view) as page:
+        assert f"fer-tfx: the gate refused the model: {'; '.join(read_refusals(page))}\n" == shuffled_run.stderr
+        check_plots(page, 9)
+        check_faces(page, 7 + 12)
+    assert find_violations(browser, file, *view) == []
+
+
+@pytest.mark.parametrize("view", VIEWS, ids="-".join)
+def test_page_of_refused_data_is_whole_in_a_browser(
+    skewed_run: tuple[Any, Any], browser: Any, view: tuple[str, str]
+) -> None:
+    done, _ = skewed_run
+    file = find_report(done)
+    with open_page(browser, file, *view) as page:
+        (sentence,) = read_refusals(page)
+        assert done.stderr == f"fer-tfx: {sentence}\n"
+        check_plots(page, 1)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert find_violations(browser, file, *view) == []
+
+
+def test_report_command_finds_the_page_of_refused_data(workshop: Any, skewed_run: tuple[Any, Any]) -> None:
+    done, nodes = skewed_run
+    listed = json.loads(workshop.command("runs", "--json", "--set", f"runtime.root={workshop.root}").stdout)
+    (run,) = [each["id"] for each in listed if each["verdict"].startswith("refused: the data gate refused")][-1:]
+    shown = workshop.command("report", str(run), "--no-open", "--set", f"runtime.root={workshop.root}")
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, f"{find_report(done)}\n", "")
+    assert str(nodes["DataGate"].id) == find_report(done).parent.name
 
 
 def test_run_with_a_schema_that_the_data_breaks_stops_at_the_data_gate(

@@ -6,27 +6,14 @@ from typing import Any
 
 import pytest
 from demo_site import open_browser, start_playwright
-from report_doubles import make_faces, make_report
+from report_browser import VIEWS, check_faces, check_plots, find_violations, open_page
+from report_doubles import make_faces, make_report, make_report_of_refused_data
 
 from reporting.render import render_report
 
-WIDTHS_PX = {"phone": 360, "desktop": 1280}
-
-# Whether a picture, drawn on a canvas, has more than one colour.
-_HAS_CONTENT = """async (images) => {
-    const counts = [];
-    for (const image of images) {
-        await image.decode();
-        const canvas = document.createElement("canvas");
-        canvas.width = 200;
-        canvas.height = 140;
-        const context = canvas.getContext("2d");
-        context.drawImage(image, 0, 0, 200, 140);
-        const words = new Uint32Array(context.getImageData(0, 0, 200, 140).data.buffer);
-        counts.push(new Set(words).size);
-    }
-    return counts;
-}"""
+PLOT_COUNT = 9
+# A line too long for a phone, as addresses of artifacts are.
+CARD = f"# Card\n\n| made of | URI |\n|---|---|\n| `model` | `/{'artifacts/' * 30}model/5` |\n"
 
 
 @pytest.fixture(scope="module")
@@ -36,41 +23,57 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    report = make_report("accuracy is 0.5833, at least 0.6000")
-    path.write_text(render_report(report, make_faces(report)), "utf-8")
-    return path
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A page of each way in which a run may end."""
+    folder = tmp_path_factory.mktemp("report")
+    pushed, refused = make_report(), make_report("accuracy is 0.5833, at least 0.6000")
+    pages = {
+        "pushed": render_report(pushed, make_faces(pushed), CARD),
+        "refused": render_report(refused, make_faces(refused), CARD),
+        "refused data": render_report(make_report_of_refused_data("train: no example of disgust")),
+    }
+    for name, text in pages.items():
+        (folder / f"{name}.html").write_text(text, "utf-8")
+    return {name: folder / f"{name}.html" for name in pages}
 
 
-@pytest.fixture(params=[(width, scheme) for width in WIDTHS_PX for scheme in ("light", "dark")], ids="-".join)
-def page(request: pytest.FixtureRequest, browser: Any, file: Path) -> Iterator[Any]:
-    """The page from disk; nothing on it may fail, and nothing may be asked for beyond it."""
-    width, scheme = request.param
-    context = browser.new_context(viewport={"width": WIDTHS_PX[width], "height": 800}, color_scheme=scheme)
-    opened, faults, asked = context.new_page(), [], []
-    opened.on("console", lambda said: faults.append(said.text))
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("request", lambda sent: asked.append(sent.url))
-    opened.goto(file.as_uri())
-    yield opened
-    context.close()
-    assert faults == []
-    assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}
+@pytest.fixture(params=VIEWS, ids="-".join)
+def page(request: pytest.FixtureRequest, browser: Any, files: dict[str, Path]) -> Iterator[Any]:
+    with open_page(browser, files["refused"], *request.param) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("view", VIEWS, ids="-".join)
+@pytest.mark.parametrize("ending", ["pushed", "refused", "refused data"])
+def test_report_page_breaks_no_rule_of_accessibility(
+    browser: Any, files: dict[str, Path], ending: str, view: tuple[str, str]
+) -> None:
+    assert find_violations(browser, files[ending], *view) == []
+
+
+def test_report_page_with_a_fault_breaks_a_rule_of_accessibility(browser: Any, files: dict[str, Path]) -> None:
+    """Or else the test above would prove nothing."""
+    faulty = files["pushed"].with_name("faulty.html")
+    spoilt = files["pushed"].read_text("utf-8").replace(' alt="Share of each class', ' id="Share of each class', 1)
+    faulty.write_text(spoilt, "utf-8")
+    assert [rule for rule, _ in find_violations(browser, faulty, "desktop", "light")] == ["image-alt"]
+
+
+def test_report_page_of_refused_data_shows_the_data_alone(browser: Any, files: dict[str, Path]) -> None:
+    with open_page(browser, files["refused data"], "phone", "dark") as page:
+        check_plots(page, 1)
+        assert page.locator("h2").all_inner_texts() == page.locator("nav a").all_inner_texts() == ["Verdict", "Data"]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_report_page_every_picture_has_pixels_and_words(page: Any) -> None:
-    plots = page.locator(".plot img")
-    assert plots.count() == 9
-    assert min(plots.evaluate_all(_HAS_CONTENT)) > 10
-    assert all(len(text) > 40 for text in plots.evaluate_all("images => images.map(image => image.alt)"))
-    faces = page.locator(".faces img")
-    assert faces.count() == 7 + 5
-    assert min(faces.evaluate_all("images => images.map(image => image.naturalWidth * image.complete)")) == 48
-    assert all(faces.evaluate_all("images => images.map(image => image.alt)"))
+    check_plots(page, PLOT_COUNT)
+    check_faces(page, 7 + 5)
 
 
 def test_report_page_never_scrolls_sideways(page: Any) -> None:
+    page.locator("summary").click()
+    assert page.locator("pre").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

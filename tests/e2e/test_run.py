@@ -6,12 +6,15 @@ The tests of this file are one story and run in order on one root.
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from demo_site import open_browser, start_playwright
+from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page
 
 from components.serving_check.probe import ask, make_requests, read_examples
 from reporting.ingestion import IngestionReport
@@ -27,7 +30,10 @@ def first_run(workshop: Any, drawn: DrawnSummary) -> Any:
 def test_run_of_sound_data_pushes_one_model_and_exits_0(workshop: Any, first_run: Any) -> None:
     assert first_run.exit_code == 0, first_run.stdout + first_run.stderr
     assert len(workshop.versions()) == 1
-    assert (workshop.root / "fer" / "serving" / workshop.versions()[0] / "saved_model.pb").exists()
+    version = workshop.root / "fer" / "serving" / workshop.versions()[0]
+    assert (version / "saved_model.pb").exists()
+    card = Path(workshop.nodes()["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_bytes()
+    assert (version / "assets.extra" / "MODEL_CARD.md").read_bytes() == card
 
 
 def test_run_summary_gives_rows_accuracy_verdict_and_model(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
@@ -64,6 +70,30 @@ def test_run_writes_a_page_and_its_numbers_that_agree_with_the_summary(workshop:
     assert f"macro F1 {numbers['evaluation']['macro_f1']:.4f}" in first_run.stdout
     assert numbers["verdict"] == {"is_pushed": True, "place": numbers["verdict"]["place"], "refusals": []}
     assert workshop.versions()[0] in (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with start_playwright() as playwright, open_browser(playwright) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("view", VIEWS, ids="-".join)
+def test_page_of_the_run_is_whole_in_a_browser_and_breaks_no_rule_of_accessibility(
+    first_run: Any, browser: Any, view: tuple[str, str]
+) -> None:
+    file = find_report(first_run)
+    numbers = json.loads(file.with_name("report.json").read_text())
+    with open_page(browser, file, *view) as page:
+        check_plots(page, 9)
+        check_faces(page, 7 + len(numbers["evaluation"]["mistakes"]))
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert find_violations(browser, file, *view) == []
+
+
+def test_report_command_prints_the_page_of_the_run(workshop: Any, first_run: Any) -> None:
+    shown = workshop.command("report", "--no-open", "--set", f"runtime.root={workshop.root}")
+    assert (shown.exit_code, shown.stdout, shown.stderr) == (0, f"{find_report(first_run)}\n", "")
 
 
 def test_pushed_model_answers_alike_on_every_signature_in_both_loaders(workshop: Any, first_run: Any) -> None:
@@ -162,6 +192,10 @@ def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
     page = Path(workshop.nodes()["HtmlReport"].outputs["report"].uri, "report.html").read_text()
     assert "Refused" in page
     assert "Candidate against baseline" in page
+    # The run before read the same statistics, so what came before those is compared: nothing.
+    assert "There is no run before this one to compare with." in page
+    card = Path(workshop.nodes()["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_text()
+    assert "refused, so it was not put into service\n  - `accuracy changed by -0." in card
 
 
 def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
@@ -172,7 +206,7 @@ def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
     source.write_text(source.read_text() + "\n\nEDITED = True\n")
     workshop.run(drawn, trainer__epochs="1")
     assert workshop.executed() - {"PreviousStatistics", "Baseline"} == {
-        "Trainer", "Evaluator", "ServingCheck", "Pusher", "BulkInferrer", "HtmlReport",
+        "Trainer", "Evaluator", "ServingCheck", "ModelCard", "Pusher", "BulkInferrer", "HtmlReport",
     }  # fmt: skip
 
 

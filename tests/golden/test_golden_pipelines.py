@@ -83,7 +83,7 @@ def test_compiled_pipeline_parses_as_kubeflows_messages(target, text, job):
 def test_compiled_tasks_are_those_of_a_local_run_and_the_baselines_keeper(tasks):
     assert set(tasks) == {
         "FerExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "Baseline", "DataGate", "Transform",
-        "Trainer", "Evaluator", "ServingCheck", "Pusher", "BulkInferrer", "PublishBaseline", "HtmlReport",
+        "Trainer", "Evaluator", "ServingCheck", "ModelCard", "Pusher", "BulkInferrer", "PublishBaseline", "HtmlReport",
     }  # fmt: skip
 
 
@@ -176,11 +176,12 @@ def iter_values(spec: dict, given: dict) -> Iterator[tuple[str, str, Any]]:
     """Task, input and value, with JSON in texts parsed however deep; inputs that only carry a parameter left out."""
     for name, task in spec["root"]["dag"]["tasks"].items():
         inputs = task.get("inputs", {}).get("parameters", {})
-        carried = {key: given[each["componentInputParameter"]] for key, each in inputs.items() if len(each) == 1
-                   and "componentInputParameter" in each}  # fmt: skip
-        constants = {key: each["runtimeValue"]["constant"] for key, each in inputs.items() if key not in carried}
-        values = substitute_all({**carried, **constants})
-        yield from ((name, key, parse_deep(values[key])) for key in constants)
+        taken = {
+            key: given[each["componentInputParameter"]] for key, each in inputs.items() if "runtimeValue" not in each
+        }
+        constants = {key: each["runtimeValue"]["constant"] for key, each in inputs.items() if key not in taken}
+        values = substitute_all({**taken, **constants})
+        yield from ((name, key, parse_deep(value)) for key, value in values.items() if key not in given)
 
 
 def parse_deep(value: Any) -> Any:
@@ -221,7 +222,7 @@ def test_compiled_parameters_given_at_submission_reach_each_task_that_uses_them(
     given = {name: each["defaultValue"] for name, each in parameters.items()}
     given |= {
         "trainer_epochs": 3, "trainer_peak_learning_rate": 5e-05, "gate_min_eval_rows": 7,
-        "gate_max_accuracy_drop": 0.25, "data_path": "gs://other/faces/", "runtime_root": "gs://other/runs",
+        "gate_max_accuracy_drop": 0.25, "gate_max_model_mb": 3.5, "data_path": "gs://other/faces/", "runtime_root": "gs://other/runs",
     }  # fmt: skip
     found = {(task, key): value for task, key, value in iter_values(spec, given)}
     trainer = found["Trainer", "custom_config"]
@@ -235,6 +236,7 @@ def test_compiled_parameters_given_at_submission_reach_each_task_that_uses_them(
     assert rows["threshold"]["value_threshold"]["lower_bound"] == 7
     (change,) = metrics["AccuracyChange"]["per_slice_thresholds"]
     assert change["threshold"]["change_threshold"]["absolute"] == -0.25
+    assert found["ServingCheck", "max_model_mb"] == 3.5
     settings = found["HtmlReport", "settings"]
     assert (settings["trainer"]["epochs"], settings["runtime"]["root"]) == (3, "gs://other/runs")
 
@@ -269,7 +271,7 @@ def test_compile_for_kubeflow_with_a_volume_keeps_all_on_it_and_mounts_it_in_eac
     assert defaults["runtime_serving_path"] == "/faces/runs/fer/serving"
     json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    assert len(pods) == 14
+    assert len(pods) == 15
     assert all(each["pvcMount"] == [{"mountPath": "/faces", "constant": "shared"}] for each in pods.values())
     with pytest.raises(FerError, match=r"runtime\.root: /facesque: a cluster needs a bucket or a folder below /faces"):
         compile_example("kubeflow", "runtime.root=/facesque", *volume)

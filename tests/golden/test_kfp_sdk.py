@@ -42,4 +42,4 @@ def test_kfp_sdk_reads_the_compiled_pipeline_with_its_parameters(kfp_python, tmp
     assert read["inputs"]["trainer_epochs"] == ["Integer", 10]
     assert read["inputs"]["gate_min_accuracy"] == ["Float", 0.5]
     assert read["inputs"]["data_path"] == ["String", "gs://example/data/fer2013.csv"]
-    assert len(read["inputs"]) == 15
+    assert len(read["inputs"]) == 18

@@ -10,10 +10,10 @@ from evaluation_doubles import RECORD, draw_pixels, write_data, write_model
 from PIL import Image
 
 from benchmarks.code_version import read_code_version
-from benchmarks.corruptions import CORRUPTIONS
 from benchmarks.evaluate import evaluate, main, merge_section
 from benchmarks.exported_model import load_exported
 from benchmarks.fer2013 import PublicTest
+from reporting.corruptions import CORRUPTIONS
 
 # What the first pixels say, and what is true: 0 right of 0 and 1, 2 of 3 ... five of eight right.
 SAID = [0, 1, 2, 3, 3, 4, 5, 6]

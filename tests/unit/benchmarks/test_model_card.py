@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.corruptions import CORRUPTIONS
 from benchmarks.model_card import Subject, look_up, render_card
+from reporting.corruptions import CORRUPTIONS
 from reporting.ingestion import IngestionReport
 from schema.contract import CLASS_NAMES
 from schema.errors import DataError

@@ -2,9 +2,9 @@
 
 import pytest
 
-from benchmarks.corruptions import CORRUPTIONS
 from benchmarks.figures import describe_share
 from benchmarks.peer_report import is_robust, write_peer_report
+from reporting.corruptions import CORRUPTIONS
 from schema.contract import CLASS_NAMES
 
 

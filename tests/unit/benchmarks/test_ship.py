@@ -74,6 +74,15 @@ def test_ship_card_holds_the_figures_rows_and_digests_of_this_model(model, metri
     assert "| all rows | 0.6250 | 0.3057 to 0.8632 | 8 |" in card
 
 
+def test_ship_card_of_the_run_gives_way_to_the_one_of_the_release(model, metrics, target, tmp_path_factory):
+    pushed = shutil.copytree(model, tmp_path_factory.mktemp("pushed") / model.name)
+    (pushed / "assets.extra" / "MODEL_CARD.md").write_text("# Of the run, at /tmp\n", "utf-8")
+    ship(PushedModel(pushed, ROWS), metrics, target)
+    assert [name for name in list_files(target) if name.endswith("MODEL_CARD.md")] == ["MODEL_CARD.md"]
+    assert "assets.extra/MODEL_CARD.md" not in (target / "MODEL_CARD.md").read_text("utf-8")
+    verify_sums(target)
+
+
 def test_ship_into_no_folder_makes_it(model, metrics, tmp_path):
     ship(PushedModel(model, ROWS), metrics, tmp_path / "models" / "shipped_model")
     verify_sums(tmp_path / "models" / "shipped_model")

@@ -112,6 +112,13 @@ def test_assignment_to_a_finished_section_is_refused(section):
         (GateConfig, {"min_macro_f1": -0.1}, "gate.min_macro_f1: expected a fraction from 0 to 1, got -0.1"),
         (GateConfig, {"min_class_recall": 1.1}, "gate.min_class_recall: expected a fraction from 0 to 1, got 1.1"),
         (GateConfig, {"max_accuracy_drop": 1.1}, "gate.max_accuracy_drop: expected a fraction from 0 to 1, got 1.1"),
+        (
+            GateConfig,
+            {"min_corrupted_accuracy": 1.5},
+            "gate.min_corrupted_accuracy: expected a fraction from 0 to 1, got 1.5",
+        ),
+        (GateConfig, {"max_model_mb": 0.0}, "gate.max_model_mb: expected more than 0, got 0.0"),
+        (GateConfig, {"max_latency_ratio": -1.0}, "gate.max_latency_ratio: expected more than 0, got -1.0"),
         (GateConfig, {"max_ece": -0.1}, "gate.max_ece: expected a fraction from 0 to 1, got -0.1"),
         (GateConfig, {"min_eval_rows": 0}, "gate.min_eval_rows: expected at least 1, got 0"),
         *((PipelineConfig, {"name": name}, f"name: expected {NAME_RULE}, got {name!r}")

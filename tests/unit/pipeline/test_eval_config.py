@@ -1,18 +1,21 @@
 """Bounds of the gate as TFMA gets them: which holds for all rows, which for each class."""
 
+import importlib
 import json
 
 import pytest
 import tensorflow_model_analysis as tfma
 
 from configs.spec import GateConfig
-from pipeline.eval_config import METRIC_MODULES, build_eval_config
+from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, METRIC_MODULES, build_eval_config
+from pipeline.fingerprint import _closure
 
 GATE = GateConfig(
     min_accuracy=0.625,
     min_macro_f1=0.5,
     min_class_recall=0.25,
     max_ece=0.0625,
+    min_corrupted_accuracy=0.375,
     max_accuracy_drop=0.125,
     min_eval_rows=7,
 )
@@ -75,6 +78,7 @@ def test_build_eval_config_upper_end_of_the_change_alone_is_held_to_the_baseline
         ("ExampleCount", "lower_bound", 7),
         ("MacroF1", "lower_bound", 0.5),
         ("CalibrationError", "upper_bound", 0.0625),
+        ("CorruptedAccuracy", "lower_bound", 0.375),
         ("NegativeLogLikelihood", "upper_bound", 88.0),
         ("BrierScore", "upper_bound", 2.0),
     ],
@@ -90,6 +94,12 @@ def test_build_eval_config_our_metrics_carry_the_code_and_lie_in_the_modules_tha
     ours = [each for each in config.metrics_specs[0].metrics if each.module]
     assert {each.module for each in ours} == set(METRIC_MODULES)
     assert {json.loads(each.config)["code"] for each in ours} == {"c0de"}
+
+
+def test_evaluator_modules_hold_whatever_the_corrupted_answers_follow_from():
+    assert EXTRACTOR_MODULE in EVALUATOR_MODULES
+    assert callable(importlib.import_module(EXTRACTOR_MODULE).custom_extractors)
+    assert {"components.corruption_extractor", "reporting.corruptions"} <= _closure(EVALUATOR_MODULES)
 
 
 def test_build_eval_config_no_bound_stands_where_it_would_hold_for_every_slice(config):

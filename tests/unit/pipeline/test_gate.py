@@ -12,6 +12,7 @@ from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.utils import model_util
 from tfx.utils import io_utils
 
+from components.corruption_metric import ANSWERS_KEY
 from components.refusals import explain_validation
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
@@ -35,7 +36,12 @@ def miss(*rows: int) -> np.ndarray:
     return said
 
 
+ROBUST = np.repeat(TRUE[:, np.newaxis], 8, axis=1)  # right under each of the eight corruptions
 SOUND = be_sure(miss(*range(35)), 0.9)  # right in 9 of 10 rows and as sure of it
+
+
+def corrupted_column(answers: np.ndarray | None, true: np.ndarray) -> dict[str, np.ndarray]:
+    return {} if answers is None else {ANSWERS_KEY: answers[: len(true)]}
 
 
 class Judge:
@@ -45,12 +51,12 @@ class Judge:
         self._folder = folder
         self._count = 0
 
-    def __call__(self, probabilities, baseline=None, gate=GATE, true=TRUE) -> list[str]:
+    def __call__(self, probabilities, baseline=None, gate=GATE, true=TRUE, corrupted=ROBUST) -> list[str]:
         """The sentences of the refusal; none: blessed."""
         config = tfma.utils.update_eval_config_with_defaults(
             build_eval_config(gate, ""), has_baseline=baseline is not None, rubber_stamp=True
         )
-        columns = {"emotion": true[:, np.newaxis], "probabilities": probabilities}
+        columns = {"emotion": true[:, np.newaxis], "probabilities": probabilities, **corrupted_column(corrupted, true)}
         if baseline is not None:
             config.model_specs[1].prediction_key = "of_baseline"
             columns["of_baseline"] = baseline
@@ -158,6 +164,16 @@ def test_gate_better_model_passes_a_baseline_with_unsound_rows(judge):
     assert judge(SOUND, baseline=baseline) == []
 
 
+def test_gate_model_that_is_wrong_under_corruptions_is_refused_for_their_mean(judge):
+    answers = ROBUST.copy()
+    answers[:, :6] = (answers[:, :6] + 1) % CLASS_COUNT  # wrong under six of eight
+    assert judge(SOUND, corrupted=answers) == ["mean accuracy on corrupted pictures is 0.2500, at least 0.3500"]
+
+
+def test_gate_rows_that_were_not_asked_about_corruptions_are_refused(judge):
+    assert judge(SOUND, corrupted=None) == ["mean accuracy on corrupted pictures is nan, at least 0.3500"]
+
+
 @pytest.mark.parametrize("has_baseline", [False, True])
 def test_gate_nan_in_any_bounded_metric_is_a_failure_of_it(has_baseline):
     """Whatever a metric does with unsound rows: a NaN never passes."""
@@ -169,7 +185,10 @@ def test_gate_nan_in_any_bounded_metric_is_a_failure_of_it(has_baseline):
         if key.model_name in ("", "candidate")
     ]  # fmt: skip
     for slice_key, names in (
-        ((), {"example_count", "accuracy", "macro_f1", "calibration_error", "nll", "brier_score"}),
+        (
+            (),
+            {"example_count", "accuracy", "macro_f1", "calibration_error", "nll", "brier_score", "corrupted_accuracy"},
+        ),
         ((("emotion", 3),), {"accuracy"}),
     ):
         found = metrics_validator.validate_metrics((slice_key, dict.fromkeys(bounded, np.nan)), config)

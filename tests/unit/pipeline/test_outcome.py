@@ -8,11 +8,13 @@ import pytest
 import tensorflow_model_analysis as tfma
 
 from components import refusals
+from components.corruption_metric import ANSWERS_KEY
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
 from pipeline.lineage import ArtifactRecord, NodeRecord
 from pipeline.outcome import read_outcome
 from reporting.ingestion import REPORT_FILE, IngestionReport
+from reporting.serving_figures import FIGURES_FILE
 
 TRUE = [0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6]
 SAID = [0, 0, 1, 1, 0, 2, 3, 6, 4, 4, 6, 3]  # 7 of 12 right; no row of class 5, surprise
@@ -31,7 +33,11 @@ def evaluation(tmp_path_factory) -> str:
     )
     folder = str(tmp_path_factory.mktemp("evaluation"))
     tfma.analyze_raw_data(
-        pd.DataFrame({"emotion": TRUE, "probabilities": probabilities.tolist()}), config, output_path=folder
+        pd.DataFrame(
+            {"emotion": TRUE, "probabilities": probabilities.tolist(), ANSWERS_KEY: [[label] * 8 for label in TRUE]}
+        ),
+        config,
+        output_path=folder,
     )
     return folder
 
@@ -108,6 +114,13 @@ def test_read_outcome_export_that_cannot_be_served_is_a_refusal_with_its_reason(
     found = read_outcome(nodes)
     assert found.refusals == ["the export can't be served: has no signature serve_pixels"]
     assert found.model_path == "/model"
+
+
+def test_read_outcome_export_that_misses_bounds_is_refused_in_their_own_words(nodes, tmp_path):
+    nodes["ServingCheck"].outputs["blessing"].properties["blessed"] = 0
+    (tmp_path / "INFRA_NOT_BLESSED").write_text("the export has 12.1 MB, at most 10.0 MB\nit is slow", "utf-8")
+    (tmp_path / FIGURES_FILE).write_text("{}", "utf-8")
+    assert read_outcome(nodes).refusals == ["the export has 12.1 MB, at most 10.0 MB", "it is slow"]
 
 
 def test_read_outcome_push_that_did_not_happen_is_a_refusal(nodes):

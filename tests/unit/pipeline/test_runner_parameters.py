@@ -71,6 +71,15 @@ def test_put_placeholders_number_as_the_graph_writes_it_is_found(key, written, e
     assert constants_of(spec, "Evaluator") == {"eval_config": expected}
 
 
+def test_put_placeholders_mark_that_is_all_of_an_input_makes_it_the_parameter_itself():
+    (size,) = make_parameters(CONFIG, ["gate.max_model_mb"])
+    spec = describe({"ServingCheck": {"max_model_mb": size.mark, "max_latency_ratio": 2.0}})
+    put_placeholders(spec, [size])
+    inputs = spec["root"]["dag"]["tasks"]["ServingCheck"]["inputs"]["parameters"]
+    assert inputs["max_model_mb"] == {"componentInputParameter": "gate_max_model_mb"}
+    assert inputs["max_latency_ratio"] == {"runtimeValue": {"constant": 2.0}}
+
+
 def test_put_placeholders_number_that_only_begins_like_a_mark_stays():
     (parameter,) = make_parameters(CONFIG, ["trainer.epochs"])
     longer = f"{parameter.mark}7 1.{parameter.mark} {parameter.mark}.5"
@@ -123,4 +132,4 @@ def test_mark_every_default_parameter_bears_a_mark_of_its_own():
     parameters = make_parameters(CONFIG, CONFIG.deploy.parameters)
     marked = mark(CONFIG, parameters)
     assert marked.data.path == "parameter://data.path#"
-    assert len({str(each.mark) for each in parameters}) == len(parameters) == 15
+    assert len({str(each.mark) for each in parameters}) == len(parameters) == 18

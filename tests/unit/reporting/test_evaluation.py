@@ -1,12 +1,14 @@
 """Figures of a model from twelve answers, worked out by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from report_doubles import CONFIDENCES, SAID, TRUE, make_probabilities, make_rows
 
-from reporting.evaluation import compare, evaluate, find_mistakes
+from reporting.evaluation import compare, describe_robustness, evaluate, find_mistakes
 from reporting.intervals import wilson_interval
-from reporting.report_data import Mistake
+from reporting.report_data import Mistake, Share
 
 PROBABILITIES = make_probabilities(SAID, CONFIDENCES)
 
@@ -65,3 +67,15 @@ def test_compare_counts_the_rows_that_only_one_got_right():
     assert found.p_value == pytest.approx(2 * (1 + 7) / 2**7)
     assert found.accuracy.fraction == pytest.approx(2 / 12)
     assert [share.fraction for share in found.recalls] == pytest.approx([1 / 3, 1 / 2, 0, 0, 0, 0, 0])
+
+
+def test_describe_robustness_sets_each_accuracy_against_the_clean_one():
+    blur, eyes = describe_robustness({"box_blur_twice": 0.6, "eyes_masked": 0.2}, Share.of(0.8, 50))
+    assert (blur.corruption, blur.description) == ("box_blur_twice", "blur, mean of 3 x 3 pixels, twice")
+    assert (blur.accuracy, blur.relative) == (Share.of(0.6, 50), pytest.approx(0.75))
+    assert eyes.relative == pytest.approx(0.25)
+
+
+def test_describe_robustness_nothing_right_on_clean_pictures_gives_no_share():
+    (blur,) = describe_robustness({"box_blur_twice": 0.1}, Share.of(0.0, 50))
+    assert math.isnan(blur.relative)

@@ -1,20 +1,23 @@
 """The page says what the report holds, and nothing in the data becomes mark-up."""
 
 import base64
+import dataclasses
 import io
 import re
 
 import numpy as np
 import pytest
 from PIL import Image
-from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan
+from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan, make_report_of_refused_data
 
+from reporting.ingestion import IngestionReport
+from reporting.label_shift import compute_label_shift
 from reporting.render import encode_picture, flatten, render_report
-from reporting.report_data import ReportData
+from reporting.report_data import DataFigures, ReportData
 
 
 def render(report: ReportData) -> str:
-    return render_report(report, make_faces(report))
+    return render_report(report, make_faces(report), f"# Card\n{HOSTILE}\n")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,23 @@ def test_render_report_pushed_model_says_so_with_its_figures(pushed_page):
     assert "<code>/serving/17</code>" in pushed_page
 
 
+def test_render_report_worse_pictures_have_a_row_each(pushed_page):
+    page = pushed_page.replace("\N{NO-BREAK SPACE}", " ")
+    # Half of 7/12 is 42.9 % of it; Wilson's interval of 0.25 with 12 rows.
+    assert '<th scope="row">brows and eyes black</th><td>25.0 % [8.9, 53.2]</td><td>12</td><td>42.9 %</td>' in page
+
+
+def test_render_report_serving_has_size_and_latency_beside_the_baseline(pushed_page):
+    for fact in ("<dd>2.3 MB</dd>", "<dd>1.50 ms</dd>", "<dd>1.20 ms</dd>", "<dd>x 1.25</dd>"):
+        assert fact in pushed_page
+
+
+def test_render_report_older_run_has_neither_worse_pictures_nor_serving():
+    page = render(dataclasses.replace(make_report(), robustness=(), serving=None))
+    assert "worse pictures" not in page
+    assert "Size of the export" not in page
+
+
 def test_render_report_refused_model_gives_each_reason(refused_page):
     assert "<strong>Refused</strong>" in refused_page
     assert "<li>accuracy is 0.5833, at least 0.6000</li>" in refused_page
@@ -49,13 +69,45 @@ def test_render_report_model_that_answers_nan_has_a_page_with_the_reason():
 
 def test_render_report_text_from_data_is_escaped(refused_page):
     assert "<script" not in refused_page
-    # Title, heading, reason, quarantined row and setting.
-    assert refused_page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;&#39;") == 5
+    # Title, heading, reason, quarantined row, setting and card.
+    assert refused_page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;&#39;") == 6
 
 
 def test_render_report_without_a_baseline_has_neither_section_nor_link(pushed_page, refused_page):
     assert ("#baseline" in pushed_page, "McNemar" in pushed_page) == (True, True)
     assert ("#baseline" in refused_page, "McNemar" in refused_page) == (False, False)
+
+
+def test_render_report_labels_stand_beside_those_of_the_run_before(pushed_page):
+    text = " ".join(re.sub("<[^>]*>", " ", pushed_page).split())
+    # 1,000 of 1,200 rows are happy, 900 of 1,200 were.
+    assert "happy 83.3 75.0 100.0 100.0" in text
+    assert "rows 1,200 1,200 12 12" in text
+    assert "train and eval: 0.1667, within the 0.25 that the schema allows." in text
+    assert "train and train of the run before: 0.0833, more than the 0.0625 that the schema allows" in text
+    assert "eval and eval of the run before: 0.0000, for which the schema sets no bound." in text
+
+
+def test_render_report_first_run_says_that_there_is_none_before():
+    report = make_report_of_refused_data("eval: no example")
+    shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, {}, skew_bound=0.1, drift_bound=0.1)
+    page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
+    assert "There is no run before this one to compare with." in page
+    assert "train before" not in page
+
+
+def test_render_report_refused_data_has_the_sections_of_the_data_alone():
+    page = render_report(make_report_of_refused_data("train: no example of disgust", name=HOSTILE))
+    assert "<strong>Refused</strong>: nothing was trained on this data." in page
+    assert "<li>train: no example of disgust</li>" in page
+    assert re.findall(r'<h2 id="(.*?)"', page) == re.findall(r'<a href="#(.*?)">', page) == ["verdict", "data"]
+    assert "<script" not in page
+
+
+def test_render_report_data_without_any_row_has_no_plot():
+    report = make_report_of_refused_data("train: no example")
+    data = DataFigures(IngestionReport({"a.csv": 0}, {}, {}, {}), (), (), compute_label_shift({}, {}, None, None))
+    assert "<figure" not in render_report(dataclasses.replace(report, data=data))
 
 
 def test_render_report_names_nothing_beyond_the_page(pushed_page):
@@ -68,7 +120,13 @@ def test_render_report_names_nothing_beyond_the_page(pushed_page):
 
 def test_render_report_states_use_and_its_bounds(pushed_page):
     assert "Article 5(1)(f)" in pushed_page
+    assert "<pre># Card\n" in pushed_page
     assert "It does not tell what a person feels." in pushed_page.replace("\n", " ")
+
+
+def test_render_report_without_a_card_shows_none():
+    report = make_report()
+    assert "<details>" not in render_report(report, make_faces(report))
 
 
 def test_flatten_nested_settings_have_dotted_keys():

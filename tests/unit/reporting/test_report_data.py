@@ -1,9 +1,10 @@
 """What report.json says."""
 
+import dataclasses
 import json
 
 import pytest
-from report_doubles import make_report, make_report_of_nan
+from report_doubles import make_report, make_report_of_nan, make_report_of_refused_data
 
 from reporting.report_data import Share
 
@@ -24,16 +25,38 @@ def test_to_json_has_every_number_and_what_is_derived():
     assert len(numbers["evaluation"]["after"]["bins"]) == 15
     assert numbers["evaluation"]["after"]["bins"][-1].keys() == {"low", "high", "count", "confidence", "accuracy"}
     assert numbers["comparison"]["baseline_only"] == 5
+    assert numbers["serving"] == {
+        "model_bytes": 2_340_000, "latency_ms": 1.5, "baseline_latency_ms": 1.2, "latency_ratio": 1.25
+    }  # fmt: skip
+    assert [each["corruption"] for each in numbers["robustness"]] == ["gaussian_noise_20", "eyes_masked"]
+    assert numbers["robustness"][0]["accuracy"]["count"] == 12
 
 
 def test_to_json_without_a_baseline_says_null():
-    assert json.loads(make_report(has_baseline=False).to_json())["comparison"] is None
+    numbers = json.loads(make_report(has_baseline=False).to_json())
+    assert numbers["comparison"] is None
+    assert numbers["serving"]["latency_ratio"] is None
+
+
+def test_to_json_export_that_could_not_be_served_has_no_serving_figures():
+    report = dataclasses.replace(make_report("the export can't be served: why"), serving=None)
+    assert json.loads(report.to_json())["serving"] is None
+
+
+def test_to_json_refused_data_has_no_model():
+    numbers = json.loads(make_report_of_refused_data("eval: no example").to_json())
+    assert numbers["verdict"] == {"refusals": ["eval: no example"], "place": "", "is_pushed": False}
+    assert [numbers[part] for part in ("training", "evaluation", "comparison", "lineage")] == [None] * 4
+    drift = numbers["data"]["label_shift"]["distances"][1]
+    assert (drift["between"], drift["bound"]) == ("train and train of the run before", 0.0625)
+    assert drift["distance"] == pytest.approx(1 / 12)
 
 
 def test_to_json_figure_that_is_nan_is_null():
     numbers = json.loads(make_report_of_nan().to_json(), parse_constant=pytest.fail)
     assert numbers["evaluation"]["after"]["nll"] is None
     assert numbers["training"]["epochs"][0]["loss"] is None
+    assert numbers["robustness"][0]["relative"] is None
     assert numbers["verdict"]["refusals"] == ["nll is nan, at most 88.0000"]
 
 

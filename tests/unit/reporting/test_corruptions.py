@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.corruptions import CORRUPTIONS, corrupt_pixels
+from reporting.corruptions import CORRUPTIONS, DESCRIPTIONS, corrupt_by_content, corrupt_pixels
 
 
 def make_plain(value: int, count: int = 1) -> np.ndarray:
@@ -107,3 +107,22 @@ def test_corrupt_pixels_mask_blackens_its_rows_alone(name, first, last):
     masked = corrupt_pixels(name, make_plain(200))[0]
     assert (masked[first : last + 1] == 0).all()
     assert (np.delete(masked, np.s_[first : last + 1], axis=0) == 200).all()
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_corrupt_by_content_any_batch_gives_a_picture_the_same_form(name):
+    pixels = draw_random(5)
+    together = corrupt_by_content(name, pixels)
+    apart = np.concatenate([corrupt_by_content(name, pixels[3:]), corrupt_by_content(name, pixels[:3])])
+    assert (together == np.roll(apart, 3, axis=0)).all()
+
+
+def test_corrupt_by_content_different_pictures_get_different_noise():
+    pixels = np.concatenate([make_plain(128), make_plain(129)])
+    noise = corrupt_by_content("gaussian_noise_20", pixels).astype(int) - pixels
+    assert (noise[0] != noise[1]).mean() > 0.9
+    assert noise.std() == pytest.approx(20.0, abs=1.0)
+
+
+def test_descriptions_stand_for_every_corruption_in_its_order():
+    assert list(DESCRIPTIONS) == list(CORRUPTIONS)

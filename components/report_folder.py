@@ -1,0 +1,23 @@
+"""Writes a report into a folder."""
+
+import os
+
+from tfx.utils import io_utils
+
+from reporting.faces import Faces
+from reporting.render import render_report
+from reporting.report_data import ReportData
+from reporting.report_files import NUMBERS_FILE, PAGE_FILE
+
+
+def write_report(folder: str, report: ReportData, faces: Faces | None = None, card: str = "") -> None:
+    """Write `report.html` and `report.json`; makes the folder.
+
+    Args:
+        folder: may be remote.
+        report: what to tell.
+        faces: None: there is no evaluation to show faces of.
+        card: of the model, as Markdown; empty: there is no model.
+    """
+    io_utils.write_string_file(os.path.join(folder, NUMBERS_FILE), report.to_json())
+    io_utils.write_string_file(os.path.join(folder, PAGE_FILE), render_report(report, faces, card))

@@ -1,0 +1,48 @@
+"""What a servable model weighs and how fast it answers, with the sentences of the bounds that it misses."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+FIGURES_FILE = "serving.json"  # within ServingCheck's blessing; only where the export could be served
+
+
+@dataclass(frozen=True)
+class ServingFigures:
+    """Measured on the exported folder, as a server loads it."""
+
+    model_bytes: int
+    """All files of the folder."""
+    latency_ms: float
+    """Median wall time of `serve_pixels` for one picture."""
+    baseline_latency_ms: float | None
+    """The same of the baseline, in turns with it; None: there was no baseline."""
+
+    @property
+    def megabytes(self) -> float:
+        """Size in millions of bytes."""
+        return self.model_bytes / 1e6
+
+    @property
+    def latency_ratio(self) -> float | None:
+        """How many times as long as the baseline one picture takes; None: there was no baseline."""
+        return None if self.baseline_latency_ms is None else self.latency_ms / self.baseline_latency_ms
+
+    def find_excess(self, max_model_mb: float, max_latency_ratio: float) -> list[str]:
+        """A sentence for each bound that was missed; without a baseline there is no bound on the latency."""
+        sentences = []
+        if self.megabytes > max_model_mb:
+            sentences.append(f"the export has {self.megabytes:.1f} MB, at most {max_model_mb:.1f} MB")
+        if self.latency_ratio is not None and self.latency_ratio > max_latency_ratio:
+            sentences.append(
+                f"one picture takes {self.latency_ratio:.1f} times as long as the baseline's ({self.latency_ms:.2f} ms"
+                f" against {self.baseline_latency_ms:.2f} ms), at most {max_latency_ratio:.1f} times"
+            )
+        return sentences
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ServingFigures":
+        return cls(**json.loads(text))

@@ -1,0 +1,75 @@
+"""A card made by hand: twelve eval rows, seven classes, a pushed model with a baseline."""
+
+import dataclasses
+import math
+from typing import Any
+
+from reporting.ingestion import IngestionReport
+from reporting.intervals import Interval
+from reporting.model_card import AccuracyChange, CardData, CardFigures, ClassRates, Confidence
+from reporting.report_data import Epoch, Lineage, Share, TrainingFigures, UsedArtifact
+from schema.contract import CLASS_NAMES
+
+HOSTILE = (
+    "a|b\n\n# c `d` ``e`` <script>alert('x')</script> [f](http://evil.example) www.evil.example me@evil.example \u202e"
+)
+FIGURES = CardFigures(
+    accuracy=Share.of(7 / 12, 12),
+    macro_f1=0.54762,
+    calibration_error=0.03125,
+    nll=1.25,
+    brier=0.5,
+    classes=tuple(ClassRates(name, Share.of(0.5, 4), Share.of(1.0, 2)) for name in CLASS_NAMES),
+    confusion=tuple(tuple(1000 * row + column for column in range(7)) for row in range(7)),
+    corrupted={"blurred": Share.of(0.25, 12)},
+    change=AccuracyChange(0.0125, Interval(-0.01, 0.035)),
+)
+
+
+def make_card(**changes: Any) -> CardData:
+    """The whole card, fields of `CardData` changed as asked for."""
+    card = CardData(
+        name="fer",
+        is_drawn=False,
+        refusals=(),
+        rows=IngestionReport(
+            read={"fer.csv": 1_250}, emitted={"train": {"happy": 1_000, "sad": 200}, "eval": {"happy": 12}},
+            dropped={"repeat within train": 37}, quarantined={"unknown label": 1}, conflicting_pictures=59,
+            skipped_files={"notes.txt": "no CSV"},
+        ),
+        training=TrainingFigures((Epoch(1, 1.9, 0.2, 1.7, 0.3, 0.1, 4.0),) * 2, 123_456, "float32", 1_200),
+        figures=FIGURES,
+        confidence=Confidence(1.25, 0.55, Share.of(0.5, 12), Share.of(1.0, 6)),
+        lineage=Lineage(
+            "split:labelled,num_files:1", {"Trainer": "0123abcd"}, {"tensorflow": "2.16.2"},
+            {"name": "fer", "trainer": {"epochs": 2}}, (UsedArtifact("model", "Model", 5, "/model/5"),),
+        ),
+    )  # fmt: skip
+    return dataclasses.replace(card, **changes)
+
+
+def make_hostile_card() -> CardData:
+    """A card in which every text that a run brings along is `HOSTILE`."""
+    return make_card(
+        name=HOSTILE,
+        refusals=(HOSTILE,),
+        rows=IngestionReport(
+            {HOSTILE: 2}, {"train": {"happy": 1}, HOSTILE: {"": 1}}, {HOSTILE: 1}, {HOSTILE: 1}, 0, {HOSTILE: HOSTILE}
+        ),
+        training=TrainingFigures((), 1, HOSTILE, 1),
+        lineage=Lineage(
+            HOSTILE, {HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, {HOSTILE: {HOSTILE: [HOSTILE]}},
+            (UsedArtifact(HOSTILE, HOSTILE, 5, HOSTILE),),
+        ),
+    )  # fmt: skip
+
+
+def make_nan_card() -> CardData:
+    """A card of a model that answers NaN."""
+    share = Share.of(math.nan, 12)
+    classes = tuple(ClassRates(name, share, share) for name in CLASS_NAMES)
+    figures = dataclasses.replace(
+        FIGURES, accuracy=share, macro_f1=math.nan, calibration_error=math.nan, nll=math.nan, brier=math.nan,
+        classes=classes, change=AccuracyChange(math.nan, Interval(math.nan, math.nan)),
+    )  # fmt: skip
+    return make_card(figures=figures, refusals=("nll is nan, at most 88.0000",))

@@ -1,0 +1,49 @@
+"""What ModelCard is given: a change of it pushes the model anew, so it is no more than the model is made of."""
+
+import dataclasses
+
+import pytest
+from tfx import types
+
+from components.model_card.component import ModelCardSpec
+from configs.spec import (
+    DataConfig,
+    GateConfig,
+    PipelineConfig,
+    RuntimeConfig,
+    ServingConfig,
+    TrainerConfig,
+    TunerConfig,
+)
+from pipeline.report import build_model_card
+
+
+def describe(**changes) -> dict:
+    """Parameters of the component under a configuration with these changes."""
+    channels = {key: types.Channel(type=each.type) for key, each in ModelCardSpec.INPUTS.items()}
+    return build_model_card(dataclasses.replace(PipelineConfig(), **changes), **channels).exec_properties
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": DataConfig(path="/elsewhere/fer.csv", unlabelled_path="test.csv")},
+        {"runtime": RuntimeConfig(root="/elsewhere", beam_pipeline_args=("--direct_num_workers=2",))},
+        {"serving": ServingConfig(keep_versions=2)},
+        {"tuner": TunerConfig(epochs=7)},
+    ],
+)
+def test_build_model_card_setting_that_the_model_does_not_depend_on_changes_nothing(changes):
+    assert describe(**changes) == describe()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": DataConfig(eval_fraction=0.2)},
+        {"trainer": TrainerConfig(epochs=3)},
+        {"gate": GateConfig(min_accuracy=0.6)},
+    ],
+)
+def test_build_model_card_setting_of_the_model_is_told(changes):
+    assert describe(**changes)["settings"] != describe()["settings"]

@@ -1,0 +1,169 @@
+"""The card says what the run measured, and nothing that a run brings along becomes mark-up."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+from card_doubles import FIGURES, HOSTILE, make_card, make_hostile_card, make_nan_card
+from markdown_it import MarkdownIt
+
+from configs.load import load_config
+from reporting import card_texts
+from reporting.ingestion import IngestionReport
+from reporting.model_card import format_cells, format_code, format_number, render_card
+from reporting.report_data import Share
+
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+def list_tokens(text: str) -> list:
+    """All tokens of a Markdown text, those within lines too."""
+    return [token for outer in MARKDOWN.parse(text) for token in (outer, *(outer.children or ()))]
+
+
+def count_cells(text: str) -> list[int]:
+    """Number of cells of each row of each table."""
+    counts = []
+    for token in list_tokens(text):
+        if token.type == "tr_open":
+            counts.append(0)
+        elif token.type in ("td_open", "th_open"):
+            counts[-1] += 1
+    return counts
+
+
+@pytest.fixture(scope="module")
+def card() -> str:
+    return render_card(make_card())
+
+
+def test_render_card_figures_stand_with_interval_and_rows(card):
+    # Wilson, 7 of 12: (0.58333 + 0.16006) / 1.32012 -/+ 1.48469 * sqrt(0.020255 + 0.006669)
+    assert "| accuracy | 0.5833 | 0.3195 to 0.8067 | 12 |\n" in card
+    assert "| macro F1 | 0.5476 | - | 12 |\n" in card
+    # 2 of 4: (0.5 + 0.480182) / 1.960365 -/+ 0.3499; 2 of 2: 1 / (1 + 3.8415 / 2)
+    assert card.count("| 0.5000 | 0.1500 to 0.8500 | 4 | 1.0000 | 0.3424 to 1.0000 | 2 |\n") == 7
+    assert "| expected calibration error, 15 bins | 0.0312 |\n" in card
+    assert "+0.0125, paired 95 % interval -0.0100 to +0.0350." in card
+
+
+def test_render_card_worse_pictures_have_a_table_where_they_were_measured(card):
+    # Wilson, 3 of 12: (0.25 + 0.160061) / 1.320121 -/+ 1.484692 * sqrt(0.015625 + 0.006669)
+    assert "### Worse pictures\n" in card
+    assert "| blurred | 0.2500 | 0.0889 to 0.5323 | 12 |\n" in card
+    assert "Worse pictures" not in render_card(make_card(figures=dataclasses.replace(FIGURES, corrupted={})))
+
+
+def test_render_card_confusion_has_true_classes_down(card):
+    assert "| disgust | 1,000 | 1,001 | 1,002 | 1,003 | 1,004 | 1,005 | 1,006 |\n" in card
+
+
+def test_render_card_rows_are_accounted_for_by_reason(card):
+    assert "Of 1,250 rows read 1,212 were used, 37 dropped as repeats and 1 quarantined." in card
+    for line in (
+        "| read | `fer.csv` | 1,250 |", "| used | `train` | 1,200 |", "| dropped | `repeat within train` | 37 |",
+        "| quarantined | `unknown label` | 1 |", "| left aside | `notes.txt` `no CSV` | - |", "| happy | 1,000 | 12 |",
+        "Pictures that carry more than one label: 59.",
+    ):  # fmt: skip
+        assert f"{line}\n" in card
+
+
+def test_render_card_calibration_and_origin_are_those_of_the_model(card):
+    assert "The graph divides its logits by 1.2500." in card
+    assert "Below a confidence of 0.5500 the model" in card
+    assert "| share of pictures kept | 0.5000 | 0.2538 to 0.7462 | 12 |\n" in card
+    assert "2 epochs in `float32`,\n1,200 training rows, 8 s of wall time" in card
+    assert "| `model` | `Model` | 5 | `/model/5` |\n" in card
+
+
+def test_render_card_states_every_text_of_use_and_limits(card):
+    plain = re.sub(r"\s+", " ", card)
+    names = {name for name in dir(card_texts) if name.isupper() and not name.startswith("DRAWN")}
+    assert {"MEANING", "OUT_OF_SCOPE", "LICENCE"} <= names
+    assert {name for name in names if re.sub(r"\s+", " ", getattr(card_texts, name)) not in plain} == set()
+    assert "Article 5(1)(f)" in plain
+
+
+def test_render_card_drawn_faces_are_named_and_nothing_of_fer2013_is_claimed(card):
+    drawn = render_card(make_card(name="fer-drawn", is_drawn=True))
+    assert "figures say nothing about real faces" in drawn
+    assert "figures say nothing about real faces" not in card
+    for claim in ("Known of FER2013", "Kaggle", "calibrated on FER2013"):
+        assert (claim in drawn, claim in card) == (False, True)
+
+
+def test_render_card_refused_model_gives_each_reason(card):
+    refused = render_card(make_card(refusals=("accuracy is 0.5833, at least 0.6000",)))
+    assert (
+        "- **Gates**: refused, so it was not put into service\n  - `accuracy is 0.5833, at least 0.6000`\n" in refused
+    )
+    assert "- **Gates**: passed\n" in card
+
+
+def test_render_card_without_a_baseline_compares_with_none():
+    text = render_card(make_card(figures=dataclasses.replace(FIGURES, change=None)))
+    assert "There was no baseline to compare with." in text
+    assert "paired" not in text
+
+
+def test_render_card_model_that_answers_nan_says_so():
+    text = render_card(make_nan_card())
+    assert "| accuracy | NaN | - | 12 |\n" in text
+    assert "| Brier score | NaN |\n" in text
+    assert "NaN, paired 95 % interval NaN to NaN." in text
+    assert "nan" not in text.replace("`nll is nan, at most 88.0000`", "")
+
+
+def test_render_card_settings_are_a_configuration_that_can_be_run(card, tmp_path):
+    (settings,) = [token.content for token in list_tokens(card) if token.type == "fence" and token.info == "json"]
+    (tmp_path / "settings.yaml").write_text(settings, "utf-8")
+    assert load_config(tmp_path / "settings.yaml", []).trainer.epochs == json.loads(settings)["trainer"]["epochs"] == 2
+
+
+def test_render_card_hostile_texts_are_neither_html_nor_links_nor_headings(card):
+    tokens = list_tokens(render_card(make_hostile_card()))
+    assert {token.type for token in tokens} & {"html_block", "html_inline", "link_open", "image"} == set()
+    headings = [token.tag for token in tokens if token.type == "heading_open"]
+    assert headings == [token.tag for token in list_tokens(card) if token.type == "heading_open"]
+    # Whatever of them is shown stands in code: GitHub makes links of bare addresses elsewhere.
+    assert [token.content for token in tokens if token.type == "text" and "evil" in token.content] == []
+    assert len([token for token in tokens if token.type == "code_inline" and "evil" in token.content]) == 17
+
+
+def test_render_card_hostile_texts_leave_every_row_its_cells():
+    hostile = make_hostile_card()
+    plain = make_card(
+        rows=IngestionReport({"a": 2}, {"train": {"happy": 1}, "b": {"": 1}}, {"c": 1}, {"d": 1}, 0, {"e": "f"})
+    )
+    assert count_cells(render_card(hostile)) == count_cells(render_card(plain))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fer.csv", "`fer.csv`"), ("a|b", "`a\\|b`"), ("a`b", "``a`b``"), ("`a`", "`` `a` ``"),
+        ("a\r\nb", "`a\\r\\nb`"), ("\udcff", "`\\udcff`"), ("", ""), (3, "`3`"),
+    ],
+)  # fmt: skip
+def test_format_code_fences_what_it_holds(text, expected):
+    assert format_code(text) == expected
+
+
+@pytest.mark.parametrize("text", ["a|b", "``", "`a`", "a\\", "a\\|b", "x`", HOSTILE])
+def test_format_code_in_a_table_gives_the_text_back(text):
+    rendered = [
+        token.content
+        for token in list_tokens(f"| {format_code(text)} | z |\n|---|---|\n")
+        if token.type == "code_inline"
+    ]
+    shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    assert rendered == [shown]
+
+
+def test_format_cells_no_rows_has_the_whole_interval():
+    assert format_cells(Share.of(0.0, 0)) == "0.0000 | 0.0000 to 1.0000 | 0"
+
+
+def test_format_number_signed_difference_shows_its_sign():
+    assert (format_number(0.5, "+"), format_number(-0.5, "+")) == ("+0.5000", "-0.5000")
