@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.deployment.arguments import add_submit
 from pipeline.prediction.arguments import add_predict, add_submission
 from schema.errors import FerError
 
@@ -67,6 +68,7 @@ def _build_parser() -> argparse.ArgumentParser:
     schema.add_argument("--out", metavar="FILE", required=True, type=Path, help="where to write the schema (pbtxt)")
     schema.set_defaults(command=_bootstrap_schema)
     _add_replay(commands)
+    add_submit(commands.add_parser("submit", help="send a compiled pipeline to Vertex AI or Kubeflow Pipelines"))
     download = commands.add_parser("download", help="bring FER2013 from Kaggle (needs the kaggle package and a token)")
     download.add_argument("--out", metavar="FOLDER", default="data", type=Path, help="where to put it (default: data)")
     download.set_defaults(command=_download)

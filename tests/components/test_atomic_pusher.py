@@ -21,7 +21,7 @@ CARD = "# Card\r\n\N{SNOWMAN}\n".encode()
 
 
 @pytest.fixture
-def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     """A function that runs the executor as the component declares it and gives the artifact of the push."""
 
     def run(
@@ -32,6 +32,8 @@ def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any
         keep_versions: int = 2,
         graph: bytes = b"graph",
         baseline_folder: str = "",
+        folder_uri: str = "",
+        is_remote: bool = False,
     ) -> Any:
         model = make_artifact(standard_artifacts.Model)
         folder = Path(model.uri, "Format-Serving")
@@ -56,12 +58,14 @@ def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any
         )
         component = AtomicPusher(
             **{key: channel_utils.as_channel(artifacts) for key, artifacts in inputs.items()},
-            folder=str(tmp_path / "serving"),
+            folder=folder_uri or str(tmp_path / "serving"),
             config=ServingConfig(keep_versions=keep_versions),
             code="",
             baseline_folder=baseline_folder,
         )
         pushed = make_artifact(standard_artifacts.PushedModel)
+        if is_remote:
+            move_to_memory({**inputs, "pushed_model": [pushed]})
         Executor().Do(inputs, {"pushed_model": [pushed]}, component.exec_properties)
         return pushed
 
@@ -118,6 +122,24 @@ def test_atomic_pusher_keeps_as_many_versions_as_configured(push: Any, tmp_path:
     assert len(list_versions(tmp_path)) == 3
 
 
+def test_atomic_pusher_remote_model_is_pushed_into_a_local_folder(push: Any, tmp_path: Path) -> None:
+    pushed = push(is_remote=True)
+    (version,) = list_versions(tmp_path)
+    assert (tmp_path / "serving" / version / "saved_model.pb").read_bytes() == b"graph"
+    assert io_utils.read_string_file(f"{pushed.uri}/saved_model.pb") == "graph"
+
+
+def test_atomic_pusher_bucket_keeps_as_many_versions_as_configured(push: Any, tmp_path: Path) -> None:
+    bucket = f"ram:/{tmp_path}/serving"
+    pushed = [push(is_remote=True, folder_uri=bucket) for _ in range(3)]
+    versions = [each.get_string_custom_property("pushed_version") for each in pushed]
+    kept = [each for each in versions if fileio.exists(f"{bucket}/{each}/saved_model.pb")]
+    assert kept == versions[-2:]
+    assert pushed[-1].get_string_custom_property("pushed_destination") == f"{bucket}/{versions[-1]}"
+    assert io_utils.read_bytes_file(f"{bucket}/{versions[-1]}/assets.extra/MODEL_CARD.md") == CARD
+    assert f'key: "stable" value: {versions[-1]}' in io_utils.read_string_file(f"{bucket}/models.config")
+
+
 def test_atomic_pusher_same_model_as_the_last_push_on_a_cluster_is_pushed_once(
     push: Any, make_artifact: Any, tmp_path: Path
 ) -> None:
@@ -137,17 +159,6 @@ def test_atomic_pusher_same_model_as_the_last_push_on_a_cluster_is_pushed_once(
     assert push(baseline_folder=baseline, is_blessed=False).get_int_custom_property("pushed") == 0
     push(baseline_folder=baseline, graph=b"another")
     assert len(list_versions(tmp_path)) == 2
-
-
-def test_push_to_bucket_copies_graph_and_card(tmp_path: Path) -> None:
-    (tmp_path / "assets.extra").mkdir()
-    (tmp_path / "assets.extra" / "MODEL_CARD.md").write_bytes(CARD)
-    (tmp_path / "saved_model.pb").write_bytes(b"graph")
-    # TensorFlow's file system in memory stands in for a bucket.
-    version = executor.push_to_bucket(str(tmp_path), f"ram:/{tmp_path}/serving")
-    place = f"ram:/{tmp_path}/serving/{version}"
-    assert io_utils.read_bytes_file(f"{place}/saved_model.pb") == b"graph"
-    assert io_utils.read_bytes_file(f"{place}/assets.extra/MODEL_CARD.md") == CARD
 
 
 def test_atomic_pusher_is_a_pusher_to_whoever_looks_for_one() -> None:
