@@ -48,8 +48,9 @@ lint: $(VENV)/.ready  ## Check format, style and types
 format: $(VENV)/.ready  ## Format the sources and sort imports
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-lock: | $(UV)  ## Resolve setup.py anew into the two lock files
+lock: | $(UV)  ## Resolve setup.py anew into the three lock files
 	@$(COMPILE) setup.py --extra pipeline -o requirements.lock
+	@$(COMPILE) setup.py --extra cuda -c requirements.lock -o requirements-cuda.lock
 	@$(COMPILE) setup.py --extra dev -c requirements.lock -o requirements-dev.lock
 
 audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)
