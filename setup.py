@@ -55,6 +55,7 @@ DEV = [
     *DETECT,
     "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",
+    "hypothesis>=6.100",
     "kubernetes-validate>=1.30",
     "mypy>=1.11",
     "pandas-stubs",
