@@ -73,6 +73,7 @@ DEV = [
     "pip-audit>=2.7",
     "playwright>=1.45",
     "pytest>=8",
+    "pytest-xdist>=3.6",
     "ruff>=0.6",
     "types-protobuf<4",
     "types-PyYAML",
