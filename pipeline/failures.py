@@ -47,6 +47,11 @@ _KINDS = (
         "the memory is used up", "close other programs, lower trainer.batch_size, or take a larger machine",
     ),
     _Known(
+        r"can't start new thread",
+        "no further thread could be started, for want of memory or by a limit",
+        "close other programs or raise the limit (`ulimit -u`)",
+    ),
+    _Known(
         r"DataLossError|corrupted record|DATA_LOSS|Truncated (record|file)|not a valid gzip|CRC check failed",
         "a stored record is damaged", "remove the artifacts that the log names",
     ),

@@ -16,6 +16,7 @@ _MEANINGS = {
     signal.SIGKILL: "most likely because the memory was used up; close other programs, lower trainer.batch_size, or"
     " take a larger machine",
     signal.SIGABRT: "a library gave up, most likely because the memory was used up; the log says more",
+    signal.SIGSEGV: "a library crashed, perhaps because the memory was used up; the log says more",
     signal.SIGBUS: "most likely because the disk is full; make room",
     signal.SIGTERM: "somebody ended it",
 }

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fault_injection.survival import Room, run_undisturbed
 from planted_secret import ENVIRONMENT
-from small_run import SETTINGS, write_small_csvs
+from small_run import SETTINGS, list_options, write_small_csvs
 
 from pipeline.lineage import NodeRecord, open_store, read_latest_run
 from schema.drawn_faces import DrawnSummary
@@ -80,6 +81,12 @@ def make_workshop(folder: Path) -> Workshop:
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
     return write_small_csvs(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory, drawn: DrawnSummary) -> Room:
+    """A run that nothing disturbed, to compare with; nobody may change it."""
+    return run_undisturbed(Room(tmp_path_factory.mktemp("undisturbed"), list_options(drawn)))
 
 
 @pytest.fixture(scope="module")

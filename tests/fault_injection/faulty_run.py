@@ -5,8 +5,11 @@ a NODE (``) it comes before anything else. A kill is SIGKILL to the whole proces
 child gets to put anything in order.
 """
 
+import os
+import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from fault_injection.acts import perform
@@ -63,14 +66,20 @@ def _begin(act: str, point: KillPoint) -> None:
 def main() -> int:
     act, node, moment, after_s, *arguments = sys.argv[1:]
     from pipeline.cli import main as run_command
+    from pipeline.quiet import hush_libraries, output_in_log
     from pipeline.supervisor import supervise
 
+    # A shell that starts tests in the background has it ignored, and so has all that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def work() -> int:
-        # Not before the fork: nothing heavy may be imported there.
-        if node:
-            arm(act, KillPoint(node, moment, float(after_s)))
-        else:
+        if not node:
             perform(act)
+            return run_command(arguments)
+        # Not before the fork, as it imports TFX, and unheard, as a run would import it.
+        hush_libraries()
+        with output_in_log(Path(os.devnull)):
+            arm(act, KillPoint(node, moment, float(after_s)))
         return run_command(arguments)
 
     return supervise(work)

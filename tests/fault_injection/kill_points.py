@@ -22,6 +22,10 @@ class KillPoint:
         return f"{self.node} {self.moment}" + (f" after {self.after_s:.2f} s" if self.moment == MIDDLE else "")
 
 
+AT_ONCE = KillPoint("", START)
+"""Before anything else."""
+
+
 def plan_kills(seconds: Mapping[str, float], seed: int) -> list[KillPoint]:
     """Every moment of every node, in the order in which a run comes to them.
 

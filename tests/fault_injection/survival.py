@@ -77,6 +77,13 @@ class Room:
         return sorted(each.name for each in folder.iterdir() if each.name.isdecimal()) if folder.is_dir() else []
 
 
+def run_undisturbed(room: Room) -> Room:
+    """One run in `room` that must succeed."""
+    done = room.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return room
+
+
 @dataclass
 class Survival:
     """What became of a run that was killed many times."""

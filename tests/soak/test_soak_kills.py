@@ -6,19 +6,8 @@ from typing import Any
 import pytest
 from fault_injection.kill_points import plan_kills
 from fault_injection.survival import Room, find_differences, survive
-from small_run import list_options, write_small_csvs
 
 SEEDS = (1, 2)
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Room:
-    """A run that nothing disturbed."""
-    drawn = write_small_csvs(tmp_path_factory.mktemp("drawn"))
-    room = Room(tmp_path_factory.mktemp("undisturbed"), list_options(drawn))
-    done = room.run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return room
 
 
 @pytest.mark.parametrize("seed", SEEDS)

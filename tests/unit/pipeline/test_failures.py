@@ -28,6 +28,7 @@ KINDS = {
     "damaged metadata": (RuntimeError("file is not a database query: SELECT"), "is damaged", "every component runs"),
     "memory": (MemoryError(), MEMORY, "trainer.batch_size"),
     "memory, as C++ says it": (RuntimeError("std::bad_alloc"), MEMORY, "trainer.batch_size"),
+    "no thread": (RuntimeError("can't start new thread [while running 'x']"), "no further thread", "ulimit -u"),
     "damaged record": (RuntimeError("DataLossError: corrupted record at 0"), "a stored record", "remove the artifacts"),
 }  # fmt: skip
 

@@ -36,7 +36,8 @@ def test_supervise_work_that_ends_by_itself_passes_on_its_code_and_words(code: i
     [
         (signal.SIGKILL, "SIGKILL, most likely because the memory was used up; close other programs"),
         (signal.SIGABRT, "SIGABRT, a library gave up, most likely because the memory was used up"),
-        (signal.SIGSEGV, "SIGSEGV, a library crashed; the log says more"),
+        (signal.SIGSEGV, "SIGSEGV, a library crashed, perhaps because the memory was used up; the log"),
+        (signal.SIGFPE, "SIGFPE, a library crashed; the log says more"),
         (signal.SIGTERM, "SIGTERM, somebody ended it"),
     ],
 )
