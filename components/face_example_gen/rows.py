@@ -27,12 +27,16 @@ from schema.contract import LABELLED_SPLITS, UNLABELLED_SPLIT
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where the graph writes: URIs of the three artifacts, and of a folder to be removed when it is done."""
+    """Where the graph writes: URIs of the three artifacts."""
 
     examples: str
     unlabelled_examples: str
     quarantine: str
-    temporary: str
+
+    @property
+    def temporary(self) -> str:
+        """A folder to be removed in the end, where every worker can write and from where a rename is one step."""
+        return os.path.join(self.quarantine, "temporary")
 
     @property
     def account_path(self) -> str:

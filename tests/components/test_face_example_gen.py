@@ -36,7 +36,7 @@ class Ingested(NamedTuple):
 
 
 @pytest.fixture
-def ingest(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Ingested]:
+def ingest(make_artifact: Callable[..., Any]) -> Callable[..., Ingested]:
     """A function that runs the executor as the launcher would."""
 
     def run(path: Path, unlabelled: Path | None = None, **settings: Any) -> Ingested:
@@ -48,8 +48,7 @@ def ingest(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., I
             "unlabelled_examples": [make_artifact(standard_artifacts.Examples)],
             "quarantine": [make_artifact(Quarantine)],
         }
-        context = Executor.Context(tmp_dir=str(tmp_path / "temporary"), unique_id="1")
-        Executor(context).Do({}, outputs, dict(component.spec.exec_properties))
+        Executor().Do({}, outputs, dict(component.spec.exec_properties))
         return _read(outputs)
 
     return run
@@ -294,7 +293,7 @@ def test_ingest_in_parts_leaves_one_file_for_each_slice_and_nothing_else(ingest:
     ingest(path, **TOLERANT, part_bytes=path.stat().st_size // 2)
     names = sorted(file.name for file in (tmp_path / "artifacts" / "Examples" / "1" / "Split-train").iterdir())
     assert names == ["data_tfrecord-00000.gz", "data_tfrecord-00001.gz", "data_tfrecord-00002.gz"]
-    assert not [each for each in (tmp_path / "temporary").rglob("*") if each.is_file()]
+    assert not list(tmp_path.rglob("temporary"))
 
 
 def test_ingest_of_an_unusable_file_in_parts_says_so_once_and_leaves_nothing(ingest: Any, tmp_path: Path) -> None:
@@ -302,7 +301,7 @@ def test_ingest_of_an_unusable_file_in_parts_says_so_once_and_leaves_nothing(ing
     path.write_text("emotion,faces\n" + "0,1 2 3\n" * 20)
     with pytest.raises(DataError, match=r"^train\.csv, line 1: found no column `pixels`"):
         ingest(path, part_bytes=50)
-    assert not [each for each in (tmp_path / "temporary").rglob("*") if each.is_file()]
+    assert not list(tmp_path.rglob("temporary"))
 
 
 def test_ingest_with_too_many_broken_rows_raises_and_keeps_the_quarantine(ingest: Any, tmp_path: Path) -> None:
