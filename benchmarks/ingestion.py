@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from benchmarks.marks import Mark
+from benchmarks.marks import INGESTION_PART, REST_PART, Mark
 from benchmarks.ours import build_config, build_nodes, run_nodes
 from pipeline.paths import RunPaths
-
-INGESTION_PART = "ingestion"
-REST_PART = "statistics to Transform"
 
 
 def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:

@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 from benchmarks.code_version import read_code_version
 from benchmarks.command import run_command
-from benchmarks.ingestion import INGESTION_PART, REST_PART
+from benchmarks.marks import IMPORT_PART, INGESTION_PART, LOOP_PART, REST_PART
 from benchmarks.measure import Cost, measure
-from benchmarks.numpy_loop import LOOP_PART
 from benchmarks.report import describe_machine
 from benchmarks.samples import Face, write_sample
 from schema.drawn_faces import draw_faces
@@ -97,7 +96,7 @@ def _measure(row_count: int, repeat_count: int) -> Scaled:
 def write_report(measured: Sequence[Scaled]) -> str:
     """Markdown, from its heading to the line about the machine."""
     commit = read_code_version()["git_commit"]
-    imported_mb = measured[0].ingestion.part_peaks_mb["import"]
+    imported_mb = measured[0].ingestion.part_peaks_mb[IMPORT_PART]
     sections = [
         "# Ingestion as the rows grow",
         "\n".join(_table(measured)),

@@ -17,6 +17,10 @@ Mark = Callable[[str], None]
 """Called by a way at the end of each of its parts, with the part's name."""
 
 IMPORT_PART = "import"
+# Parts of the ways `ingestion` and `numpy_loop`.
+INGESTION_PART = "ingestion"
+REST_PART = "statistics to Transform"
+LOOP_PART = "loop"
 PEAK_RSS_KEY = "peak_rss_mb"
 PART_PEAKS_KEY = "peak_rss_mb_after"
 CPU_KEY = "cpu_s"

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.marks import Mark
-
-LOOP_PART = "loop"
+from benchmarks.marks import LOOP_PART, Mark
 
 
 def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:

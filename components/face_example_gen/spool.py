@@ -5,18 +5,20 @@ Settling takes one slice after the other from all runs. A run has a name of its 
 was finished are handed on: what a killed worker has written is never read.
 """
 
+import json
 import os
-import pickle
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tfx.dsl.io import fileio
 
 from components.face_example_gen.repeats import Candidate
+from schema.contract import PIXEL_COUNT
 
 _MAX_SLICES = 1_000
+_DIGEST_BYTES = 32
 
 
 class Segment(NamedTuple):
@@ -42,18 +44,32 @@ def slice_of(digest: bytes, slice_count: int) -> int:
 
 def write_run(candidates: Iterable[Candidate], slice_count: int, folder: str) -> list[tuple[int, Segment]]:
     """Write candidates to a new file in `folder`; -> each slice that has any, and where."""
-    slices: dict[int, list[tuple[object, ...]]] = defaultdict(list)
+    slices: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
-        slices[slice_of(candidate.digest, slice_count)].append(tuple(candidate))
+        slices[slice_of(candidate.digest, slice_count)].append(candidate)
     path = os.path.join(folder, f"{uuid.uuid4().hex}.run")
     segments, start = [], 0
     with fileio.open(path, "wb") as run:
         for number in sorted(slices):
-            packed = pickle.dumps(slices.pop(number), pickle.HIGHEST_PROTOCOL)
+            packed = _pack(slices.pop(number))
             run.write(packed)
             segments.append((number, Segment(path, start, len(packed))))
             start += len(packed)
     return segments
+
+
+def _pack(candidates: list[Candidate]) -> bytes:
+    """A line of JSON with what is short, then for each candidate 32 bytes of digest and 2,304 of pixels."""
+    head = [(each.source, each.row, each.split, each.class_index) for each in candidates]
+    return b"".join([json.dumps(head).encode(), b"\n", *(each.digest + each.pixels for each in candidates)])
+
+
+def _unpack(packed: bytes) -> Iterator[Candidate]:
+    start = packed.index(b"\n") + 1
+    for source, row, split, class_index in json.loads(packed[:start]):
+        middle, end = start + _DIGEST_BYTES, start + _DIGEST_BYTES + PIXEL_COUNT
+        yield Candidate(packed[start:middle], source, row, split, class_index, packed[middle:end])
+        start = end
 
 
 def read_slice(segments: Iterable[Segment]) -> list[Candidate]:
@@ -61,15 +77,10 @@ def read_slice(segments: Iterable[Segment]) -> list[Candidate]:
     pictures: dict[bytes, bytes] = {}
     found = []
     for segment in segments:
-        for digest, source, row, split, class_index, pixels in _load(segment):
+        with fileio.open(segment.path, "rb") as run:
+            run.seek(segment.start)
+            packed = run.read(segment.size)
+        for each in _unpack(packed):
             # Repeats share one picture, so that even one that stands in every row fits.
-            same = pictures.setdefault(digest, pixels)
-            found.append(Candidate(digest, source, row, split, class_index, same))
+            found.append(each._replace(pixels=pictures.setdefault(each.digest, each.pixels)))
     return sorted(found)
-
-
-def _load(segment: Segment) -> list[tuple[bytes, str, int, str, int, bytes]]:
-    with fileio.open(segment.path, "rb") as run:
-        run.seek(segment.start)
-        rows: list[tuple[bytes, str, int, str, int, bytes]] = pickle.loads(run.read(segment.size))
-    return rows

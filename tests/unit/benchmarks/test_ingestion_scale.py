@@ -1,9 +1,8 @@
 """The table of growing rows, worked out by hand."""
 
-from benchmarks.ingestion import INGESTION_PART, REST_PART
 from benchmarks.ingestion_scale import Scaled, write_report
+from benchmarks.marks import INGESTION_PART, LOOP_PART, REST_PART
 from benchmarks.measure import Cost
-from benchmarks.numpy_loop import LOOP_PART
 
 
 def cost(cpu_s: dict[str, float], peaks_mb: dict[str, float]) -> Cost:

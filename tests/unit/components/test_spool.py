@@ -42,6 +42,13 @@ def test_read_slice_of_several_runs_gives_its_candidates_sorted_by_picture_and_p
     assert read_slice(high) == [face(130, 2), face(200, 5)]
 
 
+def test_read_slice_gives_every_field_as_it_was(tmp_path: Path) -> None:
+    pixels = bytes(range(256)) * 9
+    rows = [Candidate(bytes(range(32)), "zip/\u00e9\n.csv", 7, "unlabelled", -1, pixels), face(10, 2**40)]
+    ((_, segment),) = write_run(rows, 1, str(tmp_path))
+    assert read_slice([segment]) == rows
+
+
 def test_read_slice_repeats_share_one_picture(tmp_path: Path) -> None:
     segments = [segment for row in range(2) for _, segment in write_run([face(1, row)], 1, str(tmp_path))]
     first, second = read_slice(segments)
@@ -78,15 +85,15 @@ def test_write_shard_killed_midway_leaves_nothing_where_readers_look(tmp_path: P
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_shard(break_off(), 0, str(tmp_path / "Split-train"), str(tmp_path))
-    assert not (tmp_path / "Split-train").exists()
+        write_shard(break_off(), str(tmp_path / "rows.gz"), str(tmp_path / "partial"))
+    assert not (tmp_path / "rows.gz").exists()
 
 
 def test_write_shard_twice_gives_one_file_of_the_same_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "rows.gz"
     contents = []
     for _ in range(2):
-        write_shard([face(1), face(2)], 7, str(tmp_path / "Split-train"), str(tmp_path))
-        (shard,) = (tmp_path / "Split-train").iterdir()
-        contents.append((shard.name, shard.read_bytes()))
+        write_shard([face(1), face(2)], str(path), str(tmp_path / "partial"))
+        contents.append(path.read_bytes())
     assert contents[0] == contents[1]
-    assert contents[0][0] == "data_tfrecord-00007.gz"
+    assert list(tmp_path.iterdir()) == [path]
