@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def scale() -> None:
         if options.out and not options.out.parent.is_dir():
             raise DataError(f"{options.out}: no such folder; give --out a file in an existing one")
-        report = write_report([_measure(count, options.repeat) for count in sorted({*options.rows})])
+        faces = _draw()
+        report = write_report([_measure(faces, count, options.repeat) for count in sorted({*options.rows})])
         print(report, end="")
         if options.out:
             options.out.write_text(report, encoding="utf-8")
@@ -81,9 +82,12 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure(row_count: int, repeat_count: int) -> Scaled:
-    drawn = draw_faces(min(row_count, _DRAWN_FACES), seed=0)
-    faces = [Face(int(index), face.tobytes()) for index, face in zip(drawn.class_indices, drawn.pixels, strict=True)]
+def _draw() -> list[Face]:
+    drawn = draw_faces(_DRAWN_FACES, seed=0)
+    return [Face(int(index), face.tobytes()) for index, face in zip(drawn.class_indices, drawn.pixels, strict=True)]
+
+
+def _measure(faces: list[Face], row_count: int, repeat_count: int) -> Scaled:
     with TemporaryDirectory(prefix="benchmark-scale-") as folder:
         sample = Path(folder) / "faces.csv"
         write_sample(faces, row_count, sample)
