@@ -105,8 +105,8 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
 
 def _keep_quarantine(quarantine_uri: str) -> str:
     """Copy the quarantined rows to where TFX does not remove them when the execution fails."""
-    parent, execution = os.path.split(quarantine_uri.rstrip("/"))
-    kept = os.path.join(os.path.dirname(parent), "refused", execution)  # noqa: PTH120
+    component, _, execution = quarantine_uri.rstrip("/").rsplit("/", 2)
+    kept = os.path.join(component, "refused", execution)
     io_utils.copy_dir(quarantine_uri, kept)
     return kept
 

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from configs.spec import PipelineConfig
 from pipeline.installation import require_tfx
-from pipeline.paths import RunPaths
 from reporting.report_files import PAGE_FILE, REPORT_KEY
 from schema.errors import DataError
 
 if TYPE_CHECKING:
     from pipeline.lineage import RunRecord
 
-REPORTER, GATE = "HtmlReport", "DataGate"
+REPORTER = "HtmlReport"
 _REMEDY = "give the command of that run again: what is done is not repeated, and the page comes last"
 # All that Python finds, from its own list, where there is no display.
 _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
@@ -49,21 +48,15 @@ def find_page(run: "RunRecord", config: PipelineConfig) -> Path:
         DataError: there is none.
     """
     from pipeline.history.figures import find_uri
+    from pipeline.history.refused_data import locate_refused
 
-    folder = find_uri(run, REPORTER, REPORT_KEY) or _locate_refused(run, config)
+    folder = find_uri(run, REPORTER, REPORT_KEY) or locate_refused(run, config)
     if not folder:
         raise DataError(f"run {run.id}: has no page, {_explain(run)}; {_REMEDY}")
     page = Path(folder, PAGE_FILE)
     if not page.is_file():
         raise DataError(f"{page}: the page of run {run.id} is not there; {_REMEDY}, or choose one of `fer-tfx runs`")
     return page
-
-
-def _locate_refused(run: "RunRecord", config: PipelineConfig) -> str:
-    """Where the data gate writes the report of data that it refuses; empty: it didn't."""
-    gate = run.nodes.get(GATE)
-    # An execution that failed has no output; see `components.data_gate.executor.locate_report`.
-    return str(Path(RunPaths.of(config).artifacts, GATE, REPORT_KEY, str(gate.id))) if gate and gate.is_failed else ""
 
 
 def _explain(run: "RunRecord") -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TextIO
 from configs.spec import PipelineConfig
 from pipeline.failures import explain_failure
 from pipeline.installation import require_tfx
+from pipeline.known_models import PUSHED, KnownModels, note_model
+from pipeline.notification import RunEnd, telling_end
 from pipeline.paths import RunPaths
 from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners import local
@@ -30,23 +32,36 @@ def run_pipeline(config: PipelineConfig) -> int:
     Raises:
         FerError: bad input or configuration, data that the gate refused, or a failure that nobody foresaw.
     """
-    require_tfx()
-    config = local.check(config)
-    try:
-        with only_run_in(Path(RunPaths.of(config).home)):
-            require_usable(RunPaths.of(config).metadata)
-            outcome = _run_alone(local.prepare(config))
-    except OSError as error:
-        # Before there is a log, or because it can't be written.
-        raise FerError(explain_failure(error, "", "")) from error
-    if not outcome.is_pushed:
-        print(f"fer-tfx: the gate refused the model: {'; '.join(outcome.refusals)}", file=sys.stderr)
-        return GateError.exit_code
+    with telling_end(config.notify, config.name) as end:
+        require_tfx()
+        config = local.check(config)
+        end.run = config.name
+        try:
+            with only_run_in(Path(RunPaths.of(config).home)):
+                require_usable(RunPaths.of(config).metadata)
+                outcome = _run_alone(local.prepare(config), end)
+        except BrokenPipeError:
+            raise  # whoever reads has had enough, which is no failure
+        except OSError as error:
+            # Before there is a log, or because it can't be written.
+            raise FerError(explain_failure(error, "", "")) from error
+        end.take_outcome(outcome)
+        if not outcome.is_pushed:
+            print(f"fer-tfx: the gate refused the model: {'; '.join(outcome.refusals)}", file=sys.stderr)
+            return GateError.exit_code
+        _note_pushed(Path(outcome.model_path))
     return 0
 
 
-def _run_alone(config: PipelineConfig) -> "Outcome":
+def _note_pushed(model: Path) -> None:
+    """`fer-tfx predict --model` loads only what is known. In a bucket, or rolled back, there is nothing to load."""
+    if model.is_dir() and (warning := note_model(model, PUSHED, KnownModels.of_user())):
+        print(f"fer-tfx: {warning}", file=sys.stderr)
+
+
+def _run_alone(config: PipelineConfig, end: RunEnd) -> "Outcome":
     log = _new_log(RunPaths.of(config).logs)
+    end.log = str(log)
     started = time.monotonic()
     hush_libraries()
     with output_in_log(log) as output:

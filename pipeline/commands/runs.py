@@ -57,6 +57,7 @@ def print_runs(config: PipelineConfig, is_json: bool) -> int:
 
 def _describe(run: "RunRecord", config: PipelineConfig) -> _Line:
     from pipeline.history.figures import read_figures, read_rows
+    from pipeline.history.refused_data import read_refusal
     from pipeline.history.runs import describe_time, describe_verdict, find_version
     from pipeline.history.settings import read_settings
     from pipeline.history.versions import describe_version
@@ -71,7 +72,7 @@ def _describe(run: "RunRecord", config: PipelineConfig) -> _Line:
         macro_f1=figures.macro_f1 if figures else None,
         version=version or None,
         version_state=describe_version(run, config) if version else None,
-        verdict=describe_verdict(run, figures),
+        verdict=describe_verdict(run, figures, read_refusal(run, config)),
     )
 
 

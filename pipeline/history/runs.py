@@ -65,21 +65,34 @@ class History:
         raise ConfigError(f"{self.path}: has no run {name!r}, only {known}, or {LATEST}; `fer-tfx runs` tells of them")
 
 
-def describe_verdict(run: RunRecord, figures: Figures | None) -> str:
-    """How a run ended, in a few words."""
-    for name, node in run.nodes.items():
-        if node.is_failed:
-            return f"failed at {name}"
-        if not node.is_finished:
-            return f"unfinished at {name}"
-    missing = [name for name in _LAST_NODES if name not in run.nodes]
-    if missing:
-        return f"stopped before {missing[0]}"
+def describe_verdict(run: RunRecord, figures: Figures | None, data_refusal: str = "") -> str:
+    """How a run ended, in a few words.
+
+    Args:
+        run: to describe.
+        figures: None: it did not come so far.
+        data_refusal: the sentence of the data gate; empty: it let the data through, or left none.
+    """
+    if data_refusal:
+        return f"refused: {data_refusal}"
+    if end := _describe_early_end(run):
+        return end
     if figures and figures.refusals:
         return f"refused: {figures.refusals[0]}"
     if not find_version(run):
         return "refused"
     return "pushed before, unchanged" if run.nodes["Pusher"].is_cached else "pushed"
+
+
+def _describe_early_end(run: RunRecord) -> str:
+    """Where a run stopped on the way; empty: it came to its end."""
+    for name, node in run.nodes.items():
+        if node.is_failed:
+            return f"failed at {name}"
+        if not node.is_finished:
+            return f"unfinished at {name}"
+    missing = next((name for name in _LAST_NODES if name not in run.nodes), "")
+    return f"stopped before {missing}" if missing else ""
 
 
 def find_version(run: RunRecord) -> str:

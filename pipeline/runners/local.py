@@ -2,8 +2,6 @@
 
 import dataclasses
 import gc
-import hashlib
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -12,8 +10,9 @@ from configs.spec import PipelineConfig
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
+from pipeline.schema_text import read_schema
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
-from schema.errors import ConfigError, DataError, FerError
+from schema.errors import ConfigError, FerError
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
@@ -116,19 +115,21 @@ def list_finished_artifacts(paths: RunPaths) -> list[Path]:
 
 
 def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
-    """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`. Stages the schema.
+    """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`.
 
     Raises:
         ConfigError: there are no hyperparameters to import, or they don't fit.
         DataError: the schema can't be read.
     """
+    from pipeline.baseline import MetadataComparison
     from pipeline.graph import Places, build_components
 
     places = Places(
         data=resolve_input(config.data),
-        schema=_stage_schema(config, paths),
+        schema_text=read_schema(config.validation),
         serving=paths.serving,
         checkpoints=paths.checkpoints,
+        comparison=MetadataComparison(),
         hyperparameters=resolve_hyperparameters(config),
     )
     nodes = build_components(config, places)
@@ -149,29 +150,3 @@ def assemble(
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata_path)),
         beam_pipeline_args=list(beam_pipeline_args),
     )
-
-
-def _stage_schema(config: PipelineConfig, paths: RunPaths) -> str:
-    text = _read_schema(config.validation.schema_path)
-    staged = Path(paths.staged_schema(hashlib.sha256(text.encode()).hexdigest()[:16]))
-    if not staged.exists():
-        staged.parent.mkdir(parents=True, exist_ok=True)
-        partial = staged.with_suffix(".partial")
-        partial.write_text(text, "utf-8")
-        partial.replace(staged)
-    return str(staged)
-
-
-def _read_schema(own: str) -> str:
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    path = Path(own).expanduser() if own else resources.files("schema").joinpath("schema.pbtxt")
-    try:
-        text = path.read_text("utf-8")
-        text_format.Parse(text, schema_pb2.Schema())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{own}: can't be read: {error}; write a schema with `fer-tfx schema`") from None
-    except text_format.ParseError as error:
-        raise DataError(f"{own}:{error.GetLine()}: not a schema: {error}; see schema/schema.pbtxt for one") from None
-    return text

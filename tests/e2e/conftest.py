@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fault_injection.survival import Room, run_undisturbed
+from planted_secret import ENVIRONMENT
 from small_run import SETTINGS, list_options, write_small_csvs
 
 from pipeline.lineage import NodeRecord, open_store, read_latest_run
@@ -45,7 +46,7 @@ class Workshop:
     def command(self, *arguments: str) -> Finished:
         done = subprocess.run(
             [sys.executable, "-m", "pipeline", *arguments],
-            cwd=self.root, env={**os.environ, "PYTHONPATH": str(self.sources)},
+            cwd=self.root, env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(self.sources)},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return Finished(done.returncode, done.stdout, done.stderr)

@@ -131,7 +131,7 @@ def test_page_of_refused_data_is_whole_in_a_browser(
 def test_report_command_finds_the_page_of_refused_data(workshop: Any, skewed_run: tuple[Any, Any]) -> None:
     done, nodes = skewed_run
     listed = json.loads(workshop.command("runs", "--json", "--set", f"runtime.root={workshop.root}").stdout)
-    (run,) = [each["id"] for each in listed if each["verdict"] == "failed at DataGate"][-1:]
+    (run,) = [each["id"] for each in listed if each["verdict"].startswith("refused: the data gate refused")][-1:]
     shown = workshop.command("report", str(run), "--no-open", "--set", f"runtime.root={workshop.root}")
     assert (shown.exit_code, shown.stdout, shown.stderr) == (0, f"{find_report(done)}\n", "")
     assert str(nodes["DataGate"].id) == find_report(done).parent.name

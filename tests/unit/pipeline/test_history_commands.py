@@ -108,6 +108,24 @@ def test_runs_refused_run_shows_the_first_reason(run, history):
     assert table(run(history.home.parent, "runs")[1])[1][-2:] == ["-", "refused: accuracy is 0.3000, at least 0.5000"]
 
 
+def test_runs_refused_data_shows_the_sentence_of_the_gate(run, history):
+    history.start_run()
+    history.add_data_nodes()
+    gate = history.add_node("DataGate", state=FAILED)
+    sentence = "the data gate refused the examples: train: no example of disgust. Mend the data"
+    report = history.home / "artifacts" / "DataGate" / "report" / str(gate[""]) / "report.json"
+    report.parent.mkdir(parents=True)
+    report.write_text(json.dumps({"verdict": {"refusals": [sentence]}}))
+    assert table(run(history.home.parent, "runs")[1])[1][-1] == f"refused: {sentence}"
+
+
+def test_runs_data_gate_that_failed_without_a_report_is_named(run, history):
+    history.start_run()
+    history.add_data_nodes()
+    history.add_node("DataGate", state=FAILED)
+    assert table(run(history.home.parent, "runs")[1])[1][-1] == "failed at DataGate"
+
+
 @pytest.mark.parametrize(("state", "verdict"), [(FAILED, "failed at Trainer"), (RUNNING, "unfinished at Trainer")])
 def test_runs_training_that_did_not_end_is_named(run, history, state, verdict):
     history.start_run()
