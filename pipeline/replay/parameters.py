@@ -1,19 +1,12 @@
 """Parameters of a run and of its tasks, as the backends resolve them."""
 
-import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.deployment.parameters import resolve_parameters
 from pipeline.replay.compiled import Json, Task
 from schema.errors import ConfigError
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "STRING": str,
-    "NUMBER_INTEGER": int,
-    "NUMBER_DOUBLE": float,
-    "BOOLEAN": lambda text: {"true": True, "false": False}[text.lower()],
-}
 
 
 def resolve_run(declared: Json, given: Json, overrides: Sequence[str], buckets: Path) -> Json:
@@ -30,29 +23,11 @@ def resolve_run(declared: Json, given: Json, overrides: Sequence[str], buckets: 
     """
     defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
     in_file = {name: _keep_local(value, buckets) for name, value in {**defaults, **given}.items()}
-    values = {**in_file, **dict(_read_override(each, declared) for each in overrides)}
-    for name, spec in declared.items():
-        if name not in values and not spec.get("isOptional"):
-            raise ConfigError(f"parameter {name} has neither a value nor a default: add --param {name}=VALUE")
-    return values
+    return resolve_parameters(declared, in_file, overrides)
 
 
 def _keep_local(value: Any, buckets: Path) -> Any:
     return str(buckets / value.replace("://", "/", 1)) if isinstance(value, str) and "://" in value else value
-
-
-def _read_override(text: str, declared: Json) -> tuple[str, Any]:
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise ConfigError(f"--param {text}: expected name=value")
-    if name not in declared:
-        near = difflib.get_close_matches(name, declared, 1) or sorted(declared)
-        raise ConfigError(f"--param {name}: the pipeline has no such parameter; did you mean {', '.join(near)}?")
-    kind = declared[name].get("parameterType", "STRING")
-    try:
-        return name, _READERS[kind](value)
-    except (KeyError, ValueError):
-        raise ConfigError(f"--param {name}: {value!r} is no {kind}") from None
 
 
 def resolve_task(task: Task, run_values: Json, find_output: Callable[[Json], Any]) -> Json:

@@ -29,9 +29,9 @@ def test_resolve_run_bucket_of_the_file_becomes_a_folder_and_one_given_stays(tmp
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("epoch=5", "--param epoch: the pipeline has no such parameter; did you mean epochs?"),
-        ("epochs=many", "--param epochs: 'many' is no NUMBER_INTEGER"),
-        ("is_quick=maybe", "--param is_quick: 'maybe' is no BOOLEAN"),
+        ("epoch=5", "--param epoch: the pipeline has no such parameter; did you mean 'epochs'?"),
+        ("epochs=many", "--param epochs: expected a whole number, got 'many'"),
+        ("is_quick=maybe", "--param is_quick: expected true or false, got 'maybe'"),
         ("epochs", "--param epochs: expected name=value"),
     ],
 )
@@ -42,7 +42,7 @@ def test_resolve_run_unfit_override_is_refused(tmp_path, override, message):
 
 
 def test_resolve_run_parameter_without_any_value_is_asked_for(tmp_path):
-    with pytest.raises(ConfigError, match=r"^parameter data has neither a value nor a default: add --param data=VALUE"):
+    with pytest.raises(ConfigError, match=r"^parameter data: has no value and no default; give --param data=VALUE"):
         resolve_run(DECLARED, {}, [], tmp_path)
 
 
