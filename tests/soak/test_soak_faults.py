@@ -116,7 +116,7 @@ def test_run_on_input_that_may_not_be_read_says_so(finished: Room) -> None:
     data.chmod(0)
     done = finished.run(AT_ONCE, "obey-rights")
     data.chmod(0o644)
-    assert list(check_line(done, f"{data.name}.*(can't be read|Permission denied)", 2)) == []
+    assert list(check_line(done, f"{data.name}: can't be read: Permission denied; mend its rights", 2)) == []
     require_success(finished)
 
 
