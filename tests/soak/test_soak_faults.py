@@ -182,7 +182,7 @@ def test_run_on_a_record_that_went_bad_unseen_names_it_and_the_next_makes_it_ane
 
     done = finished.run(options=changed)
 
-    said = f"fer-tfx: {examples}: Split-train/{record.name} has another checksum .*: it lies in .* now; give the same command again"
+    said = f"fer-tfx: {examples}: Split-train/{record.name} has another checksum .*: it lies in .* now; give the same"
     assert list(check_line(done, said)) == []
     require_success(finished, *changed)
     assert not finished.nodes()["FerExampleGen"].is_cached
