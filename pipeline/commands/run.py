@@ -100,13 +100,15 @@ def _keeping_seals(paths: RunPaths, output: TextIO) -> Iterator[None]:
         )
     try:
         yield
-    except local.RunFailureError as failure:
+    except GateError:
+        raise
+    except (local.RunFailureError, FerError) as failure:
         # What made a component fail may be damage that left size and time of a file alone.
         for damage in seals.find_damage(is_thorough=True):
             aside = seals.set_aside(damage)
             raise FerError(
-                f"{failure.node}: {damage.folder}: {damage.file} {damage.found}: it lies in {aside} now; give the same"
-                " command again to have it made anew"
+                f"{damage.folder}: {damage.file} {damage.found}: it lies in {aside} now; give the same command again to"
+                " have it made anew"
             ) from failure
         raise
     finally:
