@@ -51,12 +51,15 @@ class DataConfig:
     max_compression_ratio: float = 200.0
     """Bound on unpacked size over packed size of one archive; FER2013 packs about 4 to 1."""
     max_line_bytes: int = 1_000_000
+    part_bytes: int = 64_000_000
+    """Size of the parts that a plain CSV is read in, and bound on the pictures that are held in memory at a time."""
 
     def __post_init__(self) -> None:
         _require_fractions("data", self)
         held_out = self.eval_fraction + self.test_fraction
         _require(held_out < 1, "data.eval_fraction + data.test_fraction", "less than 1", held_out)
         _require(self.max_line_bytes >= 10_000, "data.max_line_bytes", "at least 10000", self.max_line_bytes)
+        _require(self.part_bytes >= 1, "data.part_bytes", "at least 1", self.part_bytes)
         _require(
             self.max_decompressed_bytes > 0, "data.max_decompressed_bytes", "at least 1", self.max_decompressed_bytes
         )
