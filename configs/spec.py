@@ -9,6 +9,7 @@ from configs.search_space import LOG, Choices, Interval, check_space
 from schema.errors import ConfigError
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+ENGINES = ("local", "local-parallel", "portable", "flink", "spark", "dataflow")
 
 
 def _require(is_valid: bool, setting: str, expected: str, value: object) -> None:
@@ -278,8 +279,36 @@ class RuntimeConfig:
     serving_path: str = ""
     """Folder of the pushed model's versions; empty: <root>/<name>/serving."""
     beam_pipeline_args: tuple[str, ...] = ()
-    """Empty is Beam in this process, the fastest on one machine: with any argument TFX builds a package of
-    itself for each component, 6 s each."""
+    """Options of Beam's beyond those that `beam` gives; they come last, so they win."""
+
+
+@dataclass(frozen=True)
+class BeamConfig:
+    """What the Beam components work on: ingestion, statistics, Transform, evaluation and bulk inference."""
+
+    engine: str = "local"
+    """In this process (local: the fastest for data of one machine), in `workers` processes (local-parallel), on any
+    Beam job service (portable), or on a cluster of Flink, Spark or Dataflow."""
+    workers: int = 2
+    """How many work at once, on every engine but `local`; Dataflow takes at most so many machines."""
+    endpoint: str = ""
+    """portable: host:port of the job service. flink, spark: http://host:port of the cluster's REST interface; empty:
+    a cluster within this machine, for trying."""
+    job_server_jar: str = ""
+    """flink, spark: file of Beam's job server; empty: Beam fetches that of its version from Maven."""
+    image: str = ""
+    """Container image with this project that the workers run; empty: they are processes of this machine."""
+    package: str = ""
+    """sdist or wheel of this project, for workers whose image holds TFX and not, or not this version of, the project."""
+    project: str = ""
+    """dataflow: Google Cloud project."""
+    region: str = ""
+    temp_location: str = ""
+    """dataflow: gs:// folder for what a job leaves behind."""
+
+    def __post_init__(self) -> None:
+        _require(self.engine in ENGINES, "beam.engine", f"one of {ENGINES}", self.engine)
+        _require(self.workers >= 1, "beam.workers", "at least 1", self.workers)
 
 
 @dataclass(frozen=True)
@@ -296,6 +325,7 @@ class PipelineConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    beam: BeamConfig = field(default_factory=BeamConfig)
 
     def __post_init__(self) -> None:
         is_valid = bool(self.name) and self.name[0].isalpha() and self.name.replace("-", "a").isalnum()

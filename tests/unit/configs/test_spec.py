@@ -7,6 +7,7 @@ import pytest
 
 from configs.spec import (
     AugmentationConfig,
+    BeamConfig,
     DataConfig,
     GateConfig,
     ModelConfig,
@@ -21,6 +22,7 @@ from schema.errors import ConfigError
 
 SECTIONS = [
     AugmentationConfig,
+    BeamConfig,
     DataConfig,
     GateConfig,
     ModelConfig,
