@@ -9,6 +9,7 @@ from configs.search_space import LOG, Choices, Interval, check_space
 from schema.errors import ConfigError
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+TRAINING_INPUTS = ("auto", "memory", "stream")
 ENGINES = ("local", "local-parallel", "portable", "flink", "spark", "dataflow")
 
 
@@ -162,6 +163,25 @@ class TrainerConfig:
 
 
 @dataclass(frozen=True)
+class TrainingInputConfig:
+    """How pictures come to the training. No part of `trainer`: a training held in memory keeps its name, so that it
+    goes on with its state."""
+
+    mode: str = "auto"
+    """Hold the splits in memory (memory), read them anew in each epoch (stream), or stream where the files of the
+    train split are larger than `max_memory_mb` (auto)."""
+    max_memory_mb: float = 2000.0
+    """In millions of bytes on disk; a picture takes about 1.9 kB there and 2.3 kB in memory."""
+    shuffle_rows: int = 50_000
+    """Pictures that a stream keeps at hand to draw the next one from: 115 MB."""
+
+    def __post_init__(self) -> None:
+        _require(self.mode in TRAINING_INPUTS, "training_input.mode", f"one of {TRAINING_INPUTS}", self.mode)
+        _require(self.max_memory_mb >= 0, "training_input.max_memory_mb", "at least 0", self.max_memory_mb)
+        _require(self.shuffle_rows >= 1, "training_input.shuffle_rows", "at least 1", self.shuffle_rows)
+
+
+@dataclass(frozen=True)
 class ExportConfig:
     """What the exported model is like."""
 
@@ -288,18 +308,18 @@ class BeamConfig:
 
     engine: str = "local"
     """In this process (local: the fastest for data of one machine), in `workers` processes (local-parallel), on any
-    Beam job service (portable), or on a cluster of Flink, Spark or Dataflow."""
+    Beam job service (portable), or on a cluster: flink, spark or dataflow."""
     workers: int = 2
     """How many work at once, on every engine but `local`; Dataflow takes at most so many machines."""
     endpoint: str = ""
-    """portable: host:port of the job service. flink, spark: http://host:port of the cluster's REST interface; empty:
-    a cluster within this machine, for trying."""
+    """portable: host:port of the job service. flink, spark: http://host:port of the cluster's REST interface; empty: a
+    cluster within this machine, for trying."""
     job_server_jar: str = ""
     """flink, spark: file of Beam's job server; empty: Beam fetches that of its version from Maven."""
     image: str = ""
     """Container image with this project that the workers run; empty: they are processes of this machine."""
     package: str = ""
-    """sdist or wheel of this project, for workers whose image holds TFX and not, or not this version of, the project."""
+    """sdist or wheel of this project, for workers whose image holds TFX but not this version of the project."""
     project: str = ""
     """dataflow: Google Cloud project."""
     region: str = ""
@@ -320,6 +340,7 @@ class PipelineConfig:
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    training_input: TrainingInputConfig = field(default_factory=TrainingInputConfig)
     tuner: TunerConfig = field(default_factory=TunerConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     gate: GateConfig = field(default_factory=GateConfig)

@@ -73,9 +73,11 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             "model": to_json(config.model),
             "trainer": to_json(config.trainer),
             "export": to_json(config.export),
+            "training_input": to_json(config.training_input),
             "checkpoint_root": places.checkpoints,
             "code": compute_code_fingerprint("models.trainer_fn"),
             "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
+            "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
             **tuning.trainer_settings,
         },
     )

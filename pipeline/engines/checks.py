@@ -50,7 +50,8 @@ def _require_cluster(beam: BeamConfig) -> None:
         )
     if needs_image(beam) and not beam.image:
         raise ConfigError(
-            f"beam.image: none, but the workers of {beam.endpoint} run elsewhere; give a container image with this project"
+            f"beam.image: none, but the workers of {beam.endpoint} run elsewhere; give a container image with this"
+            " project"
         )
 
 

@@ -258,6 +258,7 @@ def test_to_yaml_default_config_holds_every_setting_in_declared_order():
         "validation",
         "model",
         "trainer",
+        "training_input",
         "tuner",
         "export",
         "gate",

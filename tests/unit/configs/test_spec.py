@@ -15,6 +15,7 @@ from configs.spec import (
     Recipe,
     RuntimeConfig,
     TrainerConfig,
+    TrainingInputConfig,
     TunerConfig,
     ValidationConfig,
 )
@@ -30,6 +31,7 @@ SECTIONS = [
     Recipe,
     RuntimeConfig,
     TrainerConfig,
+    TrainingInputConfig,
     TunerConfig,
     ValidationConfig,
 ]

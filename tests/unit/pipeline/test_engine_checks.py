@@ -28,8 +28,7 @@ def open_port() -> Iterator[int]:
 @pytest.fixture
 def closed_port() -> int:
     with socket.create_server(("localhost", 0)) as server:
-        port = server.getsockname()[1]
-    return port
+        return server.getsockname()[1]
 
 
 @pytest.mark.parametrize("engine", ["local", "local-parallel"])
