@@ -24,7 +24,7 @@ from models.streamed_training import find_share, fit_streamed
 from models.streaming import find_files, make_streamed_eval_dataset, scan_examples
 from models.training import fit
 from models.transform_graph import TransformGraph
-from models.worker_strategy import build_shared_network, choose_worker_strategy
+from models.worker_strategy import await_all, build_shared_network, choose_worker_strategy
 from schema.errors import ConfigError
 
 
@@ -49,13 +49,18 @@ def run_fn(fn_args: FnArgs) -> None:
     strategy = choose_worker_strategy()
     settings = read_settings(fn_args)
     recipe = read_recipe(settings)
-    export_config = from_json(ExportConfig, settings["export"])
     transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_output))
     trained = (_train_streamed if _is_streamed(fn_args, strategy) else _train_in_memory)(
         fn_args, recipe, transform, strategy
     )
-    if strategy is not None and find_share(strategy).index:
-        return  # all workers hold the same weights; the first one exports them
+    if strategy is None or not find_share(strategy).index:  # all workers hold the same weights; the first exports them
+        _export(fn_args, settings, trained, transform)
+    if strategy is not None:
+        await_all(strategy)  # TFX looks for the model wherever `run_fn` was called
+
+
+def _export(fn_args: FnArgs, settings: dict[str, str], trained: "_Trained", transform: TransformGraph) -> None:
+    export_config = from_json(ExportConfig, settings["export"])
     served = ServingNetwork(fold_network(trained.network), export_config)
     eval_logits = predict_logits(tf.function(served), trained.eval_dataset)
     calibration = calibrate(*eval_logits, export_config.abstain_accuracy)

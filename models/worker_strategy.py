@@ -29,3 +29,8 @@ def build_shared_network(recipe: Recipe, strategy: tf.distribute.Strategy | None
     keras.utils.set_random_seed(recipe.trainer.seed)
     with strategy.scope():
         return build_network(recipe.model, choose_policy(recipe.trainer.precision))
+
+
+def await_all(strategy: tf.distribute.Strategy) -> None:
+    """Return when every worker of `strategy` has called this."""
+    strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None).numpy()

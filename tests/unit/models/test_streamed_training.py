@@ -81,8 +81,8 @@ def stop_after_first_epoch(monkeypatch):
     monkeypatch.setattr(streamed_training, "ProgressReport", StoppingReport)
 
 
-def test_two_workers_train_one_network_and_the_first_keeps_its_state(folder):
-    workers = run_two_workers(folder)
+def test_two_workers_train_one_network_which_the_first_one_exports(folder, transform_dir):
+    workers = run_two_workers(folder, transform_dir)
     assert [worker["share"] for worker in workers] == [[0, 2], [1, 2]]
     for worker in workers:
         assert worker["replicas"] == 2
@@ -94,13 +94,14 @@ def test_two_workers_train_one_network_and_the_first_keeps_its_state(folder):
     for name in first.files:
         np.testing.assert_array_equal(first[name], second[name])
     assert len(list((folder / "logs").glob("events*"))) == 1
-    again = run_two_workers(folder)
-    assert [(worker["resumed"], worker["epochs"]) for worker in again] == [(4, 0)] * 2
+    (state,) = (folder / "checkpoints").iterdir()
+    assert (state / "finished").exists()
+    assert (folder / "model" / "assets.extra" / "training_record.json").exists()
 
 
-def run_two_workers(folder: Path) -> list[dict]:
+def run_two_workers(folder: Path, transform_dir: Path) -> list[dict]:
     ports = [str(find_port()) for _ in range(2)]
-    command = [sys.executable, str(HERE / "train_with_two_workers.py"), str(folder)]
+    command = [sys.executable, str(HERE / "train_with_two_workers.py"), str(folder), str(transform_dir)]
     workers = [
         subprocess.Popen(
             [*command, str(index), *ports], cwd=HERE.parents[2], env=environment(), text=True,
