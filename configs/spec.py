@@ -62,6 +62,17 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class SpansConfig:
+    """How data that comes in pieces, `{SPAN}` in data.path, is put together."""
+
+    window: int = 1
+    """Newest spans that are trained on; each is ingested, checked and analysed once, when it comes."""
+
+    def __post_init__(self) -> None:
+        _require(self.window >= 1, "spans.window", "at least 1", self.window)
+
+
+@dataclass(frozen=True)
 class ValidationConfig:
     """What the examples are held to."""
 
@@ -337,6 +348,7 @@ class PipelineConfig:
 
     name: str = "fer"
     data: DataConfig = field(default_factory=DataConfig)
+    spans: SpansConfig = field(default_factory=SpansConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)

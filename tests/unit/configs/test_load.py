@@ -255,6 +255,7 @@ def test_to_yaml_default_config_holds_every_setting_in_declared_order():
     assert list(sections) == [
         "name",
         "data",
+        "spans",
         "validation",
         "model",
         "trainer",
