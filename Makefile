@@ -13,7 +13,7 @@ export PYTHONWARNINGS := ignore
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format lock bench clean
+.PHONY: help setup run test soak lint format lock audit bench clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,15 +42,22 @@ run: $(VENV)/.ready  ## Take DATA=file.csv (default: drawn faces) to a pushed mo
 test: lint  ## Run the linters and every test
 	@$(BIN)/python -m pytest $(ARGS)
 
+soak: $(VENV)/.ready  ## Kill runs at every point and bring every fault on them (an hour or more)
+	@$(BIN)/python -m pytest tests/soak -s $(ARGS)
+
 lint: $(VENV)/.ready  ## Check format, style and types
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy
 
 format: $(VENV)/.ready  ## Format the sources and sort imports
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-lock: | $(UV)  ## Resolve setup.py anew into the two lock files
+lock: | $(UV)  ## Resolve setup.py anew into the three lock files
 	@$(COMPILE) setup.py --extra pipeline -o requirements.lock
+	@$(COMPILE) setup.py --extra cuda -c requirements.lock -o requirements-cuda.lock
 	@$(COMPILE) setup.py --extra dev -c requirements.lock -o requirements-dev.lock
+
+audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)
+	@$(BIN)/python .ci/audit.py
 
 bench: $(VENV)/.ready  ## Measure data preparation against the stock way (ARGS="--data fer2013.csv")
 	@$(BIN)/python -m benchmarks.data_preparation $(ARGS)

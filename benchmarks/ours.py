@@ -1,7 +1,6 @@
 """Data preparation by this project's graph, its nodes up to Transform, and the pictures as the Trainer gets them."""
 
 import json
-from importlib import resources
 from itertools import takewhile
 from pathlib import Path
 
@@ -15,11 +14,13 @@ from configs.load import load_config
 from configs.spec import PipelineConfig
 from models.dataset import make_eval_dataset, read_examples
 from models.transform_graph import TransformGraph
+from pipeline.baseline import MetadataComparison
 from pipeline.graph import Places, build_components
 from pipeline.inputs import resolve_input
 from pipeline.lineage import open_store, read_latest_run
 from pipeline.paths import RunPaths
 from pipeline.runners.local import assemble
+from pipeline.schema_text import read_schema
 from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
 
 _LAST_NODE = "Transform"
@@ -38,8 +39,9 @@ def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:
 
 
 def _build_nodes(config: PipelineConfig, paths: RunPaths) -> list[BaseNode]:
-    schema = str(resources.files("schema") / "schema.pbtxt")
-    nodes = build_components(config, Places(resolve_input(config.data), schema, paths.serving, paths.checkpoints))
+    data, schema_text = resolve_input(config.data), read_schema(config.validation)
+    places = Places(data, schema_text, paths.serving, paths.checkpoints, MetadataComparison())
+    nodes = build_components(config, places)
     before = list(takewhile(lambda node: node.id != _LAST_NODE, nodes))
     return [*before, nodes[len(before)]]
 

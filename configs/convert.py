@@ -61,6 +61,8 @@ def _require_names(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
 def _convert(value: Any, hint: Any, key: str) -> Any:
     if isinstance(hint, types.UnionType):
         return _convert_to_one_of(value, typing.get_args(hint), key)
+    if hint is int and isinstance(value, float) and value.is_integer():
+        value = int(value)  # a cluster may write the value of a parameter so
     if not _has_shape(value, hint):
         raise ConfigError(f"{key}: expected {_describe(hint)}, got {value!r}")
     if dataclasses.is_dataclass(hint):

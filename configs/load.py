@@ -15,6 +15,7 @@ from schema.errors import ConfigError
 
 _MAX_DEPTH = 3
 LOCAL_CONFIG = Path(__file__).with_name("local.yaml")
+CLUSTER_CONFIGS = {target: Path(__file__).with_name(f"{target}.yaml") for target in ("kubeflow", "vertex")}
 
 
 class _Setting(NamedTuple):

@@ -3,6 +3,7 @@
 YAML -> `configs.load` -> `PipelineConfig` -> each stage gets its own part as JSON -> the same dataclass.
 """
 
+import re
 from dataclasses import dataclass, field, fields
 
 from configs.search_space import LOG, Choices, Interval, check_space
@@ -11,6 +12,11 @@ from schema.errors import ConfigError
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 TRAINING_INPUTS = ("auto", "memory", "stream")
 ENGINES = ("local", "local-parallel", "portable", "flink", "spark", "dataflow")
+BEAM_PLACES = ("in_process", "dataflow")
+TRAINING_PLACES = ("container", "vertex")
+_LABEL = re.compile("[a-z0-9_-]{1,63}")
+FAILED, REFUSED, PUSHED = "failed", "refused", "pushed"
+VERDICTS = (FAILED, REFUSED, PUSHED)
 
 
 def _require(is_valid: bool, setting: str, expected: str, value: object) -> None:
@@ -328,7 +334,7 @@ class BeamConfig:
     job_server_jar: str = ""
     """flink, spark: file of Beam's job server; empty: Beam fetches that of its version from Maven."""
     image: str = ""
-    """Container image with this project that the workers run; empty: they are processes of this machine."""
+    """Container image with this project that the workers run; empty: they run on this machine."""
     package: str = ""
     """sdist or wheel of this project, for workers whose image holds TFX but not this version of the project."""
     project: str = ""
@@ -340,6 +346,111 @@ class BeamConfig:
     def __post_init__(self) -> None:
         _require(self.engine in ENGINES, "beam.engine", f"one of {ENGINES}", self.engine)
         _require(self.workers >= 1, "beam.workers", "at least 1", self.workers)
+
+
+@dataclass(frozen=True)
+class NotifyConfig:
+    """A program that is told how a run on this machine ended; see docs/notify.md."""
+
+    command: tuple[str, ...] = ()
+    """The program and its arguments, word by word; no shell reads them. Empty: nobody is told. Recorded with the run
+    like every setting: what is secret belongs into a file that the program reads."""
+    on: tuple[str, ...] = (FAILED, REFUSED)
+    """Ends to tell of, out of `failed` (also interrupted), `refused` (by a gate) and `pushed`."""
+    timeout_s: float = 30.0
+    """How long the program may take."""
+
+    def __post_init__(self) -> None:
+        _require(all(self.command[:1]), "notify.command", "a program first", self.command)
+        _require(set(self.on) <= set(VERDICTS), "notify.on", f"some of {VERDICTS}", self.on)
+        _require(0 < self.timeout_s <= 3600, "notify.timeout_s", "more than 0, at most 3600", self.timeout_s)
+
+
+@dataclass(frozen=True)
+class ResourcesConfig:
+    """What one component gets on a cluster; 0 or empty: what the cluster gives of itself."""
+
+    cpus: float = 0.0
+    memory_gb: float = 0.0
+    accelerator: str = ""
+    """As the cluster calls it: nvidia.com/gpu on Kubernetes, NVIDIA_TESLA_T4 on Vertex AI."""
+    accelerator_count: int = 0
+
+    def __post_init__(self) -> None:
+        _require(self.cpus >= 0, "deploy.resources.cpus", "at least 0", self.cpus)
+        _require(self.memory_gb >= 0, "deploy.resources.memory_gb", "at least 0", self.memory_gb)
+        _require(
+            bool(self.accelerator) == (self.accelerator_count > 0),
+            "deploy.resources.accelerator + deploy.resources.accelerator_count",
+            "both or neither",
+            f"{self.accelerator!r} and {self.accelerator_count}",
+        )
+
+
+@dataclass(frozen=True)
+class DeployConfig:
+    """How a compiled pipeline runs on a cluster; a run on this machine looks at none of it."""
+
+    image: str = ""
+    """Container image with this project, by tag or digest; `latest` is refused, as it names another one tomorrow."""
+    project: str = ""
+    """Google Cloud project of Dataflow and of Vertex Training."""
+    region: str = ""
+    beam: str = "in_process"
+    """Where the Beam components work: in their container (in_process) or on Dataflow (dataflow)."""
+    training: str = "container"
+    """Where the Trainer trains: in its container, or in a job of Vertex Training that it starts (vertex)."""
+    training_machine: str = "n1-standard-8"
+    """Machine type of such a job; its accelerator is that of the Trainer's resources."""
+    dataflow_max_workers: int = 4
+    volume_claim: str = ""
+    """Kubernetes' name of a volume that many pods can write to, for a cluster without a bucket of Google's; its
+    `volume_path` is then where runtime.root and the data may lie."""
+    volume_path: str = "/fer"
+    retries: int = 2
+    """Times that a component is tried again after a failure."""
+    retry_wait_s: int = 60
+    """Wait before the first retry; each further one waits twice as long."""
+    cache: bool = True
+    labels: dict[str, str] = field(default_factory=dict)
+    """On the job and, on Kubernetes, on every pod: lower-case letters, digits, dashes, underscores."""
+    resources: dict[str, ResourcesConfig] = field(default_factory=dict)
+    """By component; `default` are those of components that aren't named."""
+    parameters: tuple[str, ...] = (
+        "data.path",
+        "data.unlabelled_path",
+        "data.max_quarantined_fraction",
+        "trainer.epochs",
+        "trainer.batch_size",
+        "trainer.peak_learning_rate",
+        "trainer.seed",
+        "gate.min_accuracy",
+        "gate.min_macro_f1",
+        "gate.min_class_recall",
+        "gate.max_ece",
+        "gate.min_corrupted_accuracy",
+        "gate.max_accuracy_drop",
+        "gate.min_eval_rows",
+        "gate.max_model_mb",
+        "gate.max_latency_ratio",
+        "runtime.root",
+        "runtime.serving_path",
+    )
+    """Settings that can be given anew at each submission; their values here become the defaults."""
+
+    def __post_init__(self) -> None:
+        _require(self.beam in BEAM_PLACES, "deploy.beam", f"one of {BEAM_PLACES}", self.beam)
+        _require(self.training in TRAINING_PLACES, "deploy.training", f"one of {TRAINING_PLACES}", self.training)
+        is_folder = self.volume_path.startswith("/") and self.volume_path.strip("/") != ""
+        _require(is_folder, "deploy.volume_path", "an absolute path", self.volume_path)
+        _require(self.retries >= 0, "deploy.retries", "at least 0", self.retries)
+        _require(self.retry_wait_s >= 0, "deploy.retry_wait_s", "at least 0", self.retry_wait_s)
+        _require(self.dataflow_max_workers >= 1, "deploy.dataflow_max_workers", "at least 1", self.dataflow_max_workers)
+        for name, value in self.labels.items():
+            is_valid = _LABEL.fullmatch(name) and name[0].isalpha() and (not value or _LABEL.fullmatch(value))
+            _require(
+                bool(is_valid), "deploy.labels", "lower-case letters, digits, - and _, at most 63", f"{name}={value}"
+            )
 
 
 @dataclass(frozen=True)
@@ -359,6 +470,8 @@ class PipelineConfig:
     serving: ServingConfig = field(default_factory=ServingConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     beam: BeamConfig = field(default_factory=BeamConfig)
+    deploy: DeployConfig = field(default_factory=DeployConfig)
+    notify: NotifyConfig = field(default_factory=NotifyConfig)
 
     def __post_init__(self) -> None:
         is_valid = bool(self.name) and self.name[0].isalpha() and self.name.replace("-", "a").isalnum()

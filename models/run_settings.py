@@ -11,6 +11,9 @@ from configs.load import from_json, to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
 from schema.errors import ConfigError
 
+# What TFX's extension for Vertex Training finds in the settings: the machine and the image of the job.
+_JOB = "ai_platform_"
+
 
 def read_recipe(settings: dict[str, str]) -> Recipe:
     """`model` and `trainer` of a component's settings."""
@@ -54,7 +57,7 @@ def compute_run_key(fn_args: Any, data_digest: str) -> str:
     left_out = {"checkpoint_root", "export", "training_input", "streaming_code"}
     left_out |= {"code"} if "training_code" in settings else set()
     parts = [
-        {name: text for name, text in settings.items() if name not in left_out},
+        {name: text for name, text in settings.items() if name not in left_out and not name.startswith(_JOB)},
         tuned,
         data_digest,
     ]

@@ -7,11 +7,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.deployment.arguments import add_submit
 from pipeline.prediction.arguments import add_predict, add_submission
+from pipeline.supervisor import supervise
 from schema.errors import FerError
 
 if TYPE_CHECKING:
     from configs.spec import PipelineConfig
+
+
+def start() -> int:
+    """The command `fer-tfx`; a run, which takes hours and gigabytes, is watched over from outside."""
+    return supervise(main) if sys.argv[1:2] == ["run"] else main()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,10 +68,13 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_config_options(rollback)
     rollback.set_defaults(command=_roll_back)
     _add_history(commands)
+    _add_deployment(commands)
     schema = commands.add_parser("schema", help="write a schema that fits the given data, to start one's own from")
     schema.add_argument("--data", metavar="PATH", required=True, help="CSV, archive or folder of FER2013")
     schema.add_argument("--out", metavar="FILE", required=True, type=Path, help="where to write the schema (pbtxt)")
     schema.set_defaults(command=_bootstrap_schema)
+    _add_replay(commands)
+    add_submit(commands.add_parser("submit", help="send a compiled pipeline to Vertex AI or Kubeflow Pipelines"))
     download = commands.add_parser("download", help="bring FER2013 from Kaggle (needs the kaggle package and a token)")
     download.add_argument("--out", metavar="FOLDER", default="data", type=Path, help="where to put it (default: data)")
     download.set_defaults(command=_download)
@@ -95,8 +105,33 @@ def _add_history(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         _add_config_options(parser)
 
 
-def _add_config_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", metavar="FILE", help="YAML file of settings (default: configs/local.yaml)")
+def _add_deployment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The commands that bring the pipeline to a cluster."""
+    compile_ = commands.add_parser("compile", help="write the pipeline in the form that a cluster takes")
+    compile_.add_argument(
+        "--target", choices=("kubeflow", "vertex"), required=True,
+        help="kubeflow: a PipelineSpec in YAML; vertex: a PipelineJob in JSON",
+    )  # fmt: skip
+    compile_.add_argument("--out", metavar="FILE", required=True, type=Path, help="where to write it")
+    _add_config_options(compile_, "configs/kubeflow.yaml or configs/vertex.yaml")
+    compile_.set_defaults(command=_compile)
+
+
+def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    replay = commands.add_parser("replay", help="execute a compiled pipeline on this machine, as its backend would")
+    replay.add_argument("file", metavar="FILE", type=Path, help="a compiled pipeline")
+    replay.add_argument("--flavor", choices=("vertex", "kubeflow"), default="", help="default: as the file's form says")
+    replay.add_argument("--root", metavar="FOLDER", default=Path("runs/replay"), type=Path, help="where to write")
+    replay.add_argument(
+        "--param", metavar="NAME=VALUE", dest="overrides", action="append", default=[],
+        help="a parameter of the pipeline; may be repeated",
+    )  # fmt: skip
+    replay.add_argument("--workers", metavar="N", type=int, default=0, help="tasks at a time (default: one a core)")
+    replay.set_defaults(command=_replay)
+
+
+def _add_config_options(parser: argparse.ArgumentParser, default: str = "configs/local.yaml") -> None:
+    parser.add_argument("--config", metavar="FILE", help=f"YAML file of settings (default: {default})")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[],
         help="change one setting, such as trainer.epochs=3; may be repeated",
@@ -153,6 +188,14 @@ def _start_tensorboard(parsed: argparse.Namespace) -> int:
     return start_tensorboard(_load(parsed, {}), parsed.run, parsed.port)
 
 
+def _compile(parsed: argparse.Namespace) -> int:
+    from configs.load import CLUSTER_CONFIGS, load_config
+    from pipeline.commands.compile import compile_to_file
+
+    config = load_config(parsed.config or CLUSTER_CONFIGS[parsed.target], parsed.overrides)
+    return compile_to_file(config, parsed.target, parsed.out)
+
+
 def _show_report(parsed: argparse.Namespace) -> int:
     from pipeline.commands.report import show_report
 
@@ -169,6 +212,12 @@ def _download(parsed: argparse.Namespace) -> int:
     from pipeline.commands.download import download_from_kaggle
 
     return download_from_kaggle(parsed.out)
+
+
+def _replay(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.replay import replay
+
+    return replay(parsed.file, parsed.flavor, parsed.root, parsed.overrides, parsed.workers)
 
 
 def _load(parsed: argparse.Namespace, values: dict[str, str]) -> "PipelineConfig":

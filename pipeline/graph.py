@@ -1,22 +1,22 @@
 """The one graph: every runner builds its nodes here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import bulk_inferrer_pb2, trainer_pb2
-from tfx.types import standard_artifacts
-from tfx.types.channel import BaseChannel, Channel
+from tfx.types.channel import BaseChannel
 
 from components.artifacts import CARD_KEY, QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
 from components.atomic_pusher.component import AtomicPusher
 from components.data_gate.component import DataGate
 from components.face_example_gen.component import FerExampleGen
+from components.inline_schema.component import InlineSchema
 from components.serving_check.component import ServingCheck
 from configs.load import to_json
 from configs.spec import PipelineConfig
-from pipeline import baseline
+from pipeline.baseline import Comparison
 from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
@@ -36,13 +36,19 @@ from schema.contract import (
 
 @dataclass(frozen=True)
 class Places:
-    """URIs that depend on where a run happens."""
+    """What depends on where a run happens."""
 
     data: Input
-    schema: str
+    schema_text: str
     serving: str
+    """Folder of the pushed versions."""
     checkpoints: str
+    comparison: Comparison
     hyperparameters: ImportedHyperparameters | None = None
+    trainer_class: type[BaseNode] = tfx.components.Trainer
+    """TFX's own, or one of the same interface that trains elsewhere."""
+    trainer_settings: dict[str, Any] = field(default_factory=dict)
+    """What such a one needs in its `custom_config`."""
 
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
@@ -64,7 +70,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     transform.add_upstream_node(gate)
     transform_graph = transform.outputs["transform_graph"]
     tuning = build_tuning(config, places.hyperparameters, places.checkpoints, window.examples, transform_graph)
-    trainer = tfx.components.Trainer(
+    trainer = places.trainer_class(
         run_fn="models.trainer_fn.run_fn",
         examples=window.examples,
         transform_graph=transform_graph,
@@ -82,12 +88,17 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
             "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
             **tuning.trainer_settings,
+            **places.trainer_settings,
         },
     )
     model = trainer.outputs["model"]
     model_nodes = _build_model_nodes(config, places, model, data_nodes[0])
     nodes = [*data_nodes, *window.nodes, transform, *tuning.nodes, trainer, *model_nodes]
-    return [*nodes, _build_report(config, {node.id: node.outputs for node in nodes})]
+    outputs = {node.id: node.outputs for node in nodes}
+    kept = places.comparison.build_nodes_after_push(
+        model, outputs["StatisticsGen"]["statistics"], outputs["Pusher"]["pushed_model"]
+    )
+    return [*nodes, *kept, _build_report(config, places, outputs)]
 
 
 def _build_data_nodes(config: PipelineConfig, places: Places) -> tuple[list[BaseNode], BaseChannel, BaseNode]:
@@ -99,29 +110,23 @@ def _build_data_nodes(config: PipelineConfig, places: Places) -> tuple[list[Base
         code=compute_code_fingerprint("components.face_example_gen.executor"),
     )
     examples = example_gen.outputs["examples"]
-    schema_gen = tfx.components.ImportSchemaGen(schema_file=places.schema)
+    schema_gen = InlineSchema(places.schema_text).with_id("ImportSchemaGen")
     schema = schema_gen.outputs["schema"]
     # The schema tells StatisticsGen that labels are categories and pixels no words.
     statistics_gen = tfx.components.StatisticsGen(examples=examples, schema=schema)
     statistics = statistics_gen.outputs["statistics"]
     validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
-    previous = tfx.dsl.Resolver(
-        strategy_class=baseline.PreviousStatisticsStrategy,
-        **{
-            baseline.STATISTICS_KEY: Channel(type=standard_artifacts.ExampleStatistics),
-            baseline.CURRENT_KEY: statistics,
-        },
-    ).with_id("PreviousStatistics")
+    comparison_nodes = places.comparison.build_nodes_before_data_gate(statistics)
     gate = DataGate(
         statistics=statistics,
-        previous_statistics=previous.outputs[baseline.STATISTICS_KEY],
+        previous_statistics=places.comparison.previous_statistics,
         schema=schema,
         anomalies=validator.outputs["anomalies"],
         quarantine=example_gen.outputs[QUARANTINE_KEY],
         name=config.name,
         code=compute_code_fingerprint("components.data_gate.executor"),
     )
-    nodes = [example_gen, schema_gen, statistics_gen, validator, previous, gate]
+    nodes = [example_gen, schema_gen, statistics_gen, validator, *comparison_nodes, gate]
     return nodes, schema, gate
 
 
@@ -129,8 +134,8 @@ def _build_model_nodes(
     config: PipelineConfig, places: Places, model: BaseChannel, example_gen: BaseNode
 ) -> list[BaseNode]:
     examples, unlabelled = (example_gen.outputs[key] for key in ("examples", UNLABELLED_EXAMPLES_KEY))
-    resolvers = [_build_baseline_resolver(model)] if config.gate.use_baseline else []
-    baseline_model = resolvers[0].outputs[baseline.MODEL_KEY] if resolvers else None
+    resolvers = places.comparison.build_nodes_before_evaluation(model) if config.gate.use_baseline else []
+    baseline_model = _choose_baseline(config, places)
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=model,
@@ -165,11 +170,16 @@ def _build_model_nodes(
         folder=places.serving,
         config=config.serving,
         code=compute_code_fingerprint("components.atomic_pusher.executor"),
+        baseline_folder=places.comparison.folder,
     ).with_id("Pusher")
     return [*resolvers, evaluator, serving_check, card, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
 
 
-def _build_report(config: PipelineConfig, outputs: dict[str, Any]) -> BaseNode:
+def _choose_baseline(config: PipelineConfig, places: Places) -> BaseChannel | None:
+    return places.comparison.baseline_model if config.gate.use_baseline else None
+
+
+def _build_report(config: PipelineConfig, places: Places, outputs: dict[str, Any]) -> BaseNode:
     """The page, of a refused model too. `outputs` are those of each node, by its id."""
     return build_report(
         config,
@@ -177,27 +187,16 @@ def _build_report(config: PipelineConfig, outputs: dict[str, Any]) -> BaseNode:
         quarantine=outputs["FerExampleGen"][QUARANTINE_KEY],
         schema=outputs["ImportSchemaGen"]["schema"],
         statistics=outputs["StatisticsGen"]["statistics"],
-        previous_statistics=outputs["PreviousStatistics"][baseline.STATISTICS_KEY],
+        previous_statistics=places.comparison.previous_statistics,
         anomalies=outputs["ExampleValidator"]["anomalies"],
         model=outputs["Trainer"]["model"],
-        baseline_model=outputs["Baseline"][baseline.MODEL_KEY] if "Baseline" in outputs else None,
+        baseline_model=_choose_baseline(config, places),
         evaluation=outputs["Evaluator"]["evaluation"],
         model_blessing=outputs["Evaluator"]["blessing"],
         infra_blessing=outputs["ServingCheck"]["blessing"],
         card=outputs["ModelCard"][CARD_KEY],
         pushed_model=outputs["Pusher"]["pushed_model"],
     )
-
-
-def _build_baseline_resolver(model: BaseChannel) -> BaseNode:
-    return tfx.dsl.Resolver(
-        strategy_class=baseline.LatestOtherBlessedModelStrategy,
-        **{
-            baseline.MODEL_KEY: Channel(type=standard_artifacts.Model),
-            baseline.BLESSING_KEY: Channel(type=standard_artifacts.ModelBlessing),
-            baseline.CANDIDATE_KEY: model,
-        },
-    ).with_id("Baseline")
 
 
 def _build_bulk_inferrer(model: BaseChannel, evaluator: BaseNode, unlabelled: BaseChannel) -> BaseNode:

@@ -48,6 +48,7 @@ class RunPaths:
     def drawn_data(self) -> Path:
         return Path(self.home, "drawn")
 
-    def staged_schema(self, fingerprint: str) -> str:
-        """Named by its content: ImportSchemaGen's cache key holds the path of the file alone."""
-        return os.path.join(self.home, "schema", fingerprint, "schema.pbtxt")
+    @property
+    def baseline(self) -> str:
+        """What a cluster's runs are compared with, left here by the last push."""
+        return os.path.join(self.home, "baseline")

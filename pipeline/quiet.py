@@ -27,12 +27,23 @@ def output_in_log(path: Path) -> Iterator[TextIO]:
         with os.fdopen(os.dup(saved_out), "w", encoding=sys.stdout.encoding) as real_output:
             yield real_output
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush_or_drop()
         os.dup2(saved_out, 1)
         os.dup2(saved_err, 2)
         os.close(saved_out)
         os.close(saved_err)
+
+
+def _flush_or_drop() -> None:
+    """On a full disk the log takes no more; what is left must not come out on the terminal instead."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+            stream.flush()
 
 
 def hush_libraries() -> None:

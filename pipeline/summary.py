@@ -7,6 +7,8 @@ from pathlib import Path
 from pipeline.outcome import Outcome
 from reporting.ingestion import IngestionReport
 
+_SHOWN_FILES = 3
+
 
 def write_summary(outcome: Outcome) -> str:
     """The outcome in a few lines: rows, accuracy, verdict, where things lie, what to do next."""
@@ -22,6 +24,8 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
             "quarantine",
             f"{', '.join(f'{n} {why}' for why, n in rows.quarantined.items())}; {outcome.quarantine_uri}",
         )
+    if rows.skipped_files:
+        yield "left aside", _describe_skipped(rows.skipped_files)
     yield (
         "accuracy",
         (
@@ -61,3 +65,10 @@ def _describe_rows(rows: IngestionReport) -> str:
         f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
         f" + {rows.rows_quarantined:,} quarantined"
     )
+
+
+def _describe_skipped(files: dict[str, str]) -> str:
+    """Files and members of archives that were not read; the page has them all."""
+    shown = "; ".join(f"{name}: {reason}" for name, reason in list(files.items())[:_SHOWN_FILES])
+    more = len(files) - _SHOWN_FILES
+    return shown + (f"; and {more:,} more" if more > 0 else "")

@@ -39,6 +39,8 @@ class RunView(logging.Handler):
         self._started_at: dict[str, float] = {}
         self._current = ""
         self._is_cached = False
+        self.failed = ""
+        """The component that was at work when an error ended the run."""
 
     def __enter__(self) -> "RunView":
         for name in self._names:
@@ -53,6 +55,7 @@ class RunView(logging.Handler):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if error is not None and self._current:
+            self.failed = self._current
             self._close(self._current, "[red]✗", "failed")
         self._progress.stop()
         for logger in (logging.getLogger("absl"), logging.getLogger(PROGRESS_LOGGER)):

@@ -8,6 +8,7 @@ TensorFlow Serving takes up whatever has a number for a name, so a version gets 
 complete, and loses it by one rename before it is removed.
 """
 
+import filecmp
 import os
 import shutil
 from dataclasses import dataclass
@@ -52,6 +53,9 @@ class VersionFolder:
     def push(self, source: Path, now_s: float) -> int:
         """Copy a SavedModel and put it into service; its version is the time, or one more than the newest there is.
 
+        What is in service already, byte for byte, is not pushed again: a run that was killed after its push pushes
+        once more.
+
         Args:
             source: folder of the SavedModel.
             now_s: seconds since 1970.
@@ -64,7 +68,10 @@ class VersionFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, partial)
-            partial.rename(self.path / str(version))
+            if served := self._find_served_copy(partial):
+                version = served
+            else:
+                partial.rename(self.path / str(version))
         except OSError as error:
             found = error.strerror or error
             raise DataError(f"{self.path}: can't be written: {found}; make room, or mend its rights") from None
@@ -72,6 +79,10 @@ class VersionFolder:
             shutil.rmtree(partial, ignore_errors=True)
         self.write_config()
         return version
+
+    def _find_served_copy(self, model: Path) -> int | None:
+        """The version in service if it equals `model`."""
+        return next((each for each in self.list_served()[-1:] if _are_equal(self.path / str(each), model)), None)
 
     def roll_back(self, to: int | None = None) -> int:
         """Serve an earlier version, or one that was rolled back before: the version now served.
@@ -152,3 +163,12 @@ def _list_versions(folder: Path) -> list[int]:
         return []
     names = (each.name for each in folder.iterdir() if (each / _GRAPH_FILE).is_file())
     return sorted(int(name) for name in names if name.isdecimal())
+
+
+def _are_equal(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files, byte for byte."""
+    names = [{path.relative_to(folder) for path in folder.rglob("*")} for folder in (one, other)]
+    if names[0] != names[1]:
+        return False
+    files = [str(name) for name in names[0] if (one / name).is_file()]
+    return filecmp.cmpfiles(one, other, files, shallow=False)[0] == files

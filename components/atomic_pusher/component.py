@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter
 
 from components.artifacts import CARD_KEY, Card
-from components.atomic_pusher.executor import CODE_FIELD, CONFIG_FIELD, Executor
+from components.atomic_pusher.executor import BASELINE_FIELD, CODE_FIELD, CONFIG_FIELD, Executor
 from configs.load import to_json
 from configs.spec import ServingConfig
 
@@ -39,6 +39,7 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
         folder: str,
         config: ServingConfig,
         code: str,
+        baseline_folder: str = "",
     ):
         """Declare inputs and settings.
 
@@ -50,7 +51,12 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             folder: of the versions, local or a bucket's URI.
             config: names for the server, and how many versions to keep.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+            baseline_folder: where a cluster keeps what was pushed last: that model isn't pushed again. Empty: on this
+                machine the cache sees to it.
         """
+        settings = {CONFIG_FIELD: to_json(config), CODE_FIELD: code}
+        if baseline_folder:
+            settings[BASELINE_FIELD] = baseline_folder
         spec = AtomicPusherSpec(
             model=model,
             model_blessing=model_blessing,
@@ -58,7 +64,7 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             push_destination=tfx.proto.PushDestination(
                 filesystem=tfx.proto.PushDestination.Filesystem(base_directory=folder)
             ),
-            custom_config=json.dumps({CONFIG_FIELD: to_json(config), CODE_FIELD: code}, sort_keys=True),
+            custom_config=json.dumps(settings, sort_keys=True),
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             **{CARD_KEY: card},
         )

@@ -1,4 +1,4 @@
-"""Copies a blessed model aside with its card, and gives the copy its version by one rename."""
+"""Copies a blessed model and its card aside, and puts the copy into service: in a bucket with the graph's file last."""
 
 import json
 import os
@@ -14,34 +14,46 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from components.artifacts import CARD_KEY
+from components.atomic_pusher.bucket_versions import BucketVersions
+from components.baseline_record import compute_model_digest, read_latest
+from components.local_copy import is_remote, local_copy
 from configs.load import from_json
 from configs.spec import ServingConfig
 from reporting.model_card import CARD_FILE
 from schema.contract import EXTRA_ASSETS_DIR
 from serving.versions import ServedModel, VersionFolder
 
-_GRAPH_FILE = "saved_model.pb"
-CONFIG_FIELD, CODE_FIELD = "serving", "code"
+CONFIG_FIELD, CODE_FIELD, BASELINE_FIELD = "serving", "code", "baseline_folder"
 Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """Pushes into a local folder in one step; into a bucket as TFX does, the graph's file last."""
+    """Pushes into a local folder in one step; into a bucket with the graph's file last, as TFX does."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = destination.filesystem.base_directory
         self._log_startup(input_dict, output_dict, exec_properties)
+        settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
-        settings = json.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         # Before the push: what fails after it would be tried again, and push a second version of the same model.
         archive(self.GetModelPath(input_dict), artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
+        if last := _find_same_push(artifact_utils.get_single_uri(input_dict["model"]), settings.get(BASELINE_FIELD)):
+            logging.info("This model was pushed before and isn't pushed again: %s", last["destination"])
+            self._MarkPushed(pushed_model, last["destination"], last["version"])
+            return
         version = push(pushed_model.uri, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
         self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
+
+
+def _find_same_push(model_uri: str, baseline_folder: str | None) -> dict[str, Any]:
+    """The last push on a cluster if it was of the same model; empty: it was of another, or there was none."""
+    last = read_latest(baseline_folder) if baseline_folder else {}
+    return last if last and last["digest"] == compute_model_digest(model_uri) else {}
 
 
 def archive(model_dir: str, card: str, folder: str) -> None:
@@ -51,20 +63,22 @@ def archive(model_dir: str, card: str, folder: str) -> None:
 
 
 def push(model_dir: str, folder: str, config: ServingConfig) -> int:
-    """Put the SavedModel in `model_dir` into service and forget old versions; the new version."""
-    if "://" in folder:
-        return push_to_bucket(model_dir, folder)
-    versions = VersionFolder(Path(folder), ServedModel(config.model_name, config.base_path))
-    version = versions.push(Path(model_dir), time.time())
+    """Put the SavedModel in `model_dir` into service and forget old versions; the new version.
+
+    Args:
+        model_dir: path or URI.
+        folder: path or URI of the versions.
+        config: names for the server, and how many versions to keep.
+    """
+    model = ServedModel(config.model_name, config.base_path)
+    versions: BucketVersions | VersionFolder
+    if is_remote(folder):
+        versions = BucketVersions(folder, model)
+        version = versions.push(model_dir, time.time())
+    else:
+        versions = VersionFolder(Path(folder), model)
+        with local_copy(model_dir) as source:
+            version = versions.push(Path(source), time.time())
     removed = versions.forget(config.keep_versions) if config.keep_versions else []
     logging.info("Version %s is in service; removed: %s", version, removed or "none")
-    return version
-
-
-def push_to_bucket(model_dir: str, folder: str) -> int:
-    """Copy the SavedModel in `model_dir` to a new version below the URI `folder`; a version without a graph is none."""
-    version = int(time.time())
-    place = os.path.join(folder, str(version))
-    io_utils.copy_dir(model_dir, place, deny_regex_patterns=[r"/saved_model\.pb$"])
-    io_utils.copy_file(os.path.join(model_dir, _GRAPH_FILE), os.path.join(place, _GRAPH_FILE))
     return version

@@ -17,6 +17,7 @@ from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
 from components.face_example_gen.choice import SkippedMember
 from components.face_example_gen.rows import Outputs, ingest
 from components.face_example_gen.sources import Source, choose_sources
+from components.face_example_gen.stillness import require_still
 from configs.load import from_json
 from configs.spec import DataConfig
 from reporting.ingestion import REPORT_FILE, IngestionReport
@@ -36,8 +37,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
         """Fill the three output artifacts.
 
         Raises:
-            DataError: a file can't be read, no row can be trained on, or a larger share than
-                `data.max_quarantined_fraction` can't be used. The quarantined rows are then kept in a
+            DataError: a file can't be read or was changed meanwhile, no row can be trained on, or a larger share
+                than `data.max_quarantined_fraction` can't be used. The quarantined rows are then kept in a
                 folder `refused` beside the artifact, as TFX removes the outputs of a failed execution.
             RuntimeError: the account of rows does not balance.
         """
@@ -52,6 +53,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
         with self._make_beam_pipeline() as pipeline:
             ingest(pipeline, sources, config, outputs)
         report, file_errors = outputs.read_account(skipped_files)
+        require_still(exec_properties)
         if file_errors:
             raise DataError(file_errors[0])
         report.check_balance()
@@ -103,8 +105,8 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
 
 def _keep_quarantine(quarantine_uri: str) -> str:
     """Copy the quarantined rows to where TFX does not remove them when the execution fails."""
-    parent, execution = os.path.split(quarantine_uri.rstrip("/"))
-    kept = os.path.join(os.path.dirname(parent), "refused", execution)  # noqa: PTH120
+    component, _, execution = quarantine_uri.rstrip("/").rsplit("/", 2)
+    kept = os.path.join(component, "refused", execution)
     io_utils.copy_dir(quarantine_uri, kept)
     return kept
 

@@ -3,13 +3,19 @@
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.local_copy import is_remote, local_copy
+from components.serving_check.probe import read_examples
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import EVAL_SPLIT
 
@@ -26,17 +32,32 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
-        (model,) = _find_model_dirs(input_dict["model"])
-        examples = artifact_utils.get_split_uri(input_dict["examples"], EVAL_SPLIT)
+        split = artifact_utils.get_split_uri(input_dict["examples"], EVAL_SPLIT)
+        models = _find_model_dirs([*input_dict["model"], *input_dict.get("baseline_model", [])])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         try:
-            figures = probe_in_fresh_process(model, examples, *_find_model_dirs(input_dict.get("baseline_model", [])))
+            with ExitStack() as copies:
+                model, *baseline = [copies.enter_context(local_copy(each)) for each in models]
+                figures = probe_in_fresh_process(model, copies.enter_context(_local_examples(split)), *baseline)
         except UnservableError as error:
             _bless(blessing, str(error))
         else:
             io_utils.write_string_file(os.path.join(blessing.uri, FIGURES_FILE), figures.to_json())
             excess = figures.find_excess(exec_properties["max_model_mb"], exec_properties["max_latency_ratio"])
             _bless(blessing, "\n".join(excess))
+
+
+@contextmanager
+def _local_examples(split_uri: str) -> Iterator[str]:
+    """The split itself if it is local, else a folder with as many of its examples as the probe asks with."""
+    if not is_remote(split_uri):
+        yield split_uri
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.io.TFRecordWriter(os.path.join(folder, "examples.gz"), "GZIP") as writer:
+            for example in read_examples(split_uri):
+                writer.write(example)
+        yield folder
 
 
 def _find_model_dirs(models: list[types.Artifact]) -> list[str]:

@@ -1,7 +1,7 @@
 """`beam` of the settings -> the options that Beam's own parser takes.
 
 The options are those of Beam 2.59, apache_beam/options/pipeline_options.py. Workers import this project: from the
-image or the package that they are given, or from this installation where they are processes of this machine. Nothing is
+image or the package that they are given, or from this installation where they run on this machine. Nothing is
 pickled from `__main__`.
 """
 
@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 from configs.spec import BeamConfig
 
-# TFX packs itself anew for each component, 6 s each, unless it is told what the workers have. Processes of this
-# machine have this installation, and none of the engines looks at the image of such workers.
+# TFX packs itself anew for each component, 6 s each, unless it is told what the workers have. Those of this machine
+# have this installation, and none of the engines looks at the image of such workers.
 _THIS_INSTALLATION = "--sdk_container_image=this-installation"
 # Without it Flink starts workers anew for each stage of a job, and each of them imports TensorFlow.
 _ENVIRONMENT_CACHE_MS = 600_000
+# Beam ends its watch over a job after as long, 60 s where nothing is said, whether or not the job is done.
+_JOB_TIMEOUT_S = 7 * 24 * 3600
 _OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -92,13 +94,18 @@ def _build_dataflow(beam: BeamConfig) -> list[str]:
 
 
 def _build_environment(beam: BeamConfig) -> list[str]:
-    """Workers in containers of the image, or in processes that this one starts."""
-    common = [f"--sdk_worker_parallelism={beam.workers}", f"--environment_cache_millis={_ENVIRONMENT_CACHE_MS}"]
+    """Workers in containers of the image, or within this process."""
+    common = [
+        f"--sdk_worker_parallelism={beam.workers}",
+        f"--environment_cache_millis={_ENVIRONMENT_CACHE_MS}",
+        f"--job_server_timeout={_JOB_TIMEOUT_S}",
+    ]
     if beam.image:
         image = [f"--environment_config={beam.image}", f"--sdk_container_image={beam.image}"]
         return ["--environment_type=DOCKER", *image, *common]
-    # Threads of this process would share its interpreter lock, and its `__main__`.
-    return ["--environment_type=LOOPBACK", "--experiments=use_loopback_process_worker=True", *common]
+    # Not in processes of their own, `use_loopback_process_worker`: Beam starts those with whatever `python` comes first
+    # on the path, which needn't be this one.
+    return ["--environment_type=LOOPBACK", *common]
 
 
 _BUILDERS = {

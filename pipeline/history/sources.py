@@ -1,5 +1,6 @@
 """The files that a node read which no node had made."""
 
+import hashlib
 import json
 import os
 
@@ -7,11 +8,13 @@ from pipeline.lineage import Properties
 
 
 def read_sources(parameters: Properties) -> dict[str, str]:
-    """By name: the schema's file, or each input of ingestion with its fingerprint.
+    """By name: the schema, or each input of ingestion with its fingerprint.
 
     The fingerprint is TFX's own: number and bytes of the files, and two sums over the times they were changed at.
     """
-    if "schema_file" in parameters:
+    if "schema_text" in parameters:
+        return {"schema": f"sha256 {hashlib.sha256(str(parameters['schema_text']).encode()).hexdigest()[:16]}"}
+    if "schema_file" in parameters:  # of runs before the schema travelled as text
         return {"schema_file": str(parameters["schema_file"])}
     if "input_config" not in parameters:
         return {}

@@ -39,6 +39,9 @@ def _add_back_end(parser: argparse.ArgumentParser) -> None:
     who = parser.add_mutually_exclusive_group()
     who.add_argument("--model", metavar="FOLDER", type=Path, help="a SavedModel or its versions (default: shipped)")
     who.add_argument("--url", metavar="URL", help="a TensorFlow Serving: http(s)://host:port or grpc(s)://host:port")
+    parser.add_argument(
+        "--trust", action="store_true", help="with --model: load it, and know it from now on, wherever it comes from"
+    )
     parser.add_argument("--server-model", metavar="NAME", help="with --url: the model's name there (default: fer)")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help="with --url: for one batch (default: 10)")
 
@@ -46,7 +49,7 @@ def _add_back_end(parser: argparse.ArgumentParser) -> None:
 def _read_back_end(parsed: argparse.Namespace) -> "BackEnd":
     from pipeline.prediction.back_ends import BackEnd
 
-    return BackEnd(parsed.model, parsed.url, parsed.server_model, parsed.timeout)
+    return BackEnd(parsed.model, parsed.url, parsed.server_model, parsed.timeout, parsed.trust)
 
 
 def _predict(parsed: argparse.Namespace) -> int:

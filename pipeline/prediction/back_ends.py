@@ -1,15 +1,21 @@
 """Who answers: the light model that comes with the package, a SavedModel, or a server."""
 
+import dataclasses
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.prediction.model_folder import find_model
 from pipeline.quiet import hush_libraries, output_in_log
 from schema.errors import ConfigError
 from serving.prediction import Predictor
+
+if TYPE_CHECKING:
+    from pipeline.known_models import KnownModels
 
 _SERVER_MODEL = "fer"
 _TIMEOUT_S = 10.0
@@ -26,12 +32,17 @@ class BackEnd:
     server_model: str | None = None
     timeout_s: float | None = None
     """For the answer to one batch."""
+    is_trusted: bool = False
+    """Whether the user knows where `model` comes from."""
+    known: "KnownModels | None" = None
+    """Models that need no such word; None: those of the user."""
 
     def check(self) -> "BackEnd":
-        """The same, with `model` a SavedModel that is there. Imports nothing heavy.
+        """The same, with `model` a SavedModel that is there and may be loaded. Imports nothing heavy.
 
         Raises:
             ConfigError: options that don't go together, or no model there.
+            DataError: nobody knows where the model comes from.
         """
         if self.model and self.url:
             raise ConfigError("--model and --url: give one of them")
@@ -40,7 +51,20 @@ class BackEnd:
                 raise ConfigError(f"{option} is for a server; give --url, or leave it away")
         if self.timeout_s is not None and not 0 < self.timeout_s < float("inf"):
             raise ConfigError(f"--timeout: expected seconds above 0, got {self.timeout_s}")
-        return BackEnd(self.model and find_model(self.model), self.url, self.server_model, self.timeout_s)
+        if self.is_trusted and not self.model:
+            raise ConfigError("--trust is for a SavedModel; give --model, or leave it away")
+        return self._check_model(self.model) if self.model else self
+
+    def _check_model(self, given: Path) -> "BackEnd":
+        # Locks files as Linux does; the light form of the model works elsewhere too.
+        from pipeline.known_models import TRUSTED, KnownModels, note_model, require_known
+
+        model, known = find_model(given), self.known or KnownModels.of_user()
+        if not self.is_trusted:
+            require_known(model, known)
+        elif warning := note_model(model, TRUSTED, known):
+            print(f"fer-tfx: {warning}", file=sys.stderr)
+        return dataclasses.replace(self, model=model)
 
 
 @contextmanager

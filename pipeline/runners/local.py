@@ -2,9 +2,7 @@
 
 import dataclasses
 import gc
-import hashlib
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,15 +14,27 @@ from pipeline.engines.profiles import build_arguments
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
+from pipeline.schema_text import read_schema
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
-from schema.errors import ConfigError, DataError
+from schema.errors import ConfigError, FerError
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
 
 
-def prepare(config: PipelineConfig) -> PipelineConfig:
-    """Draw faces if no data is given. Quick checks come here, before TFX takes its seconds to import.
+class RunFailureError(Exception):
+    """A component ended with an error that is no `FerError`."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+def check(config: PipelineConfig) -> PipelineConfig:
+    """Look at what is given before anything is written, and before TFX takes its seconds to import.
+
+    A run without data of its own gets another name: a model of drawn faces is no baseline for a real one, nor served
+    beside it.
 
     Raises:
         ConfigError, DataError: a path can't be used.
@@ -32,16 +42,25 @@ def prepare(config: PipelineConfig) -> PipelineConfig:
     if is_remote(config.runtime.root):
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
     require_engine(config.beam, config.runtime.root)
-    if not config.data.path:
-        config = _draw_data(config)
-    resolve_input(config.data)
     resolve_hyperparameters(config)
-    return config
+    if config.data.path:
+        resolve_input(config.data)
+        return config
+    if config.data.unlabelled_path:
+        resolve_input(dataclasses.replace(config.data, path=config.data.unlabelled_path))
+    return dataclasses.replace(config, name=name_drawn_run(config.name))
+
+
+def prepare(config: PipelineConfig) -> PipelineConfig:
+    """Draw faces if no data is given.
+
+    Args:
+        config: settings that have passed `check`.
+    """
+    return config if config.data.path else _draw_data(config)
 
 
 def _draw_data(config: PipelineConfig) -> PipelineConfig:
-    """Under a name of its own: a model of drawn faces is no baseline for a real one, nor served beside it."""
-    config = dataclasses.replace(config, name=name_drawn_run(config.name))
     drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
     unlabelled = config.data.unlabelled_path or str(drawn.unlabelled_path)
     data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=unlabelled)
@@ -57,6 +76,7 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
 
     Raises:
         FerError: bad input, or refused data.
+        RunFailureError: a component failed in a way that nobody foresaw; the cause is the error itself.
     """
     # The collector walks the millions of objects of these imports again and again, and once more at exit: 5 s of
     # CPU time for nothing, since they stay until the end.
@@ -75,28 +95,46 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     logging.info("Settings of this run:\n%s", to_yaml(config))
     paths = RunPaths.of(config)
     dag = build_pipeline(config, paths)
-    with RunView([node.id for node in dag.components], output):
-        NotingRunner(config).run(dag)
+    view = RunView([node.id for node in dag.components], output)
+    try:
+        with view:
+            NotingRunner(config).run(dag)
+    except FerError:
+        raise
+    except Exception as error:
+        raise RunFailureError(view.failed) from error
     store = open_store(paths.metadata)
     outcome = read_outcome(read_latest_run(store))
     note_figures(store, Figures.of(outcome))
     return outcome
 
 
+def list_finished_artifacts(paths: RunPaths) -> list[Path]:
+    """Folders of all that the nodes of the latest run have finished."""
+    from pipeline.lineage import open_store_for_reading, read_latest_run
+
+    if not paths.metadata.exists():
+        return []
+    nodes = read_latest_run(open_store_for_reading(paths.metadata)).values()
+    return [Path(each.uri) for node in nodes if node.is_finished for each in node.outputs.values()]
+
+
 def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
-    """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`. Stages the schema.
+    """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`.
 
     Raises:
         ConfigError: there are no hyperparameters to import, or they don't fit; or Beam doesn't know an option.
         DataError: the schema can't be read.
     """
+    from pipeline.baseline import MetadataComparison
     from pipeline.graph import Places, build_components
 
     places = Places(
         data=resolve_input(config.data),
-        schema=_stage_schema(config, paths),
+        schema_text=read_schema(config.validation),
         serving=paths.serving,
         checkpoints=paths.checkpoints,
+        comparison=MetadataComparison(),
         hyperparameters=resolve_hyperparameters(config),
     )
     arguments = build_arguments(config.beam, config.runtime.beam_pipeline_args)
@@ -119,29 +157,3 @@ def assemble(
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata_path)),
         beam_pipeline_args=list(beam_pipeline_args),
     )
-
-
-def _stage_schema(config: PipelineConfig, paths: RunPaths) -> str:
-    text = _read_schema(config.validation.schema_path)
-    staged = Path(paths.staged_schema(hashlib.sha256(text.encode()).hexdigest()[:16]))
-    if not staged.exists():
-        staged.parent.mkdir(parents=True, exist_ok=True)
-        partial = staged.with_suffix(".partial")
-        partial.write_text(text, "utf-8")
-        partial.replace(staged)
-    return str(staged)
-
-
-def _read_schema(own: str) -> str:
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    path = Path(own).expanduser() if own else resources.files("schema").joinpath("schema.pbtxt")
-    try:
-        text = path.read_text("utf-8")
-        text_format.Parse(text, schema_pb2.Schema())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{own}: can't be read: {error}; write a schema with `fer-tfx schema`") from None
-    except text_format.ParseError as error:
-        raise DataError(f"{own}:{error.GetLine()}: not a schema: {error}; see schema/schema.pbtxt for one") from None
-    return text

@@ -14,20 +14,31 @@ from components.artifacts import Card
 from components.atomic_pusher import executor
 from components.atomic_pusher.component import AtomicPusher
 from components.atomic_pusher.executor import Executor
+from components.baseline_record import compute_model_digest, write_latest
 from configs.spec import ServingConfig
 
 CARD = "# Card\r\n\N{SNOWMAN}\n".encode()
 
 
 @pytest.fixture
-def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     """A function that runs the executor as the component declares it and gives the artifact of the push."""
 
-    def run(*, is_blessed: bool = True, is_servable: bool = True, has_card: bool = True, keep_versions: int = 2) -> Any:
+    def run(
+        *,
+        is_blessed: bool = True,
+        is_servable: bool = True,
+        has_card: bool = True,
+        keep_versions: int = 2,
+        graph: bytes = b"graph",
+        baseline_folder: str = "",
+        folder_uri: str = "",
+        is_remote: bool = False,
+    ) -> Any:
         model = make_artifact(standard_artifacts.Model)
         folder = Path(model.uri, "Format-Serving")
         folder.mkdir()
-        (folder / "saved_model.pb").write_bytes(b"graph")
+        (folder / "saved_model.pb").write_bytes(graph)
         card = make_artifact(Card)
         if has_card:
             Path(card.uri, "MODEL_CARD.md").write_bytes(CARD)
@@ -47,11 +58,14 @@ def push(make_artifact: Callable[..., Any], tmp_path: Path) -> Callable[..., Any
         )
         component = AtomicPusher(
             **{key: channel_utils.as_channel(artifacts) for key, artifacts in inputs.items()},
-            folder=str(tmp_path / "serving"),
+            folder=folder_uri or str(tmp_path / "serving"),
             config=ServingConfig(keep_versions=keep_versions),
             code="",
+            baseline_folder=baseline_folder,
         )
         pushed = make_artifact(standard_artifacts.PushedModel)
+        if is_remote:
+            move_to_memory({**inputs, "pushed_model": [pushed]})
         Executor().Do(inputs, {"pushed_model": [pushed]}, component.exec_properties)
         return pushed
 
@@ -102,22 +116,56 @@ def test_atomic_pusher_failure_of_the_artifact_puts_nothing_into_service(
 
 
 def test_atomic_pusher_keeps_as_many_versions_as_configured(push: Any, tmp_path: Path) -> None:
-    versions = [push().get_string_custom_property("pushed_version") for _ in range(3)]
+    versions = [push(graph=graph).get_string_custom_property("pushed_version") for graph in (b"1", b"2", b"3")]
     assert list_versions(tmp_path) == versions[-2:]
-    push(keep_versions=0)
+    push(keep_versions=0, graph=b"4")
     assert len(list_versions(tmp_path)) == 3
 
 
-def test_push_to_bucket_copies_graph_and_card(tmp_path: Path) -> None:
-    (tmp_path / "assets.extra").mkdir()
-    (tmp_path / "assets.extra" / "MODEL_CARD.md").write_bytes(CARD)
-    (tmp_path / "saved_model.pb").write_bytes(b"graph")
-    # TensorFlow's file system in memory stands in for a bucket.
-    version = executor.push_to_bucket(str(tmp_path), f"ram:/{tmp_path}/serving")
-    place = f"ram:/{tmp_path}/serving/{version}"
-    assert io_utils.read_bytes_file(f"{place}/saved_model.pb") == b"graph"
-    assert io_utils.read_bytes_file(f"{place}/assets.extra/MODEL_CARD.md") == CARD
+def test_atomic_pusher_remote_model_is_pushed_into_a_local_folder(push: Any, tmp_path: Path) -> None:
+    pushed = push(is_remote=True)
+    (version,) = list_versions(tmp_path)
+    assert (tmp_path / "serving" / version / "saved_model.pb").read_bytes() == b"graph"
+    assert io_utils.read_string_file(f"{pushed.uri}/saved_model.pb") == "graph"
+
+
+def test_atomic_pusher_bucket_keeps_as_many_versions_as_configured(push: Any, tmp_path: Path) -> None:
+    bucket = f"ram:/{tmp_path}/serving"
+    pushed = [push(is_remote=True, folder_uri=bucket) for _ in range(3)]
+    versions = [each.get_string_custom_property("pushed_version") for each in pushed]
+    kept = [each for each in versions if fileio.exists(f"{bucket}/{each}/saved_model.pb")]
+    assert kept == versions[-2:]
+    assert pushed[-1].get_string_custom_property("pushed_destination") == f"{bucket}/{versions[-1]}"
+    assert io_utils.read_bytes_file(f"{bucket}/{versions[-1]}/assets.extra/MODEL_CARD.md") == CARD
+    assert f'key: "stable" value: {versions[-1]}' in io_utils.read_string_file(f"{bucket}/models.config")
+
+
+def test_atomic_pusher_same_model_as_the_last_push_on_a_cluster_is_pushed_once(
+    push: Any, make_artifact: Any, tmp_path: Path
+) -> None:
+    """There no cache keeps the Pusher from running again: the baseline that the Evaluator saw is another artifact."""
+    baseline = str(tmp_path / "baseline")
+    first = push(baseline_folder=baseline)
+    model = make_artifact(standard_artifacts.Model)
+    Path(model.uri, "Format-Serving").mkdir()
+    Path(model.uri, "Format-Serving", "saved_model.pb").write_bytes(b"graph")
+    destination = first.get_string_custom_property("pushed_destination")
+    digest = compute_model_digest(model.uri)
+    write_latest(baseline, {"version": Path(destination).name, "destination": destination, "digest": digest})
+    again = push(baseline_folder=baseline)
+    assert again.get_int_custom_property("pushed") == 1
+    assert again.get_string_custom_property("pushed_destination") == destination
+    assert list_versions(tmp_path) == [Path(destination).name]
+    assert push(baseline_folder=baseline, is_blessed=False).get_int_custom_property("pushed") == 0
+    push(baseline_folder=baseline, graph=b"another")
+    assert len(list_versions(tmp_path)) == 2
 
 
 def test_atomic_pusher_is_a_pusher_to_whoever_looks_for_one() -> None:
     assert issubclass(AtomicPusher, tfx.components.Pusher)
+
+
+def test_atomic_pusher_after_a_push_that_was_not_noted_names_the_version_in_service(push: Any, tmp_path: Path) -> None:
+    first, second = push(), push()
+    assert first.get_string_custom_property("pushed_version") == second.get_string_custom_property("pushed_version")
+    assert len(list_versions(tmp_path)) == 1

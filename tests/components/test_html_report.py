@@ -14,6 +14,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx import types
 from tfx.types import standard_artifacts
+from tfx.utils import io_utils
 
 from components.artifacts import Quarantine, Report
 from components.corruption_metric import ANSWERS_KEY
@@ -134,15 +135,19 @@ def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list
 
 
 @pytest.fixture
-def run(make_artifact: Callable[..., Any]) -> Callable[..., tuple[dict[str, Any], str]]:
+def run(
+    make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any]
+) -> Callable[..., tuple[dict[str, Any], str]]:
     """A function that runs the executor and gives the numbers and the page."""
 
-    def do(inputs: dict[str, list[Any]]) -> tuple[dict[str, Any], str]:
+    def do(inputs: dict[str, list[Any]], *, is_remote: bool = False) -> tuple[dict[str, Any], str]:
         report = make_artifact(Report)
+        if is_remote:
+            move_to_memory({**inputs, REPORT_KEY: [report]})
         properties = {"settings": '{"name": "fer", "model": {}, "trainer": {}}', "stage_code": '{"Trainer": "0abc"}'}
         Executor().Do(inputs, {REPORT_KEY: [report]}, properties)
-        page = Path(report.uri, "report.html").read_text()
-        return json.loads(Path(report.uri, "report.json").read_text()), page
+        page = io_utils.read_string_file(f"{report.uri}/report.html")
+        return json.loads(io_utils.read_string_file(f"{report.uri}/report.json")), page
 
     return do
 
@@ -225,6 +230,19 @@ def test_html_report_baseline_is_asked_about_the_same_rows(inputs: Any, run: Any
     assert comparison["p_value"] == pytest.approx(2 / 2**8)
     assert comparison["baseline_uri"] == baseline.uri
     assert "Candidate against baseline" in page
+
+
+def test_html_report_remote_artifacts_make_the_same_page(inputs: Any, run: Any, make_artifact: Any) -> None:
+    baseline = make_artifact(standard_artifacts.Model)
+    save_model(baseline.uri, BASELINE_SHIFT)
+    inputs = {**inputs, "baseline_model": [baseline]}
+    local, _ = run(inputs)
+    remote, page = run(inputs, is_remote=True)
+    assert remote["lineage"]["artifacts"][0]["uri"].startswith("ram://")
+    for section in ("verdict", "data", "training", "evaluation"):
+        assert remote[section] == local[section]
+    assert remote["comparison"]["candidate_only"] == 8
+    assert "<strong>Pushed</strong>" in page
 
 
 def test_html_report_component_without_a_baseline_channel_declares_none() -> None:

@@ -29,6 +29,7 @@ from models.network import build_network
 from models.preprocessing import preprocessing_fn
 from models.transform_graph import TransformGraph
 from pipeline.cli import main
+from pipeline.known_models import PUSHED, KnownModels, note_model
 from schema.contract import CLASS_NAMES
 from serving.pictures import decode_picture
 
@@ -37,6 +38,7 @@ ROW_COUNT = 300
 ASK_IN_FRESH_PROCESS = """
 import sys
 from pipeline.cli import main
+from pipeline.known_models import PUSHED, KnownModels, note_model
 code = main(sys.argv[2:])
 open(sys.argv[1], "w").write(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 sys.exit(code)
@@ -65,7 +67,7 @@ def transform(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> T
 
 @pytest.fixture(scope="session")
 def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny network of random weights, its head set so that the classes of the pictures differ, as a version."""
+    """A tiny network of random weights, its head set so that the classes of the pictures differ, as a known version."""
     keras.utils.set_random_seed(8)
     config = ModelConfig(stem_filters=4, stage_filters=(6,))
     network = build_network(config)
@@ -79,6 +81,7 @@ def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytes
     folder = tmp_path_factory.mktemp("serving") / "17"
     calibration = Calibration(1.3, THRESHOLD, 0.8, 0.5, 100)
     export_model(ServingNetwork(fold_network(network), ExportConfig()), transform, calibration, "{}", str(folder))
+    assert note_model(folder, PUSHED, KnownModels.of_user()) == ""
     return folder
 
 
@@ -189,8 +192,8 @@ def test_predict_folder_of_versions_takes_the_latest(capfd, model, pictures, tmp
 
 
 def complain(capfd: pytest.CaptureFixture[str], *words: object) -> str:
-    """The one line on standard error of a command that exits with 2 and prints nothing else."""
-    code = main(["predict", *map(str, words)])
+    """The one line on standard error of a command that exits with 2 and prints nothing else; its model is trusted."""
+    code = main(["predict", *map(str, words), "--trust"])
     out, error = capfd.readouterr()
     assert (code, out, error.count("\n")) == (2, "", 1)
     return error.rstrip("\n")

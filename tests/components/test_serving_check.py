@@ -104,13 +104,13 @@ def save(folder: str, *, has_warm_up: bool = True, extra_bytes: int = 0, **chang
 
 
 @pytest.fixture
-def check(make_artifact: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
+def check(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
     """A function that saves a model as told, runs the executor and gives the blessing with its reason.
 
     With `baseline` there is a baseline, saved as that says.
     """
 
-    def run(*, baseline: dict[str, Any] | None = None, **model: Any) -> tuple[int, str]:
+    def run(*, is_remote: bool = False, baseline: dict[str, Any] | None = None, **model: Any) -> tuple[int, str]:
         inputs = {
             "model": [make_artifact(standard_artifacts.Model)],
             "examples": [make_artifact(standard_artifacts.Examples)],
@@ -122,6 +122,8 @@ def check(make_artifact: Callable[..., Any]) -> Callable[..., tuple[int, str]]:
         examples = inputs["examples"][0]
         examples.split_names = '["eval"]'
         write_examples(Path(examples.uri, "Split-eval"))
+        if is_remote:
+            move_to_memory(inputs)
         blessing = make_artifact(standard_artifacts.InfraBlessing)
         Executor().Do(inputs, {"blessing": [blessing]}, {"max_model_mb": 1.0, "max_latency_ratio": 2.0, "code": ""})
         is_blessed = blessing.get_int_custom_property("blessed")
@@ -152,6 +154,12 @@ def test_serving_check_sound_model_is_blessed_with_its_figures(check: Any) -> No
     assert 60_000 < figures.model_bytes < 1_000_000  # 7 x 2,304 weights of 4 bytes, and the graph
     assert figures.latency_ms > 0
     assert figures.baseline_latency_ms is None
+
+
+def test_serving_check_remote_model_is_judged_by_a_local_copy(check: Any) -> None:
+    assert check(is_remote=True) == (1, "")
+    is_blessed, reason = check(is_remote=True, name_shift=1)
+    assert (is_blessed, "class names do not follow" in reason) == (0, True)
 
 
 def test_serving_check_model_as_fast_as_the_baseline_is_blessed(check: Any) -> None:

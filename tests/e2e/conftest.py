@@ -8,24 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fault_injection.survival import Room, run_undisturbed
+from planted_secret import ENVIRONMENT
+from small_run import SETTINGS, list_options, write_small_csvs
 
 from pipeline.lineage import NodeRecord, open_store, read_latest_run
-from schema.drawn_faces import DrawnSummary, write_drawn_csvs
+from schema.drawn_faces import DrawnSummary
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
-
-# Small enough for a minute, large enough to tell a sound model from one that has learnt nothing.
-SETTINGS = {
-    "model.stem_filters": "16",
-    "model.stage_filters": "[16,32,64]",
-    "trainer.epochs": "8",
-    "trainer.batch_size": "32",
-    "gate.min_accuracy": "0.5",
-    "gate.min_macro_f1": "0.4",
-    "gate.min_class_recall": "0",
-    "gate.min_corrupted_accuracy": "0",
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +46,7 @@ class Workshop:
     def command(self, *arguments: str) -> Finished:
         done = subprocess.run(
             [sys.executable, "-m", "pipeline", *arguments],
-            cwd=self.root, env={**os.environ, "PYTHONPATH": str(self.sources)},
+            cwd=self.root, env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(self.sources)},
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return Finished(done.returncode, done.stdout, done.stderr)
@@ -89,11 +80,13 @@ def make_workshop(folder: Path) -> Workshop:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
-    """Drawn faces with repeats and broken rows."""
-    return write_drawn_csvs(
-        tmp_path_factory.mktemp("drawn"),
-        train_count=1500, eval_count=300, test_count=50, unlabelled_count=20, repeat_count=20, broken_count=10,
-    )  # fmt: skip
+    return write_small_csvs(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory, drawn: DrawnSummary) -> Room:
+    """A run that nothing disturbed, to compare with; nobody may change it."""
+    return run_undisturbed(Room(tmp_path_factory.mktemp("undisturbed"), list_options(drawn)))
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from demo_site import open_browser, start_playwright
+from planted_secret import SECRET, find_leaks
 from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page
 
 from components.serving_check.probe import ask, make_requests, read_examples
@@ -216,3 +217,27 @@ def test_logs_hold_what_the_libraries_said(workshop: Any, first_run: Any) -> Non
     text = first_log.read_text(errors="replace")
     assert "Component Trainer is finished." in text
     assert "peak_learning_rate" in text, "the settings of the run are missing"
+
+
+def test_pushed_model_is_known_to_predict_and_an_altered_copy_is_not(
+    workshop: Any, first_run: Any, drawn: DrawnSummary, tmp_path: Path
+) -> None:
+    del first_run
+    words = ("predict", str(drawn.unlabelled_path), "--format", "csv", "--model")
+    pushed = workshop.root / "fer" / "serving" / workshop.versions()[-1]
+    answered = workshop.command(*words, str(pushed))
+    assert (answered.exit_code, answered.stderr) == (0, "")
+    assert answered.stdout.count("\n") == 1 + drawn.unlabelled_rows
+    shutil.copytree(pushed, tmp_path / "copy")
+    (tmp_path / "copy" / "assets.extra" / "more").touch()
+    refused = workshop.command(*words, str(tmp_path / "copy"))
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(f"fer-tfx: {tmp_path / 'copy'}: a SavedModel of unknown origin ")
+
+
+def test_values_of_the_environment_are_found_in_no_log_metadata_page_or_artifact(workshop: Any, first_run: Any) -> None:
+    """Each command of this file had the secret in its environment; what all of them left is looked through."""
+    files = {path.name for path in workshop.root.rglob("*")}
+    assert {"metadata.sqlite", "report.html", "report.json", "saved_model.pb"} <= files
+    assert list(find_leaks(workshop.root)) == []
+    assert SECRET not in first_run.stdout + first_run.stderr

@@ -266,6 +266,8 @@ def test_to_yaml_default_config_holds_every_setting_in_declared_order():
         "serving",
         "runtime",
         "beam",
+        "deploy",
+        "notify",
     ]
     assert sections["trainer"]["augmentation"]["rotation_deg"] == 10.0
     assert sections["model"]["stage_filters"] == [32, 64, 128]
@@ -336,3 +338,10 @@ def test_to_yaml_space_loads_back_to_the_same_one(config_path):
 )
 def test_load_config_space_of_a_wrong_form_names_line_and_place(config_path, space, expected):
     assert message_of(config_path, f"tuner:\n  space: {space}\n").startswith(f"own.yaml:2: {expected}")
+
+
+def test_from_json_whole_number_with_a_dot_is_taken_for_a_whole_setting():
+    """As a cluster may write the value of a parameter."""
+    trainer = from_json(TrainerConfig, '{"epochs": 7.0, "peak_learning_rate": 1}')
+    assert (trainer.epochs, trainer.peak_learning_rate) == (7, 1.0)
+    assert isinstance(trainer.epochs, int)

@@ -9,10 +9,13 @@ from configs.spec import (
     AugmentationConfig,
     BeamConfig,
     DataConfig,
+    DeployConfig,
     GateConfig,
     ModelConfig,
+    NotifyConfig,
     PipelineConfig,
     Recipe,
+    ResourcesConfig,
     RuntimeConfig,
     SpansConfig,
     TrainerConfig,
@@ -26,10 +29,13 @@ SECTIONS = [
     AugmentationConfig,
     BeamConfig,
     DataConfig,
+    DeployConfig,
     GateConfig,
     ModelConfig,
+    NotifyConfig,
     PipelineConfig,
     Recipe,
+    ResourcesConfig,
     RuntimeConfig,
     SpansConfig,
     TrainerConfig,
@@ -156,3 +162,25 @@ def test_section_value_out_of_range_names_setting_range_and_value(section, value
 def test_section_value_on_the_edge_of_its_range_is_kept(section, values):
     config = section(**values)
     assert {name: getattr(config, name) for name in values} == values
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"beam": "flink"}, r"deploy\.beam: expected one of \('in_process', 'dataflow'\), got 'flink'"),
+        ({"training": "local"}, r"deploy\.training: expected one of \('container', 'vertex'\), got 'local'"),
+        ({"retries": -1}, r"deploy\.retries: expected at least 0, got -1"),
+        ({"volume_path": "fer"}, r"deploy\.volume_path: expected an absolute path, got 'fer'"),
+        ({"volume_path": "/"}, r"deploy\.volume_path: expected an absolute path, got '/'"),
+        ({"labels": {"Team": "a"}}, r"deploy\.labels: expected lower-case .*, got 'Team=a'"),
+        ({"labels": {"team": "a b"}}, r"deploy\.labels: expected lower-case .*, got 'team=a b'"),
+        ({"labels": {"1team": "a"}}, r"deploy\.labels: expected lower-case .*, got '1team=a'"),
+    ],
+)
+def test_deploy_config_value_that_no_cluster_takes_is_refused(values, message):
+    with pytest.raises(ConfigError, match=message):
+        DeployConfig(**values)
+
+
+def test_deploy_config_label_without_a_value_is_taken():
+    assert DeployConfig(labels={"team": ""}).labels == {"team": ""}

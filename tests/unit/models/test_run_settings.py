@@ -15,7 +15,7 @@ from schema.errors import ConfigError
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3))
 
 
-def build_fn_args(hyperparameters: Any, **changed: str) -> SimpleNamespace:
+def build_fn_args(hyperparameters: Any, **changed: Any) -> SimpleNamespace:
     settings = {
         "model": to_json(RECIPE.model),
         "trainer": to_json(RECIPE.trainer),
@@ -91,6 +91,8 @@ def test_compute_run_key_same_values_from_another_space_give_the_same_key():
 
 def test_compute_run_key_other_place_of_checkpoints_gives_the_same_key():
     assert compute_run_key(build_fn_args(None)) == compute_run_key(build_fn_args(None, checkpoint_root="there"))
+    on_vertex = build_fn_args(None, ai_platform_training_args={"project": "p"}, ai_platform_enable_vertex=True)
+    assert compute_run_key(build_fn_args(None)) == compute_run_key(on_vertex)
 
 
 def test_compute_run_key_way_of_reading_does_not_count_as_the_digest_tells_of_it():

@@ -1,14 +1,18 @@
-"""What a run is compared with, on artifacts that carry an id and a verdict and nothing else."""
+"""What a run is compared with, on artifacts that carry an id, a verdict and a folder, and nothing else."""
+
+from pathlib import Path
 
 import pytest
 from tfx.types import standard_artifacts
 
 from pipeline.baseline import LatestOtherBlessedModelStrategy, PreviousStatisticsStrategy
 
+THERE = str(Path(__file__).parent)
 
-def fake_model(artifact_id: int) -> standard_artifacts.Model:
+
+def fake_model(artifact_id: int, uri: str = THERE) -> standard_artifacts.Model:
     model = standard_artifacts.Model()
-    model.id = artifact_id
+    model.id, model.uri = artifact_id, uri
     return model
 
 
@@ -20,9 +24,9 @@ def fake_blessing(artifact_id: int, model_id: int, is_blessed: bool = True) -> s
     return blessing
 
 
-def fake_statistics(artifact_id: int) -> standard_artifacts.ExampleStatistics:
+def fake_statistics(artifact_id: int, uri: str = THERE) -> standard_artifacts.ExampleStatistics:
     statistics = standard_artifacts.ExampleStatistics()
-    statistics.id = artifact_id
+    statistics.id, statistics.uri = artifact_id, uri
     return statistics
 
 
@@ -87,3 +91,20 @@ def test_previous_statistics_choice_is_the_last_before_the_current(statistics, c
     found = PreviousStatisticsStrategy().resolve_artifacts(None, given)
     assert [each.id for each in found["statistics"]] == expected
     assert [each.id for each in found["current"]] == [current]
+
+
+def test_latest_other_blessed_model_whose_folder_is_gone_is_passed_over(tmp_path):
+    given = {
+        "model": [fake_model(1), fake_model(3, str(tmp_path / "gone")), fake_model(9)],
+        "model_blessing": [fake_blessing(2, 1), fake_blessing(4, 3)],
+        "candidate": [fake_model(9)],
+    }
+    found = LatestOtherBlessedModelStrategy().resolve_artifacts(None, given)
+    assert [each.id for each in found["model"]] == [1]
+
+
+def test_previous_statistics_whose_folder_is_gone_are_passed_over(tmp_path):
+    earlier = [fake_statistics(3), fake_statistics(5, str(tmp_path / "gone"))]
+    given = {"statistics": earlier, "current": [fake_statistics(9)]}
+    found = PreviousStatisticsStrategy().resolve_artifacts(None, given)
+    assert [each.id for each in found["statistics"]] == [3]

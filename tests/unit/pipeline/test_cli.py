@@ -15,6 +15,7 @@ from configs.spec import PipelineConfig
 from pipeline.cli import main
 from pipeline.commands import run as run_command
 from pipeline.commands.run import run_pipeline
+from pipeline.known_models import KnownModels, compute_model_digest
 from pipeline.outcome import Outcome
 from pipeline.runners import local
 from reporting.ingestion import IngestionReport
@@ -203,14 +204,14 @@ def test_prepare_no_data_draws_faces_below_the_root(tmp_path, csv_path, monkeypa
         return SimpleNamespace(labelled_path=csv_path, unlabelled_path=tmp_path)
 
     monkeypatch.setattr(local, "write_drawn_csvs", draw)
-    prepared = local.prepare(load_config(overrides=[f"runtime.root={tmp_path / 'runs'}"]))
+    prepared = local.prepare(local.check(load_config(overrides=[f"runtime.root={tmp_path / 'runs'}"])))
     assert folders == [tmp_path / "runs" / "fer-drawn" / "drawn"]
     assert (prepared.data.path, prepared.data.unlabelled_path) == (str(csv_path), str(tmp_path))
 
 
 def test_prepare_given_data_is_left_alone(tmp_path, csv_path):
     config = load_config(overrides=[f"data.path={csv_path}", f"runtime.root={tmp_path / 'runs'}"])
-    assert local.prepare(config) == config
+    assert local.prepare(local.check(config)) == config
     assert not (tmp_path / "runs").exists()
 
 
@@ -221,6 +222,39 @@ def test_run_pipeline_pushed_model_ends_with_0_and_a_summary(run_with, capfd, tm
     assert out.startswith(f"fer-tfx: run 'fer' on {tmp_path}/fer.csv; log: {tmp_path}/runs/fer/logs/")
     assert "\ngate         passed\nmodel        /serving/17\n" in out
     assert out.splitlines()[-1].split() == ["time", "0", "s"]
+
+
+@pytest.mark.parametrize("is_in_service", [True, False], ids=["pushed or unchanged", "rolled back"])
+def test_run_pipeline_pushed_model_is_known_if_it_is_there(run_with, capfd, tmp_path, is_in_service):
+    model = tmp_path / "17"
+    model.mkdir()
+    (model / "saved_model.pb").write_text(str(tmp_path), "utf-8")
+    digest = compute_model_digest(model)
+    assert not KnownModels.of_user().knows(digest)
+    if not is_in_service:
+        model.rename(tmp_path / "18")
+    assert run_with(dataclasses.replace(OUTCOME, model_path=str(model), is_in_service=is_in_service)) == 0
+    assert KnownModels.of_user().knows(digest) == is_in_service
+    assert capfd.readouterr().err == ""
+
+
+def test_run_pipeline_refused_model_is_not_known(run_with, tmp_path):
+    (tmp_path / "17").mkdir()
+    (tmp_path / "17" / "saved_model.pb").write_text(str(tmp_path), "utf-8")
+    assert run_with(dataclasses.replace(OUTCOME, model_path=str(tmp_path / "17"), refusals=["accuracy is 0.1"])) == 3
+    assert not KnownModels.of_user().knows(compute_model_digest(tmp_path / "17"))
+
+
+def test_run_pipeline_without_a_place_for_its_notes_ends_as_it_would_and_says_so(
+    run_with, capfd, tmp_path, monkeypatch
+):
+    (tmp_path / "17").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert run_with(dataclasses.replace(OUTCOME, model_path=str(tmp_path / "17"))) == 0
+    error = capfd.readouterr().err
+    assert error.startswith(f"fer-tfx: {tmp_path}/file/fer-tfx/known_models: can't be written: ")
+    assert error.count("\n") == 1
 
 
 def test_run_pipeline_refused_model_ends_with_3_and_one_line_of_reasons(run_with, capfd):

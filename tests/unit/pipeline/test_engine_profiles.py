@@ -9,9 +9,9 @@ from schema.errors import ConfigError
 
 LOOPBACK = {
     "environment_type": "LOOPBACK",
-    "experiments": ["use_loopback_process_worker=True"],
     "sdk_worker_parallelism": "2",
     "environment_cache_millis": "600000",
+    "job_server_timeout": 604800,
     "sdk_container_image": "this-installation",
 }
 CONTAINER = {
@@ -20,6 +20,7 @@ CONTAINER = {
     "sdk_container_image": "registry/fer:1",
     "sdk_worker_parallelism": "2",
     "environment_cache_millis": "600000",
+    "job_server_timeout": 604800,
 }
 CLUSTER = {"image": "registry/fer:1"}
 

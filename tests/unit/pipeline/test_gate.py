@@ -10,6 +10,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.evaluators import metrics_validator
 from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.utils import model_util
+from tfx.utils import io_utils
 
 from components.corruption_metric import ANSWERS_KEY
 from components.refusals import explain_validation
@@ -69,7 +70,9 @@ class Judge:
                 | beam.Create([rows])
                 | tfma.ExtractEvaluateAndWriteResults(eval_config=config, output_path=folder)
             )
-        reasons = explain_validation(folder)
+        # As on a cluster, where the evaluation lies in a bucket.
+        io_utils.copy_dir(folder, f"ram:/{folder}")
+        reasons = explain_validation(f"ram:/{folder}")
         assert tfma.load_validation_result(folder).validation_ok is not bool(reasons)
         return reasons
 

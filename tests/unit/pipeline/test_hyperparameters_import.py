@@ -91,4 +91,4 @@ def test_prepare_wrong_hyperparameters_are_refused_before_the_run(tmp_path):
         runtime=RuntimeConfig(root=str(tmp_path)),
     )
     with pytest.raises(ConfigError, match=r"^tuner\.hyperparameters_path"):
-        local.prepare(config)
+        local.check(config)

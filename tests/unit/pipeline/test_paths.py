@@ -26,7 +26,7 @@ def test_run_paths_local_root_places_everything_below_root_and_name(tmp_path):
     assert (paths.artifacts, paths.checkpoints) == (str(home / "artifacts"), str(home / "checkpoints"))
     assert (paths.metadata, paths.logs) == (home / "metadata.sqlite", home / "logs")
     assert paths.drawn_data == home / "drawn"
-    assert paths.staged_schema("0a1b") == str(home / "schema" / "0a1b" / "schema.pbtxt")
+    assert paths.baseline == str(home / "baseline")
 
 
 def test_run_paths_relative_root_and_serving_path_become_absolute(tmp_path, monkeypatch):

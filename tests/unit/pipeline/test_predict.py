@@ -56,13 +56,13 @@ def write_csv(path: Path, *numbers: int) -> str:
 
 def test_main_predict_every_option_reaches_the_command(given):
     assert main(["predict", "a.png", "b.png"]) == 0
-    words = "--model m --format csv --out o.csv --abstain-below 0.4 --detect --save s"
+    words = "--model m --trust --format csv --out o.csv --abstain-below 0.4 --detect --save s"
     main(["predict", "a", *words.split()])
     words = "--abstain --url http://h:1 --server-model own --timeout 2"
     main(["predict", "-", *words.split()])
     assert given == [
         PredictOptions(paths=("a.png", "b.png")),
-        PredictOptions(("a",), BackEnd(Path("m")), "csv", Path("o.csv"), 0.4, False, True, Path("s")),
+        PredictOptions(("a",), BackEnd(Path("m"), is_trusted=True), "csv", Path("o.csv"), 0.4, False, True, Path("s")),
         PredictOptions(("-",), BackEnd(None, "http://h:1", "own", 2.0), is_abstaining=True),
     ]
 

@@ -63,6 +63,19 @@ def test_output_in_log_existing_log_is_continued(tmp_path):
     assert len(log.read_text("utf-8").splitlines()) == 1 + len(HIDDEN)
 
 
+def test_output_in_log_that_takes_no_more_hides_the_rest_and_restores_the_terminal():
+    program = (
+        "import sys; from pathlib import Path; from pipeline.quiet import output_in_log\n"
+        "with output_in_log(Path('/dev/full')) as output:\n"
+        "    print('lost')\n"
+        "    print('for a person', file=output)\n"
+        "print('after'); print('error after', file=sys.stderr)\n"
+    )
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    done = subprocess.run([sys.executable, "-c", program], env=buffered, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "for a person\nafter\n", "error after\n")
+
+
 @pytest.mark.parametrize(("given", "expected"), [(None, "3"), ("0", "0")])
 def test_hush_libraries_log_level_of_tensorflow_is_set_unless_given(given, expected):
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}

@@ -53,8 +53,8 @@ def test_main_submission_whoever_is_named_is_asked(tmp_path, asked):
     submit(write(tmp_path / "a", 1), tmp_path / "s", "--url", "http://h:1", "--server-model", "own", "--timeout", "3")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "saved_model.pb").touch()
-    submit(tmp_path / "a", tmp_path / "s", "--model", str(tmp_path / "model"))
-    assert asked == [BackEnd(None, "http://h:1", "own", 3.0), BackEnd(tmp_path / "model")]
+    submit(tmp_path / "a", tmp_path / "s", "--model", str(tmp_path / "model"), "--trust")
+    assert asked == [BackEnd(None, "http://h:1", "own", 3.0), BackEnd(tmp_path / "model", is_trusted=True)]
 
 
 def complain(capfd: pytest.CaptureFixture[str], tmp_path: Path, data: Path) -> tuple[int, str]:

@@ -46,6 +46,16 @@ def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_ste
     ]
 
 
+def test_write_summary_names_files_left_aside_and_counts_what_it_leaves_out():
+    skipped = {f"{letter}.zip": "no CSV in it" for letter in "abcde"}
+    rows = dataclasses.replace(PUSHED.rows, skipped_files=skipped)
+    assert write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()[3] == (
+        "left aside   a.zip: no CSV in it; b.zip: no CSV in it; c.zip: no CSV in it; and 2 more"
+    )
+    rows = dataclasses.replace(PUSHED.rows, skipped_files={"a.zip": "no CSV in it"})
+    assert write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()[3] == "left aside   a.zip: no CSV in it"
+
+
 def test_write_summary_model_that_was_rolled_back_is_not_said_to_be_served():
     assert write_summary(dataclasses.replace(PUSHED, is_in_service=False)).splitlines()[7:] == [
         "model        /serving/17 (rolled back or removed since)",

@@ -9,6 +9,7 @@ from tfx.types import standard_artifacts
 
 from configs.load import from_json, load_config
 from configs.spec import PipelineConfig, TrainerConfig, TunerConfig
+from pipeline.baseline import MetadataComparison
 from pipeline.graph import Places, build_components
 from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
@@ -19,7 +20,8 @@ IMPORTED = ImportedHyperparameters("/earlier/best_hyperparameters/7", "f1f1")
 
 def build(*overrides: str, imported: ImportedHyperparameters | None = None) -> dict[str, Any]:
     """The graph's nodes by id, in their order."""
-    places = Places(Input("/data", {"labelled": "train.csv"}), "/schema.pbtxt", "/serving", "/checkpoints", imported)
+    data = Input("/data", {"labelled": "train.csv"})
+    places = Places(data, "schema", "/serving", "/checkpoints", MetadataComparison(), imported)
     return {node.id: node for node in build_components(load_config(overrides=overrides), places)}
 
 

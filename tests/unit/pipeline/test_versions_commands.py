@@ -13,9 +13,9 @@ def serving(tmp_path: Path) -> Path:
     """A folder with the versions 1764000000 and 1764086400."""
     source = tmp_path / "export"
     source.mkdir()
-    (source / "saved_model.pb").write_bytes(b"graph")
     folder = VersionFolder(tmp_path / "serving", ServedModel("fer", "/models/fer"))
     for now_s in (1764000000, 1764086400):
+        (source / "saved_model.pb").write_bytes(b"graph of %d" % now_s)
         folder.push(source, now_s)
     return folder.path
 

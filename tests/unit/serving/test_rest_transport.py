@@ -119,6 +119,14 @@ def test_status_any_other_status_is_refused_in_one_line_and_once(clock, status, 
     assert count == 1
 
 
+def test_status_redirection_is_refused_and_nobody_else_is_asked(clock):
+    with RawServerDouble(reply({})) as other:
+        error, count = ask(reply(b"", f"302 Found\r\nLocation: {other.url}/v1/models/fer"), clock)
+        assert isinstance(error, RequestRefusedError)
+        assert "refused with HTTP 302" in str(error)
+        assert (count, other.connection_count) == (1, 0)
+
+
 @pytest.mark.parametrize(
     "pieces",
     [[], [b"\x00\x00\x12\x04 this is gRPC"], reply({"model_version_status": []}, length=500)],

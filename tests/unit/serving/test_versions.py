@@ -32,8 +32,14 @@ def folder(tmp_path: Path) -> VersionFolder:
 def three(folder: VersionFolder, source: Path) -> VersionFolder:
     """Versions 10, 20 and 30."""
     for now_s in (10, 20, 30):
-        folder.push(source, now_s)
+        push_another(folder, source, now_s)
     return folder
+
+
+def push_another(folder: VersionFolder, source: Path, now_s: float) -> int:
+    """Push a model that differs from all before."""
+    (source / "saved_model.pb").write_bytes(b"graph %g" % now_s)
+    return folder.push(source, now_s)
 
 
 def read_labels(folder: VersionFolder) -> dict[str, int]:
@@ -90,9 +96,27 @@ def fail_half_way(source: Path, target: Path) -> None:
 
 
 def test_push_version_is_always_larger_than_any_before(three, source):
-    assert three.push(source, 30) == 31
+    assert push_another(three, source, 30.5) == 31
     three.roll_back()
-    assert three.push(source, 5) == 32
+    assert push_another(three, source, 5) == 32
+
+
+def test_push_of_what_is_in_service_pushes_no_copy_and_mends_the_labels(three, source):
+    (three.path / "models.config").unlink()
+    assert three.push(source, 40) == 30
+    assert list_numbers(three.path) == ["10", "20", "30"]
+    assert read_labels(three) == {"stable": 30, "previous": 20}
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.index", "another"])
+def test_push_of_what_differs_in_one_file_is_a_version_of_its_own(three, source, name):
+    (source / name).write_bytes(b"graph 31")
+    assert three.push(source, 40) == 40
+
+
+def test_push_of_an_older_version_serves_it_again(three, source):
+    (source / "saved_model.pb").write_bytes(b"graph 20")
+    assert three.push(source, 40) == 40
 
 
 def test_push_labels_the_newest_two_versions(three):
@@ -111,7 +135,7 @@ def test_format_config_of_one_version_has_one_label(tmp_path):
 def test_roll_back_takes_the_newest_version_out_of_service_and_keeps_it(three):
     assert three.roll_back() == 20
     assert list_numbers(three.path) == ["10", "20"]
-    assert (three.path / "rolled_back" / "30" / "saved_model.pb").read_bytes() == b"graph"
+    assert (three.path / "rolled_back" / "30" / "saved_model.pb").read_bytes() == b"graph 30"
     assert read_labels(three) == {"stable": 20, "previous": 10}
 
 
@@ -145,7 +169,7 @@ def test_roll_back_to_an_unknown_version_names_those_there_are(three):
 def test_forget_keeps_the_newest_of_both_kinds(three, source):
     three.roll_back(10)
     for now_s in (40, 50):
-        three.push(source, now_s)
+        push_another(three, source, now_s)
     assert three.forget(2) == [10]
     assert (three.list_served(), three.list_rolled_back()) == ([40, 50], [20, 30])
     assert three.forget(1) == [40, 20]

@@ -1,0 +1,91 @@
+"""Ask PyPI's advisory database about every locked package: python .ci/audit.py [LOCK...]
+
+What docs/audit.md accepts, and nothing else, is passed over. The exit code is 0 if nothing else is known of any
+package, and 1 if something is, or if it could not be asked.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ACCEPTED_PATH = ROOT / "docs" / "audit.md"
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-cuda.lock")
+# The locks name every package and hash: nothing is resolved, installed or downloaded.
+PIP_AUDIT = (sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--progress-spinner", "off",
+             "--format", "json")  # fmt: skip
+_ROW = re.compile(r"^\| *((?:CVE|GHSA|PYSEC)-[0-9A-Za-z-]+) *\| *`([^`]+)` *\|", re.MULTILINE)
+
+
+class AuditError(Exception):
+    """The database could not be asked about every package."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is known of the packages of a lock."""
+
+    package_count: int
+    findings: list[str]
+    """One line each: package, version, advisory, versions that mend it."""
+
+
+def read_accepted(text: str) -> dict[str, str]:
+    """Package by advisory, from the table of docs/audit.md."""
+    return dict(_ROW.findall(text))
+
+
+def audit(lock: Path, accepted: Sequence[str], command: Sequence[str] = PIP_AUDIT) -> Audit:
+    """Ask about one lock.
+
+    Args:
+        lock: a file of pinned, hashed packages.
+        accepted: advisories to pass over.
+        command: pip-audit with its options.
+
+    Raises:
+        AuditError: the database could not be asked, or not about every package.
+    """
+    ignored = [word for each in accepted for word in ("--ignore-vuln", each)]
+    done = subprocess.run([*command, "-r", str(lock), *ignored], capture_output=True, text=True, check=False)
+    try:
+        packages = json.loads(done.stdout)["dependencies"]
+    except (ValueError, KeyError):
+        lines = done.stderr.strip().splitlines() or ["no word"]
+        raise AuditError(f"{lock.name}: pip-audit could not ask ({lines[-1][:200]})") from None
+    skipped = [each["name"] for each in packages if "skip_reason" in each]
+    if skipped or not packages:
+        raise AuditError(
+            f"{lock.name}: no answer on {len(skipped)} of {len(packages)} packages ({', '.join(skipped[:3])}, ...): a"
+            " mirror in the place of PyPI has no advisories"
+        )
+    return Audit(len(packages), [_describe(each, found) for each in packages for found in each["vulns"]])
+
+
+def _describe(package: dict[str, str], found: dict[str, list[str]]) -> str:
+    fixed = ", ".join(found["fix_versions"]) or "no version"
+    return f"{package['name']} {package['version']}: {found['id']}, mended by {fixed}"
+
+
+def main(locks: Sequence[str]) -> int:
+    accepted = list(read_accepted(ACCEPTED_PATH.read_text("utf-8")))
+    try:
+        audits = [audit(ROOT / lock, accepted) for lock in locks or LOCKS]
+    except AuditError as error:
+        print(f"audit: {error}; run it after `make setup`, where PyPI itself can be reached", file=sys.stderr)
+        return 1
+    findings = sorted({finding for each in audits for finding in each.findings})
+    for finding in findings:
+        print(f"audit: {finding}; upgrade it, or accept it in docs/audit.md with a reason", file=sys.stderr)
+    if not findings:
+        counts = " and ".join(str(each.package_count) for each in audits)
+        print(f"audit: {counts} packages, nothing known but the {len(accepted)} advisories that docs/audit.md accepts")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

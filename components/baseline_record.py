@@ -1,0 +1,48 @@
+"""What the last push on a cluster left behind for later runs, in the folder that all of them share.
+
+<folder>/latest.json            which version is the baseline; written last, so that it never names half a copy
+<folder>/<version>/model/       the Model artifact as the Trainer gave it
+<folder>/<version>/statistics/  of its examples
+"""
+
+import hashlib
+import json
+import os
+from typing import Any
+
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils, path_utils
+
+_LATEST = "latest.json"
+
+
+def read_latest(folder: str) -> dict[str, Any]:
+    """The last push; empty if there was none yet.
+
+    `version`, `destination`, the `digest` of the model, the `splits` of the statistics, and `folder` of the copies.
+    """
+    path = os.path.join(folder, _LATEST)
+    if not fileio.exists(path):
+        return {}
+    record = json.loads(io_utils.read_string_file(path))
+    return {**record, "folder": os.path.join(folder, record["version"])}
+
+
+def write_latest(folder: str, record: dict[str, Any]) -> None:
+    """Make `record` the latest in one step."""
+    path = os.path.join(folder, _LATEST)
+    io_utils.write_string_file(f"{path}.partial", json.dumps(record, sort_keys=True))
+    fileio.rename(f"{path}.partial", path, overwrite=True)
+
+
+def compute_model_digest(model_uri: str) -> str:
+    """SHA-256 over names and contents of the files of a Model artifact's SavedModel."""
+    root = path_utils.serving_model_path(model_uri)
+    digest = hashlib.sha256()
+    for folder, _, names in sorted(fileio.walk(root)):
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            content = io_utils.read_bytes_file(path)
+            digest.update(f"{os.path.relpath(path, root)}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What `fer-tfx submit` sends to a cluster."""

@@ -1,0 +1,134 @@
+"""A compiled pipeline: PipelineJob (JSON, for Vertex AI) or PipelineSpec (YAML, for Kubeflow) -> tasks.
+
+The messages are those of kubeflow/pipelines, api/v2alpha1/pipeline_spec.proto, with their fields in camelCase.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from schema.errors import ConfigError, DataError
+
+Json = dict[str, Any]
+
+KUBEFLOW, VERTEX = "kubeflow", "vertex"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One node: what it takes (`spec`), what it declares (`component`) and how it is done (`executor`)."""
+
+    name: str
+    spec: Json
+    component: Json
+    executor: Json
+
+    @property
+    def condition(self) -> str:
+        """A CEL expression; empty: the task always runs."""
+        return str(self.spec.get("triggerPolicy", {}).get("condition", ""))
+
+    @property
+    def is_cached(self) -> bool:
+        return bool(self.spec.get("cachingOptions", {}).get("enableCache", False))
+
+    @property
+    def input_artifacts(self) -> dict[str, tuple[str, str]]:
+        """By key: the task that makes the artifact, and its key there."""
+        sources = {
+            key: source["taskOutputArtifact"]
+            for key, source in self.spec.get("inputs", {}).get("artifacts", {}).items()
+        }  # fmt: skip
+        return {key: (source["producerTask"], source["outputArtifactKey"]) for key, source in sources.items()}
+
+    @property
+    def input_parameters(self) -> Json:
+        """By name: an InputParameterSpec."""
+        parameters: Json = self.spec.get("inputs", {}).get("parameters", {})
+        return parameters
+
+    @property
+    def output_artifacts(self) -> Json:
+        """By key: an ArtifactSpec."""
+        artifacts: Json = self.component.get("outputDefinitions", {}).get("artifacts", {})
+        return artifacts
+
+    @property
+    def output_parameters(self) -> Json:
+        """By name: a ParameterSpec."""
+        parameters: Json = self.component.get("outputDefinitions", {}).get("parameters", {})
+        return parameters
+
+
+@dataclass(frozen=True)
+class CompiledPipeline:
+    """A pipeline as its backend gets it."""
+
+    name: str
+    flavor: str
+    """The backend that files of this form are for."""
+    tasks: dict[str, Task]
+    declared: Json
+    """By name of a parameter: its ParameterSpec."""
+    given: Json
+    """Parameter values that the file itself brings."""
+
+    def list_dependencies(self) -> dict[str, set[str]]:
+        """By task: those that must be done before.
+
+        Raises:
+            DataError: one of them is no task of the pipeline.
+        """
+        dependencies = {name: self._find_dependencies(task) for name, task in self.tasks.items()}
+        for name, before in dependencies.items():
+            if unknown := sorted(before - set(self.tasks)):
+                raise DataError(f"task {name} waits for {unknown[0]}, which is no task of the pipeline")
+        return dependencies
+
+    def _find_dependencies(self, task: Task) -> set[str]:
+        producers = {producer for producer, _ in task.input_artifacts.values()}
+        parameters = task.input_parameters.values()
+        sources = (spec["taskOutputParameter"] for spec in parameters if "taskOutputParameter" in spec)
+        return {*task.spec.get("dependentTasks", []), *producers, *(self.find_producer(each) for each in sources)}
+
+    def find_producer(self, source: Json) -> str:
+        """The task that a TaskOutputParameterSpec speaks of: TFX's compiler writes `<task>_task`."""
+        producer = str(source["producerTask"])
+        return producer if producer in self.tasks else producer.removesuffix("_task")
+
+
+def read_compiled(path: Path) -> CompiledPipeline:
+    """Read a file that `fer-tfx compile` has written, or another compiler of KFP 2.
+
+    Raises:
+        DataError: it can't be read, or is no compiled pipeline.
+        ConfigError: it has parts that can't be replayed.
+    """
+    try:
+        document = next(iter(yaml.safe_load_all(path.read_text("utf-8"))), None)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise DataError(f"{path}: can't be read: {first_line}; write one with `fer-tfx compile`") from None
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: no compiled pipeline; write one with `fer-tfx compile`")
+    spec = document.get("pipelineSpec", document)
+    try:
+        return CompiledPipeline(
+            name=spec["pipelineInfo"]["name"],
+            flavor=VERTEX if "pipelineSpec" in document else KUBEFLOW,
+            tasks={name: _read_task(path, name, task, spec) for name, task in spec["root"]["dag"]["tasks"].items()},
+            declared=spec["root"].get("inputDefinitions", {}).get("parameters", {}),
+            given=document.get("runtimeConfig", {}).get("parameterValues", {}),
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: no compiled pipeline: {error} is missing; write one with `fer-tfx compile`") from None
+
+
+def _read_task(path: Path, name: str, spec: Json, pipeline: Json) -> Task:
+    component = pipeline["components"][spec["componentRef"]["name"]]
+    if "dag" in component or "iterator" in spec:
+        raise ConfigError(f"{path}: task {name}: nested pipelines and loops can't be replayed")
+    executor = pipeline["deploymentSpec"]["executors"][component["executorLabel"]]
+    return Task(name, spec, component, executor)

@@ -1,0 +1,77 @@
+"""What goes before FerExampleGen on a cluster: `python -m pipeline.runners.ingestion_driver`.
+
+A compiled pipeline has whole paths, as they were given at submission. Here they become a base and patterns, as the
+local runner has them, and TFX's driver adds the fingerprint of the files, which the cache goes by.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from configs.spec import DataConfig
+from pipeline.inputs import resolve_input
+from schema.contract import LABELLED_INPUT, UNLABELLED_INPUT
+
+INPUT_BASE, INPUT_CONFIG = "input_base", "input_config"
+
+Json = dict[str, Any]
+
+
+def main(parsed: argparse.Namespace) -> None:
+    """Write the driver's ExecutorOutput to the output file that the ExecutorInput names.
+
+    Args:
+        parsed: `json_serialized_invocation_args`, the ExecutorInput, and `json_serialized_inputs_spec_args`.
+
+    Raises:
+        DataError: no data is given, or there is none at the path.
+    """
+    from tfx.dsl.io import fileio
+    from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
+    from tfx.utils import io_utils
+
+    executor_input = json.loads(parsed.json_serialized_invocation_args)
+    values = executor_input["inputs"]["parameterValues"]
+    values |= split_paths(values, fileio.isdir)
+    driver.main(argparse.Namespace(**{**vars(parsed), "json_serialized_invocation_args": json.dumps(executor_input)}))
+    output_file = executor_input["outputs"]["outputFile"]
+    output = json.loads(io_utils.read_string_file(output_file))
+    # The executor takes its parameters from here before all others.
+    output["parameterValues"][INPUT_BASE] = values[INPUT_BASE]
+    io_utils.write_string_file(output_file, json.dumps(output))
+
+
+def split_paths(values: Json, is_folder: Any) -> Json:
+    """`input_base` and `input_config` for FerExampleGen.
+
+    Args:
+        values: the same two as compiled: no base, and whole paths for patterns, of which one may be empty.
+        is_folder: says of a path whether it is a folder; all files in it are meant then.
+
+    Raises:
+        DataError: no path is given, or a local one matches nothing.
+    """
+    config = json.loads(values[INPUT_CONFIG])
+    paths = {split["name"]: split.get("pattern", "") for split in config["splits"]}
+    if values.get(INPUT_BASE):
+        return {}
+    whole = {name: f"{path.rstrip('/')}/" if path and is_folder(path) else path for name, path in paths.items()}
+    found = resolve_input(
+        DataConfig(path=whole.get(LABELLED_INPUT, ""), unlabelled_path=whole.get(UNLABELLED_INPUT, ""))
+    )
+    config["splits"] = [{"name": name, "pattern": pattern} for name, pattern in found.patterns.items()]
+    return {INPUT_BASE: found.base, INPUT_CONFIG: json.dumps(config)}
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments that TFX's compiler writes for the driver; Beam's are passed over."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.runners.ingestion_driver", allow_abbrev=False)
+    parser.add_argument("--json_serialized_invocation_args", required=True, help="KFP's ExecutorInput")
+    parser.add_argument("--json_serialized_inputs_spec_args", default="", help="KFP's ComponentInputsSpec")
+    return parser.parse_known_args(list(arguments))[0]
+
+
+if __name__ == "__main__":
+    main(parse(sys.argv[1:]))

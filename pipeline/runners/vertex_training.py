@@ -1,0 +1,30 @@
+"""The Trainer's class and settings: TFX's own, or its extension that starts a job of Vertex Training."""
+
+from typing import Any
+
+from configs.spec import DeployConfig, ResourcesConfig
+
+
+def choose_trainer(deploy: DeployConfig) -> tuple[Any, dict[str, Any]]:
+    """A class with the interface of TFX's Trainer, and what it needs in `custom_config`."""
+    from tfx import v1 as tfx
+
+    if deploy.training == "container":
+        return tfx.components.Trainer, {}
+    training = tfx.extensions.google_cloud_ai_platform
+    settings = {
+        training.ENABLE_VERTEX_KEY: True,
+        training.VERTEX_REGION_KEY: deploy.region,
+        training.TRAINING_ARGS_KEY: describe_job(deploy),
+    }
+    return training.Trainer, settings
+
+
+def describe_job(deploy: DeployConfig) -> dict[str, Any]:
+    """A CustomJob: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.customJobs."""
+    machine: dict[str, Any] = {"machine_type": deploy.training_machine}
+    resources = deploy.resources.get("Trainer", ResourcesConfig())
+    if resources.accelerator:
+        machine |= {"accelerator_type": resources.accelerator, "accelerator_count": resources.accelerator_count}
+    worker = {"machine_spec": machine, "replica_count": 1, "container_spec": {"image_uri": deploy.image}}
+    return {"project": deploy.project, "job_spec": {"worker_pool_specs": [worker]}, "labels": dict(deploy.labels)}

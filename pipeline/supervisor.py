@@ -1,0 +1,84 @@
+"""Watches over a run from outside, so that one which the kernel kills does not end without a word.
+
+A process that is out of memory gets no exception: it is killed, or aborts within native code. So the run works in a
+child, forked while nothing heavy is imported, and this small process waits for it.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+_MEANINGS = {
+    signal.SIGKILL: "most likely because the memory was used up; close other programs, lower trainer.batch_size, or"
+    " take a larger machine",
+    signal.SIGABRT: "a library gave up, most likely because the memory was used up; the log says more",
+    signal.SIGSEGV: "a library crashed, perhaps because the memory was used up; the log says more",
+    signal.SIGBUS: "most likely because the disk is full; make room",
+    signal.SIGTERM: "somebody ended it",
+}
+
+
+def supervise(work: Callable[[], int]) -> int:
+    """Do `work` in a child process; its exit code.
+
+    Signals that ask for an end (SIGINT, SIGTERM, SIGHUP) are left to the child, which a terminal's Ctrl-C reaches by
+    itself and which gets the others from here. Where the system can't fork, the work is done in this process.
+
+    Args:
+        work: returns an exit code, and has said what there is to say.
+    """
+    if not hasattr(os, "fork"):
+        return work()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        _work_and_leave(work)
+    with _passing_on_signals(child):
+        _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return code
+    _explain(signal.Signals(-code))
+    return 1
+
+
+def _work_and_leave(work: Callable[[], int]) -> NoReturn:
+    """Never returns: what the parent was about to do is not to be done twice."""
+    code = 1
+    try:
+        code = work()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+@contextmanager
+def _passing_on_signals(child: int) -> Iterator[None]:
+    def pass_on(number: int, _: object) -> None:
+        os.kill(child, number)
+
+    handlers: dict[int, Any] = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _explain(number: signal.Signals) -> None:
+    meaning = _MEANINGS.get(number, "a library crashed; the log says more")
+    print(
+        f"fer-tfx: the run was ended by {number.name}, {meaning}; the same command goes on where it stopped",
+        file=sys.stderr,
+    )

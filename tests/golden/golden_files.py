@@ -1,0 +1,40 @@
+"""The compiled pipelines that are kept beside this file, with what changes by itself masked.
+
+.venv/bin/python tests/golden/golden_files.py        # writes them anew; read the difference before it's committed
+"""
+
+import re
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+FILES = {"kubeflow": FOLDER / "kubeflow.yaml", "vertex": FOLDER / "vertex.json"}
+IMAGE = "europe-docker.pkg.dev/example/images/fer-tfx:1.0.0"
+SETTINGS = (
+    f"deploy.image={IMAGE}", "deploy.project=example", "deploy.region=europe-west4", "deploy.labels={team: faces}",
+    "runtime.root=gs://example/runs", "data.path=gs://example/data/fer2013.csv",
+)  # fmt: skip
+
+# Fingerprints of sources change with each edit of code, which is no change of the pipeline.
+_MASKS = ((re.compile(r"\b[0-9a-f]{16}\b"), "<fingerprint>"), (re.compile(r"\btfx-\d+\.\d+\.\d+\b"), "tfx-<version>"))
+
+
+def compile_example(target: str, *settings: str) -> str:
+    """What `fer-tfx compile` writes with the example's settings, and further ones."""
+    from configs.load import CLUSTER_CONFIGS, load_config
+    from pipeline.commands.compile import compile_to_text
+
+    return compile_to_text(load_config(CLUSTER_CONFIGS[target], [*SETTINGS, *settings]), target)
+
+
+def mask(text: str) -> str:
+    """The text without what changes by itself."""
+    for pattern, put in _MASKS:
+        text = pattern.sub(put, text)
+    return text
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(FOLDER.parents[1]))
+    for name, path in FILES.items():
+        path.write_text(mask(compile_example(name)), "utf-8")

@@ -1,0 +1,18 @@
+"""What the long tests share."""
+
+import pytest
+from fault_injection.survival import Room, run_undisturbed
+from small_run import list_options, write_small_csvs
+
+from schema.drawn_faces import DrawnSummary
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
+    return write_small_csvs(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory, drawn: DrawnSummary) -> Room:
+    """A run that nothing disturbed, to compare with; nobody may change it."""
+    return run_undisturbed(Room(tmp_path_factory.mktemp("undisturbed"), list_options(drawn)))

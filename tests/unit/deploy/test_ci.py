@@ -1,0 +1,103 @@
+"""The definitions for GitHub and Cloud Build: valid, pinned, without secrets, and with commands that exist."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.cli import _build_parser
+
+ROOT = Path(__file__).parents[3]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+CLOUD_BUILD = ROOT / "kubeflow/cloudbuild.yaml"
+FILES = [*WORKFLOWS, CLOUD_BUILD]
+
+
+def run_tool(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """A tool of the environment that the tests run in."""
+    command = [Path(sys.executable).with_name(str(words[0])), *words[1:]]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+def find_texts(node: Any) -> Iterator[str]:
+    """Every text in a document."""
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from find_texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from find_texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+def find_commands(path: Path) -> list[list[str]]:
+    """The words that follow `fer-tfx` wherever it is started on real settings."""
+    found = []
+    for text in find_texts(read(path)):
+        for line in text.replace("\\\n", " ").splitlines():
+            match = re.match(r"\s*(?:fer-tfx|\.venv/bin/fer-tfx|in_image) (?=compile|submit)(.+)", line)
+            if match:
+                found.append(shlex.split(match[1]))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_ci_file_fits_its_schema(path):
+    schema = "vendor.cloudbuild" if path == CLOUD_BUILD else "vendor.github-workflows"
+    done = run_tool("check-jsonschema", "--builtin-schema", schema, path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_workflows_have_no_weakness_that_zizmor_knows():
+    done = run_tool("zizmor", "--offline", "--no-progress", "--color=never", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_ci_file_names_no_secret_and_no_latest(path):
+    text = path.read_text("utf-8")
+    assert re.findall(r"\blatest\b|secrets\.|secretEnv|availableSecrets|PRIVATE KEY|password:", text) == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflow_actions_are_pinned_to_a_commit_with_its_version(path):
+    lines = [line for line in path.read_text("utf-8").splitlines() if "uses: " in line and "uses: ./" not in line]
+    assert lines
+    for line in lines:
+        assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflow_jobs_have_the_rights_that_they_name_and_no_others(path):
+    workflow = read(path)
+    assert workflow["permissions"] == {}
+    assert all(job["permissions"]["contents"] == "read" for job in workflow["jobs"].values())
+
+
+def test_cloud_build_images_are_pinned_and_steps_wait_for_what_they_need():
+    steps = {step["id"]: step for step in read(CLOUD_BUILD)["steps"]}
+    assert {name: step.get("waitFor") for name, step in steps.items()} == {
+        "test": None, "build": ["-"], "push": ["test", "build"], "submit": ["push"],
+    }  # fmt: skip
+    for step in steps.values():
+        assert re.search(r":(\d+\.\d+\.\d+(-\w+)?|\$SHORT_SHA)$", step["name"]), step["name"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_ci_file_commands_are_those_of_this_command_line(path):
+    commands = find_commands(path)
+    assert {words[0] for words in commands} == ({"compile"} if path.name == "ci.yml" else {"compile", "submit"})
+    for words in commands:
+        parsed = _build_parser().parse_args(words)
+        assert parsed.target in ("vertex", "kubeflow")

@@ -1,0 +1,110 @@
+"""kubeflow/Dockerfile: linted, pinned, without root or compiler, and its install commands work."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dockerfile import DOCKERFILE, ROOT, read_stages
+
+PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
+
+
+def test_dockerfile_has_no_fault_that_hadolint_knows():
+    linter = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([linter, "--no-color", DOCKERFILE], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_dockerfile_builds_on_pinned_images_that_match_the_lock():
+    beam, build, runtime = read_stages()
+    locked = re.search(r"^apache-beam(?:\[.*?\])?==(\S+)", (ROOT / "requirements.lock").read_text("utf-8"), re.M)
+    # Beam's worker refuses a boot program of another version than its own.
+    assert beam.base == f"apache/beam_python3.11_sdk:{locked[1]}"
+    assert build.base == runtime.base
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", runtime.base)
+
+
+def test_dockerfile_runtime_has_no_compiler_no_cache_and_no_root():
+    _, build, runtime = read_stages()
+    assert any("gcc" in command for command in build.find("RUN"))
+    assert [command for command in runtime.find("RUN") if re.search(r"\b(apt-get|gcc|pip)\b", command)] == []
+    assert all("--no-cache-dir" in command for command in build.find("RUN") if command.startswith("pip"))
+    # Kubernetes' runAsNonRoot can't look a name up.
+    assert [user.isdecimal() and user != "0" for user in runtime.find("USER")] == [True]
+    assert runtime.find("ENTRYPOINT") == ['["/opt/apache/beam/boot"]']
+    assert "--from=beam /opt/apache/beam /opt/apache/beam" in runtime.find("COPY")
+
+
+def test_dockerfile_finds_every_library_of_cuda_that_is_locked():
+    packages = re.findall(r"^nvidia-(\S+)-cu12==", (ROOT / "requirements-cuda.lock").read_text("utf-8"), re.M)
+    (paths,) = [rest for rest in read_stages()[-1].find("ENV") if rest.startswith("LD_LIBRARY_PATH=")]
+    # The compiler brings no library.
+    expected = sorted({each.replace("-", "_") for each in packages} - {"cuda_nvcc"})
+    assert len(expected) == 11
+    assert paths.split(":")[1:] == [f"$CUDA_WHEELS/{name}/lib" for name in expected]
+
+
+def test_dockerfile_labels_tell_version_and_revision():
+    runtime = read_stages()[-1]
+    version = re.search(r'version="(.+?)"', (ROOT / "setup.py").read_text("utf-8"))[1]
+    assert runtime.find("ARG") == [f"VERSION={version}", "REVISION=unknown"]
+    (label,) = runtime.find("LABEL")
+    assert re.findall(r'image\.(\w+)="(.+?)"', label) == [
+        ("title", "fer-tfx"), ("version", "${VERSION}"), ("revision", "${REVISION}"),
+    ]  # fmt: skip
+
+
+def test_dockerignore_lets_in_exactly_what_is_copied():
+    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    copied = {source for stage in read_stages() for source in stage.copied()}
+    assert rules[0] == "*"
+    assert {rule.removeprefix("!") for rule in rules if rule.startswith("!")} == copied
+    assert copied >= set(PACKAGES)
+    assert all((ROOT / source).exists() for source in copied)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment in which the Dockerfile has installed the project; the locked packages are those of the tests."""
+    folder = tmp_path_factory.mktemp("image")
+    context, venv = folder / "context", folder / "venv"
+    context.mkdir()
+    (_, build, _) = read_stages()
+    for source in map(ROOT.__truediv__, build.copied()):
+        ignore = shutil.ignore_patterns("__pycache__")
+        (
+            shutil.copytree(source, context / source.name, ignore=ignore)
+            if source.is_dir()
+            else shutil.copy(source, context)
+        )
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    (site,) = venv.glob("lib/python*/site-packages")
+    (packages,) = {path for path in sys.path if path.endswith("site-packages") and Path(path, "tfx").is_dir()}
+    (site / "locked.pth").write_text(f"{packages}\n")
+    (command,) = [each for each in build.find("RUN") if each.startswith("pip") and each.endswith(" .")]
+    subprocess.run(command, shell=True, check=True, cwd=context, env={"PATH": f"{venv}/bin:/usr/bin:/bin"})
+    return venv
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_dockerfile_installs_every_package_byte_compiled(environment, package):
+    (site,) = environment.glob("lib/python*/site-packages")
+    sources = [path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py")]
+    assert sources
+    for source in sources:
+        assert (site / source).is_file()
+        assert list((site / source.parent / "__pycache__").glob(f"{source.stem}.cpython-*.pyc")), source
+
+
+@pytest.mark.parametrize(
+    "command", [["fer-tfx", "--help"], ["python", "-m", "pipeline.runners.container_entry", "--help"]], ids=str
+)
+def test_dockerfile_installs_the_commands_that_steps_start(environment, tmp_path, command):
+    done = subprocess.run(
+        [environment / "bin" / command[0], *command[1:]], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "usage: " in done.stdout

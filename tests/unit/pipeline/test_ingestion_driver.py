@@ -1,0 +1,73 @@
+"""Whole paths, as given at submission, on their way to FerExampleGen."""
+
+import argparse
+import json
+import os
+
+import pytest
+
+from pipeline.runners import ingestion_driver
+from pipeline.runners.ingestion_driver import split_paths
+from schema.errors import DataError
+
+
+def compiled(labelled: str, unlabelled: str | None = None) -> dict[str, str]:
+    splits = [{"name": "labelled", "pattern": labelled}]
+    splits += [{"name": "unlabelled", "pattern": unlabelled}] if unlabelled is not None else []
+    return {"input_base": "", "input_config": json.dumps({"splits": splits})}
+
+
+def split(values: dict[str, str], folders: tuple[str, ...] = ()) -> tuple[str, dict[str, str]]:
+    """Base, and patterns by name."""
+    found = split_paths(values, folders.__contains__)
+    return found["input_base"], {each["name"]: each["pattern"] for each in json.loads(found["input_config"])["splits"]}
+
+
+@pytest.mark.parametrize(
+    ("labelled", "unlabelled", "expected"),
+    [
+        ("gs://b/data/fer2013.csv", "", ("gs://b/data", {"labelled": "fer2013.csv"})),
+        ("gs://b/data/", None, ("gs://b/data", {"labelled": "*"})),
+        ("gs://b/data", "", ("gs://b/data", {"labelled": "*"})),
+        ("gs://b/a/x.csv", "gs://b/c/y.csv", ("gs://b", {"labelled": "a/x.csv", "unlabelled": "c/y.csv"})),
+    ],
+)
+def test_split_paths_gives_a_base_and_a_pattern_for_each_path_that_is_given(labelled, unlabelled, expected):
+    assert split(compiled(labelled, unlabelled), folders=("gs://b/data",)) == expected
+
+
+def test_split_paths_without_data_is_refused():
+    with pytest.raises(DataError, match=r"data\.path: no file is given"):
+        split(compiled("", ""))
+
+
+def test_split_paths_of_what_is_split_already_changes_nothing():
+    values = {"input_base": "/data", "input_config": json.dumps({"splits": [{"name": "labelled", "pattern": "a.csv"}]})}
+    assert split_paths(values, lambda _: False) == {}
+
+
+def test_main_writes_base_patterns_and_fingerprint_where_the_executor_reads_them(tmp_path):
+    data = tmp_path / "faces"
+    data.mkdir()
+    (data / "train.csv").write_text("emotion,pixels\n")
+    os.utime(data / "train.csv", (1_700_000_000, 1_700_000_000))
+    output_file = tmp_path / "out" / "output.json"
+    artifact = {"name": "examples", "uri": str(tmp_path / "examples"), "type": {"schemaTitle": "tfx.Examples"}}
+    executor_input = {
+        "inputs": {"parameterValues": compiled(str(data), "")},
+        "outputs": {"artifacts": {"examples": {"artifacts": [artifact]}}, "outputFile": str(output_file)},
+    }
+    names = compiled("")
+    spec = {"parameters": {name: {"parameterType": "STRING"} for name in names}}
+    given = ["--json_serialized_invocation_args", json.dumps(executor_input),
+             "--json_serialized_inputs_spec_args", json.dumps(spec), "--runner=DataflowRunner"]  # fmt: skip
+    parsed = ingestion_driver.parse(given)
+    assert isinstance(parsed, argparse.Namespace)
+    ingestion_driver.main(parsed)
+    written = json.loads(output_file.read_text())["parameterValues"]
+    assert written["input_base"] == str(data)
+    assert json.loads(written["input_config"])["splits"] == [{"name": "labelled", "pattern": "*"}]
+    # 15 bytes, and the time it was changed at twice over, as a sum and as an exclusive or.
+    assert written["input_fingerprint"] == (
+        "split:labelled,num_files:1,total_bytes:15,xor_checksum:1700000000,sum_checksum:1700000000"
+    )

@@ -1,0 +1,71 @@
+"""Reading compiled pipelines, also those that TFX's own compiler writes."""
+
+import json
+
+import pytest
+import yaml
+from replay_double import PipelineDouble
+
+from pipeline.replay.compiled import KUBEFLOW, VERTEX, read_compiled
+from schema.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def spec(tmp_path):
+    double = PipelineDouble(tmp_path).add("First").add("Second", "First", condition="1.0 == 1.0", is_cached=False)
+    return next(iter(yaml.safe_load_all(double.write().read_text())))
+
+
+def write(tmp_path, document):
+    path = tmp_path / "file"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_read_compiled_form_of_the_file_says_what_it_is_for(tmp_path, spec):
+    bare = read_compiled(write(tmp_path, spec))
+    job = {"pipelineSpec": spec, "runtimeConfig": {"parameterValues": {"word": "given"}}}
+    wrapped = read_compiled(write(tmp_path, job))
+    assert (bare.flavor, bare.given) == (KUBEFLOW, {})
+    assert (wrapped.flavor, wrapped.given) == (VERTEX, {"word": "given"})
+    assert bare.tasks == wrapped.tasks
+    assert bare.tasks["Second"].condition == "1.0 == 1.0"
+    assert [bare.tasks[name].is_cached for name in ("First", "Second")] == [True, False]
+
+
+def test_list_dependencies_come_from_artifacts_parameters_and_names(tmp_path, spec):
+    tasks = spec["root"]["dag"]["tasks"]
+    rows = {"taskOutputParameter": {"producerTask": "First_task", "outputParameterKey": "rows"}}
+    for name, inputs in (("Third", {"parameters": {"rows": rows}}), ("Fourth", {})):
+        tasks[name] = {"componentRef": {"name": "First"}, "inputs": inputs}
+    tasks["Fourth"]["dependentTasks"] = ["Second", "Third"]
+    dependencies = read_compiled(write(tmp_path, spec)).list_dependencies()
+    assert dependencies == {"First": set(), "Second": {"First"}, "Third": {"First"}, "Fourth": {"Second", "Third"}}
+
+
+def test_list_dependencies_unknown_task_is_refused(tmp_path, spec):
+    spec["root"]["dag"]["tasks"]["First"]["dependentTasks"] = ["Nobody"]
+    with pytest.raises(DataError, match=r"^task First waits for Nobody, which is no task of the pipeline$"):
+        read_compiled(write(tmp_path, spec)).list_dependencies()
+
+
+def test_read_compiled_nested_pipeline_is_refused(tmp_path, spec):
+    spec["components"]["First"]["dag"] = {}
+    with pytest.raises(ConfigError, match="task First: nested pipelines and loops can't be replayed"):
+        read_compiled(write(tmp_path, spec))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "text", "[1]", "{}", "pipelineInfo: {name: x}", "root: 5\npipelineInfo: 3", "a: [b"]
+)
+def test_read_compiled_other_file_is_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "file"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"fer-tfx compile") as caught:
+        read_compiled(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_read_compiled_missing_file_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"none.yaml: can't be read: .*; write one with `fer-tfx compile`"):
+        read_compiled(tmp_path / "none.yaml")

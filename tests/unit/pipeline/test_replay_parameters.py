@@ -1,0 +1,66 @@
+"""Where the values of a run's and a task's parameters come from."""
+
+import pytest
+
+from pipeline.replay.compiled import Task
+from pipeline.replay.parameters import resolve_run, resolve_task
+from schema.errors import ConfigError
+
+DECLARED = {
+    "epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 10},
+    "rate": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.1},
+    "data": {"parameterType": "STRING"},
+    "is_quick": {"parameterType": "BOOLEAN", "isOptional": True},
+}
+
+
+def test_resolve_run_override_wins_over_the_file_and_the_file_over_the_default(tmp_path):
+    values = resolve_run(DECLARED, {"epochs": 3, "rate": 0.2}, ["epochs=5", "data=a=b.csv", "is_quick=True"], tmp_path)
+    assert values == {"epochs": 5, "rate": 0.2, "data": "a=b.csv", "is_quick": True}
+    assert type(values["epochs"]) is int
+
+
+def test_resolve_run_bucket_of_the_file_becomes_a_folder_and_one_given_stays(tmp_path):
+    declared = {name: {"parameterType": "STRING", "defaultValue": "gs://bucket/runs"} for name in ("root", "data")}
+    values = resolve_run(declared, {}, ["data=gs://bucket/fer.csv"], tmp_path)
+    assert values == {"root": f"{tmp_path}/gs/bucket/runs", "data": "gs://bucket/fer.csv"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epoch=5", "--param epoch: the pipeline has no such parameter; did you mean 'epochs'?"),
+        ("epochs=many", "--param epochs: expected a whole number, got 'many'"),
+        ("is_quick=maybe", "--param is_quick: expected true or false, got 'maybe'"),
+        ("epochs", "--param epochs: expected name=value"),
+    ],
+)
+def test_resolve_run_unfit_override_is_refused(tmp_path, override, message):
+    with pytest.raises(ConfigError) as caught:
+        resolve_run(DECLARED, {"data": "a.csv"}, [override], tmp_path)
+    assert str(caught.value) == message
+
+
+def test_resolve_run_parameter_without_any_value_is_asked_for(tmp_path):
+    with pytest.raises(ConfigError, match=r"^parameter data: has no value and no default; give --param data=VALUE"):
+        resolve_run(DECLARED, {}, [], tmp_path)
+
+
+def make_task(**parameters):
+    return Task("Trainer", {"inputs": {"parameters": parameters}}, {}, {})
+
+
+def test_resolve_task_value_comes_from_run_constant_or_task():
+    task = make_task(
+        epochs={"componentInputParameter": "trainer_epochs"},
+        settings={"runtimeValue": {"constant": "{{$.inputs.parameters['epochs']}}"}},
+        rows={"taskOutputParameter": {"producerTask": "Counter_task", "outputParameterKey": "rows"}},
+        left_out={"componentInputParameter": "optional"},
+    )
+    values = resolve_task(task, {"trainer_epochs": 8}, lambda source: f"{source['outputParameterKey']} found")
+    assert values == {"epochs": 8, "settings": "{{$.inputs.parameters['epochs']}}", "rows": "rows found"}
+
+
+def test_resolve_task_unknown_source_is_refused():
+    with pytest.raises(ConfigError, match=r"task Trainer: parameter status: \['taskFinalStatus'\] can't be replayed"):
+        resolve_task(make_task(status={"taskFinalStatus": {}}), {}, str)

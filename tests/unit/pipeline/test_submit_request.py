@@ -1,0 +1,103 @@
+"""What is sent to a cluster, checked before anything is sent; and `fer-tfx submit --dry-run`, which says it."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compiled_files import PLATFORM, SPEC, write_kubeflow, write_vertex
+
+from pipeline.cli import main
+from pipeline.deployment.request import Wishes, build_request
+from schema.errors import ConfigError, DataError
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+VERTEX_WISHES = {"project": "p", "location": "europe-west4", "overrides": ["data_path=gs://bucket/fer.csv"]}
+KUBEFLOW_WISHES = {"host": "http://localhost:8080", "overrides": ["data_path=gs://bucket/fer.csv"]}
+
+
+def test_build_request_vertex_takes_root_labels_and_values_from_the_file(tmp_path):
+    path = write_vertex(tmp_path)
+    request = build_request("vertex", path, Wishes(**VERTEX_WISHES, labels=["team=faces"]))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert request.sha256 == digest
+    assert request.display_name == f"fer-{digest[:8]}"
+    assert request.place == {"project": "p", "location": "europe-west4"}
+    assert request.pipeline_root == "gs://bucket/runs"
+    assert request.labels == {"code": "0abc", "team": "faces", "fer-tfx-spec": digest[:16]}
+    assert request.parameters == {"data_path": "gs://bucket/fer.csv", "trainer_epochs": 7}
+
+
+def test_build_request_kubeflow_takes_the_root_of_the_spec_and_both_documents(tmp_path):
+    request = build_request("kubeflow", write_kubeflow(tmp_path), Wishes(**KUBEFLOW_WISHES, experiment="e1"))
+    assert request.place == {"host": "http://localhost:8080", "experiment": "e1"}
+    assert (request.pipeline_root, request.documents) == ("gs://bucket/runs", [SPEC, PLATFORM])
+    assert request.parameters["trainer_epochs"] == 10
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "wishes"),
+    [("vertex", "vertex.json", VERTEX_WISHES), ("kubeflow", "kubeflow.yaml", KUBEFLOW_WISHES)],
+)
+def test_build_request_pipeline_of_this_project_takes_its_own_parameters(target, name, wishes):
+    overrides = [*wishes["overrides"], "trainer_epochs=3", "gate_min_accuracy=0.6"]
+    request = build_request(target, GOLDEN / name, Wishes(**{**wishes, "overrides": overrides}))
+    assert (request.parameters["trainer_epochs"], request.parameters["gate_min_accuracy"]) == (3, 0.6)
+    assert request.parameters["data_path"] == "gs://bucket/fer.csv"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"project": ""}, "--project: vertex needs it; give --project PROJECT"),
+        ({"labels": ["Team=x"]}, "--label Team=x: expected key=value of lower-case letters"),
+        ({"cron": "daily"}, "--cron 'daily': expected five fields"),
+        ({"pipeline_root": "/tmp/runs"}, "pipeline root '/tmp/runs' is no bucket; give --pipeline-root gs://"),
+        (
+            {"overrides": ["data_pth=a"]},
+            "--param data_pth: the pipeline has no such parameter; did you mean 'data_path'?",
+        ),
+    ],
+)
+def test_build_request_wish_that_cannot_be_granted_is_refused(tmp_path, wishes, message):
+    with pytest.raises(ConfigError) as refusal:
+        build_request("vertex", write_vertex(tmp_path), Wishes(**{**VERTEX_WISHES, **wishes}))
+    assert message in str(refusal.value)
+
+
+def test_build_request_file_of_the_other_target_is_refused(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"is for Vertex AI; compile it anew with `fer-tfx compile --target kubeflow`"
+    ):
+        build_request("kubeflow", write_vertex(tmp_path), Wishes(**KUBEFLOW_WISHES))
+
+
+def test_build_request_other_file_is_refused(tmp_path):
+    (tmp_path / "notes.yaml").write_text("a: 1")
+    with pytest.raises(DataError, match="no compiled pipeline"):
+        build_request("kubeflow", tmp_path / "notes.yaml", Wishes(**KUBEFLOW_WISHES))
+
+
+def test_submit_dry_run_prints_the_request_and_sends_nothing(tmp_path: Path, capsys: Any) -> None:
+    path = write_kubeflow(tmp_path)
+    code = main(
+        ["submit", str(path), "--target", "kubeflow", "--host", "http://127.0.0.1:9", "--dry-run",
+         "--param", "data_path=gs://bucket/fer.csv", "--cron", "0 3 * * 1", "--service-account", "runner"]
+    )  # fmt: skip
+    printed = yaml.safe_load(capsys.readouterr().out)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert code == 0
+    assert printed == {
+        "target": "kubeflow", "pipeline": "fer", "file": str(path), "sha256": digest,
+        "place": {"host": "http://127.0.0.1:9"}, "pipeline_root": "gs://bucket/runs", "service_account": "runner",
+        "cron": "0 3 * * 1", "labels": {"fer-tfx-spec": digest[:16]},
+        "parameters": {"data_path": "gs://bucket/fer.csv", "trainer_epochs": 10},
+    }  # fmt: skip
+
+
+def test_submit_unknown_parameter_ends_with_2_and_one_line(tmp_path: Path, capsys: Any) -> None:
+    path = write_kubeflow(tmp_path)
+    arguments = ["submit", str(path), "--target", "kubeflow", "--host", "http://a", "--param", "trainer_epoch=3"]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 1
