@@ -33,12 +33,13 @@ class LatestSpansStrategy(ResolverStrategy):  # type: ignore[misc]
         self._window = window
 
     def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
-        """Keys: `examples` (all there are) and `current`."""
+        """Keys: `examples` (all there are, of other components too) and `current`."""
         del store
         (current,) = input_dict[CURRENT_KEY]
         by_span = {_read_span(current): current}
-        for artifact in sorted(input_dict[EXAMPLES_KEY], key=lambda each: each.id, reverse=True):
-            if artifact.id < current.id and _read_span(artifact) < _read_span(current):
+        earlier = [each for each in input_dict[EXAMPLES_KEY] if each.id < current.id and _is_like(each, current)]
+        for artifact in sorted(earlier, key=lambda each: each.id, reverse=True):
+            if _read_span(artifact) < _read_span(current):
                 by_span.setdefault(_read_span(artifact), artifact)
         newest = sorted(by_span)[-self._window :]
         return {EXAMPLES_KEY: [by_span[span] for span in newest], CURRENT_KEY: [current]}
@@ -54,6 +55,11 @@ class PreviousCacheStrategy(ResolverStrategy):  # type: ignore[misc]
         earlier = [artifact for artifact in input_dict[CACHE_KEY] if artifact.id < current.id]
         latest = max(earlier, key=lambda artifact: artifact.id, default=None)
         return {CACHE_KEY: [latest] if latest else [], CURRENT_KEY: [current]}
+
+
+def _is_like(one: Any, other: Any) -> bool:
+    """Whether two artifacts come from the same output: TFX gives those one folder, and each a number in it."""
+    return bool(one.uri.rpartition("/")[0] == other.uri.rpartition("/")[0])
 
 
 def _read_span(examples: Any) -> int:
@@ -75,9 +81,8 @@ def build_span_window(config: SpansConfig, example_gen: BaseNode) -> SpanWindow:
     current = example_gen.outputs[EXAMPLES_KEY]
     if config.window == 1:
         return SpanWindow([], current, None)
-    everything = Channel(
-        type=standard_artifacts.Examples, producer_component_id=example_gen.id, output_key=EXAMPLES_KEY
-    )
+    # Of all components: were this one named, TFX's compiler would take the two channels for one.
+    everything = Channel(type=standard_artifacts.Examples)
     window = tfx.dsl.Resolver(
         strategy_class=LatestSpansStrategy,
         config={"window": config.window},

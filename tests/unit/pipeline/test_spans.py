@@ -7,8 +7,9 @@ from configs.spec import SpansConfig
 from pipeline.spans import LatestSpansStrategy, PreviousCacheStrategy, build_span_window
 
 
-def fake_examples(artifact_id: int, span: int | str) -> standard_artifacts.Examples:
+def fake_examples(artifact_id: int, span: int | str, output: str = "examples") -> standard_artifacts.Examples:
     examples = standard_artifacts.Examples()
+    examples.uri = f"/runs/FerExampleGen/{output}/{artifact_id}"
     examples.id = artifact_id
     if isinstance(span, str):
         examples.set_string_custom_property("span", span)
@@ -48,6 +49,12 @@ def test_latest_spans_what_came_after_the_current_one_changes_no_answer():
 
 def test_latest_spans_written_as_texts_count_as_numbers():
     assert resolve_spans(2, (40, 10), [(20, "9"), (30, "2")]) == [20, 40]
+
+
+def test_latest_spans_examples_of_another_output_are_left_out():
+    newest, other = fake_examples(20, 2), fake_examples(10, 1, output="unlabelled_examples")
+    found = LatestSpansStrategy(2).resolve_artifacts(None, {"examples": [other, newest], "current": [newest]})
+    assert found["examples"] == [newest]
 
 
 def fake_cache(artifact_id: int) -> standard_artifacts.TransformCache:
