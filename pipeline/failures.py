@@ -40,7 +40,7 @@ _KINDS = (
     _Known(
         r"file is not a database|disk image is malformed|file is encrypted",
         "metadata.sqlite is damaged",
-        "put a copy of it back, or set the work folder aside: then every component runs once more",
+        "put a copy of it back, or set the work folder aside to run every component once more,",
     ),
     _Known(
         r"MemoryError|bad_alloc|ResourceExhausted|\[Errno 12\]|Cannot allocate memory|failed to allocate|OOM when",

@@ -25,7 +25,8 @@ def resolve_input(config: DataConfig) -> Input:
     """Split the given paths into a common base and patterns.
 
     Raises:
-        DataError: no path is given, a local one matches nothing, or the two lie on different file systems.
+        DataError: no path is given, a local one matches nothing or may not be read, or the two lie on different file
+            systems.
     """
     given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
     paths = {name: _to_pattern(path) for name, path in given.items() if path}
@@ -39,6 +40,8 @@ def _to_pattern(path: str) -> str:
     if is_remote(path):
         return f"{path}*" if path.endswith("/") else path
     absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 (keeps links, which may be the point)
+    if os.path.exists(absolute) and not os.access(absolute, os.R_OK):  # noqa: PTH110
+        raise DataError(f"{path}: can't be read: Permission denied; mend its rights")
     if os.path.isdir(absolute):  # noqa: PTH112
         return os.path.join(glob.escape(absolute), "*")
     if os.path.exists(absolute):  # noqa: PTH110

@@ -18,6 +18,7 @@ from pipeline.paths import RunPaths
 from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners import local
 from pipeline.runners.exclusive import only_run_in
+from pipeline.runners.metadata_file import require_usable
 from pipeline.seals import Seals
 from schema.errors import FerError, GateError
 
@@ -37,7 +38,10 @@ def run_pipeline(config: PipelineConfig) -> int:
         end.run = config.name
         try:
             with only_run_in(Path(RunPaths.of(config).home)):
+                require_usable(RunPaths.of(config).metadata)
                 outcome = _run_alone(local.prepare(config), end)
+        except BrokenPipeError:
+            raise  # whoever reads has had enough, which is no failure
         except OSError as error:
             # Before there is a log, or because it can't be written.
             raise FerError(explain_failure(error, "", "")) from error
@@ -96,13 +100,15 @@ def _keeping_seals(paths: RunPaths, output: TextIO) -> Iterator[None]:
         )
     try:
         yield
-    except local.RunFailureError as failure:
+    except GateError:
+        raise
+    except (local.RunFailureError, FerError) as failure:
         # What made a component fail may be damage that left size and time of a file alone.
         for damage in seals.find_damage(is_thorough=True):
             aside = seals.set_aside(damage)
             raise FerError(
-                f"{failure.node}: {damage.folder}: {damage.file} {damage.found}: it lies in {aside} now; give the same"
-                " command again to have it made anew"
+                f"{damage.folder}: {damage.file} {damage.found}: it lies in {aside} now; give the same command again to"
+                " have it made anew"
             ) from failure
         raise
     finally:

@@ -1,7 +1,6 @@
 """What happens to a run at a chosen moment. An act is named by a word, some with a value: `kill`, `memory=300`."""
 
 import ctypes
-import datetime
 import os
 import resource
 import signal
@@ -47,18 +46,9 @@ def append_last_line(path: str) -> None:
 
 
 def shift_clock(seconds: str) -> None:
-    """Python's clock goes wrong by so much; that of native code goes on."""
+    """`time.time` goes wrong by so much; that of native code goes on."""
     real_time, offset = time.time, float(seconds)
-
-    class ShiftedDatetime(datetime.datetime):
-        """The class whose `now` is that of the wrong clock."""
-
-        @classmethod
-        def now(cls, tz: datetime.tzinfo | None = None) -> "ShiftedDatetime":
-            return cls.fromtimestamp(real_time() + offset, tz)
-
     time.time = lambda: real_time() + offset
-    datetime.datetime = ShiftedDatetime  # type: ignore[misc]
 
 
 def obey_rights(_: str = "") -> None:

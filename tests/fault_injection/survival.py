@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
 
 from fault_injection.kill_points import END, KillPoint
 from pipeline.lineage import NodeRecord, open_store, read_latest_run, read_runs
@@ -159,12 +160,12 @@ def _read_account(uri: str) -> Any:
     return json.loads(Path(uri, "ingestion.json").read_text())
 
 
-def _read_statistics(uri: str) -> list[bytes]:
-    """By split; the order of the features is Beam's."""
+def _read_statistics(uri: str) -> list[str]:
+    """By split, to nine digits; the order of the features, and so that in which rows are summed up, is Beam's."""
     lists = [tfdv.load_stats_binary(str(path)) for path in sorted(Path(uri).glob("Split-*/FeatureStats.pb"))]
     return [
-        b"".join(sorted(feature.SerializeToString(deterministic=True) for feature in each.datasets[0].features))
-        for each in lists
+        "".join(sorted(text_format.MessageToString(each, double_format=".9g") for each in one.datasets[0].features))
+        for one in lists
     ]
 
 

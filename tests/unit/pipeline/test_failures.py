@@ -25,7 +25,7 @@ KINDS = {
     "read-only metadata": (RuntimeError("attempt to write a readonly database"), RIGHTS, MENDING),
     "too many files": (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "too many files are open", "ulimit -n"),
     "locked metadata": (RuntimeError("Error when executing query: database is locked"), LOCK, "end it"),
-    "damaged metadata": (RuntimeError("file is not a database query: SELECT"), "is damaged", "every component runs"),
+    "damaged metadata": (RuntimeError("file is not a database query: SELECT"), "is damaged", "every component once"),
     "memory": (MemoryError(), MEMORY, "trainer.batch_size"),
     "memory, as C++ says it": (RuntimeError("std::bad_alloc"), MEMORY, "trainer.batch_size"),
     "no thread": (RuntimeError("can't start new thread [while running 'x']"), "no further thread", "ulimit -u"),

@@ -1,5 +1,6 @@
 """Given paths -> a base folder and patterns, which together must name the files that were meant."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,6 +103,23 @@ def test_resolve_input_missing_path_says_what_to_give(folder, missing):
     assert str(caught.value) == (
         f"{folder}/{missing}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data"
     )
+
+
+@pytest.mark.parametrize("name", ["fer.csv", "deep"])
+def test_resolve_input_that_may_not_be_read_is_refused(folder, name):
+    (folder / name).chmod(0)
+    code = (
+        "import sys; from fault_injection.acts import perform; perform('obey-rights')\n"
+        "from configs.spec import DataConfig; from pipeline.inputs import resolve_input\n"
+        "resolve_input(DataConfig(path=sys.argv[1]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder / name)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    (folder / name).chmod(0o755)
+    said = f"schema.errors.DataError: {folder / name}: can't be read: Permission denied; mend its rights"
+    assert done.stderr.splitlines()[-1] == said
 
 
 def test_resolve_input_missing_unlabelled_path_is_refused_too(folder):

@@ -1,0 +1,46 @@
+"""Metadata that can't be used is found before TFX is imported, and stays as it is."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from pipeline.runners import metadata_file
+from schema.errors import FerError
+
+
+@pytest.fixture
+def metadata(tmp_path: Path) -> Path:
+    path = tmp_path / "metadata.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE Artifact (id)")
+    connection.close()
+    return path
+
+
+def test_require_usable_sound_or_missing_file_is_left_as_it_is(metadata: Path, tmp_path: Path) -> None:
+    before = metadata.read_bytes()
+    metadata_file.require_usable(metadata)
+    assert metadata.read_bytes() == before
+    metadata_file.require_usable(tmp_path / "none.sqlite")
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_require_usable_overwritten_header_says_so_and_leaves_the_file(metadata: Path) -> None:
+    damaged = b"\xff" * 100 + metadata.read_bytes()[100:]
+    metadata.write_bytes(damaged)
+    with pytest.raises(FerError, match=r"sqlite: metadata.sqlite is damaged \(.*\): put a copy of it back"):
+        metadata_file.require_usable(metadata)
+    assert metadata.read_bytes() == damaged
+
+
+def test_require_usable_file_that_another_program_holds_says_so(
+    metadata: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata_file, "_PATIENCE_S", 0.1)
+    holder = sqlite3.connect(metadata, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(FerError, match=r"sqlite: another program holds metadata.sqlite \(.*\): end it and give the"):
+        metadata_file.require_usable(metadata)
+    holder.execute("ROLLBACK")
+    metadata_file.require_usable(metadata)
