@@ -45,12 +45,6 @@ def append_last_line(path: str) -> None:
     os.utime(path, (later, later))
 
 
-def shift_clock(seconds: str) -> None:
-    """`time.time` goes wrong by so much; that of native code goes on."""
-    real_time, offset = time.time, float(seconds)
-    time.time = lambda: real_time() + offset
-
-
 def obey_rights(_: str = "") -> None:
     """Give up what makes root exempt from the rights of files; nothing changes for anybody else."""
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3 of capset(2), this process
@@ -66,7 +60,6 @@ ACTS: dict[str, Callable[[str], None]] = {
     "file-size": limit_file_size,
     "memory": limit_memory,
     "append": append_last_line,
-    "clock": shift_clock,
     "obey-rights": obey_rights,
 }
 
