@@ -40,7 +40,7 @@ run: $(VENV)/.ready  ## Take DATA=file.csv (default: drawn faces) to a pushed mo
 	@$(BIN)/fer-tfx run $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: lint  ## Run the linters and every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --quiet $(ARGS)
 
 soak: $(VENV)/.ready  ## Kill runs at every point and bring every fault on them (an hour or more)
 	@$(BIN)/python -m pytest tests/soak -s $(ARGS)

@@ -63,7 +63,7 @@ WAYS: dict[str, tuple[Callable[[bytes], tf.train.Feature], tf.io.FixedLenFeature
 
 
 def write(faces: Sequence[Face], encode: Callable[[bytes], tf.train.Feature], path: str) -> None:
-    """Write examples as ExampleGen does: gzip TFRecord."""
+    """Write examples as TFX's own ExampleGens do: TFRecord in gzip's default level."""
     with tf.io.TFRecordWriter(path, "GZIP") as writer:
         for face in faces:
             label = tf.train.Feature(int64_list=tf.train.Int64List(value=[face.class_index]))

@@ -17,7 +17,12 @@ Mark = Callable[[str], None]
 """Called by a way at the end of each of its parts, with the part's name."""
 
 IMPORT_PART = "import"
+# Parts of the ways `ingestion` and `numpy_loop`.
+INGESTION_PART = "ingestion"
+REST_PART = "statistics to Transform"
+LOOP_PART = "loop"
 PEAK_RSS_KEY = "peak_rss_mb"
+PART_PEAKS_KEY = "peak_rss_mb_after"
 CPU_KEY = "cpu_s"
 
 
@@ -37,12 +42,14 @@ def read_peak_rss_mb() -> float:
 
 
 def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:
-    """Run one way and write `{"cpu_s": {part: s}, "wall_s": {part: s}, "peak_rss_mb": ...}`."""
+    """Run one way and write CPU and wall seconds of each part, and the peak memory after it and at the end."""
     started_s = time.monotonic()
     marks: list[tuple[str, float, float]] = [("", 0.0, started_s)]
+    peaks_mb: dict[str, float] = {}
 
     def mark(part: str) -> None:
         marks.append((part, read_cpu_s(), time.monotonic()))
+        peaks_mb[part] = read_peak_rss_mb()
 
     module = importlib.import_module(f"benchmarks.{way}")
     mark(IMPORT_PART)
@@ -52,6 +59,7 @@ def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:
         CPU_KEY: {after[0]: after[1] - before[1] for before, after in steps},
         "wall_s": {after[0]: after[2] - before[2] for before, after in steps},
         PEAK_RSS_KEY: read_peak_rss_mb(),
+        PART_PEAKS_KEY: peaks_mb,
     }
     Path(marks_path).write_text(json.dumps(content), "utf-8")
 

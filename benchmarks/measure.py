@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.marks import CPU_KEY, IMPORT_PART, PEAK_RSS_KEY
+from benchmarks.marks import CPU_KEY, IMPORT_PART, PART_PEAKS_KEY, PEAK_RSS_KEY
 from schema.errors import FerError
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +34,8 @@ class Cost:
     wall_s: float
     """Of the whole process."""
     peak_rss_mb: float
+    part_peaks_mb: dict[str, float]
+    """The peak until the end of each part, the import among them."""
 
     @property
     def preparation_cpu_s(self) -> float:
@@ -49,6 +51,7 @@ def measure(way: str, csv_path: Path, repeat_count: int) -> Cost:
         whole_cpu_s=median(cost.whole_cpu_s for cost in costs),
         wall_s=median(cost.wall_s for cost in costs),
         peak_rss_mb=median(cost.peak_rss_mb for cost in costs),
+        part_peaks_mb={part: median(cost.part_peaks_mb[part] for cost in costs) for part in costs[0].part_peaks_mb},
     )
 
 
@@ -70,6 +73,7 @@ def _measure_once(way: str, csv_path: Path) -> Cost:
         whole_cpu_s=whole_cpu_s,
         wall_s=wall_s,
         peak_rss_mb=marks[PEAK_RSS_KEY],
+        part_peaks_mb=marks[PART_PEAKS_KEY],
     )
 
 

@@ -28,17 +28,26 @@ _LAST_NODE = "Transform"
 
 def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:
     """CSV -> Transform's graph -> float32 images (n, 48, 48, 1), batch by batch."""
-    overrides = [f"data.path={json.dumps(str(csv_path))}", f"runtime.root={json.dumps(str(folder))}"]
-    config = load_config(overrides=overrides)
+    config = build_config(csv_path, folder)
     paths = RunPaths.of(config)
-    dag = assemble(config.name, _build_nodes(config, paths), paths.artifacts, paths.metadata)
-    tfx.orchestration.LocalDagRunner().run(dag)
+    run_nodes(config, paths, build_nodes(config, paths))
     mark("nodes")
     _apply_graph(paths)
     mark("graph applied")
 
 
-def _build_nodes(config: PipelineConfig, paths: RunPaths) -> list[BaseNode]:
+def build_config(csv_path: Path, folder: Path) -> PipelineConfig:
+    """The default settings, with that CSV and all files in that folder."""
+    return load_config(overrides=[f"data.path={json.dumps(str(csv_path))}", f"runtime.root={json.dumps(str(folder))}"])
+
+
+def run_nodes(config: PipelineConfig, paths: RunPaths, nodes: list[BaseNode]) -> None:
+    """Run these nodes as `fer-tfx run` would; those that ran before in the same folder come from the cache."""
+    tfx.orchestration.LocalDagRunner().run(assemble(config.name, nodes, paths.artifacts, paths.metadata))
+
+
+def build_nodes(config: PipelineConfig, paths: RunPaths) -> list[BaseNode]:
+    """The nodes from ingestion to Transform."""
     data, schema_text = resolve_input(config.data), read_schema(config.validation)
     places = Places(data, schema_text, paths.serving, paths.checkpoints, MetadataComparison())
     nodes = build_components(config, places)

@@ -42,7 +42,7 @@ def write_report(comparison: Comparison) -> str:
         "\n".join(_table(comparison.costs)),
         "\n".join([*_ratios(comparison), *_slopes(comparison), *_parts(comparison.costs)]),
         "\n".join([_NOTES, *_sample_notes(comparison)]),
-        _machine(),
+        describe_machine(),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -101,6 +101,7 @@ def _sample_notes(comparison: Comparison) -> Iterator[str]:
         yield f"- Each figure is the median of {comparison.repeat_count} processes."
 
 
-def _machine() -> str:
+def describe_machine() -> str:
+    """Cores, Python and the packages that count, in one line."""
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {versions}"

@@ -10,6 +10,8 @@ from configs.search_space import LOG, Choices, Interval, check_space
 from schema.errors import ConfigError
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+TRAINING_INPUTS = ("auto", "memory", "stream")
+ENGINES = ("local", "local-parallel", "portable", "flink", "spark", "dataflow")
 BEAM_PLACES = ("in_process", "dataflow")
 TRAINING_PLACES = ("container", "vertex")
 _LABEL = re.compile("[a-z0-9_-]{1,63}")
@@ -51,18 +53,32 @@ class DataConfig:
     max_compression_ratio: float = 200.0
     """Bound on unpacked size over packed size of one archive; FER2013 packs about 4 to 1."""
     max_line_bytes: int = 1_000_000
+    part_bytes: int = 64_000_000
+    """Size of the parts that a plain CSV is read in, and bound on the pictures that are held in memory at a time."""
 
     def __post_init__(self) -> None:
         _require_fractions("data", self)
         held_out = self.eval_fraction + self.test_fraction
         _require(held_out < 1, "data.eval_fraction + data.test_fraction", "less than 1", held_out)
         _require(self.max_line_bytes >= 10_000, "data.max_line_bytes", "at least 10000", self.max_line_bytes)
+        _require(self.part_bytes >= 1, "data.part_bytes", "at least 1", self.part_bytes)
         _require(
             self.max_decompressed_bytes > 0, "data.max_decompressed_bytes", "at least 1", self.max_decompressed_bytes
         )
         _require(
             self.max_compression_ratio > 1, "data.max_compression_ratio", "more than 1", self.max_compression_ratio
         )
+
+
+@dataclass(frozen=True)
+class SpansConfig:
+    """How data that comes in pieces, `{SPAN}` in data.path, is put together."""
+
+    window: int = 1
+    """Newest spans that are trained on; each is ingested, checked and analysed once, when it comes."""
+
+    def __post_init__(self) -> None:
+        _require(self.window >= 1, "spans.window", "at least 1", self.window)
 
 
 @dataclass(frozen=True)
@@ -164,6 +180,25 @@ class TrainerConfig:
         interval = self.evaluation_interval_epochs
         _require(interval >= 1, "trainer.evaluation_interval_epochs", "at least 1", interval)
         _require(0 <= self.seed < 2**31, "trainer.seed", "0 to 2147483647", self.seed)
+
+
+@dataclass(frozen=True)
+class TrainingInputConfig:
+    """How pictures come to the training. No part of `trainer`: a training held in memory keeps its name, so that it
+    goes on with its state."""
+
+    mode: str = "auto"
+    """Hold the splits in memory (memory), read them anew in each epoch (stream), or stream where the files of the
+    train split are larger than `max_memory_mb` (auto)."""
+    max_memory_mb: float = 2000.0
+    """In millions of bytes on disk; a picture takes about 1.9 kB there and 2.3 kB in memory."""
+    shuffle_rows: int = 50_000
+    """Pictures that a stream keeps at hand to draw the next one from: 115 MB."""
+
+    def __post_init__(self) -> None:
+        _require(self.mode in TRAINING_INPUTS, "training_input.mode", f"one of {TRAINING_INPUTS}", self.mode)
+        _require(self.max_memory_mb >= 0, "training_input.max_memory_mb", "at least 0", self.max_memory_mb)
+        _require(self.shuffle_rows >= 1, "training_input.shuffle_rows", "at least 1", self.shuffle_rows)
 
 
 @dataclass(frozen=True)
@@ -284,8 +319,36 @@ class RuntimeConfig:
     serving_path: str = ""
     """Folder of the pushed model's versions; empty: <root>/<name>/serving."""
     beam_pipeline_args: tuple[str, ...] = ()
-    """Empty is Beam in this process, the fastest on one machine: with any argument TFX builds a package of
-    itself for each component, 6 s each."""
+    """Options of Beam's beyond those that `beam` gives; they come last, so they win."""
+
+
+@dataclass(frozen=True)
+class BeamConfig:
+    """What the Beam components work on: ingestion, statistics, Transform, evaluation and bulk inference."""
+
+    engine: str = "local"
+    """In this process (local: the fastest for data of one machine), in `workers` processes (local-parallel), on any
+    Beam job service (portable), or on a cluster: flink, spark or dataflow."""
+    workers: int = 2
+    """How many work at once, on every engine but `local`; Dataflow takes at most so many machines."""
+    endpoint: str = ""
+    """portable: host:port of the job service. flink, spark: http://host:port of the cluster's REST interface; empty: a
+    cluster within this machine, for trying."""
+    job_server_jar: str = ""
+    """flink, spark: file of Beam's job server; empty: Beam fetches that of its version from Maven."""
+    image: str = ""
+    """Container image with this project that the workers run; empty: they run on this machine."""
+    package: str = ""
+    """sdist or wheel of this project, for workers whose image holds TFX but not this version of the project."""
+    project: str = ""
+    """dataflow: Google Cloud project."""
+    region: str = ""
+    temp_location: str = ""
+    """dataflow: gs:// folder for what a job leaves behind."""
+
+    def __post_init__(self) -> None:
+        _require(self.engine in ENGINES, "beam.engine", f"one of {ENGINES}", self.engine)
+        _require(self.workers >= 1, "beam.workers", "at least 1", self.workers)
 
 
 @dataclass(frozen=True)
@@ -399,14 +462,17 @@ class PipelineConfig:
 
     name: str = "fer"
     data: DataConfig = field(default_factory=DataConfig)
+    spans: SpansConfig = field(default_factory=SpansConfig)
     validation: ValidationConfig = field(default_factory=ValidationConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    training_input: TrainingInputConfig = field(default_factory=TrainingInputConfig)
     tuner: TunerConfig = field(default_factory=TunerConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    beam: BeamConfig = field(default_factory=BeamConfig)
     deploy: DeployConfig = field(default_factory=DeployConfig)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
 

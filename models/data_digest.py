@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from models.dataset import LabelledExamples
+from models.streaming import StreamedExamples
 from schema.contract import PIXEL_COUNT
 
 _DIGITS = 4  # of normalised pixels: sums over the data come out a little different from run to run
@@ -28,6 +29,27 @@ def compute_data_digest(
     for examples in (train, eval_):
         digest.update(b"".join(examples.pixels.numpy()))
         digest.update(examples.class_indices.numpy().tobytes())
-    every_value = (np.arange(PIXEL_COUNT) % 256).astype(np.uint8).tobytes()
-    digest.update(np.round(transform(tf.constant([every_value])).numpy(), _DIGITS).tobytes())
+    digest.update(_describe_transform(transform))
     return digest.hexdigest()
+
+
+def compute_streamed_digest(
+    train: StreamedExamples, eval_: StreamedExamples, transform: Callable[[tf.Tensor], tf.Tensor], *how: object
+) -> str:
+    """The same for splits that are streamed. The rows of each file count too: they decide what is read when.
+
+    Args:
+        train: to learn from.
+        eval_: to judge by.
+        transform: see `compute_data_digest`.
+        how: all else that decides the order of the pictures, each with a `repr` of its own.
+    """
+    digest = hashlib.sha256(repr((how, train.row_counts, train.digest, eval_.digest)).encode())
+    digest.update(_describe_transform(transform))
+    return digest.hexdigest()
+
+
+def _describe_transform(transform: Callable[[tf.Tensor], tf.Tensor]) -> bytes:
+    every_value = (np.arange(PIXEL_COUNT) % 256).astype(np.uint8).tobytes()
+    answer: bytes = np.round(transform(tf.constant([every_value])).numpy(), _DIGITS).tobytes()
+    return answer

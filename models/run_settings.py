@@ -53,7 +53,9 @@ def compute_run_key(fn_args: Any, data_digest: str) -> str:
     """
     tuned = None if fn_args.hyperparameters is None else read_values(fn_args.hyperparameters)
     settings = fn_args.custom_config
-    left_out = {"checkpoint_root", "export"} | ({"code"} if "training_code" in settings else set())
+    # How a stream is read says nothing of a training held in memory; for one that streams, `data_digest` tells it.
+    left_out = {"checkpoint_root", "export", "training_input", "streaming_code"}
+    left_out |= {"code"} if "training_code" in settings else set()
     parts = [
         {name: text for name, text in settings.items() if name not in left_out and not name.startswith(_JOB)},
         tuned,

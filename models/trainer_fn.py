@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -9,19 +10,22 @@ import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from configs.load import from_json
-from configs.spec import ExportConfig
+from configs.spec import ExportConfig, Recipe, TrainingInputConfig
 from models.calibration import calibrate
 from models.checkpoint import keep_last_finished
-from models.data_digest import compute_data_digest
+from models.data_digest import compute_data_digest, compute_streamed_digest
 from models.dataset import make_eval_dataset, read_examples
 from models.evaluation import predict_logits
 from models.export import ServingNetwork, export_model
 from models.folding import fold_network
 from models.history import History
 from models.run_settings import compute_run_key, read_recipe, read_settings
-from models.seeded_network import build_seeded_network
+from models.streamed_training import find_share, fit_streamed
+from models.streaming import find_files, make_streamed_eval_dataset, scan_examples
 from models.training import fit
 from models.transform_graph import TransformGraph
+from models.worker_strategy import await_all, build_shared_network, choose_worker_strategy
+from schema.errors import ConfigError
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -31,32 +35,90 @@ def run_fn(fn_args: FnArgs) -> None:
     of the last run that was finished is kept, so that an edit of what comes after the training repeats that alone.
 
     Args:
-        fn_args: `custom_config` holds `model`, `trainer` and `export` (JSON of the dataclasses), `checkpoint_root`
-            (folder or bucket URI), `code` and `training_code` (fingerprints of all that is run here, and of what
-            decides the weights); `hyperparameters`, where a tuner went
-            before, take the place of the settings they name.
+        fn_args: `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of the dataclasses),
+            `checkpoint_root` (folder or bucket URI), `code`, `training_code` and `streaming_code` (fingerprints of all
+            that is run here, and of what decides the weights in memory and as a stream); `hyperparameters`, where a
+            tuner went before, take the place of the settings they name.
 
     Raises:
-        ConfigError: the hyperparameters don't fit the settings of this version.
+        ConfigError: the hyperparameters don't fit the settings of this version, or several workers are to train in
+            memory.
         DatasetError: the examples are missing or unreadable.
         TrainingError: the loss is no longer a number.
     """
+    strategy = choose_worker_strategy()
     settings = read_settings(fn_args)
     recipe = read_recipe(settings)
-    export_config = from_json(ExportConfig, settings["export"])
     transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_output))
+    trained = (_train_streamed if _is_streamed(fn_args, strategy) else _train_in_memory)(
+        fn_args, recipe, transform, strategy
+    )
+    if strategy is None or not find_share(strategy).index:  # all workers hold the same weights; the first exports them
+        _export(fn_args, settings, trained, transform)
+    if strategy is not None:
+        await_all(strategy)  # TFX looks for the model wherever `run_fn` was called
+
+
+def _export(fn_args: FnArgs, settings: dict[str, str], trained: "_Trained", transform: TransformGraph) -> None:
+    export_config = from_json(ExportConfig, settings["export"])
+    served = ServingNetwork(fold_network(trained.network), export_config)
+    eval_logits = predict_logits(tf.function(served), trained.eval_dataset)
+    calibration = calibrate(*eval_logits, export_config.abstain_accuracy)
+    record = format_training_record(trained.network, settings, trained.history)
+    export_model(served, transform, calibration, record, fn_args.serving_model_dir)
+    keep_last_finished(trained.checkpoint_dir)
+
+
+class _Trained(NamedTuple):
+    network: keras.Model
+    history: History
+    eval_dataset: tf.data.Dataset
+    checkpoint_dir: str
+
+
+def _is_streamed(fn_args: FnArgs, strategy: tf.distribute.Strategy | None) -> bool:
+    feed = _read_feed(fn_args)
+    if strategy is not None and feed.mode == "memory":
+        raise ConfigError("training_input.mode: memory: workers that train together stream; set auto or stream")
+    if strategy is not None or feed.mode != "auto":
+        return strategy is not None or feed.mode == "stream"
+    size: int = sum(tf.io.gfile.stat(path).length for path in find_files(fn_args.train_files))
+    return size > feed.max_memory_mb * 1e6
+
+
+def _read_feed(fn_args: FnArgs) -> TrainingInputConfig:
+    return from_json(TrainingInputConfig, fn_args.custom_config["training_input"])
+
+
+def _train_in_memory(
+    fn_args: FnArgs, recipe: Recipe, transform: TransformGraph, strategy: tf.distribute.Strategy | None
+) -> _Trained:
     train, eval_ = read_examples(fn_args.train_files), read_examples(fn_args.eval_files)
-    run_key = compute_run_key(fn_args, compute_data_digest(train, eval_, transform))
-    checkpoint_dir = tf.io.gfile.join(settings["checkpoint_root"], run_key)
-    network = build_seeded_network(recipe)
+    checkpoint_dir = _name_state(fn_args, compute_data_digest(train, eval_, transform))
+    network = build_shared_network(recipe, strategy)
     log_dir = fn_args.model_run_dir
     result = fit(network, train, eval_, transform, recipe.trainer, checkpoint_dir=checkpoint_dir, log_dir=log_dir)
-    served = ServingNetwork(fold_network(network), export_config)
-    eval_logits = predict_logits(tf.function(served), make_eval_dataset(eval_, transform))
-    calibration = calibrate(*eval_logits, export_config.abstain_accuracy)
-    record = format_training_record(network, settings, result.history)
-    export_model(served, transform, calibration, record, fn_args.serving_model_dir)
-    keep_last_finished(checkpoint_dir)
+    return _Trained(network, result.history, make_eval_dataset(eval_, transform), checkpoint_dir)
+
+
+def _train_streamed(
+    fn_args: FnArgs, recipe: Recipe, transform: TransformGraph, strategy: tf.distribute.Strategy | None
+) -> _Trained:
+    train, eval_ = scan_examples(fn_args.train_files), scan_examples(fn_args.eval_files)
+    shuffle_rows = _read_feed(fn_args).shuffle_rows
+    network = build_shared_network(recipe, strategy)
+    how = (shuffle_rows, find_share(network.distribute_strategy).count, fn_args.custom_config["streaming_code"])
+    checkpoint_dir = _name_state(fn_args, compute_streamed_digest(train, eval_, transform, *how))
+    result = fit_streamed(
+        network, train, eval_, transform, recipe.trainer,
+        shuffle_rows=shuffle_rows, checkpoint_dir=checkpoint_dir, log_dir=fn_args.model_run_dir,
+    )  # fmt: skip
+    return _Trained(network, result.history, make_streamed_eval_dataset(eval_, transform), checkpoint_dir)
+
+
+def _name_state(fn_args: FnArgs, data_digest: str) -> str:
+    root: str = fn_args.custom_config["checkpoint_root"]
+    return str(tf.io.gfile.join(root, compute_run_key(fn_args, data_digest)))
 
 
 def format_training_record(network: keras.Model, settings: dict[str, str], history: History) -> str:

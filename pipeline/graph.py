@@ -22,6 +22,7 @@ from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
 from pipeline.report import build_model_card, build_report
+from pipeline.spans import build_span_window
 from pipeline.tuning import build_tuning
 from schema.contract import (
     CLASS_INDEX_KEY,
@@ -52,9 +53,11 @@ class Places:
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     """All nodes of a run, in topological order. A node belongs to one pipeline, so they are built anew."""
-    data_nodes, examples, schema, gate = _build_data_nodes(config, places)
+    data_nodes, schema, gate = _build_data_nodes(config, places)
+    window = build_span_window(config.spans, data_nodes[0])
     transform = tfx.components.Transform(
-        examples=examples,
+        examples=window.examples,
+        analyzer_cache=window.analyzer_cache,
         schema=schema,
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN_SPLIT], transform=[TRAIN_SPLIT, EVAL_SPLIT]),
@@ -66,10 +69,10 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     )
     transform.add_upstream_node(gate)
     transform_graph = transform.outputs["transform_graph"]
-    tuning = build_tuning(config, places.hyperparameters, places.checkpoints, examples, transform_graph)
+    tuning = build_tuning(config, places.hyperparameters, places.checkpoints, window.examples, transform_graph)
     trainer = places.trainer_class(
         run_fn="models.trainer_fn.run_fn",
-        examples=examples,
+        examples=window.examples,
         transform_graph=transform_graph,
         schema=schema,
         hyperparameters=tuning.hyperparameters,
@@ -79,16 +82,18 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             "model": to_json(config.model),
             "trainer": to_json(config.trainer),
             "export": to_json(config.export),
+            "training_input": to_json(config.training_input),
             "checkpoint_root": places.checkpoints,
             "code": compute_code_fingerprint("models.trainer_fn"),
             "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
+            "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
             **tuning.trainer_settings,
             **places.trainer_settings,
         },
     )
     model = trainer.outputs["model"]
     model_nodes = _build_model_nodes(config, places, model, data_nodes[0])
-    nodes = [*data_nodes, transform, *tuning.nodes, trainer, *model_nodes]
+    nodes = [*data_nodes, *window.nodes, transform, *tuning.nodes, trainer, *model_nodes]
     outputs = {node.id: node.outputs for node in nodes}
     kept = places.comparison.build_nodes_after_push(
         model, outputs["StatisticsGen"]["statistics"], outputs["Pusher"]["pushed_model"]
@@ -96,10 +101,8 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     return [*nodes, *kept, _build_report(config, places, outputs)]
 
 
-def _build_data_nodes(
-    config: PipelineConfig, places: Places
-) -> tuple[list[BaseNode], BaseChannel, BaseChannel, BaseNode]:
-    """FerExampleGen first; then the nodes' examples and schema, and the gate."""
+def _build_data_nodes(config: PipelineConfig, places: Places) -> tuple[list[BaseNode], BaseChannel, BaseNode]:
+    """The nodes, FerExampleGen first; the schema and the gate."""
     example_gen = FerExampleGen(
         input_base=places.data.base,
         patterns=places.data.patterns,
@@ -124,7 +127,7 @@ def _build_data_nodes(
         code=compute_code_fingerprint("components.data_gate.executor"),
     )
     nodes = [example_gen, schema_gen, statistics_gen, validator, *comparison_nodes, gate]
-    return nodes, examples, schema, gate
+    return nodes, schema, gate
 
 
 def _build_model_nodes(

@@ -93,6 +93,16 @@ def iter_members(
         raise DataError(f"{name}: no CSV in it ({_summary_of(found)}): give a CSV or an archive of one")
 
 
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins with `head`, its first 512 bytes, is anything but a plain CSV."""
+    is_tar = head[_TAR_MAGIC_AT:].startswith(b"ustar")
+    return is_tar or bool(_unpacker_of(head)) or head.startswith((*_ZIP_MAGICS, *_UNREADABLE_FORMS))
+
+
+def _unpacker_of(head: bytes) -> Callable[[BinaryIO], Any] | None:
+    return next((unpack for magic, unpack in _UNPACKERS.items() if head.startswith(magic)), None)
+
+
 def _summary_of(skipped: Sequence[SkippedMember]) -> str:
     texts = [f"{each.name}: {each.reason}" for each in skipped[:3]]
     if len(skipped) > len(texts):
@@ -141,19 +151,18 @@ class _Walk:
     def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         head = stream.peek(TAR_BLOCK_BYTES)
         _refuse_unreadable_form(head, label)
-        unpack = next((unpack for magic, unpack in _UNPACKERS.items() if head.startswith(magic)), None)
-        is_zip, is_tar = head.startswith(_ZIP_MAGICS), head[_TAR_MAGIC_AT:].startswith(b"ustar")
-        if not (unpack or is_zip or is_tar):
+        if not is_packed(head):
             yield Member(label, cast(BinaryIO, stream))
             return
         if depth >= self._limits.max_depth:
             raise DataError(f"{label}: packed more than {depth} times over: unpack it and give the CSV")
+        unpack = _unpacker_of(head)
         if unpack:
             with translating(label):
                 unpacked = unpack(cast(BinaryIO, stream))
             layer = Layer(unpacked, label, self.count_unpacked, stream.seekable())
             yield from self.open(buffered(layer), label, depth + 1)
-        elif is_zip:
+        elif head.startswith(_ZIP_MAGICS):
             yield from self._open_zip(stream, label, depth + 1)
         else:
             yield from self._open_tar(stream, label, depth + 1)

@@ -1,8 +1,9 @@
 """A CSV stream -> its rows, parsed or rejected, so that every line is accounted for."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from configs.spec import DataConfig
 from schema.errors import DataError
@@ -38,29 +39,53 @@ class RejectedRow:
     """The start of the line, at most 120 characters, what is not printable escaped."""
 
 
+class Place(NamedTuple):
+    """Where lines stand."""
+
+    name: str
+    """Of the file."""
+    line: int
+    """Number of the first of them in the file, from 1."""
+    row: int
+    """Its position among the rows of the file, from 0."""
+
+
 def iter_rows(stream: BinaryIO, name: str, config: DataConfig) -> Iterator[ParsedRow | RejectedRow]:
     """Yield one item for each line that is not blank, the header aside, in bounded memory.
 
     Raises:
         DataError: the file is empty, its header can't be used, or the stream can't be read.
     """
-    limit = config.max_line_bytes
-    layout = _read_header(stream, name, limit)
-    row = 0
-    for line_number, line in enumerate(_iter_lines(stream, limit), start=2):
-        if line.isspace() and len(line) <= limit:
+    layout = read_header(stream, name, config.max_line_bytes)
+    lines = iter_lines(stream, config.max_line_bytes)
+    return parse_lines(lines, layout, Place(name, line=2, row=0), config.max_line_bytes)
+
+
+def parse_lines(
+    lines: Iterable[bytes], layout: RowLayout, first: Place, limit: int
+) -> Iterator[ParsedRow | RejectedRow]:
+    """Yield one item for each line that is not blank. `lines` are those of `iter_lines` with the same `limit`."""
+    row = first.row
+    for line_number, line in enumerate(lines, start=first.line):
+        if is_blank(line, limit):
             continue
         try:
             face = _parse_bounded(line, layout, limit)
         except RowError as error:
             text = shown(line.rstrip(b"\r\n"), _MAX_TEXT_CHARS)
-            yield RejectedRow(name, row, line_number, error.reason, error.detail, text)
+            yield RejectedRow(first.name, row, line_number, error.reason, error.detail, text)
         else:
-            yield ParsedRow(name, row, line_number, face)
+            yield ParsedRow(first.name, row, line_number, face)
         row += 1
 
 
-def _read_header(stream: BinaryIO, name: str, limit: int) -> RowLayout:
+def is_blank(line: bytes, limit: int) -> bool:
+    """Whether a line is no row; one cut short by `limit` is, whatever it begins with."""
+    return line.isspace() and len(line) <= limit
+
+
+def read_header(stream: BinaryIO, name: str, limit: int) -> RowLayout:
+    """Read line 1. Raises DataError: there is none, or it is no header."""
     line = stream.readline(limit + 1)
     if not line:
         raise DataError(f"{name}: the file is empty: give a CSV with the columns `emotion,pixels`")
@@ -69,12 +94,18 @@ def _read_header(stream: BinaryIO, name: str, limit: int) -> RowLayout:
     return parse_header(line, name)
 
 
-def _iter_lines(stream: BinaryIO, limit: int) -> Iterator[bytes]:
-    """Yield each line; of one longer than `limit` its first `limit + 1` bytes, the rest is passed over."""
-    while line := stream.readline(limit + 1):
+def iter_lines(stream: BinaryIO, limit: int, size: float = math.inf) -> Iterator[bytes]:
+    """Yield each line that begins in the next `size` bytes.
+
+    Of a line longer than `limit` the first `limit + 1` bytes are given, and the rest is passed over.
+    """
+    position = 0
+    while position < size and (line := stream.readline(limit + 1)):
+        position += len(line)
         end = line
         while len(line) > limit and end and not end.endswith(b"\n"):
             end = stream.readline(_CHUNK_BYTES)
+            position += len(end)
         yield line
 
 

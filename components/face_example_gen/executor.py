@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -48,9 +50,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
             artifact_utils.get_single_instance(output_dict[key])
             for key in (standard_component_specs.EXAMPLES_KEY, UNLABELLED_EXAMPLES_KEY, QUARANTINE_KEY)
         )
-        outputs = Outputs(examples.uri, unlabelled.uri, quarantine.uri)
         sources, skipped_files = _find_sources(exec_properties)
-        with self._make_beam_pipeline() as pipeline:
+        outputs = Outputs(examples.uri, unlabelled.uri, quarantine.uri)
+        with _temporary(outputs.temporary), self._make_beam_pipeline() as pipeline:
             ingest(pipeline, sources, config, outputs)
         report, file_errors = outputs.read_account(skipped_files)
         require_still(exec_properties)
@@ -61,6 +63,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
         _require_usable(report, config, quarantine.uri)
         _describe(examples, [split for split in LABELLED_SPLITS if report.split_size(split)])
         _describe(unlabelled, [UNLABELLED_SPLIT] if report.split_size(UNLABELLED_SPLIT) else [])
+
+
+@contextmanager
+def _temporary(folder: str) -> Iterator[None]:
+    """Make a folder and remove it at the end, whatever the end."""
+    fileio.makedirs(folder)
+    try:
+        yield
+    finally:
+        fileio.rmtree(folder)
 
 
 def _read_config(exec_properties: dict[str, Any]) -> DataConfig:

@@ -10,13 +10,15 @@ from schema.contract import TRAIN_SPLIT
 
 
 class Candidate(NamedTuple):
-    """A usable row on its way to a split."""
+    """A usable row on its way to a split. Candidates sort by picture, then by place."""
 
-    split: str
+    digest: bytes
+    """SHA-256 of the pixels."""
     source: str
     row: int
+    split: str
     class_index: int  # -1: unlabelled
-    example: bytes  # serialised tf.Example
+    pixels: bytes  # 2,304 uint8 values, row-major
 
 
 class Settled(NamedTuple):

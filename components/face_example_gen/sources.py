@@ -1,9 +1,10 @@
 """Which files a run reads, and the rows in one of them."""
 
+import io
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from components.face_example_gen.archives import ArchiveLimits, iter_members
+from components.face_example_gen.archives import ArchiveLimits, is_packed, iter_members
 from components.face_example_gen.choice import (
     LABELLED_FIRST,
     UNLABELLED_FIRST,
@@ -11,8 +12,11 @@ from components.face_example_gen.choice import (
     SkippedMember,
     choose_members,
 )
-from components.face_example_gen.csv_rows import ParsedRow, RejectedRow, iter_rows
+from components.face_example_gen.csv_rows import ParsedRow, Place, RejectedRow, iter_rows, parse_lines, read_header
+from components.face_example_gen.parts import ByteRange, Part, cut, iter_range
+from components.face_example_gen.streams import TAR_BLOCK_BYTES
 from configs.spec import DataConfig
+from schema.errors import DataError
 
 
 class Source(NamedTuple):
@@ -48,6 +52,37 @@ def read_source(
             yield member
         else:
             yield from iter_rows(member.stream, member.name, config)
+
+
+def cut_source(stream: BinaryIO, config: DataConfig) -> list[ByteRange]:
+    """The parts to read an opened file in: none if it is packed, small or no CSV, and has to be read as a whole."""
+    if not stream.seekable() or is_packed(stream.read(TAR_BLOCK_BYTES)):
+        return []
+    file_bytes = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    header_bytes = len(stream.readline(config.max_line_bytes + 1))
+    ranges = cut(header_bytes, file_bytes, config.part_bytes) if header_bytes <= config.max_line_bytes else []
+    return ranges if len(ranges) > 1 else []
+
+
+def read_part(source: Source, stream: BinaryIO, part: Part, config: DataConfig) -> Iterator[ParsedRow | RejectedRow]:
+    """Yield the rows in one part of an opened CSV, numbered as in the whole file.
+
+    Raises:
+        DataError: the header can't be read, or the part holds other lines than when it was counted.
+    """
+    layout = read_header(stream, source.name, config.max_line_bytes)
+    lines = iter_range(stream, part.bounds, config.max_line_bytes)
+    place = Place(source.name, part.first_line, part.first_row)
+    row_count = 0
+    for item in parse_lines(lines, layout, place, config.max_line_bytes):
+        yield item
+        row_count += 1
+    if row_count != part.holds.rows:
+        raise DataError(
+            f"{source.name}: was changed while it was read ({part.holds.rows} rows behind byte {part.bounds.start} have"
+            f" become {row_count}): run again when it is complete"
+        )
 
 
 def _preference(is_unlabelled: bool) -> tuple[str, ...]:

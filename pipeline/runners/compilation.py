@@ -6,6 +6,7 @@ from typing import Any
 
 from configs.overlay import read_setting
 from configs.spec import PipelineConfig
+from pipeline.engines.profiles import build_arguments
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import Input
 from pipeline.paths import RunPaths, is_remote
@@ -30,6 +31,11 @@ def compile_job(config: PipelineConfig, target: str, *, require_bucket: bool = T
         ConfigError, DataError: a setting doesn't fit a cluster, or a file can't be read.
     """
     require_deployable(config.deploy)
+    if config.spans.window > 1:
+        raise ConfigError(
+            f"spans.window: {config.spans.window}: Kubeflow's compiler can't look for earlier spans; compile with"
+            " --set spans.window=1, or use `fer-tfx run`"
+        )
     if require_bucket:
         _require_reachable(config, target)
     config, schema_text = _without_local_files(config)
@@ -125,19 +131,16 @@ def _make_places(marked: PipelineConfig, schema_text: str, config: PipelineConfi
 
 def make_beam_arguments(config: PipelineConfig, paths: RunPaths) -> list[str]:
     """What the Beam components are started with; the profile's come before one's own, which win."""
-    deploy = config.deploy
-    own = list(config.runtime.beam_pipeline_args)
+    deploy, own = config.deploy, config.runtime.beam_pipeline_args
     if deploy.beam == "in_process":
-        return own
-    return [
-        "--runner=DataflowRunner",
-        f"--project={deploy.project}",
-        f"--region={deploy.region}",
-        f"--temp_location={paths.home}/beam",
-        # Without an image TFX would build a package of itself, and the workers would lack this project.
-        f"--sdk_container_image={deploy.image}",
-        "--experiments=use_runner_v2",
-        f"--max_num_workers={deploy.dataflow_max_workers}",
-        *(f"--labels={name}={value}" for name, value in sorted(deploy.labels.items())),
-        *own,
-    ]
+        return build_arguments(config.beam, own)
+    beam = dataclasses.replace(
+        config.beam,
+        engine="dataflow",
+        workers=deploy.dataflow_max_workers,
+        image=deploy.image,
+        project=deploy.project,
+        region=deploy.region,
+        temp_location=f"{paths.home}/beam",
+    )
+    return build_arguments(beam, [*(f"--labels={name}={value}" for name, value in sorted(deploy.labels.items())), *own])

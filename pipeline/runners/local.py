@@ -2,11 +2,15 @@
 
 import dataclasses
 import gc
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from configs.load import to_yaml
 from configs.spec import PipelineConfig
+from pipeline.engines.checks import require_engine
+from pipeline.engines.options import parse_options
+from pipeline.engines.profiles import build_arguments
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
@@ -37,6 +41,7 @@ def check(config: PipelineConfig) -> PipelineConfig:
     """
     if is_remote(config.runtime.root):
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
+    require_engine(config.beam, config.runtime.root)
     resolve_hyperparameters(config)
     if config.data.path:
         resolve_input(config.data)
@@ -118,7 +123,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`.
 
     Raises:
-        ConfigError: there are no hyperparameters to import, or they don't fit.
+        ConfigError: there are no hyperparameters to import, or they don't fit; or Beam doesn't know an option.
         DataError: the schema can't be read.
     """
     from pipeline.baseline import MetadataComparison
@@ -132,12 +137,14 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         comparison=MetadataComparison(),
         hyperparameters=resolve_hyperparameters(config),
     )
+    arguments = build_arguments(config.beam, config.runtime.beam_pipeline_args)
+    parse_options(arguments)
     nodes = build_components(config, places)
-    return assemble(config.name, nodes, paths.artifacts, paths.metadata, config.runtime.beam_pipeline_args)
+    return assemble(config.name, nodes, paths.artifacts, paths.metadata, arguments)
 
 
 def assemble(
-    name: str, nodes: list[Any], root: str, metadata_path: Path, beam_pipeline_args: tuple[str, ...] = ()
+    name: str, nodes: list[Any], root: str, metadata_path: Path, beam_pipeline_args: Sequence[str] = ()
 ) -> Any:
     """A cached `tfx.dsl.Pipeline` of `nodes` with its metadata in SQLite."""
     from tfx import v1 as tfx

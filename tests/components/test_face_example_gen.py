@@ -61,7 +61,7 @@ def _read(outputs: dict[str, list[Any]]) -> Ingested:
     examples = {}
     for each in artifacts:
         for split in artifact_utils.decode_split_names(each.split_names):
-            paths = [str(path) for path in Path(each.uri, f"Split-{split}").iterdir()]
+            paths = sorted(str(path) for path in Path(each.uri, f"Split-{split}").iterdir())
             records = tf.data.TFRecordDataset(paths, compression_type="GZIP")
             examples[split] = [tf.train.Example.FromString(record.numpy()) for record in records]
     report = IngestionReport.from_json((quarantine / "ingestion.json").read_text())
@@ -264,6 +264,44 @@ def test_ingest_never_trains_on_rows_given_as_unlabelled_even_if_they_carry_labe
     done = ingest(labelled, unlabelled=other, eval_fraction=0.0, drop_repeats=False)
 
     assert {split: len(examples) for split, examples in done.examples.items()} == {"train": 1, "unlabelled": 2}
+
+
+def messy_csv() -> str:
+    """Rows of all fates: used, repeated, held out, broken, blank."""
+    rows = [(seed % 7, seed % 30, "PublicTest" if seed % 11 == 0 else "Training") for seed in range(40)]
+    lines = fer2013_csv(rows).splitlines()
+    return "\n".join([*lines[:9], "", f"9,{picture(50)},Training", *lines[9:20], "0,1 2 3,Training", "", *lines[20:]])
+
+
+def test_ingest_in_parts_gives_the_same_rows_account_and_quarantine(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text(messy_csv())
+
+    whole, parts = ingest(path, **TOLERANT), ingest(path, **TOLERANT, part_bytes=20_000)
+
+    assert parts.report == whole.report
+    assert (whole.report.rows_read, whole.report.rows_quarantined) == (42, 2)
+    # Shards are in the order of their slices, and all is in the order of the pictures: one after the other they agree.
+    assert parts.examples == whole.examples
+    assert sorted(row["line"] for row in parts.quarantined) == [11, 23]
+    assert sorted(map(str, parts.quarantined)) == sorted(map(str, whole.quarantined))
+
+
+def test_ingest_in_parts_leaves_one_file_for_each_slice_and_nothing_else(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text(messy_csv())
+    ingest(path, **TOLERANT, part_bytes=path.stat().st_size // 2)
+    names = sorted(file.name for file in (tmp_path / "artifacts" / "Examples" / "1" / "Split-train").iterdir())
+    assert names == ["data_tfrecord-00000.gz", "data_tfrecord-00001.gz", "data_tfrecord-00002.gz"]
+    assert not list(tmp_path.rglob("temporary"))
+
+
+def test_ingest_of_an_unusable_file_in_parts_says_so_once_and_leaves_nothing(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("emotion,faces\n" + "0,1 2 3\n" * 20)
+    with pytest.raises(DataError, match=r"^train\.csv, line 1: found no column `pixels`"):
+        ingest(path, part_bytes=50)
+    assert not list(tmp_path.rglob("temporary"))
 
 
 def test_ingest_with_too_many_broken_rows_raises_and_keeps_the_quarantine(ingest: Any, tmp_path: Path) -> None:

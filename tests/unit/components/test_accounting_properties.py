@@ -21,11 +21,12 @@ LINES = st.lists(st.one_of(st.just(SOUND), BROKEN, st.just(b""), st.just(b"  "))
 CANDIDATES = st.lists(
     st.builds(
         Candidate,
+        digest=st.just(b""),
         split=st.sampled_from([TRAIN_SPLIT, EVAL_SPLIT, TEST_SPLIT]),
         source=st.sampled_from(["a.csv", "b.csv"]),
         row=st.integers(0, 50),
         class_index=st.integers(-1, 6),
-        example=st.just(b""),
+        pixels=st.just(b""),
     ),
     unique_by=lambda candidate: (candidate.source, candidate.row),
     max_size=20,

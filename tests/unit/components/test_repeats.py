@@ -8,7 +8,7 @@ from components.face_example_gen.repeats import Candidate, has_conflict, settle
 
 
 def face(split: str, source: str = "a.csv", row: int = 0, class_index: int = 3) -> Candidate:
-    return Candidate(split, source, row, class_index, f"{source}:{row}".encode())
+    return Candidate(b"digest", source, row, split, class_index, f"{source}:{row}".encode())
 
 
 def fates(copies: list[Candidate]) -> list[tuple[str, str]]:

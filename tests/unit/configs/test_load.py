@@ -64,7 +64,7 @@ def test_load_config_key_in_the_wrong_section_names_the_right_one(config_path):
 
 def test_load_config_key_unlike_any_lists_the_valid_ones(config_path):
     message = message_of(config_path, "zzzzz: 1\n")
-    assert message.startswith("own.yaml:1: unknown setting 'zzzzz'; valid are data.drop_repeats, data.eval_fraction, ")
+    assert message.startswith("own.yaml:1: unknown setting 'zzzzz'; valid are beam.endpoint, beam.engine, ")
     assert message.endswith(", tuner.trials, validation.schema_path")
 
 
@@ -255,14 +255,17 @@ def test_to_yaml_default_config_holds_every_setting_in_declared_order():
     assert list(sections) == [
         "name",
         "data",
+        "spans",
         "validation",
         "model",
         "trainer",
+        "training_input",
         "tuner",
         "export",
         "gate",
         "serving",
         "runtime",
+        "beam",
         "deploy",
         "notify",
     ]

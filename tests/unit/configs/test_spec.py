@@ -7,6 +7,7 @@ import pytest
 
 from configs.spec import (
     AugmentationConfig,
+    BeamConfig,
     DataConfig,
     DeployConfig,
     GateConfig,
@@ -16,7 +17,9 @@ from configs.spec import (
     Recipe,
     ResourcesConfig,
     RuntimeConfig,
+    SpansConfig,
     TrainerConfig,
+    TrainingInputConfig,
     TunerConfig,
     ValidationConfig,
 )
@@ -24,6 +27,7 @@ from schema.errors import ConfigError
 
 SECTIONS = [
     AugmentationConfig,
+    BeamConfig,
     DataConfig,
     DeployConfig,
     GateConfig,
@@ -33,7 +37,9 @@ SECTIONS = [
     Recipe,
     ResourcesConfig,
     RuntimeConfig,
+    SpansConfig,
     TrainerConfig,
+    TrainingInputConfig,
     TunerConfig,
     ValidationConfig,
 ]

@@ -1,11 +1,14 @@
 """What a training is fed with has one name wherever it lies, and another when a bit of it changes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from model_doubles import build_examples, draw_pixels, stub_transform
 
-from models.data_digest import compute_data_digest
+from models.data_digest import compute_data_digest, compute_streamed_digest
+from models.streaming import StreamedExamples
 
 PIXELS, CLASSES = draw_pixels(4), [0, 1, 2, 3]
 
@@ -45,3 +48,29 @@ def test_compute_data_digest_splits_exchanged_give_another():
 
 def test_compute_data_digest_rounding_of_the_transform_does_not_count():
     assert digest(transform=lambda raw: stub_transform(raw) * tf.constant(1.0 + 1e-7)) == digest()
+
+
+STREAM = StreamedExamples(("a", "b"), (3, 1), "d1", ())
+
+
+def streamed_digest(train=STREAM, eval_=STREAM, how=(50, 1, "c0de"), transform=stub_transform) -> str:
+    return compute_streamed_digest(train, eval_, transform, *how)
+
+
+def test_compute_streamed_digest_files_of_other_names_give_the_same():
+    assert streamed_digest() == streamed_digest(replace(STREAM, paths=("c", "d")))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"train": replace(STREAM, digest="d2")},
+        {"train": replace(STREAM, row_counts=(2, 2))},
+        {"eval_": replace(STREAM, digest="d2")},
+        {"how": (51, 1, "c0de")},
+        {"how": (50, 2, "c0de")},
+        {"transform": lambda raw: stub_transform(raw) + 0.01},
+    ],
+)
+def test_compute_streamed_digest_any_change_gives_another(changed):
+    assert streamed_digest(**changed) != streamed_digest()

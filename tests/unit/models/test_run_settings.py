@@ -95,6 +95,11 @@ def test_compute_run_key_other_place_of_checkpoints_gives_the_same_key():
     assert compute_run_key(build_fn_args(None)) == compute_run_key(on_vertex)
 
 
+def test_compute_run_key_way_of_reading_does_not_count_as_the_digest_tells_of_it():
+    streamed = {"training_input": '{"mode": "stream"}', "streaming_code": "57ea"}
+    assert compute_run_key(build_fn_args(None)) == compute_run_key(build_fn_args(None, **streamed))
+
+
 def test_compute_run_key_search_and_training_of_the_same_recipe_differ():
     assert compute_run_key(build_fn_args(None)) != compute_run_key(build_fn_args(None, tuner="{}"))
 

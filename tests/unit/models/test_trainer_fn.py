@@ -10,10 +10,11 @@ from model_doubles import TINY_MODEL, TINY_TRAINER, draw_striped_examples
 from test_dataset import write_examples
 
 from configs.load import to_json
-from configs.spec import ExportConfig
+from configs.spec import ExportConfig, TrainingInputConfig
 from models import trainer_fn
 from models.dataset import DatasetError
 from models.trainer_fn import run_fn
+from schema.errors import ConfigError
 
 
 def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
@@ -25,9 +26,11 @@ def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
     settings = {
         "model": to_json(TINY_MODEL),
         "trainer": to_json(replace(TINY_TRAINER, epochs=2)),
+        "training_input": to_json(TrainingInputConfig()),
         "export": to_json(ExportConfig(half_precision=False)),
         "checkpoint_root": str(folder / "checkpoints"),
         "code": "c0de",
+        "streaming_code": "57ea",
     }
     return SimpleNamespace(
         train_files=[str(folder / "train" / "*")],
@@ -81,6 +84,48 @@ def test_run_fn_same_rows_in_files_written_anew_goes_on_with_the_same_training(t
     assert len(list((tmp_path / "first" / "checkpoints").iterdir())) == 1
     records = [read_record(tmp_path / name) for name in ("first", "second")]
     assert records[0]["history"] == records[1]["history"]  # down to the seconds: nothing was trained again
+
+
+@pytest.mark.parametrize(
+    ("feed", "is_streamed"),
+    [
+        (TrainingInputConfig(), False),
+        (TrainingInputConfig(max_memory_mb=0.01), True),
+        (TrainingInputConfig("memory", max_memory_mb=0), False),
+        (TrainingInputConfig("stream"), True),
+    ],
+)
+def test_run_fn_streams_where_it_is_told_to_or_the_files_are_large(
+    transform_dir, tmp_path, monkeypatch, feed, is_streamed
+):
+    def stop_before_training(*_: object, **__: object) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(trainer_fn, "fit_streamed" if is_streamed else "fit", stop_before_training)
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    fn_args.custom_config["training_input"] = to_json(feed)
+    with pytest.raises(InterruptedError):
+        run_fn(fn_args)
+
+
+def test_run_fn_streamed_leaves_a_model_and_a_state_of_another_name(transform_dir, tmp_path):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    fn_args.custom_config["training_input"] = to_json(TrainingInputConfig("stream", shuffle_rows=16))
+    run_fn(fn_args)
+    assert len(read_record(tmp_path)["history"]) == 2
+    (streamed,) = (tmp_path / "checkpoints").iterdir()
+    other = build_fn_args(transform_dir, tmp_path / "other")
+    run_fn(other)
+    (held,) = (tmp_path / "other" / "checkpoints").iterdir()
+    assert held.name != streamed.name
+
+
+def test_run_fn_several_workers_in_memory_are_refused(transform_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer_fn, "choose_worker_strategy", tf.distribute.get_strategy)
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    fn_args.custom_config["training_input"] = to_json(TrainingInputConfig("memory"))
+    with pytest.raises(ConfigError, match=r"training_input\.mode: memory: workers that train together stream"):
+        run_fn(fn_args)
 
 
 def read_record(folder: Path) -> dict:

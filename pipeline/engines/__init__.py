@@ -1,0 +1,1 @@
+"""Where the Beam components work: profiles, their options, and what must be there before a run starts."""

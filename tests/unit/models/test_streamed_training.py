@@ -1,0 +1,138 @@
+"""Training on streams: the same as ever when taken up again, and one network among several workers."""
+
+import json
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from model_doubles import TINY_MODEL, TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
+from test_dataset import write_examples
+
+from models.network import build_network
+from models.streamed_training import find_share, fit_streamed
+from models.streaming import Share, scan_examples
+from models.worker_strategy import choose_worker_strategy
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, count, seed in (("train", 32, 0), ("eval", 20, 1)):
+        examples = draw_striped_examples(count, seed)
+        pixels, class_indices = list(examples.pixels.numpy()), list(examples.class_indices.numpy())
+        for index in range(4):
+            write_examples(tmp_path / f"{name}-{index}.gz", pixels[index::4], class_indices[index::4])
+    return tmp_path
+
+
+def fit_tiny_stream(folder, config=TINY_TRAINER, state="checkpoints"):
+    keras.utils.set_random_seed(config.seed)
+    network = build_network(TINY_MODEL, config.precision)
+    train, eval_ = (scan_examples([str(folder / f"{name}-*")]) for name in ("train", "eval"))
+    dirs = {"checkpoint_dir": str(folder / state), "log_dir": str(folder / "logs")}
+    return fit_streamed(network, train, eval_, stub_transform, config, shuffle_rows=16, **dirs), network
+
+
+def test_fit_streamed_learns_what_the_training_in_memory_learns(folder):
+    config = replace(TINY_TRAINER, epochs=8)
+    streamed, _ = fit_tiny_stream(folder, config)
+    held, _ = fit_tiny_network(folder / "memory", config)
+    assert streamed.epochs_run == 8
+    assert streamed.history[-1].learning_rate == held.history[-1].learning_rate
+    assert streamed.history[-1].eval_accuracy == held.history[-1].eval_accuracy == 1.0
+
+
+def test_fit_streamed_same_seed_gives_the_same_weights(folder):
+    weights = [fit_tiny_stream(folder, replace(TINY_TRAINER, epochs=2), state)[1].get_weights() for state in "ab"]
+    for first, second in zip(*weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_fit_streamed_stopped_after_an_epoch_ends_with_the_same_weights(folder, monkeypatch):
+    whole, expected = fit_tiny_stream(folder, state="whole")
+    stop_after_first_epoch(monkeypatch)
+    with pytest.raises(InterruptedError):
+        fit_tiny_stream(folder, state="stopped")
+    monkeypatch.undo()
+    again, network = fit_tiny_stream(folder, state="stopped")
+    assert (again.resumed_from_epoch, again.epochs_run) == (1, 3)
+    assert [epoch.loss for epoch in again.history] == [epoch.loss for epoch in whole.history]
+    for first, second in zip(expected.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def stop_after_first_epoch(monkeypatch):
+    from models import streamed_training
+
+    class StoppingReport(keras.callbacks.Callback):
+        def __init__(self, total_steps):
+            super().__init__()
+
+        def on_epoch_end(self, epoch, logs=None):
+            raise InterruptedError
+
+    monkeypatch.setattr(streamed_training, "ProgressReport", StoppingReport)
+
+
+def test_two_workers_train_one_network_which_the_first_one_exports(folder, transform_dir):
+    workers = run_two_workers(folder, transform_dir)
+    assert [worker["share"] for worker in workers] == [[0, 2], [1, 2]]
+    for worker in workers:
+        assert worker["replicas"] == 2
+        assert worker["epochs"] == 4
+        assert worker["losses"] == workers[0]["losses"]
+        assert worker["eval_losses"] == workers[0]["eval_losses"]
+    assert workers[0]["losses"][-1] < workers[0]["losses"][0]
+    first, second = (np.load(folder / f"worker-{index}.npz") for index in range(2))
+    for name in first.files:
+        np.testing.assert_array_equal(first[name], second[name])
+    assert len(list((folder / "logs").glob("events*"))) == 1
+    (state,) = (folder / "checkpoints").iterdir()
+    assert (state / "finished").exists()
+    assert (folder / "model" / "assets.extra" / "training_record.json").exists()
+
+
+def run_two_workers(folder: Path, transform_dir: Path) -> list[dict]:
+    ports = [str(find_port()) for _ in range(2)]
+    command = [sys.executable, str(HERE / "train_with_two_workers.py"), str(folder), str(transform_dir)]
+    workers = [
+        subprocess.Popen(
+            [*command, str(index), *ports], cwd=HERE.parents[2], env=environment(), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for index in range(2)
+    ]  # fmt: skip
+    try:
+        outputs = [worker.communicate(timeout=300) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert [worker.returncode for worker in workers] == [0, 0], outputs[0][1] + outputs[1][1]
+    return [json.loads(output) for output, _ in outputs]
+
+
+def environment() -> dict[str, str]:
+    return {"PYTHONPATH": f"{HERE.parents[2]}:{HERE}", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def find_port() -> int:
+    with socket.create_server(("localhost", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_find_share_of_a_strategy_of_one_machine_is_the_whole():
+    assert find_share(tf.distribute.get_strategy()) == Share(0, 1)
+    assert find_share(tf.distribute.MirroredStrategy(["CPU:0"])) == Share(0, 1)
+
+
+@pytest.mark.parametrize("cluster", [{}, {"worker": ["localhost:1"]}, {"chief": ["localhost:1"]}])
+def test_choose_worker_strategy_of_one_worker_is_none(cluster, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+    assert choose_worker_strategy() is None

@@ -1,0 +1,64 @@
+"""Run by a test, once for each worker: trains as TFX's Trainer does. Arguments: folder, folder of Transform's graph,
+index, ports."""
+
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+FOLDER, TRANSFORM, INDEX, PORTS = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+# As a cluster sets it for each of its workers; TensorFlow reads it.
+CLUSTER = {"worker": [f"localhost:{port}" for port in PORTS]}
+os.environ["TF_CONFIG"] = json.dumps({"cluster": CLUSTER, "task": {"type": "worker", "index": INDEX}})
+
+import numpy as np  # noqa: E402
+from model_doubles import TINY_MODEL, TINY_TRAINER  # noqa: E402
+
+from configs.load import to_json  # noqa: E402
+from configs.spec import ExportConfig, TrainingInputConfig  # noqa: E402
+from models import trainer_fn  # noqa: E402
+from models.streamed_training import find_share, fit_streamed  # noqa: E402
+
+
+def fit_and_tell(network, *arguments, **keywords):
+    """Trains as ever, keeps the weights for the test and prints how it went."""
+    result = fit_streamed(network, *arguments, **keywords)
+    np.savez(FOLDER / f"worker-{INDEX}.npz", *network.get_weights())
+    strategy = network.distribute_strategy
+    share = find_share(strategy)
+    told = {
+        "share": [share.index, share.count],
+        "replicas": strategy.num_replicas_in_sync,
+        "epochs": result.epochs_run,
+        "resumed": result.resumed_from_epoch,
+        "losses": [epoch.loss for epoch in result.history],
+        "eval_losses": [epoch.eval_loss for epoch in result.history],
+    }
+    print(json.dumps(told))
+    return result
+
+
+trainer_fn.fit_streamed = fit_and_tell
+model_dir = FOLDER / "model"
+trainer_fn.run_fn(
+    SimpleNamespace(
+        train_files=[str(FOLDER / "train-*")],
+        eval_files=[str(FOLDER / "eval-*")],
+        transform_output=TRANSFORM,
+        serving_model_dir=str(model_dir),
+        model_run_dir=str(FOLDER / "logs"),
+        hyperparameters=None,
+        custom_config={
+            "model": to_json(TINY_MODEL),
+            "trainer": to_json(replace(TINY_TRAINER, peak_learning_rate=0.02)),
+            "training_input": to_json(TrainingInputConfig(shuffle_rows=16)),
+            "export": to_json(ExportConfig(half_precision=False)),
+            "checkpoint_root": str(FOLDER / "checkpoints"),
+            "code": "c0de",
+            "streaming_code": "57ea",
+        },
+    )
+)
+assert (model_dir / "saved_model.pb").exists(), "this worker returned before the first one had exported"

@@ -1,0 +1,160 @@
+"""The options of each engine, as Beam's own parser reads them."""
+
+import pytest
+
+from configs.spec import BeamConfig
+from pipeline.engines.options import parse_options
+from pipeline.engines.profiles import build_arguments, needs_image
+from schema.errors import ConfigError
+
+LOOPBACK = {
+    "environment_type": "LOOPBACK",
+    "sdk_worker_parallelism": "2",
+    "environment_cache_millis": "600000",
+    "job_server_timeout": 604800,
+    "sdk_container_image": "this-installation",
+}
+CONTAINER = {
+    "environment_type": "DOCKER",
+    "environment_config": "registry/fer:1",
+    "sdk_container_image": "registry/fer:1",
+    "sdk_worker_parallelism": "2",
+    "environment_cache_millis": "600000",
+    "job_server_timeout": 604800,
+}
+CLUSTER = {"image": "registry/fer:1"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"engine": "local"}, {}),
+        (
+            {"engine": "local-parallel", "workers": 3},
+            {
+                "direct_running_mode": "multi_processing",
+                "direct_num_workers": 3,
+                "sdk_container_image": "this-installation",
+            },
+        ),
+        (
+            {"engine": "portable", "endpoint": "jobs:8099"},
+            {"runner": "PortableRunner", "job_endpoint": "jobs:8099", **LOOPBACK},
+        ),
+        (
+            {"engine": "portable", "endpoint": "jobs:8099", **CLUSTER},
+            {"runner": "PortableRunner", "job_endpoint": "jobs:8099", **CONTAINER},
+        ),
+        (
+            {"engine": "flink", "job_server_jar": "/jars/flink.jar"},
+            {
+                "runner": "FlinkRunner",
+                "flink_master": "[local]",
+                "flink_job_server_jar": "/jars/flink.jar",
+                "parallelism": 2,
+                **LOOPBACK,
+            },
+        ),
+        (
+            {"engine": "flink", "endpoint": "http://flink:8081", **CLUSTER},
+            {
+                "runner": "FlinkRunner",
+                "flink_master": "http://flink:8081",
+                "flink_submit_uber_jar": True,
+                "parallelism": 2,
+                **CONTAINER,
+            },
+        ),
+        (
+            {"engine": "spark", "job_server_jar": "/jars/spark.jar"},
+            {
+                "runner": "SparkRunner",
+                "spark_master_url": "local[2]",
+                "spark_job_server_jar": "/jars/spark.jar",
+                **LOOPBACK,
+            },
+        ),
+        (
+            {"engine": "spark", "endpoint": "http://spark:6066", **CLUSTER},
+            {
+                "runner": "SparkRunner",
+                "spark_rest_url": "http://spark:6066",
+                "spark_submit_uber_jar": True,
+                **CONTAINER,
+            },
+        ),
+        (
+            {"engine": "dataflow", "project": "p", "region": "r", "temp_location": "gs://b/t", "workers": 9, **CLUSTER},
+            {
+                "runner": "DataflowRunner",
+                "project": "p",
+                "region": "r",
+                "temp_location": "gs://b/t",
+                "sdk_container_image": "registry/fer:1",
+                "experiments": ["use_runner_v2"],
+                "max_num_workers": 9,
+            },
+        ),
+    ],
+    ids=lambda value: value.get("engine") if isinstance(value, dict) else None,
+)
+def test_options_of_an_engine_are_those_that_beams_parser_reads(settings, expected):
+    assert parse_options(build_arguments(BeamConfig(**settings))) == expected
+
+
+def test_arguments_given_by_hand_come_last_and_win():
+    arguments = build_arguments(BeamConfig(engine="local-parallel"), ("--direct_num_workers=7",))
+    assert parse_options(arguments)["direct_num_workers"] == 7
+
+
+def test_package_is_handed_to_the_workers_and_stops_tfx_from_building_one_of_its_own():
+    beam = BeamConfig(engine="portable", endpoint="jobs:8099", package="/dist/fer-tfx-0.1.0.tar.gz")
+    options = parse_options(build_arguments(beam))
+    assert options["extra_packages"] == ["/dist/fer-tfx-0.1.0.tar.gz"]
+    assert "sdk_container_image" not in options
+
+
+@pytest.mark.parametrize("engine", ["local-parallel", "portable", "flink", "spark", "dataflow"])
+def test_tfx_builds_no_package_of_itself_for_any_engine(engine, monkeypatch):
+    from tfx.utils import dependency_utils
+
+    def fail():
+        raise AssertionError("TFX packs itself")
+
+    monkeypatch.setattr(dependency_utils, "build_ephemeral_package", fail)
+    arguments = build_arguments(BeamConfig(engine=engine, image="registry/fer:1" if engine == "dataflow" else ""))
+    assert dependency_utils.make_beam_dependency_flags(arguments) == arguments
+
+
+def test_another_runner_given_by_hand_is_told_nothing_of_this_installation():
+    assert build_arguments(BeamConfig(), ("--runner=DataflowRunner",)) == ["--runner=DataflowRunner"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "endpoint", "expected"),
+    [
+        ("flink", "http://flink:8081", True),
+        ("flink", "http://localhost:8081", False),
+        ("spark", "", False),
+        ("spark", "spark:6066", True),
+        ("portable", "jobs:8099", False),
+    ],
+)
+def test_image_is_needed_where_workers_run_on_other_machines(engine, endpoint, expected):
+    assert needs_image(BeamConfig(engine=engine, endpoint=endpoint)) is expected
+
+
+def test_option_that_beam_does_not_know_is_named():
+    with pytest.raises(ConfigError, match="Beam has no option direct_num_wrokers; mend or remove it"):
+        parse_options(["--direct_num_wrokers=2"])
+
+
+def test_option_with_a_value_of_another_type_is_refused(capsys):
+    with pytest.raises(ConfigError, match="Beam can't read one of --direct_num_workers=two"):
+        parse_options(["--direct_num_workers=two"])
+    assert "invalid int value: 'two'" in capsys.readouterr().err
+
+
+def test_pickled_main_is_refused():
+    with pytest.raises(ConfigError, match="save_main_session would pickle this process's __main__"):
+        parse_options(["--save_main_session"])
