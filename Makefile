@@ -13,7 +13,7 @@ export PYTHONWARNINGS := ignore
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak lint format lock audit bench clean
+.PHONY: help setup run test slow soak lint format lock audit bench clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ run: $(VENV)/.ready  ## Take DATA=file.csv (default: drawn faces) to a pushed mo
 
 test: lint  ## Run the linters and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --quiet $(ARGS)
+
+slow: $(VENV)/.ready  ## Replay compiled pipelines, run on other engines, install the image (20 minutes)
+	@$(BIN)/python -m pytest tests/slow --quiet $(ARGS)
 
 soak: $(VENV)/.ready  ## Kill runs at every point and bring every fault on them (an hour or more)
 	@$(BIN)/python -m pytest tests/soak -s $(ARGS)

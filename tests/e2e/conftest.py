@@ -1,81 +1,11 @@
-"""Runs of the real command in processes of their own, on a copy of the sources that a test may edit."""
-
-import os
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+"""What the runs of the whole pipeline share."""
 
 import pytest
 from fault_injection.survival import Room, run_undisturbed
-from planted_secret import ENVIRONMENT
-from small_run import SETTINGS, list_options, write_small_csvs
+from small_run import list_options, write_small_csvs
+from workshop import Workshop, make_workshop
 
-from pipeline.lineage import NodeRecord, open_store, read_latest_run
 from schema.drawn_faces import DrawnSummary
-
-PROJECT = Path(__file__).parents[2]
-PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
-
-
-@dataclass(frozen=True)
-class Finished:
-    """How a command ended."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """A copy of the sources and a root for runs."""
-
-    sources: Path
-    root: Path
-
-    def run(self, data: DrawnSummary | Path, **overrides: str) -> Finished:
-        """`fer-tfx run` on `data`; a keyword `trainer__epochs` sets trainer.epochs."""
-        changed = {key.replace("__", "."): value for key, value in overrides.items()}
-        settings = {**SETTINGS, "runtime.root": str(self.root), **changed}
-        options = [option for key, value in settings.items() for option in ("--set", f"{key}={value}")]
-        paths = ["--data", str(data)] if isinstance(data, Path) else _paths(data)
-        return self.command("run", *paths, *options)
-
-    def command(self, *arguments: str) -> Finished:
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline", *arguments],
-            cwd=self.root, env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(self.sources)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return Finished(done.returncode, done.stdout, done.stderr)
-
-    def nodes(self) -> dict[str, NodeRecord]:
-        """What the nodes of the latest run did."""
-        return read_latest_run(open_store(self.root / "fer" / "metadata.sqlite"))
-
-    def executed(self) -> set[str]:
-        """Components of the latest run that worked, neither cached nor mere look-ups."""
-        return {name for name, node in self.nodes().items() if not node.is_cached}
-
-    def versions(self) -> list[str]:
-        """Pushed versions, oldest first."""
-        folder = self.root / "fer" / "serving"
-        return sorted(path.name for path in folder.iterdir() if path.name.isdecimal()) if folder.exists() else []
-
-
-def _paths(data: DrawnSummary) -> list[str]:
-    return ["--data", str(data.labelled_path), "--unlabelled", str(data.unlabelled_path)]
-
-
-def make_workshop(folder: Path) -> Workshop:
-    """Copy the packages, so that an edit in a test touches nobody else's files."""
-    sources, root = folder / "sources", folder / "runs"
-    for package in PACKAGES:
-        shutil.copytree(PROJECT / package, sources / package, ignore=shutil.ignore_patterns("__pycache__"))
-    root.mkdir()
-    return Workshop(sources, root)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from configs.load import to_json
 from configs.overlay import read_setting
-from configs.spec import ExportConfig, ModelConfig, PipelineConfig, Recipe, TunerConfig
+from configs.spec import ExportConfig, ModelConfig, PipelineConfig, Recipe, TrainingInputConfig, TunerConfig
 from pipeline.tuning import build_tuning
 from schema.drawn_faces import draw_faces
 from schema.example import to_example
@@ -83,6 +83,7 @@ def run_trainer(examples: Any, transform_graph: Any, hyperparameters_dir: Path, 
         eval_args=tfx.proto.EvalArgs(splits=["eval"]),
         custom_config={
             **{section: to_json(config) for section, config in SETTINGS.items()},
+            "training_input": to_json(TrainingInputConfig()),
             "checkpoint_root": str(folder / "checkpoints"),
             "code": "c0de",
         },

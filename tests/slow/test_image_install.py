@@ -1,6 +1,6 @@
 """The Dockerfile's own install commands in a clean environment: 3 GB, so only when asked for.
 
-python -m pytest tests/image
+python -m pytest tests/slow/test_image_install.py
 """
 
 import re

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
-from conftest import Workshop, make_workshop
 from same_data import find_differences, read_examples, read_statistics
+from workshop import Workshop, make_workshop
 
 from schema.drawn_faces import DrawnSummary, write_drawn_csvs
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SETTINGS
+from small_run import SETTINGS
 
 from components.serving_check.probe import make_requests, read_examples
 from pipeline.replay.compiled import read_compiled
