@@ -9,7 +9,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 FILES = {"kubeflow": FOLDER / "kubeflow.yaml", "vertex": FOLDER / "vertex.json"}
-IMAGE = "europe-docker.pkg.dev/example/images/fer-tfx:1.0.0"
+IMAGE = "registry.example/fer-tfx:1.0.0"
 SETTINGS = (
     f"deploy.image={IMAGE}", "deploy.project=example", "deploy.region=europe-west4", "deploy.labels={team: faces}",
     "runtime.root=gs://example/runs", "data.path=gs://example/data/fer2013.csv",

@@ -8,7 +8,7 @@ from configs.spec import DeployConfig, ResourcesConfig
 from pipeline.runners.vertex_training import choose_trainer, describe_job
 from schema.errors import ConfigError
 
-IMAGE = "europe-docker.pkg.dev/p/r/fer-tfx:1.0.0"
+IMAGE = "registry.example/fer-tfx:1.0.0"
 DEPLOY = DeployConfig(
     image=IMAGE, project="p", region="europe-west4", training="vertex", training_machine="n1-standard-16",
     labels={"team": "faces"}, resources={"Trainer": ResourcesConfig(4, 16, "NVIDIA_TESLA_T4", 2)},
