@@ -25,7 +25,7 @@ def double(tmp_path):
 @pytest.fixture
 def run(double, tmp_path):
     def run_it(*overrides, flavor="", workers=2):
-        return replay(double.write(), flavor, tmp_path / "root", overrides, workers)
+        return replay(double.write(), flavor, tmp_path / "replays", overrides, workers)
 
     return run_it
 
@@ -53,7 +53,7 @@ def test_replay_kubeflow_message_is_as_its_backend_renders_it(double, run, tmp_p
     assert taken["name"].isdecimal()
     assert taken["uri"] == made["uri"]
     assert taken["metadata"]["length"] == len("sound")
-    mounts = tmp_path / "root" / "kubeflow" / "double" / "mounts"
+    mounts = tmp_path / "replays" / "kubeflow" / "double" / "mounts"
     assert (mounts / made["uri"].replace("://", "/") / "text").read_text() == "sound"
     assert first["outputs"]["outputFile"].startswith(f"{mounts}/minio/mlpipeline/")
 
@@ -64,7 +64,7 @@ def test_replay_vertex_message_is_as_tfx_expects_it(double, run, tmp_path):
     first, second = (note["given"] for note in double.take_notes())
     assert set(first["outputs"]["artifacts"]) == {"made"}
     (made,) = first["outputs"]["artifacts"]["made"]["artifacts"]
-    assert made["uri"].startswith(f"{tmp_path}/root/vertex/double/artifacts/1/First_")
+    assert made["uri"].startswith(f"{tmp_path}/replays/vertex/double/artifacts/1/First_")
     assert second["inputs"]["artifacts"]["First"]["artifacts"] == [{**made, "metadata": {"length": 5}}]
 
 
@@ -133,7 +133,7 @@ def test_replay_task_that_fails_names_exit_code_and_log(double, run, tmp_path):
     double.add("First", exit_code=7, text="broken")
     with pytest.raises(FerError) as caught:
         run()
-    log = tmp_path / "root" / "kubeflow" / "double" / "logs" / "1" / "First.log"
+    log = tmp_path / "replays" / "kubeflow" / "double" / "logs" / "1" / "First.log"
     assert str(caught.value) == f"First: broken (exit code 7); the whole story is in {log}"
     assert caught.value.exit_code == 1
     assert "Traceback: long" in log.read_text()
@@ -159,7 +159,7 @@ def test_replay_interrupted_goes_on_with_the_tasks_that_were_not_done(double, ru
     hold.touch()
     double.add("First", is_cached=False).add("Slow", "First", is_cached=False, hold=str(hold))
     notes = tmp_path / "notes.jsonl"
-    words = [sys.executable, "-m", "pipeline", "replay", str(double.write()), "--root", str(tmp_path / "root")]
+    words = [sys.executable, "-m", "pipeline", "replay", str(double.write()), "--root", str(tmp_path / "replays")]
     process = subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while not (notes.exists() and '"task": "Slow"' in notes.read_text()):
         assert process.poll() is None
