@@ -31,12 +31,12 @@ def transform(transform_dir: Path) -> TransformGraph:
     return TransformGraph(tft.TFTransformOutput(str(transform_dir)))
 
 
-def write_transform(pixels: np.ndarray, shape: list[int], folder: Path) -> Path:
-    """Analyse `pixels` with Beam, as the component does, and save the graph."""
+def write_transform(pixels: np.ndarray, shape: list[int], folder: Path, batch_size: int | None = None) -> Path:
+    """Analyse `pixels` with Beam, as the component does, and save the graph; without `batch_size` Beam chooses it."""
     spec = {"pixels": tf.io.FixedLenFeature(shape, tf.string)}
     metadata = dataset_metadata.DatasetMetadata.from_feature_spec(spec)
     rows = [{"pixels": [raw] if shape else raw} for raw in to_raw(pixels)]
-    with tft_beam.Context(temp_dir=str(folder / "temporary")):
+    with tft_beam.Context(temp_dir=str(folder / "temporary"), desired_batch_size=batch_size):
         transform_fn = (rows, metadata) | tft_beam.AnalyzeDataset(preprocessing_fn)
         transform_fn | tft_beam.WriteTransformFn(str(folder / "graph"))
     metadata_io.write_metadata(metadata, str(folder / "graph" / tft.TFTransformOutput.RAW_METADATA_DIR))

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from model_doubles import build_examples, draw_pixels, stub_transform
 
 from models.data_digest import compute_data_digest, compute_streamed_digest
@@ -34,7 +33,7 @@ def change_one_pixel() -> np.ndarray:
         {"pixels": PIXELS[::-1], "classes": CLASSES},
         {"classes": [0, 1, 2, 4]},
         {"pixels": PIXELS[:3], "classes": CLASSES[:3]},
-        {"transform": lambda raw: stub_transform(raw) + 0.01},
+        {"transform": lambda raw: stub_transform(raw) * (1 + 1e-6)},
     ],
 )
 def test_compute_data_digest_any_change_gives_another(changed):
@@ -44,10 +43,6 @@ def test_compute_data_digest_any_change_gives_another(changed):
 def test_compute_data_digest_splits_exchanged_give_another():
     one, other = build_examples(PIXELS, CLASSES), build_examples(PIXELS[:2], [5, 6])
     assert compute_data_digest(one, other, stub_transform) != compute_data_digest(other, one, stub_transform)
-
-
-def test_compute_data_digest_rounding_of_the_transform_does_not_count():
-    assert digest(transform=lambda raw: stub_transform(raw) * tf.constant(1.0 + 1e-7)) == digest()
 
 
 STREAM = StreamedExamples(("a", "b"), (3, 1), "d1", ())

@@ -29,6 +29,23 @@ def test_preprocessing_fn_pictures_of_other_split_use_figures_of_train_split(tra
     np.testing.assert_allclose(images, standardise(pixels, train_pixels), atol=1e-5)
 
 
+def test_preprocessing_fn_same_pictures_in_other_batches_gives_the_same_bits(tmp_path: Path):
+    """Beam sizes its batches by the clock; a bit more or less in the figures, and training ends elsewhere."""
+    pixels = draw_pixels(40, seed=4)
+    every_value = tf.constant([bytes(range(256)) * 9])
+    folders = [
+        write_transform(pixels, [], tmp_path / "in-order", batch_size=7),
+        write_transform(pixels[::-1], [], tmp_path / "reversed", batch_size=13),
+    ]
+    first, second = (TransformGraph(tft.TFTransformOutput(str(folder)))(every_value).numpy() for folder in folders)
+    assert first.tobytes() == second.tobytes()
+
+
+def test_preprocessing_fn_pictures_of_one_grey_gives_zeros(tmp_path: Path):
+    output = tft.TFTransformOutput(str(write_transform(np.full((3, 48, 48, 1), 77, np.uint8), [], tmp_path)))
+    assert not TransformGraph(output)(tf.constant([bytes([77]) * 2304])).numpy().any()
+
+
 def test_preprocessing_fn_pixels_of_rank_two_gives_same_images(train_pixels, tmp_path: Path):
     output = tft.TFTransformOutput(str(write_transform(train_pixels, [1], tmp_path)))
     assert output.raw_feature_spec()["pixels"].shape == [1]
