@@ -21,9 +21,12 @@ IMPORT_PART = "import"
 INGESTION_PART = "ingestion"
 REST_PART = "statistics to Transform"
 LOOP_PART = "loop"
+# What `new_span` does before the span comes.
+BEFORE_PART = "spans before"
 PEAK_RSS_KEY = "peak_rss_mb"
 PART_PEAKS_KEY = "peak_rss_mb_after"
 CPU_KEY = "cpu_s"
+BYTES_KEY = "bytes"
 
 
 def read_cpu_s() -> float:
@@ -42,7 +45,10 @@ def read_peak_rss_mb() -> float:
 
 
 def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:
-    """Run one way and write CPU and wall seconds of each part, and the peak memory after it and at the end."""
+    """Run one way and write CPU and wall seconds of each part, the peak memory after it and at the end, and its bytes.
+
+    `prepare` of a way returns how many bytes its parts have left on disk, or None where nobody asks.
+    """
     started_s = time.monotonic()
     marks: list[tuple[str, float, float]] = [("", 0.0, started_s)]
     peaks_mb: dict[str, float] = {}
@@ -53,13 +59,14 @@ def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:
 
     module = importlib.import_module(f"benchmarks.{way}")
     mark(IMPORT_PART)
-    module.prepare(Path(csv_path), Path(folder), mark)
+    part_bytes = module.prepare(Path(csv_path), Path(folder), mark)
     steps = list(pairwise(marks))
     content = {
         CPU_KEY: {after[0]: after[1] - before[1] for before, after in steps},
         "wall_s": {after[0]: after[2] - before[2] for before, after in steps},
         PEAK_RSS_KEY: read_peak_rss_mb(),
         PART_PEAKS_KEY: peaks_mb,
+        BYTES_KEY: part_bytes or {},
     }
     Path(marks_path).write_text(json.dumps(content), "utf-8")
 

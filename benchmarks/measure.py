@@ -6,12 +6,12 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.marks import CPU_KEY, IMPORT_PART, PART_PEAKS_KEY, PEAK_RSS_KEY
+from benchmarks.marks import BYTES_KEY, CPU_KEY, IMPORT_PART, PART_PEAKS_KEY, PEAK_RSS_KEY
 from schema.errors import FerError
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +36,8 @@ class Cost:
     peak_rss_mb: float
     part_peaks_mb: dict[str, float]
     """The peak until the end of each part, the import among them."""
+    part_bytes: dict[str, int] = field(default_factory=dict)
+    """What each part has left on disk, where the way tells it."""
 
     @property
     def preparation_cpu_s(self) -> float:
@@ -52,6 +54,7 @@ def measure(way: str, csv_path: Path, repeat_count: int) -> Cost:
         wall_s=median(cost.wall_s for cost in costs),
         peak_rss_mb=median(cost.peak_rss_mb for cost in costs),
         part_peaks_mb={part: median(cost.part_peaks_mb[part] for cost in costs) for part in costs[0].part_peaks_mb},
+        part_bytes=costs[0].part_bytes,
     )
 
 
@@ -74,6 +77,7 @@ def _measure_once(way: str, csv_path: Path) -> Cost:
         wall_s=wall_s,
         peak_rss_mb=marks[PEAK_RSS_KEY],
         part_peaks_mb=marks[PART_PEAKS_KEY],
+        part_bytes=marks[BYTES_KEY],
     )
 
 

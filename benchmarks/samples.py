@@ -39,11 +39,11 @@ def read_faces(path: Path) -> list[Face]:
     return faces
 
 
-def write_sample(faces: list[Face], row_count: int, path: Path) -> None:
-    """Write the first `row_count` rows, filled up as by `extend`, as a plain CSV `emotion,pixels`."""
+def write_sample(faces: list[Face], row_count: int, path: Path, skipped: int = 0) -> None:
+    """Write the `row_count` rows behind `skipped`, filled up as by `extend`, as a plain CSV `emotion,pixels`."""
     with path.open("w", encoding="ascii") as csv:
         csv.write(f"{LABEL_KEY},{PIXELS_KEY}\n")
-        for face in islice(extend(faces), row_count):
+        for face in islice(extend(faces), skipped, skipped + row_count):
             pixels = " ".join([_TEXT_OF_VALUE[value] for value in face.pixels])
             csv.write(f"{face.class_index},{pixels}\n")
 

@@ -47,6 +47,11 @@ _KINDS = (
         "the memory is used up", "close other programs, lower trainer.batch_size, or take a larger machine",
     ),
     _Known(
+        r"Worker subprocess exited",
+        "a worker process has ended, most likely because the memory was used up",
+        "close other programs, lower beam.workers, or take a larger machine",
+    ),
+    _Known(
         r"can't start new thread",
         "no further thread could be started, for want of memory or by a limit",
         "close other programs or raise the limit (`ulimit -u`)",

@@ -15,7 +15,7 @@ from configs.progress import PROGRESS_LOGGER
 
 # What LocalDagRunner and its launcher say, on the logger of absl. A test holds them to it.
 _STARTED = re.compile(r"Component (\S+) is running\.")
-_FINISHED = re.compile(r"Component (\S+) is finished\.")
+FINISHED = re.compile(r"Component (\S+) is finished\.")
 _CACHED = re.compile(r"A cached execution \d+ is used\.")
 
 
@@ -69,7 +69,7 @@ class RunView(logging.Handler):
         message = record.getMessage()
         if match := _STARTED.fullmatch(message):
             self._start(match[1])
-        elif match := _FINISHED.fullmatch(message):
+        elif match := FINISHED.fullmatch(message):
             self._close(match[1], "[green]✓", "unchanged" if self._is_cached else "")
         elif _CACHED.fullmatch(message):
             self._is_cached = True

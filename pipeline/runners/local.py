@@ -3,12 +3,14 @@
 import dataclasses
 import gc
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from configs.load import to_yaml
 from configs.spec import PipelineConfig
 from pipeline.engines.checks import require_engine
+from pipeline.engines.lost_workers import ending_with_workers
 from pipeline.engines.options import parse_options
 from pipeline.engines.profiles import build_arguments
 from pipeline.hyperparameters import resolve_hyperparameters
@@ -97,7 +99,7 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     dag = build_pipeline(config, paths)
     view = RunView([node.id for node in dag.components], output)
     try:
-        with view:
+        with view, _watching_workers(config):
             NotingRunner(config).run(dag)
     except FerError:
         raise
@@ -107,6 +109,10 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     outcome = read_outcome(read_latest_run(store))
     note_figures(store, Figures.of(outcome))
     return outcome
+
+
+def _watching_workers(config: PipelineConfig) -> AbstractContextManager[None]:
+    return ending_with_workers() if config.beam.engine == "local-parallel" else nullcontext()
 
 
 def list_finished_artifacts(paths: RunPaths) -> list[Path]:

@@ -48,6 +48,14 @@ class Room:
             capture_output=True, text=True, check=False, start_new_session=True, user=user,
         )  # fmt: skip
 
+    def start(self, *options: str) -> "subprocess.Popen[str]":
+        """One `fer-tfx run` to which something is done while it works; the caller waits for it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *self.arguments(), *options],
+            cwd=self.root, env=self.environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+
     def arguments(self) -> list[str]:
         return ["run", "--set", f"runtime.root={self.root}", *self.options]
 

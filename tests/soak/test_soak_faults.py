@@ -123,15 +123,12 @@ def test_run_on_input_that_may_not_be_read_says_so(finished: Room) -> None:
 def test_second_run_in_the_same_folder_is_refused_and_the_first_finishes(finished: Room) -> None:
     lock = finished.home / ".lock"
     before = lock.read_text()
-    first = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *finished.arguments(), "--set", "trainer.seed=2"],
-        cwd=finished.root, env=finished.environment(), stdout=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    first = finished.start("--set", "trainer.seed=2")
     while lock.read_text() == before and first.poll() is None:
         time.sleep(0.1)
     second = finished.run()
     assert list(check_line(second, "another run is at work in it .*; wait for its end, or set another", 2)) == []
-    assert first.wait() == 0
+    assert (first.communicate()[1], first.returncode) == ("", 0)
     require_success(finished, "--set", "trainer.seed=2")
 
 

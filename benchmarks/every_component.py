@@ -1,0 +1,13 @@
+"""A whole run on one CSV, component by component: a way for `benchmarks.measure`."""
+
+import json
+from pathlib import Path
+
+from benchmarks.component_marks import build_cheap_config, run_marked
+from benchmarks.marks import Mark
+
+
+def prepare(csv_path: Path, folder: Path, mark: Mark) -> dict[str, int]:
+    """CSV -> pushed model; -> bytes of each component's outputs."""
+    places = {"data.path": csv_path, "runtime.root": folder}
+    return run_marked(build_cheap_config(*(f"{key}={json.dumps(str(path))}" for key, path in places.items())), mark)
