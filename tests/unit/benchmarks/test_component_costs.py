@@ -1,0 +1,56 @@
+"""The tables of what each component costs, worked out by hand."""
+
+import pytest
+
+from benchmarks.component_costs import Line, NewSpan, fit_bytes, fit_cpu, write_report
+from benchmarks.marks import BEFORE_PART
+from benchmarks.measure import Cost
+
+
+def cost(cpu_s: dict[str, float], part_bytes: dict[str, int] | None = None, peak_mb: float = 1000.0) -> Cost:
+    return Cost(cpu_s, 7.0, 99.0, wall_s=50.0, peak_rss_mb=peak_mb, part_peaks_mb={}, part_bytes=part_bytes or {})
+
+
+COSTS = {
+    1_000: cost(
+        {"FerExampleGen": 3.0, "Transform": 5.0, "Trainer": 10.0, "Evaluator": 4.0}, {"FerExampleGen": 2_000_000}
+    ),
+    11_000: cost(
+        {"FerExampleGen": 4.0, "Transform": 4.5, "Trainer": 110.0, "Evaluator": 6.0}, {"FerExampleGen": 22_000_000}
+    ),
+}
+NEW = cost({BEFORE_PART: 500.0, "FerExampleGen": 1.0, "Transform": 1.5, "Trainer": 99.0, "Evaluator": 1.5})
+SPAN = NewSpan(rows=1_100, all_rows=11_000, new=NEW, whole=COSTS[11_000])
+
+
+def test_line_through_two_points_goes_on_beyond_them() -> None:
+    line = Line.through((10, 5.0), (30, 9.0))
+    assert line == (3.0, 0.2)
+    assert line.at(100) == 23.0
+
+
+def test_line_of_a_cost_that_falls_does_not_grow() -> None:
+    assert Line.through((10, 5.0), (30, 4.0)) == (5.0, 0.0)
+
+
+def test_fit_takes_the_fewest_and_the_most_rows() -> None:
+    assert fit_cpu(COSTS, "FerExampleGen") == pytest.approx((2.9, 0.0001))
+    assert fit_bytes(COSTS, "FerExampleGen") == pytest.approx((0, 2000))
+
+
+def test_share_of_a_new_span_leaves_training_and_what_came_before_out() -> None:
+    assert SPAN.share(is_data_only=True) == (2.5, 8.5)
+    assert SPAN.share(is_data_only=False) == (4.0, 14.5)
+
+
+def test_write_report_shows_costs_extrapolation_and_the_share_of_a_span() -> None:
+    report = write_report(COSTS, SPAN)
+    assert "| Evaluator | 4.0 | 6.0 | 3.8 | 200 |" in report
+    assert "| FerExampleGen | 2.0 | 22.0 | 2,000 |" in report
+    # A million rows: 102.9 s of ingestion and 5 of Transform, 10,000 s of Trainer, 203.8 of Evaluator.
+    assert "| ingestion to Transform, CPU h | 0.03 | " in report
+    assert "| Trainer, CPU h an epoch | 2.8 | 278 | 2,778 |" in report
+    assert "| all others, CPU h | 0.057 | " in report
+    assert "| on disk, GB | 2.0 | 200 | 2,000 |" in report
+    assert "| **ingestion to Transform** | 8.5 | 2.5 | 0.29 |" in report
+    assert "| **all without training** | 14.5 | 4.0 | 0.28 |" in report
