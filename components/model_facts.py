@@ -36,6 +36,7 @@ def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigu
         parameters=record["parameters"],
         precision=record["precision"],
         train_rows=rows.split_size(TRAIN_SPLIT),
+        warm_start=(record.get("warm_start") or {}).get("weights", ""),  # models of earlier versions say nothing of it
     )
 
 

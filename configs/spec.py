@@ -76,6 +76,9 @@ class SpansConfig:
 
     window: int = 1
     """Newest spans that are trained on; each is ingested, checked and analysed once, when it comes."""
+    warm_start: bool = False
+    """Begin with the weights of the model that was pushed last before the newest data came, instead of random ones; the
+    first time with random ones. The network must be of the same shape; see docs/spans.md for the recipe."""
 
     def __post_init__(self) -> None:
         _require(self.window >= 1, "spans.window", "at least 1", self.window)

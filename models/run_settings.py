@@ -40,7 +40,7 @@ def read_settings(fn_args: Any) -> dict[str, str]:
     return {**settings, "model": to_json(recipe.model), "trainer": to_json(recipe.trainer)}
 
 
-def compute_run_key(fn_args: Any, data_digest: str) -> str:
+def compute_run_key(fn_args: Any, data_digest: str, first_weights: str = "") -> str:
     """Name of all that decides the outcome of a training or search: settings, tuned values, code and data.
 
     Places are no part of it: a CSV that was copied anew, and ingested anew for that, goes on with the same training.
@@ -50,15 +50,18 @@ def compute_run_key(fn_args: Any, data_digest: str) -> str:
     Args:
         fn_args: TFX's FnArgs.
         data_digest: see `models.data_digest`.
+        first_weights: digest of those that a warm start begins with; empty: random ones, which the seed decides.
     """
     tuned = None if fn_args.hyperparameters is None else read_values(fn_args.hyperparameters)
     settings = fn_args.custom_config
     # How a stream is read says nothing of a training held in memory; for one that streams, `data_digest` tells it.
-    left_out = {"checkpoint_root", "export", "training_input", "streaming_code"}
+    left_out = {"checkpoint_root", "export", "training_input", "streaming_code", "warm_start_code"}
     left_out |= {"code"} if "training_code" in settings else set()
     parts = [
         {name: text for name, text in settings.items() if name not in left_out and not name.startswith(_JOB)},
         tuned,
         data_digest,
+        # A training from random weights has one name, whether a warm start was asked for or not.
+        *([first_weights, settings.get("warm_start_code")] if first_weights else []),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -24,6 +24,7 @@ from pipeline.inputs import Input
 from pipeline.report import build_model_card, build_report
 from pipeline.spans import build_span_window
 from pipeline.tuning import build_tuning
+from pipeline.warm_start import build_warm_start
 from schema.contract import (
     CLASS_INDEX_KEY,
     EVAL_SPLIT,
@@ -70,11 +71,13 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     transform.add_upstream_node(gate)
     transform_graph = transform.outputs["transform_graph"]
     tuning = build_tuning(config, places.hyperparameters, places.checkpoints, window.examples, transform_graph)
+    warm_start = build_warm_start(config.spans, data_nodes[0].outputs["examples"])
     trainer = places.trainer_class(
         run_fn="models.trainer_fn.run_fn",
         examples=window.examples,
         transform_graph=transform_graph,
         schema=schema,
+        base_model=warm_start.base_model,
         hyperparameters=tuning.hyperparameters,
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
@@ -88,12 +91,13 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
             "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
             **tuning.trainer_settings,
+            **warm_start.trainer_settings,
             **places.trainer_settings,
         },
     )
     model = trainer.outputs["model"]
     model_nodes = _build_model_nodes(config, places, model, data_nodes[0])
-    nodes = [*data_nodes, *window.nodes, transform, *tuning.nodes, trainer, *model_nodes]
+    nodes = [*data_nodes, *window.nodes, transform, *tuning.nodes, *warm_start.nodes, trainer, *model_nodes]
     outputs = {node.id: node.outputs for node in nodes}
     kept = places.comparison.build_nodes_after_push(
         model, outputs["StatisticsGen"]["statistics"], outputs["Pusher"]["pushed_model"]

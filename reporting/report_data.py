@@ -83,6 +83,8 @@ class TrainingFigures:
     parameters: int
     precision: str
     train_rows: int
+    warm_start: str = ""
+    """Digest of the weights of an earlier model that the training began with; empty: random ones."""
 
     @property
     def seconds(self) -> float:

@@ -158,6 +158,11 @@ def format_config(model: ServedModel, versions: list[int]) -> str:
     )
 
 
+def is_rolled_back(version: Path) -> bool:
+    """Whether a version that was pushed to <folder>/<version> has been taken out of service."""
+    return (version.parent / _ROLLED_BACK / version.name).is_dir()
+
+
 def _list_versions(folder: Path) -> list[int]:
     if not folder.is_dir():
         return []

@@ -13,6 +13,8 @@ from pipeline.lineage import Properties, list_run_contexts, read_node_id, read_p
 from schema.errors import ConfigError
 
 PUSHED_MODEL, MODEL_KEY = "PushedModel", "model"
+# As what a Trainer takes the model whose weights it begins with.
+_EARLIER_MODEL_KEY = "base_model"
 _INPUT, _OUTPUT = metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.OUTPUT
 _CACHED = metadata_store_pb2.Execution.CACHED
 
@@ -42,7 +44,7 @@ class Product:
     uri: str
     properties: Properties
     made_by: WorkStep | None = None
-    """None: it is told of elsewhere in the same tree, or was brought from outside."""
+    """None: it is told of elsewhere in the same tree, was brought from outside, or is what a warm start began with."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,11 @@ class LineageGraph:
         return self._read_inputs(step_id).get(MODEL_KEY, artifact_id)
 
     def trace_back(self, artifact_id: int) -> Product:
-        """The artifact with everything that it was made of; each execution is told of once."""
+        """The artifact with everything that it was made of; each execution is told of once.
+
+        Of a model that a warm start began with no more is told than which it is: it may have been preceded by a year of
+        others, and can be asked for by itself.
+        """
         return self._trace(artifact_id, set())
 
     def list_uses(self, artifact_id: int) -> list[Use]:
@@ -116,7 +122,10 @@ class LineageGraph:
         if maker is None or maker in told:
             return self._read_product(artifact_id, None)
         told.add(maker)
-        inputs = {key: self._trace(each, told) for key, each in self._read_inputs(maker).items()}
+        inputs = {
+            key: self._read_product(each, None) if key == _EARLIER_MODEL_KEY else self._trace(each, told)
+            for key, each in self._read_inputs(maker).items()
+        }
         return self._read_product(artifact_id, self._read_step(maker, inputs))
 
     def _find_maker(self, artifact_id: int) -> int | None:

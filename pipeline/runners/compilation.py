@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.overlay import read_setting
-from configs.spec import PipelineConfig
+from configs.spec import PipelineConfig, SpansConfig
 from pipeline.engines.profiles import build_arguments
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import Input
@@ -31,11 +31,7 @@ def compile_job(config: PipelineConfig, target: str, *, require_bucket: bool = T
         ConfigError, DataError: a setting doesn't fit a cluster, or a file can't be read.
     """
     require_deployable(config.deploy)
-    if config.spans.window > 1:
-        raise ConfigError(
-            f"spans.window: {config.spans.window}: Kubeflow's compiler can't look for earlier spans; compile with"
-            " --set spans.window=1, or use `fer-tfx run`"
-        )
+    _require_no_look_back(config.spans)
     if require_bucket:
         _require_reachable(config, target)
     config, schema_text = _without_local_files(config)
@@ -50,6 +46,20 @@ def compile_job(config: PipelineConfig, target: str, *, require_bucket: bool = T
         spec["defaultPipelineRoot"] = paths.artifacts  # else Kubeflow's own
     settle_job(job, config, _defaults(parameters))
     return job
+
+
+def _require_no_look_back(spans: SpansConfig) -> None:
+    """Only this machine's metadata know what was there when the data came."""
+    if spans.window > 1:
+        raise ConfigError(
+            f"spans.window: {spans.window}: Kubeflow's compiler can't look for earlier spans; compile with"
+            " --set spans.window=1, or use `fer-tfx run`"
+        )
+    if spans.warm_start:
+        raise ConfigError(
+            "spans.warm_start: true: on a cluster a second run on the same data would begin with what the first has"
+            " trained; compile with --set spans.warm_start=false, or use `fer-tfx run`"
+        )
 
 
 def _require_reachable(config: PipelineConfig, target: str) -> None:

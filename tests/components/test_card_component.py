@@ -87,6 +87,14 @@ def test_model_card_tells_the_runs_figures_rows_training_and_origin(inputs: Any,
     assert "Drawn faces" not in card
 
 
+def test_model_card_of_a_warm_start_names_the_weights_that_it_began_with(inputs: Any, run: Any) -> None:
+    path = Path(inputs["model"][0].uri, "Format-Serving", "assets.extra", "training_record.json")
+    record = json.loads(path.read_text()) | {"warm_start": {"model": "/earlier", "weights": "0123abcd"}}
+    path.write_text(json.dumps(record))
+    line = "- **Network**: 99,000 parameters, trained on from the weights `0123abcd` of an earlier model\n"
+    assert line in run(inputs)
+
+
 def test_model_card_refused_model_has_one_with_every_reason(inputs: Any, run: Any) -> None:
     inputs["infra_blessing"][0].set_int_custom_property("blessed", 0)
     Path(inputs["infra_blessing"][0].uri, "INFRA_NOT_BLESSED").write_text("has no signature")

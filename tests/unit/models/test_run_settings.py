@@ -104,6 +104,14 @@ def test_compute_run_key_search_and_training_of_the_same_recipe_differ():
     assert compute_run_key(build_fn_args(None)) != compute_run_key(build_fn_args(None, tuner="{}"))
 
 
+def test_compute_run_key_first_weights_and_the_code_that_takes_them_over_count_where_there_are_any():
+    asked = build_fn_args(None, warm_start_code="1")
+    assert compute_key(asked, "rows") == compute_run_key(build_fn_args(None))
+    warm = [compute_key(build_fn_args(None, warm_start_code=code), "rows", first) for code, first in ("1a", "1b", "2a")]
+    assert len({compute_run_key(asked), *warm}) == 4
+    assert compute_key(asked, "rows", "a") == warm[0]
+
+
 def test_compute_run_key_code_and_settings_of_the_export_do_not_count_beside_those_of_the_training():
     keys = {
         compute_run_key(build_fn_args(None, training_code="1", code=code, export=export))

@@ -17,6 +17,7 @@ from test_dataset import write_examples
 from models.network import build_network
 from models.streamed_training import find_share, fit_streamed
 from models.streaming import Share, scan_examples
+from models.warm_start import keep_weights
 from models.worker_strategy import choose_worker_strategy
 
 HERE = Path(__file__).parent
@@ -81,7 +82,10 @@ def stop_after_first_epoch(monkeypatch):
     monkeypatch.setattr(streamed_training, "ProgressReport", StoppingReport)
 
 
-def test_two_workers_train_one_network_which_the_first_one_exports(folder, transform_dir):
+def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exports(folder, transform_dir):
+    keras.utils.set_random_seed(9)
+    earlier = build_network(TINY_MODEL)
+    keep_weights(earlier, str(folder / "earlier" / "Format-Serving"))
     workers = run_two_workers(folder, transform_dir)
     assert [worker["share"] for worker in workers] == [[0, 2], [1, 2]]
     for worker in workers:
@@ -90,6 +94,9 @@ def test_two_workers_train_one_network_which_the_first_one_exports(folder, trans
         assert worker["losses"] == workers[0]["losses"]
         assert worker["eval_losses"] == workers[0]["eval_losses"]
     assert workers[0]["losses"][-1] < workers[0]["losses"][0]
+    for begun in (np.load(folder / f"begun-{index}.npz") for index in range(2)):
+        for name, expected in zip(begun.files, earlier.get_weights(), strict=True):
+            np.testing.assert_array_equal(begun[name], expected)
     first, second = (np.load(folder / f"worker-{index}.npz") for index in range(2))
     for name in first.files:
         np.testing.assert_array_equal(first[name], second[name])

@@ -38,6 +38,7 @@ def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
         transform_output=str(transform_dir),
         serving_model_dir=str(folder / "model" / "Format-Serving"),
         model_run_dir=str(folder / "run"),
+        base_model=None,
         hyperparameters=None,
         custom_config=settings,
     )

@@ -23,7 +23,8 @@ from models.streamed_training import find_share, fit_streamed  # noqa: E402
 
 
 def fit_and_tell(network, *arguments, **keywords):
-    """Trains as ever, keeps the weights for the test and prints how it went."""
+    """Trains as ever, keeps the weights before and after for the test and prints how it went."""
+    np.savez(FOLDER / f"begun-{INDEX}.npz", *network.get_weights())
     result = fit_streamed(network, *arguments, **keywords)
     np.savez(FOLDER / f"worker-{INDEX}.npz", *network.get_weights())
     strategy = network.distribute_strategy
@@ -49,6 +50,7 @@ trainer_fn.run_fn(
         transform_output=TRANSFORM,
         serving_model_dir=str(model_dir),
         model_run_dir=str(FOLDER / "logs"),
+        base_model=str(FOLDER / "earlier" / "Format-Serving"),
         hyperparameters=None,
         custom_config={
             "model": to_json(TINY_MODEL),

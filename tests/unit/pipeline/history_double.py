@@ -108,10 +108,13 @@ class HistoryDouble:
         inputs = {key: ids[key] for key in ("examples", "schema")}
         return ids | self.add_node("Transform", inputs, {"transform_graph": "TransformGraph"})
 
-    def add_trainer(self, data: dict[str, int], epochs: int, code: str = "7ea", **changes: Any) -> dict[str, int]:
+    def add_trainer(
+        self, data: dict[str, int], epochs: int, code: str = "7ea", base_model: int | None = None, **changes: Any
+    ) -> dict[str, int]:
         """A training with its record beside the model, unless its state says otherwise."""
         config = {"trainer": json.dumps({"epochs": epochs}), "code": code, "training_code": "f17"}
         inputs = {key: data[key] for key in ("examples", "schema", "transform_graph")}
+        inputs |= {} if base_model is None else {"base_model": base_model}
         outputs = {"model": "Model", "model_run": "ModelRun"} if not changes else {}
         ids = self.add_node("Trainer", inputs, outputs, {"custom_config": json.dumps(config)}, **changes)
         if outputs:

@@ -298,6 +298,22 @@ def test_lineage_baseline_is_told_as_a_use_and_a_cached_execution_is_not(run, hi
     assert any(line.endswith("(not blessed)") for line in lines)
 
 
+def test_lineage_of_a_warm_start_names_the_earlier_model_without_its_tree(run, history):
+    history.start_run()
+    data = history.add_data_nodes()
+    first = history.add_trainer(data, 3)
+    history.add_judges(data, first["model"], "1700000000")
+    history.start_run()
+    later = history.add_data_nodes("data/later.csv")
+    second = history.add_trainer(later, 3, base_model=first["model"])
+    history.add_judges(later, second["model"], "1700000100")
+    out = run(history.home.parent, "lineage", "1700000100")[1]
+    assert f"base_model: Model {first['model']}  {history.locate(first['model'])}\n" in out
+    assert "data/later.csv" in out
+    assert "data/fer.csv" not in out
+    assert f"Trainer {second['']}  run" in run(history.home.parent, "lineage", "1700000000")[1].partition("used by")[2]
+
+
 def test_lineage_json_nests_what_a_thing_was_made_of(run, two_runs):
     told = json.loads(run(two_runs.root, "lineage", "1700000100", "--json")[1])
     trainer = told["artifact"]["made_by"]

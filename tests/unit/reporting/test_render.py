@@ -124,6 +124,13 @@ def test_render_report_states_use_and_its_bounds(pushed_page):
     assert "It does not tell what a person feels." in pushed_page.replace("\n", " ")
 
 
+def test_render_report_names_the_weights_that_a_warm_start_began_with(pushed_page):
+    report = make_report()
+    warm = dataclasses.replace(report, training=dataclasses.replace(report.training, warm_start="0123abcd"))
+    assert "weights of an earlier model" not in pushed_page
+    assert re.search(r"weights of an earlier model</dt>\s*<dd>0123abcd</dd>", render(warm))
+
+
 def test_render_report_without_a_card_shows_none():
     report = make_report()
     assert "<details>" not in render_report(report, make_faces(report))
