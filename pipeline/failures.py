@@ -52,6 +52,11 @@ _KINDS = (
         "close other programs, lower beam.workers, or take a larger machine",
     ),
     _Known(
+        r"StatusCode\.UNAVAILABLE|Socket closed|failed to connect to all addresses",
+        "a service that it works with has gone, most likely Beam's job service",
+        "look whether beam.endpoint answers",
+    ),
+    _Known(
         r"can't start new thread",
         "no further thread could be started, for want of memory or by a limit",
         "close other programs or raise the limit (`ulimit -u`)",

@@ -28,6 +28,10 @@ KINDS = {
     "damaged metadata": (RuntimeError("file is not a database query: SELECT"), "is damaged", "every component once"),
     "memory": (MemoryError(), MEMORY, "trainer.batch_size"),
     "memory, as C++ says it": (RuntimeError("std::bad_alloc"), MEMORY, "trainer.batch_size"),
+    "worker killed": (RuntimeError("Worker subprocess exited with return code 137"), "a worker", "lower beam"),
+    "job service gone": (
+        RuntimeError('status = StatusCode.UNAVAILABLE details = "Socket closed"'), "has gone", "beam.endpoint answers",
+    ),
     "no thread": (RuntimeError("can't start new thread [while running 'x']"), "no further thread", "ulimit -u"),
     "damaged record": (RuntimeError("DataLossError: corrupted record at 0"), "a stored record", "remove the artifacts"),
 }  # fmt: skip
