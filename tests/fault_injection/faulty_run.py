@@ -41,7 +41,7 @@ def arm(act: str, point: KillPoint) -> None:
                 return super()._run_executor(execution_info)
             _begin(act, point)
             output = super()._run_executor(execution_info)
-            if is_kill and point.moment == MIDDLE:
+            if point.moment == MIDDLE:  # it was quicker than the clock
                 perform(act)
             return output
 

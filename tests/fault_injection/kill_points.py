@@ -16,7 +16,7 @@ class KillPoint:
     moment: str
     """`start`: its execution is registered, nothing done; `middle`: at work; `end`: done, but not yet noted as done."""
     after_s: float = 0.0
-    """How long after its start a node is killed in the middle of its work; at its end if it was quicker."""
+    """How long after its start something happens to a node in the middle of its work; at its end if it was quicker."""
 
     def __str__(self) -> str:
         return f"{self.node} {self.moment}" + (f" after {self.after_s:.2f} s" if self.moment == MIDDLE else "")
