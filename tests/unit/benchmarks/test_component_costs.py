@@ -49,7 +49,7 @@ def test_write_report_shows_costs_extrapolation_and_the_share_of_a_span() -> Non
     assert "| FerExampleGen | 2.0 | 22.0 | 2,000 |" in report
     # A million rows: 102.9 s of ingestion and 5 of Transform, 10,000 s of Trainer, 203.8 of Evaluator.
     assert "| ingestion to Transform, CPU h | 0.03 | " in report
-    assert "| Trainer, CPU h an epoch | 2.8 | 278 | 2,778 |" in report
+    assert "| Trainer, CPU h for one epoch of a network of 12 filters | 2.8 | 278 | 2,778 |" in report
     assert "| all others, CPU h | 0.057 | " in report
     assert "| on disk, GB | 2.0 | 200 | 2,000 |" in report
     assert "| **ingestion to Transform** | 8.5 | 2.5 | 0.29 |" in report
