@@ -53,9 +53,8 @@ PIPELINE = [
         CURRENT,
         "tfx==1.21.0",
         "tensorflow>=2.21,<2.22",
-        # TensorFlow 2.21 brings no TensorBoard any more, and TensorBoard 2.20 imports pkg_resources.
-        "tensorboard>=2.20,<3",
-        "setuptools<82",
+        # TensorFlow 2.21 brings no TensorBoard any more; before 2.21 it imports pkg_resources.
+        "tensorboard>=2.21,<3",
         "tensorflow-transform>=1.21,<1.22",
         "tensorflow-data-validation>=1.21,<1.22",
         "tensorflow-model-analysis>=0.52,<0.53",
