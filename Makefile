@@ -52,7 +52,7 @@ test: lint  ## Run the linters and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --quiet $(ARGS)
 
 test-current:  ## Run the same on TFX 1.21 in Debian 13, set up in .build/ (as root; 20 minutes and more)
-	@.ci/test-current "$(ARGS)"
+	@.ci/test-current $(ARGS)
 
 slow: $(VENV)/.ready  ## Replay compiled pipelines, run on other engines, install the image (20 minutes)
 	@$(BIN)/python -m pytest tests/slow --quiet $(ARGS)
