@@ -80,6 +80,22 @@ def test_stack_script_ends_with_one_line_where_a_stack_is_not_known():
     assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
 
 
+def test_test_current_says_that_it_needs_root_before_it_does_anything():
+    # Within a name space of users nobody is root.
+    command = ["unshare", "--user", ROOT / ".ci/test-current"]
+    if subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this system gives no name space of users")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = "test-current: a chroot needs root: run it as root (sudo make test-current)\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
+@pytest.mark.parametrize("script", ["test-current", "run"])
+def test_script_is_sound_bash_and_names_no_address(script):
+    subprocess.run(["bash", "-n", ROOT / ".ci" / script], check=True)
+    assert re.findall(r"\w+://|\b\w+\.(?:org|com|net|io)\b", (ROOT / ".ci" / script).read_text("utf-8")) == []
+
+
 def read_pins(name: str) -> dict[str, str]:
     """Version by package."""
     return dict(re.findall(r"^([a-z0-9-]+)(?:\[.*?\])?==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
