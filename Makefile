@@ -1,37 +1,46 @@
-# `make run` and `make test` need bash, python3 (3.10 or 3.11, with venv) and access to PyPI; the rest they
+# `make run` and `make test` need bash, python3 (3.10 to 3.13, with venv) and access to PyPI; the rest they
 # bring themselves: uv into .build/, everything else, locked and hashed, into .venv/.
 
 SHELL := /bin/bash
 PYTHON ?= python3
+# 1.16 or 1.21, the release of TFX; left out, the newest that this platform runs.
+STACK ?=
 UV := .build/uv/bin/uv
 VENV := .venv
 BIN := $(VENV)/bin
+# An environment that is there keeps its stack until another one is asked for.
+CHOOSER := $(if $(STACK),$(PYTHON),$(firstword $(wildcard $(BIN)/python) $(PYTHON)))
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header
+OLDER := $(COMPILE) --python-version 3.10
+CURRENT := $(COMPILE) --project .ci/current --python-version 3.12
 
 export PYTHONWARNINGS := ignore
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test slow soak lint format lock audit bench clean
+.PHONY: help setup run test test-current slow soak lint format lock audit bench clean
 
 help:  ## Say what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(UV):
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v < (3, 12) else "make: $(PYTHON) is Python %d.%d, TFX 1.16 needs 3.10 or 3.11: make PYTHON=python3.11" % v)'
+	@$(PYTHON) .ci/stack.py $(STACK) > /dev/null
 	@echo "Setting up uv in .build/"
 	@$(PYTHON) -m venv .build/uv
 	@.build/uv/bin/pip install --quiet --disable-pip-version-check uv
 
 # Byte-compiled at install: without it every import of TFX costs 15 s more. The stamp comes last, so that an
-# interrupted set-up is taken up again.
-$(VENV)/.ready: requirements.lock requirements-dev.lock setup.py | $(UV)
-	@echo "Installing the locked packages in .venv/ (about 3 GB, once)"
-	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) $(VENV)
-	@$(INSTALL) --require-hashes --no-deps --compile-bytecode -r requirements.lock -r requirements-dev.lock
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
-	@touch $@
+# interrupted set-up is taken up again. The other stack has another Python, so it gets the environment anew.
+$(VENV)/.ready: $(wildcard requirements*.lock) setup.py $(if $(STACK),FORCE) | $(UV)
+	@set -e; stack=$$($(CHOOSER) .ci/stack.py $(STACK)); suffix=$${stack/#1.16}; suffix=$${suffix:+-$$suffix}; \
+	echo "Installing TFX $$stack and what it needs, locked, in $(VENV)/ (about 3 GB, once)"; \
+	test "$$($(BIN)/python .ci/stack.py $(STACK) 2>&1)" = $$stack || \
+	  $(UV) venv --quiet --clear --python $(PYTHON) $(VENV); \
+	$(INSTALL) --require-hashes --no-deps --compile-bytecode -r requirements$$suffix.lock -r requirements-dev$$suffix.lock; \
+	$(INSTALL) --no-deps --no-build-isolation --editable .; \
+	touch $@
+FORCE:
 
 setup: $(VENV)/.ready  ## Install everything into .venv/
 
@@ -41,6 +50,9 @@ run: $(VENV)/.ready  ## Take DATA=file.csv (default: drawn faces) to a pushed mo
 
 test: lint  ## Run the linters and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --quiet $(ARGS)
+
+test-current:  ## Run the same on TFX 1.21 in Debian 13, set up in .build/ (as root; 20 minutes and more)
+	@.ci/test-current $(ARGS)
 
 slow: $(VENV)/.ready  ## Replay compiled pipelines, run on other engines, install the image (20 minutes)
 	@$(BIN)/python -m pytest tests/slow --quiet $(ARGS)
@@ -54,10 +66,13 @@ lint: $(VENV)/.ready  ## Check format, style and types
 format: $(VENV)/.ready  ## Format the sources and sort imports
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-lock: | $(UV)  ## Resolve setup.py anew into the three lock files
-	@$(COMPILE) setup.py --extra pipeline -o requirements.lock
-	@$(COMPILE) setup.py --extra cuda -c requirements.lock -o requirements-cuda.lock
-	@$(COMPILE) setup.py --extra dev -c requirements.lock -o requirements-dev.lock
+lock: | $(UV)  ## Resolve setup.py anew into the three lock files of each stack
+	@$(OLDER) setup.py --extra pipeline -o requirements.lock
+	@$(OLDER) setup.py --extra cuda -c requirements.lock -o requirements-cuda.lock
+	@$(OLDER) setup.py --extra dev -c requirements.lock -o requirements-dev.lock
+	@$(CURRENT) setup.py --extra pipeline -o requirements-1.21.lock
+	@$(CURRENT) setup.py --extra cuda -c requirements-1.21.lock -o requirements-cuda-1.21.lock
+	@$(CURRENT) setup.py --extra dev -c requirements-1.21.lock -o requirements-dev-1.21.lock
 
 audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)
 	@$(BIN)/python .ci/audit.py

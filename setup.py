@@ -21,37 +21,69 @@ BASE = [
     "urllib3>=2.2,<3",
 ]
 
+# Two stacks, chosen by Python: README.md says where each of them runs.
+OLDER = "python_full_version < '3.12'"
+CURRENT = "python_full_version >= '3.12'"
+
+
+def for_stack(marker, *requirements):
+    """The requirements, for the Pythons of one stack alone."""
+    return [f"{each} ; {marker}" for each in requirements]
+
+
 PIPELINE = [
-    "tfx==1.16.0",
-    "tensorflow>=2.16,<2.17",
+    *for_stack(
+        OLDER,
+        "tfx==1.16.0",
+        "tensorflow>=2.16,<2.17",
+        # TensorBoard 2.16 imports pkg_resources, which setuptools 82 dropped.
+        "setuptools<82",
+        "tensorflow-transform>=1.16,<1.17",
+        "tensorflow-data-validation>=1.16.1,<1.17",
+        "tensorflow-model-analysis>=0.47,<0.48",
+        "tensorflow-metadata>=1.16,<1.17",
+        # Pinned: tfx 1.16 accepts any Beam below 3, but from 2.70 on Beam no longer brings `dill`, without
+        # which tfx_bsl cannot be imported, while every resolver is content. 2.59.0 is the version that
+        # upstream tests TFX 1.16 with.
+        "apache-beam==2.59.0",
+        # The compiler for Kubeflow needs the pipeline spec alone, not the SDK.
+        "kfp-pipeline-spec>=0.2.2,<0.4",
+    ),
+    *for_stack(
+        CURRENT,
+        "tfx==1.21.0",
+        "tensorflow>=2.21,<2.22",
+        # TensorFlow 2.21 brings no TensorBoard any more; before 2.21 it imports pkg_resources.
+        "tensorboard>=2.21,<3",
+        "tensorflow-transform>=1.21,<1.22",
+        "tensorflow-data-validation>=1.21,<1.22",
+        "tensorflow-model-analysis>=0.52,<0.53",
+        "tensorflow-metadata>=1.21,<1.22",
+        "apache-beam>=2.73,<2.78",
+        "kfp-pipeline-spec>=2.6,<3",
+    ),
     "keras>=3.3",
     "keras-tuner>=1.4.7,<2",
     "scipy>=1.10",
-    # TensorBoard 2.16 imports pkg_resources, which setuptools 82 dropped.
-    "setuptools<82",
-    "tensorflow-transform>=1.16,<1.17",
-    "tensorflow-data-validation>=1.16.1,<1.17",
-    "tensorflow-model-analysis>=0.47,<0.48",
-    "tensorflow-metadata>=1.16,<1.17",
-    # Pinned: tfx 1.16 accepts any Beam below 3, but from 2.70 on Beam no longer brings `dill`, without
-    # which tfx_bsl cannot be imported, while every resolver is content. 2.59.0 is the version that
-    # upstream tests TFX 1.16 with.
-    "apache-beam==2.59.0",
-    # The compiler for Kubeflow needs the pipeline spec alone, not the SDK.
-    "kfp-pipeline-spec>=0.2.2,<0.4",
     # For the report of a run. TFX brings jinja2 as well, for purposes of its own.
     "jinja2>=3.1,<4",
     "matplotlib>=3.8",
 ]
 
 # To train on a GPU: what the driver leaves to the application, 2.6 GB, as wheels.
-CUDA = ["tensorflow[and-cuda]>=2.16,<2.17"]
+CUDA = [
+    *for_stack(OLDER, "tensorflow[and-cuda]>=2.16,<2.17"),
+    *for_stack(CURRENT, "tensorflow[and-cuda]>=2.21,<2.22"),
+]
 
 # To ask a server by gRPC: brings TensorFlow.
 GRPC = ["tensorflow-serving-api>=2.16,<2.20"]
 
 # To find faces in photos. OpenCV 4.12 asks for a NumPy that TFX 1.16 can't have.
-DETECT = ["opencv-python-headless>=4.8,<4.12"]
+DETECT = [
+    *for_stack(OLDER, "opencv-python-headless>=4.8,<4.12"),
+    *for_stack(CURRENT, "opencv-python-headless>=4.13,<5"),
+]
 
 KAGGLE = ["kaggle>=1.6"]
 
@@ -75,7 +107,8 @@ DEV = [
     "pytest>=8",
     "pytest-xdist>=3.6",
     "ruff>=0.6",
-    "types-protobuf<4",
+    *for_stack(OLDER, "types-protobuf<4"),
+    *for_stack(CURRENT, "types-protobuf>=6,<7"),
     "types-PyYAML",
     "zizmor>=1.5",
 ]
@@ -86,7 +119,7 @@ setup(
     description="A FER2013 CSV goes in; a validated, gated, servable TensorFlow model comes out.",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    python_requires=">=3.10,<3.12",
+    python_requires=">=3.10,<3.14",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     package_data={
         "configs": ["*.yaml"],

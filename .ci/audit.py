@@ -1,4 +1,4 @@
-"""Ask PyPI's advisory database about every locked package: python .ci/audit.py [LOCK...]
+"""Ask PyPI's advisory database about every locked package of this Python's stack: python .ci/audit.py [LOCK...]
 
 What docs/audit.md accepts, and nothing else, is passed over. The exit code is 0 if nothing else is known of any
 package, and 1 if something is, or if it could not be asked.
@@ -14,7 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ACCEPTED_PATH = ROOT / "docs" / "audit.md"
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-cuda.lock")
+# pip-audit leaves out what is not for the Python that it runs with.
+STACK = "" if sys.version_info < (3, 12) else "-1.21"
+LOCKS = tuple(f"{name}{STACK}.lock" for name in ("requirements", "requirements-dev", "requirements-cuda"))
 # The locks name every package and hash: nothing is resolved, installed or downloaded.
 PIP_AUDIT = (sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--progress-spinner", "off",
              "--format", "json")  # fmt: skip

@@ -2,7 +2,8 @@
 
 import json
 
-import tensorflow_model_analysis as tfma
+# TFMA exports these by its own name up to 0.47 only.
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.accuracy_change_metric import CHANGE_HIGH_NAME, AccuracyChange
 from components.calibration_metrics import (
@@ -28,16 +29,16 @@ EXTRACTOR_MODULE = "components.corruption_extractor"
 EVALUATOR_MODULES = (*METRIC_MODULES, EXTRACTOR_MODULE)
 
 
-def build_eval_config(gate: GateConfig, code: str) -> tfma.EvalConfig:
+def build_eval_config(gate: GateConfig, code: str) -> config_pb2.EvalConfig:
     """Measure raw examples through the signature that serves.
 
     Args:
         gate: the bounds.
         code: fingerprint of `EVALUATOR_MODULES`, so that an edit of them changes the Evaluator's cache key.
     """
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(
                 signature_name=SERVE_EXAMPLES,
                 label_key=LABEL_KEY,
                 prediction_key=PROBABILITIES_KEY,
@@ -45,34 +46,34 @@ def build_eval_config(gate: GateConfig, code: str) -> tfma.EvalConfig:
             )
         ],
         # The accuracy within one true class is that class's recall.
-        slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=[LABEL_KEY])],
-        metrics_specs=[tfma.MetricsSpec(metrics=[*_stock_metrics(gate), *_own_metrics(gate, code)])],
+        slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=[LABEL_KEY])],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=[*_stock_metrics(gate), *_own_metrics(gate, code)])],
     )
 
 
-def _stock_metrics(gate: GateConfig) -> list[tfma.MetricConfig]:
+def _stock_metrics(gate: GateConfig) -> list[config_pb2.MetricConfig]:
     return [
-        tfma.MetricConfig(
+        config_pb2.MetricConfig(
             class_name="ExampleCount",
             config=json.dumps({"name": EXAMPLE_COUNT_NAME}),
             per_slice_thresholds=[_overall(_at_least(gate.min_eval_rows))],
         ),
-        tfma.MetricConfig(
+        config_pb2.MetricConfig(
             class_name="SparseCategoricalAccuracy",
             config=json.dumps({"name": ACCURACY_NAME}),
             per_slice_thresholds=[
                 _overall(_at_least(gate.min_accuracy)),
-                tfma.PerSliceMetricThreshold(
-                    slicing_specs=[tfma.SlicingSpec(feature_keys=[LABEL_KEY])],
+                config_pb2.PerSliceMetricThreshold(
+                    slicing_specs=[config_pb2.SlicingSpec(feature_keys=[LABEL_KEY])],
                     threshold=_at_least(gate.min_class_recall),
                 ),
             ],
         ),
-        tfma.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
+        config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
     ]
 
 
-def _own_metrics(gate: GateConfig, code: str) -> list[tfma.MetricConfig]:
+def _own_metrics(gate: GateConfig, code: str) -> list[config_pb2.MetricConfig]:
     """Those without a setting have the bound of what they can be at all, so that a NaN is refused here too."""
     return [
         _own_metric(MacroF1, MACRO_F1_NAME, code, _at_least(gate.min_macro_f1)),
@@ -84,8 +85,8 @@ def _own_metrics(gate: GateConfig, code: str) -> list[tfma.MetricConfig]:
     ]
 
 
-def _own_metric(metric: type, name: str, code: str, threshold: tfma.MetricThreshold) -> tfma.MetricConfig:
-    return tfma.MetricConfig(
+def _own_metric(metric: type, name: str, code: str, threshold: config_pb2.MetricThreshold) -> config_pb2.MetricConfig:
+    return config_pb2.MetricConfig(
         class_name=metric.__name__,
         module=metric.__module__,
         config=json.dumps({"name": name, "code": code}, sort_keys=True),
@@ -93,23 +94,23 @@ def _own_metric(metric: type, name: str, code: str, threshold: tfma.MetricThresh
     )
 
 
-def _overall(threshold: tfma.MetricThreshold) -> tfma.PerSliceMetricThreshold:
+def _overall(threshold: config_pb2.MetricThreshold) -> config_pb2.PerSliceMetricThreshold:
     # A plain `threshold` would hold for every slice.
-    return tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
+    return config_pb2.PerSliceMetricThreshold(slicing_specs=[config_pb2.SlicingSpec()], threshold=threshold)
 
 
-def _at_least(bound: float) -> tfma.MetricThreshold:
-    return tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(lower_bound={"value": bound}))
+def _at_least(bound: float) -> config_pb2.MetricThreshold:
+    return config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": bound}))
 
 
-def _at_most(bound: float) -> tfma.MetricThreshold:
-    return tfma.MetricThreshold(value_threshold=tfma.GenericValueThreshold(upper_bound={"value": bound}))
+def _at_most(bound: float) -> config_pb2.MetricThreshold:
+    return config_pb2.MetricThreshold(value_threshold=config_pb2.GenericValueThreshold(upper_bound={"value": bound}))
 
 
-def _change_of_at_least(bound: float) -> tfma.MetricThreshold:
+def _change_of_at_least(bound: float) -> config_pb2.MetricThreshold:
     # TFX drops thresholds of this kind, and no others, when there is no baseline.
-    return tfma.MetricThreshold(
-        change_threshold=tfma.GenericChangeThreshold(
-            direction=tfma.MetricDirection.HIGHER_IS_BETTER, absolute={"value": bound}
+    return config_pb2.MetricThreshold(
+        change_threshold=config_pb2.GenericChangeThreshold(
+            direction=config_pb2.MetricDirection.HIGHER_IS_BETTER, absolute={"value": bound}
         )
     )

@@ -80,7 +80,7 @@ def _read_config(exec_properties: dict[str, Any]) -> DataConfig:
     json_format.Parse(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY], custom_config)
     settings = struct_pb2.Struct()
     custom_config.custom_config.Unpack(settings)
-    return from_json(DataConfig, settings[CONFIG_FIELD])
+    return from_json(DataConfig, str(settings[CONFIG_FIELD]))
 
 
 def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[SkippedMember]]:

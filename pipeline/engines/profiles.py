@@ -1,7 +1,7 @@
 """`beam` of the settings -> the options that Beam's own parser takes.
 
-The options are those of Beam 2.59, apache_beam/options/pipeline_options.py. Workers import this project: from the
-image or the package that they are given, or from this installation where they run on this machine. Nothing is
+The options are those of Beam 2.59 and 2.77, apache_beam/options/pipeline_options.py. Workers import this project: from
+the image or the package that they are given, or from this installation where they run on this machine. Nothing is
 pickled from `__main__`.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from configs.spec import BeamConfig
+from pipeline.stack import build_local_runner
 
 # TFX packs itself anew for each component, 6 s each, unless it is told what the workers have. Those of this machine
 # have this installation, and none of the engines looks at the image of such workers.
@@ -21,17 +22,18 @@ _OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def build_arguments(beam: BeamConfig, own: Sequence[str] = ()) -> list[str]:
-    """Options of the engine, then `own`, which win. None at all: Beam in this process.
+    """Options of the engine, then `own`, which win. None at all: Beam in this process, where that is its own choice.
 
     Args:
         beam: settings that `pipeline.engines.checks.require_engine` has passed.
         own: further options of Beam's.
     """
-    arguments = [*_BUILDERS[beam.engine](beam), *own]
+    has_runner_of_own = beam.engine == "local" and any(each.startswith("--runner") for each in own)
+    arguments = [*([] if has_runner_of_own else _BUILDERS[beam.engine](beam)), *own]
     if beam.package:
         arguments.append(f"--extra_package={beam.package}")
-    if beam.engine == "local" and any(each.startswith("--runner") for each in own):
-        return arguments  # another runner's workers may lie anywhere
+    if has_runner_of_own:
+        return arguments  # its workers may lie anywhere
     return arguments if not arguments or _tells_workers_code(arguments) else [*arguments, _THIS_INSTALLATION]
 
 
@@ -51,11 +53,11 @@ def _tells_workers_code(arguments: list[str]) -> bool:
 
 def _build_local(beam: BeamConfig) -> list[str]:
     del beam
-    return []
+    return build_local_runner()
 
 
 def _build_local_parallel(beam: BeamConfig) -> list[str]:
-    return ["--direct_running_mode=multi_processing", f"--direct_num_workers={beam.workers}"]
+    return [*build_local_runner(), "--direct_running_mode=multi_processing", f"--direct_num_workers={beam.workers}"]
 
 
 def _build_portable(beam: BeamConfig) -> list[str]:

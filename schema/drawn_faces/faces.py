@@ -53,7 +53,7 @@ def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.ui
     angle, slope = sample(0, 2 * np.pi), sample(0, 0.45)
     shade = 1 + slope * (np.cos(angle) * ramp[None, None, :] + np.sin(angle) * ramp[None, :, None])
     contrast, level = sample(0.7, 1.1), sample(-30, 30)
-    lit: NDArray[np.float32] = 128 + (pixels * shade - 128) * contrast + level
+    lit = np.asarray(128 + (pixels * shade - 128) * contrast + level, np.float32)
     lit += rng.standard_normal(pixels.shape, dtype=np.float32) * sample(2, 10)
     rounded: NDArray[np.uint8] = np.clip(np.rint(lit), 0, 255).astype(np.uint8)
     return rounded

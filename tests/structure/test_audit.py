@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
@@ -44,8 +45,8 @@ FOUND = {"id": "PYSEC-2030-1", "fix_versions": ["1.3", "2.0"], "aliases": [], "d
 def test_audit_document_accepts_locked_packages_only_each_with_reasons(audit):
     text = audit.ACCEPTED_PATH.read_text("utf-8")
     accepted = audit.read_accepted(text)
-    locked = {match[1] for lock in audit.LOCKS for match in
-              re.finditer(r"^([a-z0-9-]+)==", (ROOT / lock).read_text("utf-8"), re.MULTILINE)}  # fmt: skip
+    locked = {match[1] for lock in ROOT.glob("requirements*.lock") for match in
+              re.finditer(r"^([a-z0-9-]+)==", lock.read_text("utf-8"), re.MULTILINE)}  # fmt: skip
     assert accepted["PYSEC-2023-238"] == "pyarrow"
     assert set(accepted.values()) <= locked
     rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith(("| PYSEC", "| GHSA", "| CVE"))]
@@ -68,11 +69,13 @@ pyarrow.ipc.read_schema(schema)
 """
 
 
-def test_audit_document_is_right_that_beam_closes_the_hole_in_pyarrow():
+def test_audit_document_is_right_that_the_hole_in_pyarrow_is_closed():
     command = [sys.executable, "-W", "ignore", "-c", HOSTILE_SCHEMA]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "Disallowed deserialization of 'arrow.py_extension_type'" in done.stderr
-    assert (done.returncode, done.stdout) == (1, "")
+    # By Beam on the older stack; on the current one pyarrow itself leaves the type's code alone.
+    is_refused = "Disallowed deserialization of 'arrow.py_extension_type'" in done.stderr
+    assert (done.returncode, done.stdout) == (int(is_refused), "")
+    assert is_refused or int(version("pyarrow").partition(".")[0]) > 14
 
 
 def test_audit_passes_every_accepted_advisory_to_the_command(audit, answer, tmp_path):
@@ -80,9 +83,7 @@ def test_audit_passes_every_accepted_advisory_to_the_command(audit, answer, tmp_
     assert audit.main([]) == 0
     told = json.loads((tmp_path / "arguments.json").read_text("utf-8"))
     accepted = audit.read_accepted(audit.ACCEPTED_PATH.read_text("utf-8"))
-    assert told == ["-r", str(ROOT / "requirements-cuda.lock")] + [
-        word for each in accepted for word in ("--ignore-vuln", each)
-    ]
+    assert told == ["-r", str(ROOT / audit.LOCKS[-1])] + [word for each in accepted for word in ("--ignore-vuln", each)]
 
 
 def test_audit_without_findings_says_how_many_packages_were_asked_about(audit, answer, capsys):
@@ -121,5 +122,5 @@ def test_audit_that_could_not_ask_is_one_line_and_fails(audit, answer, capsys, p
     assert audit.main([]) == 1
     out, error = capsys.readouterr()
     assert (out, error.count("\n")) == ("", 1)
-    assert error.startswith(f"audit: requirements.lock: {said}")
+    assert error.startswith(f"audit: {audit.LOCKS[0]}: {said}")
     assert error.endswith("; run it after `make setup`, where PyPI itself can be reached\n")

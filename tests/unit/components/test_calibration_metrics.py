@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.calibration_metrics import BrierScore, CalibrationError, NegativeLogLikelihood
 from reporting.calibration import compute_brier_score, compute_calibration_error, compute_nll
@@ -28,15 +29,15 @@ PROBABILITIES[7] = np.eye(CLASS_COUNT)[3]  # certain and wrong: an exact 0 for t
 def measured(tmp_path_factory) -> dict[tuple, dict[str, float]]:
     """Metrics by slice, as TFMA's evaluation of rows in memory gives them."""
     metrics = [
-        tfma.MetricConfig(class_name=each.__name__, module=each.__module__, config=json.dumps({"name": name}))
+        config_pb2.MetricConfig(class_name=each.__name__, module=each.__module__, config=json.dumps({"name": name}))
         for each, name in NAMES.items()
     ]
     evaluation = tfma.analyze_raw_data(
         pd.DataFrame({"emotion": TRUE, "probabilities": PROBABILITIES.tolist()}),
-        tfma.EvalConfig(
-            model_specs=[tfma.ModelSpec(label_key="emotion", prediction_key="probabilities")],
-            slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["emotion"])],
-            metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        config_pb2.EvalConfig(
+            model_specs=[config_pb2.ModelSpec(label_key="emotion", prediction_key="probabilities")],
+            slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=["emotion"])],
+            metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
         ),
         output_path=str(tmp_path_factory.mktemp("evaluation")),
     )

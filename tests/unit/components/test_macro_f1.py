@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
 from sklearn.metrics import f1_score
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.macro_f1 import MACRO_F1_NAME, MacroF1
 from reporting.classification import compute_macro_f1
@@ -67,15 +68,15 @@ def measured(tmp_path_factory) -> dict[tuple, float]:
     true, predicted = [0, 0, 0, 1, 1, 3, 3, 6], [0, 0, 1, 1, 3, 3, 3, 0]
     probabilities = np.full((8, CLASS_COUNT), 0.1)
     probabilities[np.arange(8), predicted] = 0.4
-    metric = tfma.MetricConfig(
+    metric = config_pb2.MetricConfig(
         class_name=MacroF1.__name__, module=MacroF1.__module__, config=json.dumps({"name": MACRO_F1_NAME, "code": "c"})
     )
     evaluation = tfma.analyze_raw_data(
         pd.DataFrame({"emotion": true, "probabilities": probabilities.tolist()}),
-        tfma.EvalConfig(
-            model_specs=[tfma.ModelSpec(label_key="emotion", prediction_key="probabilities")],
-            slicing_specs=[tfma.SlicingSpec(), tfma.SlicingSpec(feature_keys=["emotion"])],
-            metrics_specs=[tfma.MetricsSpec(metrics=[metric])],
+        config_pb2.EvalConfig(
+            model_specs=[config_pb2.ModelSpec(label_key="emotion", prediction_key="probabilities")],
+            slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=["emotion"])],
+            metrics_specs=[config_pb2.MetricsSpec(metrics=[metric])],
         ),
         output_path=str(tmp_path_factory.mktemp("evaluation")),
     )

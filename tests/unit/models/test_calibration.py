@@ -52,6 +52,9 @@ def test_calibrate_reports_accuracy_and_coverage_at_its_threshold():
     probabilities = scaled / scaled.sum(axis=1, keepdims=True)
     kept = probabilities.max(axis=1) >= calibration.abstain_threshold
     assert calibration.n == 5_000
-    assert calibration.coverage == pytest.approx(kept.mean())
-    assert calibration.abstain_accuracy == pytest.approx((probabilities.argmax(axis=1) == classes)[kept].mean())
+    # The threshold is a row's own confidence, which SciPy and NumPy may round differently: one row more or less.
+    assert calibration.coverage == pytest.approx(kept.mean(), abs=1.5 / 5_000)
+    assert calibration.abstain_accuracy == pytest.approx(
+        (probabilities.argmax(axis=1) == classes)[kept].mean(), abs=1.5 / kept.sum()
+    )
     assert 0.8 <= calibration.abstain_accuracy < 0.805

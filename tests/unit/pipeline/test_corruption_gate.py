@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.corruption_extractor import answer_corrupted, custom_extractors
 from components.evaluation_result import read_metrics, read_robustness
@@ -116,7 +117,9 @@ class Evaluations:
             )
         return str(folder)
 
-    def _save(self, answer: Answer, folder: str, name: str, config: tfma.EvalConfig) -> tfma.types.EvalSharedModel:
+    def _save(
+        self, answer: Answer, folder: str, name: str, config: config_pb2.EvalConfig
+    ) -> tfma.types.EvalSharedModel:
         module = RuleModelDouble(answer)
         signatures = {SERVE_EXAMPLES: module.serve_examples, SERVE_PIXELS: module.serve_pixels}
         tf.saved_model.save(module, folder, signatures=signatures)

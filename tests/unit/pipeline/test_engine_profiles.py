@@ -3,6 +3,7 @@
 import pytest
 
 from configs.spec import BeamConfig
+from pipeline.engines import profiles
 from pipeline.engines.options import parse_options
 from pipeline.engines.profiles import build_arguments, needs_image
 from schema.errors import ConfigError
@@ -23,6 +24,12 @@ CONTAINER = {
     "job_server_timeout": 604800,
 }
 CLUSTER = {"image": "registry/fer:1"}
+
+
+@pytest.fixture(autouse=True)
+def _beam_that_chooses_well(monkeypatch):
+    """As Beam 2.59 does, whichever is installed."""
+    monkeypatch.setattr(profiles, "build_local_runner", list)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +107,14 @@ CLUSTER = {"image": "registry/fer:1"}
 )
 def test_options_of_an_engine_are_those_that_beams_parser_reads(settings, expected):
     assert parse_options(build_arguments(BeamConfig(**settings))) == expected
+
+
+@pytest.mark.parametrize("engine", ["local", "local-parallel"])
+def test_runner_is_named_for_a_beam_that_would_choose_another(engine, monkeypatch):
+    monkeypatch.setattr(profiles, "build_local_runner", lambda: ["--runner=FnApiRunner"])
+    options = parse_options(build_arguments(BeamConfig(engine=engine)))
+    assert (options["runner"], options["sdk_container_image"]) == ("FnApiRunner", "this-installation")
+    assert build_arguments(BeamConfig(), ("--runner=DataflowRunner",)) == ["--runner=DataflowRunner"]
 
 
 def test_arguments_given_by_hand_come_last_and_win():

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import config_pb2
 
 from configs.spec import GateConfig
 from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, METRIC_MODULES, build_eval_config
@@ -23,16 +24,16 @@ OVERALL, BY_CLASS = (), ("emotion",)
 
 
 @pytest.fixture(scope="module")
-def config() -> tfma.EvalConfig:
+def config() -> config_pb2.EvalConfig:
     return build_eval_config(GATE, "c0de")
 
 
-def find_metric(config: tfma.EvalConfig, class_name: str) -> tfma.MetricConfig:
+def find_metric(config: config_pb2.EvalConfig, class_name: str) -> config_pb2.MetricConfig:
     (metric,) = [each for spec in config.metrics_specs for each in spec.metrics if each.class_name == class_name]
     return metric
 
 
-def find_thresholds(metric: tfma.MetricConfig) -> dict[tuple[str, ...], tfma.MetricThreshold]:
+def find_thresholds(metric: config_pb2.MetricConfig) -> dict[tuple[str, ...], config_pb2.MetricThreshold]:
     """Threshold by the columns it slices by."""
     return {
         tuple(slicing.feature_keys): each.threshold
@@ -69,7 +70,7 @@ def test_build_eval_config_upper_end_of_the_change_alone_is_held_to_the_baseline
     assert set(changes) == {"AccuracyChange"}
     assert json.loads(find_metric(config, "AccuracyChange").config)["name"] == "accuracy_change_high"
     assert changes["AccuracyChange"].absolute.value == -0.125
-    assert changes["AccuracyChange"].direction == tfma.MetricDirection.HIGHER_IS_BETTER
+    assert changes["AccuracyChange"].direction == config_pb2.MetricDirection.HIGHER_IS_BETTER
 
 
 @pytest.mark.parametrize(

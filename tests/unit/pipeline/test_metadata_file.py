@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.runners import metadata_file
-from schema.errors import FerError
+from schema.errors import DataError, FerError
 
 
 @pytest.fixture
@@ -44,3 +44,30 @@ def test_require_usable_file_that_another_program_holds_says_so(
         metadata_file.require_usable(metadata)
     holder.execute("ROLLBACK")
     metadata_file.require_usable(metadata)
+
+
+@pytest.fixture
+def written_by(metadata: Path) -> Path:
+    """Artifacts of two releases of TFX, as ML Metadata keeps them."""
+    connection = sqlite3.connect(metadata)
+    connection.execute("CREATE TABLE ArtifactProperty (artifact_id, name, string_value)")
+    rows = [(1, "tfx_version", "1.9.1"), (2, "tfx_version", "1.21.0"), (2, "name", "9.9.9"), (3, "tfx_version", None)]
+    connection.executemany("INSERT INTO ArtifactProperty VALUES (?, ?, ?)", rows)
+    connection.commit()
+    connection.close()
+    return metadata
+
+
+@pytest.mark.parametrize("own", ["1.21.0", "1.21.1", "1.22.0"])
+def test_require_usable_file_of_the_same_or_an_older_tfx_is_taken(written_by, own, monkeypatch):
+    monkeypatch.setattr(metadata_file, "read_stack", lambda: own)
+    metadata_file.require_usable(written_by)
+
+
+def test_require_usable_file_of_a_newer_tfx_is_refused_and_left_as_it_is(written_by, monkeypatch):
+    before = written_by.read_bytes()
+    monkeypatch.setattr(metadata_file, "read_stack", lambda: "1.16.0")
+    said = r"sqlite: TFX 1\.21\.0 has written in it, and TFX 1\.16\.0, which runs here, .*: run on the newer stack, or"
+    with pytest.raises(DataError, match=said):
+        metadata_file.require_usable(written_by)
+    assert written_by.read_bytes() == before

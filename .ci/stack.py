@@ -1,0 +1,68 @@
+"""Say which stack this platform gets, 1.16 or 1.21: python .ci/stack.py [1.16|1.21]
+
+The current stack where glibc and Python are new enough, else the older one; an argument asks for one of them. Where
+neither can run, or not the one asked for, the exit code is 1 and one line says what to do.
+
+Runs on any Python from 3.6 on, so that an old one can be told so.
+"""
+
+import platform
+import sys
+
+# What the wheels of TensorFlow Data Validation and tfx-bsl are built for.
+CURRENT_GLIBC = (2, 39)
+
+
+def choose(asked, system, machine, glibc, python):
+    """The stack for a platform.
+
+    Args:
+        asked: "1.16", "1.21", or "" for the newest that runs.
+        system: as platform.system() gives it.
+        machine: as platform.machine() gives it.
+        glibc: version as a pair, or None where the C library is another one.
+        python: version as a pair.
+
+    Raises:
+        ValueError: what to do instead, in one line.
+    """
+    if asked not in {"", "1.16", "1.21"}:
+        raise ValueError(f"STACK={asked} is not known: STACK=1.16 or STACK=1.21")
+    if (system, machine) != ("Linux", "x86_64") or glibc is None:
+        without = " without glibc" if system == "Linux" and glibc is None else ""
+        raise ValueError(
+            f"TFX has wheels for Linux on x86-64 with glibc alone, this is {system} on {machine}{without}: use a"
+            " container of Debian 13 or Ubuntu 24.04; to predict, `pip install .` is enough"
+        )
+    faults = {"1.16": _fault_of_older(python), "1.21": _fault_of_current(glibc, python)}
+    wanted = [asked] if asked else ["1.21", "1.16"]
+    for stack in wanted:
+        if not faults[stack]:
+            return stack
+    raise ValueError("; ".join(f"TFX {stack} needs {faults[stack]}" for stack in wanted))
+
+
+def _fault_of_older(python):
+    if (3, 10) <= python < (3, 12):
+        return ""
+    return "Python 3.10 or 3.11, this is {}.{}: make PYTHON=python3.11".format(*python)
+
+
+def _fault_of_current(glibc, python):
+    if glibc < CURRENT_GLIBC:
+        return "glibc 2.39 (Debian 13, Ubuntu 24.04), this is {}.{}".format(*glibc)
+    if (3, 12) <= python < (3, 14):
+        return ""
+    return "Python 3.12 or 3.13, this is {}.{}: make PYTHON=python3.12".format(*python)
+
+
+def read_glibc():
+    name, version = platform.libc_ver()
+    return tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
+
+
+if __name__ == "__main__":
+    try:
+        print(choose("".join(sys.argv[1:]), platform.system(), platform.machine(), read_glibc(), sys.version_info[:2]))
+    except ValueError as error:
+        sys.exit(f"make: {error}")

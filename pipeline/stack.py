@@ -1,0 +1,24 @@
+"""What differs between the two stacks, TFX 1.16 and TFX 1.21, with the reason; all other code is the same for both."""
+
+from importlib.metadata import version
+
+
+def read_stack() -> str:
+    """The release of TFX that is installed, such as "1.21.0". Imports nothing of it."""
+    return version("tfx")
+
+
+def read_release(text: str) -> tuple[int, ...]:
+    """A version as numbers that compare; what follows the first two, as in 1.21.0rc1, doesn't count."""
+    return tuple(int(part) for part in text.split(".")[:2])
+
+
+def build_local_runner() -> list[str]:
+    """Options for Beam in this process; none at all where that is what Beam does by itself.
+
+    From 2.68 on Beam tries another runner first, Prism, a program that it downloads and whose errors come in other
+    words.
+    """
+    if read_release(version("apache-beam")) < (2, 68):
+        return []
+    return ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
