@@ -1,9 +1,8 @@
-"""CPU time and disk of each component as the rows grow, and what a new span costs: the cost model of docs/scale.md.
+"""CPU time and disk of each component as the rows grow: the cost model of docs/scale.md.
 
     python -m benchmarks.component_costs --out benchmarks/results/component_costs.md
 
-Draws its own faces, as `benchmarks.ingestion_scale` does. Each number of rows is a whole run in a process of its own;
-then the largest number comes in two spans, and the run that takes the second one is set against the run on all rows.
+Draws its own faces, as `benchmarks.ingestion_scale` does. Each number of rows is a whole run in a process of its own.
 """
 
 import argparse
@@ -16,7 +15,6 @@ from typing import NamedTuple
 from benchmarks.code_version import read_code_version
 from benchmarks.command import run_command
 from benchmarks.ingestion_scale import draw_samples
-from benchmarks.marks import BEFORE_PART
 from benchmarks.measure import Cost, measure
 from benchmarks.report import describe_machine
 from benchmarks.samples import Face, write_sample
@@ -25,7 +23,6 @@ from schema.errors import DataError
 _TRAINER = "Trainer"
 _LAST_DATA_NODE = "Transform"
 _PLANNED_ROWS = (1_000_000, 100_000_000, 1_000_000_000)
-_NEW_FRACTION = 0.1
 _NOTES = """\
 - Default settings but for one epoch of a network of 12 filters and a gate that lets every model through. A larger one
   adds its forward pass, nine times for each row of the eval split, to Evaluator, and what it takes to train to Trainer.
@@ -51,26 +48,6 @@ class Line(NamedTuple):
         return self.start + self.rate * rows
 
 
-class NewSpan(NamedTuple):
-    """A run on a span that is new, beside a run on all rows at once."""
-
-    rows: int
-    all_rows: int
-    new: Cost
-    whole: Cost
-
-    def share(self, *, is_data_only: bool) -> tuple[float, float]:
-        """CPU seconds without training: of the new span, and of the whole."""
-        new, whole = (_sum_up(each, is_data_only=is_data_only) for each in (self.new, self.whole))
-        return new, whole
-
-
-def _sum_up(cost: Cost, *, is_data_only: bool) -> float:
-    nodes = list(cost.part_cpu_s)
-    counted = nodes[: nodes.index(_LAST_DATA_NODE) + 1] if is_data_only else nodes
-    return sum(cost.part_cpu_s[node] for node in counted if node not in (_TRAINER, BEFORE_PART))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report and perhaps write it; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
@@ -80,8 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise DataError(f"{options.out}: no such folder; give --out a file in an existing one")
         faces = draw_samples()
         costs = {count: _measure_whole(faces, count) for count in sorted({*options.rows})}
-        most = max(costs)
-        report = write_report(costs, _measure_new_span(faces, most, costs[most]))
+        report = write_report(costs)
         print(report, end="")
         if options.out:
             options.out.write_text(report, encoding="utf-8")
@@ -93,7 +69,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.component_costs", description=__doc__.splitlines()[0])
     parser.add_argument(
         "--rows", metavar="N", nargs="+", type=int, default=[30_000, 90_000, 300_000],
-        help="numbers of rows, at least two (default: 30000 90000 300000, which takes 4 GB below TMPDIR for a while)",
+        help="numbers of rows, at least two (default: 30000 90000 300000, which takes 3.4 GB below TMPDIR for a while)",
     )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", type=Path, help="also write the report there, as Markdown")
     return parser
@@ -107,32 +83,14 @@ def _measure_whole(faces: list[Face], row_count: int) -> Cost:
         return measure("every_component", sample, 1)
 
 
-def _measure_new_span(faces: list[Face], row_count: int, whole: Cost) -> NewSpan:
-    new_count = round(row_count * _NEW_FRACTION)
-    with TemporaryDirectory(prefix="benchmark-spans-") as name:
-        folder = Path(name)
-        for span in ("span-1", "later"):
-            (folder / span).mkdir()
-        write_sample(faces, row_count - new_count, folder / "span-1" / "faces.csv")
-        write_sample(faces, new_count, folder / "later" / "faces.csv", skipped=row_count - new_count)
-        print(f"{new_count:,} rows in a new span ...", file=sys.stderr, flush=True)
-        return NewSpan(new_count, row_count, measure("new_span", folder, 1), whole)
-
-
-def write_report(costs: Mapping[int, Cost], span: NewSpan) -> str:
-    """Markdown, from its heading to the line about the machine.
-
-    Args:
-        costs: of whole runs, by number of rows, at least two.
-        span: what a new span took.
-    """
+def write_report(costs: Mapping[int, Cost]) -> str:
+    """Markdown, from its heading to the line about the machine; costs of whole runs by number of rows, at least two."""
     commit = read_code_version()["git_commit"]
     sections = [
         "# What each component costs",
         "\n".join(_cpu_table(costs)),
         "\n".join(_bytes_table(costs)),
         "\n".join(_plan_table(costs)),
-        "\n".join(_span_table(span)),
         _NOTES,
         f"{describe_machine()}; code {commit or 'outside a repository'}",
     ]
@@ -190,17 +148,6 @@ def _plan_table(costs: Mapping[int, Cost]) -> Iterator[str]:
         yield f"| {title} | {' | '.join(f'{each:,.2g}' if each < 10 else f'{each:,.0f}' for each in hours)} |"
     sizes = [sum(fit_bytes(costs, node).at(rows) for node in nodes) / 1e9 for rows in _PLANNED_ROWS]
     yield f"| on disk, GB | {' | '.join(f'{each:,.1f}' if each < 10 else f'{each:,.0f}' for each in sizes)} |"
-
-
-def _span_table(span: NewSpan) -> Iterator[str]:
-    yield f"| CPU s | {span.all_rows:,} rows at once | new span of {span.rows:,}, the others as before | share |"
-    yield "|---|---:|---:|---:|"
-    for node, whole_s in span.whole.part_cpu_s.items():
-        new_s = span.new.part_cpu_s[node]
-        yield f"| {node} | {whole_s:.1f} | {new_s:.1f} | |"
-    for title, is_data_only in (("ingestion to Transform", True), ("all without training", False)):
-        new_s, whole_s = span.share(is_data_only=is_data_only)
-        yield f"| **{title}** | {whole_s:.1f} | {new_s:.1f} | {new_s / whole_s:.2f} |"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import logging
 
 from absl import logging as absl_logging
+from tfx import v1 as tfx
 
+import pipeline.graph  # noqa: F401  (what the components import belongs to the imports)
 from benchmarks.component_sizes import measure_outputs
 from benchmarks.marks import Mark
 from configs.load import load_config
@@ -33,8 +35,6 @@ def run_marked(config: PipelineConfig, mark: Mark) -> dict[str, int]:
     Returns:
         By component, how many bytes its outputs take on disk.
     """
-    from tfx import v1 as tfx
-
     paths = RunPaths.of(config)
     listener = _Listener(mark)
     logger = logging.getLogger("absl")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from benchmarks.component_costs import Line, NewSpan, fit_bytes, fit_cpu, write_report
-from benchmarks.marks import BEFORE_PART
+from benchmarks.component_costs import Line, fit_bytes, fit_cpu, write_report
 from benchmarks.measure import Cost
 
 
@@ -19,8 +18,6 @@ COSTS = {
         {"FerExampleGen": 4.0, "Transform": 4.5, "Trainer": 110.0, "Evaluator": 6.0}, {"FerExampleGen": 22_000_000}
     ),
 }
-NEW = cost({BEFORE_PART: 500.0, "FerExampleGen": 1.0, "Transform": 1.5, "Trainer": 99.0, "Evaluator": 1.5})
-SPAN = NewSpan(rows=1_100, all_rows=11_000, new=NEW, whole=COSTS[11_000])
 
 
 def test_line_through_two_points_goes_on_beyond_them() -> None:
@@ -38,13 +35,8 @@ def test_fit_takes_the_fewest_and_the_most_rows() -> None:
     assert fit_bytes(COSTS, "FerExampleGen") == pytest.approx((0, 2000))
 
 
-def test_share_of_a_new_span_leaves_training_and_what_came_before_out() -> None:
-    assert SPAN.share(is_data_only=True) == (2.5, 8.5)
-    assert SPAN.share(is_data_only=False) == (4.0, 14.5)
-
-
-def test_write_report_shows_costs_extrapolation_and_the_share_of_a_span() -> None:
-    report = write_report(COSTS, SPAN)
+def test_write_report_shows_costs_and_their_extrapolation() -> None:
+    report = write_report(COSTS)
     assert "| Evaluator | 4.0 | 6.0 | 3.8 | 200 |" in report
     assert "| FerExampleGen | 2.0 | 22.0 | 2,000 |" in report
     # A million rows: 102.9 s of ingestion and 5 of Transform, 10,000 s of Trainer, 203.8 of Evaluator.
@@ -52,5 +44,3 @@ def test_write_report_shows_costs_extrapolation_and_the_share_of_a_span() -> Non
     assert "| Trainer, CPU h for one epoch of a network of 12 filters | 2.8 | 278 | 2,778 |" in report
     assert "| all others, CPU h | 0.057 | " in report
     assert "| on disk, GB | 2.0 | 200 | 2,000 |" in report
-    assert "| **ingestion to Transform** | 8.5 | 2.5 | 0.29 |" in report
-    assert "| **all without training** | 14.5 | 4.0 | 0.28 |" in report

@@ -1,0 +1,110 @@
+"""CPU time of a new span's data preparation beside that of all rows at once.
+
+    python -m benchmarks.span_cost --out benchmarks/results/span_cost.md
+
+Draws its own faces, as `benchmarks.ingestion_scale` does. Nine tenths of the rows are the span before, the last tenth
+is the new one, and a window of two spans goes into Transform.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from benchmarks.code_version import read_code_version
+from benchmarks.command import run_command
+from benchmarks.ingestion_scale import draw_samples
+from benchmarks.marks import INGESTION_PART, REST_PART
+from benchmarks.measure import Cost, measure
+from benchmarks.report import describe_machine
+from benchmarks.samples import Face, write_sample
+from schema.errors import DataError
+
+_NEW_FRACTION = 0.1
+
+
+class SpanCost(NamedTuple):
+    """What one number of rows took."""
+
+    row_count: int
+    whole: Cost
+    """Of all rows at once."""
+    new: Cost
+    """Of the last tenth, the others having been prepared before."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the report and perhaps write it; the exit code is 0, or that of the error."""
+    options = _build_parser().parse_args(arguments)
+
+    def work() -> None:
+        if options.out and not options.out.parent.is_dir():
+            raise DataError(f"{options.out}: no such folder; give --out a file in an existing one")
+        faces = draw_samples()
+        report = write_report([_measure(faces, count) for count in sorted({*options.rows})])
+        print(report, end="")
+        if options.out:
+            options.out.write_text(report, encoding="utf-8")
+
+    return run_command("span_cost", work)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.span_cost", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--rows", metavar="N", nargs="+", type=int, default=[300_000, 600_000],
+        help="numbers of rows (default: 300000 600000, which takes 7 GB below TMPDIR for a while)",
+    )  # fmt: skip
+    parser.add_argument("--out", metavar="FILE", type=Path, help="also write the report there, as Markdown")
+    return parser
+
+
+def _measure(faces: list[Face], row_count: int) -> SpanCost:
+    print(f"{row_count:,} rows ...", file=sys.stderr, flush=True)
+    with TemporaryDirectory(prefix="benchmark-whole-") as folder:
+        sample = Path(folder) / "faces.csv"
+        write_sample(faces, row_count, sample)
+        whole = measure("ingestion", sample, 1)
+    before_count = row_count - round(row_count * _NEW_FRACTION)
+    with TemporaryDirectory(prefix="benchmark-spans-") as folder:
+        spans = [Path(folder) / name for name in ("span-1", "later")]
+        for span in spans:
+            span.mkdir()
+        write_sample(faces, before_count, spans[0] / "faces.csv")
+        write_sample(faces, row_count - before_count, spans[1] / "faces.csv", skipped=before_count)
+        return SpanCost(row_count, whole, measure("new_span", Path(folder), 1))
+
+
+def write_report(measured: Sequence[SpanCost]) -> str:
+    """Markdown, from its heading to the line about the machine."""
+    commit = read_code_version()["git_commit"]
+    sections = [
+        "# What a new span costs",
+        "\n".join(_table(measured)),
+        f"- From the CSV to Transform's graph, CPU seconds; {REST_PART} is the second figure; imports left out.",
+        f"{describe_machine()}; code {commit or 'outside a repository'}",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _table(measured: Sequence[SpanCost]) -> Iterator[str]:
+    yield "| rows in all | all at once | the last tenth, the others as before | share |"
+    yield "|---:|---:|---:|---:|"
+    for each in measured:
+        whole, new = _sum_up(each.whole), _sum_up(each.new)
+        yield f"| {each.row_count:,} | {_show(each.whole)} | {_show(each.new)} | {new / whole:.2f} |"
+
+
+def _sum_up(cost: Cost) -> float:
+    return cost.part_cpu_s[INGESTION_PART] + cost.part_cpu_s[REST_PART]
+
+
+def _show(cost: Cost) -> str:
+    parts = cost.part_cpu_s
+    return f"{_sum_up(cost):.1f} = {parts[INGESTION_PART]:.1f} + {parts[REST_PART]:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
