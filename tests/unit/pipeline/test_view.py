@@ -154,7 +154,7 @@ def find_logged_formats(module) -> list[str]:
     ("pattern", "module", "value"),
     [
         (view._STARTED, local_dag_runner, "Trainer"),
-        (view._FINISHED, local_dag_runner, "Trainer"),
+        (view.FINISHED, local_dag_runner, "Trainer"),
         (view._CACHED, launcher, 12),
     ],
 )
