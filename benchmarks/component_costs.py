@@ -13,12 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.code_version import read_code_version
-from benchmarks.command import run_command
+from benchmarks.command import run_report
 from benchmarks.ingestion_scale import draw_samples
 from benchmarks.measure import Cost, measure
 from benchmarks.report import describe_machine
 from benchmarks.samples import Face, write_sample
-from schema.errors import DataError
 
 _TRAINER = "Trainer"
 _LAST_DATA_NODE = "Transform"
@@ -52,17 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report and perhaps write it; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
 
-    def work() -> None:
-        if options.out and not options.out.parent.is_dir():
-            raise DataError(f"{options.out}: no such folder; give --out a file in an existing one")
+    def report() -> str:
         faces = draw_samples()
-        costs = {count: _measure_whole(faces, count) for count in sorted({*options.rows})}
-        report = write_report(costs)
-        print(report, end="")
-        if options.out:
-            options.out.write_text(report, encoding="utf-8")
+        return write_report({count: _measure_whole(faces, count) for count in sorted({*options.rows})})
 
-    return run_command("component_costs", work)
+    return run_report("component_costs", options.out, report)
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ import apache_beam as beam
 import tensorflow as tf
 
 from benchmarks.code_version import read_code_version
-from benchmarks.command import run_command
+from benchmarks.command import run_report
 from benchmarks.example_encoding import encode_bytes, encode_int64, encode_png, encode_text
 from benchmarks.ingestion_scale import draw_samples
 from benchmarks.report import describe_machine
@@ -31,7 +31,6 @@ from components.face_example_gen.rows import Outputs, ingest
 from components.face_example_gen.sources import Source
 from configs.spec import DataConfig
 from schema.contract import PIXELS_KEY
-from schema.errors import DataError
 from schema.example import to_example
 
 _OURS = "raw bytes, as FerExampleGen writes them"
@@ -76,15 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report and perhaps write it; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
 
-    def work() -> None:
-        if options.out and not options.out.parent.is_dir():
-            raise DataError(f"{options.out}: no such folder; give --out a file in an existing one")
-        report = write_report(_measure(options.rows, options.repeat), options.rows)
-        print(report, end="")
-        if options.out:
-            options.out.write_text(report, encoding="utf-8")
-
-    return run_command("ingestion_encodings", work)
+    return run_report(
+        "ingestion_encodings", options.out, lambda: write_report(_measure(options.rows, options.repeat), options.rows)
+    )
 
 
 def _build_parser() -> argparse.ArgumentParser:

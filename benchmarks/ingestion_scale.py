@@ -14,13 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.code_version import read_code_version
-from benchmarks.command import run_command
+from benchmarks.command import run_report
 from benchmarks.marks import IMPORT_PART, INGESTION_PART, LOOP_PART, REST_PART
 from benchmarks.measure import Cost, measure
 from benchmarks.report import describe_machine
 from benchmarks.samples import Face, write_sample
 from schema.drawn_faces import draw_faces
-from schema.errors import DataError
 
 _DRAWN_FACES = 10_000
 _NOTES = f"""\
@@ -59,16 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report and perhaps write it; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
 
-    def scale() -> None:
-        if options.out and not options.out.parent.is_dir():
-            raise DataError(f"{options.out}: no such folder; give --out a file in an existing one")
+    def report() -> str:
         faces = draw_samples()
-        report = write_report([_measure(faces, count, options.repeat) for count in sorted({*options.rows})])
-        print(report, end="")
-        if options.out:
-            options.out.write_text(report, encoding="utf-8")
+        return write_report([_measure(faces, count, options.repeat) for count in sorted({*options.rows})])
 
-    return run_command("ingestion_scale", scale)
+    return run_report("ingestion_scale", options.out, report)
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -14,13 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchmarks.code_version import read_code_version
-from benchmarks.command import run_command
+from benchmarks.command import run_report
 from benchmarks.ingestion_scale import draw_samples
 from benchmarks.marks import INGESTION_PART, REST_PART
 from benchmarks.measure import Cost, measure
 from benchmarks.report import describe_machine
 from benchmarks.samples import Face, write_sample
-from schema.errors import DataError
 
 _NEW_FRACTION = 0.1
 
@@ -39,16 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report and perhaps write it; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
 
-    def work() -> None:
-        if options.out and not options.out.parent.is_dir():
-            raise DataError(f"{options.out}: no such folder; give --out a file in an existing one")
+    def report() -> str:
         faces = draw_samples()
-        report = write_report([_measure(faces, count) for count in sorted({*options.rows})])
-        print(report, end="")
-        if options.out:
-            options.out.write_text(report, encoding="utf-8")
+        return write_report([_measure(faces, count) for count in sorted({*options.rows})])
 
-    return run_command("span_cost", work)
+    return run_report("span_cost", options.out, report)
 
 
 def _build_parser() -> argparse.ArgumentParser:
