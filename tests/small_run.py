@@ -7,7 +7,7 @@ from schema.drawn_faces import DrawnSummary, write_drawn_csvs
 SETTINGS = {
     "model.stem_filters": "16",
     "model.stage_filters": "[16,32,64]",
-    "trainer.epochs": "8",
+    "trainer.epochs": "4",
     "trainer.batch_size": "32",
     "gate.min_accuracy": "0.5",
     "gate.min_macro_f1": "0.4",

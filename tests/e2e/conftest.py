@@ -2,6 +2,7 @@
 
 import pytest
 from fault_injection.survival import Room, run_undisturbed
+from made_once import make_once
 from small_run import list_options, write_small_csvs
 from workshop import Workshop, make_workshop
 
@@ -16,7 +17,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory: pytest.TempPathFactory, drawn: DrawnSummary) -> Room:
     """A run that nothing disturbed, to compare with; nobody may change it."""
-    return run_undisturbed(Room(tmp_path_factory.mktemp("undisturbed"), list_options(drawn)))
+    options = list_options(drawn)
+    folder = make_once(tmp_path_factory, "undisturbed", lambda folder: run_undisturbed(Room(folder, options)))
+    return Room(folder, options)
 
 
 @pytest.fixture(scope="module")
