@@ -9,9 +9,19 @@ import importlib.util
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 # `configs` is left out: settings reach a stage as values, and the values are part of the key already.
 _PACKAGES = ("components", "models", "reporting", "schema", "serving")
+
+
+class _Source(NamedTuple):
+    """What a module's file holds."""
+
+    imports: tuple[str, ...]
+    """Dotted names, of modules and of what lies in them, of this project or not."""
+    code: str
+    """Without comments, docstrings and layout."""
 
 
 def compute_code_fingerprint(*modules: str) -> str:
@@ -38,41 +48,44 @@ def _closure(modules: tuple[str, ...]) -> set[str]:
 
 
 def _imports_of(name: str) -> Iterator[str]:
-    for node in ast.walk(_parse(name)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            # `from package import module` names a module only in its alias.
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        yield from (each for each in names if _find(each))
+    return (each for each in _read(name).imports if _find(each))
 
 
 def _code_of(name: str) -> str:
-    tree = ast.parse(ast.unparse(_parse(name)))  # a copy: the cached tree keeps its docstrings
+    return _read(name).code
+
+
+def _read(name: str) -> _Source:
+    path = _find(name)
+    if path is None:
+        raise ModuleNotFoundError(f"no source file of {name}")
+    return _read_file(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _read_file(path: Path, changed_ns: int) -> _Source:
+    """Once for the many stages that a module is part of."""
+    del changed_ns  # part of the key only
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = tuple(_list_imports(tree))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [each for each in body if not _is_text(each)] or [ast.Pass()]  # type: ignore[attr-defined]
-    return ast.unparse(tree)
+    return _Source(imports, ast.unparse(tree))
+
+
+def _list_imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # `from package import module` names a module only in its alias.
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def _parse(name: str) -> ast.Module:
-    path = _find(name)
-    if path is None:
-        raise ModuleNotFoundError(f"no source file of {name}")
-    return _parse_file(path, path.stat().st_mtime_ns)
-
-
-@cache
-def _parse_file(path: Path, changed_ns: int) -> ast.Module:
-    del changed_ns  # part of the key only
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _find(name: str) -> Path | None:
