@@ -35,22 +35,25 @@ _DROP = """([name, type, text]) => {
 
 @contextmanager
 def start_playwright() -> Iterator[Any]:
-    """The driver of browsers, of which a process runs only one at a time; skips where it isn't installed."""
+    """The driver of browsers, of which a process runs only one at a time; skips where it or Chromium is missing."""
     sync_api = pytest.importorskip("playwright.sync_api")
+    _find_chromium()  # before the driver, which wants a library that the smallest systems leave out
     with sync_api.sync_playwright() as playwright:
         yield playwright
 
 
 @contextmanager
 def open_browser(playwright: Any, *arguments: str) -> Iterator[Any]:
-    """Headless Chromium; skips where there is none."""
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
-    if path is None:
-        pytest.skip(f"no Chromium on PATH ({', '.join(_NAMES)})")
+    """Headless Chromium."""
     # As root, as in containers, Chromium runs only without its sandbox.
-    browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *arguments])
+    browser = playwright.chromium.launch(executable_path=_find_chromium(), args=["--no-sandbox", *arguments])
     yield browser
     browser.close()
+
+
+def _find_chromium() -> str:
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    return path or pytest.skip(f"no Chromium on PATH ({', '.join(_NAMES)})")
 
 
 class NginxDouble(http.server.SimpleHTTPRequestHandler):
