@@ -63,7 +63,7 @@ def ship(pushed: PushedModel, metrics: dict[str, Any], target: Path) -> None:
     renames.
 
     Raises:
-        GateError: the model is too large.
+        GateError: the model is too large, or began with another model's weights.
         DataError: the figures are those of another model, or one is missing.
     """
     files = list_model_files(pushed.folder)
@@ -73,7 +73,13 @@ def ship(pushed: PushedModel, metrics: dict[str, Any], target: Path) -> None:
             f"{pushed.folder}: {size_bytes:,} bytes, at most {MAX_MODEL_BYTES:,}; export it in half precision"
             " (export.half_precision) or train a smaller network"
         )
-    check_same_model(pushed.folder, metrics)
+    record = _read_json(pushed.folder / EXTRA_ASSETS_DIR / TRAINING_RECORD_FILE)
+    if record.get("warm_start"):
+        raise GateError(
+            f"{pushed.folder}: was trained on from another model's weights, while card and licence note say: from"
+            " scratch; ship the model of a run without spans.warm_start"
+        )
+    check_same_model(pushed.folder, record, metrics)
     digests = {name: compute_digest(pushed.folder / name) for name in files}
     card = render_card(metrics, Subject(pushed.folder.name, size_bytes, digests, pushed.rows, describe_versions()))
     with replace_folder(target) as partial:
@@ -89,10 +95,9 @@ def list_model_files(folder: Path) -> list[str]:
     return [name for name in list_files(folder) if Path(name).name != CARD_FILE]
 
 
-def check_same_model(folder: Path, metrics: dict[str, Any]) -> None:
+def check_same_model(folder: Path, record: dict[str, Any], metrics: dict[str, Any]) -> None:
     """Raise DataError unless the figures were measured on this very model, as far as its own records tell."""
-    extra = folder / EXTRA_ASSETS_DIR
-    record, calibration = _read_json(extra / TRAINING_RECORD_FILE), _read_json(extra / CALIBRATION_FILE)
+    calibration = _read_json(folder / EXTRA_ASSETS_DIR / CALIBRATION_FILE)
     measured = metrics.get("calibration")
     seconds = round(sum(epoch["seconds"] for epoch in record.get("history", ())), 1)
     pairs = {

@@ -100,6 +100,15 @@ def test_ship_model_of_more_than_3_mb_is_refused(model, metrics, target, tmp_pat
     ship(PushedModel(large, ROWS), metrics, target)
 
 
+def test_ship_model_that_began_with_the_weights_of_another_is_refused(model, metrics, target, tmp_path_factory):
+    warm = shutil.copytree(model, tmp_path_factory.mktemp("warm") / "1")
+    record = {**RECORD, "warm_start": {"model": "runs/fer/serving/1", "weights": "0123"}}
+    (warm / "assets.extra" / "training_record.json").write_text(json.dumps(record), "utf-8")
+    with pytest.raises(GateError, match=r"1: was trained on from another model's .* without spans\.warm_start$"):
+        ship(PushedModel(warm, ROWS), metrics, target)
+    assert_unchanged(target)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
