@@ -44,7 +44,8 @@ def print_lineage(config: PipelineConfig, name: str, is_json: bool) -> int:
     states = {
         output.id: describe_destination(str(output.properties.get("pushed_destination", "")), config)
         for use in uses
-        for output in use.outputs.values()
+        for outputs in use.outputs.values()
+        for output in outputs
     }
     if is_json:
         print(json.dumps({"artifact": asdict(product), "uses": [asdict(use) for use in uses]}, indent=2))
@@ -68,7 +69,9 @@ def _grow_back(product: "Product") -> Iterator[_Branch]:
     step = product.made_by
     if step:
         inputs = [
-            _Branch(_describe_product(key, each), list(_grow_back(each))) for key, each in sorted(step.inputs.items())
+            _Branch(_describe_product(key, each), list(_grow_back(each)))
+            for key, products in sorted(step.inputs.items())
+            for each in products
         ]
         yield _Branch(_describe_step(step), [*_grow_settings(step), *_grow_sources(step), *inputs])
 
@@ -87,7 +90,8 @@ def _grow_sources(step: "WorkStep") -> Iterator[_Branch]:
 def _grow(use: "Use", states: dict[int, str]) -> _Branch:
     outputs = [
         _Branch(_describe_product(key, each) + _describe_marks(each.properties, states[each.id]), [])
-        for key, each in sorted(use.outputs.items())
+        for key, products in sorted(use.outputs.items())
+        for each in products
     ]
     return _Branch(f"{_describe_step(use.step)}  as {use.key}", outputs)
 

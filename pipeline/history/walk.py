@@ -1,6 +1,8 @@
 """From an artifact back to the files it was made of, and forward to what was made of it."""
 
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,8 @@ class WorkStep:
     """Fingerprints by name."""
     sources: dict[str, str]
     """Files that no other execution made, by name."""
-    inputs: dict[str, "Product"] = field(default_factory=dict)
+    inputs: dict[str, list["Product"]] = field(default_factory=dict)
+    """By key: a window of spans gives a Trainer several `examples`."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Use:
     key: str
     """As what it took the artifact: `model`, or `baseline_model`."""
     step: WorkStep
-    outputs: dict[str, Product]
+    outputs: dict[str, list[Product]]
 
 
 class LineageGraph:
@@ -97,7 +100,8 @@ class LineageGraph:
         step_id = self._find_maker(artifact_id)
         if step_id is None or self._read_artifact(artifact_id).type != PUSHED_MODEL:
             return artifact_id
-        return self._read_inputs(step_id).get(MODEL_KEY, artifact_id)
+        (model,) = self._read_inputs(step_id).get(MODEL_KEY, [artifact_id])
+        return model
 
     def trace_back(self, artifact_id: int) -> Product:
         """The artifact with everything that it was made of; each execution is told of once.
@@ -113,7 +117,10 @@ class LineageGraph:
         for event in sorted(self._store.get_events_by_artifact_ids([artifact_id]), key=lambda each: each.execution_id):
             if event.type == _INPUT and event.path.steps and self._has_outputs_of_its_own(event.execution_id):
                 step = self._read_step(event.execution_id, {})
-                outputs = {key: self._read_product(each, None) for key, each in self._read_outputs(step.id).items()}
+                outputs = {
+                    key: [self._read_product(each, None) for each in ids]
+                    for key, ids in self._read_outputs(step.id).items()
+                }
                 uses.append(Use(event.path.steps[0].key, step, outputs))
         return uses
 
@@ -123,8 +130,10 @@ class LineageGraph:
             return self._read_product(artifact_id, None)
         told.add(maker)
         inputs = {
-            key: self._read_product(each, None) if key == _EARLIER_MODEL_KEY else self._trace(each, told)
-            for key, each in self._read_inputs(maker).items()
+            key: [
+                self._read_product(each, None) if key == _EARLIER_MODEL_KEY else self._trace(each, told) for each in ids
+            ]
+            for key, ids in self._read_inputs(maker).items()
         }
         return self._read_product(artifact_id, self._read_step(maker, inputs))
 
@@ -133,22 +142,23 @@ class LineageGraph:
         events = self._store.get_events_by_artifact_ids([artifact_id])
         return min((event.execution_id for event in events if event.type == _OUTPUT), default=None)
 
-    def _read_inputs(self, execution_id: int) -> dict[str, int]:
+    def _read_inputs(self, execution_id: int) -> dict[str, list[int]]:
         return self._read_events(execution_id, _INPUT)
 
-    def _read_outputs(self, execution_id: int) -> dict[str, int]:
+    def _read_outputs(self, execution_id: int) -> dict[str, list[int]]:
         return self._read_events(execution_id, _OUTPUT)
 
-    def _read_events(self, execution_id: int, kind: int) -> dict[str, int]:
-        """Artifacts by key."""
+    def _read_events(self, execution_id: int, kind: int) -> dict[str, list[int]]:
+        """Artifacts by key, in the order in which the execution had them."""
         events = self._store.get_events_by_execution_ids([execution_id])
-        return {each.path.steps[0].key: each.artifact_id for each in events if each.type == kind and each.path.steps}
+        places = [(*_read_place(each), each.artifact_id) for each in events if each.type == kind and each.path.steps]
+        return {key: [each for *_, each in group] for key, group in groupby(sorted(places), key=itemgetter(0))}
 
     def _has_outputs_of_its_own(self, execution_id: int) -> bool:
         (execution,) = self._store.get_executions_by_id([execution_id])
         return bool(execution.last_known_state != _CACHED and self._read_outputs(execution_id))
 
-    def _read_step(self, execution_id: int, inputs: dict[str, Product]) -> WorkStep:
+    def _read_step(self, execution_id: int, inputs: dict[str, list[Product]]) -> WorkStep:
         (execution,) = self._store.get_executions_by_id([execution_id])
         node = read_node_id(self._store, execution_id)
         parameters = read_plain_values(execution.custom_properties)
@@ -170,3 +180,9 @@ class LineageGraph:
     def _read_product(self, artifact_id: int, made_by: WorkStep | None) -> Product:
         artifact = self._read_artifact(artifact_id)
         return Product(artifact_id, artifact.type, artifact.uri, read_plain_values(artifact.custom_properties), made_by)
+
+
+def _read_place(event: Any) -> tuple[str, int]:
+    """Key of an event's artifact, and its position among those of that key."""
+    key, *position = event.path.steps
+    return key.key, position[0].index if position else 0

@@ -108,12 +108,14 @@ def test_run_of_the_second_span_again_executes_nothing_and_pushes_no_copy(
     assert workshop.versions() == versions
 
 
-def test_lineage_of_the_second_model_names_the_first(
+def test_lineage_of_the_second_model_names_the_first_and_the_examples_of_both_spans(
     workshop: Any, first: ArtifactRecord, second: ArtifactRecord
 ) -> None:
     del second
     shown = workshop.command("lineage", workshop.versions()[-1], "--set", f"runtime.root={workshop.root}")
     assert f"base_model: Model {first.id}  {first.uri}" in shown.stdout
+    of_trainer = [line for line in shown.stdout.splitlines() if line[3:].startswith(("├─ examples", "└─ examples"))]
+    assert len(of_trainer) == 2
 
 
 def test_pushed_version_has_none_of_the_trained_state(workshop: Any, second: ArtifactRecord) -> None:

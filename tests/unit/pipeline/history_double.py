@@ -1,6 +1,7 @@
 """Runs of a pipeline as LocalDagRunner leaves them in a metadata store, written by MLMD's own calls without TFX."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class HistoryDouble:
     def add_node(
         self,
         name: str,
-        inputs: dict[str, int] | None = None,
+        inputs: Mapping[str, int | list[int]] | None = None,
         outputs: dict[str, str | int] | None = None,
         parameters: dict[str, str] | None = None,
         marks: dict[str, int | str] | None = None,
@@ -67,7 +68,7 @@ class HistoryDouble:
 
         Args:
             name: the node's id.
-            inputs: artifact ids by key.
+            inputs: artifact ids by key, one or several.
             outputs: by key the type of a new artifact, or the id of one that is there, as cached nodes give out.
             parameters: custom properties of the execution.
             marks: custom properties of each new artifact.
@@ -79,13 +80,18 @@ class HistoryDouble:
         execution = mlmd.Execution(type_id=self._put_type("execution", name), last_known_state=state)
         _set_properties(execution, parameters or {})
         new = {key: self._build_artifact(value, f"{name}/{key}", marks) for key, value in (outputs or {}).items()}
-        pairs = [(self._read_artifact(value), _build_event(INPUT, key)) for key, value in (inputs or {}).items()]
+        pairs = [
+            (self._read_artifact(each), _build_event(INPUT, key, index))
+            for key, value in (inputs or {}).items()
+            for index, each in enumerate(value if isinstance(value, list) else [value])
+        ]
+        input_count = len(pairs)
         pairs += [(artifact, _build_event(OUTPUT, key)) for key, artifact in new.items()]
         # One transaction: each one waits for the disk.
         execution_id, artifact_ids, _ = self._store.put_execution(
             execution, pairs, [self._run, self._build_node_context(name)], reuse_context_if_already_exist=True
         )
-        return {**dict(zip(new, artifact_ids[len(inputs or {}) :], strict=True)), "": int(execution_id)}
+        return {**dict(zip(new, artifact_ids[input_count:], strict=True)), "": int(execution_id)}
 
     def add_data_nodes(self, path: str = "data/fer.csv", code: str = "c0de") -> dict[str, int]:
         """FerExampleGen with its account of the rows, ImportSchemaGen and Transform."""
@@ -184,7 +190,8 @@ def _set_properties(thing: Any, values: dict[str, Any]) -> None:
         setattr(thing.custom_properties[key], "string_value" if isinstance(value, str) else "int_value", value)
 
 
-def _build_event(kind: int, key: str) -> Any:
+def _build_event(kind: int, key: str, index: int = 0) -> Any:
     event = mlmd.Event(type=kind)
     event.path.steps.add().key = key
+    event.path.steps.add().index = index
     return event

@@ -314,13 +314,25 @@ def test_lineage_of_a_warm_start_names_the_earlier_model_without_its_tree(run, h
     assert f"Trainer {second['']}  run" in run(history.home.parent, "lineage", "1700000000")[1].partition("used by")[2]
 
 
+def test_lineage_of_a_window_of_spans_names_the_examples_of_each(run, history):
+    history.start_run()
+    first = history.add_data_nodes("data/span-1.csv")
+    history.start_run()
+    second = history.add_data_nodes("data/span-2.csv")
+    trainer = history.add_trainer(second | {"examples": [second["examples"], first["examples"]]}, 3)
+    history.add_judges(second, trainer["model"], "1700000000")
+    out = run(history.home.parent, "lineage", "1700000000")[1]
+    newer, older = (out.index(f"─ examples: Examples {each['examples']} ") for each in (second, first))
+    assert newer < out.index("data/span-2.csv") < older < out.index("data/span-1.csv")
+
+
 def test_lineage_json_nests_what_a_thing_was_made_of(run, two_runs):
     told = json.loads(run(two_runs.root, "lineage", "1700000100", "--json")[1])
     trainer = told["artifact"]["made_by"]
     assert (trainer["node"], trainer["run_id"]) == ("Trainer", two_runs.second)
     assert trainer["settings"] == {"trainer.epochs": 5}
-    examples = trainer["inputs"]["examples"]["made_by"]
-    assert examples["code"] == {"code": "beef"}
+    (examples,) = trainer["inputs"]["examples"]
+    assert examples["made_by"]["code"] == {"code": "beef"}
     assert [use["step"]["node"] for use in told["uses"]] == ["Evaluator", "ServingCheck", "BulkInferrer", "Pusher"]
 
 
