@@ -21,7 +21,7 @@ IMPORT_PART = "import"
 INGESTION_PART = "ingestion"
 REST_PART = "statistics to Transform"
 LOOP_PART = "loop"
-# What `new_span` does before the span comes.
+# What `span_run` does before the run begins.
 BEFORE_PART = "spans before"
 PEAK_RSS_KEY = "peak_rss_mb"
 PART_PEAKS_KEY = "peak_rss_mb_after"

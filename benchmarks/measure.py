@@ -67,7 +67,7 @@ def _measure_once(way: str, csv_path: Path) -> Cost:
         code, whole_cpu_s = _run(command, folder)
         wall_s = time.monotonic() - started_s
         if code:
-            raise BenchmarkError(f"{way}: exit code {code}; its output ends with\n{_end_of_log(folder)}")
+            raise BenchmarkError(f"{way}: exit code {code}; its output ends with\n{read_end(_log_path(folder))}")
         marks = json.loads(marks_path.read_text("utf-8"))
     parts = marks[CPU_KEY]
     return Cost(
@@ -107,6 +107,7 @@ def _log_path(folder: Path) -> Path:
     return folder / "output.log"
 
 
-def _end_of_log(folder: Path) -> str:
-    lines = _log_path(folder).read_text("utf-8", errors="replace").splitlines()
+def read_end(log: Path) -> str:
+    """The last lines of what a process has printed."""
+    lines = log.read_text("utf-8", errors="replace").splitlines()
     return "\n".join(lines[-_SHOWN_LOG_LINES:])

@@ -7,8 +7,7 @@ import tensorflow_model_analysis as tfma
 from components.corruption_metric import ACCURACY_NAMES
 from schema.contract import CLASS_COUNT
 
-# The names that we give to TFMA's own metrics.
-ACCURACY_NAME = "accuracy"
+# The name that we give to TFMA's own metric.
 EXAMPLE_COUNT_NAME = "example_count"
 
 

@@ -9,8 +9,9 @@ from tfx.utils import io_utils
 
 from components.accuracy_change_metric import CHANGE_HIGH_NAME, CHANGE_LOW_NAME, CHANGE_NAME
 from components.calibration_metrics import CALIBRATION_ERROR_NAME
+from components.confusion_metrics import ACCURACY_NAME
 from components.corruption_metric import CORRUPTED_ACCURACY_NAME
-from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME, read_metrics
+from components.evaluation_result import EXAMPLE_COUNT_NAME, read_metrics
 from reporting.serving_figures import FIGURES_FILE
 from schema.contract import CLASS_NAMES, LABEL_KEY
 

@@ -16,9 +16,9 @@ from components.calibration_metrics import (
     CalibrationError,
     NegativeLogLikelihood,
 )
+from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME, Accuracy, MacroF1
 from components.corruption_metric import CORRUPTED_ACCURACY_NAME, CorruptedAccuracy
-from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME
-from components.macro_f1 import MACRO_F1_NAME, MacroF1
+from components.evaluation_result import EXAMPLE_COUNT_NAME
 from configs.spec import GateConfig
 from schema.contract import LABEL_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES
 
@@ -58,24 +58,16 @@ def _stock_metrics(gate: GateConfig) -> list[config_pb2.MetricConfig]:
             config=json.dumps({"name": EXAMPLE_COUNT_NAME}),
             per_slice_thresholds=[_overall(_at_least(gate.min_eval_rows))],
         ),
-        config_pb2.MetricConfig(
-            class_name="SparseCategoricalAccuracy",
-            config=json.dumps({"name": ACCURACY_NAME}),
-            per_slice_thresholds=[
-                _overall(_at_least(gate.min_accuracy)),
-                config_pb2.PerSliceMetricThreshold(
-                    slicing_specs=[config_pb2.SlicingSpec(feature_keys=[LABEL_KEY])],
-                    threshold=_at_least(gate.min_class_recall),
-                ),
-            ],
-        ),
         config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot"),
     ]
 
 
 def _own_metrics(gate: GateConfig, code: str) -> list[config_pb2.MetricConfig]:
     """Those without a setting have the bound of what they can be at all, so that a NaN is refused here too."""
+    by_class = config_pb2.SlicingSpec(feature_keys=[LABEL_KEY])
+    recall = config_pb2.PerSliceMetricThreshold(slicing_specs=[by_class], threshold=_at_least(gate.min_class_recall))
     return [
+        _own_metric(Accuracy, ACCURACY_NAME, code, _at_least(gate.min_accuracy), recall),
         _own_metric(MacroF1, MACRO_F1_NAME, code, _at_least(gate.min_macro_f1)),
         _own_metric(CalibrationError, CALIBRATION_ERROR_NAME, code, _at_most(gate.max_ece)),
         _own_metric(NegativeLogLikelihood, NLL_NAME, code, _at_most(LARGEST_NLL)),
@@ -85,12 +77,18 @@ def _own_metrics(gate: GateConfig, code: str) -> list[config_pb2.MetricConfig]:
     ]
 
 
-def _own_metric(metric: type, name: str, code: str, threshold: config_pb2.MetricThreshold) -> config_pb2.MetricConfig:
+def _own_metric(
+    metric: type,
+    name: str,
+    code: str,
+    threshold: config_pb2.MetricThreshold,
+    *by_slice: config_pb2.PerSliceMetricThreshold,
+) -> config_pb2.MetricConfig:
     return config_pb2.MetricConfig(
         class_name=metric.__name__,
         module=metric.__module__,
         config=json.dumps({"name": name, "code": code}, sort_keys=True),
-        per_slice_thresholds=[_overall(threshold)],
+        per_slice_thresholds=[_overall(threshold), *by_slice],
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.evaluation_result import ACCURACY_NAME, EXAMPLE_COUNT_NAME, read_metrics
-from components.macro_f1 import MACRO_F1_NAME
+from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME
+from components.evaluation_result import EXAMPLE_COUNT_NAME, read_metrics
 from components.refusals import find_refusals
 from configs.hyperparameters import read_values
 from pipeline.lineage import NodeRecord

@@ -7,14 +7,13 @@ import numpy.typing as npt
 
 from components.accuracy_change_metric import CHANGE_HIGH_NAME, CHANGE_LOW_NAME, CHANGE_NAME
 from components.calibration_metrics import BRIER_SCORE_NAME, CALIBRATION_ERROR_NAME, NLL_NAME
+from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME
 from components.evaluation_result import (
-    ACCURACY_NAME,
     EXAMPLE_COUNT_NAME,
     read_confusion,
     read_metrics,
     read_robustness,
 )
-from components.macro_f1 import MACRO_F1_NAME
 from reporting.corruptions import DESCRIPTIONS
 from reporting.intervals import Interval
 from reporting.model_card import AccuracyChange, CardFigures, ClassRates, Confidence

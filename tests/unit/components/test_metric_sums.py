@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from components.calibration_metrics import BrierScore, CalibrationError, NegativeLogLikelihood
-from components.macro_f1 import MacroF1
+from components.confusion_metrics import Accuracy, MacroF1
 from components.metric_sums import RowSums
 
-METRICS = (CalibrationError, NegativeLogLikelihood, BrierScore, MacroF1)
+METRICS = (CalibrationError, NegativeLogLikelihood, BrierScore, Accuracy, MacroF1)
 RNG = np.random.default_rng(5)
 PROBABILITIES = RNG.dirichlet(np.ones(7), 40)
 TRUE = RNG.integers(0, 7, 40)

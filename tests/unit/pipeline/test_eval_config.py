@@ -52,9 +52,9 @@ def test_build_eval_config_rows_are_measured_together_and_by_class(config):
 
 
 def test_build_eval_config_accuracy_has_one_bound_for_all_rows_and_one_for_each_class(config):
-    metric = find_metric(config, "SparseCategoricalAccuracy")
+    metric = find_metric(config, "Accuracy")
     thresholds = find_thresholds(metric)
-    assert json.loads(metric.config) == {"name": "accuracy"}
+    assert json.loads(metric.config)["name"] == "accuracy"
     assert set(thresholds) == {OVERALL, BY_CLASS}
     assert thresholds[OVERALL].value_threshold.lower_bound.value == 0.625
     assert thresholds[BY_CLASS].value_threshold.lower_bound.value == 0.25
@@ -115,9 +115,7 @@ def test_build_eval_config_other_code_changes_the_configuration_that_tfx_hashes(
 
 
 def test_build_eval_config_bound_of_zero_is_still_a_bound():
-    thresholds = find_thresholds(
-        find_metric(build_eval_config(GateConfig(min_class_recall=0.0), ""), "SparseCategoricalAccuracy")
-    )
+    thresholds = find_thresholds(find_metric(build_eval_config(GateConfig(min_class_recall=0.0), ""), "Accuracy"))
     assert thresholds[BY_CLASS].value_threshold.HasField("lower_bound")
 
 
@@ -129,5 +127,5 @@ def test_build_eval_config_tfma_accepts_it_with_and_without_baseline(has_baselin
     )
     tfma.utils.verify_eval_config(full)
     assert find_thresholds(find_metric(full, "AccuracyChange"))[OVERALL].HasField("change_threshold") is has_baseline
-    accuracy = find_thresholds(find_metric(full, "SparseCategoricalAccuracy"))[OVERALL]
+    accuracy = find_thresholds(find_metric(full, "Accuracy"))[OVERALL]
     assert accuracy.value_threshold.lower_bound.value == 0.625

@@ -13,7 +13,7 @@ from pipeline.fingerprint import compute_code_fingerprint
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema")
 EXAMPLE_GEN, DATA_GATE = "components.face_example_gen.executor", "components.data_gate.executor"
-TRANSFORM, TRAINER, EVALUATOR = "models.preprocessing", "models.trainer_fn", "components.macro_f1"
+TRANSFORM, TRAINER, EVALUATOR = "models.preprocessing", "models.trainer_fn", "components.confusion_metrics"
 STAGES = [EXAMPLE_GEN, DATA_GATE, TRANSFORM, TRAINER, EVALUATOR]
 
 # A function's first result becomes another one.
@@ -26,7 +26,7 @@ FILES = {
     "repeats": ("components/face_example_gen/repeats.py", *CODE),
     "checks": ("components/data_gate/checks.py", *CODE),
     "ingestion": ("reporting/ingestion.py", *CODE),
-    "macro_f1": ("components/macro_f1.py", *CODE),
+    "confusion_metrics": ("components/confusion_metrics.py", *CODE),
     "component": ("components/face_example_gen/component.py", *CODE),
     "spec": ("configs/spec.py", "epochs: int = ", "epochs: int = 1 + "),
     "graph": ("pipeline/graph.py", *CODE),
@@ -79,7 +79,7 @@ def measured(tmp_path_factory) -> tuple[dict[str, dict[str, str]], list[str]]:
         ("row", {EXAMPLE_GEN}),
         ("repeats", {EXAMPLE_GEN}),
         ("checks", {DATA_GATE}),
-        ("macro_f1", {EVALUATOR}),
+        ("confusion_metrics", {EVALUATOR}),
         ("ingestion", {EXAMPLE_GEN, DATA_GATE}),
         ("contract", set(STAGES)),
         # What a component declares is part of TFX's key already, and so is every setting.

@@ -1,6 +1,8 @@
-"""Macro F1 against hand-worked values and scikit-learn, alone and through TFMA."""
+"""Accuracy and macro F1 against hand-worked values and scikit-learn, alone and through TFMA."""
 
 import json
+import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ import tensorflow_model_analysis as tfma
 from sklearn.metrics import f1_score
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.macro_f1 import MACRO_F1_NAME, MacroF1
+from components.confusion_metrics import Accuracy, MacroF1
 from reporting.classification import compute_macro_f1
 from schema.contract import CLASS_COUNT
 
@@ -61,37 +63,61 @@ def test_compute_macro_f1_degenerate_confusion_counts_empty_classes_as_0(confusi
         assert by_sklearn == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory) -> dict[tuple, float]:
-    """Macro F1 by slice, as TFMA's evaluation of eight rows in memory gives it."""
-    # The winner has 0.4, so that a threshold of a half would find no class at all.
-    true, predicted = [0, 0, 0, 1, 1, 3, 3, 6], [0, 0, 1, 1, 3, 3, 3, 0]
-    probabilities = np.full((8, CLASS_COUNT), 0.1)
-    probabilities[np.arange(8), predicted] = 0.4
-    metric = config_pb2.MetricConfig(
-        class_name=MacroF1.__name__, module=MacroF1.__module__, config=json.dumps({"name": MACRO_F1_NAME, "code": "c"})
-    )
+def evaluate(true: list[int], probabilities: np.ndarray, folder: Path) -> dict[tuple, dict[str, float]]:
+    """Both metrics by slice, as TFMA's evaluation of rows in memory gives them."""
+    metrics = [
+        config_pb2.MetricConfig(class_name=each.__name__, module=each.__module__, config=json.dumps({"code": "c"}))
+        for each in (Accuracy, MacroF1)
+    ]
     evaluation = tfma.analyze_raw_data(
         pd.DataFrame({"emotion": true, "probabilities": probabilities.tolist()}),
         config_pb2.EvalConfig(
             model_specs=[config_pb2.ModelSpec(label_key="emotion", prediction_key="probabilities")],
             slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=["emotion"])],
-            metrics_specs=[config_pb2.MetricsSpec(metrics=[metric])],
+            metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
         ),
-        output_path=str(tmp_path_factory.mktemp("evaluation")),
+        output_path=str(folder),
     )
-    return {key: metrics[""][""][MACRO_F1_NAME]["doubleValue"] for key, metrics in evaluation.slicing_metrics}
+    return {
+        key: {name: float(value["doubleValue"]) for name, value in values[""][""].items()}
+        for key, values in evaluation.slicing_metrics
+    }
 
 
-def test_macro_f1_in_tfma_takes_the_most_probable_class(measured):
+# The winner has 0.4, so that a threshold of a half would find no class at all.
+TRUE, PREDICTED = [0, 0, 0, 1, 1, 3, 3, 6], [0, 0, 1, 1, 3, 3, 3, 0]
+PROBABILITIES = np.full((8, CLASS_COUNT), 0.1)
+PROBABILITIES[np.arange(8), PREDICTED] = 0.4
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple, dict[str, float]]:
+    """Both metrics of eight sound rows by slice."""
+    return evaluate(TRUE, PROBABILITIES, tmp_path_factory.mktemp("evaluation"))
+
+
+def test_metrics_in_tfma_take_the_most_probable_class(measured):
     # Class 0: 2 hits, 3 true, 3 said. Class 1: 1, 2, 2. Class 3: 2, 2, 3. Class 6: 0, 1, 0.
-    assert measured[()] == pytest.approx((4 / 6 + 2 / 4 + 4 / 5 + 0) / 7, abs=1e-9)
+    assert measured[()]["macro_f1"] == pytest.approx((4 / 6 + 2 / 4 + 4 / 5 + 0) / 7, abs=1e-9)
+    assert measured[()]["accuracy"] == 5 / 8
 
 
-def test_macro_f1_in_tfma_slice_sees_its_own_rows_only(measured):
-    assert measured[(("emotion", 3),)] == pytest.approx(1 / 7, abs=1e-9)
-    assert measured[(("emotion", 6),)] == 0.0
+def test_metrics_in_tfma_slice_sees_its_own_rows_only(measured):
+    assert measured[(("emotion", 3),)]["macro_f1"] == pytest.approx(1 / 7, abs=1e-9)
+    assert measured[(("emotion", 6),)]["macro_f1"] == 0.0
+    accuracies = {key[0][1]: values["accuracy"] for key, values in measured.items() if key}
+    assert accuracies == {0: pytest.approx(2 / 3), 1: 1 / 2, 3: 1.0, 6: 0.0}
 
 
-def test_macro_f1_code_is_part_of_its_configuration():
-    assert MacroF1(code="a").get_config() != MacroF1(code="b").get_config()
+def test_metrics_in_tfma_row_without_a_number_is_no_hit_and_leaves_no_number_for_its_slices(tmp_path):
+    # Keras' accuracy takes such a row for one of class 0, which here it would be.
+    unsound = np.vstack([PROBABILITIES, np.full((1, CLASS_COUNT), np.nan)])
+    measured = evaluate([*TRUE, 0], unsound, tmp_path)
+    for name in ("accuracy", "macro_f1"):
+        without_number = {key for key, values in measured.items() if math.isnan(values[name])}
+        assert without_number == {(), (("emotion", 0),)}
+
+
+@pytest.mark.parametrize("metric", [Accuracy, MacroF1])
+def test_metrics_code_is_part_of_their_configuration(metric):
+    assert metric(code="a").get_config() != metric(code="b").get_config()
