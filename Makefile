@@ -49,7 +49,7 @@ run: $(VENV)/.ready  ## Take DATA=file.csv (default: drawn faces) to a pushed mo
 	@$(BIN)/fer-tfx run $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 test: lint  ## Run the linters and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --quiet $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --quiet $(ARGS)
 
 test-current:  ## Run the same on TFX 1.21 in Debian 13, set up in .build/ (as root; 20 minutes and more)
 	@.ci/test-current $(ARGS)

@@ -153,7 +153,7 @@ def _build_model_nodes(
         examples=examples,
         baseline_model=baseline_model,
         gate=config.gate,
-        code=compute_code_fingerprint("components.serving_check.executor", "components.serving_check.probe"),
+        code=compute_code_fingerprint("components.serving_check.executor", "components.serving_check.probe_process"),
     )
     blessings = {
         "model_blessing": evaluator.outputs["blessing"],

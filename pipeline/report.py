@@ -21,7 +21,7 @@ _MODULES = {
     "Transform": ("models.preprocessing",),
     "Trainer": ("models.trainer_fn",),
     "Evaluator": EVALUATOR_MODULES,
-    "ServingCheck": ("components.serving_check.executor", "components.serving_check.probe"),
+    "ServingCheck": ("components.serving_check.executor", "components.serving_check.probe_process"),
     "ModelCard": ("components.model_card.executor",),
     "Pusher": ("components.atomic_pusher.executor",),
 }

@@ -15,6 +15,9 @@ SETTINGS = {
     "gate.min_corrupted_accuracy": "0",
 }
 
+# A network as small as may be, for a run that isn't about its model.
+TINY_NETWORK = {"model__stage_filters": "[8]", "model__convolutions_per_stage": "1", "trainer__epochs": "1"}
+
 
 def write_small_csvs(folder: Path) -> DrawnSummary:
     """Drawn faces with repeats and broken rows."""

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from components.loaded_model import open_signature
 from reporting.evaluation import LabelledRows
 from schema.contract import (
     IMAGE_SIZE_PX,
@@ -55,10 +55,6 @@ def read_rows(split_uri: str) -> LabelledRows:
 
 def predict(model_dir: str, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """The exported model's answers through `serve_pixels`: uint8 (n, 48, 48), n at least 1, -> float32 (n, 7)."""
-    model = tf.saved_model.load(model_dir)
-    signature: Any = model.signatures[SERVE_PIXELS]
-    batches = (
-        tf.constant(pixels[start : start + _PREDICT_BATCH_SIZE, ..., None])
-        for start in range(0, len(pixels), _PREDICT_BATCH_SIZE)
-    )
-    return np.concatenate([signature(**{PIXELS_KEY: batch})[PROBABILITIES_KEY].numpy() for batch in batches])
+    starts = range(0, len(pixels), _PREDICT_BATCH_SIZE)
+    with open_signature(model_dir, SERVE_PIXELS, [PROBABILITIES_KEY]) as ask:
+        return np.concatenate([ask(pixels[start : start + _PREDICT_BATCH_SIZE, ..., None])[0] for start in starts])

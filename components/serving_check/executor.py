@@ -75,13 +75,13 @@ def _bless(blessing: types.Artifact, refusal: str) -> None:
 def probe_in_fresh_process(model_dir: str, examples_dir: str, baseline_dir: str = "") -> ServingFigures:
     """Size and latency of a model that can be served.
 
-    A process of its own has none of the ops, Python objects and variables that this one has registered.
+    A process of its own has none of the ops, Python objects and variables that this one has registered, and no Keras.
 
     Raises:
         UnservableError: the model can't be served; the message says why.
     """
     arguments = [model_dir, examples_dir, *([baseline_dir] if baseline_dir else [])]
-    command = [sys.executable, "-m", "components.serving_check.probe", *arguments]
+    command = [sys.executable, "-m", "components.serving_check.probe_process", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:

@@ -1,20 +1,16 @@
 """How long one picture takes, of several models in turns, so that whatever slows the machine slows them alike."""
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
+from components.loaded_model import Ask, open_signature
 from schema.contract import SERVE_PIXELS
 
 WARM_UP_COUNT = 20
 ROUND_COUNT = 200
-
-Ask = Callable[[npt.NDArray[np.uint8]], Any]
 
 
 def measure_latencies(model_dirs: list[str], picture: npt.NDArray[np.uint8]) -> list[float]:
@@ -25,22 +21,11 @@ def measure_latencies(model_dirs: list[str], picture: npt.NDArray[np.uint8]) -> 
         picture: uint8 (1, 48, 48, 1).
     """
     with ExitStack() as stack:
-        models = [_open(model_dir, stack) for model_dir in model_dirs]
+        models = [stack.enter_context(open_signature(model_dir, SERVE_PIXELS)) for model_dir in model_dirs]
         for ask in models:
             _time_ms(ask, picture, WARM_UP_COUNT)
         times = np.array([_ask_in_turns(models, picture, is_reversed=bool(n % 2)) for n in range(ROUND_COUNT)])
     return [float(median) for median in np.median(times, axis=0)]
-
-
-def _open(model_dir: str, stack: ExitStack) -> Ask:
-    """By the TF1 loader, as TensorFlow Serving does it; the session is closed with the stack."""
-    session = tf.compat.v1.Session(graph=tf.Graph())
-    stack.callback(session.close)
-    signature = tf.compat.v1.saved_model.loader.load(session, ["serve"], model_dir).signature_def[SERVE_PIXELS]
-    (feed,) = signature.inputs.values()
-    outputs = [tensor.name for tensor in signature.outputs.values()]
-    ask: Ask = session.make_callable(outputs, feed_list=[feed.name])
-    return ask
 
 
 def _ask_in_turns(models: list[Ask], picture: npt.NDArray[np.uint8], is_reversed: bool) -> list[float]:

@@ -1,6 +1,4 @@
-"""python -m components.serving_check.probe MODEL_DIR EXAMPLES_DIR [BASELINE_DIR]: exit 0 if the model can be served.
-
-The last line of its output is a `reporting.serving_figures.ServingFigures`, as JSON.
+"""Asks a model as a server would and measures it; see `probe_process`.
 
 Uses the TF1 loader: TensorFlow Serving and TFX's BulkInferrer load by the same path, and the TF2 loader hides
 variables that they can't find.
@@ -129,6 +127,7 @@ def _count_bytes(folder: str) -> int:
 
 
 def main() -> None:
+    """Exit 0 if the model of the command line can be served; the last line is its `ServingFigures`, as JSON."""
     model_dir, examples_dir, *baseline = sys.argv[1:]
     # Read here: within the session's graph TensorFlow could not.
     examples, warm_up = read_examples(examples_dir), read_warm_up(model_dir)
@@ -137,7 +136,3 @@ def main() -> None:
     requests = make_requests(examples)
     check(ask(model_dir, requests, warm_up))
     print(measure(model_dir, "".join(baseline), requests[SERVE_PIXELS][:1]).to_json())
-
-
-if __name__ == "__main__":
-    main()

@@ -1,5 +1,7 @@
 """What the runs of the whole pipeline share."""
 
+from pathlib import Path
+
 import pytest
 from fault_injection.survival import Room, run_undisturbed
 from made_once import make_once
@@ -7,6 +9,22 @@ from small_run import list_options, write_small_csvs
 from workshop import Workshop, make_workshop
 
 from schema.drawn_faces import DrawnSummary
+
+_FOLDER = Path(__file__).parent
+# Files that take minutes. Begun last, one of them would keep its process busy while the other has nothing left to do.
+_LONG = ("test_injected_faults.py", "test_refusals.py", "test_run.py", "test_killed_runs.py", "test_warm_start_run.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files of this folder before the others of it; the rest stays where it is."""
+    places = [place for place, item in enumerate(items) if item.path.parent == _FOLDER]
+    of_folder = sorted((items[place] for place in places), key=_rank)
+    for place, item in zip(places, of_folder, strict=True):
+        items[place] = item
+
+
+def _rank(item: pytest.Item) -> int:
+    return _LONG.index(item.path.name) if item.path.name in _LONG else len(_LONG)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from demo_site import open_browser, start_playwright
 from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page, read_refusals
+from small_run import TINY_NETWORK
 
 from schema.drawn_faces import DrawnSummary
 
@@ -32,7 +33,8 @@ def shuffled_run(workshop: Any, drawn: DrawnSummary, tmp_path_factory: pytest.Te
     """A run on labels in random order, which the model's gate refuses."""
     rng = np.random.default_rng(7)
     target = tmp_path_factory.mktemp("shuffled") / "shuffled.csv"
-    return workshop.run(rewrite_labels(drawn.labelled_path, target, lambda labels, _: list(rng.permutation(labels))))
+    shuffled = rewrite_labels(drawn.labelled_path, target, lambda labels, _: list(rng.permutation(labels)))
+    return workshop.run(shuffled, trainer__epochs="1")
 
 
 @pytest.fixture(scope="module")
@@ -184,5 +186,5 @@ def test_schema_command_writes_a_schema_that_a_run_accepts(workshop: Any, drawn:
     done = workshop.command("schema", "--data", str(drawn.labelled_path), "--out", str(out))
     assert done.exit_code == 0, done.stderr
     assert 'name: "pixels"' in out.read_text()
-    assert workshop.run(drawn, validation__schema_path=str(out), trainer__epochs="1").exit_code == 3
+    assert workshop.run(drawn, validation__schema_path=str(out), **TINY_NETWORK).exit_code == 3
     assert not workshop.nodes()["DataGate"].is_failed

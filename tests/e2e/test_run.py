@@ -16,6 +16,7 @@ import tensorflow as tf
 from demo_site import open_browser, start_playwright
 from planted_secret import SECRET, find_leaks
 from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page
+from small_run import TINY_NETWORK
 
 from components.serving_check.probe import ask, make_requests, read_examples
 from reporting.ingestion import IngestionReport
@@ -183,9 +184,9 @@ def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
 ) -> None:
     del first_run
     before = workshop.versions()
-    # One epoch, and a gate whose only bound is the baseline.
+    # A gate whose only bound is the baseline.
     done = workshop.run(
-        drawn, trainer__epochs="1", gate__min_accuracy="0", gate__min_macro_f1="0", gate__min_class_recall="0"
+        drawn, **TINY_NETWORK, gate__min_accuracy="0", gate__min_macro_f1="0", gate__min_class_recall="0"
     )
     assert done.exit_code == 3
     assert re.search(r"accuracy changed by -0\.\d+ against the baseline", done.stderr)
@@ -205,7 +206,7 @@ def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
     del first_run
     source = workshop.sources / "models" / "training.py"
     source.write_text(source.read_text() + "\n\nEDITED = True\n")
-    workshop.run(drawn, trainer__epochs="1")
+    workshop.run(drawn, **TINY_NETWORK)
     assert workshop.executed() - {"PreviousStatistics", "Baseline"} == {
         "Trainer", "Evaluator", "ServingCheck", "ModelCard", "Pusher", "BulkInferrer", "HtmlReport",
     }  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_run import TINY_NETWORK
 
 from pipeline.lineage import ArtifactRecord
 from schema.drawn_faces import write_drawn_csvs
@@ -17,9 +18,7 @@ from schema.drawn_faces import write_drawn_csvs
 SETTINGS = {
     "spans__warm_start": "true",
     "spans__window": "2",
-    "model__stage_filters": "[8]",
-    "model__convolutions_per_stage": "1",
-    "trainer__epochs": "1",
+    **TINY_NETWORK,
     "trainer__precision": "float32",
     "gate__min_accuracy": "0",
     "gate__min_macro_f1": "0",

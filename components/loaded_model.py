@@ -1,0 +1,34 @@
+"""An exported model as TensorFlow Serving opens it: by the TF1 loader.
+
+The TF2 loader hides variables that a server can't find, and builds each of the model's functions in Python.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+Ask = Callable[[npt.NDArray[np.uint8]], list[npt.NDArray[Any]]]
+"""One input -> the outputs that were asked for, in that order."""
+
+
+@contextmanager
+def open_signature(model_dir: str, signature: str, outputs: list[str] | None = None) -> Iterator[Ask]:
+    """A signature of one input, until the context ends.
+
+    Args:
+        model_dir: folder of the SavedModel.
+        signature: its name.
+        outputs: keys of those to give; None: all of them, in the order of their keys.
+    """
+    # Closed, but not entered: that would make its graph the default one of whoever asks.
+    with closing(tf.compat.v1.Session(graph=tf.Graph())) as session:
+        signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], model_dir).signature_def
+        (feed,) = signatures[signature].inputs.values()
+        tensors = signatures[signature].outputs
+        names = [tensors[key].name for key in (sorted(tensors) if outputs is None else outputs)]
+        ask: Ask = session.make_callable(names, feed_list=[feed.name])
+        yield ask
