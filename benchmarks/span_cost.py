@@ -32,7 +32,7 @@ _NOTES = """\
 - CPU seconds, imports left out but for those of ServingCheck's process. Seconds are medians of the turns; the share is
   the median of each turn's, with the least and the greatest.
 - The new span's model has a baseline to be held against, that of all rows has none.
-- Training is left out: it takes the whole window, whatever of it is new."""
+- Default settings and network. The training is left out: it takes the whole window, whatever of it is new."""
 
 
 class Turn(NamedTuple):
