@@ -4,7 +4,7 @@
 
 Draws its own faces, as `benchmarks.ingestion_scale` does. Nine tenths of the rows are the span before, the last tenth
 is the new one, and a window of two spans goes into Transform and the Trainer. Both are measured in turns, each in a
-process of its own, as this machine's speed changes by the minute and a new span comes on another day.
+process of its own, as a shared machine's speed changes by the minute and a new span comes on another day.
 """
 
 import argparse

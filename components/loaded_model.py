@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 Ask = Callable[[npt.NDArray[np.uint8]], list[npt.NDArray[Any]]]
-"""One input -> the outputs that were asked for, in that order."""
+"""Pictures, uint8 (n, 48, 48, 1), -> the outputs that were asked for, in that order, n long each."""
 
 
 @contextmanager
@@ -23,6 +23,10 @@ def open_signature(model_dir: str, signature: str, outputs: list[str] | None = N
         model_dir: folder of the SavedModel.
         signature: its name.
         outputs: keys of those to give; None: all of them, in the order of their keys.
+
+    Raises:
+        OSError: no SavedModel is there.
+        KeyError: it has no such signature, or that has no such output.
     """
     # Closed, but not entered: that would make its graph the default one of whoever asks.
     with closing(tf.compat.v1.Session(graph=tf.Graph())) as session:

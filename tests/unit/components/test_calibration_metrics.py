@@ -1,12 +1,8 @@
 """Calibration metrics through TFMA: the same numbers as `reporting.calibration`, overall and by class."""
 
-import json
-
 import numpy as np
-import pandas as pd
 import pytest
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2
+from tfma_evaluation import evaluate_rows
 
 from components.calibration_metrics import BrierScore, CalibrationError, NegativeLogLikelihood
 from reporting.calibration import compute_brier_score, compute_calibration_error, compute_nll
@@ -28,23 +24,7 @@ PROBABILITIES[7] = np.eye(CLASS_COUNT)[3]  # certain and wrong: an exact 0 for t
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory) -> dict[tuple, dict[str, float]]:
     """Metrics by slice, as TFMA's evaluation of rows in memory gives them."""
-    metrics = [
-        config_pb2.MetricConfig(class_name=each.__name__, module=each.__module__, config=json.dumps({"name": name}))
-        for each, name in NAMES.items()
-    ]
-    evaluation = tfma.analyze_raw_data(
-        pd.DataFrame({"emotion": TRUE, "probabilities": PROBABILITIES.tolist()}),
-        config_pb2.EvalConfig(
-            model_specs=[config_pb2.ModelSpec(label_key="emotion", prediction_key="probabilities")],
-            slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=["emotion"])],
-            metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
-        ),
-        output_path=str(tmp_path_factory.mktemp("evaluation")),
-    )
-    return {
-        key: {name: value["doubleValue"] for name, value in by_output[""][""].items()}
-        for key, by_output in evaluation.slicing_metrics
-    }
+    return evaluate_rows(tuple(NAMES), TRUE, PROBABILITIES, tmp_path_factory.mktemp("evaluation"))
 
 
 @pytest.mark.parametrize("metric", REFERENCES, ids=NAMES.get)

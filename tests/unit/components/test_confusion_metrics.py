@@ -1,15 +1,11 @@
 """Accuracy and macro F1 against hand-worked values and scikit-learn, alone and through TFMA."""
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-import tensorflow_model_analysis as tfma
 from sklearn.metrics import f1_score
-from tensorflow_model_analysis.proto import config_pb2
+from tfma_evaluation import evaluate_rows
 
 from components.confusion_metrics import Accuracy, MacroF1
 from reporting.classification import compute_macro_f1
@@ -63,27 +59,6 @@ def test_compute_macro_f1_degenerate_confusion_counts_empty_classes_as_0(confusi
         assert by_sklearn == pytest.approx(expected, abs=1e-12)
 
 
-def evaluate(true: list[int], probabilities: np.ndarray, folder: Path) -> dict[tuple, dict[str, float]]:
-    """Both metrics by slice, as TFMA's evaluation of rows in memory gives them."""
-    metrics = [
-        config_pb2.MetricConfig(class_name=each.__name__, module=each.__module__, config=json.dumps({"code": "c"}))
-        for each in (Accuracy, MacroF1)
-    ]
-    evaluation = tfma.analyze_raw_data(
-        pd.DataFrame({"emotion": true, "probabilities": probabilities.tolist()}),
-        config_pb2.EvalConfig(
-            model_specs=[config_pb2.ModelSpec(label_key="emotion", prediction_key="probabilities")],
-            slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=["emotion"])],
-            metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
-        ),
-        output_path=str(folder),
-    )
-    return {
-        key: {name: float(value["doubleValue"]) for name, value in values[""][""].items()}
-        for key, values in evaluation.slicing_metrics
-    }
-
-
 # The winner has 0.4, so that a threshold of a half would find no class at all.
 TRUE, PREDICTED = [0, 0, 0, 1, 1, 3, 3, 6], [0, 0, 1, 1, 3, 3, 3, 0]
 PROBABILITIES = np.full((8, CLASS_COUNT), 0.1)
@@ -93,7 +68,7 @@ PROBABILITIES[np.arange(8), PREDICTED] = 0.4
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple, dict[str, float]]:
     """Both metrics of eight sound rows by slice."""
-    return evaluate(TRUE, PROBABILITIES, tmp_path_factory.mktemp("evaluation"))
+    return evaluate_rows((Accuracy, MacroF1), TRUE, PROBABILITIES, tmp_path_factory.mktemp("evaluation"))
 
 
 def test_metrics_in_tfma_take_the_most_probable_class(measured):
@@ -112,7 +87,7 @@ def test_metrics_in_tfma_slice_sees_its_own_rows_only(measured):
 def test_metrics_in_tfma_row_without_a_number_is_no_hit_and_leaves_no_number_for_its_slices(tmp_path):
     # Keras' accuracy takes such a row for one of class 0, which here it would be.
     unsound = np.vstack([PROBABILITIES, np.full((1, CLASS_COUNT), np.nan)])
-    measured = evaluate([*TRUE, 0], unsound, tmp_path)
+    measured = evaluate_rows((Accuracy, MacroF1), [*TRUE, 0], unsound, tmp_path)
     for name in ("accuracy", "macro_f1"):
         without_number = {key for key, values in measured.items() if math.isnan(values[name])}
         assert without_number == {(), (("emotion", 0),)}
