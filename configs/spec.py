@@ -233,16 +233,17 @@ class GateConfig:
     """Bound on the mean accuracy over eight corruptions: noise, blur, darker, brighter, less contrast, low resolution,
     masked eyes, masked lower half."""
     max_accuracy_drop: float = 0.01
-    """How far accuracy may lie below the baseline, the latest model that was blessed. A model is refused when it lost
-    more beyond doubt: when even the upper end of the paired 95 % interval of the difference is lower."""
+    """How far accuracy may lie below the anchor's, see docs/protocol.md. A model is refused when it lost more beyond
+    doubt: when even the upper end of the paired 99 % interval of the difference is lower."""
     min_eval_rows: int = 100
     """Rows that a verdict needs at least."""
     max_model_mb: float = 10.0
     """Largest size of the exported folder, in millions of bytes."""
     max_latency_ratio: float = 2.0
-    """How many times as long as the baseline the model may take for one picture."""
+    """How many times as long as the latency reference the model may take for one picture."""
     use_baseline: bool = True
-    """Switch off once after the model's signatures have changed: an old baseline can't be compared then."""
+    """Compare with the anchor and the latency reference. Switch off once after the model's signatures have changed: older
+    models can't be compared then, and the one that is pushed becomes both."""
 
     def __post_init__(self) -> None:
         bounded = ("min_accuracy", "min_macro_f1", "min_class_recall", "max_ece", "max_accuracy_drop")

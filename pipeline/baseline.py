@@ -1,56 +1,26 @@
-"""What a run is compared with: an earlier artifact, never the one that is being judged.
+"""What a run is compared with, as nodes of its graph: `pipeline.acceptance` says which artifacts those are.
 
-TFX's own LatestBlessedModelStrategy answers with the candidate itself once that has been blessed. A second
-run on unchanged input would then evaluate and push the same model again; with these strategies it finds
-the same baseline as the first and everything stays cached. What somebody has removed, or a run has set aside as
-damaged, is no longer there to compare with and is passed over. On a cluster, where no such strategy can run, the last
-push leaves in a shared folder what the next run is compared with.
+On a cluster, where no strategy of ours can run, a folder that all runs share holds a record of the same.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import ResolverStrategy
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
-from tfx.dsl.io import fileio
 from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
-from components.published_baseline.component import PublishBaseline, PublishedBaseline
-
-MODEL_KEY = "model"
-BLESSING_KEY = "model_blessing"
-CANDIDATE_KEY = "candidate"
-STATISTICS_KEY = "statistics"
-CURRENT_KEY = "current"
-
-ArtifactsByKey = dict[str, list[Any]]
-
-
-class LatestOtherBlessedModelStrategy(ResolverStrategy):  # type: ignore[misc]
-    """The latest blessed model other than the candidate whose folder is still there."""
-
-    def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
-        """Keys: `model` and `model_blessing` (all there are) and `candidate` (the one to leave out)."""
-        candidates = {artifact.id for artifact in input_dict[CANDIDATE_KEY]}
-        others = [each for each in input_dict[MODEL_KEY] if each.id not in candidates and fileio.exists(each.uri)]
-        latest = LatestBlessedModelStrategy().resolve_artifacts(
-            store, {MODEL_KEY: others, BLESSING_KEY: input_dict[BLESSING_KEY]}
-        )
-        return {**(latest or {MODEL_KEY: [], BLESSING_KEY: []}), CANDIDATE_KEY: input_dict[CANDIDATE_KEY]}
-
-
-class PreviousStatisticsStrategy(ResolverStrategy):  # type: ignore[misc]
-    """The statistics that were made last before the current ones and are still there."""
-
-    def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
-        """Keys: `statistics` (all there are) and `current`."""
-        del store
-        current = min(artifact.id for artifact in input_dict[CURRENT_KEY])
-        earlier = [each for each in input_dict[STATISTICS_KEY] if each.id < current and fileio.exists(each.uri)]
-        latest = max(earlier, key=lambda artifact: artifact.id, default=None)
-        return {STATISTICS_KEY: [latest] if latest else [], CURRENT_KEY: input_dict[CURRENT_KEY]}
+from components.published_baseline.component import PublishedBaseline, RecordAcceptance
+from pipeline.acceptance import (
+    CANDIDATE_KEY,
+    CURRENT_KEY,
+    LATENCY_MODEL_KEY,
+    MODEL_KEY,
+    PUSHED_KEY,
+    SERVICE_MODEL_KEY,
+    STATISTICS_KEY,
+    AcceptedStrategy,
+)
 
 
 class Comparison(Protocol):
@@ -62,34 +32,40 @@ class Comparison(Protocol):
     def build_nodes_before_evaluation(self, model: BaseChannel) -> list[BaseNode]:
         """Further nodes that the evaluation waits for; `model` is the candidate."""
 
-    def build_nodes_after_push(
-        self, model: BaseChannel, statistics: BaseChannel, pushed_model: BaseChannel
+    def build_nodes_after_acceptance(
+        self, gate: BaseNode, statistics: BaseChannel, model: BaseChannel, pushed_model: BaseChannel
     ) -> list[BaseNode]:
-        """Nodes that keep for later runs what was pushed."""
-
-    @property
-    def folder(self) -> str:
-        """Where the last push left what later runs are compared with; empty: in the metadata."""
+        """Nodes that keep for later runs what `gate` let through and what was pushed."""
 
     @property
     def previous_statistics(self) -> BaseChannel:
         """What the data gate compares with."""
 
     @property
-    def baseline_model(self) -> BaseChannel:
-        """What the evaluation compares with."""
+    def anchor(self) -> BaseChannel:
+        """The model that the evaluation compares with."""
+
+    @property
+    def latency_model(self) -> BaseChannel:
+        """The model that the latency is compared with."""
+
+    @property
+    def service_model(self) -> BaseChannel:
+        """The model in service."""
 
 
 class MetadataComparison:
-    """Finds both in ML Metadata, where every run of this machine is."""
+    """Finds all in ML Metadata, where every run of this machine is."""
 
-    folder = ""
     previous_statistics: BaseChannel
-    baseline_model: BaseChannel
+    anchor: BaseChannel
+    latency_model: BaseChannel
+    service_model: BaseChannel
 
     def build_nodes_before_data_gate(self, statistics: BaseChannel) -> list[BaseNode]:
         node = tfx.dsl.Resolver(
-            strategy_class=PreviousStatisticsStrategy,
+            strategy_class=AcceptedStrategy,
+            config={"question": "statistics"},
             **{STATISTICS_KEY: Channel(type=standard_artifacts.ExampleStatistics), CURRENT_KEY: statistics},
         ).with_id("PreviousStatistics")
         self.previous_statistics = node.outputs[STATISTICS_KEY]
@@ -97,29 +73,31 @@ class MetadataComparison:
 
     def build_nodes_before_evaluation(self, model: BaseChannel) -> list[BaseNode]:
         node = tfx.dsl.Resolver(
-            strategy_class=LatestOtherBlessedModelStrategy,
+            strategy_class=AcceptedStrategy,
+            config={"question": "references"},
             **{
-                MODEL_KEY: Channel(type=standard_artifacts.Model),
-                BLESSING_KEY: Channel(type=standard_artifacts.ModelBlessing),
-                CANDIDATE_KEY: model,
+                key: Channel(type=standard_artifacts.Model) for key in (MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY)
             },
+            **{PUSHED_KEY: Channel(type=standard_artifacts.PushedModel), CANDIDATE_KEY: model},
         ).with_id("Baseline")
-        self.baseline_model = node.outputs[MODEL_KEY]
+        self.anchor, self.latency_model, self.service_model = (
+            node.outputs[key] for key in (MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY)
+        )
         return [node]
 
-    def build_nodes_after_push(
-        self, model: BaseChannel, statistics: BaseChannel, pushed_model: BaseChannel
+    def build_nodes_after_acceptance(
+        self, gate: BaseNode, statistics: BaseChannel, model: BaseChannel, pushed_model: BaseChannel
     ) -> list[BaseNode]:
         """None: the metadata has it all."""
-        del model, statistics, pushed_model
+        del gate, statistics, model, pushed_model
         return []
 
 
 class PublishedComparison:
-    """Finds both in a folder that the runs of a cluster share, where the last push left them."""
+    """Finds all in a folder that the runs of a cluster share, which holds a record of what was accepted."""
 
     def __init__(self, folder: str):
-        self.folder = folder
+        self._folder = folder
         self._reader = PublishedBaseline(folder).with_id("Baseline")
 
     @property
@@ -127,8 +105,16 @@ class PublishedComparison:
         return self._reader.outputs[STATISTICS_KEY]
 
     @property
-    def baseline_model(self) -> BaseChannel:
+    def anchor(self) -> BaseChannel:
         return self._reader.outputs[MODEL_KEY]
+
+    @property
+    def latency_model(self) -> BaseChannel:
+        return self._reader.outputs[LATENCY_MODEL_KEY]
+
+    @property
+    def service_model(self) -> BaseChannel:
+        return self._reader.outputs[SERVICE_MODEL_KEY]
 
     def build_nodes_before_data_gate(self, statistics: BaseChannel) -> list[BaseNode]:
         del statistics
@@ -139,7 +125,12 @@ class PublishedComparison:
         del model
         return []
 
-    def build_nodes_after_push(
-        self, model: BaseChannel, statistics: BaseChannel, pushed_model: BaseChannel
+    def build_nodes_after_acceptance(
+        self, gate: BaseNode, statistics: BaseChannel, model: BaseChannel, pushed_model: BaseChannel
     ) -> list[BaseNode]:
-        return [PublishBaseline(self.folder, model=model, statistics=statistics, pushed_model=pushed_model)]
+        data = RecordAcceptance(self._folder, **{STATISTICS_KEY: statistics}).with_id("RecordData")
+        data.add_upstream_node(gate)
+        push = RecordAcceptance(self._folder, **{MODEL_KEY: model, PUSHED_KEY: pushed_model}).with_id("RecordPush")
+        # Both write the one record: at the same time one would undo what the other has written.
+        push.add_upstream_node(data)
+        return [data, push]

@@ -67,6 +67,11 @@ def _build_parser() -> argparse.ArgumentParser:
     rollback.add_argument("--to", metavar="VERSION", type=int, help="a version (default: the one before the newest)")
     _add_config_options(rollback)
     rollback.set_defaults(command=_roll_back)
+    accept = commands.add_parser("accept", help="compare new models with a pushed version, whatever was better before")
+    accept.add_argument("version", metavar="VERSION", type=int, help="as `fer-tfx versions` lists them")
+    accept.add_argument("--reason", metavar="TEXT", required=True, help="why; it is kept in the metadata")
+    _add_config_options(accept)
+    accept.set_defaults(command=_accept)
     _add_history(commands)
     _add_deployment(commands)
     schema = commands.add_parser("schema", help="write a schema that fits the given data, to start one's own from")
@@ -162,6 +167,12 @@ def _roll_back(parsed: argparse.Namespace) -> int:
     from pipeline.commands.versions import roll_back
 
     return roll_back(_load(parsed, {}), parsed.to)
+
+
+def _accept(parsed: argparse.Namespace) -> int:
+    from pipeline.commands.accept import accept
+
+    return accept(_load(parsed, {}), parsed.version, parsed.reason)
 
 
 def _print_runs(parsed: argparse.Namespace) -> int:

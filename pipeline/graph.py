@@ -1,5 +1,6 @@
 """The one graph: every runner builds its nodes here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,8 @@ class Places:
     """Folder of the pushed versions."""
     checkpoints: str
     comparison: Comparison
+    lost_spans: Sequence[int] = ()
+    """Older spans to be ingested anew; see `pipeline.spans`."""
     hyperparameters: ImportedHyperparameters | None = None
     trainer_class: type[BaseNode] = tfx.components.Trainer
     """TFX's own, or one of the same interface that trains elsewhere."""
@@ -55,7 +58,8 @@ class Places:
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     """All nodes of a run, in topological order. A node belongs to one pipeline, so they are built anew."""
     data_nodes, schema, gate = _build_data_nodes(config, places)
-    window = build_span_window(config.spans, data_nodes[0])
+    mended = [node for span in places.lost_spans for node in _build_mending_nodes(config, places, schema, span)]
+    window = build_span_window(config.spans, places.data.labelled_pattern, data_nodes[0], mended)
     transform = tfx.components.Transform(
         examples=window.examples,
         analyzer_cache=window.analyzer_cache,
@@ -97,41 +101,70 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     )
     model = trainer.outputs["model"]
     model_nodes = _build_model_nodes(config, places, model, data_nodes[0])
-    nodes = [*data_nodes, *window.nodes, transform, *tuning.nodes, *warm_start.nodes, trainer, *model_nodes]
+    nodes = [*data_nodes, *mended, *window.nodes, transform, *tuning.nodes, *warm_start.nodes, trainer, *model_nodes]
     outputs = {node.id: node.outputs for node in nodes}
-    kept = places.comparison.build_nodes_after_push(
-        model, outputs["StatisticsGen"]["statistics"], outputs["Pusher"]["pushed_model"]
+    kept = places.comparison.build_nodes_after_acceptance(
+        gate, outputs["StatisticsGen"]["statistics"], model, outputs["Pusher"]["pushed_model"]
     )
     return [*nodes, *kept, _build_report(config, places, outputs)]
 
 
 def _build_data_nodes(config: PipelineConfig, places: Places) -> tuple[list[BaseNode], BaseChannel, BaseNode]:
     """The nodes, FerExampleGen first; the schema and the gate."""
-    example_gen = FerExampleGen(
+    example_gen = _build_example_gen(config, places)
+    schema_gen = InlineSchema(places.schema_text).with_id("ImportSchemaGen")
+    schema = schema_gen.outputs["schema"]
+    # The schema tells StatisticsGen that labels are categories and pixels no words.
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"], schema=schema)
+    statistics = statistics_gen.outputs["statistics"]
+    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
+    comparison_nodes = places.comparison.build_nodes_before_data_gate(statistics)
+    gate = _build_data_gate(config, example_gen, statistics, schema, validator, places.comparison.previous_statistics)
+    nodes = [example_gen, schema_gen, statistics_gen, validator, *comparison_nodes, gate]
+    return nodes, schema, gate
+
+
+def _build_mending_nodes(
+    config: PipelineConfig, places: Places, schema: BaseChannel, span: int
+) -> tuple[BaseNode, BaseNode, BaseNode, BaseNode]:
+    """Ingests an older span anew and holds it to the schema; its drift was judged when it came."""
+    suffix = f"OfSpan{span}"
+    example_gen = _build_example_gen(config, places, span).with_id(f"FerExampleGen{suffix}")
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"], schema=schema)
+    statistics = statistics_gen.with_id(f"StatisticsGen{suffix}").outputs["statistics"]
+    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
+    validator = validator.with_id(f"ExampleValidator{suffix}")
+    gate = _build_data_gate(config, example_gen, statistics, schema, validator).with_id(f"DataGate{suffix}")
+    return example_gen, statistics_gen, validator, gate
+
+
+def _build_example_gen(config: PipelineConfig, places: Places, span: int | None = None) -> FerExampleGen:
+    return FerExampleGen(
         input_base=places.data.base,
         patterns=places.data.patterns,
         data_config=config.data,
         code=compute_code_fingerprint("components.face_example_gen.executor"),
+        span=span,
     )
-    examples = example_gen.outputs["examples"]
-    schema_gen = InlineSchema(places.schema_text).with_id("ImportSchemaGen")
-    schema = schema_gen.outputs["schema"]
-    # The schema tells StatisticsGen that labels are categories and pixels no words.
-    statistics_gen = tfx.components.StatisticsGen(examples=examples, schema=schema)
-    statistics = statistics_gen.outputs["statistics"]
-    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
-    comparison_nodes = places.comparison.build_nodes_before_data_gate(statistics)
-    gate = DataGate(
+
+
+def _build_data_gate(
+    config: PipelineConfig,
+    example_gen: BaseNode,
+    statistics: BaseChannel,
+    schema: BaseChannel,
+    validator: BaseNode,
+    previous_statistics: BaseChannel | None = None,
+) -> DataGate:
+    return DataGate(
         statistics=statistics,
-        previous_statistics=places.comparison.previous_statistics,
+        previous_statistics=previous_statistics,
         schema=schema,
         anomalies=validator.outputs["anomalies"],
         quarantine=example_gen.outputs[QUARANTINE_KEY],
         name=config.name,
         code=compute_code_fingerprint("components.data_gate.executor"),
     )
-    nodes = [example_gen, schema_gen, statistics_gen, validator, *comparison_nodes, gate]
-    return nodes, schema, gate
 
 
 def _build_model_nodes(
@@ -139,11 +172,11 @@ def _build_model_nodes(
 ) -> list[BaseNode]:
     examples, unlabelled = (example_gen.outputs[key] for key in ("examples", UNLABELLED_EXAMPLES_KEY))
     resolvers = places.comparison.build_nodes_before_evaluation(model) if config.gate.use_baseline else []
-    baseline_model = _choose_baseline(config, places)
+    references = places.comparison if config.gate.use_baseline else None
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=model,
-        baseline_model=baseline_model,
+        baseline_model=references.anchor if references else None,
         example_splits=[EVAL_SPLIT],
         eval_config=build_eval_config(config.gate, compute_code_fingerprint(*EVALUATOR_MODULES)),
         module_path=EXTRACTOR_MODULE,
@@ -151,7 +184,7 @@ def _build_model_nodes(
     serving_check = ServingCheck(
         model=model,
         examples=examples,
-        baseline_model=baseline_model,
+        baseline_model=references.latency_model if references else None,
         gate=config.gate,
         code=compute_code_fingerprint("components.serving_check.executor", "components.serving_check.probe_process"),
     )
@@ -171,16 +204,12 @@ def _build_model_nodes(
         model=model,
         **blessings,
         card=card.outputs[CARD_KEY],
+        evaluation=evaluator.outputs["evaluation"],
         folder=places.serving,
         config=config.serving,
         code=compute_code_fingerprint("components.atomic_pusher.executor"),
-        baseline_folder=places.comparison.folder,
     ).with_id("Pusher")
     return [*resolvers, evaluator, serving_check, card, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
-
-
-def _choose_baseline(config: PipelineConfig, places: Places) -> BaseChannel | None:
-    return places.comparison.baseline_model if config.gate.use_baseline else None
 
 
 def _build_report(config: PipelineConfig, places: Places, outputs: dict[str, Any]) -> BaseNode:
@@ -194,7 +223,8 @@ def _build_report(config: PipelineConfig, places: Places, outputs: dict[str, Any
         previous_statistics=places.comparison.previous_statistics,
         anomalies=outputs["ExampleValidator"]["anomalies"],
         model=outputs["Trainer"]["model"],
-        baseline_model=_choose_baseline(config, places),
+        baseline_model=places.comparison.anchor if config.gate.use_baseline else None,
+        service_model=places.comparison.service_model if config.gate.use_baseline else None,
         evaluation=outputs["Evaluator"]["evaluation"],
         model_blessing=outputs["Evaluator"]["blessing"],
         infra_blessing=outputs["ServingCheck"]["blessing"],

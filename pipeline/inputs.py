@@ -20,6 +20,11 @@ class Input:
     base: str
     patterns: dict[str, str]
 
+    @property
+    def labelled_pattern(self) -> str:
+        """Where the files to learn from lie, `{SPAN}` as it is."""
+        return os.path.join(self.base, self.patterns.get(LABELLED_INPUT, ""))
+
 
 def resolve_input(config: DataConfig) -> Input:
     """Split the given paths into a common base and patterns.

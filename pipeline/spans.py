@@ -1,71 +1,30 @@
-"""Data that comes in spans: the newest ones together, and what Transform has already learnt from the older ones.
+"""Data that comes in spans: the newest accepted ones together, and what Transform has learnt of the older ones."""
 
-As with `pipeline.baseline`, an answer depends on what was there before the newest span came, so that a second run on
-unchanged input finds the same and everything stays cached.
-"""
-
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from tfx import v1 as tfx
-from tfx.components.example_gen.utils import SPAN_PROPERTY_NAME
+from tfx.components.example_gen.input_processor import FileBasedInputProcessor
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import ResolverStrategy
-from tfx.types import standard_artifacts
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
+from components.face_example_gen.component import only_span
 from configs.spec import SpansConfig
-
-EXAMPLES_KEY = "examples"
-CACHE_KEY = "analyzer_cache"
-CURRENT_KEY = "current"
-
-ArtifactsByKey = dict[str, list[Any]]
-
-
-class LatestSpansStrategy(ResolverStrategy):  # type: ignore[misc]
-    """The current span and those before it, the latest version of each.
-
-    Args:
-        window: how many spans at most.
-    """
-
-    def __init__(self, window: int) -> None:
-        self._window = window
-
-    def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
-        """Keys: `examples` (all there are, of other components too) and `current`."""
-        del store
-        (current,) = input_dict[CURRENT_KEY]
-        by_span = {_read_span(current): current}
-        earlier = [each for each in input_dict[EXAMPLES_KEY] if each.id < current.id and _is_like(each, current)]
-        for artifact in sorted(earlier, key=lambda each: each.id, reverse=True):
-            if _read_span(artifact) < _read_span(current):
-                by_span.setdefault(_read_span(artifact), artifact)
-        newest = sorted(by_span)[-self._window :]
-        return {EXAMPLES_KEY: [by_span[span] for span in newest], CURRENT_KEY: [current]}
-
-
-class PreviousCacheStrategy(ResolverStrategy):  # type: ignore[misc]
-    """What Transform's analysis left behind last, before the current span was ingested."""
-
-    def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
-        """Keys: `analyzer_cache` (all there are) and `current`."""
-        del store
-        (current,) = input_dict[CURRENT_KEY]
-        earlier = [artifact for artifact in input_dict[CACHE_KEY] if artifact.id < current.id]
-        latest = max(earlier, key=lambda artifact: artifact.id, default=None)
-        return {CACHE_KEY: [latest] if latest else [], CURRENT_KEY: [current]}
-
-
-def _is_like(one: Any, other: Any) -> bool:
-    """Whether two artifacts come from the same output: TFX gives those one folder, and each a number in it."""
-    return bool(one.uri.rpartition("/")[0] == other.uri.rpartition("/")[0])
-
-
-def _read_span(examples: Any) -> int:
-    # ExampleGen writes a number; earlier versions of TFX wrote a text.
-    text = examples.get_string_custom_property(SPAN_PROPERTY_NAME)
-    return int(text) if text else int(examples.get_int_custom_property(SPAN_PROPERTY_NAME))
+from pipeline.acceptance import (
+    CACHE_KEY,
+    CURRENT_KEY,
+    EXAMPLES_KEY,
+    AcceptedStrategy,
+    is_whole,
+    list_accepted_spans,
+    read_span,
+)
+from pipeline.inputs import Input
+from pipeline.lineage import open_store_for_reading
+from schema.errors import DataError
 
 
 class SpanWindow(NamedTuple):
@@ -76,20 +35,80 @@ class SpanWindow(NamedTuple):
     analyzer_cache: BaseChannel | None
 
 
-def build_span_window(config: SpansConfig, example_gen: BaseNode) -> SpanWindow:
-    """With a window of one span: no node, and the examples as they come."""
+def build_span_window(
+    config: SpansConfig, pattern: str, example_gen: BaseNode, mended: Sequence[BaseNode] = ()
+) -> SpanWindow:
+    """With a window of one span: no node, and the examples as they come.
+
+    Args:
+        config: the settings.
+        pattern: where the data come from, `{SPAN}` as it is.
+        example_gen: gives this run's examples.
+        mended: nodes that ingest and judge older spans anew; the look-up waits for them.
+    """
     current = example_gen.outputs[EXAMPLES_KEY]
     if config.window == 1:
         return SpanWindow([], current, None)
     # Of all components: were this one named, TFX's compiler would take the two channels for one.
     everything = Channel(type=standard_artifacts.Examples)
     window = tfx.dsl.Resolver(
-        strategy_class=LatestSpansStrategy,
-        config={"window": config.window},
+        strategy_class=AcceptedStrategy,
+        config={"question": "spans", "window": config.window, "pattern": pattern},
         **{EXAMPLES_KEY: everything, CURRENT_KEY: current},
     ).with_id("SpanWindow")
+    window.add_upstream_nodes(mended)
     cache = tfx.dsl.Resolver(
-        strategy_class=PreviousCacheStrategy,
+        strategy_class=AcceptedStrategy,
+        config={"question": "analysis"},
         **{CACHE_KEY: Channel(type=standard_artifacts.TransformCache), CURRENT_KEY: current},
     ).with_id("PreviousAnalysis")
     return SpanWindow([window, cache], window.outputs[EXAMPLES_KEY], cache.outputs[CACHE_KEY])
+
+
+def find_lost_spans(metadata: Path, data: Input, window: int) -> list[int]:
+    """The spans of the coming window whose examples were accepted and are damaged or gone; all can be ingested anew.
+
+    Args:
+        metadata: of earlier runs.
+        data: where the files lie, `{SPAN}` as it is.
+        window: how many spans are trained on.
+
+    Raises:
+        DataError: the files of such a span are gone as well.
+    """
+    if window == 1 or not metadata.exists() or not (current := _read_newest_span(data)):
+        return []
+    store = open_store_for_reading(metadata)
+    artifact_type = store.get_artifact_type(standard_artifacts.Examples.TYPE_NAME)
+    examples = [
+        artifact_utils.deserialize_artifact(artifact_type, each)
+        for each in store.get_artifacts_by_type(standard_artifacts.Examples.TYPE_NAME)
+    ]
+    older = list_accepted_spans(store, examples, current, data.labelled_pattern)[-window + 1 :]
+    lost = [(read_span(artifact), artifact.uri) for artifact in older if not is_whole(artifact)]
+    for span, uri in lost:
+        _require_files(data, span, uri)
+    return [span for span, _ in lost]
+
+
+def _read_newest_span(data: Input) -> int:
+    """0: there is none, which ingestion will say."""
+    try:
+        return int(FileBasedInputProcessor(data.base, _list_splits(data)).resolve_span_and_version()[0])
+    except ValueError:
+        return 0
+
+
+def _require_files(data: Input, span: int, uri: str) -> None:
+    try:
+        FileBasedInputProcessor(data.base, _list_splits(data), only_span(span)).resolve_span_and_version()
+    except ValueError:
+        raise DataError(
+            f"span {span}: its examples in {uri} are damaged or gone, and no files of it are left at"
+            f" {data.base}/{' and '.join(data.patterns.values())} to make them anew; bring the files back, or set"
+            " spans.window=1"
+        ) from None
+
+
+def _list_splits(data: Input) -> list[example_gen_pb2.Input.Split]:
+    return [example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in data.patterns.items()]

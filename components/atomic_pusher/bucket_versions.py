@@ -10,14 +10,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
+from components.local_copy import is_remote
 from schema.errors import DataError
-from serving.versions import CONFIG_FILE, ServedModel, format_config
+from serving.versions import CONFIG_FILE, ServedModel, format_config, is_rolled_back
 
 _GRAPH_FILE, _GRAPH_PATTERN = "saved_model.pb", r"/saved_model\.pb$"
 _FAILURES = (OSError, tf.errors.OpError, fileio.NotFoundError)
@@ -112,3 +114,8 @@ class BucketVersions:
         except _FAILURES as error:
             found = next(iter(str(error).splitlines()), "") or type(error).__name__
             raise DataError(f"{self.uri}: can't be written: {found}; mend the rights of the account") from None
+
+
+def is_destination_rolled_back(destination: str) -> bool:
+    """Whether a version that was pushed to <folder>/<version> has been taken out of service."""
+    return is_rolled_back(Path(destination)) if not is_remote(destination) else False

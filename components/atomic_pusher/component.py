@@ -9,22 +9,27 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter
 
 from components.artifacts import CARD_KEY, Card
-from components.atomic_pusher.executor import BASELINE_FIELD, CODE_FIELD, CONFIG_FIELD, Executor
+from components.atomic_pusher.executor import CODE_FIELD, CONFIG_FIELD, Executor
 from configs.load import to_json
 from configs.spec import ServingConfig
 
 
 class AtomicPusherSpec(standard_component_specs.PusherSpec):  # type: ignore[misc]
-    """TFX's, with the card as a further input."""
+    """TFX's, with the card and the evaluation as further inputs."""
 
-    INPUTS = {**standard_component_specs.PusherSpec.INPUTS, CARD_KEY: ChannelParameter(type=Card)}
+    INPUTS = {
+        **standard_component_specs.PusherSpec.INPUTS,
+        CARD_KEY: ChannelParameter(type=Card),
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+    }
 
 
 class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
     """Pushes a blessed model with its card, keeps the newest versions and tells the server their labels.
 
     Outputs:
-        pushed_model: as TFX's Pusher gives it.
+        pushed_model: as TFX's Pusher gives it, with the properties of `components.acceptance` that say whether later
+            models are held to this one.
     """
 
     SPEC_CLASS = AtomicPusherSpec
@@ -36,10 +41,10 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
         model_blessing: types.BaseChannel,
         infra_blessing: types.BaseChannel,
         card: types.BaseChannel,
+        evaluation: types.BaseChannel,
         folder: str,
         config: ServingConfig,
         code: str,
-        baseline_folder: str = "",
     ):
         """Declare inputs and settings.
 
@@ -48,15 +53,12 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             model_blessing: of the Evaluator.
             infra_blessing: of ServingCheck.
             card: of ModelCard.
+            evaluation: of the Evaluator.
             folder: of the versions, local or a bucket's URI.
             config: names for the server, and how many versions to keep.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
-            baseline_folder: where a cluster keeps what was pushed last: that model isn't pushed again. Empty: on this
-                machine the cache sees to it.
         """
         settings = {CONFIG_FIELD: to_json(config), CODE_FIELD: code}
-        if baseline_folder:
-            settings[BASELINE_FIELD] = baseline_folder
         spec = AtomicPusherSpec(
             model=model,
             model_blessing=model_blessing,
@@ -66,7 +68,7 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             ),
             custom_config=json.dumps(settings, sort_keys=True),
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),
-            **{CARD_KEY: card},
+            **{CARD_KEY: card, "evaluation": evaluation},
         )
-        # TFX's own constructor knows of no further input.
+        # TFX's own constructor knows of no further inputs.
         base_component.BaseComponent.__init__(self, spec)

@@ -13,17 +13,21 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.acceptance import NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
+from components.accuracy_change_metric import CHANGE_NAME
 from components.artifacts import CARD_KEY
 from components.atomic_pusher.bucket_versions import BucketVersions
-from components.baseline_record import compute_model_digest, read_latest
+from components.evaluation_result import read_metrics
 from components.local_copy import is_remote, local_copy
 from configs.load import from_json
 from configs.spec import ServingConfig
 from reporting.model_card import CARD_FILE
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import EXTRA_ASSETS_DIR
 from serving.versions import ServedModel, VersionFolder
 
-CONFIG_FIELD, CODE_FIELD, BASELINE_FIELD = "serving", "code", "baseline_folder"
+CONFIG_FIELD, CODE_FIELD = "serving", "code"
+_JUDGEMENTS = ("evaluation", "infra_blessing")
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -42,18 +46,23 @@ class Executor(executor.Executor):  # type: ignore[misc]
             return
         # Before the push: what fails after it would be tried again, and push a second version of the same model.
         archive(self.GetModelPath(input_dict), artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
-        if last := _find_same_push(artifact_utils.get_single_uri(input_dict["model"]), settings.get(BASELINE_FIELD)):
-            logging.info("This model was pushed before and isn't pushed again: %s", last["destination"])
-            self._MarkPushed(pushed_model, last["destination"], last["version"])
-            return
+        mark_references(pushed_model, *(artifact_utils.get_single_uri(input_dict[key]) for key in _JUDGEMENTS))
         version = push(pushed_model.uri, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
         self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
 
 
-def _find_same_push(model_uri: str, baseline_folder: str | None) -> dict[str, Any]:
-    """The last push on a cluster if it was of the same model; empty: it was of another, or there was none."""
-    last = read_latest(baseline_folder) if baseline_folder else {}
-    return last if last and last["digest"] == compute_model_digest(model_uri) else {}
+def mark_references(pushed_model: types.Artifact, evaluation: str, infra_blessing: str) -> None:
+    """Note whether later models are held to this one: see `components.acceptance`.
+
+    Args:
+        pushed_model: to be marked.
+        evaluation: URI of the Evaluator's evaluation, with the change of accuracy against the anchor if there is one.
+        infra_blessing: URI of ServingCheck's blessing, with the latencies.
+    """
+    change = read_metrics(evaluation)[()].get(f"{CHANGE_NAME}_diff", 0.0)
+    figures = ServingFigures.from_json(io_utils.read_string_file(os.path.join(infra_blessing, FIGURES_FILE)))
+    pushed_model.set_int_custom_property(NO_WORSE_PROPERTY, int(change >= 0))
+    pushed_model.set_int_custom_property(NO_SLOWER_PROPERTY, int((figures.latency_ratio or 1.0) <= 1.0))
 
 
 def archive(model_dir: str, card: str, folder: str) -> None:

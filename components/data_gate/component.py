@@ -39,18 +39,18 @@ class DataGate(base_component.BaseComponent):  # type: ignore[misc]
     def __init__(
         self,
         statistics: types.BaseChannel,
-        previous_statistics: types.BaseChannel,
+        previous_statistics: types.BaseChannel | None,
         schema: types.BaseChannel,
         anomalies: types.BaseChannel,
         quarantine: types.BaseChannel,
         name: str,
         code: str,
     ):
-        """`previous_statistics` may resolve to nothing: then drift is not checked. `name` is that of the pipeline."""
+        """Where `previous_statistics` is None or resolves to nothing, drift is not checked. `name`: of the pipeline."""
         super().__init__(
             DataGateSpec(
                 statistics=statistics,
-                previous_statistics=previous_statistics,
+                **({"previous_statistics": previous_statistics} if previous_statistics is not None else {}),
                 schema=schema,
                 anomalies=anomalies,
                 quarantine=quarantine,

@@ -6,7 +6,7 @@ from google.protobuf import struct_pb2
 from tfx import types
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import executor_spec
-from tfx.proto import example_gen_pb2
+from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 
 from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, Quarantine
@@ -52,7 +52,9 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
     SPEC_CLASS = FerExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
-    def __init__(self, input_base: str, patterns: dict[str, str], data_config: DataConfig, code: str):
+    def __init__(
+        self, input_base: str, patterns: dict[str, str], data_config: DataConfig, code: str, span: int | None = None
+    ):
         """Declare the component.
 
         Args:
@@ -61,6 +63,7 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
                 predict (`UNLABELLED_INPUT`); TFX's `{SPAN}` and `{VERSION}` may stand in them.
             data_config: how to split, what to drop and how much to bear.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+            span: to ingest that one; None: the newest there is.
         """
         # Base and patterns say where the files are. Here a path spelt otherwise would only miss the cache, and cost
         # all that was made of the same rows.
@@ -78,6 +81,7 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
             custom_config=custom_config,
+            range_config=None if span is None else only_span(span),
             **{
                 standard_component_specs.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
                 UNLABELLED_EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
@@ -86,6 +90,19 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
         )
         # FileBasedExampleGen's own constructor knows one output only.
         super(FileBasedExampleGen, self).__init__(spec=spec)
+
+
+def _only(span: int) -> range_config_pb2.RangeConfig:
+    return range_config_pb2.RangeConfig(
+        static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
+    )
+
+
+def only_span(span: int) -> range_config_pb2.RangeConfig:
+    """What has TFX's ExampleGen take that span instead of the newest."""
+    return range_config_pb2.RangeConfig(
+        static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
+    )
 
 
 def _output_splits() -> example_gen_pb2.SplitConfig:

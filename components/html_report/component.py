@@ -31,6 +31,7 @@ class HtmlReportSpec(ComponentSpec):  # type: ignore[misc]
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "model": ChannelParameter(type=standard_artifacts.Model),
         "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
+        "service_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
@@ -59,8 +60,8 @@ class HtmlReport(base_component.BaseComponent):  # type: ignore[misc]
             config: of the whole run; the page shows it.
             stage_code: fingerprint of the sources by component; the page shows them.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
-            inputs: by the keys of the spec; `baseline_model` may be None or resolve to nothing, and
-                `previous_statistics` may resolve to nothing.
+            inputs: by the keys of the spec; `baseline_model` (the anchor) and `service_model` may be None or resolve to
+                nothing, and `previous_statistics` may resolve to nothing.
         """
         super().__init__(
             HtmlReportSpec(

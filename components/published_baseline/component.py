@@ -1,4 +1,4 @@
-"""PublishedBaseline reads what was pushed last, PublishBaseline writes it."""
+"""PublishedBaseline reads what a cluster's runs have accepted, RecordAcceptance adds to it."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -6,7 +6,16 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts import BaselineRecord
-from components.published_baseline.executor import FOLDER_KEY, MODEL_KEY, RECORD_KEY, STATISTICS_KEY, Reader, Writer
+from components.published_baseline.executor import (
+    FOLDER_KEY,
+    MODEL_KEY,
+    MODEL_KEYS,
+    PUSHED_KEY,
+    RECORD_KEY,
+    STATISTICS_KEY,
+    Reader,
+    Writer,
+)
 
 
 class PublishedBaselineSpec(ComponentSpec):  # type: ignore[misc]
@@ -15,20 +24,21 @@ class PublishedBaselineSpec(ComponentSpec):  # type: ignore[misc]
     PARAMETERS = {FOLDER_KEY: ExecutionParameter(type=str)}
     INPUTS: dict[str, ChannelParameter] = {}
     OUTPUTS = {
-        MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
+        **{key: ChannelParameter(type=standard_artifacts.Model) for key in MODEL_KEYS},
         STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
     }
 
 
 class PublishedBaseline(base_component.BaseComponent):  # type: ignore[misc]
-    """Copies the model that was pushed last and the statistics of its data into this run.
+    """Copies what a run is compared with into it.
 
     Kubeflow has no resolvers, and Vertex's know only its own metadata. A cached answer would be an old one: this
     component must never be cached.
 
     Outputs:
-        model: of the last push, or an artifact with `ABSENT_PROPERTY`.
-        statistics: of the data it was trained on; absent together with the model.
+        model: the anchor, `latency_model`: the latency reference, `service_model`: the model in service, by
+            `components.acceptance`; each an artifact with `ABSENT_PROPERTY` where there is none.
+        statistics: of the data that the gate accepted last, or absent likewise.
     """
 
     SPEC_CLASS = PublishedBaselineSpec
@@ -40,46 +50,45 @@ class PublishedBaseline(base_component.BaseComponent):  # type: ignore[misc]
             PublishedBaselineSpec(
                 **{
                     FOLDER_KEY: folder,
-                    MODEL_KEY: types.Channel(type=standard_artifacts.Model),
+                    **{key: types.Channel(type=standard_artifacts.Model) for key in MODEL_KEYS},
                     STATISTICS_KEY: types.Channel(type=standard_artifacts.ExampleStatistics),
                 }
             )
         )
 
 
-class PublishBaselineSpec(ComponentSpec):  # type: ignore[misc]
+class RecordAcceptanceSpec(ComponentSpec):  # type: ignore[misc]
     """Inputs, output and parameter of the writer."""
 
     PARAMETERS = {FOLDER_KEY: ExecutionParameter(type=str)}
     INPUTS = {
-        MODEL_KEY: ChannelParameter(type=standard_artifacts.Model),
-        STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel),
+        STATISTICS_KEY: ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        MODEL_KEY: ChannelParameter(type=standard_artifacts.Model, optional=True),
+        PUSHED_KEY: ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
     }
     OUTPUTS = {RECORD_KEY: ChannelParameter(type=BaselineRecord)}
 
 
-class PublishBaseline(base_component.BaseComponent):  # type: ignore[misc]
-    """Makes the model that this run pushed the baseline of later runs; does nothing if it pushed none.
+class RecordAcceptance(base_component.BaseComponent):  # type: ignore[misc]
+    """Records what this run has accepted, for later runs.
+
+    Let it depend on the data gate with `add_upstream_node` where it records data.
 
     Outputs:
-        record: what was written, as `baseline.json`.
+        record: what was recorded, as `baseline.json`.
     """
 
-    SPEC_CLASS = PublishBaselineSpec
+    SPEC_CLASS = RecordAcceptanceSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Writer)
 
-    def __init__(
-        self, folder: str, model: types.BaseChannel, statistics: types.BaseChannel, pushed_model: types.BaseChannel
-    ):
+    def __init__(self, folder: str, **accepted: types.BaseChannel):
+        """Declare what is recorded.
+
+        Args:
+            folder: that all runs share.
+            accepted: `statistics` of data that the gate let through; or `model` with `pushed_model`, which may say that
+                it was not pushed.
+        """
         super().__init__(
-            PublishBaselineSpec(
-                **{
-                    FOLDER_KEY: folder,
-                    MODEL_KEY: model,
-                    STATISTICS_KEY: statistics,
-                    "pushed_model": pushed_model,
-                    RECORD_KEY: types.Channel(type=BaselineRecord),
-                }
-            )
+            RecordAcceptanceSpec(**{FOLDER_KEY: folder, RECORD_KEY: types.Channel(type=BaselineRecord), **accepted})
         )

@@ -1,76 +1,115 @@
-"""Copies a pushed model and the statistics of its data to the place that all runs share, and back."""
+"""Copies what was accepted to the place that all runs share, and back."""
 
+import dataclasses
 import json
 import os
+import time
 from typing import Any
 
 from absl import logging
 from tfx import types
 from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.acceptance import (
+    NO_SLOWER_PROPERTY,
+    NO_WORSE_PROPERTY,
+    find_anchor,
+    find_in_service,
+    find_latency_reference,
+)
+from components.acceptance_record import (
+    AcceptanceRecord,
+    RecordedPush,
+    compute_folder_digest,
+    locate_model,
+    read_record,
+    write_record,
+)
 from components.artifacts import ABSENT_PROPERTY
-from components.baseline_record import compute_model_digest, read_latest, write_latest
 
 FOLDER_KEY = "baseline_folder"
-MODEL_KEY, STATISTICS_KEY, RECORD_KEY = "model", "statistics", "record"
+MODEL_KEY, STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "model", "statistics", "pushed_model", "record"
+_REFERENCES = {
+    MODEL_KEY: find_anchor,
+    "latency_model": find_latency_reference,
+    "service_model": find_in_service,
+}
+MODEL_KEYS = tuple(_REFERENCES)
 RECORD_FILE = "baseline.json"
-_COPIED = (MODEL_KEY, STATISTICS_KEY)
 
 Artifacts = dict[str, list[types.Artifact]]
 
 
 class Reader(base_executor.BaseExecutor):  # type: ignore[misc]
-    """Fills both outputs, or marks both as absent."""
+    """Fills each output, or marks it as absent."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
-        record = read_latest(exec_properties[FOLDER_KEY])
-        outputs = {key: artifact_utils.get_single_instance(output_dict[key]) for key in _COPIED}
-        for key, artifact in outputs.items():
-            artifact.set_int_custom_property(ABSENT_PROPERTY, int(not record))
-            if record:
-                io_utils.copy_dir(os.path.join(record["folder"], key), artifact.uri)
-            else:  # a folder without files is none in a bucket
-                io_utils.write_string_file(os.path.join(artifact.uri, "ABSENT"), "")
-        outputs[STATISTICS_KEY].split_names = artifact_utils.encode_split_names(record.get("splits", []))
-        logging.info("Baseline: %s", record or "none was pushed yet")
+        folder = exec_properties[FOLDER_KEY]
+        record = read_record(folder)
+        pushes = [each for each in record.list_pushes() if fileio.exists(locate_model(folder, each.model))]
+        for key, find in _REFERENCES.items():
+            found = find(pushes)
+            _fill(output_dict[key], locate_model(folder, found.model) if found else "")
+            logging.info("%s: %s", key, found.version if found else "none yet")
+        _fill(output_dict[STATISTICS_KEY], os.path.join(folder, record.statistics) if record.statistics else "")
+        statistics = artifact_utils.get_single_instance(output_dict[STATISTICS_KEY])
+        statistics.split_names = artifact_utils.encode_split_names(list(record.splits))
+
+
+def _fill(artifacts: list[types.Artifact], source: str) -> None:
+    """Copy `source` into the one artifact; empty: mark that as absent."""
+    artifact = artifact_utils.get_single_instance(artifacts)
+    artifact.set_int_custom_property(ABSENT_PROPERTY, int(not source))
+    if source:
+        io_utils.copy_dir(source, artifact.uri)
+    else:  # a folder without files is none in a bucket
+        io_utils.write_string_file(os.path.join(artifact.uri, "ABSENT"), "")
 
 
 class Writer(base_executor.BaseExecutor):  # type: ignore[misc]
-    """Copies what was pushed, then makes it the latest."""
+    """Copies what was accepted, then records it."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
-        pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
-        record: dict[str, Any] = {}
-        if pushed.get_int_custom_property("pushed"):
-            copied = {key: artifact_utils.get_single_instance(input_dict[key]) for key in _COPIED}
-            destination = pushed.get_string_custom_property("pushed_destination")
-            record = publish(exec_properties[FOLDER_KEY], destination, copied)
-        text = json.dumps(record, sort_keys=True)
+        folder = exec_properties[FOLDER_KEY]
+        before = read_record(folder)
+        record = before
+        if input_dict.get(STATISTICS_KEY):
+            record = _add_statistics(folder, record, artifact_utils.get_single_instance(input_dict[STATISTICS_KEY]))
+        if input_dict.get(PUSHED_KEY):
+            model, pushed = (artifact_utils.get_single_instance(input_dict[key]) for key in (MODEL_KEY, PUSHED_KEY))
+            record = _add_push(folder, record, model.uri, pushed)
+        if record != before:
+            write_record(folder, record)
+        text = json.dumps(dataclasses.asdict(record), sort_keys=True)
         io_utils.write_string_file(
             os.path.join(artifact_utils.get_single_uri(output_dict[RECORD_KEY]), RECORD_FILE), text
         )
 
 
-def publish(folder: str, destination: str, artifacts: dict[str, types.Artifact]) -> dict[str, Any]:
-    """Copy the artifacts and make them the baseline; the record.
+def _add_statistics(folder: str, record: AcceptanceRecord, statistics: types.Artifact) -> AcceptanceRecord:
+    name = f"statistics/{compute_folder_digest(statistics.uri)[:16]}"
+    if name != record.statistics:
+        io_utils.copy_dir(statistics.uri, os.path.join(folder, name))
+    splits = tuple(artifact_utils.decode_split_names(statistics.split_names))
+    return dataclasses.replace(record, statistics=name, splits=splits)
 
-    Args:
-        folder: that all runs share.
-        destination: where the model was pushed to; its last part is the version.
-        artifacts: by `model` and `statistics`.
-    """
-    latest = read_latest(folder)
-    if latest.get("destination") == destination:  # nothing new was pushed
-        return latest
-    version = os.path.basename(destination.rstrip("/"))  # noqa: PTH119
-    for key, artifact in artifacts.items():
-        io_utils.copy_dir(artifact.uri, os.path.join(folder, version, key))
-    splits = artifact_utils.decode_split_names(artifacts[STATISTICS_KEY].split_names)
-    digest = compute_model_digest(artifacts[MODEL_KEY].uri)
-    record = {"version": version, "destination": destination, "digest": digest, "splits": splits}
-    write_latest(folder, record)
-    return record
+
+def _add_push(folder: str, record: AcceptanceRecord, model_uri: str, pushed: types.Artifact) -> AcceptanceRecord:
+    destination = pushed.get_string_custom_property("pushed_destination")
+    known = {each.destination for each in record.pushes}
+    if not pushed.get_int_custom_property("pushed") or destination in known:  # nothing new was pushed
+        return record
+    push = RecordedPush(
+        version=os.path.basename(destination.rstrip("/")),  # noqa: PTH119
+        destination=destination,
+        pushed_ms=int(time.time() * 1000),
+        is_no_worse=bool(pushed.get_int_custom_property(NO_WORSE_PROPERTY)),
+        is_no_slower=bool(pushed.get_int_custom_property(NO_SLOWER_PROPERTY)),
+    )
+    io_utils.copy_dir(model_uri, locate_model(folder, push.version))
+    return dataclasses.replace(record, pushes=(*record.pushes, push))

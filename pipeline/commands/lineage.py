@@ -97,10 +97,11 @@ def _grow(use: "Use", states: dict[int, str]) -> _Branch:
 
 
 def _describe_marks(properties: dict[str, Any], state: str) -> str:
-    """Whether it was blessed or pushed, and which version that is."""
+    """Whether it was blessed or pushed, which version that is, and why a person accepted it."""
     marks = [("" if properties[mark] else "not ") + mark for mark in ("blessed", "pushed") if mark in properties]
     version = f"version {properties['pushed_version']}" if properties.get("pushed_version") else ""
-    words = ", ".join(filter(None, [*marks, version, state]))
+    reason = f"accepted by hand: {properties['accept_reason']}" if properties.get("accept_reason") else ""
+    words = ", ".join(filter(None, [*marks, version, state, reason]))
     return f"  ({words})" if words else ""
 
 

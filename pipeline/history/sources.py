@@ -5,6 +5,7 @@ import json
 import os
 
 from pipeline.lineage import Properties
+from schema.contract import LABELLED_INPUT
 
 
 def read_sources(parameters: Properties) -> dict[str, str]:
@@ -25,6 +26,15 @@ def read_sources(parameters: Properties) -> dict[str, str]:
         each["name"]: "; ".join(filter(None, (os.path.join(base, each["pattern"]), prints.get(each["name"]))))
         for each in splits
     }
+
+
+def locate_labelled(parameters: Properties) -> str:
+    """The pattern of the files that an ingestion learnt from, its span filled in; empty: it was no ingestion."""
+    if "input_config" not in parameters:
+        return ""
+    splits = json.loads(str(parameters["input_config"])).get("splits", [])
+    patterns = [each["pattern"] for each in splits if each["name"] == LABELLED_INPUT]
+    return os.path.join(str(parameters.get("input_base", "")), patterns[0]) if patterns else ""
 
 
 def _split_fingerprints(text: str) -> list[tuple[str, str]]:

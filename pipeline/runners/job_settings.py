@@ -12,8 +12,8 @@ KUBEFLOW, VERTEX = "kubeflow", "vertex"
 # Their answer depends on more than their inputs: on what was pushed last, and on files, of which Vertex AI alone takes
 # the fingerprint before it looks into its cache.
 _NEVER_CACHED = {
-    VERTEX: ("Baseline", "PublishBaseline"),
-    KUBEFLOW: ("Baseline", "PublishBaseline", "FerExampleGen"),
+    VERTEX: ("Baseline", "RecordData", "RecordPush"),
+    KUBEFLOW: ("Baseline", "RecordData", "RecordPush", "FerExampleGen"),
 }
 # Its failure is an answer, which another try would give again.
 _NEVER_RETRIED = ("DataGate",)

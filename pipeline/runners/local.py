@@ -130,17 +130,20 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
 
     Raises:
         ConfigError: there are no hyperparameters to import, or they don't fit; or Beam doesn't know an option.
-        DataError: the schema can't be read.
+        DataError: the schema can't be read, or an older span is lost for good.
     """
     from pipeline.baseline import MetadataComparison
     from pipeline.graph import Places, build_components
+    from pipeline.spans import find_lost_spans
 
+    data = resolve_input(config.data)
     places = Places(
-        data=resolve_input(config.data),
+        data=data,
         schema_text=read_schema(config.validation),
         serving=paths.serving,
         checkpoints=paths.checkpoints,
         comparison=MetadataComparison(),
+        lost_spans=find_lost_spans(paths.metadata, data, config.spans.window),
         hyperparameters=resolve_hyperparameters(config),
     )
     arguments = build_arguments(config.beam, config.runtime.beam_pipeline_args)

@@ -1,104 +1,169 @@
-"""What a cluster's runs are compared with, by way of a shared folder."""
+"""What a cluster's runs have accepted, by way of a shared folder."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tfx.types import standard_artifacts
 
+from components.acceptance_record import accept_version, read_record
 from components.artifacts import ABSENT_PROPERTY, BaselineRecord
-from components.baseline_record import compute_model_digest
-from components.published_baseline.executor import Reader, Writer
+from components.published_baseline.component import PublishedBaseline
+from components.published_baseline.executor import MODEL_KEYS, Reader, Writer
+from schema.errors import ConfigError
 
 
-@pytest.fixture
-def push(make_artifact, tmp_path):
-    """A function that lets a run push a model, if so, and publish it; gives the record."""
+class Cluster:
+    """Runs that share a folder; their versions are served from `serving`."""
 
-    def run(weights: str, version: int, is_pushed: bool = True) -> dict:
-        model, statistics, pushed = (
-            make_artifact(kind)
-            for kind in (standard_artifacts.Model, standard_artifacts.ExampleStatistics, standard_artifacts.PushedModel)
+    def __init__(self, make_artifact: Any, home: Path) -> None:
+        self._make_artifact = make_artifact
+        self.folder = home / "baseline"
+        self.serving = home / "serving"
+
+    def accept_data(self, text: str) -> None:
+        """A run whose data gate let the data through."""
+        statistics = self._make_artifact(standard_artifacts.ExampleStatistics)
+        Path(statistics.uri, "Split-train").mkdir()
+        Path(statistics.uri, "Split-train", "FeatureStats.pb").write_text(text)
+        statistics.split_names = '["train", "eval"]'
+        self._write({"statistics": [statistics]})
+
+    def push(self, weights: str, version: int, *, is_pushed: bool = True, **marks: int) -> None:
+        """A run that has pushed a model, if so."""
+        model, pushed = (
+            self._make_artifact(kind) for kind in (standard_artifacts.Model, standard_artifacts.PushedModel)
         )
         Path(model.uri, "Format-Serving").mkdir()
         Path(model.uri, "Format-Serving", "saved_model.pb").write_text(weights)
-        Path(statistics.uri, "Split-train").mkdir()
-        Path(statistics.uri, "Split-train", "FeatureStats.pb").write_text(f"of {weights}")
-        statistics.split_names = '["train", "eval"]'
+        destination = self.serving / str(version)
+        if is_pushed:
+            (destination / "variables").mkdir(parents=True)
+            for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"):
+                (destination / name).write_text(weights)
         pushed.set_int_custom_property("pushed", int(is_pushed))
-        pushed.set_string_custom_property("pushed_destination", f"gs://bucket/serving/{version}" if is_pushed else "")
-        record = make_artifact(BaselineRecord)
-        inputs = {"model": [model], "statistics": [statistics], "pushed_model": [pushed]}
-        Writer().Do(inputs, {"record": [record]}, {"baseline_folder": str(tmp_path / "baseline")})
-        return json.loads(Path(record.uri, "baseline.json").read_text())
+        pushed.set_string_custom_property("pushed_destination", str(destination) if is_pushed else "")
+        for key in ("is_no_worse", "is_no_slower"):
+            pushed.set_int_custom_property(key, marks.get(key, 1))
+        self._write({"model": [model], "pushed_model": [pushed]})
 
-    return run
+    def roll_back(self, version: int) -> None:
+        (self.serving / "rolled_back").mkdir(exist_ok=True)
+        (self.serving / str(version)).rename(self.serving / "rolled_back" / str(version))
+
+    def _write(self, inputs: dict[str, list[Any]]) -> None:
+        record = self._make_artifact(BaselineRecord)
+        Writer().Do(inputs, {"record": [record]}, {"baseline_folder": str(self.folder)})
+        assert json.loads(Path(record.uri, "baseline.json").read_text()).keys() == {"pushes", "statistics", "splits"}
+
+    def read(self) -> dict[str, Any]:
+        """What the next run is compared with, by output."""
+        outputs = {
+            **{key: [self._make_artifact(standard_artifacts.Model)] for key in MODEL_KEYS},
+            "statistics": [self._make_artifact(standard_artifacts.ExampleStatistics)],
+        }
+        Reader().Do({}, outputs, {"baseline_folder": str(self.folder)})
+        return {key: artifact for key, (artifact,) in outputs.items()}
+
+    def read_models(self) -> list[str]:
+        """Weights of anchor, latency reference and model in service; empty: none."""
+        found = self.read()
+        return ["" if is_absent(found[key]) else read_weights(found[key]) for key in MODEL_KEYS]
+
+
+def is_absent(artifact: Any) -> bool:
+    return bool(artifact.get_int_custom_property(ABSENT_PROPERTY))
+
+
+def read_weights(model: Any) -> str:
+    return Path(model.uri, "Format-Serving", "saved_model.pb").read_text()
 
 
 @pytest.fixture
-def read(make_artifact, tmp_path):
-    """A function that reads the baseline; gives both artifacts."""
-
-    def run() -> tuple:
-        model, statistics = make_artifact(standard_artifacts.Model), make_artifact(standard_artifacts.ExampleStatistics)
-        outputs = {"model": [model], "statistics": [statistics]}
-        Reader().Do({}, outputs, {"baseline_folder": str(tmp_path / "baseline")})
-        return model, statistics
-
-    return run
+def cluster(make_artifact: Any, tmp_path: Path) -> Cluster:
+    return Cluster(make_artifact, tmp_path)
 
 
-def test_reader_nothing_published_yet_marks_both_as_absent(read):
-    for artifact in read():
-        assert artifact.get_int_custom_property(ABSENT_PROPERTY) == 1
+def test_reader_nothing_accepted_yet_marks_all_as_absent(cluster):
+    found = cluster.read()
+    assert set(found) == set(PublishedBaseline("folder").outputs)
+    for artifact in found.values():
+        assert is_absent(artifact)
         assert [path.name for path in Path(artifact.uri).iterdir()] == ["ABSENT"]
 
 
-def test_reader_after_two_pushes_gives_the_second_with_the_statistics_of_its_data(push, read):
-    push("first", 1700000001)
-    record = push("second", 1700000002)
-    assert (record["version"], record["destination"]) == ("1700000002", "gs://bucket/serving/1700000002")
-    model, statistics = read()
-    assert Path(model.uri, "Format-Serving", "saved_model.pb").read_text() == "second"
-    assert Path(statistics.uri, "Split-train", "FeatureStats.pb").read_text() == "of second"
+def test_reader_statistics_are_those_of_the_data_accepted_last_whether_or_not_a_model_was_pushed(cluster):
+    cluster.accept_data("of the first")
+    cluster.push("first", 1700000001)
+    cluster.accept_data("of the second")
+    cluster.push("refused", 1700000002, is_pushed=False)
+    statistics = cluster.read()["statistics"]
+    assert Path(statistics.uri, "Split-train", "FeatureStats.pb").read_text() == "of the second"
     assert json.loads(statistics.split_names) == ["train", "eval"]
-    assert [each.get_int_custom_property(ABSENT_PROPERTY) for each in (model, statistics)] == [0, 0]
+    assert cluster.read_models() == ["first", "first", "first"]
 
 
-def test_writer_model_that_was_not_pushed_leaves_the_baseline_as_it_was(push, read):
-    push("good", 1700000001)
-    assert push("refused", 1700000002, is_pushed=False) == {}
-    model, _ = read()
-    assert Path(model.uri, "Format-Serving", "saved_model.pb").read_text() == "good"
+def test_reader_each_reference_moves_by_its_own_figure(cluster):
+    cluster.push("first", 1700000001)
+    cluster.push("slower", 1700000002, is_no_slower=0)
+    cluster.push("within noise", 1700000003, is_no_worse=0, is_no_slower=0)
+    assert cluster.read_models() == ["slower", "first", "within noise"]
 
 
-def test_writer_same_push_again_copies_nothing(push, tmp_path, monkeypatch):
-    first = push("good", 1700000001)
-    monkeypatch.setattr("components.published_baseline.executor.io_utils.copy_dir", _die)
-    assert push("good", 1700000001)["digest"] == first["digest"]
+def test_reader_rolled_back_version_is_none_of_the_references(cluster):
+    cluster.push("first", 1700000001)
+    cluster.push("second", 1700000002)
+    cluster.roll_back(1700000002)
+    assert cluster.read_models() == ["first", "first", "first"]
 
 
-def test_writer_killed_before_the_record_leaves_the_baseline_as_it_was(push, read, tmp_path, monkeypatch):
-    push("good", 1700000001)
-    monkeypatch.setattr("components.baseline_record.fileio.rename", _die)
-    with pytest.raises(KeyboardInterrupt):
-        push("half", 1700000002)
-    model, _ = read()
-    assert Path(model.uri, "Format-Serving", "saved_model.pb").read_text() == "good"
+def test_accept_version_moves_both_references_and_keeps_why(cluster):
+    cluster.push("first", 1700000001)
+    cluster.push("second", 1700000002, is_no_worse=0, is_no_slower=0)
+    accept_version(str(cluster.folder), 1700000002, " new labels ", now_ms=2**41)
+    assert cluster.read_models() == ["second", "second", "second"]
+    assert [each.accept_reason for each in read_record(str(cluster.folder)).pushes] == ["", "new labels"]
+    with pytest.raises(ConfigError, match=r"^3: no such version was pushed, only 1700000001, 1700000002;"):
+        accept_version(str(cluster.folder), 3, "why not", now_ms=1)
 
 
-def _die(*_args, **_options):
+def test_writer_same_push_again_records_it_once(cluster):
+    cluster.push("good", 1700000001)
+    cluster.serving.rename(cluster.serving.with_name("kept"))
+    cluster.push("good", 1700000001)
+    assert len(read_record(str(cluster.folder)).pushes) == 1
+
+
+def test_writer_killed_before_the_record_leaves_it_as_it_was(cluster, monkeypatch):
+    cluster.push("good", 1700000001)
+    with monkeypatch.context() as patch:
+        patch.setattr("components.acceptance_record.fileio.rename", _die)
+        with pytest.raises(KeyboardInterrupt):
+            cluster.push("half", 1700000002)
+    assert cluster.read_models() == ["good", "good", "good"]
+
+
+def _die(*_args: object, **_options: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_compute_model_digest_tells_contents_and_names_apart(make_artifact):
-    def digest(**files: str) -> str:
-        folder = Path(make_artifact(standard_artifacts.Model).uri)
-        for name, content in files.items():
-            (folder / "Format-Serving" / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "Format-Serving" / name).write_text(content)
-        return compute_model_digest(str(folder))
-
-    assert digest(graph="a", weights="b") == digest(graph="a", weights="b")
-    others = [digest(graph="a", weights="c"), digest(graph="b", weights="a"), digest(graph="ab", weights="")]
-    assert len({digest(graph="a", weights="b"), *others}) == 4
+def test_reader_takes_up_what_an_earlier_release_left(cluster):
+    """It kept the last push alone."""
+    cluster.push("first", 1700000001)
+    (cluster.folder / "record.json").unlink()
+    statistics = cluster.folder / "1700000001" / "statistics"
+    statistics.mkdir()
+    (statistics / "FeatureStats.pb").write_text("of the first")
+    latest = {
+        "version": "1700000001",
+        "destination": str(cluster.serving / "1700000001"),
+        "digest": "d",
+        "splits": ["train"],
+    }
+    (cluster.folder / "latest.json").write_text(json.dumps(latest))
+    assert cluster.read_models() == ["first", "first", "first"]
+    assert Path(cluster.read()["statistics"].uri, "FeatureStats.pb").read_text() == "of the first"
+    cluster.push("second", 1700000002)
+    assert cluster.read_models() == ["second", "second", "second"]
+    assert Path(cluster.read()["statistics"].uri, "FeatureStats.pb").read_text() == "of the first"

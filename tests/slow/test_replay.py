@@ -25,8 +25,8 @@ FILES = {"kubeflow": "fer.yaml", "vertex": "fer.json"}
 FLAVORS = tuple(FILES)
 # On Vertex AI but these are the same again; Kubeflow takes no fingerprint of the files, and so can't keep anything.
 RENEWED_ON_VERTEX = {
-    "Baseline", "DataGate", "Evaluator", "ServingCheck", "ModelCard", "Pusher", "PublishBaseline", "BulkInferrer",
-    "HtmlReport",
+    "Baseline", "DataGate", "RecordData", "Evaluator", "ServingCheck", "ModelCard", "Pusher", "RecordPush",
+    "BulkInferrer", "HtmlReport",
 }  # fmt: skip
 
 

@@ -156,7 +156,10 @@ class HistoryDouble:
             "context": (self._store.put_context_type, mlmd.ContextType),
         }[kind]
         if (kind, name) not in self._types:
-            self._types[kind, name] = put(build(name=name))
+            new = build(name=name)
+            if name in ("Examples", "ExampleStatistics"):  # as TFX declares them
+                new.properties["split_names"] = mlmd.STRING
+            self._types[kind, name] = put(new)
         return self._types[kind, name]
 
     def _build_node_context(self, name: str) -> Any:

@@ -1,77 +1,84 @@
-"""Which spans are put together, on artifacts that carry an id and a span and nothing else."""
+"""Which older spans are lost, and what is told of those that can't be made anew."""
+
+import json
+from pathlib import Path
 
 import pytest
-from tfx.types import standard_artifacts
+from history_double import HistoryDouble
 
+from components.data_gate.component import DataGate
 from configs.spec import SpansConfig
-from pipeline.spans import LatestSpansStrategy, PreviousCacheStrategy, build_span_window
+from pipeline.inputs import Input
+from pipeline.lineage import open_store
+from pipeline.spans import build_span_window, find_lost_spans
+from schema.errors import DataError
+
+GATE = f"{DataGate.__module__}.{DataGate.__name__}"
 
 
-def fake_examples(artifact_id: int, span: int | str, output: str = "examples") -> standard_artifacts.Examples:
-    examples = standard_artifacts.Examples()
-    examples.uri = f"/runs/FerExampleGen/{output}/{artifact_id}"
-    examples.id = artifact_id
-    if isinstance(span, str):
-        examples.set_string_custom_property("span", span)
-    else:
-        examples.set_int_custom_property("span", span)
-    return examples
+@pytest.fixture
+def data(tmp_path: Path) -> Input:
+    """Files of three spans."""
+    for span in (1, 2, 3):
+        folder = tmp_path / "data" / f"span-{span}"
+        folder.mkdir(parents=True)
+        (folder / "rows.csv").touch()
+    return Input(str(tmp_path / "data"), {"labelled": "span-{SPAN}/*.csv"})
 
 
-def resolve_spans(window: int, current: tuple[int, int], others: list[tuple[int, int | str]]) -> list[int]:
-    newest = fake_examples(*current)
-    given = {"examples": [*(fake_examples(*each) for each in others), newest], "current": [newest]}
-    found = LatestSpansStrategy(window).resolve_artifacts(None, given)
-    assert found["current"] == [newest]
-    return [each.id for each in found["examples"]]
+@pytest.fixture
+def history(tmp_path: Path, data: Input) -> HistoryDouble:
+    """Spans 1 and 2 are accepted."""
+    history = HistoryDouble(tmp_path / "fer")
+    history.start_run()
+    store = open_store(history.path)
+    for span in (1, 2):
+        config = json.dumps({"splits": [{"name": "labelled", "pattern": f"span-{span}/*.csv"}]})
+        parameters = {"input_base": data.base, "input_config": config}
+        marks: dict[str, int | str] = {"span": span}
+        examples = history.add_node("FerExampleGen", {}, {"examples": "Examples"}, parameters, marks)["examples"]
+        statistics = history.add_node("StatisticsGen", {"examples": examples}, {"statistics": "ExampleStatistics"})
+        history.add_node(GATE, {"statistics": statistics["statistics"]})
+        (artifact,) = store.get_artifacts_by_id([examples])
+        artifact.properties["split_names"].string_value = '["train"]'
+        store.put_artifacts([artifact])
+        folder = Path(artifact.uri, "Split-train")
+        folder.mkdir(parents=True)
+        (folder / "data.gz").touch()
+    return history
 
 
-def test_latest_spans_window_is_full_gives_the_newest_in_order_of_the_spans():
-    assert resolve_spans(3, (40, 4), [(20, 2), (10, 1), (30, 3)]) == [20, 30, 40]
+def lose(history: HistoryDouble, number: int) -> None:
+    folder = sorted((history.home / "artifacts" / "FerExampleGen" / "examples").iterdir())[number - 1]
+    (folder / "Split-train" / "data.gz").unlink()
 
 
-def test_latest_spans_fewer_than_the_window_gives_all():
-    assert resolve_spans(5, (20, 2), [(10, 1)]) == [10, 20]
-    assert resolve_spans(5, (20, 2), []) == [20]
+def test_find_lost_spans_all_there_is_none(history, data):
+    assert find_lost_spans(history.path, data, 3) == []
 
 
-def test_latest_spans_span_ingested_twice_gives_the_later_one():
-    assert resolve_spans(2, (40, 2), [(10, 1), (30, 1), (20, 1)]) == [30, 40]
+def test_find_lost_spans_names_those_of_the_window_alone(history, data):
+    lose(history, 1)
+    assert find_lost_spans(history.path, data, 3) == [1]
+    assert find_lost_spans(history.path, data, 2) == []
+    assert find_lost_spans(history.path, data, 1) == []
+    lose(history, 2)
+    assert find_lost_spans(history.path, data, 3) == [1, 2]
 
 
-def test_latest_spans_older_version_of_the_current_span_is_left_out():
-    assert resolve_spans(2, (40, 2), [(10, 1), (20, 2)]) == [10, 40]
+def test_find_lost_spans_before_the_first_run_is_none(tmp_path, data):
+    assert find_lost_spans(tmp_path / "none.sqlite", data, 3) == []
 
 
-def test_latest_spans_what_came_after_the_current_one_changes_no_answer():
-    assert resolve_spans(3, (20, 2), [(10, 1), (30, 3), (40, 1)]) == [10, 20]
-
-
-def test_latest_spans_written_as_texts_count_as_numbers():
-    assert resolve_spans(2, (40, 10), [(20, "9"), (30, "2")]) == [20, 40]
-
-
-def test_latest_spans_examples_of_another_output_are_left_out():
-    newest, other = fake_examples(20, 2), fake_examples(10, 1, output="unlabelled_examples")
-    found = LatestSpansStrategy(2).resolve_artifacts(None, {"examples": [other, newest], "current": [newest]})
-    assert found["examples"] == [newest]
-
-
-def fake_cache(artifact_id: int) -> standard_artifacts.TransformCache:
-    cache = standard_artifacts.TransformCache()
-    cache.id = artifact_id
-    return cache
-
-
-@pytest.mark.parametrize(("caches", "expected"), [([], []), ([25], []), ([5, 15, 25], [15]), ([15, 5], [15])])
-def test_previous_cache_is_the_latest_from_before_the_current_span(caches, expected):
-    given = {"analyzer_cache": [fake_cache(each) for each in caches], "current": [fake_examples(20, 2)]}
-    found = PreviousCacheStrategy().resolve_artifacts(None, given)
-    assert [each.id for each in found["analyzer_cache"]] == expected
+def test_find_lost_spans_whose_files_are_gone_too_is_refused_naming_span_and_place(history, data):
+    lose(history, 1)
+    (Path(data.base) / "span-1" / "rows.csv").unlink()
+    with pytest.raises(DataError, match=r"^span 1: its examples in .*/FerExampleGen/examples/\d are damaged or gone"):
+        find_lost_spans(history.path, data, 3)
 
 
 def test_span_window_of_one_adds_no_node():
     class GenStub:
         outputs = {"examples": "as they come"}
 
-    assert build_span_window(SpansConfig(), GenStub()) == ([], "as they come", None)
+    assert build_span_window(SpansConfig(), "", GenStub()) == ([], "as they come", None)

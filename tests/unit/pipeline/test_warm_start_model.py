@@ -9,11 +9,11 @@ from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
 from configs.load import load_config
+from pipeline.acceptance import AcceptedStrategy
 from pipeline.baseline import MetadataComparison
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.graph import Places, build_components
 from pipeline.inputs import Input
-from pipeline.warm_start import LatestPushedModelStrategy
 
 
 class Pushes:
@@ -65,9 +65,9 @@ class Pushes:
     def find(self, current: standard_artifacts.Examples) -> str:
         """Name of the model that a training on `current` begins with; empty: none."""
         given = {"model": list(self.models), "pushed_model": list(self.pushed), "current": [current]}
-        found = LatestPushedModelStrategy().resolve_artifacts(self._store, given)
+        found = AcceptedStrategy("warm_start").resolve_artifacts(self._store, given)
         assert found["current"] == [current]
-        assert len(found["model"]) == len(found["pushed_model"]) <= 1
+        assert len(found["model"]) <= 1
         return "".join(Path(each.uri).name for each in found["model"])
 
 
@@ -76,18 +76,18 @@ def pushes(tmp_path: Path) -> Pushes:
     return Pushes(tmp_path)
 
 
-def test_latest_pushed_model_nothing_trained_yet_is_none(pushes):
+def test_first_weights_nothing_trained_yet_is_none(pushes):
     assert pushes.find(pushes.ingest()) == ""
 
 
-def test_latest_pushed_model_several_gives_the_one_of_the_last_push_before_the_data(pushes):
+def test_first_weights_several_gives_the_one_of_the_last_push_before_the_data(pushes):
     one, two = pushes.train("one"), pushes.train("two")
     pushes.judge(two, 1)
     pushes.judge(one, 2)
     assert pushes.find(pushes.ingest()) == "one"
 
 
-def test_latest_pushed_model_what_was_trained_on_the_data_themselves_changes_no_answer(pushes):
+def test_first_weights_what_was_trained_on_the_data_themselves_changes_no_answer(pushes):
     pushes.judge(pushes.train("one"), 1)
     current = pushes.ingest()
     assert pushes.find(current) == "one"
@@ -96,7 +96,7 @@ def test_latest_pushed_model_what_was_trained_on_the_data_themselves_changes_no_
     assert pushes.find(pushes.ingest()) == "two"
 
 
-def test_latest_pushed_model_earlier_model_that_is_pushed_after_the_data_came_changes_no_answer(pushes):
+def test_first_weights_earlier_model_that_is_pushed_after_the_data_came_changes_no_answer(pushes):
     one, two = pushes.train("one"), pushes.train("two")
     pushes.judge(one, 1)
     current = pushes.ingest()
@@ -104,21 +104,21 @@ def test_latest_pushed_model_earlier_model_that_is_pushed_after_the_data_came_ch
     assert pushes.find(current) == "one"
 
 
-def test_latest_pushed_model_refused_ones_are_passed_over(pushes):
+def test_first_weights_refused_ones_are_passed_over(pushes):
     pushes.judge(pushes.train("one"), 1)
     pushes.judge(pushes.train("two"), 2, is_pushed=False)
     pushes.train("three")
     assert pushes.find(pushes.ingest()) == "one"
 
 
-def test_latest_pushed_model_whose_folder_is_gone_is_passed_over(pushes):
+def test_first_weights_whose_folder_is_gone_is_passed_over(pushes):
     pushes.judge(pushes.train("one"), 1)
     pushes.judge(pushes.train("two"), 2)
     (pushes.folder / "two").rmdir()
     assert pushes.find(pushes.ingest()) == "one"
 
 
-def test_latest_pushed_model_whose_version_was_rolled_back_is_passed_over(pushes):
+def test_first_weights_whose_version_was_rolled_back_is_passed_over(pushes):
     pushes.judge(pushes.train("one"), 1)
     pushes.judge(pushes.train("two"), 2)
     (pushes.folder / "serving" / "rolled_back" / "2").mkdir(parents=True)

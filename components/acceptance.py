@@ -1,0 +1,86 @@
+"""Which pushed model is in service, and which ones a candidate is held to. The same rule for every runner.
+
+`pipeline.acceptance` reads the pushes from ML Metadata, `components.published_baseline` from the record in a bucket.
+The rule for data needs no code here: they are accepted when the data gate's latest verdict let them through.
+
+There are two references, one for accuracy, the *anchor*, and one for latency. Each moves only to a pushed model that
+was no worse by it, measured side by side. What passes within the margin and the noise of a gate is pushed and becomes
+neither, or a little would be lost at each push: see docs/protocol.md, "A bar that can't sink".
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schema.errors import ConfigError
+
+NO_WORSE_PROPERTY, NO_SLOWER_PROPERTY = "is_no_worse", "is_no_slower"
+ACCEPTED_MS_PROPERTY, ACCEPT_REASON_PROPERTY = "accepted_ms", "accept_reason"
+
+
+@dataclass(frozen=True)
+class Push:
+    """One model that was put into service."""
+
+    version: int
+    model: Any
+    """What tells one model from another: the artifact's id, or the digest."""
+    pushed_ms: int
+    """Milliseconds since 1970."""
+    is_rolled_back: bool
+    is_whole: bool
+    """Whether the version's folder is there, with all its files."""
+    is_no_worse: bool = True
+    """Whether it was right on at least as many eval rows as the anchor of its time, or there was none."""
+    is_no_slower: bool = True
+    """Whether it answered at least as fast as the latency reference of its time, or there was none."""
+    accepted_ms: int = 0
+    """When a person made it both references; 0: nobody did."""
+
+
+def find_in_service(pushes: Iterable[Push]) -> Push | None:
+    """The model in service: the newest version that is whole and not rolled back."""
+    serving = (each for each in pushes if each.is_whole and not each.is_rolled_back)
+    return max(serving, key=lambda push: push.version, default=None)
+
+
+def find_anchor(pushes: Iterable[Push]) -> Push | None:
+    """The model that a candidate's accuracy is compared with; None: the candidate is the first."""
+    return _find_latest(pushes, lambda push: push.is_no_worse)
+
+
+def find_latency_reference(pushes: Iterable[Push]) -> Push | None:
+    """The model that a candidate's latency is compared with; None: the candidate is the first."""
+    return _find_latest(pushes, lambda push: push.is_no_slower)
+
+
+def _find_latest(pushes: Iterable[Push], is_moved_to: Callable[[Push], bool]) -> Push | None:
+    """What a reference moved to last: by a push, or by hand. A version that was rolled back is none."""
+    moves: list[tuple[int, int, Push]] = []
+    for push in pushes:
+        if not push.is_rolled_back:
+            if is_moved_to(push):
+                moves.append((push.pushed_ms, push.version, push))
+            if push.accepted_ms:
+                moves.append((push.accepted_ms, push.version, push))
+    return max(moves, key=lambda move: move[:2])[2] if moves else None
+
+
+def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, bool]) -> None:
+    """Whether a person may make a version both references.
+
+    Args:
+        version: its number.
+        reason: why, in words.
+        is_rolled_back: by the number of each version that was pushed.
+
+    Raises:
+        ConfigError: no such version was pushed, it is rolled back, or no reason is given.
+    """
+    if not reason.strip():
+        raise ConfigError("--reason: expected why this version is accepted, got nothing; it is kept with the version")
+    if version not in is_rolled_back:
+        known = ", ".join(map(str, sorted(is_rolled_back))) or "none"
+        raise ConfigError(f"{version}: no such version was pushed, only {known}; give one of them")
+    if is_rolled_back[version]:
+        raise ConfigError(f"{version}: is rolled back; `fer-tfx rollback --to {version}` puts it into service first")

@@ -1,0 +1,280 @@
+"""What ML Metadata says is accepted: data that the data gate let through, models that were pushed and not rolled back.
+
+Each answer leaves out what is being judged and what came of it, so a second run on unchanged input finds the same
+answers and everything stays cached. `components.acceptance` has the rule for models.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ml_metadata.proto import metadata_store_pb2
+from tfx.components.example_gen.utils import (
+    SPAN_PROPERTY_NAME,
+    VERSION_PROPERTY_NAME,
+    get_pattern_for_span_version,
+    verify_split_pattern_specs,
+)
+from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.acceptance import (
+    ACCEPT_REASON_PROPERTY,
+    ACCEPTED_MS_PROPERTY,
+    NO_SLOWER_PROPERTY,
+    NO_WORSE_PROPERTY,
+    Push,
+    find_anchor,
+    find_in_service,
+    find_latency_reference,
+    require_acceptable,
+)
+from components.data_gate.component import DataGate
+from pipeline.history.sources import locate_labelled
+from pipeline.lineage import read_plain_values
+from schema.errors import DataError
+from serving.versions import is_rolled_back
+
+# Of the artifacts that a strategy is given and gives back.
+MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY = "model", "latency_model", "service_model"
+PUSHED_KEY, CANDIDATE_KEY, CURRENT_KEY = "pushed_model", "candidate", "current"
+STATISTICS_KEY, EXAMPLES_KEY, CACHE_KEY = "statistics", "examples", "analyzer_cache"
+
+_GATE_TYPE = f"{DataGate.__module__}.{DataGate.__name__}"
+_INPUT, _OUTPUT = metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.OUTPUT
+_PASSED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+_JUDGED = (*_PASSED, metadata_store_pb2.Execution.FAILED)
+
+ArtifactsByKey = dict[str, list[Any]]
+
+
+class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
+    """Answers one question about what is accepted; each answer is a method of that name below.
+
+    Args:
+        question: `statistics`, `references`, `spans`, `analysis` or `warm_start`.
+        window: of `spans`: how many at most.
+        pattern: of `spans`: where the data come from, `{SPAN}` as it is.
+    """
+
+    def __init__(self, question: str, window: int = 1, pattern: str = "") -> None:
+        self._question = question
+        self._window = window
+        self._pattern = pattern
+
+    def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
+        """What is kept of the artifacts by key; those of a run itself (`current`, `candidate`) are handed through."""
+        if self._question == "spans":
+            return {**input_dict, EXAMPLES_KEY: find_window(store, input_dict, self._window, self._pattern)}
+        answers = {
+            "statistics": find_drift_reference,
+            "references": find_references,
+            "analysis": find_analysis,
+            "warm_start": find_first_weights,
+        }
+        return {**input_dict, **answers[self._question](store, input_dict)}
+
+
+def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
+    """The statistics that the data gate accepted last before the `current` ones were made, and that are still there."""
+    current = min(artifact.id for artifact in given[CURRENT_KEY])
+    earlier = [each for each in given[STATISTICS_KEY] if each.id < current and fileio.exists(each.uri)]
+    accepted = find_accepted_statistics(store)
+    latest = max((each for each in earlier if each.id in accepted), key=lambda artifact: artifact.id, default=None)
+    return {STATISTICS_KEY: [latest] if latest else []}
+
+
+def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
+    """Anchor, latency reference and model in service, leaving out the `candidate`.
+
+    Of the two references the model's artifact is compared with, whether or not the version is still kept to be served.
+    """
+    candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
+    models = {artifact.id: artifact for artifact in given[MODEL_KEY] if fileio.exists(artifact.uri)}
+    pushes = [
+        each for each in read_pushes(store, given[PUSHED_KEY]) if each.model in models and each.model not in candidates
+    ]
+    found = {
+        MODEL_KEY: find_anchor(pushes),
+        LATENCY_MODEL_KEY: find_latency_reference(pushes),
+        SERVICE_MODEL_KEY: find_in_service(pushes),
+    }
+    return {PUSHED_KEY: [], **{key: [models[push.model]] if push else [] for key, push in found.items()}}
+
+
+def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) -> list[Any]:
+    """The `current` examples and those of the accepted spans before them, of the same source, by span.
+
+    Raises:
+        DataError: a span's files are gone. `pipeline.spans.find_lost_spans` has those made anew before that can be.
+    """
+    (current,) = given[CURRENT_KEY]
+    older = list_accepted_spans(store, given[EXAMPLES_KEY], read_span(current), pattern)[-window + 1 :]
+    for artifact in older:
+        if not is_whole(artifact):
+            raise DataError(
+                f"span {read_span(artifact)}: {artifact.uri}: its examples are gone; give the same command again to"
+                " have them made anew, or set spans.window=1"
+            )
+    return [*older, current]
+
+
+def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, pattern: str) -> list[Any]:
+    """The accepted examples of each span before the current one that come from the files of `pattern`, by span.
+
+    Of a span that was accepted more than once the latest counts.
+    """
+    accepted = find_accepted_examples(store)
+    by_span = {
+        read_span(artifact): artifact
+        for artifact in sorted(examples, key=lambda each: each.id)
+        if artifact.id in accepted and read_span(artifact) < current_span and _is_from(store, artifact, pattern)
+    }
+    return [by_span[span] for span in sorted(by_span)]
+
+
+def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
+    """What Transform's analysis left behind last, before the `current` span was ingested, and that is still there."""
+    del store
+    (current,) = given[CURRENT_KEY]
+    earlier = [each for each in given[CACHE_KEY] if each.id < current.id and fileio.exists(each.uri)]
+    latest = max(earlier, key=lambda artifact: artifact.id, default=None)
+    return {CACHE_KEY: [latest] if latest else []}
+
+
+def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
+    """The model that was in service when the `current` examples were ingested.
+
+    Its version need not be kept any more: the weights lie beside the model's artifact, and were the answer another one
+    once a few more versions are pushed, the same command would train another model.
+    """
+    (current,) = given[CURRENT_KEY]
+    models = {artifact.id: artifact for artifact in given[MODEL_KEY] if fileio.exists(artifact.uri)}
+    earlier = [each for each in given[PUSHED_KEY] if each.id < current.id]
+    pushes = (replace(each, is_whole=True) for each in read_pushes(store, earlier) if each.model in models)
+    push = find_in_service(pushes)
+    return {MODEL_KEY: [models[push.model]] if push else [], PUSHED_KEY: []}
+
+
+def find_accepted_statistics(store: Any) -> set[int]:
+    """Ids of the statistics on which the data gate's latest verdict was that they are let through.
+
+    A gate that was killed gave no verdict. One that failed for want of disk did, as nothing tells it apart.
+    """
+    gates = {each.id: each for each in store.get_executions_by_type(_GATE_TYPE)}
+    judged = {number for number, each in gates.items() if each.last_known_state in _JUDGED}
+    events = store.get_events_by_execution_ids(sorted(judged)) if judged else []
+    latest: dict[int, int] = {}
+    for event in events:
+        if event.type == _INPUT and _key_of(event) == STATISTICS_KEY:
+            latest[event.artifact_id] = max(event.execution_id, latest.get(event.artifact_id, 0))
+    return {statistics for statistics, gate in latest.items() if gates[gate].last_known_state in _PASSED}
+
+
+def find_accepted_examples(store: Any) -> set[int]:
+    """Ids of the examples whose statistics are accepted."""
+    return set(_find_inputs(store, find_accepted_statistics(store), EXAMPLES_KEY).values())
+
+
+def read_pushes(store: Any, artifacts: Sequence[Any]) -> list[Push]:
+    """Those of the PushedModel artifacts that were pushed. A push that is older than the rule moves both references."""
+    pushed = {each.id: each for each in artifacts if each.get_int_custom_property("pushed")}
+    sources = _find_inputs(store, pushed, MODEL_KEY)
+    return [_read_push(artifact, sources[number]) for number, artifact in pushed.items() if number in sources]
+
+
+def _read_push(artifact: Any, model_id: int) -> Push:
+    properties = read_plain_values(artifact.mlmd_artifact.custom_properties)
+    destination = Path(str(properties.get("pushed_destination", "")))
+    return Push(
+        version=int(destination.name),
+        model=model_id,
+        pushed_ms=artifact.mlmd_artifact.create_time_since_epoch,
+        is_rolled_back=is_rolled_back(destination),
+        is_whole=destination.is_dir(),
+        is_no_worse=bool(properties.get(NO_WORSE_PROPERTY, 1)),
+        is_no_slower=bool(properties.get(NO_SLOWER_PROPERTY, 1)),
+        accepted_ms=int(properties.get(ACCEPTED_MS_PROPERTY, 0)),
+    )
+
+
+def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
+    """Make a pushed version both references by hand, and keep why: later models are compared with it.
+
+    Args:
+        store: to be written to.
+        version: its number.
+        reason: in words.
+        now_ms: milliseconds since 1970.
+
+    Raises:
+        ConfigError: no such version was pushed, it is rolled back, or no reason is given.
+    """
+    pushes = {
+        int(each.custom_properties["pushed_version"].string_value): each
+        for each in store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
+        if each.custom_properties["pushed"].int_value
+    }
+    require_acceptable(
+        version,
+        reason,
+        {
+            number: is_rolled_back(Path(each.custom_properties["pushed_destination"].string_value))
+            for number, each in pushes.items()
+        },
+    )
+    artifact = pushes[version]
+    artifact.custom_properties[ACCEPTED_MS_PROPERTY].int_value = now_ms
+    artifact.custom_properties[ACCEPT_REASON_PROPERTY].string_value = reason.strip()
+    store.put_artifacts([artifact])
+
+
+def _is_from(store: Any, examples: Any, pattern: str) -> bool:
+    """Whether examples were ingested from the files that `pattern` names for their span and version."""
+    events = store.get_events_by_artifact_ids([examples.id])
+    makers = [each.execution_id for each in events if each.type == _OUTPUT and _key_of(each) == EXAMPLES_KEY]
+    if not makers:
+        return False
+    (maker,) = store.get_executions_by_id([min(makers)])
+    version = examples.get_int_custom_property(VERSION_PROPERTY_NAME) if "{VERSION" in pattern else None
+    # TFX notes the pattern with span and version filled in.
+    filled = get_pattern_for_span_version(
+        pattern, *verify_split_pattern_specs(example_gen_pb2.Input.Split(pattern=pattern)), read_span(examples), version
+    )
+    return locate_labelled(read_plain_values(maker.custom_properties)) == str(filled)
+
+
+def read_span(examples: Any) -> int:
+    """Number of the span; 0 where the data do not come in spans."""
+    # ExampleGen writes a number; earlier versions of TFX wrote a text.
+    text = examples.get_string_custom_property(SPAN_PROPERTY_NAME)
+    return int(text) if text else int(examples.get_int_custom_property(SPAN_PROPERTY_NAME))
+
+
+def is_whole(examples: Any) -> bool:
+    """Whether the folder of examples has files for each of its splits; what is in them is the seals' business."""
+    splits = artifact_utils.decode_split_names(examples.split_names) if examples.split_names else []
+    folders = [f"{examples.uri}/Split-{split}" for split in splits]
+    return bool(folders) and all(fileio.isdir(folder) and fileio.listdir(folder) for folder in folders)
+
+
+def _find_inputs(store: Any, outputs: Iterable[int], key: str) -> dict[int, int]:
+    """By artifact the one that its maker, the first execution that gave it out, took as `key`."""
+    wanted = sorted(outputs)
+    made = store.get_events_by_artifact_ids(wanted) if wanted else []
+    makers: dict[int, int] = {}
+    for event in made:
+        if event.type == _OUTPUT:
+            makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
+    taken = store.get_events_by_execution_ids(sorted(set(makers.values()))) if makers else []
+    inputs = {
+        each.execution_id: int(each.artifact_id) for each in taken if each.type == _INPUT and _key_of(each) == key
+    }
+    return {artifact: inputs[maker] for artifact, maker in makers.items() if maker in inputs}
+
+
+def _key_of(event: Any) -> str:
+    return str(event.path.steps[0].key) if event.path.steps else ""

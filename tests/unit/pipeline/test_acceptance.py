@@ -1,0 +1,251 @@
+"""What counts as accepted, on a metadata store of known runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from history_double import CACHED, COMPLETE, FAILED, RUNNING, HistoryDouble
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tfx.types import standard_artifacts
+
+from components.data_gate.component import DataGate
+from pipeline.acceptance import AcceptedStrategy, accept_version
+from pipeline.lineage import open_store
+from schema.errors import ConfigError, DataError
+
+GATE = f"{DataGate.__module__}.{DataGate.__name__}"
+
+
+class Workplace:
+    """Runs are noted by `history`; questions are asked as TFX asks them."""
+
+    def __init__(self, home: Path) -> None:
+        self.history = HistoryDouble(home)
+        self.history.start_run()
+        self.store = open_store(self.history.path)
+
+    def ingest(self, span: int = 0, pattern: str = "span-{}/*", is_whole: bool = True) -> dict[str, int]:
+        """Examples with a file, and their statistics."""
+        config = json.dumps({"splits": [{"name": "labelled", "pattern": pattern.format(span)}]})
+        parameters = {"input_base": "/data", "input_config": config}
+        outputs: dict[str, str | int] = {"examples": "Examples"}
+        ids = self.history.add_node("FerExampleGen", {}, outputs, parameters, marks={"span": span})
+        (artifact,) = self.store.get_artifacts_by_id([ids["examples"]])
+        split = Path(artifact.uri, "Split-train")
+        split.mkdir(parents=True)
+        if is_whole:
+            (split / "data.gz").touch()
+        statistics = self.history.add_node(
+            "StatisticsGen", {"examples": ids["examples"]}, {"statistics": "ExampleStatistics"}
+        )
+        self.history.locate(statistics["statistics"]).mkdir(parents=True)
+        return {**ids, **statistics}
+
+    def judge(self, data: dict[str, int], state: int = COMPLETE) -> dict[str, int]:
+        self.history.add_node(GATE, {"statistics": data["statistics"]}, {}, state=state)
+        return data
+
+    def push(self, version: str, **marks: int) -> int:
+        """The model that was pushed as that version; `version` of "": trained and refused."""
+        model = self.history.add_node("Trainer", {}, {"model": "Model"})["model"]
+        self.history.locate(model).mkdir(parents=True)
+        folder = self.history.home / "serving" / version
+        properties: dict[str, int | str] = {"pushed": 0}
+        if version:
+            folder.mkdir(parents=True)
+            (folder / "saved_model.pb").touch()
+            properties = {"pushed": 1, "pushed_version": version, "pushed_destination": str(folder), **marks}
+        self.history.add_node("Pusher", {"model": model}, {"pushed_model": "PushedModel"}, marks=properties)
+        return model
+
+    def roll_back(self, version: str) -> None:
+        folder = self.history.home / "serving"
+        (folder / "rolled_back").mkdir(exist_ok=True)
+        (folder / version).rename(folder / "rolled_back" / version)
+
+    def ask(self, question: str, keys: dict[str, str], current: dict[str, int], **options: Any) -> dict[str, list[int]]:
+        """Ids by key of the answer; `keys` name the type of each key, `current` the artifacts of the run itself."""
+        given = {key: [_wrap(each) for each in self.store.get_artifacts_by_type(kind)] for key, kind in keys.items()}
+        own = {
+            key: [_wrap(each) for each in self.store.get_artifacts_by_id([number])] for key, number in current.items()
+        }
+        found = AcceptedStrategy(question, **options).resolve_artifacts(self.store, {**given, **own})
+        assert {key: [each.id for each in found[key]] for key in own} == {key: [each] for key, each in current.items()}
+        return {key: [each.id for each in artifacts] for key, artifacts in found.items()}
+
+    def find_drift_reference(self, data: dict[str, int]) -> list[int]:
+        return self.ask("statistics", {"statistics": "ExampleStatistics"}, {"current": data["statistics"]})[
+            "statistics"
+        ]
+
+    def find_window(self, data: dict[str, int], window: int, pattern: str = "/data/span-{SPAN}/*") -> list[int]:
+        keys, current = {"examples": "Examples"}, {"current": data["examples"]}
+        return self.ask("spans", keys, current, window=window, pattern=pattern)["examples"]
+
+    def find_references(self, candidate: int) -> tuple[list[int], list[int], list[int]]:
+        """Anchor, latency reference, model in service."""
+        keys = {**dict.fromkeys(("model", "latency_model", "service_model"), "Model"), "pushed_model": "PushedModel"}
+        found = self.ask("references", keys, {"candidate": candidate})
+        return found["model"], found["latency_model"], found["service_model"]
+
+
+def _wrap(proto: mlmd.Artifact) -> Any:
+    artifact = getattr(standard_artifacts, proto.type)()
+    artifact.set_mlmd_artifact(proto)
+    if proto.type == "Examples":
+        artifact.split_names = '["train"]'
+    return artifact
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path / "fer")
+
+
+def test_drift_reference_is_the_last_that_the_gate_let_through_not_the_last_ingested(work):
+    good, refused = work.judge(work.ingest()), work.judge(work.ingest(), FAILED)
+    assert work.find_drift_reference(refused) == [good["statistics"]]
+    again = work.ingest()
+    assert work.find_drift_reference(again) == [good["statistics"]], "the same data again are compared with themselves"
+
+
+def test_drift_reference_of_the_first_data_is_none(work):
+    assert work.find_drift_reference(work.ingest()) == []
+    assert work.find_drift_reference(work.judge(work.ingest(), FAILED)) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "is_accepted"), [(COMPLETE, True), (CACHED, True), (FAILED, False), (RUNNING, False)]
+)
+def test_drift_reference_follows_from_how_the_gate_ended(work, state, is_accepted):
+    data = work.judge(work.ingest(), state)
+    assert work.find_drift_reference(work.ingest()) == ([data["statistics"]] if is_accepted else [])
+
+
+def test_drift_reference_the_latest_verdict_on_data_counts(work):
+    data = work.judge(work.judge(work.ingest()), FAILED)
+    assert work.find_drift_reference(work.ingest()) == []
+    work.judge(data, CACHED)
+    work.judge(data, RUNNING)
+    assert work.find_drift_reference(work.ingest()) == [data["statistics"]]
+
+
+def test_drift_reference_is_from_before_the_current_data_and_there_still(work):
+    first, second, third = (work.judge(work.ingest()) for _ in range(3))
+    assert work.find_drift_reference(second) == [first["statistics"]]
+    assert work.find_drift_reference(third) == [second["statistics"]]
+    work.history.locate(second["statistics"]).rmdir()
+    assert work.find_drift_reference(third) == [first["statistics"]]
+
+
+def test_window_holds_accepted_spans_alone_in_their_order(work):
+    spans = [work.judge(work.ingest(span), FAILED if span == 3 else COMPLETE) for span in (1, 2, 3)]
+    current = work.ingest(4)
+    assert work.find_window(current, 3) == [spans[0]["examples"], spans[1]["examples"], current["examples"]]
+    assert work.find_window(current, 2) == [spans[1]["examples"], current["examples"]]
+
+
+def test_window_of_a_span_accepted_twice_the_later_counts(work):
+    work.judge(work.ingest(1))
+    later = work.judge(work.ingest(1))
+    current = work.ingest(2)
+    assert work.find_window(current, 5) == [later["examples"], current["examples"]]
+    older = work.judge(work.ingest(2))
+    assert work.find_window(older, 2) == [later["examples"], older["examples"]]
+
+
+def test_window_holds_spans_of_one_source(work):
+    work.judge(work.ingest(1, "other/span-{}/*"))
+    work.judge(work.ingest(0, "all.csv"))
+    mine, current = work.judge(work.ingest(1)), work.ingest(2)
+    assert work.find_window(current, 5) == [mine["examples"], current["examples"]]
+
+
+def test_window_span_whose_files_are_gone_stops_the_run_and_is_named(work):
+    work.judge(work.ingest(1, is_whole=False))
+    with pytest.raises(DataError, match=r"span 1: .*its examples are gone"):
+        work.find_window(work.ingest(2), 2)
+
+
+def test_analysis_is_the_last_from_before_the_current_data_that_is_there(work):
+    caches = [work.history.add_node("Transform", {}, {"updated_analyzer_cache": "TransformCache"}) for _ in range(2)]
+    first, second = (each["updated_analyzer_cache"] for each in caches)
+    for each in (first, second):
+        work.history.locate(each).mkdir(parents=True)
+    keys, current = {"analyzer_cache": "TransformCache"}, work.ingest()["examples"]
+    work.history.add_node("Transform", {}, {"updated_analyzer_cache": "TransformCache"})
+    assert work.ask("analysis", keys, {"current": current})["analyzer_cache"] == [second]
+    work.history.locate(second).rmdir()
+    assert work.ask("analysis", keys, {"current": current})["analyzer_cache"] == [first]
+
+
+def test_references_of_the_first_candidate_are_none(work):
+    assert work.find_references(work.push("")) == ([], [], [])
+
+
+def test_references_trained_but_never_pushed_is_none_of_them(work):
+    first = work.push("100")
+    work.push("")
+    assert work.find_references(work.push("")) == ([first], [first], [first])
+
+
+def test_references_what_passed_within_noise_is_in_service_and_no_reference(work):
+    first, second = work.push("100"), work.push("200", is_no_worse=0, is_no_slower=0)
+    assert work.find_references(work.push("")) == ([first], [first], [second])
+
+
+def test_references_each_moves_by_its_own_figure(work):
+    first, second = work.push("100"), work.push("200", is_no_worse=1, is_no_slower=0)
+    assert work.find_references(work.push("")) == ([second], [first], [second])
+
+
+def test_references_rolled_back_version_is_none_of_them(work):
+    first, _ = work.push("100"), work.push("200")
+    work.roll_back("200")
+    assert work.find_references(work.push("")) == ([first], [first], [first])
+
+
+def test_references_leave_out_the_candidate_so_that_a_second_run_finds_the_same(work):
+    first = work.push("100")
+    second = work.push("200")
+    assert work.find_references(second) == ([first], [first], [first])
+    assert work.find_references(first) == ([second], [second], [second])
+
+
+def test_references_anchor_is_kept_when_its_version_is_no_longer_served(work):
+    first, second = work.push("100"), work.push("200", is_no_worse=0)
+    (work.history.home / "serving" / "100" / "saved_model.pb").unlink()
+    (work.history.home / "serving" / "100").rmdir()
+    anchor, _, service = work.find_references(work.push(""))
+    assert (anchor, service) == ([first], [second])
+
+
+def test_accept_version_moves_both_references_and_keeps_why(work):
+    first, second = work.push("100"), work.push("200", is_no_worse=0, is_no_slower=0)
+    accept_version(work.store, 200, " new labels ", now_ms=2**41)
+    assert work.find_references(work.push("")) == ([second], [second], [second])
+    (pushed,) = [
+        each
+        for each in work.store.get_artifacts_by_type("PushedModel")
+        if each.custom_properties["pushed_version"].string_value == "200"
+    ]
+    assert pushed.custom_properties["accept_reason"].string_value == "new labels"
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("version", "reason", "expected"),
+    [
+        (300, "better", "300: no such version was pushed, only 100, 200; give one of them"),
+        (200, "better", "200: is rolled back; `fer-tfx rollback --to 200` puts it into service first"),
+        (100, "  ", "--reason: expected why this version is accepted"),
+    ],
+)
+def test_accept_version_what_cannot_be_accepted_is_refused_in_one_line(work, version, reason, expected):
+    work.push("100")
+    work.push("200")
+    work.push("")
+    work.roll_back("200")
+    with pytest.raises(ConfigError, match=f"^{expected}"):
+        accept_version(work.store, version, reason, now_ms=1)
