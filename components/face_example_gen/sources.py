@@ -14,7 +14,7 @@ from components.face_example_gen.choice import (
 )
 from components.face_example_gen.csv_rows import ParsedRow, Place, RejectedRow, iter_rows, parse_lines, read_header
 from components.face_example_gen.parts import ByteRange, Part, cut, iter_range
-from components.face_example_gen.streams import TAR_BLOCK_BYTES
+from components.face_example_gen.tars import TAR_BLOCK_BYTES
 from configs.spec import DataConfig
 from schema.errors import DataError
 
