@@ -71,7 +71,7 @@ class Unpacked:
 
     def _read_next_stream(self) -> bytes | None:
         """Go to the next stream; -> its first bytes, or None if there is none."""
-        packed = self._unpacker.unused_data.lstrip(b"\0")
+        packed: bytes = self._unpacker.unused_data.lstrip(b"\0")
         while not packed:
             chunk = self._packed.read(_CHUNK_BYTES)
             if not chunk:

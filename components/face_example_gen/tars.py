@@ -71,7 +71,8 @@ def iter_tar(
 
 def _read_member(stream: io.BufferedReader, count_header: Callable[[int], None]) -> tarfile.TarInfo | None:
     """The next member by its header and the extensions before it; None at the end."""
-    name, size, is_sparse = "", -1, False
+    name, is_sparse = "", False
+    size: int | None = None
     while True:
         block = _read_whole(stream, TAR_BLOCK_BYTES)
         if not block.strip(b"\0"):
@@ -92,13 +93,13 @@ def _read_member(stream: io.BufferedReader, count_header: Callable[[int], None])
         else:
             break
     info.name = name or info.name
-    info.size = size if size >= 0 else info.size
+    info.size = info.size if size is None else size
     if info.size < 0:
         raise tarfile.ReadError("a member of negative size")
     if info.type == tarfile.GNUTYPE_SPARSE:
         _pass_over_map(stream, block, count_header)
     if is_sparse or info.type == tarfile.GNUTYPE_SPARSE:
-        info.sparse = []  # what `issparse` asks for
+        info.sparse = b""  # what `issparse` asks for
     return info
 
 
