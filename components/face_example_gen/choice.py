@@ -13,7 +13,7 @@ _WELL_KNOWN = (*LABELLED_FIRST, *_NO_SOURCES)
 _ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", ".tar", ".zip", ".gz", ".xz", ".bz2")
 _CSV_SUFFIX = ".csv"
 _MAX_SUFFIXES = 4  # fer2013.tar.gz has one of `_ARCHIVE_SUFFIXES`; what is packed more often is not read anyway
-_SHOWN_SKIPPED = 3
+_SHOWN = 3  # of a list, in an error
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,14 @@ def choose_members(names: Sequence[str], preference: Sequence[str] = LABELLED_FI
 
 
 def describe_skipped(skipped: Sequence[SkippedMember]) -> str:
-    """The first three of what was skipped, for an error that says that nothing is left."""
-    texts = [f"{each.name}: {each.reason}" for each in skipped[:_SHOWN_SKIPPED]]
-    if len(skipped) > len(texts):
-        texts.append(f"and {len(skipped) - len(texts):,} more")
-    return "; ".join(texts) or "it is empty"
+    """What was skipped, for an error that says that nothing is left."""
+    return name_some([f"{each.name}: {each.reason}" for each in skipped]) or "it is empty"
+
+
+def name_some(texts: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    more = [f"and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
+    return "; ".join([*texts[:_SHOWN], *more])
 
 
 def _rank(name: str, preference: Sequence[str]) -> tuple[int, bool, int, str]:

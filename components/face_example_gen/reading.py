@@ -18,7 +18,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from components.face_example_gen.choice import SkippedMember
 from components.face_example_gen.csv_rows import ParsedRow, RejectedRow
-from components.face_example_gen.outcomes import OUTCOMES, REJECTED, SKIPPED, tag_counts, tag_failure
+from components.face_example_gen.outcomes import OUTCOMES, PREDICTED, REJECTED, SKIPPED, tag_counts, tag_failure
 from components.face_example_gen.parts import ByteRange, LineCount, Part, count_lines, place
 from components.face_example_gen.repeats import Candidate
 from components.face_example_gen.sources import Source, cut_source, read_part, read_source
@@ -121,6 +121,8 @@ class _Read(beam.DoFn):  # type: ignore[misc]
             counts[SKIPPED, item.name, item.reason] += 1
             return
         counts[READ, item.source] += 1
+        if is_unlabelled:
+            counts[PREDICTED, item.source] += 1
         if isinstance(item, ParsedRow):
             yield _to_candidate(item, is_unlabelled, self._config)
         else:

@@ -1,7 +1,8 @@
 """Which files a run reads, and the rows in one of them."""
 
 import io
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from components.face_example_gen.archives import ArchiveLimits, is_packed, iter_members
@@ -24,7 +25,7 @@ class Source(NamedTuple):
 
     path: str
     name: str
-    """What it is called in messages and examples: the path below the input's base folder."""
+    """What it is called in messages and examples: the path below the input's base folder; of several, the first."""
     is_unlabelled: bool
     """Whether it was given as data to predict; a label in it is then passed over, never trained on."""
 
@@ -36,6 +37,21 @@ def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[li
     if len(sources) == 1:
         choice = Choice(chosen=tuple(sources), skipped=())
     return [Source(sources[name], name, is_unlabelled) for name in choice.chosen], list(choice.skipped)
+
+
+def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[SkippedMember]]:
+    """Give a file to which several paths lead one name, and read it no more than once for each input."""
+    names: dict[str, str] = {}
+    merged: dict[tuple[str, bool], Source] = {}
+    skipped = []
+    for source in sources:
+        file = os.path.realpath(source.path)  # of a remote path no link is known, and it stays what it is
+        name = names.setdefault(file, source.name)
+        if (file, source.is_unlabelled) in merged:
+            skipped.append(SkippedMember(source.name, f"the same file as {name}"))
+        else:
+            merged[file, source.is_unlabelled] = source._replace(name=name)
+    return list(merged.values()), skipped
 
 
 def read_source(

@@ -69,6 +69,13 @@ def test_render_card_rows_are_accounted_for_by_reason(card):
         assert f"{line}\n" in card
 
 
+def test_render_card_counts_files_that_are_not_listed():
+    card = make_card()
+    rows = dataclasses.replace(card.rows, unlisted_files=1_234)
+    assert "| left aside | 1,234 further files | - |\n" in render_card(dataclasses.replace(card, rows=rows))
+    assert "further files" not in render_card(card)
+
+
 def test_render_card_calibration_and_origin_are_those_of_the_model(card):
     assert "The graph divides its logits by 1.2500." in card
     assert "Below a confidence of 0.5500 the model" in card
