@@ -36,6 +36,7 @@ from components.face_example_gen.streams import (
 from components.face_example_gen.tars import TAR_BLOCK_BYTES, iter_tar
 from configs.spec import DataConfig
 from schema.errors import DataError
+from schema.row import shown
 
 # The ratio is looked at only past this size, so that a small file that packs well is no bomb.
 _RATIO_GRACE_BYTES = 10_000_000
@@ -262,7 +263,7 @@ def _reason_against_repeat(member: str, seen: set[str]) -> str:
 
 
 def _reason_against_path(name: str) -> str:
-    if len(name) > _MAX_NAME_CHARS:
+    if _is_long(name):
         return f"a name of more than {_MAX_NAME_CHARS} characters"
     parts = name.replace("\\", "/").split("/")
     is_unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
@@ -287,8 +288,14 @@ def _refuse_unreadable_form(head: bytes, label: str) -> None:
 
 def _joined(label: str, name: str) -> str:
     """A label for a member: relative, printable, of bounded length, and with the archive in front."""
-    if len(name) > _MAX_NAME_CHARS:
-        name = f"{name[:_SHOWN_NAME_CHARS]}..."
-    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-    relative = "/".join(parts).encode("utf-8", "backslashreplace").decode("utf-8")
-    return f"{label}/" + "".join(each if each.isprintable() else ascii(each)[1:-1] for each in relative)
+    return f"{label}/{shown(_relative(name), _SHOWN_NAME_CHARS if _is_long(name) else _MAX_NAME_CHARS)}"
+
+
+def _is_long(name: str) -> bool:
+    """Whether a name is too long as it stands, or as a label in which a character may take ten."""
+    return len(name) > _MAX_NAME_CHARS or len(shown(_relative(name), 10 * _MAX_NAME_CHARS)) > _MAX_NAME_CHARS
+
+
+def _relative(name: str) -> bytes:
+    parts = name[: _MAX_NAME_CHARS + 1].replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")).encode("utf-8", "surrogateescape")

@@ -18,6 +18,9 @@ from components.face_example_gen.parts import ByteRange, Part, cut, iter_range
 from components.face_example_gen.tars import TAR_BLOCK_BYTES
 from configs.spec import DataConfig
 from schema.errors import DataError
+from schema.row import shown
+
+_MAX_PATH_CHARS = 4096  # Linux' own bound
 
 
 class Source(NamedTuple):
@@ -36,7 +39,12 @@ def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[li
     choice = choose_members(list(sources), _preference(is_unlabelled))
     if len(sources) == 1:
         choice = Choice(chosen=tuple(sources), skipped=())
-    return [Source(sources[name], name, is_unlabelled) for name in choice.chosen], list(choice.skipped)
+    chosen = [Source(sources[name], _printable(name), is_unlabelled) for name in choice.chosen]
+    return chosen, [SkippedMember(_printable(each.name), each.reason) for each in choice.skipped]
+
+
+def _printable(name: str) -> str:
+    return shown(name.encode(), _MAX_PATH_CHARS)
 
 
 def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[SkippedMember]]:

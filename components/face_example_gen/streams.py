@@ -163,6 +163,8 @@ class FileLayer(Layer):
         return self._source.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and offset < 0:  # as a damaged zip says; a file's own word would be "Invalid argument"
+            raise ValueError("a place before the start of the file")
         return self._source.seek(offset, whence)
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -347,6 +348,18 @@ def test_ingest_of_a_file_and_a_link_to_it_reads_it_once(ingest: Any, tmp_path: 
     report = ingest(tmp_path / "*.csv").report
     assert (report.read, report.split_size("eval")) == ({"a.csv": 2}, 1)
     assert report.skipped_files == {"link.csv": "the same file as a.csv"}
+
+
+@pytest.mark.parametrize("name", ["a\nb.csv", "a\x1b[2J.csv", "a\u202fb.csv"])
+def test_ingest_shows_the_name_of_a_file_in_one_printable_line(ingest: Any, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")]))
+    (shown,) = ingest(path).report.read
+    assert shown.isprintable()
+    path.write_text("emotion;pixels")
+    with pytest.raises(DataError, match=f"^{re.escape(shown)}, line 1: ") as said:
+        ingest(path)
+    assert str(said.value).isprintable()
 
 
 def test_ingest_of_an_archive_of_many_files_says_a_few_of_them(ingest: Any, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import lzma
 import random
 import stat
+import struct
 import tarfile
 import tracemalloc
 import zipfile
@@ -323,7 +324,15 @@ def test_iter_members_names_past_all_measure_are_skipped_and_cut(tmp_path: Path)
     for make in (make_zip, make_tar):
         contents, reasons = read(tmp_path / "a", make({"n" * 60_000 + ".csv": CSV, "train.csv": CSV}))
         assert list(contents) == ["train.csv"]
-        assert reasons == {"n" * 100 + "...": "a name of more than 255 characters"}
+        assert reasons == {"n" * 97 + "...": "a name of more than 255 characters"}
+
+
+def test_iter_members_names_that_are_long_once_escaped_are_skipped_and_cut(tmp_path: Path) -> None:
+    for make in (make_zip, make_tar):
+        contents, reasons = read(tmp_path / "a", make({"\x1b" * 70 + ".csv": CSV, "\x1b" * 60 + ".csv": CSV}))
+        assert list(contents) == ["\\x1b" * 60 + ".csv"]
+        ((name, reason),) = reasons.items()
+        assert (name[:8], len(name), reason) == ("\\x1b\\x1b", 100, "a name of more than 255 characters")
 
 
 def test_iter_members_sparse_members_are_passed_over_with_their_maps(tmp_path: Path) -> None:
@@ -409,6 +418,14 @@ def test_iter_members_any_wrong_byte_raises_nothing_but_data_errors(tmp_path: Pa
                     read(tmp_path / "a", changed)
                 except DataError as error:
                     assert "\n" not in str(error)  # noqa: PT017 (any other error fails the test)
+
+
+def test_iter_members_zip_that_places_a_member_before_the_file_is_damaged(tmp_path: Path) -> None:
+    content = bytearray(make_zip({"a.csv": CSV}))
+    start_at = content.rindex(b"PK\5\6") + 16  # of the list: here said to lie further back than it does
+    content[start_at : start_at + 4] = struct.pack("<L", len(content))
+    with pytest.raises(DataError, match=f"^a.*: {DAMAGED}"):
+        read(tmp_path / "a", bytes(content))
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
