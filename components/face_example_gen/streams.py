@@ -1,6 +1,5 @@
 """Streams of packed files: their bytes are counted as they flow and their faults are put into words."""
 
-import gzip
 import io
 import lzma
 import struct
@@ -23,7 +22,7 @@ def translating(label: str, hint: str = "") -> Iterator[None]:
     """Turn what the unpackers raise into DataError, and let errors of the file system through."""
     try:
         yield
-    except (EOFError, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error) as error:
         if _OUT_OF_MEMORY in str(error):
             raise DataError(
                 f"{label}: packed so that it takes more than {XZ_MEMORY_BYTES // 1_000_000} MB of memory to unpack:"

@@ -253,7 +253,7 @@ LONG_HEADERS: dict[str, Callable[[], bytes]] = {
     "a name of 20 MB": lambda: tar_part(tarfile.GNUTYPE_LONGNAME, b"a" * 20_000_000),
     "a link's name of 20 MB": lambda: tar_part(tarfile.GNUTYPE_LONGLINK, b"a" * 20_000_000),
     "a path of 20 MB": lambda: tar_part(tarfile.XHDTYPE, pax_record(b"path", b"a" * 20_000_000)),
-    "a million records": lambda: tar_part(tarfile.XHDTYPE, b"".join(pax_record(b"%x" % i, b"") for i in range(10**6))),
+    "a million records": lambda: tar_part(tarfile.XHDTYPE, pax_record(b"a", b"") * 1_700_000),
     "records of 20 MB for all members": lambda: tar_part(tarfile.XGLTYPE, pax_record(b"a", b"a" * 20_000_000)),
     "20,000 names for one member": lambda: tar_part(tarfile.GNUTYPE_LONGNAME, b"a.csv") * 20_000,
     "a map of 400,000 holes": lambda: sparse_header("holes.csv") + (bytes(504) + b"\1" + bytes(7)) * 20_000,
