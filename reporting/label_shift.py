@@ -17,7 +17,7 @@ class SplitLabels:
     split: str
     now: Counts
     before: Counts | None
-    """In the run before; None: there was none."""
+    """In the run before; None: there was none, or it counted no label."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,16 @@ def compute_label_shift(
 
     Args:
         now: numbers of rows by class, by split.
-        before: likewise of the run before; empty: there was none.
+        before: likewise of the run before; empty: there was none. A split without a label is as good as none.
         skew_bound: of the distance between train and eval.
         drift_bound: of the distance between train and train of the run before; eval has no bound.
     """
-    present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if _count(now, split)]
+    now, before = _drop_uncounted(now), _drop_uncounted(before)
+    present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if split in now]
     distances = [
         LabelDistance(f"{split} and {split} of the run before", compute_distance(now[split], before[split]), bound)
         for split, bound in ((TRAIN_SPLIT, drift_bound), (EVAL_SPLIT, None))
-        if split in present and _count(before, split)
+        if split in now and split in before
     ]
     if len(present) > 1:
         apart = compute_distance(now[TRAIN_SPLIT], now[EVAL_SPLIT])
@@ -68,6 +69,6 @@ def compute_distance(first: Sequence[int], second: Sequence[int]) -> float:
     return float(np.abs(shares[0] - shares[1]).max())
 
 
-def _count(counts: Mapping[str, Counts], split: str) -> int:
-    """Rows of a split; 0 if there is no such split."""
-    return sum(counts[split]) if split in counts else 0
+def _drop_uncounted(counts: Mapping[str, Counts]) -> dict[str, Counts]:
+    """The splits that have a label: of the others there are no shares."""
+    return {split: of_split for split, of_split in counts.items() if any(of_split)}

@@ -37,5 +37,5 @@ def test_compute_label_shift_first_run_compares_the_splits_alone():
 @pytest.mark.parametrize("empty", [{}, {"eval": (0,) * 7}])
 def test_compute_label_shift_split_without_a_row_is_left_out(empty):
     shift = compute_label_shift({"train": TRAIN, **empty}, {"train": (0,) * 7}, skew_bound=0.1, drift_bound=0.2)
-    assert [each.split for each in shift.splits] == ["train"]
+    assert shift.splits == (SplitLabels("train", TRAIN, None),)
     assert shift.distances == ()

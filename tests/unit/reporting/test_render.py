@@ -88,9 +88,10 @@ def test_render_report_labels_stand_beside_those_of_the_run_before(pushed_page):
     assert "eval and eval of the run before: 0.0000, for which the schema sets no bound." in text
 
 
-def test_render_report_first_run_says_that_there_is_none_before():
+@pytest.mark.parametrize("before", [{}, {"train": (0,) * 7, "eval": (0,) * 7}])
+def test_render_report_first_run_says_that_there_is_none_before(before):
     report = make_report_of_refused_data("eval: no example")
-    shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, {}, skew_bound=0.1, drift_bound=0.1)
+    shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, before, skew_bound=0.1, drift_bound=0.1)
     page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
     assert "There is no run before this one to compare with." in page
     assert "train before" not in page
