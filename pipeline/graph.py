@@ -12,6 +12,7 @@ from components.artifacts import CARD_KEY, QUARANTINE_KEY, UNLABELLED_EXAMPLES_K
 from components.atomic_pusher.component import AtomicPusher
 from components.data_gate.component import DataGate
 from components.face_example_gen.component import FerExampleGen
+from components.gated_bulk_inferrer.component import GatedBulkInferrer
 from components.inline_schema.component import InlineSchema
 from components.serving_check.component import ServingCheck
 from configs.load import to_json
@@ -176,7 +177,8 @@ def _build_model_nodes(
         code=compute_code_fingerprint("components.atomic_pusher.executor"),
         baseline_folder=places.comparison.folder,
     ).with_id("Pusher")
-    return [*resolvers, evaluator, serving_check, card, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
+    bulk_inferrer = _build_bulk_inferrer(examples=unlabelled, model=model, **blessings)
+    return [*resolvers, evaluator, serving_check, card, pusher, bulk_inferrer]
 
 
 def _choose_baseline(config: PipelineConfig, places: Places) -> BaseChannel | None:
@@ -203,19 +205,18 @@ def _build_report(config: PipelineConfig, places: Places, outputs: dict[str, Any
     )
 
 
-def _build_bulk_inferrer(model: BaseChannel, evaluator: BaseNode, unlabelled: BaseChannel) -> BaseNode:
+def _build_bulk_inferrer(**inputs: BaseChannel) -> BaseNode:
     columns = [
         bulk_inferrer_pb2.PredictOutputCol(output_key=key, output_column=key)
         for key in (PROBABILITIES_KEY, CLASS_INDEX_KEY)
     ]
     predict_output = bulk_inferrer_pb2.PredictOutput(output_columns=columns)
-    return tfx.components.BulkInferrer(
-        examples=unlabelled,
-        model=model,
-        model_blessing=evaluator.outputs["blessing"],
+    return GatedBulkInferrer(
+        **inputs,
         data_spec=bulk_inferrer_pb2.DataSpec(example_splits=[UNLABELLED_SPLIT]),
         model_spec=bulk_inferrer_pb2.ModelSpec(model_signature_name=[SERVE_EXAMPLES]),
         output_example_spec=bulk_inferrer_pb2.OutputExampleSpec(
             output_columns_spec=[bulk_inferrer_pb2.OutputColumnsSpec(predict_output=predict_output)]
         ),
-    )
+        code=compute_code_fingerprint("components.gated_bulk_inferrer.executor"),
+    ).with_id("BulkInferrer")
