@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from model_doubles import TINY_MODEL, draw_pixels, to_raw
+from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
@@ -131,6 +133,17 @@ def test_export_model_jpeg_and_png_of_one_colour_get_the_same_answer(exported):
     from_files = ask_tf1_loader(exported, SERVE_IMAGES, files)
     from_pixels = ask_tf1_loader(exported, SERVE_PIXELS, np.full((2, 48, 48, 1), 90, np.uint8))
     assert_same_answers(from_files, from_pixels)
+
+
+@pytest.mark.parametrize("ask", [ask_tf1_loader, ask_tf2_loader])
+def test_export_model_picture_of_too_many_pixels_is_refused_with_the_bound(exported, ask):
+    file = io.BytesIO()
+    Image.new("1", (8_000, 8_000)).save(file, "PNG")
+    sound = tf.io.encode_png(draw_pixels(1)[0]).numpy()
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"may have 25,000,000 pixels; scale it down, it has\] \[64000"
+    ):
+        ask(exported, SERVE_IMAGES, np.array([sound, file.getvalue()], dtype=object))
 
 
 def test_export_model_network_that_knows_all_classes_is_served_in_their_order(transform, tmp_path):
