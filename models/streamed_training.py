@@ -10,7 +10,7 @@ from configs.spec import TrainerConfig
 from models.averaging import WeightAverage
 from models.callbacks import AverageUpdate, EpochRecord, LossGuard, ProgressReport
 from models.checkpoint import TrainingCheckpoint
-from models.dataset import Transform
+from models.dataset import Transform, make_eval_dataset
 from models.evaluation import build_evaluation
 from models.step_loop import run_epochs
 from models.streaming import (
@@ -18,7 +18,6 @@ from models.streaming import (
     StreamedExamples,
     count_streamed_steps,
     make_sample_dataset,
-    make_streamed_eval_dataset,
     make_streamed_train_dataset,
 )
 from models.training import TrainResult, compile_network
@@ -55,7 +54,7 @@ def fit_streamed(
     if share.index:  # others only read the state: one writer for each place
         scratch = tempfile.mkdtemp(prefix="worker-")
         checkpoint, log_dir = TrainingCheckpoint(scratch, network, network.optimizer, average), scratch
-    evaluate = build_evaluation(network, make_streamed_eval_dataset(eval_, transform))
+    evaluate = build_evaluation(network, make_eval_dataset(eval_, transform))
 
     def evaluate_average() -> tuple[float, float]:
         with average.applied(calibration_images):

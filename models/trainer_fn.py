@@ -15,14 +15,14 @@ from configs.spec import ExportConfig, Recipe, TrainingInputConfig
 from models.calibration import calibrate
 from models.checkpoint import keep_last_finished
 from models.data_digest import compute_data_digest, compute_streamed_digest
-from models.dataset import make_eval_dataset, read_examples
+from models.dataset import ROW_BYTES, count_examples, find_examples, make_eval_dataset, read_examples
 from models.evaluation import predict_logits
 from models.export import ServingNetwork, export_model
 from models.folding import fold_network
 from models.history import History
 from models.run_settings import compute_run_key, read_recipe, read_settings
 from models.streamed_training import find_share, fit_streamed
-from models.streaming import find_files, make_streamed_eval_dataset, scan_examples
+from models.streaming import scan_examples
 from models.training import fit
 from models.transform_graph import TransformGraph
 from models.warm_start import WarmStart, keep_weights, read_warm_start
@@ -117,8 +117,8 @@ def _is_streamed(fn_args: FnArgs, strategy: tf.distribute.Strategy | None) -> bo
         raise ConfigError("training_input.mode: memory: workers that train together stream; set auto or stream")
     if strategy is not None or feed.mode != "auto":
         return strategy is not None or feed.mode == "stream"
-    size: int = sum(tf.io.gfile.stat(path).length for path in find_files(fn_args.train_files))
-    return size > feed.max_memory_mb * 1e6
+    most = int(min(feed.max_memory_mb * 1e6 / ROW_BYTES, 2**40))
+    return count_examples(find_examples(fn_args.train_files), most + 1) > most
 
 
 def _read_feed(fn_args: FnArgs) -> TrainingInputConfig:
@@ -126,7 +126,7 @@ def _read_feed(fn_args: FnArgs) -> TrainingInputConfig:
 
 
 def _train_in_memory(fn_args: FnArgs, begin: _Beginning, transform: TransformGraph) -> _Trained:
-    train, eval_ = read_examples(fn_args.train_files), read_examples(fn_args.eval_files)
+    train, eval_ = read_examples(fn_args.train_files), find_examples(fn_args.eval_files)
     checkpoint_dir = _name_state(fn_args, compute_data_digest(train, eval_, transform), begin)
     network = begin.build_network()
     log_dir = fn_args.model_run_dir
@@ -144,7 +144,7 @@ def _train_streamed(fn_args: FnArgs, begin: _Beginning, transform: TransformGrap
         network, train, eval_, transform, begin.recipe.trainer,
         shuffle_rows=shuffle_rows, checkpoint_dir=checkpoint_dir, log_dir=fn_args.model_run_dir,
     )  # fmt: skip
-    return _Trained(network, result.history, make_streamed_eval_dataset(eval_, transform), checkpoint_dir)
+    return _Trained(network, result.history, make_eval_dataset(eval_, transform), checkpoint_dir)
 
 
 def _name_state(fn_args: FnArgs, data_digest: str, begin: _Beginning) -> str:

@@ -9,7 +9,7 @@ from tfx.components.tuner.component import TunerFnResult
 from configs.load import from_json
 from configs.spec import Recipe, TunerConfig
 from models.data_digest import compute_data_digest
-from models.dataset import read_examples
+from models.dataset import find_examples, read_examples
 from models.run_settings import compute_run_key, read_recipe
 from models.search import RecipeSearch
 from models.seeded_network import build_seeded_network
@@ -32,7 +32,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     fn_args.transform_output = fn_args.transform_graph_path  # as Trainer's executor does
     settings = fn_args.custom_config
     transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_output))
-    train, eval_ = read_examples(fn_args.train_files), read_examples(fn_args.eval_files)
+    train, eval_ = read_examples(fn_args.train_files), find_examples(fn_args.eval_files)
 
     def train_trial(recipe: Recipe, folder: str) -> float:
         keras.utils.clear_session()  # frees what the trial before has built

@@ -12,13 +12,12 @@ from test_dataset import write_examples
 
 from configs.spec import AugmentationConfig
 from models import streaming
-from models.dataset import DatasetError
+from models.dataset import DatasetError, make_eval_dataset
 from models.streaming import (
     Share,
     StreamedExamples,
     count_streamed_steps,
     make_sample_dataset,
-    make_streamed_eval_dataset,
     make_streamed_train_dataset,
     scan_examples,
 )
@@ -178,7 +177,7 @@ def test_count_of_steps_less_than_one_batch_is_refused(examples):
 
 
 def test_eval_stream_gives_every_row_once_in_order(examples):
-    images, class_indices = zip(*make_streamed_eval_dataset(examples, stub_transform), strict=True)
+    images, class_indices = zip(*make_eval_dataset(examples, stub_transform), strict=True)
     assert [find_row(image) for image in np.concatenate(images)] == list(range(COUNT))
     assert np.concatenate(class_indices).tolist() == [row % 7 for row in range(COUNT)]
 
