@@ -191,10 +191,10 @@ class TrainingInputConfig:
     goes on with its state."""
 
     mode: str = "auto"
-    """Hold the splits in memory (memory), read them anew in each epoch (stream), or stream where the files of the
-    train split are larger than `max_memory_mb` (auto)."""
+    """Hold the train split in memory (memory), read it anew in each epoch (stream), or stream where it would take more
+    than `max_memory_mb` (auto). The eval split is read anew each time."""
     max_memory_mb: float = 2000.0
-    """In millions of bytes on disk; a picture takes about 1.9 kB there and 2.3 kB in memory."""
+    """That the train split may take in memory, in millions of bytes: 2.4 kB a picture, whatever its files take."""
     shuffle_rows: int = 50_000
     """Pictures that a stream keeps at hand to draw the next one from: 115 MB."""
 
