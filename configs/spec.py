@@ -209,7 +209,8 @@ class ExportConfig:
     """What the exported model is like."""
 
     half_precision: bool = True
-    """Weights are stored as float16 and computed with as float32: half the size, the same answers to 2e-3."""
+    """Weights are stored as float16 and computed with as float32: half the size, the same answers to 2e-3. Those that
+    float16 doesn't hold, such as one above 65,504, stay float32."""
     average_flip: bool = False
     """Answer with the mean of a picture and its mirror image: twice the cost."""
     abstain_accuracy: float = 0.8

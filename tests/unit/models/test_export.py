@@ -189,6 +189,23 @@ def test_export_model_half_precision_halves_the_weights_and_answers_alike_in_the
     assert sizes[1] - sizes[0] == pytest.approx(weights_bytes / 2, rel=0.1)
 
 
+def test_export_model_weights_that_float16_does_not_hold_stay_as_they_are(transform, tmp_path):
+    network = build_stub_that_reads_the_class()
+    kernel, bias = network.get_weights()
+    kernel[0] = 1e5 * np.arange(7)
+    network.set_weights([kernel, bias])
+    pixels = draw_pixels(5)
+    half, whole = (
+        ask_tf1_loader(
+            write_export(network, transform, tmp_path / str(is_half), ExportConfig(half_precision=is_half)),
+            SERVE_PIXELS, pixels,
+        )
+        for is_half in (True, False)
+    )  # fmt: skip
+    assert np.isfinite(half["probabilities"]).all()
+    np.testing.assert_array_equal(half["probabilities"], whole["probabilities"])
+
+
 def test_export_model_two_models_of_half_precision_answer_side_by_side(transform, tmp_path):
     folders = []
     for seed in (1, 2):
