@@ -91,12 +91,14 @@ def test_run_fn_same_rows_in_files_written_anew_goes_on_with_the_same_training(t
     ("feed", "is_streamed"),
     [
         (TrainingInputConfig(), False),
-        (TrainingInputConfig(max_memory_mb=0.01), True),
+        # 32 pictures of 2.4 kB; their files have less than 0.076 MB.
+        (TrainingInputConfig(max_memory_mb=0.077), False),
+        (TrainingInputConfig(max_memory_mb=0.076), True),
         (TrainingInputConfig("memory", max_memory_mb=0), False),
         (TrainingInputConfig("stream"), True),
     ],
 )
-def test_run_fn_streams_where_it_is_told_to_or_the_files_are_large(
+def test_run_fn_streams_where_it_is_told_to_or_the_pictures_take_too_much_memory(
     transform_dir, tmp_path, monkeypatch, feed, is_streamed
 ):
     def stop_before_training(*_: object, **__: object) -> None:
