@@ -31,9 +31,8 @@ _FEATURES = {
 
 def read_batches(split_uri: str) -> Iterator[LabelledRows]:
     """The rows of one split, in the order of its files, at most 1,024 at a time."""
-    for batch in (
-        _read_records(split_uri).map(lambda serialised: tf.io.parse_example(serialised, _FEATURES)).as_numpy_iterator()
-    ):
+    batches = _read_records(split_uri).map(lambda serialised: tf.io.parse_example(serialised, _FEATURES))
+    for batch in batches.as_numpy_iterator():
         yield LabelledRows(
             pixels=np.frombuffer(b"".join(batch[PIXELS_KEY]), np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX),
             class_indices=batch[LABEL_KEY],
