@@ -163,6 +163,11 @@ class TrainerConfig:
     """Share of the epochs, the last ones, that train on whole pictures."""
     precision: str = "auto"
     """`float32`, `mixed_bfloat16`, or `auto`: the latter where the processor computes in it, else the former."""
+    threads: int = 0
+    """Threads that one operation of TensorFlow is shared out to, and operations at a time. Sums are made in another order
+    with another number, so this number decides the weights down to the last bit, and the cores don't: with a number of
+    its own a training comes to the same on a machine with fewer or more. 0: as many as this process may use cores (its
+    CPU affinity; a container's CPU quota is not looked at)."""
     evaluation_interval_epochs: int = 1
     """Every how many epochs the eval split is measured; after the last one always."""
     seed: int = 20130421
@@ -180,6 +185,7 @@ class TrainerConfig:
         _require(16 <= self.crop_px <= 48, "trainer.crop_px", "16 to 48", self.crop_px)
         _require_fraction("trainer.full_size_fraction", self.full_size_fraction)
         _require(self.precision in PRECISIONS, "trainer.precision", f"one of {PRECISIONS}", self.precision)
+        _require(0 <= self.threads <= 1024, "trainer.threads", "0 to 1024", self.threads)
         interval = self.evaluation_interval_epochs
         _require(interval >= 1, "trainer.evaluation_interval_epochs", "at least 1", interval)
         _require(0 <= self.seed < 2**31, "trainer.seed", "0 to 2147483647", self.seed)

@@ -91,6 +91,7 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     from pipeline.outcome import read_outcome
     from pipeline.view import RunView
 
+    _settle_threads(config.trainer.threads)
     gc.enable()
     gc.freeze()
     logging.set_verbosity(logging.INFO)
@@ -109,6 +110,14 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     outcome = read_outcome(read_latest_run(store))
     note_figures(store, Figures.of(outcome))
     return outcome
+
+
+def _settle_threads(count: int) -> None:
+    """All nodes work in this process, and TensorFlow keeps the threads that the first of them begins with."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 def _watching_workers(config: PipelineConfig) -> AbstractContextManager[None]:

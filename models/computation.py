@@ -1,0 +1,70 @@
+"""In which numbers and by how many threads a training computes: both decide its weights, so both are in its name."""
+
+import os
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from configs.spec import TrainerConfig
+from models.precision import choose_policy
+from schema.errors import ConfigError
+
+
+class Computation(NamedTuple):
+    """What `trainer.precision` and `trainer.threads` came to."""
+
+    precision: str
+    """Keras's dtype policy: `float32` or `mixed_bfloat16`."""
+    threads: tuple[int, ...]
+    """Of each worker that trains, in their order."""
+
+    def __str__(self) -> str:
+        """`float32-2`, or `mixed_bfloat16-4_8` for two workers."""
+        return f"{self.precision}-{'_'.join(map(str, self.threads))}"
+
+
+def settle_computation(config: TrainerConfig, strategy: tf.distribute.Strategy | None = None) -> Computation:
+    """Make this process work with the threads that the settings ask for, and find out what `auto` and 0 come to.
+
+    Call it before anything else of TensorFlow has run, `strategy` aside. All workers of one get the same answer.
+
+    Args:
+        config: the settings.
+        strategy: of the workers that train together; None: this process trains alone.
+
+    Raises:
+        ConfigError: TensorFlow works with another number of threads already.
+    """
+    threads = use_threads(config.threads)
+    precision = choose_policy(config.precision)
+    if strategy is None:
+        return Computation(precision, (threads,))
+    own = tf.constant([[threads, int(precision == "float32")]])
+    told = strategy.gather(strategy.run(lambda: own), axis=0).numpy()
+    # Where one worker doesn't compute in bfloat16, none does.
+    return Computation("float32" if told[:, 1].any() else precision, tuple(map(int, told[:, 0])))
+
+
+def use_threads(asked: int) -> int:
+    """Set the threads of TensorFlow in this process; the number that it works with.
+
+    TensorFlow takes a number before it begins to work, and keeps it.
+
+    Args:
+        asked: a value of `trainer.threads`; 0: what it works with by itself, or was told before.
+
+    Raises:
+        ConfigError: it works with another number already.
+    """
+    used: int = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
+    if asked in (0, used):
+        return used
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(asked)
+        tf.config.threading.set_inter_op_parallelism_threads(asked)
+    except RuntimeError:
+        raise ConfigError(
+            f"trainer.threads: {asked}: TensorFlow has begun to work with {used} threads in this process and can't"
+            f" change that; train in a process of its own, or set trainer.threads={used}"
+        ) from None
+    return asked
