@@ -164,10 +164,10 @@ class TrainerConfig:
     precision: str = "auto"
     """`float32`, `mixed_bfloat16`, or `auto`: the latter where the processor computes in it, else the former."""
     threads: int = 0
-    """Threads that one operation of TensorFlow is shared out to, and operations at a time. Sums are made in another order
-    with another number, so this number decides the weights down to the last bit, and the cores don't: with a number of
-    its own a training comes to the same on a machine with fewer or more. 0: as many as this process may use cores (its
-    CPU affinity; a container's CPU quota is not looked at)."""
+    """Threads that TensorFlow shares one operation out to, and operations that it runs at a time. Another number adds
+    up in another order and so gives other weights; the same number gives the same ones, however many cores there are.
+    0: as many as there are cores that the process may use (its CPU affinity; a container's CPU quota isn't looked at),
+    so the weights depend on the machine. All stages of a run on this machine work with that number."""
     evaluation_interval_epochs: int = 1
     """Every how many epochs the eval split is measured; after the last one always."""
     seed: int = 20130421

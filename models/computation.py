@@ -23,19 +23,16 @@ class Computation(NamedTuple):
         return f"{self.precision}-{'_'.join(map(str, self.threads))}"
 
 
-def settle_computation(config: TrainerConfig, strategy: tf.distribute.Strategy | None = None) -> Computation:
-    """Make this process work with the threads that the settings ask for, and find out what `auto` and 0 come to.
-
-    Call it before anything else of TensorFlow has run, `strategy` aside. All workers of one get the same answer.
+def settle_computation(
+    config: TrainerConfig, threads: int, strategy: tf.distribute.Strategy | None = None
+) -> Computation:
+    """How this process trains, or all workers of `strategy`, who get the same answer.
 
     Args:
         config: the settings.
+        threads: of this process, see `use_threads`.
         strategy: of the workers that train together; None: this process trains alone.
-
-    Raises:
-        ConfigError: TensorFlow works with another number of threads already.
     """
-    threads = use_threads(config.threads)
     precision = choose_policy(config.precision)
     if strategy is None:
         return Computation(precision, (threads,))
@@ -48,7 +45,7 @@ def settle_computation(config: TrainerConfig, strategy: tf.distribute.Strategy |
 def use_threads(asked: int) -> int:
     """Set the threads of TensorFlow in this process; the number that it works with.
 
-    TensorFlow takes a number before it begins to work, and keeps it.
+    Call it before anything of TensorFlow has run: it keeps the number that it begins to work with.
 
     Args:
         asked: a value of `trainer.threads`; 0: what it works with by itself, or was told before.

@@ -44,6 +44,22 @@ def fit_streamed(
         DatasetError: there are fewer files than workers, or too few rows for a batch.
         TrainingError: the loss is no longer a number.
     """
+    with tempfile.TemporaryDirectory(prefix="worker-") as scratch:
+        return _fit(network, train, eval_, transform, config, shuffle_rows, checkpoint_dir, log_dir, scratch)
+
+
+def _fit(
+    network: keras.Model,
+    train: StreamedExamples,
+    eval_: StreamedExamples,
+    transform: Transform,
+    config: TrainerConfig,
+    shuffle_rows: int,
+    checkpoint_dir: str,
+    log_dir: str,
+    scratch: str,
+) -> TrainResult:
+    """`scratch` is a local folder for what nobody will read."""
     started_s = time.monotonic()
     share = find_share(network.distribute_strategy)
     steps = count_streamed_steps(train, config.batch_size, share.count)
@@ -53,7 +69,6 @@ def fit_streamed(
     calibration_images = make_sample_dataset(train, transform, config.batch_size)
     done = checkpoint.restore()
     if share.index:  # others only read the state: one writer for each place
-        scratch = tempfile.mkdtemp(prefix="worker-")
         checkpoint, log_dir = TrainingCheckpoint(scratch, network, network.optimizer, average), scratch
     evaluate = build_evaluation(network, make_streamed_eval_dataset(eval_, transform))
 

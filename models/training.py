@@ -51,8 +51,10 @@ def fit(
 ) -> TrainResult:
     """Train `network`; afterwards it holds the averaged weights, with batch-norm statistics that fit them.
 
-    The same seed, network and examples give the same result, also when a run is killed and called again with
-    the same `checkpoint_dir`. Initial weights and dropout come from Keras's seed: call
+    The same seed, network and examples give the same result bit for bit on the same processor with the same number of
+    threads (`models.computation.use_threads`), whatever else the machine does; with another number of threads results
+    differ from the first step on. A run that is killed and called again with the same `checkpoint_dir` goes on to the
+    same result. Initial weights and dropout come from Keras's seed: call
     `keras.utils.set_random_seed` before the network is built.
 
     Args:

@@ -7,12 +7,12 @@ unchanged input finds the same and everything stays cached.
 from typing import Any, NamedTuple
 
 from tfx import v1 as tfx
-from tfx.components.example_gen.utils import SPAN_PROPERTY_NAME
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
+from components.training_executor import read_span as _read_span
 from configs.spec import SpansConfig
 
 EXAMPLES_KEY = "examples"
@@ -60,12 +60,6 @@ class PreviousCacheStrategy(ResolverStrategy):  # type: ignore[misc]
 def _is_like(one: Any, other: Any) -> bool:
     """Whether two artifacts come from the same output: TFX gives those one folder, and each a number in it."""
     return bool(one.uri.rpartition("/")[0] == other.uri.rpartition("/")[0])
-
-
-def _read_span(examples: Any) -> int:
-    # ExampleGen writes a number; earlier versions of TFX wrote a text.
-    text = examples.get_string_custom_property(SPAN_PROPERTY_NAME)
-    return int(text) if text else int(examples.get_int_custom_property(SPAN_PROPERTY_NAME))
 
 
 class SpanWindow(NamedTuple):
