@@ -119,8 +119,6 @@ class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
             FatalRuntimeError: something else went wrong, as it would in the next trial too.
         """
         recipe = overlay(self._recipe, trial.hyperparameters.values)
-        # So that a trial that was killed isn't carried on in other numbers by another machine.
-        recipe = replace(recipe, trainer=replace(recipe.trainer, precision=choose_policy(recipe.trainer.precision)))
         try:
             accuracy = self._train(recipe, self._name_folder(recipe))
         except TrainingError as error:
@@ -147,6 +145,8 @@ class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
             tf.io.gfile.rmtree(self._state_dir)
 
     def _name_folder(self, recipe: Recipe) -> str:
+        # What `auto` comes to: a trial that was killed isn't carried on in other numbers by another machine.
+        recipe = replace(recipe, trainer=replace(recipe.trainer, precision=choose_policy(recipe.trainer.precision)))
         name = hashlib.sha256(to_json(recipe).encode()).hexdigest()[:16]
         folder: str = tf.io.gfile.join(self._state_dir, name)
         return folder
