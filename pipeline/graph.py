@@ -14,6 +14,7 @@ from components.data_gate.component import DataGate
 from components.face_example_gen.component import FerExampleGen
 from components.inline_schema.component import InlineSchema
 from components.serving_check.component import ServingCheck
+from components.span_trainer import Trainer
 from configs.load import to_json
 from configs.spec import PipelineConfig
 from pipeline.baseline import Comparison
@@ -21,7 +22,7 @@ from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
-from pipeline.report import build_model_card, build_report
+from pipeline.report import TRAINER_MODULES, TRANSFORM_MODULES, build_model_card, build_report
 from pipeline.spans import build_span_window
 from pipeline.tuning import build_tuning
 from pipeline.warm_start import build_warm_start
@@ -46,8 +47,8 @@ class Places:
     checkpoints: str
     comparison: Comparison
     hyperparameters: ImportedHyperparameters | None = None
-    trainer_class: type[BaseNode] = tfx.components.Trainer
-    """TFX's own, or one of the same interface that trains elsewhere."""
+    trainer_class: type[BaseNode] = Trainer
+    """One with the interface of TFX's."""
     trainer_settings: dict[str, Any] = field(default_factory=dict)
     """What such a one needs in its `custom_config`."""
 
@@ -66,7 +67,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         # space of the pictures and more time than computing them.
         materialize=False,
         disable_statistics=True,
-        custom_config={"code": compute_code_fingerprint("models.preprocessing")},
+        custom_config={"code": compute_code_fingerprint(*TRANSFORM_MODULES)},
     )
     transform.add_upstream_node(gate)
     transform_graph = transform.outputs["transform_graph"]
@@ -87,7 +88,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             "export": to_json(config.export),
             "training_input": to_json(config.training_input),
             "checkpoint_root": places.checkpoints,
-            "code": compute_code_fingerprint("models.trainer_fn"),
+            "code": compute_code_fingerprint(*TRAINER_MODULES),
             "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
             "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
             **tuning.trainer_settings,

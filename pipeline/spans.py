@@ -12,7 +12,7 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
-from components.training_executor import read_span as _read_span
+from components.span_trainer import read_span as _read_span
 from configs.spec import SpansConfig
 
 EXAMPLES_KEY = "examples"

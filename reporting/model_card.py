@@ -4,6 +4,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import jinja2
 
@@ -126,10 +127,19 @@ def render_card(card: CardData) -> str:
         texts=card_texts,
         class_names=CLASS_NAMES,
         splits=[split for split in LABELLED_SPLITS if card.rows.split_size(split)],
-        settings=json.dumps(card.lineage.settings, indent=1, sort_keys=True),
+        settings=json.dumps(_pin(card), indent=1, sort_keys=True),
         inputs=[(signature, INPUT_OF_SIGNATURE[signature], text) for signature, text in _INPUTS.items()],
         outputs=_OUTPUTS,
     )
+
+
+def _pin(card: CardData) -> dict[str, Any]:
+    """The settings, with what `auto` and 0 came to: on another machine they would come to something else."""
+    settings, training = card.lineage.settings, card.training
+    pinned: dict[str, Any] = {"precision": training.precision}
+    if len(set(training.threads)) == 1:
+        pinned["threads"] = training.threads[0]
+    return {**settings, "trainer": {**settings["trainer"], **pinned}} if "trainer" in settings else settings
 
 
 def compute_template_digest() -> str:

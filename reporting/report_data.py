@@ -76,15 +76,32 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class TrainedSpan:
+    """One of the pieces of data that a model was trained on."""
+
+    number: int | None
+    """0: the data doesn't come in spans; None: the training was not told."""
+    train_rows: int
+    fingerprint: str = ""
+    """Of its files, as TFX computes it; empty: the training was not told."""
+
+
+@dataclass(frozen=True)
 class TrainingFigures:
-    """How the model was trained."""
+    """How the model was trained. What records of earlier versions leave out has a default."""
 
     epochs: tuple[Epoch, ...]
     parameters: int
     precision: str
     train_rows: int
+    """Of all spans together."""
     warm_start: str = ""
     """Digest of the weights of an earlier model that the training began with; empty: random ones."""
+    threads: tuple[int, ...] = ()
+    """Of each worker."""
+    device: str = ""
+    spans: tuple[TrainedSpan, ...] = ()
+    """In their order."""
 
     @property
     def seconds(self) -> float:
@@ -222,11 +239,11 @@ class Lineage:
     """What the model was made of and by which code."""
 
     input_fingerprint: str
-    """Of all data files, as TFX computes it: numbers, bytes and checksums by input."""
+    """Of all data files of the newest span, as TFX computes it: numbers, bytes and checksums by input."""
     code: dict[str, str]
     """Fingerprint of the sources by component."""
     versions: dict[str, str]
-    """Of the libraries, by name."""
+    """Of the libraries that the training had, by name; empty: its record is from before they were kept."""
     settings: dict[str, Any]
     """Of the run, by section."""
     artifacts: tuple[UsedArtifact, ...]

@@ -9,8 +9,10 @@ def choose_trainer(deploy: DeployConfig) -> tuple[Any, dict[str, Any]]:
     """A class with the interface of TFX's Trainer, and what it needs in `custom_config`."""
     from tfx import v1 as tfx
 
+    from components.span_trainer import Trainer
+
     if deploy.training == "container":
-        return tfx.components.Trainer, {}
+        return Trainer, {}
     training = tfx.extensions.google_cloud_ai_platform
     settings = {
         training.ENABLE_VERTEX_KEY: True,

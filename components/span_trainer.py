@@ -1,12 +1,14 @@
-"""TFX's Trainer executor, which tells the training of which spans its examples are; no file of theirs says so."""
+"""TFX's Trainer, which tells the training of which spans its examples are; no file of theirs says so."""
 
 import json
 from typing import Any
 
 from tfx import types
+from tfx import v1 as tfx
 from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME, SPAN_PROPERTY_NAME
 from tfx.components.trainer.executor import GenericExecutor
 from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.dsl.components.base import executor_spec
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -24,6 +26,12 @@ class Executor(GenericExecutor):  # type: ignore[misc]
         ]
         fn_args.custom_config = {**fn_args.custom_config, "spans": json.dumps(spans)}
         return fn_args
+
+
+class Trainer(tfx.components.Trainer):  # type: ignore[misc]
+    """TFX's component with this executor."""
+
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 
 def read_span(examples: types.Artifact) -> int:
