@@ -7,7 +7,7 @@ from typing import Any
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Interval
 from reporting.model_card import AccuracyChange, CardData, CardFigures, ClassRates, Confidence
-from reporting.report_data import Epoch, Lineage, Share, TrainingFigures, UsedArtifact
+from reporting.report_data import Epoch, Lineage, Share, TrainedSpan, TrainingFigures, UsedArtifact
 from schema.contract import CLASS_NAMES
 
 HOSTILE = (
@@ -56,7 +56,9 @@ def make_hostile_card() -> CardData:
         rows=IngestionReport(
             {HOSTILE: 2}, {"train": {"happy": 1}, HOSTILE: {"": 1}}, {HOSTILE: 1}, {HOSTILE: 1}, 0, {HOSTILE: HOSTILE}
         ),
-        training=TrainingFigures((), 1, HOSTILE, 1),
+        training=TrainingFigures(
+            (), 1, HOSTILE, 1, threads=(2,), device=HOSTILE, spans=(TrainedSpan(3, 1), TrainedSpan(4, 1, HOSTILE))
+        ),
         lineage=Lineage(
             HOSTILE, {HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, {HOSTILE: {HOSTILE: [HOSTILE]}},
             (UsedArtifact(HOSTILE, HOSTILE, 5, HOSTILE),),

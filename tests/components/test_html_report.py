@@ -183,8 +183,22 @@ def test_html_report_training_and_lineage_are_those_of_the_artifacts(inputs: Any
     lineage = numbers["lineage"]
     assert lineage["settings"] == {"name": "fer", "model": {"stem_filters": 8}, "trainer": {"epochs": 1}}
     assert (lineage["input_fingerprint"], lineage["code"]) == ("split:labelled,num_files:1", {"Trainer": "0abc"})
+    assert lineage["versions"] == {}  # a record of an earlier version, and nobody asked this process
     (model,) = [each for each in lineage["artifacts"] if each["role"] == "model"]
     assert (model["id"], model["uri"]) == (inputs["model"][0].id, inputs["model"][0].uri)
+
+
+def test_html_report_tells_of_every_span_and_of_the_machine_that_trained(inputs: Any, run: Any) -> None:
+    path = Path(inputs["model"][0].uri, "Format-Serving", "assets.extra", "training_record.json")
+    spans = [{"span": number, "fingerprint": f"files of {number}", "train_rows": 40 + number} for number in (7, 8)]
+    told = {"spans": spans, "threads": [6], "device": "Another Machine", "versions": {"tensorflow": "2.0.1"}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    numbers, page = run(inputs)
+    assert [each["train_rows"] for each in numbers["training"]["spans"]] == [47, 48]
+    assert (numbers["training"]["train_rows"], numbers["training"]["threads"]) == (95, [6])
+    assert numbers["lineage"]["versions"] == {"tensorflow": "2.0.1"}
+    for text in ("Another Machine", "span 7 with 47 rows, span 8 with 48 rows", "<code>files of 7</code>", "2.0.1"):
+        assert text in page
 
 
 def test_html_report_quarantine_is_shown_by_its_first_rows_of_each_reason(inputs: Any, run: Any) -> None:
