@@ -95,7 +95,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             **warm_start.trainer_settings,
             **places.trainer_settings,
         },
-    )
+    ).with_id("Trainer")
     model = trainer.outputs["model"]
     model_nodes = _build_model_nodes(config, places, model, data_nodes[0])
     nodes = [*data_nodes, *window.nodes, transform, *tuning.nodes, *warm_start.nodes, trainer, *model_nodes]

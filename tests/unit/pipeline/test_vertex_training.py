@@ -29,7 +29,9 @@ def test_choose_trainer_in_its_container_is_the_one_of_a_local_run_and_needs_not
 
 def test_choose_trainer_on_vertex_is_tfx_extension_with_region_and_job():
     trainer, settings = choose_trainer(DEPLOY)
-    assert trainer is tfx.extensions.google_cloud_ai_platform.Trainer
+    assert issubclass(trainer, tfx.extensions.google_cloud_ai_platform.Trainer)
+    # Which the job's container calls: the same as without a job, or the training would not know its spans.
+    assert trainer.EXECUTOR_SPEC.executor_class()._GetExecutorClass() is Trainer.EXECUTOR_SPEC.executor_class
     assert settings == {
         "ai_platform_enable_vertex": True,
         "ai_platform_vertex_region": "europe-west4",
