@@ -1,4 +1,4 @@
-"""In which numbers and by how many threads a training computes: both decide its weights, so both are in its name."""
+"""How a training computes: numbers, threads and GPUs decide its weights, so they are in its name."""
 
 import os
 from typing import NamedTuple
@@ -11,16 +11,18 @@ from schema.errors import ConfigError
 
 
 class Computation(NamedTuple):
-    """What `trainer.precision` and `trainer.threads` came to."""
+    """What `trainer.precision` and `trainer.threads` came to, and on what."""
 
     precision: str
     """Keras's dtype policy: `float32` or `mixed_bfloat16`."""
     threads: tuple[int, ...]
     """Of each worker that trains, in their order."""
+    gpus: int = 0
+    """Of all workers; 0: processors train."""
 
     def __str__(self) -> str:
-        """`float32-2`, or `mixed_bfloat16-4_8` for two workers."""
-        return f"{self.precision}-{'_'.join(map(str, self.threads))}"
+        """`float32-2-cpu`, or `mixed_bfloat16-4_8-gpu2` for two workers."""
+        return f"{self.precision}-{'_'.join(map(str, self.threads))}-{f'gpu{self.gpus}' if self.gpus else 'cpu'}"
 
 
 def settle_computation(
@@ -33,13 +35,13 @@ def settle_computation(
         threads: of this process, see `use_threads`.
         strategy: of the workers that train together; None: this process trains alone.
     """
-    precision = choose_policy(config.precision)
+    precision, gpus = choose_policy(config.precision), len(tf.config.list_physical_devices("GPU"))
     if strategy is None:
-        return Computation(precision, (threads,))
+        return Computation(precision, (threads,), gpus)
     own = tf.constant([[threads, int(precision == "float32")]])
     told = strategy.gather(strategy.run(lambda: own), axis=0).numpy()
     # Where one worker doesn't compute in bfloat16, none does.
-    return Computation("float32" if told[:, 1].any() else precision, tuple(map(int, told[:, 0])))
+    return Computation("float32" if told[:, 1].any() else precision, tuple(map(int, told[:, 0])), gpus and len(told))
 
 
 def use_threads(asked: int) -> int:

@@ -80,6 +80,7 @@ def match_run_keys(run_key: str, trainer: TrainerConfig) -> str:
     """Pattern, as a shell has it, of the keys of trainings that are as good an answer to the same settings.
 
     Where `trainer` leaves precision or threads to the machine, another machine's choice is no worse than this one's.
+    The device is always left to it.
     """
-    digest, precision, threads = run_key.split("-")
-    return f"{digest}-{'*' if trainer.precision == 'auto' else precision}-{threads if trainer.threads else '*'}"
+    digest, precision, threads, _ = run_key.split("-")
+    return f"{digest}-{'*' if trainer.precision == 'auto' else precision}-{threads if trainer.threads else '*'}-*"

@@ -14,6 +14,7 @@ from models.computation import Computation, settle_computation, use_threads
 from schema.errors import ConfigError
 
 SCRIPT = Path(__file__).with_name("train_with_threads.py")
+ROOT = SCRIPT.parents[3]
 CORES = len(os.sched_getaffinity(0))
 
 
@@ -35,12 +36,12 @@ def train(folder: Path, cores: int, threads: int) -> dict[str, str]:
 
 def test_use_threads_same_number_gives_the_same_weights_on_fewer_cores(outcomes):
     assert outcomes[1, 2] == outcomes[2, 2]
-    assert outcomes[2, 2]["computation"] == "float32-2"
+    assert outcomes[2, 2]["computation"] == "float32-2-cpu"
 
 
 def test_use_threads_none_asked_for_is_as_many_as_there_are_cores(outcomes):
     assert outcomes[1, 0] == outcomes[2, 1]
-    assert outcomes[1, 0]["computation"] == "float32-1"
+    assert outcomes[1, 0]["computation"] == "float32-1-cpu"
 
 
 def test_use_threads_another_number_gives_other_weights_under_another_name(outcomes):
@@ -66,4 +67,14 @@ def test_settle_computation_of_a_strategy_tells_the_threads_of_each_worker():
     assert settle_computation(config, 3) == Computation("mixed_bfloat16", (3,))
     together = settle_computation(config, 3, tf.distribute.MirroredStrategy(["CPU:0"]))
     assert together == Computation("mixed_bfloat16", (3,))
-    assert str(Computation("float32", (4, 8))) == "float32-4_8"
+    assert str(Computation("float32", (4, 8))) == "float32-4_8-cpu"
+    assert str(Computation("float32", (4, 8), gpus=2)) == "float32-4_8-gpu2"
+
+
+def test_local_run_settles_the_threads_before_any_stage_works():
+    code = (
+        "import tensorflow as tf; from pipeline.runners.local import _settle_threads; _settle_threads(3);"
+        " from models.computation import use_threads; tf.constant(1) + 1; print(use_threads(0), use_threads(3))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "3 3\n"

@@ -89,22 +89,27 @@ def test_compute_run_key_precision_and_threads_count_as_what_they_came_to():
     by_machine = build_fn_args(None)
     by_name = build_fn_args(None, trainer=to_json(replace(RECIPE.trainer, precision="float32", threads=2)))
     assert compute_run_key(by_machine) == compute_run_key(by_name)
-    others = [Computation("mixed_bfloat16", (2,)), Computation("float32", (4,)), Computation("float32", (2, 2))]
-    assert len({compute_run_key(by_machine, computation=each) for each in (HERE, *others)}) == 4
-    assert compute_run_key(by_machine, computation=others[2]).endswith("-float32-2_2")
+    others = [
+        Computation("mixed_bfloat16", (2,)),
+        Computation("float32", (4,)),
+        Computation("float32", (2, 2)),
+        Computation("float32", (2,), 1),
+    ]
+    assert len({compute_run_key(by_machine, computation=each) for each in (HERE, *others)}) == 5
+    assert compute_run_key(by_machine, computation=others[2]).endswith("-float32-2_2-cpu")
 
 
 @pytest.mark.parametrize(
     ("asked", "alike"),
     [
-        ({}, "0f-*-*"),
-        ({"precision": "float32"}, "0f-float32-*"),
-        ({"threads": 2}, "0f-*-2"),
-        ({"precision": "float32", "threads": 2}, "0f-float32-2"),
+        ({}, "0f-*-*-*"),
+        ({"precision": "float32"}, "0f-float32-*-*"),
+        ({"threads": 2}, "0f-*-2-*"),
+        ({"precision": "float32", "threads": 2}, "0f-float32-2-*"),
     ],
 )
 def test_match_run_keys_leaves_open_what_the_settings_leave_to_the_machine(asked, alike):
-    assert match_run_keys("0f-float32-2", replace(RECIPE.trainer, **asked)) == alike
+    assert match_run_keys("0f-float32-2-cpu", replace(RECIPE.trainer, **asked)) == alike
 
 
 def test_compute_run_key_code_that_puts_values_in_place_counts_by_what_it_does(monkeypatch):
