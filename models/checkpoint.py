@@ -115,12 +115,12 @@ def clear_others(directory: str) -> None:
     unfinished = []
     for folder in others:
         if tf.io.gfile.exists(tf.io.gfile.join(folder, _FINISHED_FILE)):
-            tf.io.gfile.rmtree(folder)
+            _remove(folder)
         else:
             unfinished.append((time.time() - _find_last_change_s(folder), folder))
     for rank, (age_s, folder) in enumerate(sorted(unfinished)):
         if age_s > _LONGEST_AGE_S or (rank >= _KEPT_COUNT and age_s > _DAY_S):
-            tf.io.gfile.rmtree(folder)
+            _remove(folder)
 
 
 def _list_folders(root: str) -> list[str]:
@@ -129,9 +129,21 @@ def _list_folders(root: str) -> list[str]:
 
 
 def _find_last_change_s(folder: str) -> float:
-    """Unix time at which the folder, or any file in it, was written last."""
+    """Unix time at which the folder, or any file in it, was written last; now, where the file system doesn't tell."""
     files = [tf.io.gfile.join(place, name) for place, _, names in tf.io.gfile.walk(folder) for name in names]
-    return max(float(tf.io.gfile.stat(path).mtime_nsec) for path in (folder, *files)) / 1e9
+    try:
+        told_s = max(float(tf.io.gfile.stat(path).mtime_nsec) for path in (folder, *files)) / 1e9
+        return told_s or time.time()
+    except tf.errors.NotFoundError:  # somebody is at work there
+        return time.time()
+
+
+def _remove(folder: str) -> None:
+    """Or leave it for the next time: what others do there must not cost a training that has ended."""
+    try:
+        tf.io.gfile.rmtree(folder)
+    except tf.errors.OpError as error:
+        logging.warning("%s: can't be removed: %s", folder, error)
 
 
 def _write(directory: str, name: str, content: bytes) -> None:

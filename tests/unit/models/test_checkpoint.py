@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from model_doubles import TINY_MODEL
 
 from models.averaging import WeightAverage
@@ -116,6 +117,48 @@ def test_clear_others_state_that_is_written_to_counts_as_new_whatever_its_folder
     os.utime(tmp_path / "long search" / "trial" / "checkpoint")
     clear_others(make_state(tmp_path / "own"))
     assert names_in(tmp_path) == ["long search", "own"]
+
+
+def test_clear_others_folder_that_can_not_be_removed_costs_nothing(tmp_path, monkeypatch):
+    """As one that another process empties meanwhile."""
+
+    def refuse(path: str) -> None:
+        raise tf.errors.NotFoundError(None, None, path)
+
+    for name in ("older", "own"):
+        make_state(tmp_path / name, finished=True)
+    monkeypatch.setattr(tf.io.gfile, "rmtree", refuse)
+    clear_others(str(tmp_path / "own"))
+    assert names_in(tmp_path) == ["older", "own"]
+
+
+def test_clear_others_file_that_vanishes_tells_of_somebody_at_work(tmp_path, monkeypatch):
+    make_state(tmp_path / "other", 40)
+    stat = tf.io.gfile.stat
+
+    def stat_or_vanish(path: str) -> object:
+        if path.endswith("trial/checkpoint"):
+            raise tf.errors.NotFoundError(None, None, path)
+        return stat(path)
+
+    monkeypatch.setattr(tf.io.gfile, "stat", stat_or_vanish)
+    clear_others(make_state(tmp_path / "own"))
+    assert names_in(tmp_path) == ["other", "own"]
+
+
+def test_finished_trainings_and_states_in_a_bucket_are_found_and_cleared():
+    """One that tells no times, so that what was never finished stays."""
+    root = "ram://bucket/checkpoints"
+    for name in ("aa-float32-2-cpu", "bb-float32-2-cpu"):
+        tf.io.gfile.makedirs(f"{root}/{name}")
+        keep_finished(f"{root}/{name}", RECORD)
+    tf.io.gfile.makedirs(f"{root}/cc-float32-2-cpu")
+    with tf.io.gfile.GFile(f"{root}/cc-float32-2-cpu/checkpoint", "w") as file:
+        file.write("here")
+    folder, finished = find_finished(f"{root}/aa-float32-4-cpu", alike="aa-*-*-*")
+    assert (folder, finished.record) == (f"{root}/aa-float32-2-cpu", RECORD.record)
+    clear_others(folder)
+    assert [each.rstrip("/") for each in tf.io.gfile.listdir(root)] == ["aa-float32-2-cpu", "cc-float32-2-cpu"]
 
 
 def test_find_finished_prefers_the_training_of_this_machine_over_one_alike(tmp_path):
