@@ -107,6 +107,8 @@ def test_assignment_to_a_finished_section_is_refused(section):
         (TrainerConfig, {"weight_decay": -1e-4}, "trainer.weight_decay: expected at least 0, got -0.0001"),
         (TrainerConfig, {"label_smoothing": 1.0}, "trainer.label_smoothing: expected 0 to below 1, got 1.0"),
         (TrainerConfig, {"ema_momentum": 1.0}, "trainer.ema_momentum: expected 0 to below 1, got 1.0"),
+        (TrainerConfig, {"threads": -1}, "trainer.threads: expected 0 to 1024, got -1"),
+        (TrainerConfig, {"threads": 1025}, "trainer.threads: expected 0 to 1024, got 1025"),
         (TrainerConfig, {"seed": 2**31}, "trainer.seed: expected 0 to 2147483647, got 2147483648"),
         (TunerConfig, {"trials": -1}, "tuner.trials: expected at least 0, got -1"),
         (TunerConfig, {"epochs": 0}, "tuner.epochs: expected at least 1, got 0"),
