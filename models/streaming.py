@@ -14,6 +14,7 @@ from configs.spec import TrainerConfig
 from models.augmentation import augment
 from models.dataset import DatasetError, Transform, compute_size_px
 from schema.contract import LABEL_KEY, PIXELS_KEY
+from schema.errors import ConfigError
 
 _READ_BATCH_SIZE = 1024
 _EVAL_BATCH_SIZE = 256
@@ -125,8 +126,13 @@ def count_streamed_steps(examples: StreamedExamples, batch_size: int, worker_cou
     """Training steps per epoch: as many whole batches as the worker with the fewest rows has.
 
     Raises:
+        ConfigError: a batch has less than one row for each worker.
         DatasetError: there are fewer files than workers, or a worker has not even one batch.
     """
+    if batch_size < worker_count:
+        raise ConfigError(
+            f"trainer.batch_size: expected at least 1 for each of {worker_count} workers, got {batch_size}"
+        )
     if len(examples.paths) < worker_count:
         raise DatasetError(
             f"{len(examples.paths)} files of examples for {worker_count} workers: give each worker one, so write more"

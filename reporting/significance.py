@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binom
 
 
 class McNemar(NamedTuple):
@@ -33,14 +34,6 @@ def compare_hits(first_hits: npt.NDArray[np.bool_], second_hits: npt.NDArray[np.
         )
     first_only = int((first_hits & ~second_hits).sum())
     second_only = int((second_hits & ~first_hits).sum())
-    return McNemar(first_only, second_only, _two_sided_p_value(first_only, second_only))
-
-
-def _two_sided_p_value(first: int, second: int) -> float:
-    """Twice the binomial tail with p = 1/2, at most 1. Whole numbers: no rounding before the one division."""
-    count = first + second
-    tail, term = 0, 1
-    for k in range(min(first, second) + 1):
-        tail += term
-        term = term * (count - k) // (k + 1)  # C(count, k + 1) from C(count, k)
-    return min(1.0, 2 * tail / (1 << count))
+    # The binomial with p = 1/2 is symmetric: twice the tail, at most 1.
+    tail = float(binom.cdf(min(first_only, second_only), first_only + second_only, 0.5))
+    return McNemar(first_only, second_only, min(1.0, 2 * tail))

@@ -22,6 +22,7 @@ from models.streaming import (
     make_streamed_train_dataset,
     scan_examples,
 )
+from schema.errors import ConfigError
 
 COUNT = 26
 RAWS = to_raw(draw_pixels(COUNT))
@@ -170,6 +171,11 @@ def test_workers_share_the_files_out_and_take_as_many_steps(examples):
 def test_count_of_steps_fewer_files_than_workers_is_refused(examples):
     with pytest.raises(DatasetError, match=r"3 files of examples for 4 workers: .* write more shards"):
         count_streamed_steps(examples, 8, worker_count=4)
+
+
+def test_count_of_steps_batch_smaller_than_the_workers_is_refused(examples):
+    with pytest.raises(ConfigError, match=r"^trainer\.batch_size: expected at least 1 for each of 3 workers, got 2$"):
+        count_streamed_steps(examples, 2, worker_count=3)
 
 
 def test_count_of_steps_less_than_one_batch_is_refused(examples):

@@ -36,6 +36,25 @@ def test_compare_hits_many_rows_match_the_sum_of_binomials():
     assert 1e-7 < comparison.p_value < 1e-6
 
 
+@pytest.mark.parametrize("count", [7, 100, 2_001, 9_000])
+@pytest.mark.parametrize("deviation", [0, 0.5, 1, 3, 8])
+def test_compare_hits_any_split_matches_the_sum_in_whole_numbers(count, deviation):
+    lesser = max(0, int(count / 2 - deviation * math.sqrt(count) / 2))
+    tail, term = 0, 1
+    for k in range(lesser + 1):
+        tail += term
+        term = term * (count - k) // (k + 1)  # C(count, k + 1) from C(count, k)
+    expected = pytest.approx(min(1.0, 2 * tail / (1 << count)), rel=1e-12)
+    assert compare_hits(*make_hits(0, lesser, count - lesser, 0)).p_value == expected
+    assert compare_hits(*make_hits(0, count - lesser, lesser, 0)).p_value == expected
+
+
+def test_compare_hits_200_000_discordant_rows_match_the_normal_tail():
+    # 99,500 of 200,000: z = (500 - 0.5) / sqrt(50,000), the half being the correction for continuity.
+    comparison = compare_hits(*make_hits(0, 99_500, 100_500, 0))
+    assert comparison.p_value == pytest.approx(math.erfc(499.5 / math.sqrt(50_000) / math.sqrt(2)), rel=1e-4)
+
+
 def test_compare_hits_rows_that_both_get_do_not_count():
     assert compare_hits(*make_hits(0, 1, 9, 0)) == compare_hits(*make_hits(500, 1, 9, 700))
 
