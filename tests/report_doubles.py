@@ -53,7 +53,7 @@ def make_data() -> DataFigures:
         label_shift=compute_label_shift(
             {"train": (0, 0, 0, 1_000, 200, 0, 0), "eval": (0, 0, 0, 12, 0, 0, 0)},
             {"train": (0, 0, 0, 900, 300, 0, 0), "eval": (0, 0, 0, 12, 0, 0, 0)},
-            skew_bound=0.25, drift_bound=0.0625,
+            skew_bound=0.25, drift_bound=0.015625,
         ),
     )  # fmt: skip
 

@@ -200,8 +200,14 @@ def test_html_report_labels_are_compared_with_the_run_before(inputs: Any, run: A
     numbers, page = run({**inputs, "previous_statistics": [before]})
     assert numbers["data"]["label_shift"] == {
         "splits": [{"split": "train", "now": [0, 0, 0, 2, 0, 0, 0], "before": [0, 0, 0, 5, 0, 0, 0]}],
-        "distances": [{"between": "train and train of the run before", "distance": 0.0, "bound": pytest.approx(0.1)}],
-    }
+        "distances": [
+            {
+                "between": "train and train of the run before", "class_name": "angry",
+                "distance": 0.0, "least": 0.0, "bound": pytest.approx(0.1),
+            }
+        ],
+        "absences": [],
+    }  # fmt: skip
     assert "Labels now and in the run before" in page
 
 

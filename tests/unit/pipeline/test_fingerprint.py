@@ -24,7 +24,7 @@ FILES = {
     "row": ("schema/row.py", *CODE),
     "contract": ("schema/contract.py", *CODE),
     "repeats": ("components/face_example_gen/repeats.py", *CODE),
-    "checks": ("components/data_gate/checks.py", *CODE),
+    "checks": ("components/data_gate/checks.py", "    if ", "    if None or "),
     "ingestion": ("reporting/ingestion.py", *CODE),
     "confusion_metrics": ("components/confusion_metrics.py", *CODE),
     "component": ("components/face_example_gen/component.py", *CODE),

@@ -144,6 +144,14 @@ def test_gate_too_few_rows_is_refused_for_their_number(judge):
     ]
 
 
+@pytest.mark.parametrize("recall", [0.1, 1.0])
+def test_gate_class_without_rows_is_no_reason_to_refuse(judge, recall):
+    has_row = TRUE != 1
+    sound = be_sure(TRUE[has_row], 0.95)
+    gate = GateConfig(min_class_recall=recall)
+    assert judge(sound, true=TRUE[has_row], gate=gate, corrupted=ROBUST[has_row]) == []
+
+
 def test_gate_regressed_model_is_refused_with_change_and_interval(judge):
     # 35 rows lost, none won: (1 - 36) / 352 -/+ 1.959964 * sqrt((37 / 352 - (35 / 352) ** 2) / 352).
     assert judge(be_sure(miss(*range(70)), 0.8), baseline=SOUND) == [
