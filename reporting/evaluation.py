@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from reporting.calibration import (
     apply_abstain_threshold,
+    compute_bin_sums,
     compute_brier_score,
-    compute_calibration_error,
     compute_nll,
     compute_reliability,
+    estimate_calibration_error,
     scale_probabilities,
 )
 from reporting.classification import (
@@ -77,8 +78,8 @@ def evaluate(rows: LabelledRows, probabilities: Probabilities, temperature: floa
         classes=_describe_classes(confusion),
         confusion=tuple(tuple(counts) for counts in confusion.tolist()),
         temperature=temperature,
-        before=_describe_trust(scale_probabilities(probabilities, 1 / temperature), true),
-        after=_describe_trust(probabilities, true),
+        before=_describe_trust(scale_probabilities(probabilities, 1 / temperature), true, is_fitted=False),
+        after=_describe_trust(probabilities, true, is_fitted=True),
         coverage=compute_coverage(probabilities, true),
         abstain=CoveragePoint(threshold, abstain.coverage_fraction, abstain.accuracy_fraction),
         slices=compute_slices(rows.pixels, probabilities.argmax(axis=1) == true),
@@ -141,9 +142,12 @@ def _describe_classes(confusion: Confusion) -> tuple[ClassFigures, ...]:
     )
 
 
-def _describe_trust(probabilities: Probabilities, class_indices: npt.NDArray[np.int64]) -> Trust:
+def _describe_trust(probabilities: Probabilities, class_indices: npt.NDArray[np.int64], *, is_fitted: bool) -> Trust:
+    sums = compute_bin_sums(probabilities, class_indices)
+    ece = estimate_calibration_error(sums, len(class_indices), is_fitted=is_fitted)
     return Trust(
-        ece=compute_calibration_error(probabilities, class_indices),
+        ece=ece.value,
+        ece_interval=ece.interval,
         nll=compute_nll(probabilities, class_indices),
         brier=compute_brier_score(probabilities, class_indices),
         bins=compute_reliability(probabilities, class_indices),

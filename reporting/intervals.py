@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-_Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
+Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
 
 
 class Interval(NamedTuple):
@@ -22,9 +22,9 @@ def wilson_interval(fraction: float, count: int) -> Interval:
     """
     if count == 0:
         return Interval(0.0, 1.0)
-    z2 = _Z_95**2
+    z2 = Z_95**2
     centre = (fraction + z2 / (2 * count)) / (1 + z2 / count)
-    half = _Z_95 / (1 + z2 / count) * math.sqrt(fraction * (1 - fraction) / count + z2 / (4 * count**2))
+    half = Z_95 / (1 + z2 / count) * math.sqrt(fraction * (1 - fraction) / count + z2 / (4 * count**2))
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
@@ -42,5 +42,5 @@ def paired_difference_interval(gained: int, lost: int, count: int) -> Interval:
     if count == 0:
         return Interval(-1.0, 1.0)
     up, down = (gained + 1) / (count + 2), (lost + 1) / (count + 2)
-    half = _Z_95 * math.sqrt((up + down - (up - down) ** 2) / (count + 2))
+    half = Z_95 * math.sqrt((up + down - (up - down) ** 2) / (count + 2))
     return Interval(max(-1.0, up - down - half), min(1.0, up - down + half))

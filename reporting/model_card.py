@@ -69,6 +69,8 @@ class CardFigures:
     macro_f1: float
     calibration_error: float
     """Over 15 bins, 0-1."""
+    calibration_interval: Interval
+    """95 %."""
     nll: float
     """In nats."""
     brier: float
@@ -118,8 +120,8 @@ def render_card(card: CardData) -> str:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters |= {
-        "code": format_code, "number": format_number, "cells": format_cells, "count": "{:,}".format,
-        "indented": lambda text: text.replace("\n", "\n  "),
+        "code": format_code, "number": format_number, "cells": format_cells, "interval": format_interval,
+        "count": "{:,}".format, "indented": lambda text: text.replace("\n", "\n  "),
     }  # fmt: skip
     return environment.from_string(templates.read_template(_TEMPLATE)).render(
         card=card,
@@ -156,7 +158,12 @@ def format_number(value: float, sign: str = "") -> str:
     return "NaN" if math.isnan(value) else f"{value:{sign}.4f}"
 
 
+def format_interval(bounds: Interval | Share) -> str:
+    """0.0061 to 0.0434; a dash if they are NaN."""
+    return "-" if math.isnan(bounds.low) else f"{bounds.low:.4f} to {bounds.high:.4f}"
+
+
 def format_cells(share: Share) -> str:
     """0.6801 | 0.6647 to 0.6952 | 3,589: a share, its interval and its rows as three cells of a table."""
-    interval = "-" if math.isnan(share.fraction) else f"{share.low:.4f} to {share.high:.4f}"
+    interval = "-" if math.isnan(share.fraction) else format_interval(share)
     return f"{format_number(share.fraction)} | {interval} | {share.count:,}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from reporting.calibration import ReliabilityBin
 from reporting.ingestion import IngestionReport
-from reporting.intervals import wilson_interval
+from reporting.intervals import Interval, wilson_interval
 from reporting.label_shift import LabelShift
 from reporting.serving_figures import ServingFigures
 
@@ -114,6 +114,10 @@ class Trust:
     """How far confidence may be believed."""
 
     ece: float
+    """Expected calibration error over 15 bins; what a temperature takes from it by being fitted on the same rows is
+    given back."""
+    ece_interval: Interval
+    """95 %."""
     nll: float
     brier: float
     bins: tuple[ReliabilityBin, ...]

@@ -15,6 +15,7 @@ from components.evaluation_result import read_confusion
 from components.model_card.figures import read_confidence, read_figures
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
+from reporting.calibration import compute_bin_sums, estimate_calibration_error
 from reporting.intervals import paired_difference_interval, wilson_interval
 
 TRUE = np.array([0, 0, 0, 1, 1, 2, 3, 3, 4, 6, 6, 6])
@@ -65,8 +66,11 @@ def test_read_figures_without_a_baseline_has_every_figure_and_no_change(alone):
     found = read_figures(alone)
     assert (found.accuracy.fraction, found.accuracy.count) == (pytest.approx(7 / 12, abs=1e-6), 12)
     assert (found.accuracy.low, found.accuracy.high) == pytest.approx(wilson_interval(7 / 12, 12), abs=1e-6)
-    # Confidence is 0.4 in each row: one bin.
-    assert found.calibration_error == pytest.approx(7 / 12 - 0.4)
+    # Confidence is 0.4 in each row: one bin of 7 / 12 - 0.4, and what the fit of the temperature takes from that.
+    estimate = estimate_calibration_error(compute_bin_sums(answer(SAID), TRUE), 12, is_fitted=True)
+    assert found.calibration_error == pytest.approx(estimate.value)
+    assert found.calibration_error > 7 / 12 - 0.4
+    assert found.calibration_interval == pytest.approx(estimate.interval)
     assert found.nll == pytest.approx(-(7 * math.log(0.4) + 5 * math.log(0.1)) / 12)
     # Right: 0.6^2 + 6 * 0.1^2; wrong: 0.9^2 + 0.4^2 + 5 * 0.1^2.
     assert found.brier == pytest.approx((7 * 0.42 + 5 * 1.02) / 12)

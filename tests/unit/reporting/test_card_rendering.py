@@ -44,7 +44,7 @@ def test_render_card_figures_stand_with_interval_and_rows(card):
     assert "| macro F1 | 0.5476 | - | 12 |\n" in card
     # 2 of 4: (0.5 + 0.480182) / 1.960365 -/+ 0.3499; 2 of 2: 1 / (1 + 3.8415 / 2)
     assert card.count("| 0.5000 | 0.1500 to 0.8500 | 4 | 1.0000 | 0.3424 to 1.0000 | 2 |\n") == 7
-    assert "| expected calibration error, 15 bins | 0.0312 |\n" in card
+    assert "| expected calibration error, 15 bins | 0.0312 | 0.0125 to 0.0625 |\n" in card
     assert "+0.0125, paired 95 % interval -0.0100 to +0.0350." in card
 
 
@@ -110,7 +110,8 @@ def test_render_card_without_a_baseline_compares_with_none():
 def test_render_card_model_that_answers_nan_says_so():
     text = render_card(make_nan_card())
     assert "| accuracy | NaN | - | 12 |\n" in text
-    assert "| Brier score | NaN |\n" in text
+    assert "| Brier score | NaN | |\n" in text
+    assert "| expected calibration error, 15 bins | NaN | - |\n" in text
     assert "NaN, paired 95 % interval NaN to NaN." in text
     assert "nan" not in text.replace("`nll is nan, at most 88.0000`", "")
 
