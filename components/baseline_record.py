@@ -5,13 +5,12 @@
 <folder>/<version>/statistics/  of its examples
 """
 
-import hashlib
 import json
 import os
 from typing import Any
 
 from tfx.dsl.io import fileio
-from tfx.utils import io_utils, path_utils
+from tfx.utils import io_utils
 
 _LATEST = "latest.json"
 
@@ -33,16 +32,3 @@ def write_latest(folder: str, record: dict[str, Any]) -> None:
     path = os.path.join(folder, _LATEST)
     io_utils.write_string_file(f"{path}.partial", json.dumps(record, sort_keys=True))
     fileio.rename(f"{path}.partial", path, overwrite=True)
-
-
-def compute_model_digest(model_uri: str) -> str:
-    """SHA-256 over names and contents of the files of a Model artifact's SavedModel."""
-    root = path_utils.serving_model_path(model_uri)
-    digest = hashlib.sha256()
-    for folder, _, names in sorted(fileio.walk(root)):
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            content = io_utils.read_bytes_file(path)
-            digest.update(f"{os.path.relpath(path, root)}\0{len(content)}\0".encode())
-            digest.update(content)
-    return digest.hexdigest()

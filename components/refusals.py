@@ -16,6 +16,8 @@ from reporting.serving_figures import FIGURES_FILE
 from schema.contract import CLASS_NAMES, LABEL_KEY
 
 REFUSAL_FILE = "INFRA_NOT_BLESSED"
+# On a PushedModel: why Pusher didn't push a model that every gate let through, in one sentence.
+REFUSAL_PROPERTY = "refusal"
 
 _WORDS = {
     CALIBRATION_ERROR_NAME: "expected calibration error",
@@ -26,7 +28,13 @@ _FIRST = (EXAMPLE_COUNT_NAME, ACCURACY_NAME)
 
 
 def find_refusals(
-    evaluation: str, *, is_blessed: bool, infra_blessing: str, is_servable: bool, is_pushed: bool
+    evaluation: str,
+    *,
+    is_blessed: bool,
+    infra_blessing: str,
+    is_servable: bool,
+    is_pushed: bool,
+    push_refusal: str = "",
 ) -> list[str]:
     """One sentence for each bound that was missed; empty: the model was pushed.
 
@@ -36,12 +44,13 @@ def find_refusals(
         infra_blessing: URI of ServingCheck's blessing.
         is_servable: whether ServingCheck gave it.
         is_pushed: whether Pusher pushed.
+        push_refusal: why not, as Pusher says it.
     """
     refusals = [] if is_blessed else explain_validation(evaluation) or ["the Evaluator gave no blessing"]
     if not is_servable:
         refusals += _explain_infra(infra_blessing)
     if not refusals and not is_pushed:
-        return ["Pusher did not push, though every gate let the model through"]
+        return [push_refusal or "Pusher did not push, though every gate let the model through"]
     return refusals
 
 

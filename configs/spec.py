@@ -303,7 +303,12 @@ class ServingConfig:
     base_path: str = "/models/fer"
     """Where the server finds the folder of the versions."""
     keep_versions: int = 5
-    """Newest versions to keep, those in service and those rolled back each; 0: all."""
+    """Newest versions to keep, those in service (at least the three that a server has loaded) and those rolled back
+    each; 0: all."""
+    settle_s: float = 15.0
+    """Seconds until every server has read `models.config` again and loaded a version: a roll-back waits so long before
+    it moves a version away. At least twice the server's `--model_config_file_poll_wait_seconds`; 0: no server reads
+    that file."""
 
     def __post_init__(self) -> None:
         is_name = self.model_name.replace("-", "a").replace("_", "a").isalnum() and self.model_name.isascii()
@@ -311,6 +316,7 @@ class ServingConfig:
         is_plain = bool(self.base_path) and not set(self.base_path) & set('"\\\n')
         _require(is_plain, "serving.base_path", "a path without quotes and backslashes", self.base_path)
         _require(self.keep_versions >= 0, "serving.keep_versions", "at least 0", self.keep_versions)
+        _require(0 <= self.settle_s <= 3600, "serving.settle_s", "from 0 to 3600", self.settle_s)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ class Places:
     checkpoints: str
     comparison: Comparison
     hyperparameters: ImportedHyperparameters | None = None
+    lifted: int = 0
+    """How many versions there were brought back after a push had been refused for them."""
     trainer_class: type[BaseNode] = tfx.components.Trainer
     """TFX's own, or one of the same interface that trains elsewhere."""
     trainer_settings: dict[str, Any] = field(default_factory=dict)
@@ -174,7 +176,7 @@ def _build_model_nodes(
         folder=places.serving,
         config=config.serving,
         code=compute_code_fingerprint("components.atomic_pusher.executor"),
-        baseline_folder=places.comparison.folder,
+        lifted=places.lifted,
     ).with_id("Pusher")
     return [*resolvers, evaluator, serving_check, card, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
 

@@ -1,114 +1,154 @@
 """The versions of a model in a bucket, where nothing can be renamed in one step.
 
     <folder>/1764000000/saved_model.pb   written last: a version without it is on its way, or on its way out
-    <folder>/models.config               as in a local folder
+    <folder>/rolled_back/<number>/       as in a local folder, as are rolled_back.json and models.config
 
-The counterpart of `serving.versions.VersionFolder`. Nothing is rolled back here: a caller pins a version instead.
+Rules and order are those of `serving.versions.Versions`; this is how they are stored. A version is moved by a copy,
+the graph's file last, and by a removal, the graph's file first. Killed in between, it lies in both places or in parts,
+and `rolled_back.json`, which is replaced in one step, says which of them counts.
 """
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import tensorflow as tf
 from absl import logging
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
+from components.local_copy import is_remote
+from components.model_digest import list_files
 from schema.errors import DataError
-from serving.versions import CONFIG_FILE, ServedModel, format_config
+from serving.model_digest import GRAPH_FILE
+from serving.versions import LOADED_COUNT, ServedModel, VersionFolder, Versions
 
-_GRAPH_FILE, _GRAPH_PATTERN = "saved_model.pb", r"/saved_model\.pb$"
+_GRAPH_PATTERN = r"/saved_model\.pb$"
 _FAILURES = (OSError, tf.errors.OpError, fileio.NotFoundError)
 
 
 @dataclass(frozen=True)
-class BucketVersions:
-    """The versions of one model below a URI.
-
-    Args:
-        uri: of the folder, which need not exist yet.
-        model: what goes into `models.config`.
-    """
+class BucketVersions(Versions):
+    """The versions of one model below a URI. See `Versions`."""
 
     uri: str
     model: ServedModel
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
 
-    def list_served(self) -> list[int]:
-        """Complete versions, oldest first; the last one is served."""
-        return [each for each in self._list_numbers() if fileio.exists(os.path.join(self._place(each), _GRAPH_FILE))]
-
-    def push(self, source: str, now_s: float) -> int:
-        """Copy a SavedModel; its version is the time, or one more than the newest there is.
-
-        Args:
-            source: folder or URI of the SavedModel.
-            now_s: seconds since 1970.
-
-        Raises:
-            DataError: the bucket can't be written to. What was copied so far is removed.
-        """
-        with self._explained():
-            version = max([int(now_s), *(each + 1 for each in self._list_numbers())])
-            try:
-                self._copy(source, self._place(version))
-            except BaseException:
-                self._remove(version)
-                raise
-            self.write_config()
-        return version
-
-    def forget(self, keep: int) -> list[int]:
-        """Remove all but the `keep` newest complete versions; the removed ones.
-
-        Raises:
-            DataError: the bucket can't be written to.
-        """
-        with self._explained():
-            doomed = self.list_served()[:-keep]
-            for version in doomed:
-                # First of all: a version that is half removed is then none any more.
-                fileio.remove(os.path.join(self._place(version), _GRAPH_FILE))
-                self._remove(version)
-            if doomed:
-                self.write_config()
-        return doomed
-
-    def write_config(self) -> None:
-        """Write `models.config` for the versions that are there."""
-        text = format_config(self.model, self.list_served()[-2:])
-        place = os.path.join(self.uri, CONFIG_FILE)
-        # A bucket replaces an object in one step anyhow; HDFS only by a rename.
-        io_utils.write_string_file(f"{place}.partial", text)
-        fileio.rename(f"{place}.partial", place, overwrite=True)
-
-    def _place(self, version: int) -> str:
-        return os.path.join(self.uri, str(version))
-
-    def _list_numbers(self) -> list[int]:
-        """Whole versions and others."""
-        if not fileio.isdir(self.uri):
-            return []
-        # A bucket ends the names of folders with a slash.
-        names = (name.rstrip("/") for name in fileio.listdir(self.uri))
-        return sorted(int(name) for name in names if name.isdecimal())
-
-    @staticmethod
-    def _copy(source: str, target: str) -> None:
-        io_utils.copy_dir(source, target, deny_regex_patterns=[_GRAPH_PATTERN])
-        fileio.copy(os.path.join(source, _GRAPH_FILE), os.path.join(target, _GRAPH_FILE))
-
-    def _remove(self, version: int) -> None:
-        try:
-            fileio.rmtree(self._place(version))
-        except _FAILURES as error:
-            logging.warning("%s: can't be removed: %s", self._place(version), error)
+    @property
+    def place(self) -> str:  # type: ignore[override]
+        return self.uri
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except _FAILURES as error:
-            found = next(iter(str(error).splitlines()), "") or type(error).__name__
-            raise DataError(f"{self.uri}: can't be written: {found}; mend the rights of the account") from None
+            raise DataError(
+                f"{self.uri}: can't be written: {_describe(error)}; mend the rights of the account"
+            ) from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except _FAILURES as error:
+            raise DataError(
+                f"{self.uri}: can't be read: {_describe(error)}; mend the URI, or the rights of the account"
+            ) from None
+
+    def _locate(self, name: str) -> str:
+        return os.path.join(self.uri, name)
+
+    def _list_numbers(self, folder: str) -> list[int]:
+        place = self._locate(folder)
+        with self._reading():
+            if not fileio.isdir(place):
+                return []
+            # A bucket ends the names of folders with a slash.
+            names = [name.rstrip("/") for name in fileio.listdir(place)]
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+    def _exists(self, name: str) -> bool:
+        with self._reading():
+            return bool(fileio.exists(self._locate(name)))
+
+    def _list_files(self, model: str) -> dict[str, int]:
+        return {name: tf.io.gfile.stat(os.path.join(model, name)).length for name in list_files(model)}
+
+    def _read_bytes(self, file: str) -> bytes:
+        return bytes(io_utils.read_bytes_file(file))
+
+    def _read_text(self, name: str) -> str:
+        with self._reading():
+            place = self._locate(name)
+            return str(io_utils.read_string_file(place)) if fileio.exists(place) else ""
+
+    def _write_text(self, name: str, text: str) -> None:
+        place = self._locate(name)
+        # A bucket replaces an object in one step anyhow; HDFS only by a rename.
+        io_utils.write_string_file(f"{place}.partial", text)
+        fileio.rename(f"{place}.partial", place, overwrite=True)
+
+    def _add(self, source: str, version: int) -> None:
+        try:
+            _copy(source, self._locate(str(version)))
+        except BaseException:
+            self._drop(str(version))
+            raise
+
+    def _require_writable(self, names: list[str]) -> None:
+        """A bucket's rights hold for all that is in it: the first file that is written shows them."""
+
+    def _move(self, name: str, to: str) -> None:
+        if self._exists(f"{name}/{GRAPH_FILE}"):
+            _copy(self._locate(name), self._locate(to))
+        self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        if self._exists(f"{name}/{GRAPH_FILE}"):
+            fileio.remove(self._locate(f"{name}/{GRAPH_FILE}"))
+        self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        try:
+            fileio.rmtree(self._locate(name))
+        except _FAILURES as error:
+            logging.warning("%s: can't be removed: %s", self._locate(name), error)
+
+    def _clean_up(self) -> None:
+        """Numbers grow: what is older than the versions that are kept and has no graph is no push on its way."""
+        whole = self._list_whole("")
+        for version in self._list_numbers(""):
+            if version not in whole and len([each for each in whole if each > version]) >= LOADED_COUNT:
+                self._drop(str(version))
+
+
+def open_versions(
+    folder: str, model: ServedModel, sleep: Callable[[float], None] = time.sleep
+) -> BucketVersions | VersionFolder:
+    """The versions in a folder, path or URI."""
+    return BucketVersions(folder, model, sleep) if is_remote(folder) else VersionFolder(Path(folder), model, sleep)
+
+
+def is_destination_rolled_back(destination: str) -> bool:
+    """Whether what was pushed to <folder>/<version>, path or URI, has been taken out of service, forgotten or not.
+
+    Raises:
+        DataError: the record of the folder can't be read.
+    """
+    folder, _, name = destination.rstrip("/").rpartition("/")
+    return name.isdecimal() and open_versions(folder, ServedModel("", "")).is_rolled_back(int(name))
+
+
+def _copy(source: str, target: str) -> None:
+    io_utils.copy_dir(source, target, deny_regex_patterns=[_GRAPH_PATTERN])
+    fileio.copy(os.path.join(source, GRAPH_FILE), os.path.join(target, GRAPH_FILE), overwrite=True)
+
+
+def _describe(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from absl import logging
@@ -14,16 +14,16 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from components.artifacts import CARD_KEY
-from components.atomic_pusher.bucket_versions import BucketVersions
-from components.baseline_record import compute_model_digest, read_latest
+from components.atomic_pusher.bucket_versions import open_versions
 from components.local_copy import is_remote, local_copy
+from components.refusals import REFUSAL_PROPERTY
 from configs.load import from_json
 from configs.spec import ServingConfig
 from reporting.model_card import CARD_FILE
 from schema.contract import EXTRA_ASSETS_DIR
-from serving.versions import ServedModel, VersionFolder
+from serving.versions import ServedModel, Versions
 
-CONFIG_FIELD, CODE_FIELD, BASELINE_FIELD = "serving", "code", "baseline_folder"
+CONFIG_FIELD, CODE_FIELD, LIFTED_FIELD = "serving", "code", "lifted"
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -40,20 +40,20 @@ class Executor(executor.Executor):  # type: ignore[misc]
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
-        # Before the push: what fails after it would be tried again, and push a second version of the same model.
-        archive(self.GetModelPath(input_dict), artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
-        if last := _find_same_push(artifact_utils.get_single_uri(input_dict["model"]), settings.get(BASELINE_FIELD)):
-            logging.info("This model was pushed before and isn't pushed again: %s", last["destination"])
-            self._MarkPushed(pushed_model, last["destination"], last["version"])
+        config = from_json(ServingConfig, settings[CONFIG_FIELD])
+        versions = open_versions(folder, ServedModel.of(config))
+        model_dir = self.GetModelPath(input_dict)
+        with _readable_for(versions, model_dir) as source:
+            refusal = versions.find_refusal(source)
+        if refusal:
+            logging.info("Not pushed: %s", refusal)
+            pushed_model.set_string_custom_property(REFUSAL_PROPERTY, refusal)
+            self._MarkNotPushed(pushed_model)
             return
-        version = push(pushed_model.uri, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
+        # Before the push: what fails after it would be tried again.
+        archive(model_dir, artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
+        version = push(pushed_model.uri, versions, config.keep_versions)
         self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
-
-
-def _find_same_push(model_uri: str, baseline_folder: str | None) -> dict[str, Any]:
-    """The last push on a cluster if it was of the same model; empty: it was of another, or there was none."""
-    last = read_latest(baseline_folder) if baseline_folder else {}
-    return last if last and last["digest"] == compute_model_digest(model_uri) else {}
 
 
 def archive(model_dir: str, card: str, folder: str) -> None:
@@ -62,23 +62,21 @@ def archive(model_dir: str, card: str, folder: str) -> None:
     io_utils.copy_file(os.path.join(card, CARD_FILE), os.path.join(folder, EXTRA_ASSETS_DIR, CARD_FILE))
 
 
-def push(model_dir: str, folder: str, config: ServingConfig) -> int:
+def push(model_dir: str, versions: Versions, keep: int) -> int:
     """Put the SavedModel in `model_dir` into service and forget old versions; the new version.
 
     Args:
         model_dir: path or URI.
-        folder: path or URI of the versions.
-        config: names for the server, and how many versions to keep.
+        versions: where to.
+        keep: how many; 0: all.
     """
-    model = ServedModel(config.model_name, config.base_path)
-    versions: BucketVersions | VersionFolder
-    if is_remote(folder):
-        versions = BucketVersions(folder, model)
-        version = versions.push(model_dir, time.time())
-    else:
-        versions = VersionFolder(Path(folder), model)
-        with local_copy(model_dir) as source:
-            version = versions.push(Path(source), time.time())
-    removed = versions.forget(config.keep_versions) if config.keep_versions else []
+    with _readable_for(versions, model_dir) as source:
+        version = versions.push(source, time.time())
+    removed = versions.forget(keep) if keep else []
     logging.info("Version %s is in service; removed: %s", version, removed or "none")
     return version
+
+
+def _readable_for(versions: Versions, model_dir: str) -> AbstractContextManager[str]:
+    """The folder as these versions can read it: a bucket's from anywhere, a local one from this machine."""
+    return nullcontext(model_dir) if is_remote(versions.place) else local_copy(model_dir)

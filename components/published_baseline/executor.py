@@ -11,7 +11,8 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.artifacts import ABSENT_PROPERTY
-from components.baseline_record import compute_model_digest, read_latest, write_latest
+from components.baseline_record import read_latest, write_latest
+from components.model_digest import compute_model_digest
 
 FOLDER_KEY = "baseline_folder"
 MODEL_KEY, STATISTICS_KEY, RECORD_KEY = "model", "statistics", "record"

@@ -19,6 +19,7 @@ from pipeline.paths import RunPaths, is_remote
 from pipeline.schema_text import read_schema
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
 from schema.errors import ConfigError, FerError
+from serving.versions import ServedModel
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
@@ -132,6 +133,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         ConfigError: there are no hyperparameters to import, or they don't fit; or Beam doesn't know an option.
         DataError: the schema can't be read.
     """
+    from components.atomic_pusher.bucket_versions import open_versions
     from pipeline.baseline import MetadataComparison
     from pipeline.graph import Places, build_components
 
@@ -139,6 +141,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         data=resolve_input(config.data),
         schema_text=read_schema(config.validation),
         serving=paths.serving,
+        lifted=open_versions(paths.serving, ServedModel.of(config.serving)).count_lifted(),
         checkpoints=paths.checkpoints,
         comparison=MetadataComparison(),
         hyperparameters=resolve_hyperparameters(config),

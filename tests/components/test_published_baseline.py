@@ -7,7 +7,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.artifacts import ABSENT_PROPERTY, BaselineRecord
-from components.baseline_record import compute_model_digest
+from components.model_digest import compute_model_digest
 from components.published_baseline.executor import Reader, Writer
 
 
