@@ -9,7 +9,7 @@ from serving.model_digest import compute_digest, counts_for_digest
 
 
 def compute_model_digest(model_uri: str) -> str:
-    """Digest of the SavedModel of a Model artifact, the same after a second training that ends with the same weights."""
+    """Digest of a Model artifact's SavedModel: the same after a second training that ends with the same weights."""
     root = path_utils.serving_model_path(model_uri)
     names = [name for name in list_files(root) if counts_for_digest(name)]
     return compute_digest((name, bytes(io_utils.read_bytes_file(os.path.join(root, name)))) for name in names)

@@ -84,8 +84,10 @@ class Record:
         try:
             fields = json.loads(text) if text else {}
             versions = tuple(RolledBack(**each) for each in fields.get("versions", ()))
-            if not all(isinstance(each.version, int) and isinstance(each.digest, str) for each in versions):
+            if not all(type(each.version) is int and isinstance(each.digest, str) for each in versions):
                 raise TypeError("a version is no whole number, or a digest no text")
+            if not all(each.time_s is None or type(each.time_s) is int for each in versions):
+                raise TypeError("a time is no whole number")
             return cls(versions, int(fields.get("lifted", 0)))
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(

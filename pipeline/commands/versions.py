@@ -70,5 +70,8 @@ def _wait_aloud(seconds: float) -> None:
 
 
 def _describe_date(version: int) -> str:
-    """Versions are seconds since 1970."""
-    return f"{datetime.fromtimestamp(version, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    """Versions are seconds since 1970, unless a person has numbered them."""
+    try:
+        return f"{datetime.fromtimestamp(version, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return "no date".ljust(len("1970-01-01 00:00:00 UTC"))
