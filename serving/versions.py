@@ -371,8 +371,10 @@ class VersionFolder(Versions):
         try:
             yield
         except OSError as error:
-            found = error.strerror or error
-            raise DataError(f"{self.path}: can't be written: {found}; make room, or mend its rights") from None
+            place = error.filename2 or error.filename or self.path
+            # copytree gathers what has failed: (from, to, why).
+            found = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
+            raise DataError(f"{place}: can't be written: {found}; make room, or mend its rights") from None
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -380,7 +382,7 @@ class VersionFolder(Versions):
             yield
         except OSError as error:
             found = f"{error.filename or self.path}: can't be read: {error.strerror or error}"
-            raise DataError(f"{found}; mend its rights, or name another folder in runtime.serving_path") from None
+            raise DataError(f"{found}; mend it or its rights, or name another folder in runtime.serving_path") from None
 
     def _locate(self, name: str) -> str:
         return str(self.path / name)
@@ -398,10 +400,12 @@ class VersionFolder(Versions):
             return (self.path / name).is_file()
 
     def _list_files(self, model: str) -> dict[str, int]:
-        return _list_files(Path(model))
+        with self._reading():
+            return _list_files(Path(model))
 
     def _read_bytes(self, file: str) -> bytes:
-        return Path(file).read_bytes()
+        with self._reading():
+            return Path(file).read_bytes()
 
     def _read_text(self, name: str) -> str:
         return _read_text(self.path / name)
