@@ -1,4 +1,4 @@
-"""Which models were taken out of service: `rolled_back.json` beside the versions, so that none returns by itself.
+"""Which models were taken out of service: `roll_backs.json` beside the versions, so that none returns by itself.
 
 It outlives the folders: a version that was forgotten is still known by the digest of its model.
 """
@@ -10,7 +10,8 @@ from datetime import datetime, timezone
 
 from schema.errors import DataError
 
-RECORD_FILE = "rolled_back.json"
+# Not named as the folder `rolled_back` is: TensorFlow's file system in memory lists by the beginning of a name.
+RECORD_FILE = "roll_backs.json"
 
 
 @dataclass(frozen=True)

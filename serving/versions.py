@@ -2,7 +2,7 @@
 
     <folder>/1764000000/           a version; the largest number is served
     <folder>/rolled_back/<number>/ one that was taken out of service, and can come back
-    <folder>/rolled_back.json      which were, and the digests of their models; see `serving.rolled_back`
+    <folder>/roll_backs.json      which were, and the digests of their models; see `serving.rolled_back`
     <folder>/models.config         for `--model_config_file`: the label `stable`
 
 What a server does decides the order of every change [tensorflow/serving: server_core.cc, UpdateModelVersionLabelMap;

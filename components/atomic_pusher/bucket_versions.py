@@ -1,11 +1,11 @@
 """The versions of a model in a bucket, where nothing can be renamed in one step.
 
     <folder>/1764000000/saved_model.pb   written last: a version without it is on its way, or on its way out
-    <folder>/rolled_back/<number>/       as in a local folder, as are rolled_back.json and models.config
+    <folder>/rolled_back/<number>/       as in a local folder, as are roll_backs.json and models.config
 
 Rules and order are those of `serving.versions.Versions`; this is how they are stored. A version is moved by a copy,
 the graph's file last, and by a removal, the graph's file first. Killed in between, it lies in both places or in parts,
-and `rolled_back.json`, which is replaced in one step, says which of them counts.
+and `roll_backs.json`, which is replaced in one step, says which of them counts.
 """
 
 import os
@@ -85,14 +85,19 @@ class BucketVersions(Versions):
 
     def _read_text(self, name: str) -> str:
         with self._reading():
-            place = self._locate(name)
-            return str(io_utils.read_string_file(place)) if fileio.exists(place) else ""
+            try:
+                return str(io_utils.read_string_file(self._locate(name)))
+            except (FileNotFoundError, fileio.NotFoundError, tf.errors.NotFoundError):
+                return ""
 
     def _write_text(self, name: str, text: str) -> None:
         place = self._locate(name)
+        partial = f"{place}.partial"
+        if fileio.exists(partial):  # of a killed process; TensorFlow's file system in memory would append to it
+            fileio.remove(partial)
         # A bucket replaces an object in one step anyhow; HDFS only by a rename.
-        io_utils.write_string_file(f"{place}.partial", text)
-        fileio.rename(f"{place}.partial", place, overwrite=True)
+        io_utils.write_string_file(partial, text)
+        fileio.rename(partial, place, overwrite=True)
 
     def _add(self, source: str, version: int) -> None:
         try:

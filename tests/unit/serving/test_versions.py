@@ -188,7 +188,7 @@ def test_forget_keeps_the_newest_of_both_kinds_and_what_a_server_has_loaded(thre
     assert three.forget(1) == [20]
     assert three.list_served() == [40, 50, 60], "one of them may still be the one that answers"
     assert read_labels(three) == {"stable": 60}
-    names = ["40", "50", "60", "models.config", "rolled_back", "rolled_back.json"]
+    names = ["40", "50", "60", "models.config", "rolled_back", "roll_backs.json"]
     assert sorted(each.name for each in three.path.iterdir()) == names
 
 
@@ -312,13 +312,13 @@ def test_is_rolled_back_says_so_of_each_kind_and_of_no_other(three, source):
 )
 @pytest.mark.parametrize("command", ["push", "roll_back", "list_served", "is_rolled_back"])
 def test_a_damaged_record_stops_every_command_and_changes_nothing(three, source, text, command):
-    (three.path / "rolled_back.json").write_bytes(text.encode("latin-1"))
+    (three.path / "roll_backs.json").write_bytes(text.encode("latin-1"))
     before = sorted(three.path.rglob("*"))
     calls = {
         "push": lambda: three.push(source, 40),
         "is_rolled_back": lambda: is_rolled_back(three.path / "30"),
     }
-    with pytest.raises(DataError, match=r"rolled_back\.json: .*; (mend|bring)") as caught:
+    with pytest.raises(DataError, match=r"roll_backs\.json: .*; (mend|bring)") as caught:
         calls.get(command, getattr(three, command, None))()
     assert "\n" not in str(caught.value)
     assert sorted(three.path.rglob("*")) == before
@@ -386,7 +386,7 @@ def test_roll_back_where_something_else_stands_in_the_way_moves_nothing(three, n
         three.roll_back()
     assert list_numbers(three.path) == ["10", "20", "30"]
     assert (three.list_served() if name == "models.config" else list_numbers(three.path))[-1] in (30, "30")
-    assert not (three.path / "rolled_back.json").exists()
+    assert not (three.path / "roll_backs.json").exists()
     assert [each.name for each in three.path.rglob(".*")] == []
 
 
