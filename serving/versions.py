@@ -84,8 +84,8 @@ class Versions(ABC):
 
     def list_served(self) -> list[int]:
         """Complete versions, oldest first; the last one is served."""
-        gone = self._read_record().numbers
-        return [each for each in self._list_whole("") if each not in gone]
+        in_place, gone = self._list_whole(""), self._read_record().numbers
+        return [each for each in in_place if each not in gone]
 
     def list_rolled_back(self) -> list[int]:
         """Versions that were taken out of service and can come back, oldest first."""
@@ -434,7 +434,7 @@ class VersionFolder(Versions):
         (self.path / ASIDE).mkdir(exist_ok=True)
         # A folder that changes its parent is written to itself.
         for folder in (self.path, self.path / ASIDE, *(self.path / name for name in names)):
-            if not os.access(folder, os.W_OK | os.X_OK):
+            if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
                 raise DataError(f"{folder}: can't be written; mend its rights, or mount it for writing")
 
     def _move(self, name: str, to: str) -> None:
@@ -517,7 +517,7 @@ def _read_text(path: Path) -> str:
         return ""
     except (OSError, UnicodeDecodeError) as error:
         found = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise DataError(f"{path}: can't be read: {found}; mend it, or its rights") from None
+        raise DataError(f"{path}: can't be read: {found}; mend it or its rights") from None
 
 
 def _is_number(name: str) -> bool:
