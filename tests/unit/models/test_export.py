@@ -19,6 +19,7 @@ from models.folding import fold_network
 from models.network import build_network
 from models.transform_graph import TransformGraph
 from schema.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+from serving.model_digest import compute_digest, counts_for_digest
 
 SIGNATURES = (SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS)
 WHOLE_PRECISION = ExportConfig(half_precision=False)
@@ -261,3 +262,28 @@ def test_export_model_uses_ops_of_tensorflow_itself_alone(exported):
     ops = {node.op for node in nodes} - functions
     assert "Conv2D" in ops
     assert {op for op in ops if not hasattr(tf.raw_ops, op)} == set()
+
+
+def compute_export_digest(folder: Path) -> str:
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return compute_digest((name, (folder / name).read_bytes()) for name in names if counts_for_digest(name))
+
+
+def export_seeded(transform: TransformGraph, folder: Path, seed: int = 3, flip: bool = False, **words: Any) -> Path:
+    """What a training with a seed would come to."""
+    keras.utils.set_random_seed(seed)
+    config = ExportConfig(half_precision=words.pop("half_precision", True), average_flip=flip)
+    return write_export(build_network(TINY_MODEL), transform, folder, config, **words)
+
+
+def test_export_model_same_weights_a_second_time_are_the_same_model_by_digest_though_not_by_bytes(transform, tmp_path):
+    """The second one's functions and layers get other numbers, as if another run had traced something before."""
+    one, other = (export_seeded(transform, tmp_path / name) for name in ("one", "other"))
+    assert (one / "saved_model.pb").read_bytes() != (other / "saved_model.pb").read_bytes()
+    assert compute_export_digest(one) == compute_export_digest(other)
+
+
+@pytest.mark.parametrize("words", [{"seed": 4}, {"temperature": 1.5}, {"flip": True}, {"half_precision": False}])
+def test_export_model_that_answers_otherwise_is_another_model_by_digest(transform, tmp_path, words):
+    one, other = export_seeded(transform, tmp_path / "one"), export_seeded(transform, tmp_path / "other", **words)
+    assert compute_export_digest(one) != compute_export_digest(other)
