@@ -18,7 +18,5 @@ def compute_model_digest(model_uri: str) -> str:
 def list_files(folder: str) -> list[str]:
     """Names, with `/`, of all files below a folder, path or URI."""
     return sorted(
-        os.path.relpath(os.path.join(root, name), folder).replace(os.sep, "/")
-        for root, _, names in fileio.walk(folder)
-        for name in names
+        os.path.relpath(os.path.join(root, name), folder) for root, _, names in fileio.walk(folder) for name in names
     )

@@ -147,13 +147,23 @@ def test_rollback_of_the_version_is_told_by_the_next_run_and_taken_back(
     (version,) = workshop.versions()
     source, older = workshop.root / "fer" / "serving" / version, str(int(version) - 1)
     shutil.copytree(source, source.with_name(older))
-    places = ("--set", f"runtime.root={workshop.root}")
+    (source.with_name(older) / "variables" / "variables.index").write_bytes(
+        b"of another model, which nobody loads here"
+    )
+    places = ("--set", f"runtime.root={workshop.root}", "--set", "serving.settle_s=0")
     assert workshop.command("rollback", *places).exit_code == 0
     assert workshop.versions() == [older]
     again = workshop.run(drawn)
     assert again.exit_code == 0
     assert f"{version} (rolled back or removed since)" in again.stdout
+    refused = workshop.run(drawn, serving__keep_versions="4")
+    assert refused.exit_code == 3
+    assert f"the model equals version {version}, which was rolled back on 2" in refused.stderr
+    assert f"`fer-tfx rollback --to {version}` brings it back" in refused.stderr
+    assert workshop.versions() == [older]
     assert workshop.command("rollback", "--to", version, *places).exit_code == 0
+    for keep in ("4", "5"):
+        assert workshop.run(drawn, serving__keep_versions=keep).exit_code == 0, "the refusal isn't in the cache"
     assert workshop.versions() == [older, version]
     assert f'key: "stable" value: {version}' in (source.parent / "models.config").read_text()
 
