@@ -12,6 +12,7 @@ from schema.errors import DataError
 
 # Not named as the folder `rolled_back` is: TensorFlow's file system in memory lists by the beginning of a name.
 RECORD_FILE = "roll_backs.json"
+_YEAR_10000_S = 253_402_300_800  # beyond what dates can tell
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class Record:
             versions = tuple(RolledBack(**each) for each in fields.get("versions", ()))
             if not all(type(each.version) is int and isinstance(each.digest, str) for each in versions):
                 raise TypeError("a version is no whole number, or a digest no text")
-            if not all(each.time_s is None or type(each.time_s) is int for each in versions):
-                raise TypeError("a time is no whole number")
+            if not all(each.time_s is None or 0 <= int(each.time_s) < _YEAR_10000_S for each in versions):
+                raise ValueError("a time is none of seconds since 1970")
             return cls(versions, int(fields.get("lifted", 0)))
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(

@@ -139,9 +139,8 @@ class Versions(ABC):
             digest = self._compute_digest(source)
             if refusal := self._refuse(digest):
                 raise RolledBackError(f"{self.place}: {refusal}")
-            served = self.list_served()
-            if served and self._compute_digest(self._locate(str(served[-1]))) == digest:
-                version = served[-1]
+            if self._is_in_service(digest):
+                version = self.list_served()[-1]
             else:
                 known = [*self._list_numbers(""), *self._list_numbers(ASIDE), *self._read_record().numbers]
                 version = max([int(now_s), *(each + 1 for each in known)])
@@ -150,14 +149,17 @@ class Versions(ABC):
         return version
 
     def _refuse(self, digest: str) -> str:
-        served = self.list_served()
         record = self._read_whole_record()
         found = next((each for each in reversed(record.versions) if each.digest == digest), None)
-        if not found or (served and self._compute_digest(self._locate(str(served[-1]))) == digest):
+        if not found or self._is_in_service(digest):
             return ""
         if not found.was_refused:
             self._write_record(record.note_refusal(found.version))
         return found.explain_refusal()
+
+    def _is_in_service(self, digest: str) -> bool:
+        """Whether it is that of the newest version in service."""
+        return any(self._digest_of(str(each)) == digest for each in self.list_served()[-1:])
 
     def roll_back(self, to: int | None = None) -> int:
         """Serve an earlier version, or one that was rolled back before: the version now served.
@@ -181,6 +183,7 @@ class Versions(ABC):
             doomed = [each for each in served if each > target]
             self._require_whole(folder, record.find(target))
             self._require_writable([folder, *map(str, doomed)])
+            taken = [RolledBack(each, self._digest_of(str(each)), int(self.clock())) for each in doomed]
             if served:
                 self._write_config(stable=served[-1])  # if this fails, nothing has been moved yet
             if folder != str(target):
@@ -189,7 +192,6 @@ class Versions(ABC):
             if doomed and target not in served[-LOADED_COUNT:]:
                 self._write_config(stable=served[-1], oldest=target)
                 self.sleep(self.model.settle_s)
-            taken = [RolledBack(each, self._digest_of(str(each)), int(self.clock())) for each in doomed]
             self._write_record(record.remove(target).add(taken))
             self._settle()
         return target
@@ -243,7 +245,8 @@ class Versions(ABC):
         """Complete what was committed or left behind: no version in place is one that the record calls rolled back."""
         self._clean_up()
         self._write_record(self._read_whole_record())
-        if pending := self._list_pending():
+        pending = self._list_pending()
+        if pending and self.list_served():  # else they are all there is, and the next push takes their place
             self._write_config()
             self.sleep(self.model.settle_s)
             # The newest last: who serves the newest goes to the target in one step.
@@ -266,8 +269,8 @@ class Versions(ABC):
             stable: the version that is served; None: the newest in service.
             oldest: that a server must load; None: `stable`.
         """
-        stable = stable or self.list_served()[-1]
-        oldest = min(stable, oldest or stable)
+        stable = self.list_served()[-1] if stable is None else stable
+        oldest = stable if oldest is None else min(stable, oldest)
         loaded = sum(each >= oldest for each in self._list_numbers(""))
         self._write_text(CONFIG_FILE, format_config(self.model, stable, max(loaded, LOADED_COUNT)))
 
@@ -439,6 +442,8 @@ class VersionFolder(Versions):
 
     def _move(self, name: str, to: str) -> None:
         (self.path / to).parent.mkdir(exist_ok=True)
+        if (self.path / to).exists():  # somebody has copied it by hand
+            self._remove(to)
         (self.path / name).rename(self.path / to)
 
     def _remove(self, name: str) -> None:

@@ -9,8 +9,8 @@ from schema.errors import ConfigError
 
 KUBEFLOW, VERTEX = "kubeflow", "vertex"
 
-# Their answer depends on more than their inputs: on what was pushed last, on what was rolled back since, and on files, of
-# which Vertex AI alone takes the fingerprint before it looks into its cache.
+# Their answer depends on more than their inputs: on what was pushed last, on what was rolled back since, and on files,
+# of which Vertex AI alone takes the fingerprint before it looks into its cache.
 _NEVER_CACHED = {
     VERTEX: ("Baseline", "PublishBaseline", "Pusher"),
     KUBEFLOW: ("Baseline", "PublishBaseline", "Pusher", "FerExampleGen"),

@@ -188,7 +188,7 @@ def test_forget_keeps_the_newest_of_both_kinds_and_what_a_server_has_loaded(thre
     assert three.forget(1) == [20]
     assert three.list_served() == [40, 50, 60], "one of them may still be the one that answers"
     assert read_labels(three) == {"stable": 60}
-    names = ["40", "50", "60", "models.config", "rolled_back", "roll_backs.json"]
+    names = ["40", "50", "60", "models.config", "roll_backs.json", "rolled_back"]
     assert sorted(each.name for each in three.path.iterdir()) == names
 
 
@@ -308,7 +308,15 @@ def test_is_rolled_back_says_so_of_each_kind_and_of_no_other(three, source):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"versions": [{"version": "a", "digest": ""}]}', '{"versions": [1]}', "\xff"]
+    "text",
+    [
+        "{",
+        "[]",
+        '{"versions": [{"version": "a", "digest": ""}]}',
+        '{"versions": [{"version": 1, "digest": "", "time_s": 1e99}]}',
+        '{"versions": [1]}',
+        "\xff",
+    ],
 )
 @pytest.mark.parametrize("command", ["push", "roll_back", "list_served", "is_rolled_back"])
 def test_a_damaged_record_stops_every_command_and_changes_nothing(three, source, text, command):
@@ -402,3 +410,25 @@ def test_push_clears_up_after_processes_that_are_gone_and_after_no_other(three, 
     there = {path.relative_to(three.path).as_posix() for path in three.path.rglob("*")}
     assert there & {*left, f".models.config.{gone.pid}.partial"} == set()
     assert set(others) <= there
+
+
+def test_push_where_all_that_is_in_place_was_rolled_back_takes_its_place(three, source):
+    three.roll_back()
+    for version in ("10", "20"):
+        shutil.rmtree(three.path / version)
+    (three.path / "rolled_back" / "30").rename(three.path / "30")
+    assert push_another(three, source, 40) == 40
+    assert read_labels(three) == {"stable": 40}
+    assert push_another(three, source, 50) == 50
+    assert (list_numbers(three.path), three.list_rolled_back()) == (["40", "50"], [30])
+
+
+@pytest.mark.parametrize("is_copied", [True, False])
+def test_push_puts_aside_again_what_somebody_has_brought_back_by_hand(three, source, is_copied):
+    three.roll_back()
+    aside = three.path / "rolled_back" / "30"
+    shutil.copytree(aside, three.path / "30") if is_copied else aside.rename(three.path / "30")
+    assert three.list_served() == [10, 20], "`rollback --to 30` is the way"
+    assert push_another(three, source, 40) == 40
+    assert (list_numbers(three.path), three.list_rolled_back()) == (["10", "20", "40"], [30])
+    assert (aside / "saved_model.pb").read_bytes() == b"graph 30"
