@@ -17,6 +17,7 @@ from configs.spec import (
     Recipe,
     ResourcesConfig,
     RuntimeConfig,
+    ServingConfig,
     SpansConfig,
     TrainerConfig,
     TrainingInputConfig,
@@ -64,6 +65,9 @@ def test_assignment_to_a_finished_section_is_refused(section):
 @pytest.mark.parametrize(
     ("section", "values", "expected"),
     [
+        (ServingConfig, {"settle_s": -1.0}, "serving.settle_s: expected from 0 to 3600, got -1.0"),
+        (ServingConfig, {"settle_s": float("nan")}, "serving.settle_s: expected from 0 to 3600, got nan"),
+        (ServingConfig, {"settle_s": float("inf")}, "serving.settle_s: expected from 0 to 3600, got inf"),
         (DataConfig, {"eval_fraction": -0.1}, "data.eval_fraction: expected a fraction from 0 to 1, got -0.1"),
         (DataConfig, {"test_fraction": 1.1}, "data.test_fraction: expected a fraction from 0 to 1, got 1.1"),
         (
