@@ -43,6 +43,7 @@ class FolderPolls:
         for _ in range(2):
             self.look_at_config()
             self.look_at_folder()
+            self.try_again()
             for _ in range(_ROUNDS):
                 self.work()
             self.look_at_config()
@@ -81,6 +82,10 @@ class FolderPolls:
         for version in set(self.double.states) - self._aspired:
             if self.double.states[version] == FAILED:
                 del self.double.states[version]
+
+    def try_again(self) -> None:
+        """Load anew what couldn't be loaded, as the server does each minute."""
+        self.double.states = {each: state for each, state in self.double.states.items() if state != FAILED}
 
     def find_labelled(self, label: str) -> int:
         """The version that answers a request for a label. Raises ServingFault."""

@@ -1,11 +1,13 @@
 """Versions in a bucket, for which TensorFlow's file system in memory stands in."""
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf import text_format
+from serving_double import FolderPolls, ServingFault, TensorFlowServingDouble, answer_by_first_value
 from tensorflow_serving.config import model_server_config_pb2
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
@@ -229,6 +231,40 @@ def test_a_roll_back_that_is_killed_before_any_change_leaves_a_version_in_servic
     assert killed_at > 10
 
 
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("name", [*COMMANDS, "push"])
+def test_stable_answers_at_every_state_of_a_bucket(tmp_path, monkeypatch, name, seed):
+    """A folder stands in for the bucket: the double of the server reads it."""
+    looks, unanswered = random.Random(seed), []
+    source = str(tmp_path / "export")
+    for file in ("variables/variables.index", "variables/variables.data-00000-of-00001"):
+        write(f"{source}/{file}", "weights")
+    model = ServedModel("fer", "/models/fer", settle_s=90)
+    versions = BucketVersions(str(tmp_path / "serving"), model, sleep=lambda _: polls.settle())
+    polls = FolderPolls(TensorFlowServingDouble({1: answer_by_first_value}), tmp_path / "serving")
+    for now_s in (10, 20, 30, 40):
+        push_another(versions, source, now_s)
+    polls.start()
+
+    def look_about() -> None:
+        every = [polls.look_at_folder, polls.look_at_config, polls.work]
+        for look in looks.choices(every, k=looks.randrange(6)):
+            look()
+            try:
+                polls.find_labelled("stable")
+            except ServingFault as fault:
+                unanswered.append(fault.message)
+
+    commands = [each for each in COMMANDS.get(name, (None, None, 0))[:2] if each]
+    for command in commands or [lambda versions: push_another(versions, source, 50)]:
+        with monkeypatch.context() as patch:
+            observe(patch, look_about)
+            command(versions)
+        polls.settle()
+    assert unanswered == []
+    assert polls.find_labelled("stable") == versions.list_served()[-1]
+
+
 class KilledError(BaseException):
     """The process ends here."""
 
@@ -237,21 +273,30 @@ def _kill(patch: pytest.MonkeyPatch, killed_at: int, command: Callable[[], objec
     """Run a command that is killed before it changes something for so many times; whether it came to that."""
     changes = 0
 
-    def count(change: Callable[..., Any]) -> Callable[..., Any]:
-        def change_or_die(*words: Any, **options: Any) -> Any:
-            nonlocal changes
-            changes += 1
-            if changes > killed_at:
-                raise KilledError
-            return change(*words, **options)
+    def count() -> None:
+        nonlocal changes
+        changes += 1
+        if changes > killed_at:
+            raise KilledError
 
-        return change_or_die
-
-    for module, names in {fileio: ("copy", "remove", "rename", "rmtree"), io_utils: ("write_string_file",)}.items():
-        for name in names:
-            patch.setattr(module, name, count(getattr(module, name)))
+    observe(patch, count)
     try:
         command()
     except KilledError:
         return True
     return False
+
+
+def observe(patch: pytest.MonkeyPatch, observer: Callable[[], None]) -> None:
+    """Call `observer` before each change of the bucket."""
+
+    def observed(change: Callable[..., Any]) -> Callable[..., Any]:
+        def look_and_change(*words: Any, **options: Any) -> Any:
+            observer()
+            return change(*words, **options)
+
+        return look_and_change
+
+    for module, names in {fileio: ("copy", "remove", "rename", "rmtree"), io_utils: ("write_string_file",)}.items():
+        for name in names:
+            patch.setattr(module, name, observed(getattr(module, name)))
