@@ -17,7 +17,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _REPEAT_KEYS = ("config", "overrides", "seed", "recipe", "rows")
 _HEADER = (
     "| name | trained on | epochs | seed | n | accuracy | NLL | NLL at best T | 4 views: accuracy | NLL at best T |"
-    " macro F1 | own rows | minutes | taken by others |"
+    " macro F1 | own rows | seconds | cores taken by others |"
 )
 
 
@@ -125,12 +125,18 @@ def _format_row(entry: Entry) -> str:
     figures = (one["accuracy"], one["nll"], one["nll_at_best"], four["accuracy"], four["nll_at_best"], one["macro_f1"])
     cells = [
         entry["name"],
-        f"{entry['train_n']} rows",
-        str(entry["epochs"]),
-        str(entry["seed"]),
+        _show(entry, "train_n", "{} rows"),
+        _show(entry, "epochs", "{}"),
+        _show(entry, "seed", "{}"),
         f"{entry['n']}, {entry['rows']}",
-        *(f"{figure:.4f}" for figure in (*figures, entry["own_accuracy"])),
-        f"{entry['seconds'] / 60:.0f}",
-        f"{entry['others_fraction']:.0%}",
+        *(f"{figure:.4f}" for figure in figures),
+        _show(entry, "own_accuracy", "{:.4f}"),
+        _show(entry, "seconds", "{}"),
+        _show(entry, "others_fraction", "{:.0%}"),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _show(entry: Entry, key: str, form: str) -> str:
+    """What an average of several experiments doesn't have is a dash."""
+    return form.format(entry[key]) if key in entry else "-"

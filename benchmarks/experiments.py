@@ -7,7 +7,8 @@ Recipes are ranked on training rows alone: 70 % of the pictures are trained on, 
 read for a finalist only (`--finalist`), which trains on all rows, and the log counts these looks. An interrupted
 training goes on when the same command is given again. All of it runs at the lowest priority.
 
-`--repeat NAME` does an experiment of the log again, from random weights; `--table` prints the log as Markdown.
+`--repeat NAME` does an experiment of the log again, from random weights; `--average NAME NAME` judges the mean of what
+several networks answer; `--table` prints the log as Markdown.
 """
 
 import argparse
@@ -15,7 +16,6 @@ import logging
 import os
 import platform
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from benchmarks.background import give_way, read_busy_s
+from benchmarks.background import give_way, watch_cores
 from benchmarks.code_version import read_code_version
 from benchmarks.command import run_command
 from benchmarks.experiment_log import (
@@ -39,7 +39,6 @@ from benchmarks.experiment_log import (
     name_repeat,
     read_log,
 )
-from benchmarks.marks import read_cpu_s
 from configs.progress import PROGRESS_LOGGER
 from configs.spec import Recipe
 from schema.errors import DataError
@@ -68,9 +67,10 @@ class _Plan:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one experiment or print the log; the exit code is 0, or that of the error."""
+    """Run one experiment, average several or print the log; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
-    return run_command("experiments", lambda: _print_log(options.log) if options.table else _log_experiment(options))
+    work = _print_log if options.table else _log_average if options.average else _log_experiment
+    return run_command("experiments", lambda: work(options))
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -83,20 +83,41 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", metavar="N", type=int, help="of order, pictures and weights (default: the config's)")
     parser.add_argument("--finalist", action="store_true", help="train on all rows and read the public test, once")
     parser.add_argument("--repeat", metavar="NAME", help="do an experiment of the log again; it decides the rest")
+    parser.add_argument(
+        "--average", metavar="NAME", nargs="+", help="let the networks of these experiments answer together"
+    )
     parser.add_argument("--log", metavar="FILE", type=Path, default=LOG, help=f"default: {LOG.name} in results/")
     parser.add_argument("--table", action="store_true", help="print the log and do nothing else")
     return parser
 
 
-def _print_log(path: Path) -> None:
-    if not path.exists():
-        raise DataError(f"{path}: no such file; the first experiment makes it")
-    print(format_table(read_log(path)))
+def _print_log(options: argparse.Namespace) -> None:
+    if not options.log.exists():
+        raise DataError(f"{options.log}: no such file; the first experiment makes it")
+    print(format_table(read_log(options.log)))
+
+
+def _log_average(options: argparse.Namespace) -> None:
+    """The networks of several experiments answer together."""
+    from benchmarks.view_logits import average_networks, read_view_logits
+
+    members = list(dict.fromkeys(options.average))
+    if not (options.state and options.name and len(members) > 1):
+        raise DataError("--average: give two experiments or more, --state, their folder, and --name, a new one")
+    entries = read_log(options.log)
+    check_name(entries, options.name)
+    for member in members:
+        rows = find_entry(entries, member)["rows"]
+        _require_consent(options, member, rows)
+    answers = average_networks({member: read_view_logits(options.state / member) for member in members})
+    _log(options.log, {"name": options.name, "average_of": members, "rows": rows, **answers.describe()})
 
 
 def _log_experiment(options: argparse.Namespace) -> None:
     if not (options.data and options.state and (options.name or options.repeat)):
         raise DataError("give --data, the competition's files, --state, a folder to keep, and --name or --repeat")
+    if options.state.resolve().is_relative_to(ROOT):
+        raise DataError(f"--state {options.state}: no row of the data may lie in the repository; give a folder outside")
     entries = read_log(options.log)
     plan = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
     folder = options.state / plan.name
@@ -104,12 +125,23 @@ def _log_experiment(options: argparse.Namespace) -> None:
     try:
         with FileLock(folder / "lock", timeout=0):
             entry = {**plan.describe(), **_do(plan, options, folder), **_describe_place()}
-            if plan.rows == PUBLIC_TEST:
-                entry["public_look"] = count_looks(read_log(options.log)) + 1
-            append_entry(options.log, entry)
     except Timeout:
         raise DataError(f"{folder}: another process works on it; wait for it, or give another name") from None
+    _log(options.log, entry)
+
+
+def _log(path: Path, entry: Entry) -> None:
+    if entry["rows"] == PUBLIC_TEST:
+        entry["public_look"] = count_looks(read_log(path)) + 1
+    append_entry(path, entry)
     print(format_table([entry]))
+
+
+def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
+    """Raises DataError unless `--finalist` is given where, and only where, the public test is looked at."""
+    if options.finalist != (rows == PUBLIC_TEST):
+        remedy = "leave --finalist out" if options.finalist else "add --finalist to look at it once more"
+        raise DataError(f"{name}: was judged by the {rows}; {remedy}")
 
 
 def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
@@ -123,59 +155,47 @@ def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
 
 
 def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
-    if options.name or options.overrides or options.seed is not None or options.finalist:
-        raise DataError("--repeat: the log decides name, settings, seed and rows; give none of them")
+    if options.name or options.overrides or options.seed is not None:
+        raise DataError("--repeat: the log decides name, settings and seed; give none of them")
     entry = find_entry(entries, options.repeat)
     recipe = load_logged_recipe(entry, ROOT)
+    _require_consent(options, options.repeat, entry["rows"])
     new_name = name_repeat(entries, options.repeat)
     return _Plan(new_name, options.repeat, entry["config"], entry["overrides"], recipe, entry["rows"])
 
 
 def _do(plan: _Plan, options: argparse.Namespace, folder: Path) -> Entry:
     """Train and judge."""
-    from benchmarks.fer2013 import read_public_test
-    from benchmarks.ranking import Pictures, read_ranking_rows, write_arrays
-    from benchmarks.trial import compute_accuracy_of, describe_logits, predict_views, train
+    from benchmarks.ranking import Pictures, read_ranking_rows
+    from benchmarks.trial import compute_own_accuracy, predict_views, train
 
-    busy_s, cpu_s = read_busy_s(), read_cpu_s()
-    started_s = time.monotonic()
     rows = read_ranking_rows(options.data, options.state)
     is_final = plan.rows == PUBLIC_TEST
     trained_on = rows.pictures if is_final else rows.select(is_scored=False)
     own = Pictures(trained_on.pixels[:_OWN_ROWS], trained_on.class_indices[:_OWN_ROWS])
+    finish = watch_cores()
     trained = train(plan.recipe, trained_on, own if is_final else rows.select(is_scored=True), folder)
-    own_cpu_s = read_cpu_s() - cpu_s
-    wall_s = time.monotonic() - started_s
-    others_s = max(0.0, read_busy_s() - busy_s - own_cpu_s)
-    test = read_public_test(options.data) if is_final else None
-    scored = Pictures(test.pixels, test.class_indices) if test else rows.select(is_scored=True)
-    views = predict_views(trained, scored)
-    write_arrays(folder / "answers.npz", logits=views, class_indices=scored.class_indices)
-
-    def describe(chosen: Any = slice(None)) -> Entry:
-        classes = scored.class_indices[chosen]
-        one, four = views[0][chosen], views.mean(axis=0)[chosen]
-        return {
-            "n": len(classes),
-            "one_view": describe_logits(one, classes),
-            "four_views": describe_logits(four, classes),
-        }
-
+    effort = finish()
+    judged, is_clean = _read_public_test(options.data) if is_final else (rows.select(is_scored=True), None)
+    answers = predict_views(trained, judged)
+    answers.write(folder)
     return {
         "train_n": len(trained_on.class_indices),
-        **describe(),
-        **({"clean_rows": describe(test.is_clean)} if test else {}),
-        "own_accuracy": compute_accuracy_of(trained, trained_on),
-        "parameters": trained.network.count_params(),
-        "precision": trained.network.dtype_policy.name,
-        "epochs": len(trained.history),
-        "curve": [[each.epoch, each.eval_accuracy] for each in trained.history if each.eval_accuracy is not None],
-        "seconds": round(sum(each.seconds for each in trained.history)),
-        "resumed_from_epoch": trained.resumed_from_epoch,
-        # Of this call alone: what an interrupted one took, nobody counted.
-        "cpu_seconds": round(own_cpu_s),
-        "others_fraction": round(others_s / (wall_s * (os.cpu_count() or 1)), 3),
+        **answers.describe(),
+        **({} if is_clean is None else {"clean_rows": answers.select(is_clean).describe()}),
+        "own_accuracy": compute_own_accuracy(trained, trained_on),
+        **trained.describe(),
+        **effort,
     }
+
+
+def _read_public_test(data: Path) -> tuple[Any, Any]:
+    """Pictures with their classes, and which of them stand nowhere in the training file."""
+    from benchmarks.fer2013 import read_public_test
+    from benchmarks.ranking import Pictures
+
+    test = read_public_test(data)
+    return Pictures(test.pixels, test.class_indices), test.is_clean
 
 
 def _describe_place() -> Entry:
@@ -190,6 +210,7 @@ def _show_epochs() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s steps %(message)s"))
     logger = logging.getLogger(PROGRESS_LOGGER)
     logger.setLevel(logging.INFO)
+    logger.propagate = False  # a library gives the root logger a handler of its own
     logger.addHandler(handler)
 
 

@@ -10,13 +10,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from scipy.special import softmax
 
 from benchmarks.ranking import Pictures
+from benchmarks.view_logits import ViewLogits
 from configs.load import to_json
 from configs.spec import Recipe
 from models.augmentation import warp
-from models.calibration import fit_temperature
 from models.data_digest import compute_data_digest
 from models.dataset import LabelledExamples, Transform, make_eval_dataset
 from models.evaluation import predict_logits
@@ -25,11 +24,7 @@ from models.precision import choose_policy
 from models.seeded_network import build_seeded_network
 from models.training import fit
 from pipeline.fingerprint import compute_code_fingerprint
-from reporting.calibration import compute_nll
-from reporting.classification import compute_accuracy, compute_confusion, compute_macro_f1
 from schema.contract import CLASS_COUNT, IMAGE_SHAPE, IMAGE_SIZE_PX
-
-Logits = npt.NDArray[np.float32]
 
 _ZOOM = 1.1
 
@@ -43,6 +38,18 @@ class Trained:
     history: History
     resumed_from_epoch: int
     """Epochs that an earlier, interrupted call had done."""
+
+    def describe(self) -> dict[str, Any]:
+        """`curve`: accuracy of the averaged weights by epoch; `seconds`: wall time of all epochs that count."""
+        curve = [[each.epoch, each.eval_accuracy] for each in self.history if each.eval_accuracy is not None]
+        return {
+            "parameters": self.network.count_params(),
+            "precision": self.network.dtype_policy.name,
+            "epochs": len(self.history),
+            "curve": curve,
+            "seconds": round(sum(each.seconds for each in self.history)),
+            "resumed_from_epoch": self.resumed_from_epoch,
+        }
 
 
 def train(recipe: Recipe, rows: Pictures, measured: Pictures, folder: Path) -> Trained:
@@ -90,20 +97,20 @@ def _to_examples(rows: Pictures) -> LabelledExamples:
     return LabelledExamples(tf.constant([each.tobytes() for each in rows.pixels]), tf.constant(rows.class_indices))
 
 
-def predict_views(trained: Trained, rows: Pictures) -> Logits:
-    """Logits, float32 (4, n, 7), of each picture as it is, mirrored, enlarged, and both."""
+def predict_views(trained: Trained, rows: Pictures) -> ViewLogits:
+    """Answers to each picture as it is, mirrored, enlarged, and both."""
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def compute(images: tf.Tensor) -> tf.Tensor:
-        logits = trained.network(_make_views(images), training=False)
-        # The row comes first, so that batches can be joined.
+        logits = trained.network(make_views(images), training=False)
+        # The picture comes first, so that batches can be joined.
         return tf.transpose(tf.reshape(logits, [4, -1, CLASS_COUNT]), [1, 0, 2])
 
-    logits, _ = predict_logits(compute, make_eval_dataset(_to_examples(rows), trained.transform))
-    return np.ascontiguousarray(logits.transpose(1, 0, 2))
+    logits, class_indices = predict_logits(compute, make_eval_dataset(_to_examples(rows), trained.transform))
+    return ViewLogits(np.ascontiguousarray(logits.transpose(1, 0, 2)), class_indices)
 
 
-def _make_views(images: tf.Tensor) -> tf.Tensor:
+def make_views(images: tf.Tensor) -> tf.Tensor:
     """float32 (b, 48, 48, 1) -> (4 b, 48, 48, 1), view by view."""
     both = tf.concat([images, images[:, :, ::-1]], axis=0)
     zeros = tf.zeros([tf.shape(both)[0]])
@@ -118,30 +125,8 @@ def _make_views(images: tf.Tensor) -> tf.Tensor:
     return tf.concat([both, enlarged], axis=0)
 
 
-def compute_accuracy_of(trained: Trained, rows: Pictures) -> float:
-    """Share of `rows`, one view, that is right: of the rows trained on, how much was learned by heart."""
+def compute_own_accuracy(trained: Trained, rows: Pictures) -> float:
+    """Share of `rows`, those trained on, that is right in one view: how much was learned by heart."""
     compute = tf.function(lambda images: trained.network(images, training=False), reduce_retracing=True)
     logits, class_indices = predict_logits(compute, make_eval_dataset(_to_examples(rows), trained.transform))
     return float((logits.argmax(axis=1) == class_indices).mean())
-
-
-def describe_logits(logits: Logits, class_indices: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """What answers are worth. Mean logits of several views, as `export.average_flip` takes them, are answers too.
-
-    Args:
-        logits: float (n, 7).
-        class_indices: int (n,), the true classes.
-
-    Returns:
-        `accuracy`, `macro_f1`, `nll` in nats with the temperature 1, and `nll_at_best` with the `temperature` that
-        makes it least on these very rows: what is left when calibration is not to blame.
-    """
-    confusion = compute_confusion(class_indices, logits.argmax(axis=1), CLASS_COUNT)
-    temperature = fit_temperature(logits, class_indices)
-    return {
-        "accuracy": compute_accuracy(confusion),
-        "macro_f1": compute_macro_f1(confusion),
-        "nll": compute_nll(softmax(logits, axis=1), class_indices),
-        "nll_at_best": compute_nll(softmax(logits / temperature, axis=1), class_indices),
-        "temperature": temperature,
-    }
