@@ -14,6 +14,8 @@ from schema.errors import ConfigError, DataError
 Entry = dict[str, Any]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_KEYS = ("name", "rows", "n", "one_view", "four_views")
+_FIGURE_KEYS = ("accuracy", "macro_f1", "nll", "nll_at_best")
 _REPEAT_KEYS = ("config", "overrides", "seed", "recipe", "rows")
 _HEADER = (
     "| name | trained on | epochs | seed | n | accuracy | NLL | NLL at best T | 4 views: accuracy | NLL at best T |"
@@ -39,14 +41,23 @@ def _parse(line: str, place: str) -> Entry:
         entry = json.loads(line)
     except ValueError as error:
         raise DataError(f"{place}: not valid JSON: {error}; mend or remove the line") from None
-    if not (isinstance(entry, dict) and isinstance(entry.get("name"), str)):
-        raise DataError(f"{place}: expected an experiment with its name; mend or remove the line")
-    return entry
+    is_entry = isinstance(entry, dict) and all(key in entry for key in _KEYS)
+    if not (is_entry and all(key in entry[view] for view in ("one_view", "four_views") for key in _FIGURE_KEYS)):
+        raise DataError(f"{place}: expected an experiment with {', '.join(_KEYS)}; mend or remove the line")
+    return dict(entry)
+
+
+def require_writable(path: Path) -> None:
+    """Raises DataError where no entry could be added, which had better be known before a training."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        raise DataError(f"{path}: can't be written: {error.strerror}; give --log another file") from None
 
 
 def append_entry(path: Path, entry: Entry) -> None:
     """Add one line, in one write."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as log:
         log.write(json.dumps(entry) + "\n")
 
@@ -128,7 +139,7 @@ def _format_row(entry: Entry) -> str:
         _show(entry, "train_n", "{} rows"),
         _show(entry, "epochs", "{}"),
         _show(entry, "seed", "{}"),
-        f"{entry['n']}, {entry['rows']}",
+        f"{entry['n']}, {entry['rows']}" + _show(entry, "public_look", ", look {}", ""),
         *(f"{figure:.4f}" for figure in figures),
         _show(entry, "own_accuracy", "{:.4f}"),
         _show(entry, "seconds", "{}"),
@@ -137,6 +148,6 @@ def _format_row(entry: Entry) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _show(entry: Entry, key: str, form: str) -> str:
+def _show(entry: Entry, key: str, form: str, otherwise: str = "-") -> str:
     """What an average of several experiments doesn't have is a dash."""
-    return form.format(entry[key]) if key in entry else "-"
+    return form.format(entry[key]) if key in entry else otherwise

@@ -38,6 +38,7 @@ from benchmarks.experiment_log import (
     load_recipe,
     name_repeat,
     read_log,
+    require_writable,
 )
 from configs.progress import PROGRESS_LOGGER
 from configs.spec import Recipe
@@ -45,6 +46,7 @@ from schema.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "benchmarks" / "results" / "experiments.jsonl"
+_CONFIG = str(ROOT / "configs" / "fer2013.yaml")
 RANKING, PUBLIC_TEST = "ranking split", "public test"
 _PACKAGES = ("tensorflow", "keras", "numpy")
 _OWN_ROWS = 2048  # that a finalist is measured on while it trains, so that the public test is read once
@@ -78,7 +80,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="the competition's files")
     parser.add_argument("--state", metavar="FOLDER", type=Path, help="keeps rows, trainings and answers")
     parser.add_argument("--name", help="what is tried, new to the log")
-    parser.add_argument("--config", metavar="FILE", default="configs/fer2013.yaml", help="the recipe to start from")
+    parser.add_argument("--config", metavar="FILE", default=_CONFIG, help="the recipe to start from")
     parser.add_argument("--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[])
     parser.add_argument("--seed", metavar="N", type=int, help="of order, pictures and weights (default: the config's)")
     parser.add_argument("--finalist", action="store_true", help="train on all rows and read the public test, once")
@@ -106,6 +108,7 @@ def _log_average(options: argparse.Namespace) -> None:
         raise DataError("--average: give two experiments or more, --state, their folder, and --name, a new one")
     entries = read_log(options.log)
     check_name(entries, options.name)
+    require_writable(options.log)
     for member in members:
         rows = find_entry(entries, member)["rows"]
         _require_consent(options, member, rows)
@@ -120,8 +123,12 @@ def _log_experiment(options: argparse.Namespace) -> None:
         raise DataError(f"--state {options.state}: no row of the data may lie in the repository; give a folder outside")
     entries = read_log(options.log)
     plan = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
+    require_writable(options.log)
     folder = options.state / plan.name
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"--state {options.state}: can't be written: {error.strerror}; give another folder") from None
     try:
         with FileLock(folder / "lock", timeout=0):
             entry = {**plan.describe(), **_do(plan, options, folder), **_describe_place()}
@@ -148,10 +155,12 @@ def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
     check_name(entries, options.name)
     recipe = load_recipe(options.config, options.overrides, options.seed)
     config = Path(options.config).resolve()
-    # A path of the repository means the same wherever that lies.
-    named = config.relative_to(ROOT) if config.is_relative_to(ROOT) else config
+    if not config.is_relative_to(ROOT):
+        raise DataError(
+            f"--config {config}: lies outside the repository, so nobody could repeat it; put it in configs/"
+        )
     rows = PUBLIC_TEST if options.finalist else RANKING
-    return _Plan(options.name, None, str(named), options.overrides, recipe, rows)
+    return _Plan(options.name, None, str(config.relative_to(ROOT)), options.overrides, recipe, rows)
 
 
 def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:

@@ -42,11 +42,19 @@ class RankingRows(NamedTuple):
 
 def split_rows(rows: StrictRows) -> RankingRows:
     """Split by picture, with the rule of `data.eval_fraction`: in whatever order and company a picture comes, its part
-    stays the same."""
+    stays the same.
+
+    Raises:
+        DataError: a part is empty.
+    """
     from components.face_example_gen.reading import split_by_digest
 
     config = DataConfig(eval_fraction=SCORED_FRACTION)
     is_scored = np.array([split_by_digest(digest, config) != TRAIN_SPLIT for digest in rows.digests])
+    if is_scored.all() or not is_scored.any():
+        raise DataError(
+            f"{TRAIN_FILE}: {len(is_scored)} different pictures are too few to train on some, judge by others"
+        )
     return RankingRows(Pictures(rows.pixels, rows.class_indices), is_scored)
 
 

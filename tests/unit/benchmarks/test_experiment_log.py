@@ -15,6 +15,7 @@ from benchmarks.experiment_log import (
     load_recipe,
     name_repeat,
     read_log,
+    require_writable,
 )
 from schema.errors import ConfigError, DataError
 
@@ -37,6 +38,7 @@ def build_entry(root: Path, **changes: Any) -> dict[str, Any]:
 def test_append_entry_reads_back_the_same_in_order(tmp_path):
     log = tmp_path / "results" / "log.jsonl"
     entries = [build_entry(tmp_path), build_entry(tmp_path, name="second")]
+    require_writable(log)
     for entry in entries:
         append_entry(log, entry)
     assert read_log(log) == entries
@@ -50,13 +52,14 @@ def test_read_log_no_file_has_no_entry(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", r"line 2: not valid JSON: .*; mend"),
-        ("[]", "line 2: expected an exp"),
-        ('{"name": 1}', "line 2: expected"),
+        ("{", "line 2: not valid JSON: .*; mend or remove the line"),
+        ("[]", "line 2: expected an experiment with name, rows, n, one_view, four_views; mend or remove the line"),
+        ('{"name": "b"}', "line 2: expected an experiment"),
+        ('{"name": "b", "rows": "", "n": 1, "one_view": {}, "four_views": {}}', "line 2: expected an experiment"),
     ],
 )
 def test_read_log_line_that_is_no_entry_is_named(tmp_path, line, message):
-    (tmp_path / "log.jsonl").write_text(f'{{"name": "a"}}\n{line}\n', "utf-8")
+    (tmp_path / "log.jsonl").write_text(f"{json.dumps(build_entry(tmp_path))}\n{line}\n", "utf-8")
     with pytest.raises(DataError, match=rf"log\.jsonl, {message}"):
         read_log(tmp_path / "log.jsonl")
 
@@ -105,11 +108,13 @@ def test_format_table_one_line_an_experiment(tmp_path):
     average = {
         key: value for key, value in build_entry(tmp_path).items() if key in ("n", "one_view", "four_views", "rows")
     }
-    lines = format_table([build_entry(tmp_path), {**average, "name": "both"}]).splitlines()
-    assert len(lines) == 4
+    final = build_entry(tmp_path, rows="public test", public_look=3)
+    lines = format_table([build_entry(tmp_path), {**average, "name": "both"}, final]).splitlines()
+    assert len(lines) == 5
     assert {line.count("|") for line in lines} == {15}
     assert lines[2] == (
         "| first | 18794 rows | 3 | 4 | 8147, ranking split | 0.6124 | 1.1000 | 1.0500 | 0.6300 | 1.0500 | 0.5000 |"
         " 0.7000 | 31 | 25% |"
     )
     assert lines[3].startswith("| both | - | - | - | 8147, ranking split | 0.6124 |")
+    assert "| 8147, public test, look 3 |" in lines[4]

@@ -1,6 +1,7 @@
 """Whole experiments on drawn faces, each of one epoch."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,27 @@ def test_main_what_cannot_be_done_is_said_in_one_line_and_not_logged(bench, caps
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"experiments: {message}")
     assert bench.log.read_bytes() == before
+
+
+def test_main_what_cannot_be_written_or_repeated_is_said_before_the_training(bench, capsys, tmp_path):
+    (tmp_path / "recipe.yaml").write_text("name: mine\n", "utf-8")
+    (tmp_path / "file").touch()
+    wrong = {
+        ("--config", str(tmp_path / "recipe.yaml")): "--config .*recipe.yaml: lies outside the repository",
+        ("--log", str(tmp_path)): f"{tmp_path}: can't be read: .*; give --log",
+        (
+            "--log",
+            str(tmp_path / "file" / "log"),
+        ): f"{tmp_path}/file/log: can't be written: .*; give --log another file",
+        (
+            "--state",
+            str(tmp_path / "file"),
+        ): f"--state {tmp_path}/file: can't be written: Not a directory; give another",
+    }
+    for options, message in wrong.items():
+        assert bench.run_tiny("x", *options) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert re.match(f"experiments: {message}", line)
 
 
 def test_main_experiment_in_work_elsewhere_is_left_alone(bench, capsys):

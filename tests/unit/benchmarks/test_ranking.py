@@ -40,6 +40,11 @@ def test_split_rows_picture_keeps_its_part_in_any_order_and_company():
     assert some == {picture: whole[picture] for picture in some}
 
 
+def test_split_rows_part_without_a_picture_is_refused():
+    with pytest.raises(DataError, match=r"^train\.csv\.xz: 1 different pictures are too few"):
+        split_rows(build_rows(draw_noise(1)))
+
+
 def test_ranking_rows_select_every_row_is_in_one_part_with_its_label():
     rows = split_rows(build_rows(draw_noise(60)))
     parts = [rows.select(is_scored) for is_scored in (False, True)]
