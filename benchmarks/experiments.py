@@ -131,7 +131,8 @@ def _log_experiment(options: argparse.Namespace) -> None:
         raise DataError(f"--state {options.state}: can't be written: {error.strerror}; give another folder") from None
     try:
         with FileLock(folder / "lock", timeout=0):
-            entry = {**plan.describe(), **_do(plan, options, folder), **_describe_place()}
+            # The place first: a commit made while the training runs is not the one that trained.
+            entry = {**plan.describe(), **_describe_place(), **_do(plan, options, folder)}
     except Timeout:
         raise DataError(f"{folder}: another process works on it; wait for it, or give another name") from None
     _log(options.log, entry)
