@@ -1,134 +1,230 @@
-"""Short trainings that rank recipes, each logged with its figures.
+"""Trainings that rank recipes, each logged with its figures and with all that it takes to repeat it.
 
-    python -m benchmarks.experiments --run runs/fer2013 --config configs/fer2013.yaml --name no-erasing \\
-        --set trainer.epochs=12 --set trainer.augmentation.erasing_fraction=0
+    python -m benchmarks.experiments --data FOLDER --state FOLDER --name no-erasing --seed 1 \\
+        --set trainer.epochs=200 --set trainer.augmentation.erasing_fraction=0
 
-Examples and Transform graph are those of an earlier `fer-tfx run`. One line of JSON is added to the log; `--table`
-prints the log as Markdown. Recipes are judged on the eval split alone.
+Recipes are ranked on training rows alone: 70 % of the pictures are trained on, 30 % are judged by. The public test is
+read for a finalist only (`--finalist`), which trains on all rows, and the log counts these looks. An interrupted
+training goes on when the same command is given again. All of it runs at the lowest priority.
+
+`--repeat NAME` does an experiment of the log again, from random weights; `--average NAME NAME` judges the mean of what
+several networks answer; `--table` prints the log as Markdown.
 """
 
 import argparse
-import json
+import logging
+import os
+import platform
 import sys
-import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from benchmarks.background import give_way, watch_cores
 from benchmarks.code_version import read_code_version
 from benchmarks.command import run_command
-from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
+from benchmarks.experiment_log import (
+    Entry,
+    append_entry,
+    check_name,
+    count_looks,
+    find_entry,
+    format_table,
+    load_logged_recipe,
+    load_recipe,
+    name_repeat,
+    read_log,
+    require_writable,
+)
+from configs.progress import PROGRESS_LOGGER
+from configs.spec import Recipe
 from schema.errors import DataError
 
-LOG = Path(__file__).parent / "results" / "experiments.jsonl"
-_COLUMNS = ("name", "settings", "parameters", "epochs", "seconds", "loss", "eval_loss", "eval_accuracy", "macro_f1")
+ROOT = Path(__file__).resolve().parents[1]
+LOG = ROOT / "benchmarks" / "results" / "experiments.jsonl"
+_CONFIG = str(ROOT / "configs" / "fer2013.yaml")
+RANKING, PUBLIC_TEST = "ranking split", "public test"
+_PACKAGES = ("tensorflow", "keras", "numpy")
+_OWN_ROWS = 2048  # that a finalist is measured on while it trains, so that the public test is read once
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be done, and what the log will say of it."""
+
+    name: str
+    repeats: str | None
+    config: str
+    overrides: list[str]
+    recipe: Recipe
+    rows: str
+
+    def describe(self) -> Entry:
+        said = {key: getattr(self, key) for key in ("name", "repeats", "config", "overrides", "rows")}
+        return {**said, "seed": self.recipe.trainer.seed, "recipe": asdict(self.recipe)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one experiment or print the log; the exit code is 0, or that of the error."""
+    """Run one experiment, average several or print the log; the exit code is 0, or that of the error."""
     options = _build_parser().parse_args(arguments)
-    return run_command("experiments", lambda: _print_log(options.log) if options.table else _log_experiment(options))
-
-
-def _log_experiment(options: argparse.Namespace) -> None:
-    entry = {"name": options.name, "settings": options.overrides, **_experiment(options), **read_code_version()}
-    with options.log.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(entry) + "\n")
-    print(format_table([entry]))
-
-
-def _print_log(path: Path) -> None:
-    print(format_table(_read_log(path)))
-
-
-def _read_log(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; the first experiment makes it")
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def format_table(entries: Sequence[dict[str, Any]]) -> str:
-    """Markdown, one line an experiment."""
-    lines = [f"| {' | '.join(_COLUMNS)} |", f"|{'---|' * len(_COLUMNS)}"]
-    lines += [f"| {' | '.join(_show(entry[column]) for column in _COLUMNS)} |" for entry in entries]
-    return "\n".join(lines)
-
-
-def _show(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(f"`{each}`" for each in value)
-    return f"{value:.4f}" if isinstance(value, float) and value < 10 else str(value)
+    work = _print_log if options.table else _log_average if options.average else _log_experiment
+    return run_command("experiments", lambda: work(options))
 
 
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__.splitlines()[0])
-    parser.add_argument("--run", metavar="FOLDER", type=Path, help="<runtime.root>/<name> of a run on the same data")
-    parser.add_argument("--config", metavar="FILE", default="configs/fer2013.yaml", help="the recipe to start from")
-    parser.add_argument("--name", default="", help="what is tried")
+    parser.add_argument("--data", metavar="FOLDER", type=Path, help="the competition's files")
+    parser.add_argument("--state", metavar="FOLDER", type=Path, help="keeps rows, trainings and answers")
+    parser.add_argument("--name", help="what is tried, new to the log")
+    parser.add_argument("--config", metavar="FILE", default=_CONFIG, help="the recipe to start from")
     parser.add_argument("--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[])
+    parser.add_argument("--seed", metavar="N", type=int, help="of order, pictures and weights (default: the config's)")
+    parser.add_argument("--finalist", action="store_true", help="train on all rows and read the public test, once")
+    parser.add_argument("--repeat", metavar="NAME", help="do an experiment of the log again; it decides the rest")
+    parser.add_argument(
+        "--average", metavar="NAME", nargs="+", help="let the networks of these experiments answer together"
+    )
     parser.add_argument("--log", metavar="FILE", type=Path, default=LOG, help=f"default: {LOG.name} in results/")
     parser.add_argument("--table", action="store_true", help="print the log and do nothing else")
     return parser
 
 
-def _experiment(options: argparse.Namespace) -> dict[str, Any]:
-    """Train and measure."""
-    if not options.run or not options.name:
-        raise DataError("give --run, the folder of an earlier run, and --name, what is tried")
-    import tensorflow_transform as tft
-
-    from configs.load import load_config
-    from configs.spec import Recipe
-    from models.dataset import read_examples
-    from models.transform_graph import TransformGraph
-
-    config = load_config(options.config, options.overrides, {})
-    examples, graph = _find_artifacts(options.run)
-    transform = TransformGraph(tft.TFTransformOutput(graph))
-    splits = [read_examples([f"{examples}/Split-{split}/*"]) for split in (TRAIN_SPLIT, EVAL_SPLIT)]
-    return _train(Recipe(config.model, config.trainer), splits, transform)
+def _print_log(options: argparse.Namespace) -> None:
+    if not options.log.exists():
+        raise DataError(f"{options.log}: no such file; the first experiment makes it")
+    print(format_table(read_log(options.log)))
 
 
-def _find_artifacts(run: Path) -> tuple[str, str]:
-    """Folders of the examples and of the Transform graph that the latest run made."""
-    from pipeline.lineage import open_store, read_latest_run
+def _log_average(options: argparse.Namespace) -> None:
+    """The networks of several experiments answer together."""
+    from benchmarks.view_logits import average_networks, read_view_logits
 
-    if not (run / "metadata.sqlite").is_file():
-        raise DataError(f"{run}/metadata.sqlite: no such file; give --run <runtime.root>/<name> of a run")
-    nodes = read_latest_run(open_store(run / "metadata.sqlite"))
+    members = list(dict.fromkeys(options.average))
+    if not (options.state and options.name and len(members) > 1):
+        raise DataError("--average: give two experiments or more, --state, their folder, and --name, a new one")
+    entries = read_log(options.log)
+    check_name(entries, options.name)
+    require_writable(options.log)
+    for member in members:
+        rows = find_entry(entries, member)["rows"]
+        _require_consent(options, member, rows)
+    answers = average_networks({member: read_view_logits(options.state / member) for member in members})
+    _log(options.log, {"name": options.name, "average_of": members, "rows": rows, **answers.describe()})
+
+
+def _log_experiment(options: argparse.Namespace) -> None:
+    if not (options.data and options.state and (options.name or options.repeat)):
+        raise DataError("give --data, the competition's files, --state, a folder to keep, and --name or --repeat")
+    if options.state.resolve().is_relative_to(ROOT):
+        raise DataError(f"--state {options.state}: no row of the data may lie in the repository; give a folder outside")
+    entries = read_log(options.log)
+    plan = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
+    require_writable(options.log)
+    folder = options.state / plan.name
     try:
-        examples, graph = nodes["FerExampleGen"].outputs["examples"], nodes["Transform"].outputs["transform_graph"]
-    except KeyError as error:
-        raise DataError(f"{run}: the latest run has no {error}; let `fer-tfx run` come as far as Transform") from None
-    return examples.uri, graph.uri
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"--state {options.state}: can't be written: {error.strerror}; give another folder") from None
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            # The place first: a commit made while the training runs is not the one that trained.
+            entry = {**plan.describe(), **_describe_place(), **_do(plan, options, folder)}
+    except Timeout:
+        raise DataError(f"{folder}: another process works on it; wait for it, or give another name") from None
+    _log(options.log, entry)
 
 
-def _train(recipe: Any, splits: list[Any], transform: Any) -> dict[str, Any]:
-    from models.dataset import make_eval_dataset
-    from models.evaluation import predict_logits
-    from models.seeded_network import build_seeded_network
-    from models.training import fit
-    from reporting.classification import compute_confusion, compute_macro_f1
-    from schema.contract import CLASS_COUNT
+def _log(path: Path, entry: Entry) -> None:
+    if entry["rows"] == PUBLIC_TEST:
+        entry["public_look"] = count_looks(read_log(path)) + 1
+    append_entry(path, entry)
+    print(format_table([entry]))
 
-    train, eval_ = splits
-    network = build_seeded_network(recipe)
-    with tempfile.TemporaryDirectory() as folder:
-        dirs = {"checkpoint_dir": f"{folder}/state", "log_dir": f"{folder}/log"}
-        result = fit(network, train, eval_, transform, recipe.trainer, **dirs)
-    logits, classes = predict_logits(network, make_eval_dataset(eval_, transform))
-    last = result.history[-1]
+
+def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
+    """Raises DataError unless `--finalist` is given where, and only where, the public test is looked at."""
+    if options.finalist != (rows == PUBLIC_TEST):
+        remedy = "leave --finalist out" if options.finalist else "add --finalist to look at it once more"
+        raise DataError(f"{name}: was judged by the {rows}; {remedy}")
+
+
+def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
+    check_name(entries, options.name)
+    recipe = load_recipe(options.config, options.overrides, options.seed)
+    config = Path(options.config).resolve()
+    if not config.is_relative_to(ROOT):
+        raise DataError(
+            f"--config {config}: lies outside the repository, so nobody could repeat it; put it in configs/"
+        )
+    rows = PUBLIC_TEST if options.finalist else RANKING
+    return _Plan(options.name, None, str(config.relative_to(ROOT)), options.overrides, recipe, rows)
+
+
+def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
+    if options.name or options.overrides or options.seed is not None:
+        raise DataError("--repeat: the log decides name, settings and seed; give none of them")
+    entry = find_entry(entries, options.repeat)
+    recipe = load_logged_recipe(entry, ROOT)
+    _require_consent(options, options.repeat, entry["rows"])
+    new_name = name_repeat(entries, options.repeat)
+    return _Plan(new_name, options.repeat, entry["config"], entry["overrides"], recipe, entry["rows"])
+
+
+def _do(plan: _Plan, options: argparse.Namespace, folder: Path) -> Entry:
+    """Train and judge."""
+    from benchmarks.ranking import Pictures, read_ranking_rows
+    from benchmarks.trial import compute_own_accuracy, predict_views, train
+
+    rows = read_ranking_rows(options.data, options.state)
+    is_final = plan.rows == PUBLIC_TEST
+    trained_on = rows.pictures if is_final else rows.select(is_scored=False)
+    own = Pictures(trained_on.pixels[:_OWN_ROWS], trained_on.class_indices[:_OWN_ROWS])
+    finish = watch_cores()
+    trained = train(plan.recipe, trained_on, own if is_final else rows.select(is_scored=True), folder)
+    effort = finish()
+    judged, is_clean = _read_public_test(options.data) if is_final else (rows.select(is_scored=True), None)
+    answers = predict_views(trained, judged)
+    answers.write(folder)
     return {
-        "parameters": network.count_params(),
-        "epochs": len(result.history),
-        "seconds": round(result.seconds),
-        "loss": last.loss,
-        "eval_loss": last.eval_loss,
-        "eval_accuracy": last.eval_accuracy,
-        "macro_f1": compute_macro_f1(compute_confusion(classes, logits.argmax(axis=1), CLASS_COUNT)),
-        "n": len(classes),
+        "train_n": len(trained_on.class_indices),
+        **answers.describe(),
+        **({} if is_clean is None else {"clean_rows": answers.select(is_clean).describe()}),
+        "own_accuracy": compute_own_accuracy(trained, trained_on),
+        **trained.describe(),
+        **effort,
     }
 
 
+def _read_public_test(data: Path) -> tuple[Any, Any]:
+    """Pictures with their classes, and which of them stand nowhere in the training file."""
+    from benchmarks.fer2013 import read_public_test
+    from benchmarks.ranking import Pictures
+
+    test = read_public_test(data)
+    return Pictures(test.pixels, test.class_indices), test.is_clean
+
+
+def _describe_place() -> Entry:
+    versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    return {"cores": len(os.sched_getaffinity(0)), "versions": versions, **read_code_version()}
+
+
+def _show_epochs() -> None:
+    """Tell on stderr when each epoch has ended; the steps between are left out."""
+    handler = logging.StreamHandler()
+    handler.addFilter(lambda record: "finished" in record.getMessage())
+    handler.setFormatter(logging.Formatter("%(asctime)s steps %(message)s"))
+    logger = logging.getLogger(PROGRESS_LOGGER)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False  # a library gives the root logger a handler of its own
+    logger.addHandler(handler)
+
+
 if __name__ == "__main__":
+    give_way()
+    _show_epochs()
     sys.exit(main())

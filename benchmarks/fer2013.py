@@ -1,17 +1,20 @@
-"""The public test of FER2013, as the Kaggle competition serves it, with the labels that came out later."""
+"""FER2013, as the Kaggle competition serves it: the strict training rows, and the public test with its later labels."""
 
+import hashlib
 import lzma
 from collections.abc import Iterator
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from components.face_example_gen.csv_rows import RejectedRow, iter_rows
+from components.face_example_gen.csv_rows import ParsedRow, RejectedRow, iter_rows
+from components.face_example_gen.repeats import Candidate, settle
 from configs.spec import DataConfig
-from schema.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY
+from schema.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
 from schema.errors import DataError
 
 TRAIN_FILE = "train.csv.xz"
@@ -30,6 +33,48 @@ class PublicTest(NamedTuple):
     """(n,), whether the very same picture stands nowhere in the training file."""
 
 
+class StrictRows(NamedTuple):
+    """Training rows, n of them, each with a picture of its own that stands in no test set, in the order of digests."""
+
+    pixels: npt.NDArray[np.uint8]
+    """(n, 48, 48)"""
+    class_indices: npt.NDArray[np.int64]
+    """(n,), 0-6"""
+    digests: tuple[bytes, ...]
+    """SHA-256 of each picture."""
+
+
+def read_strict_rows(folder: Path) -> StrictRows:
+    """Read `train.csv.xz` and drop what FerExampleGen drops: repeats, and pictures that also stand in `test.csv.xz`.
+
+    Args:
+        folder: holds `train.csv.xz` and `test.csv.xz`. No label of a test row is read.
+
+    Raises:
+        DataError: a file is missing or has a row that can't be read, or no row is left.
+    """
+    files = ((TRAIN_FILE, TRAIN_SPLIT), (TEST_FILE, UNLABELLED_SPLIT))
+    candidates = sorted(each for name, split in files for each in _iter_candidates(folder / name, split))
+    settled = (each for _, copies in groupby(candidates, attrgetter("digest")) for each in settle(copies))
+    kept = [each.candidate for each in settled if not each.drop_reason and each.candidate.split == TRAIN_SPLIT]
+    if not kept:
+        raise DataError(f"{folder / TRAIN_FILE}: each of its pictures also stands in {TEST_FILE}; give the right files")
+    return StrictRows(
+        _stack([each.pixels for each in kept]),
+        np.array([each.class_index for each in kept], np.int64),
+        tuple(each.digest for each in kept),
+    )
+
+
+def _iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
+    for row in _iter_rows(path):
+        class_index = row.face.class_index
+        if class_index is None and split == TRAIN_SPLIT:
+            raise DataError(f"{path}, line {row.line}: no label; give the competition's file unchanged")
+        digest = hashlib.sha256(row.face.pixels).digest()
+        yield Candidate(digest, row.source, row.row, split, -1 if class_index is None else class_index, row.face.pixels)
+
+
 def read_public_test(folder: Path) -> PublicTest:
     """Read the first rows of `test.csv.xz`, as many as there are labels; the rows of the private test stay unread.
 
@@ -40,15 +85,18 @@ def read_public_test(folder: Path) -> PublicTest:
         DataError: a file is missing or has a row that can't be read.
     """
     class_indices = _read_labels(folder / LABELS_FILE)
-    pictures = list(islice(_iter_pictures(folder / TEST_FILE), len(class_indices)))
+    pictures = [row.face.pixels for row in islice(_iter_rows(folder / TEST_FILE), len(class_indices))]
     if len(pictures) < len(class_indices):
         raise DataError(
             f"{folder / TEST_FILE}: {len(pictures)} rows for the {len(class_indices)} labels of {LABELS_FILE};"
             " give the whole file"
         )
-    trained = set(_iter_pictures(folder / TRAIN_FILE))
-    pixels = np.frombuffer(b"".join(pictures), np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX)
-    return PublicTest(pixels, class_indices, np.array([picture not in trained for picture in pictures]))
+    trained = {row.face.pixels for row in _iter_rows(folder / TRAIN_FILE)}
+    return PublicTest(_stack(pictures), class_indices, np.array([picture not in trained for picture in pictures]))
+
+
+def _stack(pictures: list[bytes]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(b"".join(pictures), np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX)
 
 
 def _read_labels(path: Path) -> npt.NDArray[np.int64]:
@@ -66,13 +114,13 @@ def _read_labels(path: Path) -> npt.NDArray[np.int64]:
     return np.array(lines, np.int64)
 
 
-def _iter_pictures(path: Path) -> Iterator[bytes]:
+def _iter_rows(path: Path) -> Iterator[ParsedRow]:
     try:
         with lzma.open(path) as stream:
             for row in iter_rows(cast(BinaryIO, stream), path.name, DataConfig()):
                 if isinstance(row, RejectedRow):
                     raise DataError(f"{path}, line {row.line}: {row.detail}; give the competition's file unchanged")
-                yield row.face.pixels
+                yield row
     except (OSError, lzma.LZMAError, EOFError) as error:
         raise _unreadable(path, error) from None
 

@@ -43,15 +43,16 @@ class Encoding(NamedTuple):
     encode: Callable[[bytes], tf.train.Feature]
     compression_level: int
 
-    def write_shard(self, candidates: Iterable[Candidate], path: str, partial: str) -> None:
+    def write_shard(self, candidates: Iterable[Candidate], path: str, folder: str) -> None:
         """Stands in for `settling.write_shard`."""
         options = tf.io.TFRecordOptions("GZIP", compression_level=self.compression_level)
-        with tf.io.TFRecordWriter(partial, options) as writer:
+        partial = Path(folder, "partial")
+        with tf.io.TFRecordWriter(str(partial), options) as writer:
             for each in candidates:
                 example = to_example(b"", each.class_index, each.source, each.row)
                 example.features.feature[PIXELS_KEY].CopyFrom(self.encode(each.pixels))
                 writer.write(example.SerializeToString())
-        Path(partial).rename(path)
+        partial.rename(path)
 
 
 _OTHERS = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from schema.errors import ConfigError
 
-NO_WORSE_PROPERTY, NO_SLOWER_PROPERTY = "is_no_worse", "is_no_slower"
+NO_WORSE_PROPERTY, NO_SLOWER_PROPERTY, DIGEST_PROPERTY = "is_no_worse", "is_no_slower", "model_digest"
 ACCEPTED_MS_PROPERTY, ACCEPT_REASON_PROPERTY = "accepted_ms", "accept_reason"
 
 
@@ -25,11 +25,12 @@ class Push:
     version: int
     model: Any
     """What tells one model from another: the artifact's id, or the digest."""
+    destination: str
+    """Path or URI of the version's folder."""
     pushed_ms: int
     """Milliseconds since 1970."""
     is_rolled_back: bool
-    is_whole: bool
-    """Whether the version's folder is there, with all its files."""
+    """Whether this version, or another of an equal model, was taken out of service."""
     is_no_worse: bool = True
     """Whether it was right on at least as many eval rows as the anchor of its time, or there was none."""
     is_no_slower: bool = True
@@ -38,10 +39,15 @@ class Push:
     """When a person made it both references; 0: nobody did."""
 
 
-def find_in_service(pushes: Iterable[Push]) -> Push | None:
-    """The model in service: the newest version that is whole and not rolled back."""
-    serving = (each for each in pushes if each.is_whole and not each.is_rolled_back)
-    return max(serving, key=lambda push: push.version, default=None)
+def find_in_service(pushes: Iterable[Push], is_whole: Callable[[str], bool]) -> Push | None:
+    """The model in service: the newest version that is not rolled back and whose folder is there and whole.
+
+    Args:
+        pushes: all there are.
+        is_whole: says of a destination whether all its files are there.
+    """
+    newest_first = sorted(pushes, key=lambda push: push.version, reverse=True)
+    return next((each for each in newest_first if not each.is_rolled_back and is_whole(each.destination)), None)
 
 
 def find_anchor(pushes: Iterable[Push]) -> Push | None:

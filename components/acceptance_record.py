@@ -8,7 +8,6 @@ Roll-backs stand in the folder of the versions, where `serving.versions` keeps t
 """
 
 import dataclasses
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components.acceptance import Push, require_acceptable
-from components.atomic_pusher.bucket_versions import is_destination_rolled_back
+from components.bucket_versions import find_rolled_back
 
 _RECORD, _BEFORE_ROLLBACKS = "record.json", "latest.json"
 
@@ -28,6 +27,8 @@ class RecordedPush:
 
     version: str
     destination: str
+    digest: str = ""
+    """Of the model; empty: not known."""
     pushed_ms: int = 0
     is_no_worse: bool = True
     is_no_slower: bool = True
@@ -47,14 +48,15 @@ class AcceptanceRecord:
     """Of the statistics."""
 
     def list_pushes(self) -> list[Push]:
-        """As `components.acceptance` takes them; a version counts as whole while its folder is there."""
+        """As `components.acceptance` takes them."""
+        gone = find_rolled_back({each.destination: each.digest for each in self.pushes})
         return [
             Push(
                 version=int(each.version),
                 model=each.version,
+                destination=each.destination,
                 pushed_ms=each.pushed_ms,
-                is_rolled_back=is_destination_rolled_back(each.destination),
-                is_whole=fileio.exists(os.path.join(each.destination, "saved_model.pb")),
+                is_rolled_back=each.destination in gone,
                 is_no_worse=each.is_no_worse,
                 is_no_slower=each.is_no_slower,
                 accepted_ms=each.accepted_ms,
@@ -96,21 +98,8 @@ def accept_version(folder: str, version: int, reason: str, now_ms: int) -> None:
     """
     record = read_record(folder)
     pushes = {int(each.version): each for each in record.pushes}
-    require_acceptable(
-        version, reason, {number: is_destination_rolled_back(each.destination) for number, each in pushes.items()}
-    )
+    gone = find_rolled_back({each.destination: each.digest for each in record.pushes})
+    require_acceptable(version, reason, {number: each.destination in gone for number, each in pushes.items()})
     accepted = dataclasses.replace(pushes[version], accepted_ms=now_ms, accept_reason=reason.strip())
     changed = tuple(accepted if each is pushes[version] else each for each in record.pushes)
     write_record(folder, dataclasses.replace(record, pushes=changed))
-
-
-def compute_folder_digest(root: str) -> str:
-    """SHA-256 over names and contents of all files below a folder."""
-    digest = hashlib.sha256()
-    for folder, _, names in sorted(fileio.walk(root)):
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            content = io_utils.read_bytes_file(path)
-            digest.update(f"{os.path.relpath(path, root)}\0{len(content)}\0".encode())
-            digest.update(content)
-    return digest.hexdigest()

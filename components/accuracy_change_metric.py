@@ -1,4 +1,4 @@
-"""How a candidate's accuracy differs from the baseline's on the same rows, with an interval, for TFMA.
+"""How a candidate's accuracy differs from the anchor's, TFMA's baseline, on the same rows, with an interval, for TFMA.
 
 Two accuracies of the same rows differ by the rows on which only one model is right, so the interval of their
 difference is far narrower than those of the two suggest.
@@ -15,7 +15,7 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.utils import model_util
 
 from components.metric_sums import extract_row
-from reporting.intervals import paired_difference_interval
+from reporting.intervals import CHANGE_LEVEL, paired_difference_interval
 
 CHANGE_NAME = "accuracy_change"
 CHANGE_LOW_NAME = "accuracy_change_low"
@@ -36,7 +36,7 @@ class PairedHits:
 
 
 class AccuracyChange(metric_types.Metric):  # type: ignore[misc]
-    """Upper end of the paired 95 % interval of candidate minus baseline, under the metric's own name.
+    """Upper end of the paired 99 % interval of candidate minus baseline, under the metric's own name.
 
     The difference itself and the lower end come along as `accuracy_change` and `accuracy_change_low`. Without a
     baseline there are none of the three. Like TFMA's flip rates they are differences: a change threshold bounds them.
@@ -104,5 +104,5 @@ class _PairHits(beam.CombineFn):  # type: ignore[misc]
         if accumulator.unsound or not accumulator.count:
             return dict.fromkeys(self._keys, math.nan)
         count, gained, lost = accumulator.count, accumulator.gained, accumulator.lost
-        interval = paired_difference_interval(gained, lost, count)
+        interval = paired_difference_interval(gained, lost, count, CHANGE_LEVEL)
         return dict(zip(self._keys, ((gained - lost) / count, interval.low, interval.high), strict=True))

@@ -15,10 +15,11 @@ ABSENT_PROPERTY = "is_absent"
 
 
 class Quarantine(Artifact):  # type: ignore[misc]
-    """Every row that was not used, with the account of all rows.
+    """The rows that were not used, with the account of all rows.
 
     `ingestion.json` is a `reporting.ingestion.IngestionReport`; `rows-*.jsonl` holds a line for each
-    quarantined row: `source`, `line`, `reason`, `detail` and the offending `text`, cut.
+    quarantined row: `source`, `line`, `reason`, `detail` and the offending `text`, cut. Of each file, or part of a
+    large plain one, they are the first 100,000; the account counts all.
     """
 
     TYPE_NAME = "components.Quarantine"

@@ -1,10 +1,14 @@
 """How far a model's probabilities may be believed, for TFMA: the numbers of `reporting.calibration`."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from components.metric_sums import RowSums, RowSumsMetric
+from reporting.calibration import CalibrationEstimate, estimate_calibration_error
 
 CALIBRATION_ERROR_NAME = "calibration_error"
+CALIBRATION_LOW_NAME, CALIBRATION_HIGH_NAME = (f"{CALIBRATION_ERROR_NAME}{end}" for end in ("_low", "_high"))
 NLL_NAME = "nll"
 BRIER_SCORE_NAME = "brier_score"
 
@@ -14,14 +18,23 @@ LARGEST_BRIER_SCORE = 2.0
 
 
 class CalibrationError(RowSumsMetric):
-    """Expected calibration error over 15 bins of the largest probability; from 0 to 1."""
+    """Expected calibration error over 15 bins of the largest probability, and the ends of its 95 % interval; 0 to 1.
+
+    The Trainer fits the temperature on the rows that are evaluated; what this takes from the error is given back.
+    """
+
+    SUFFIXES: ClassVar = ("_low", "_high")
 
     def __init__(self, name: str = CALIBRATION_ERROR_NAME, code: str = ""):
         super().__init__(name, code)
 
     @staticmethod
     def compute(sums: RowSums) -> float:
-        return float(np.abs(sums.surpluses).sum() / sums.count)
+        return _estimate(sums).value
+
+    @staticmethod
+    def compute_others(sums: RowSums) -> tuple[float, ...]:
+        return _estimate(sums).interval
 
 
 class NegativeLogLikelihood(RowSumsMetric):
@@ -44,3 +57,7 @@ class BrierScore(RowSumsMetric):
     @staticmethod
     def compute(sums: RowSums) -> float:
         return sums.brier / sums.count
+
+
+def _estimate(sums: RowSums) -> CalibrationEstimate:
+    return estimate_calibration_error(np.asarray(sums.confidence), sums.count, is_fitted=True)

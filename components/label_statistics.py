@@ -36,8 +36,8 @@ def read_label_shift(inputs: dict[str, list[types.Artifact]]) -> LabelShift:
     return compute_label_shift(
         {split: count_labels(of_split) for split, of_split in now.items()},
         {split: count_labels(of_split) for split, of_split in before.items()},
-        skew_bound=_find_bound(schema, "skew_comparator"),
-        drift_bound=_find_bound(schema, "drift_comparator"),
+        skew_bound=find_bound(schema, "skew_comparator"),
+        drift_bound=find_bound(schema, "drift_comparator"),
     )
 
 
@@ -53,10 +53,19 @@ def count_labels(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Cou
     return tuple(counts)
 
 
-def _find_bound(schema: schema_pb2.Schema, comparator: str) -> float | None:
-    """The L-infinity bound of one of the label's comparators."""
-    for feature in schema.feature:
-        if feature.name == LABEL_KEY and feature.HasField(comparator):
-            norm: Any = getattr(feature, comparator).infinity_norm
-            return float(norm.threshold) if norm.HasField("threshold") else None
-    return None
+def find_bound(schema: schema_pb2.Schema, comparator: str) -> float | None:
+    """The L-infinity bound of one of the label's comparators, `skew_comparator` or `drift_comparator`."""
+    norm = _find_comparator(schema, comparator).infinity_norm
+    return float(norm.threshold) if norm.HasField("threshold") else None
+
+
+def list_unjudged_norms(schema: schema_pb2.Schema, comparator: str) -> list[str]:
+    """Measures that one of the label's comparators bounds beside the L-infinity distance."""
+    return [
+        field.name for field, _ in _find_comparator(schema, comparator).ListFields() if field.name != "infinity_norm"
+    ]
+
+
+def _find_comparator(schema: schema_pb2.Schema, comparator: str) -> Any:
+    of_label = (getattr(feature, comparator) for feature in schema.feature if feature.name == LABEL_KEY)
+    return next(of_label, schema_pb2.FeatureComparator())

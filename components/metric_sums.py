@@ -7,14 +7,14 @@ import abc
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
-from reporting.calibration import compute_bin_surpluses, compute_brier_score, compute_nll
+from reporting.calibration import compute_bin_sums, compute_brier_score, compute_nll
 from reporting.classification import compute_confusion
 from schema.contract import CLASS_COUNT
 
@@ -31,8 +31,8 @@ class RowSums:
     nll: float = 0.0
     """In nats."""
     brier: float = 0.0
-    surpluses: npt.NDArray[np.float64] | float = 0.0
-    """float64 (15,), hits minus confidences by confidence bin; 0 before the first row."""
+    confidence: npt.NDArray[np.float64] | float = 0.0
+    """float64 (4, 15), as `compute_bin_sums` gives them; 0 before the first row."""
     confusion: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64))
     """By true class and most probable class."""
 
@@ -45,7 +45,7 @@ class RowSums:
         self.count += 1
         self.nll += compute_nll(rows, classes)
         self.brier += compute_brier_score(rows, classes)
-        self.surpluses = self.surpluses + compute_bin_surpluses(rows, classes)
+        self.confidence = self.confidence + compute_bin_sums(rows, classes)
         self.confusion += compute_confusion(classes, rows.argmax(axis=1), CLASS_COUNT)
 
     def add(self, other: "RowSums") -> None:
@@ -54,7 +54,7 @@ class RowSums:
         self.unsound += other.unsound
         self.nll += other.nll
         self.brier += other.brier
-        self.surpluses = self.surpluses + other.surpluses
+        self.confidence = self.confidence + other.confidence
         self.confusion += other.confusion
 
 
@@ -76,7 +76,12 @@ def extract_row(
 
 
 class RowSumsMetric(metric_types.Metric, abc.ABC):  # type: ignore[misc]
-    """One number of each slice, model and output, that follows from the sums over its rows."""
+    """One number of each slice, model and output, that follows from the sums over its rows.
+
+    Others may come along, under its name with a suffix.
+    """
+
+    SUFFIXES: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, name: str, code: str = ""):
         """`code` is the fingerprint of our metrics, so that an edit changes the Evaluator's cache key."""
@@ -86,6 +91,12 @@ class RowSumsMetric(metric_types.Metric, abc.ABC):  # type: ignore[misc]
     @abc.abstractmethod
     def compute(sums: RowSums) -> float:
         """The number, from sums of at least one row, all of them sound."""
+
+    @staticmethod
+    def compute_others(sums: RowSums) -> tuple[float, ...]:
+        """Those that come along, in the order of `SUFFIXES`."""
+        del sums
+        return ()
 
     def _build_computations(
         self,
@@ -105,17 +116,22 @@ class RowSumsMetric(metric_types.Metric, abc.ABC):  # type: ignore[misc]
 
     def _build_pair(self, name: str, eval_config: Any, model_name: str, output_name: str) -> list[Any]:
         sums_key = metric_types.MetricKey(_SUMS_NAME, model_name=model_name, output_name=output_name)
-        key = metric_types.MetricKey(name, model_name=model_name, output_name=output_name)
-        compute = self.compute
+        keys = [
+            metric_types.MetricKey(f"{name}{suffix}", model_name=model_name, output_name=output_name)
+            for suffix in ("", *self.SUFFIXES)
+        ]
+        compute, compute_others = self.compute, self.compute_others
 
         def result(metrics: dict[Any, Any]) -> dict[Any, float]:
             sums = metrics[sums_key]
-            return {key: compute(sums) if sums.count and not sums.unsound else math.nan}
+            if sums.unsound or not sums.count:
+                return dict.fromkeys(keys, math.nan)
+            return dict(zip(keys, (compute(sums), *compute_others(sums)), strict=True))
 
         # TFMA makes what has the same key and combiner but once.
         return [
             metric_types.MetricComputation([sums_key], None, _SumRows(sums_key, eval_config)),
-            metric_types.DerivedMetricComputation([key], result),
+            metric_types.DerivedMetricComputation(keys, result),
         ]
 
 

@@ -2,18 +2,17 @@
 
 import json
 import os
-import platform
-from importlib.metadata import version
 from typing import Any
 
 from tfx import types
 from tfx.utils import io_utils
 
 from reporting.ingestion import REPORT_FILE, IngestionReport
-from reporting.report_data import Epoch, Lineage, TrainingFigures, UsedArtifact
+from reporting.report_data import Epoch, Lineage, TrainedSpan, TrainingFigures, UsedArtifact
 from schema.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
 
-_PACKAGES = ("tensorflow", "keras", "tfx", "apache-beam", "numpy")
+# Settings that the training itself has written down.
+_RECORDED = ("model", "trainer", "training_input")
 
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -30,26 +29,37 @@ def read_rows(quarantine: str) -> IngestionReport:
 
 
 def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigures:
-    """The training record of an exported model, with the number of rows that it was trained on."""
+    """The training record of an exported model. Those of earlier versions say less.
+
+    Args:
+        record: as it lies beside the graph.
+        rows: the account of the newest span, for a record without the number of rows.
+    """
+    spans = tuple(
+        TrainedSpan(each["span"], each["train_rows"], each["fingerprint"] or "") for each in record.get("spans", ())
+    )
     return TrainingFigures(
         epochs=tuple(Epoch(**epoch) for epoch in record["history"]),
         parameters=record["parameters"],
         precision=record["precision"],
-        train_rows=rows.split_size(TRAIN_SPLIT),
-        warm_start=(record.get("warm_start") or {}).get("weights", ""),  # models of earlier versions say nothing of it
+        train_rows=sum(each.train_rows for each in spans) or rows.split_size(TRAIN_SPLIT),
+        warm_start=(record.get("warm_start") or {}).get("weights", ""),
+        threads=tuple(record.get("threads", ())),
+        device=record.get("device", ""),
+        spans=spans,
     )
 
 
 def describe_lineage(
     inputs: Artifacts, settings: dict[str, Any], record: dict[str, Any], stage_code: dict[str, str]
 ) -> Lineage:
-    """What the model was made of; a tuner's values stand in the settings, as the training record has them."""
+    """What the model was made of; versions and settings are those of the training, a tuner's values put in place."""
     (examples,) = inputs["examples"]
     used = [(role, artifact) for role, artifacts in sorted(inputs.items()) for artifact in artifacts]
     return Lineage(
         input_fingerprint=examples.get_string_custom_property("input_fingerprint"),
         code=stage_code,
-        versions={"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        settings={**settings, "model": record["model"], "trainer": record["trainer"]},
+        versions=record.get("versions", {}),
+        settings={**settings, **{name: record[name] for name in _RECORDED if name in record}},
         artifacts=tuple(UsedArtifact(role, each.type_name, each.id, each.uri) for role, each in used),
     )

@@ -12,10 +12,13 @@ from components.calibration_metrics import CALIBRATION_ERROR_NAME
 from components.confusion_metrics import ACCURACY_NAME
 from components.corruption_metric import CORRUPTED_ACCURACY_NAME
 from components.evaluation_result import EXAMPLE_COUNT_NAME, read_metrics
+from reporting.intervals import CHANGE_LEVEL
 from reporting.serving_figures import FIGURES_FILE
 from schema.contract import CLASS_NAMES, LABEL_KEY
 
 REFUSAL_FILE = "INFRA_NOT_BLESSED"
+# On a PushedModel: why Pusher didn't push a model that every gate let through, in one sentence.
+REFUSAL_PROPERTY = "refusal"
 
 _WORDS = {
     CALIBRATION_ERROR_NAME: "expected calibration error",
@@ -26,7 +29,13 @@ _FIRST = (EXAMPLE_COUNT_NAME, ACCURACY_NAME)
 
 
 def find_refusals(
-    evaluation: str, *, is_blessed: bool, infra_blessing: str, is_servable: bool, is_pushed: bool
+    evaluation: str,
+    *,
+    is_blessed: bool,
+    infra_blessing: str,
+    is_servable: bool,
+    is_pushed: bool,
+    push_refusal: str = "",
 ) -> list[str]:
     """One sentence for each bound that was missed; empty: the model was pushed.
 
@@ -36,12 +45,13 @@ def find_refusals(
         infra_blessing: URI of ServingCheck's blessing.
         is_servable: whether ServingCheck gave it.
         is_pushed: whether Pusher pushed.
+        push_refusal: why not, as Pusher says it.
     """
     refusals = [] if is_blessed else explain_validation(evaluation) or ["the Evaluator gave no blessing"]
     if not is_servable:
         refusals += _explain_infra(infra_blessing)
     if not refusals and not is_pushed:
-        return ["Pusher did not push, though every gate let the model through"]
+        return [push_refusal or "Pusher did not push, though every gate let the model through"]
     return refusals
 
 
@@ -98,6 +108,6 @@ def _explain_change(bound: float, evaluation: str) -> str:
     # TFMA's reader appends `_diff` to the names of differences.
     change, low, high = (overall[f"{name}_diff"] for name in (CHANGE_NAME, CHANGE_LOW_NAME, CHANGE_HIGH_NAME))
     return (
-        f"accuracy changed by {change:+.4f} against the baseline, at least {bound:+.4f}"
-        f" within the 95 % interval from {low:+.4f} to {high:+.4f}"
+        f"accuracy changed by {change:+.4f} against the anchor, at least {bound:+.4f}"
+        f" within the {CHANGE_LEVEL * 100:.0f} % interval from {low:+.4f} to {high:+.4f}"
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from schema.errors import ConfigError
 
 Config = TypeVar("Config")
 
-_KIND = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+_KIND = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
 
 
 def from_nested(cls: type[Config], values: Mapping[str, Any], prefix: str = "") -> Config:
@@ -28,6 +29,21 @@ def from_nested(cls: type[Config], values: Mapping[str, Any], prefix: str = "") 
     hints = typing.get_type_hints(cls)
     _require_names(cls, values, prefix)
     return cls(**{name: _convert(value, hints[name], f"{prefix}{name}") for name, value in values.items()})
+
+
+def read_finite(value: float | str) -> float:
+    """A number, or the text of one, as a float: no setting means anything by an infinite one or by NaN.
+
+    Raises:
+        ValueError: it is no number, or none that a float can hold.
+    """
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite number, got {value!r}")
+    return number
 
 
 def leaf_keys(cls: Any, prefix: str = "") -> Iterator[str]:
@@ -90,9 +106,9 @@ def _convert_to_one_of(value: Any, hints: tuple[Any, ...], key: str) -> Any:
 
 def _convert_to_float(value: Any, key: str) -> float:
     try:
-        return float(value)
+        return read_finite(value)
     except ValueError:
-        raise ConfigError(f"{key}: expected a number, got {value!r}") from None
+        raise ConfigError(f"{key}: expected {_KIND[float]}, got {value!r}") from None
 
 
 def _has_shape(value: Any, hint: Any) -> bool:

@@ -34,10 +34,16 @@ def load_config(
         values: settings by dotted key, taken as they are; they win over all others.
 
     Raises:
-        ConfigError: a file can't be read, a key is unknown (the nearest valid one is named), or a value has
-            the wrong type or range; the message starts with the file and line, or with `--set`.
+        ConfigError: a file can't be read, a key is unknown (the nearest valid one is named) or given twice, or a value
+            has the wrong type or range; the message starts with the file and line, or with `--set`.
     """
-    settings = dict(_read_yaml(Path(path)))
+    settings: dict[str, _Setting] = {}
+    for key, setting in _read_yaml(Path(path)):
+        if key in settings:  # once as `trainer.epochs`, once as `epochs` below `trainer`
+            raise ConfigError(
+                f"{setting.origin}: {key!r} is already set at {settings[key].origin}; keep one of the two"
+            )
+        settings[key] = setting
     for override in overrides:
         key, setting = _parse_override(override)
         settings[key] = setting
@@ -78,7 +84,30 @@ def _read_yaml(path: Path) -> Iterator[tuple[str, _Setting]]:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
     if root is not None:
+        for first, second in _find_repeated_keys(root):
+            raise ConfigError(
+                f"{path}:{second.start_mark.line + 1}: {second.value!r} is already given in line"
+                f" {first.start_mark.line + 1}; keep one of the two"
+            )
         yield from _walk_yaml(root, "", path)
+
+
+def _find_repeated_keys(root: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+    """Keys that stand twice in one mapping, each with its first place: YAML forbids them, PyYAML takes the last."""
+    pending, visited = [root], set()
+    while pending:
+        node = pending.pop()
+        if id(node) in visited or isinstance(node, yaml.ScalarNode):  # an alias may lead back to itself
+            continue
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            pending += node.value
+            continue
+        firsts: dict[Any, yaml.Node] = {}
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and firsts.setdefault(key.value, key) is not key:
+                yield firsts[key.value], key
+            pending.append(value)
 
 
 def _walk_yaml(node: yaml.Node, prefix: str, path: Path) -> Iterator[tuple[str, _Setting]]:
@@ -110,9 +139,13 @@ def _parse_override(text: str) -> tuple[str, _Setting]:
     if not equals or not key.strip():
         raise ConfigError(f"--set {text}: expected section.key=value, such as trainer.epochs=3")
     try:
-        return key.strip(), _Setting(yaml.safe_load(value) if value else "", "--set")
+        root = yaml.compose(value, Loader=yaml.SafeLoader) if value else None
+        setting = _Setting(yaml.safe_load(value) if value else "", "--set")
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(f"--set {text}: the value is not valid YAML; quote it") from None
+    for _, repeated in _find_repeated_keys(root) if root else ():
+        raise ConfigError(f"--set {text}: {repeated.value!r} is given twice; keep one of the two")
+    return key.strip(), setting
 
 
 def _sections(cls: Any, prefix: str = "") -> Iterator[str]:

@@ -13,6 +13,7 @@ LINEAR, LOG = "linear", "log"
 _NOT_SEARCHED = {
     "trainer.epochs": "all trials train for tuner.epochs",
     "trainer.seed": "all trials share one, so that they differ by their settings alone",
+    "trainer.threads": "TensorFlow keeps the number that a process has begun with",
 }
 
 

@@ -163,6 +163,11 @@ class TrainerConfig:
     """Share of the epochs, the last ones, that train on whole pictures."""
     precision: str = "auto"
     """`float32`, `mixed_bfloat16`, or `auto`: the latter where the processor computes in it, else the former."""
+    threads: int = 0
+    """Threads that TensorFlow shares one operation out to, and operations that it runs at a time. Another number adds
+    up in another order and so gives other weights; the same number gives the same ones, however many cores there are.
+    0: as many as there are cores that the process may use (its CPU affinity; a container's CPU quota isn't looked at),
+    so the weights depend on the machine. All stages of a run on this machine work with that number."""
     evaluation_interval_epochs: int = 1
     """Every how many epochs the eval split is measured; after the last one always."""
     seed: int = 20130421
@@ -180,6 +185,7 @@ class TrainerConfig:
         _require(16 <= self.crop_px <= 48, "trainer.crop_px", "16 to 48", self.crop_px)
         _require_fraction("trainer.full_size_fraction", self.full_size_fraction)
         _require(self.precision in PRECISIONS, "trainer.precision", f"one of {PRECISIONS}", self.precision)
+        _require(0 <= self.threads <= 1024, "trainer.threads", "0 to 1024", self.threads)
         interval = self.evaluation_interval_epochs
         _require(interval >= 1, "trainer.evaluation_interval_epochs", "at least 1", interval)
         _require(0 <= self.seed < 2**31, "trainer.seed", "0 to 2147483647", self.seed)
@@ -191,10 +197,10 @@ class TrainingInputConfig:
     goes on with its state."""
 
     mode: str = "auto"
-    """Hold the splits in memory (memory), read them anew in each epoch (stream), or stream where the files of the
-    train split are larger than `max_memory_mb` (auto)."""
+    """Hold the train split in memory (memory), read it anew in each epoch (stream), or stream where it would take more
+    than `max_memory_mb` (auto). The eval split is read anew each time."""
     max_memory_mb: float = 2000.0
-    """In millions of bytes on disk; a picture takes about 1.9 kB there and 2.3 kB in memory."""
+    """That the train split may take in memory, in millions of bytes: 2.4 kB a picture, whatever its files take."""
     shuffle_rows: int = 50_000
     """Pictures that a stream keeps at hand to draw the next one from: 115 MB."""
 
@@ -209,7 +215,8 @@ class ExportConfig:
     """What the exported model is like."""
 
     half_precision: bool = True
-    """Weights are stored as float16 and computed with as float32: half the size, the same answers to 2e-3."""
+    """Weights are stored as float16 and computed with as float32: half the size, the same answers to 2e-3. Those that
+    float16 doesn't hold, such as one above 65,504, stay float32."""
     average_flip: bool = False
     """Answer with the mean of a picture and its mirror image: twice the cost."""
     abstain_accuracy: float = 0.8
@@ -242,8 +249,8 @@ class GateConfig:
     max_latency_ratio: float = 2.0
     """How many times as long as the latency reference the model may take for one picture."""
     use_baseline: bool = True
-    """Compare with the anchor and the latency reference. Switch off once after the model's signatures have changed: older
-    models can't be compared then, and the one that is pushed becomes both."""
+    """Compare with the anchor and the latency reference. Switch off once after the model's signatures have changed:
+    older models can't be compared then, and the one that is pushed becomes both."""
 
     def __post_init__(self) -> None:
         bounded = ("min_accuracy", "min_macro_f1", "min_class_recall", "max_ece", "max_accuracy_drop")
@@ -304,7 +311,12 @@ class ServingConfig:
     base_path: str = "/models/fer"
     """Where the server finds the folder of the versions."""
     keep_versions: int = 5
-    """Newest versions to keep, those in service and those rolled back each; 0: all."""
+    """Newest versions to keep, those in service (at least the three that a server has loaded) and those rolled back
+    each; 0: all."""
+    settle_s: float = 15.0
+    """Seconds until every server has read `models.config` again and loaded a version: a roll-back waits so long before
+    it moves a version away. At least twice the server's `--model_config_file_poll_wait_seconds`; 0: no server reads
+    that file."""
 
     def __post_init__(self) -> None:
         is_name = self.model_name.replace("-", "a").replace("_", "a").isalnum() and self.model_name.isascii()
@@ -312,6 +324,7 @@ class ServingConfig:
         is_plain = bool(self.base_path) and not set(self.base_path) & set('"\\\n')
         _require(is_plain, "serving.base_path", "a path without quotes and backslashes", self.base_path)
         _require(self.keep_versions >= 0, "serving.keep_versions", "at least 0", self.keep_versions)
+        _require(0 <= self.settle_s <= 3600, "serving.settle_s", "from 0 to 3600", self.settle_s)
 
 
 @dataclass(frozen=True)

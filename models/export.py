@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from configs.spec import ExportConfig
 from models.calibration import Calibration
-from models.half_weights import HalfWeight
+from models.half_weights import HalfWeight, is_half_enough
 from models.signatures import build_signatures
 from models.transform_graph import TransformGraph
 from models.warm_up import write_warm_up
@@ -31,7 +31,9 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
         super().__init__()
         variables = [*network.trainable_variables, *network.non_trainable_variables]
         values = [variable.numpy() for variable in variables]
-        self.weights = [HalfWeight(each) if config.half_precision else tf.Variable(each) for each in values]
+        self.weights = [
+            HalfWeight(each) if config.half_precision and is_half_enough(each) else tf.Variable(each) for each in values
+        ]
         self._trainable_count = len(network.trainable_variables)
         self._apply = network.stateless_call
         self._averages_flip = config.average_flip

@@ -26,6 +26,19 @@ def _computes_in_bfloat16() -> bool:
     return not _BFLOAT16_FLAGS.isdisjoint(flags)
 
 
+def describe_device() -> str:
+    """What trains in this process: the names of its GPUs, or that of its processor."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+    return ", ".join(map(str, names)) or _read_processor()
+
+
+def _read_processor() -> str:
+    lines = _CPU_INFO.read_text().splitlines() if _CPU_INFO.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "CPU")
+
+
 @contextmanager
 def dtype_policy(name: str) -> Iterator[None]:
     """Within the block Keras builds layers under the policy `name`; afterwards under the one before."""

@@ -12,7 +12,7 @@ def build_schedule(config: TrainerConfig, steps_per_epoch: int) -> keras.optimiz
     Warm-up takes at most half of the run, so that a run of one epoch still learns.
     """
     total_steps = config.epochs * steps_per_epoch
-    warmup_steps = min(round(config.warmup_epochs * steps_per_epoch), total_steps // 2)
+    warmup_steps = round(min(config.warmup_epochs * steps_per_epoch, total_steps // 2))
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=config.peak_learning_rate / (warmup_steps + 1),
         warmup_target=config.peak_learning_rate if warmup_steps else None,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras_tuner
@@ -14,6 +15,7 @@ from configs.overlay import overlay, read_setting
 from configs.search_space import Choices, Interval, list_values
 from configs.spec import Recipe, TunerConfig
 from models.callbacks import TrainingError
+from models.precision import choose_policy
 from schema.errors import FerError
 
 TrialTraining = Callable[[Recipe, str], float]
@@ -143,6 +145,8 @@ class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
             tf.io.gfile.rmtree(self._state_dir)
 
     def _name_folder(self, recipe: Recipe) -> str:
+        # What `auto` comes to: a trial that was killed isn't carried on in other numbers by another machine.
+        recipe = replace(recipe, trainer=replace(recipe.trainer, precision=choose_policy(recipe.trainer.precision)))
         name = hashlib.sha256(to_json(recipe).encode()).hexdigest()[:16]
         folder: str = tf.io.gfile.join(self._state_dir, name)
         return folder

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from models.calibration import Calibration
+from models.picture_bounds import bound_picture, check_headers
 from schema.contract import (
     ABSTAIN_KEY,
     CLASS_INDEX_KEY,
@@ -28,6 +29,7 @@ Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]
 
 # Luma of ITU-R BT.601, as in Pillow's convert("L"). They sum to 1, so grey stays as it is.
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+_DECODED_AT_ONCE = 2  # of one request; each takes up to 400 MB
 
 
 class PictureTransform(Protocol):
@@ -115,17 +117,19 @@ def _build_outputs(logits: tf.Tensor, abstain_threshold: float) -> Outputs:
 
 
 def decode_images(image_bytes: tf.Tensor) -> tf.Tensor:
-    """Files of pictures, string (batch,), PNG, JPEG, GIF or BMP of any size, -> uint8 (batch, 48, 48, 1).
+    """Files of pictures, string (batch,), PNG, JPEG, GIF or BMP, -> uint8 (batch, 48, 48, 1).
 
     Colours become grey, transparency is dropped, of an animation the first frame counts, and the sides are
-    scaled to 48 px each by itself, so a picture that is not square is distorted: cut the face out first.
+    scaled to 48 px each by itself, so a picture that is not square is distorted: cut the face out first. One of more
+    than `MAX_SERVED_PIXELS` is refused undecoded.
     """
     spec = tf.TensorSpec(IMAGE_SHAPE, tf.uint8)
-    return tf.map_fn(_decode_image, image_bytes, fn_output_signature=spec)
+    checked = (image_bytes, check_headers(image_bytes))
+    return tf.map_fn(_decode_image, checked, parallel_iterations=_DECODED_AT_ONCE, fn_output_signature=spec)
 
 
-def _decode_image(image_bytes: tf.Tensor) -> Any:
-    colours = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
+def _decode_image(checked: tuple[tf.Tensor, tf.Tensor]) -> Any:
+    colours = tf.io.decode_image(bound_picture(*checked), channels=3, expand_animations=False)
     grey = tf.reduce_sum(tf.cast(colours, tf.float32) * tf.constant(_LUMA_WEIGHTS), axis=-1, keepdims=True)
     resized = tf.image.resize(grey, [IMAGE_SIZE_PX, IMAGE_SIZE_PX], antialias=True)
     pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)

@@ -10,7 +10,7 @@ from configs.spec import TrainerConfig
 from models.averaging import WeightAverage
 from models.callbacks import AverageUpdate, EpochRecord, LossGuard, ProgressReport
 from models.checkpoint import TrainingCheckpoint
-from models.dataset import Transform
+from models.dataset import Transform, make_eval_dataset
 from models.evaluation import build_evaluation
 from models.step_loop import run_epochs
 from models.streaming import (
@@ -18,7 +18,6 @@ from models.streaming import (
     StreamedExamples,
     count_streamed_steps,
     make_sample_dataset,
-    make_streamed_eval_dataset,
     make_streamed_train_dataset,
 )
 from models.training import TrainResult, compile_network
@@ -44,6 +43,22 @@ def fit_streamed(
         DatasetError: there are fewer files than workers, or too few rows for a batch.
         TrainingError: the loss is no longer a number.
     """
+    with tempfile.TemporaryDirectory(prefix="worker-") as scratch:
+        return _fit(network, train, eval_, transform, config, shuffle_rows, checkpoint_dir, log_dir, scratch)
+
+
+def _fit(
+    network: keras.Model,
+    train: StreamedExamples,
+    eval_: StreamedExamples,
+    transform: Transform,
+    config: TrainerConfig,
+    shuffle_rows: int,
+    checkpoint_dir: str,
+    log_dir: str,
+    scratch: str,
+) -> TrainResult:
+    """`scratch` is a local folder for what nobody will read."""
     started_s = time.monotonic()
     share = find_share(network.distribute_strategy)
     steps = count_streamed_steps(train, config.batch_size, share.count)
@@ -53,9 +68,8 @@ def fit_streamed(
     calibration_images = make_sample_dataset(train, transform, config.batch_size)
     done = checkpoint.restore()
     if share.index:  # others only read the state: one writer for each place
-        scratch = tempfile.mkdtemp(prefix="worker-")
         checkpoint, log_dir = TrainingCheckpoint(scratch, network, network.optimizer, average), scratch
-    evaluate = build_evaluation(network, make_streamed_eval_dataset(eval_, transform))
+    evaluate = build_evaluation(network, make_eval_dataset(eval_, transform))
 
     def evaluate_average() -> tuple[float, float]:
         with average.applied(calibration_images):

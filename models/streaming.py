@@ -12,15 +12,21 @@ import tensorflow as tf
 
 from configs.spec import TrainerConfig
 from models.augmentation import augment
-from models.dataset import DatasetError, Transform, compute_size_px
-from schema.contract import LABEL_KEY, PIXELS_KEY
+from models.dataset import (
+    DatasetError,
+    StoredExamples,
+    Transform,
+    compute_size_px,
+    find_examples,
+    parse,
+    read_batches,
+    read_records,
+)
+from schema.errors import ConfigError
 
-_READ_BATCH_SIZE = 1024
-_EVAL_BATCH_SIZE = 256
 _FILES_AT_ONCE = 8
 _ROWS_IN_TURN = 16
 _SAMPLE_SIZE = 2048
-_FEATURES = {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string), LABEL_KEY: tf.io.FixedLenFeature([], tf.int64)}
 
 # One stream of random numbers each; those of models.dataset are 1 to 3.
 _FILE_STREAM = 11
@@ -37,11 +43,9 @@ class Share:
 
 
 @dataclass(frozen=True)
-class StreamedExamples:
+class StreamedExamples(StoredExamples):
     """One split on disk, as it was found when it was read through once."""
 
-    paths: tuple[str, ...]
-    """GZIP TFRecord files, by name."""
     row_counts: tuple[int, ...]
     """Rows of each file."""
     digest: str
@@ -64,37 +68,18 @@ def scan_examples(patterns: Iterable[str]) -> StreamedExamples:
     Raises:
         DatasetError: no file matches, or the files hold no example or something else than labelled examples.
     """
-    paths = find_files(patterns)
+    paths = find_examples(patterns).paths
     digest = hashlib.sha256()
     sample: list[tuple[int, bytes]] = []
-    try:
-        counts = [_scan_file(path, digest, sample) for path in paths]
-    except tf.errors.OpError as error:
-        raise DatasetError(f"expected GZIP files of labelled examples at {paths}, got: {error.message}") from error
-    if not sum(counts):
-        raise DatasetError(f"expected at least one example in {paths}, found none; look at ExampleGen's counts")
+    counts = [_scan_file(path, digest, sample) for path in paths]
     pictures = tuple(picture for _, picture in sorted(sample))
-    return StreamedExamples(tuple(paths), tuple(counts), digest.hexdigest(), pictures)
-
-
-def find_files(patterns: Iterable[str]) -> list[str]:
-    """The files that match any of `patterns`, by name.
-
-    Raises:
-        DatasetError: there is none.
-    """
-    patterns = list(patterns)
-    paths = sorted({path for pattern in patterns for path in tf.io.gfile.glob(pattern)})
-    if not paths:
-        raise DatasetError(f"expected files of examples at {patterns}, found none; run ExampleGen first")
-    return paths
+    return StreamedExamples(paths, tuple(counts), digest.hexdigest(), pictures)
 
 
 # `digest` is a hash object; hashlib doesn't give their type a public name.
 def _scan_file(path: str, digest: "hashlib._Hash", sample: list[tuple[int, bytes]]) -> int:
     count = 0
-    for batch in _read([path]).batch(_READ_BATCH_SIZE):
-        pixels, class_indices = (each.numpy() for each in _parse(batch))
+    for pixels, class_indices in read_batches(StoredExamples((path,))):
         digest.update(b"".join(pixels))
         digest.update(class_indices.tobytes())
         count += len(pixels)
@@ -112,21 +97,17 @@ def _keep_least(sample: list[tuple[int, bytes]], picture: bytes) -> None:
         heapq.heappushpop(sample, entry)
 
 
-def _read(paths: Iterable[str] | tf.Tensor) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(paths, compression_type="GZIP")
-
-
-def _parse(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    features = tf.io.parse_example(batch, _FEATURES)
-    return features[PIXELS_KEY], features[LABEL_KEY]
-
-
 def count_streamed_steps(examples: StreamedExamples, batch_size: int, worker_count: int = 1) -> int:
     """Training steps per epoch: as many whole batches as the worker with the fewest rows has.
 
     Raises:
+        ConfigError: a batch has less than one row for each worker.
         DatasetError: there are fewer files than workers, or a worker has not even one batch.
     """
+    if batch_size < worker_count:
+        raise ConfigError(
+            f"trainer.batch_size: expected at least 1 for each of {worker_count} workers, got {batch_size}"
+        )
     if len(examples.paths) < worker_count:
         raise DatasetError(
             f"{len(examples.paths)} files of examples for {worker_count} workers: give each worker one, so write more"
@@ -170,7 +151,7 @@ def make_streamed_train_dataset(
         return batches.enumerate(epoch * steps)
 
     def load(step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, class_indices = _parse(batch)
+        pixels, class_indices = parse(batch)
         epoch = step // steps
         # Each picture is seen both ways in any two epochs, see models.dataset; here its bytes are the coin.
         is_odd = tf.equal(tf.strings.to_hash_bucket_strong(pixels, 2, key=[config.seed, 0]), 1)
@@ -191,7 +172,7 @@ def _shuffle(paths: tf.Tensor, seed: int, epoch: tf.Tensor, shuffle_rows: int) -
     """All rows of the files in an order that belongs to this epoch: elements string ()."""
     order = tf.random.experimental.stateless_shuffle(paths, _fold_seed(seed, _FILE_STREAM, epoch))
     rows = tf.data.Dataset.from_tensor_slices(order).interleave(
-        _read, cycle_length=_FILES_AT_ONCE, block_length=_ROWS_IN_TURN, num_parallel_calls=2, deterministic=True
+        read_records, cycle_length=_FILES_AT_ONCE, block_length=_ROWS_IN_TURN, num_parallel_calls=2, deterministic=True
     )
     return rows.shuffle(shuffle_rows, seed=_fold_seed(seed, _SHUFFLE_STREAM, epoch)[0])
 
@@ -199,21 +180,6 @@ def _shuffle(paths: tf.Tensor, seed: int, epoch: tf.Tensor, shuffle_rows: int) -
 def _fold_seed(seed: int, stream: int, position: tf.Tensor) -> tf.Tensor:
     """Seed of one position of one stream: int64 (2,)."""
     return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), position)
-
-
-def make_streamed_eval_dataset(examples: StreamedExamples, transform: Transform) -> tf.data.Dataset:
-    """All examples once, in order, without augmentation.
-
-    Returns:
-        Elements (images float32 (b, 48, 48, 1), class_indices int64 (b,)); the last batch may be smaller.
-    """
-
-    def load(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels, class_indices = _parse(batch)
-        return transform(pixels), class_indices
-
-    batches = _read(list(examples.paths)).batch(_EVAL_BATCH_SIZE)
-    return batches.map(load, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def make_sample_dataset(examples: StreamedExamples, transform: Transform, batch_size: int) -> tf.data.Dataset:

@@ -11,6 +11,7 @@ from models.averaging import WeightAverage
 from models.callbacks import AverageUpdate, EpochRecord, LossGuard, ProgressReport
 from models.checkpoint import TrainingCheckpoint
 from models.dataset import (
+    Examples,
     LabelledExamples,
     Transform,
     count_steps_per_epoch,
@@ -42,7 +43,7 @@ class TrainResult:
 def fit(
     network: keras.Model,
     train: LabelledExamples,
-    eval_: LabelledExamples,
+    eval_: Examples,
     transform: Transform,
     config: TrainerConfig,
     *,
@@ -51,8 +52,10 @@ def fit(
 ) -> TrainResult:
     """Train `network`; afterwards it holds the averaged weights, with batch-norm statistics that fit them.
 
-    The same seed, network and examples give the same result, also when a run is killed and called again with
-    the same `checkpoint_dir`. Initial weights and dropout come from Keras's seed: call
+    The same seed, network and examples give the same result bit for bit on the same processor with the same number of
+    threads (`models.computation.use_threads`), whatever else the machine does; with another number of threads results
+    differ from the first step on. A run that is killed and called again with the same `checkpoint_dir` goes on to the
+    same result. Initial weights and dropout come from Keras's seed: call
     `keras.utils.set_random_seed` before the network is built.
 
     Args:
@@ -141,6 +144,6 @@ def _build_loss(label_smoothing: float) -> keras.losses.Loss:
 def _make_calibration_images(train: LabelledExamples, transform: Transform, batch_size: int) -> tf.data.Dataset:
     """Batches of pictures spread evenly over the train split, without augmentation, as they are when served."""
     stride = max(1, len(train) // _CALIBRATION_EXAMPLE_COUNT)
-    pixels = train.pixels[::stride]
+    pixels, _ = train.take(tf.range(0, len(train), stride))
     size = min(batch_size, len(train), int(pixels.shape[0]))
     return tf.data.Dataset.from_tensor_slices(pixels).batch(size, drop_remainder=True).map(transform).prefetch(1)

@@ -8,8 +8,9 @@ from tfx.components.tuner.component import TunerFnResult
 
 from configs.load import from_json
 from configs.spec import Recipe, TunerConfig
+from models.computation import settle_computation, use_threads
 from models.data_digest import compute_data_digest
-from models.dataset import read_examples
+from models.dataset import find_examples, read_examples
 from models.run_settings import compute_run_key, read_recipe
 from models.search import RecipeSearch
 from models.seeded_network import build_seeded_network
@@ -27,12 +28,16 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
             dataclasses), `checkpoint_root` (folder or bucket URI) and `code` (fingerprint of this package).
 
     Raises:
+        ConfigError: the threads can't be had.
         DatasetError: the examples are missing or unreadable.
     """
     fn_args.transform_output = fn_args.transform_graph_path  # as Trainer's executor does
     settings = fn_args.custom_config
+    recipe = read_recipe(settings)
+    threads = use_threads(recipe.trainer.threads)
     transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_output))
-    train, eval_ = read_examples(fn_args.train_files), read_examples(fn_args.eval_files)
+    train, eval_ = read_examples(fn_args.train_files), find_examples(fn_args.eval_files)
+    digest = compute_data_digest(train, eval_, transform)
 
     def train_trial(recipe: Recipe, folder: str) -> float:
         keras.utils.clear_session()  # frees what the trial before has built
@@ -42,9 +47,9 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         assert last.eval_accuracy is not None, "the last epoch is always measured"
         return last.eval_accuracy
 
-    run_key = compute_run_key(fn_args, compute_data_digest(train, eval_, transform))
+    run_key = compute_run_key(settings, settle_computation(recipe.trainer, threads), digest)
     search = RecipeSearch(
-        read_recipe(settings),
+        recipe,
         from_json(TunerConfig, settings["tuner"]),
         train_trial,
         state_dir=tf.io.gfile.join(settings["checkpoint_root"], run_key),

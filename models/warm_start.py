@@ -1,21 +1,19 @@
 """The weights of an earlier model that a training begins with, and where each model keeps its own for later ones.
 
 The export holds a folded network, from which the one that trains can't be had again. So the weights lie beside it as
-they were trained, `<model>/Format-Training/weights.npz`: data that nothing unpickles, a few MB, and no part of what
-goes to a server. Every model keeps them, as none knows whether a later one will begin with it.
+they were trained, `<model>/Format-Training/weights.npz`: a few MB, and no part of what goes to a server. Every model
+keeps them, as none knows whether a later one will begin with it.
 """
 
 import hashlib
-import io
 import json
 from dataclasses import asdict, dataclass, fields
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from configs.spec import ModelConfig
+from models.weights import Weights, pack_weights, unpack_weights
 from schema.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from schema.errors import ConfigError
 
@@ -33,8 +31,7 @@ class WarmStart:
     """Path or URI of its artifact."""
     digest: str
     """SHA-256 of the file of its weights, first 16 digits: the same for a copy."""
-    weights: tuple[NDArray[np.float32], ...]
-    """In the order of the network's `weights`, the statistics of batch normalisation among them."""
+    weights: Weights
 
     def apply(self, network: keras.Model, config: ModelConfig) -> None:
         """Give `network`, just built from `config`, the earlier weights. Seeds of dropout stay its own.
@@ -76,9 +73,7 @@ def read_warm_start(exported: str) -> WarmStart:
         raise ConfigError(
             f"spans.warm_start: {model}: keeps no weights, as an earlier version of fer-tfx trained it; {_REMEDY}"
         ) from None
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        weights = tuple(archive[f"arr_{index}"] for index in range(len(archive.files)))
-    return WarmStart(model, hashlib.sha256(content).hexdigest()[:16], weights)
+    return WarmStart(model, hashlib.sha256(content).hexdigest()[:16], unpack_weights(content))
 
 
 def keep_weights(network: keras.Model, exported: str) -> None:
@@ -88,12 +83,10 @@ def keep_weights(network: keras.Model, exported: str) -> None:
         network: as it was trained, before it is folded.
         exported: path or URI of the SavedModel.
     """
-    buffer = io.BytesIO()
-    np.savez(buffer, *network.get_weights())
     path = _name_file(_find_model(exported))
     tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(buffer.getvalue())
+        file.write(pack_weights(network.get_weights()))
 
 
 def _find_model(exported: str) -> str:

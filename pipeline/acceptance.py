@@ -5,13 +5,10 @@ answers and everything stays cached. `components.acceptance` has the rule for mo
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
 from tfx.components.example_gen.utils import (
-    SPAN_PROPERTY_NAME,
     VERSION_PROPERTY_NAME,
     get_pattern_for_span_version,
     verify_split_pattern_specs,
@@ -24,6 +21,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.acceptance import (
     ACCEPT_REASON_PROPERTY,
     ACCEPTED_MS_PROPERTY,
+    DIGEST_PROPERTY,
     NO_SLOWER_PROPERTY,
     NO_WORSE_PROPERTY,
     Push,
@@ -32,11 +30,12 @@ from components.acceptance import (
     find_latency_reference,
     require_acceptable,
 )
+from components.bucket_versions import find_rolled_back, is_destination_whole
 from components.data_gate.component import DataGate
+from components.span_trainer import read_span
 from pipeline.history.sources import locate_labelled
 from pipeline.lineage import read_plain_values
 from schema.errors import DataError
-from serving.versions import is_rolled_back
 
 # Of the artifacts that a strategy is given and gives back.
 MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY = "model", "latency_model", "service_model"
@@ -100,7 +99,7 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     found = {
         MODEL_KEY: find_anchor(pushes),
         LATENCY_MODEL_KEY: find_latency_reference(pushes),
-        SERVICE_MODEL_KEY: find_in_service(pushes),
+        SERVICE_MODEL_KEY: find_in_service(pushes, is_destination_whole),
     }
     return {PUSHED_KEY: [], **{key: [models[push.model]] if push else [] for key, push in found.items()}}
 
@@ -154,8 +153,8 @@ def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     (current,) = given[CURRENT_KEY]
     models = {artifact.id: artifact for artifact in given[MODEL_KEY] if fileio.exists(artifact.uri)}
     earlier = [each for each in given[PUSHED_KEY] if each.id < current.id]
-    pushes = (replace(each, is_whole=True) for each in read_pushes(store, earlier) if each.model in models)
-    push = find_in_service(pushes)
+    pushes = [each for each in read_pushes(store, earlier) if each.model in models]
+    push = find_in_service(pushes, lambda destination: True)
     return {MODEL_KEY: [models[push.model]] if push else [], PUSHED_KEY: []}
 
 
@@ -183,18 +182,30 @@ def read_pushes(store: Any, artifacts: Sequence[Any]) -> list[Push]:
     """Those of the PushedModel artifacts that were pushed. A push that is older than the rule moves both references."""
     pushed = {each.id: each for each in artifacts if each.get_int_custom_property("pushed")}
     sources = _find_inputs(store, pushed, MODEL_KEY)
-    return [_read_push(artifact, sources[number]) for number, artifact in pushed.items() if number in sources]
+    gone = find_rolled_back({_locate(each): _read_digest(each) for each in pushed.values()})
+    return [
+        _read_push(artifact, sources[number], _locate(artifact) in gone)
+        for number, artifact in pushed.items()
+        if number in sources
+    ]
 
 
-def _read_push(artifact: Any, model_id: int) -> Push:
+def _locate(pushed_model: Any) -> str:
+    return str(pushed_model.get_string_custom_property("pushed_destination"))
+
+
+def _read_digest(pushed_model: Any) -> str:
+    return str(pushed_model.get_string_custom_property(DIGEST_PROPERTY))
+
+
+def _read_push(artifact: Any, model_id: int, is_rolled_back: bool) -> Push:
     properties = read_plain_values(artifact.mlmd_artifact.custom_properties)
-    destination = Path(str(properties.get("pushed_destination", "")))
     return Push(
-        version=int(destination.name),
+        version=int(_locate(artifact).rpartition("/")[2]),
         model=model_id,
+        destination=_locate(artifact),
         pushed_ms=artifact.mlmd_artifact.create_time_since_epoch,
-        is_rolled_back=is_rolled_back(destination),
-        is_whole=destination.is_dir(),
+        is_rolled_back=is_rolled_back,
         is_no_worse=bool(properties.get(NO_WORSE_PROPERTY, 1)),
         is_no_slower=bool(properties.get(NO_SLOWER_PROPERTY, 1)),
         accepted_ms=int(properties.get(ACCEPTED_MS_PROPERTY, 0)),
@@ -218,14 +229,9 @@ def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
         for each in store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
         if each.custom_properties["pushed"].int_value
     }
-    require_acceptable(
-        version,
-        reason,
-        {
-            number: is_rolled_back(Path(each.custom_properties["pushed_destination"].string_value))
-            for number, each in pushes.items()
-        },
-    )
+    places = {number: each.custom_properties["pushed_destination"].string_value for number, each in pushes.items()}
+    gone = find_rolled_back(dict.fromkeys(places.values(), ""))
+    require_acceptable(version, reason, {number: place in gone for number, place in places.items()})
     artifact = pushes[version]
     artifact.custom_properties[ACCEPTED_MS_PROPERTY].int_value = now_ms
     artifact.custom_properties[ACCEPT_REASON_PROPERTY].string_value = reason.strip()
@@ -245,13 +251,6 @@ def _is_from(store: Any, examples: Any, pattern: str) -> bool:
         pattern, *verify_split_pattern_specs(example_gen_pb2.Input.Split(pattern=pattern)), read_span(examples), version
     )
     return locate_labelled(read_plain_values(maker.custom_properties)) == str(filled)
-
-
-def read_span(examples: Any) -> int:
-    """Number of the span; 0 where the data do not come in spans."""
-    # ExampleGen writes a number; earlier versions of TFX wrote a text.
-    text = examples.get_string_custom_property(SPAN_PROPERTY_NAME)
-    return int(text) if text else int(examples.get_int_custom_property(SPAN_PROPERTY_NAME))
 
 
 def is_whole(examples: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A hash of the sources that a stage runs, so that edited code misses TFX's cache.
+"""A hash of the sources that a stage runs and of its libraries, so that other code misses TFX's cache.
 
 TFX's cache key holds the dotted name of a function, not what it does (tensorflow/tfx#2247).
 """
@@ -6,13 +6,19 @@ TFX's cache key holds the dotted name of a function, not what it does (tensorflo
 import ast
 import hashlib
 import importlib.util
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import NamedTuple
 
-# `configs` is left out: settings reach a stage as values, and the values are part of the key already.
-_PACKAGES = ("components", "models", "reporting", "schema", "serving")
+_PACKAGES = ("components", "configs", "models", "reporting", "schema", "serving")
+# It declares settings, which reach a stage as values, and the values are part of the key already. So an edit of one
+# section repeats no stage that another one is for. What turns texts into values, and values into others, counts.
+_VALUES = "configs.spec"
+# Libraries that decide nothing: for the log, for messages between processes, and for files of settings.
+_HARMLESS = {"absl", "google", "yaml"}
 
 
 class _Source(NamedTuple):
@@ -25,14 +31,24 @@ class _Source(NamedTuple):
 
 
 def compute_code_fingerprint(*modules: str) -> str:
-    """SHA-256 over the given modules and all modules of this project that they import, first 16 digits.
+    """SHA-256 over the given modules and all that they import, first 16 digits.
 
-    Comments, docstrings and layout don't count: they change nothing that a stage does.
+    Of this project's modules the code counts, but no comments, docstrings and layout, which change nothing that a stage
+    does. Of a library its version counts, as it is installed where the graph is built.
+
+    Args:
+        modules: dotted names; one of a library, such as `tfx`, stands for its version.
+
+    Raises:
+        ModuleNotFoundError: this project has no such module.
     """
     digest = hashlib.sha256()
-    for name in sorted(_closure(modules)):
+    names = _closure(modules)
+    for name in sorted(each for each in names if _is_own(each)):
         digest.update(name.encode())
         digest.update(_code_of(name).encode())
+    for library in sorted({each.partition(".")[0] for each in names if not _is_own(each)}):
+        digest.update(_describe_library(library).encode())
     return digest.hexdigest()[:16]
 
 
@@ -43,12 +59,30 @@ def _closure(modules: tuple[str, ...]) -> set[str]:
         name = waiting.pop()
         if name not in seen:
             seen.add(name)
-            waiting.extend(_imports_of(name))
+            waiting.extend(_imports_of(name) if _is_own(name) else ())
     return seen
 
 
 def _imports_of(name: str) -> Iterator[str]:
-    return (each for each in _read(name).imports if _find(each))
+    return (each for each in _read(name).imports if (_find(each) or not _is_own(each)) and each != _VALUES)
+
+
+def _is_own(name: str) -> bool:
+    return name.partition(".")[0] in _PACKAGES
+
+
+def _describe_library(name: str) -> str:
+    """Such as "tensorflow 2.16.2"; empty for what comes with Python, is not installed, or decides nothing."""
+    if name in _HARMLESS or name in sys.stdlib_module_names:
+        return ""
+    distributions = sorted(set(_list_distributions().get(name, ())))
+    return "".join(f"{each} {version(each)}\n" for each in distributions)
+
+
+@cache
+def _list_distributions() -> Mapping[str, list[str]]:
+    """By top-level module."""
+    return packages_distributions()
 
 
 def _code_of(name: str) -> str:

@@ -13,8 +13,10 @@ from components.artifacts import CARD_KEY, QUARANTINE_KEY, UNLABELLED_EXAMPLES_K
 from components.atomic_pusher.component import AtomicPusher
 from components.data_gate.component import DataGate
 from components.face_example_gen.component import FerExampleGen
+from components.gated_bulk_inferrer.component import GatedBulkInferrer
 from components.inline_schema.component import InlineSchema
 from components.serving_check.component import ServingCheck
+from components.span_trainer import Trainer
 from configs.load import to_json
 from configs.spec import PipelineConfig
 from pipeline.baseline import Comparison
@@ -22,7 +24,7 @@ from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
 from pipeline.inputs import Input
-from pipeline.report import build_model_card, build_report
+from pipeline.report import TRAINER_MODULES, TRANSFORM_MODULES, build_model_card, build_report
 from pipeline.spans import build_span_window
 from pipeline.tuning import build_tuning
 from pipeline.warm_start import build_warm_start
@@ -46,13 +48,15 @@ class Places:
     """Folder of the pushed versions."""
     checkpoints: str
     comparison: Comparison
-    lost_spans: Sequence[int] = ()
-    """Older spans to be ingested anew; see `pipeline.spans`."""
     hyperparameters: ImportedHyperparameters | None = None
-    trainer_class: type[BaseNode] = tfx.components.Trainer
-    """TFX's own, or one of the same interface that trains elsewhere."""
+    lifted: int = 0
+    """How many versions there were brought back after a push had been refused for them."""
+    trainer_class: type[BaseNode] = Trainer
+    """One with the interface of TFX's."""
     trainer_settings: dict[str, Any] = field(default_factory=dict)
     """What such a one needs in its `custom_config`."""
+    lost_spans: Sequence[int] = ()
+    """Older spans to be ingested anew; see `pipeline.spans`."""
 
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
@@ -70,7 +74,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         # space of the pictures and more time than computing them.
         materialize=False,
         disable_statistics=True,
-        custom_config={"code": compute_code_fingerprint("models.preprocessing")},
+        custom_config={"code": compute_code_fingerprint(*TRANSFORM_MODULES)},
     )
     transform.add_upstream_node(gate)
     transform_graph = transform.outputs["transform_graph"]
@@ -91,14 +95,14 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
             "export": to_json(config.export),
             "training_input": to_json(config.training_input),
             "checkpoint_root": places.checkpoints,
-            "code": compute_code_fingerprint("models.trainer_fn"),
+            "code": compute_code_fingerprint(*TRAINER_MODULES),
             "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
             "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
             **tuning.trainer_settings,
             **warm_start.trainer_settings,
             **places.trainer_settings,
         },
-    )
+    ).with_id("Trainer")
     model = trainer.outputs["model"]
     model_nodes = _build_model_nodes(config, places, model, data_nodes[0])
     nodes = [*data_nodes, *mended, *window.nodes, transform, *tuning.nodes, *warm_start.nodes, trainer, *model_nodes]
@@ -208,8 +212,10 @@ def _build_model_nodes(
         folder=places.serving,
         config=config.serving,
         code=compute_code_fingerprint("components.atomic_pusher.executor"),
+        lifted=places.lifted,
     ).with_id("Pusher")
-    return [*resolvers, evaluator, serving_check, card, pusher, _build_bulk_inferrer(model, evaluator, unlabelled)]
+    bulk_inferrer = _build_bulk_inferrer(examples=unlabelled, model=model, **blessings)
+    return [*resolvers, evaluator, serving_check, card, pusher, bulk_inferrer]
 
 
 def _build_report(config: PipelineConfig, places: Places, outputs: dict[str, Any]) -> BaseNode:
@@ -233,19 +239,18 @@ def _build_report(config: PipelineConfig, places: Places, outputs: dict[str, Any
     )
 
 
-def _build_bulk_inferrer(model: BaseChannel, evaluator: BaseNode, unlabelled: BaseChannel) -> BaseNode:
+def _build_bulk_inferrer(**inputs: BaseChannel) -> BaseNode:
     columns = [
         bulk_inferrer_pb2.PredictOutputCol(output_key=key, output_column=key)
         for key in (PROBABILITIES_KEY, CLASS_INDEX_KEY)
     ]
     predict_output = bulk_inferrer_pb2.PredictOutput(output_columns=columns)
-    return tfx.components.BulkInferrer(
-        examples=unlabelled,
-        model=model,
-        model_blessing=evaluator.outputs["blessing"],
+    return GatedBulkInferrer(
+        **inputs,
         data_spec=bulk_inferrer_pb2.DataSpec(example_splits=[UNLABELLED_SPLIT]),
         model_spec=bulk_inferrer_pb2.ModelSpec(model_signature_name=[SERVE_EXAMPLES]),
         output_example_spec=bulk_inferrer_pb2.OutputExampleSpec(
             output_columns_spec=[bulk_inferrer_pb2.OutputColumnsSpec(predict_output=predict_output)]
         ),
-    )
+        code=compute_code_fingerprint("components.gated_bulk_inferrer.executor"),
+    ).with_id("BulkInferrer")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from configs.hyperparameters import apply_hyperparameters
 from configs.spec import PipelineConfig, Recipe
 from pipeline.paths import is_remote
 from schema.errors import ConfigError
+
+_SETTING = "tuner.hyperparameters_path"
 
 
 @dataclass(frozen=True)
@@ -19,45 +22,71 @@ class ImportedHyperparameters:
     uri: str
     """The folder that holds its one file."""
     fingerprint: str
-    """SHA-256 of that file, first 16 digits, since TFX's cache looks at the URI alone; empty for a remote one."""
+    """SHA-256 of that file, first 16 digits, since TFX's cache looks at the URI alone; empty: it was taken unseen."""
 
 
-def resolve_hyperparameters(config: PipelineConfig) -> ImportedHyperparameters | None:
-    """The result that the settings ask for; None: they ask for none. A remote one is not looked into.
+def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -> ImportedHyperparameters | None:
+    """The result that the settings ask for; None: they ask for none.
+
+    Args:
+        config: the settings.
+        must_read: False: one in a bucket that this machine can't read is taken unseen, without a fingerprint.
 
     Raises:
-        ConfigError: there is none, or it doesn't fit the settings of this version.
+        ConfigError: there is none, it can't be read, or it doesn't fit the settings of this version.
     """
     path = config.tuner.hyperparameters_path
     if not path:
         return None
-    if is_remote(path):
+    if not is_remote(path):
+        folder = Path(path).expanduser().absolute()
+        path, file, content = str(folder), *_read_folder(folder)
+    elif isinstance(found := _read_remote(path), str):
+        if must_read:
+            raise ConfigError(f"{_SETTING}: {path}: can't be read here: {found}; copy it and give the copy's folder")
         return ImportedHyperparameters(path, "")
-    file = _find_file(Path(path).expanduser().absolute())
-    content = _read(file)
+    else:
+        file, content = found
     try:
         apply_hyperparameters(Recipe(config.model, config.trainer), _parse(content))
     except ConfigError as error:
-        raise ConfigError(f"tuner.hyperparameters_path: {file}: {error}") from None
-    return ImportedHyperparameters(str(file.parent), hashlib.sha256(content).hexdigest()[:16])
+        raise ConfigError(f"{_SETTING}: {file}: {error}") from None
+    return ImportedHyperparameters(path, hashlib.sha256(content).hexdigest()[:16])
 
 
-def _find_file(path: Path) -> Path:
-    """The one file of the folder, which is all that TFX allows there."""
-    files = list(path.iterdir()) if path.is_dir() else []
-    if len(files) != 1:
+def _read_folder(folder: Path) -> tuple[str, bytes]:
+    """The one file of a folder, which is all that TFX allows there, and what is in it."""
+    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    file = folder / _choose(str(folder), names)
+    try:
+        return str(file), file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{_SETTING}: {file}: can't be read: {error.strerror}") from None
+
+
+@cache
+def _read_remote(uri: str) -> tuple[str, bytes] | str:
+    """The same of a bucket; why not, where it can't be read. Once for all that ask: a bucket may be slow to refuse."""
+    from tfx.dsl.io import fileio
+
+    try:
+        names = [each.rstrip("/") for each in fileio.listdir(uri)] if fileio.exists(uri) else []
+        file = f"{uri.rstrip('/')}/{_choose(uri, names)}"
+        with fileio.open(file, "rb") as opened:
+            return file, opened.read()
+    except ConfigError:
+        raise
+    except Exception as error:  # of whichever file system serves the URI
+        return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _choose(folder: str, names: list[str]) -> str:
+    if len(names) != 1:
         raise ConfigError(
-            f"tuner.hyperparameters_path: {path}: expected a folder with one file, found {len(files)}; give a folder"
+            f"{_SETTING}: {folder}: expected a folder with one file, found {len(names)}; give a folder"
             " below artifacts/Tuner/best_hyperparameters"
         )
-    return files[0]
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"tuner.hyperparameters_path: {file}: can't be read: {error.strerror}") from None
+    return names[0]
 
 
 def _parse(content: bytes) -> Any:

@@ -30,11 +30,13 @@ def resolve_input(config: DataConfig) -> Input:
     """Split the given paths into a common base and patterns.
 
     Raises:
-        DataError: no path is given, a local one matches nothing or may not be read, or the two lie on different file
-            systems.
+        DataError: no path is given, a local one matches nothing, may not be read or leads to a name that is not UTF-8,
+            or the two lie on different file systems.
     """
     given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
     paths = {name: _to_pattern(path) for name, path in given.items() if path}
+    for pattern in paths.values():
+        _require_utf8(pattern)
     if not paths:
         raise DataError("data.path: no file is given; give the FER2013 CSV with --data")
     base = _common_base(list(paths.values()))
@@ -54,6 +56,13 @@ def _to_pattern(path: str) -> str:
     if "{" not in path and not glob.glob(absolute):  # noqa: PTH207 ({SPAN} and {VERSION} are TFX's to fill in)
         raise DataError(f"{path}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data")
     return absolute
+
+
+def _require_utf8(pattern: str) -> None:
+    """Neither TensorFlow's glob nor Protocol Buffers take a name of other bytes."""
+    for name in (pattern, *glob.iglob(pattern)):  # noqa: PTH207
+        if any("\ud800" <= each <= "\udfff" for each in name):  # as Python spells such bytes
+            raise DataError(f"{os.fsencode(name)!r}: a name that is not UTF-8; rename the file")
 
 
 def _common_base(paths: list[str]) -> str:

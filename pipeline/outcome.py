@@ -10,7 +10,7 @@ from tfx.utils import io_utils
 
 from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME
 from components.evaluation_result import EXAMPLE_COUNT_NAME, read_metrics
-from components.refusals import find_refusals
+from components.refusals import REFUSAL_PROPERTY, find_refusals
 from configs.hyperparameters import read_values
 from pipeline.lineage import NodeRecord
 from pipeline.tuning import TUNING_OUTPUTS
@@ -100,12 +100,14 @@ def _read_recalls(metrics: dict[tuple[tuple[str, int], ...], dict[str, float]]) 
 
 def _find_refusals(nodes: dict[str, NodeRecord]) -> list[str]:
     infra = nodes["ServingCheck"].outputs["blessing"]
+    pushed = nodes["Pusher"].outputs["pushed_model"].properties
     return find_refusals(
         nodes["Evaluator"].outputs["evaluation"].uri,
         is_blessed=bool(nodes["Evaluator"].outputs["blessing"].properties.get("blessed")),
         infra_blessing=infra.uri,
         is_servable=bool(infra.properties.get("blessed")),
-        is_pushed=bool(nodes["Pusher"].outputs["pushed_model"].properties.get("pushed")),
+        is_pushed=bool(pushed.get("pushed")),
+        push_refusal=str(pushed.get(REFUSAL_PROPERTY, "")),
     )
 
 

@@ -14,12 +14,15 @@ from pipeline.fingerprint import compute_code_fingerprint
 from reporting import model_card
 from reporting.render import compute_template_digest
 
+# TFX's own executors run these, so its version counts.
+TRANSFORM_MODULES = ("models.preprocessing", "tfx")
+TRAINER_MODULES = ("models.trainer_fn", "components.span_trainer")
 # Where each component's own code begins; the page tells a fingerprint of it, as the cache sees it.
 _MODULES = {
     "FerExampleGen": ("components.face_example_gen.executor",),
     "DataGate": ("components.data_gate.executor",),
-    "Transform": ("models.preprocessing",),
-    "Trainer": ("models.trainer_fn",),
+    "Transform": TRANSFORM_MODULES,
+    "Trainer": TRAINER_MODULES,
     "Evaluator": EVALUATOR_MODULES,
     "ServingCheck": ("components.serving_check.executor", "components.serving_check.probe_process"),
     "ModelCard": ("components.model_card.executor",),
@@ -27,7 +30,7 @@ _MODULES = {
 }
 # Those that a model and what is said of it come from.
 _MODEL_STAGES = ("FerExampleGen", "Transform", "Trainer", "Evaluator", "ServingCheck")
-_MODEL_SETTINGS = ("name", "data", "model", "trainer", "export", "gate")
+_MODEL_SETTINGS = ("name", "data", "spans", "validation", "model", "trainer", "training_input", "export", "gate")
 # The same files may go by several paths; the card names them by what is in them.
 _PATHS = ("path", "unlabelled_path")
 
@@ -37,6 +40,9 @@ def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
     sections = json.loads(to_json(config))
     settings = {name: sections[name] for name in _MODEL_SETTINGS}
     settings["data"] = {key: value for key, value in settings["data"].items() if key not in _PATHS}
+    # How a search would go that nobody asked for is no property of the model.
+    is_tuned = config.tuner.trials or config.tuner.hyperparameters_path
+    settings["tuner"] = sections["tuner"] if is_tuned else {"trials": 0}
     return ModelCard(
         settings=settings,
         stage_code=compute_stage_code(*_MODEL_STAGES),

@@ -12,6 +12,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
 from components.face_example_gen.component import only_span
+from components.span_trainer import read_span
 from configs.spec import SpansConfig
 from pipeline.acceptance import (
     CACHE_KEY,
@@ -20,7 +21,6 @@ from pipeline.acceptance import (
     AcceptedStrategy,
     is_whole,
     list_accepted_spans,
-    read_span,
 )
 from pipeline.inputs import Input
 from pipeline.lineage import open_store_for_reading

@@ -25,7 +25,7 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
             f"{', '.join(f'{n} {why}' for why, n in rows.quarantined.items())}; {outcome.quarantine_uri}",
         )
     if rows.skipped_files:
-        yield "left aside", _describe_skipped(rows.skipped_files)
+        yield "left aside", _describe_skipped(rows)
     yield (
         "accuracy",
         (
@@ -67,8 +67,9 @@ def _describe_rows(rows: IngestionReport) -> str:
     )
 
 
-def _describe_skipped(files: dict[str, str]) -> str:
-    """Files and members of archives that were not read; the page has them all."""
+def _describe_skipped(rows: IngestionReport) -> str:
+    """Files and members of archives that were not read; the page names more of them."""
+    files = rows.skipped_files
     shown = "; ".join(f"{name}: {reason}" for name, reason in list(files.items())[:_SHOWN_FILES])
-    more = len(files) - _SHOWN_FILES
+    more = len(files) + rows.unlisted_files - _SHOWN_FILES
     return shown + (f"; and {more:,} more" if more > 0 else "")

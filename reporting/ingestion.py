@@ -10,6 +10,9 @@ REPORT_FILE = "ingestion.json"
 
 # An outcome is a tuple of words whose first says which account it belongs to.
 Outcome = tuple[str, ...]
+# How many files, or members of archives, a stored report names; the others are summed up.
+MAX_LISTED = 100
+
 READ = "read"  # (READ, file)
 EMITTED = "emitted"  # (EMITTED, split, class name or "")
 DROPPED = "dropped"  # (DROPPED, reason)
@@ -22,7 +25,7 @@ class IngestionReport:
     """How many rows came in and what became of each; all values are numbers of rows unless said otherwise."""
 
     read: dict[str, int]
-    """By file, or member of an archive."""
+    """By file, or member of an archive; when stored, the first `MAX_LISTED`, and all others as one."""
     emitted: dict[str, dict[str, int]]
     """By split, then by class name; the unlabelled split has the class name ""."""
     dropped: dict[str, int]
@@ -32,7 +35,9 @@ class IngestionReport:
     conflicting_pictures: int = 0
     """Number of different pictures that stand in the data with more than one label."""
     skipped_files: dict[str, str] = field(default_factory=dict)
-    """Files that were left aside, with the reason."""
+    """Files that were left aside, with the reason; when stored, the first `MAX_LISTED`."""
+    unlisted_files: int = 0
+    """Number of files that were left aside beyond those."""
 
     @property
     def rows_read(self) -> int:
@@ -68,7 +73,11 @@ class IngestionReport:
             )
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
+        """The report, with no more than `MAX_LISTED` files named for each account: page and card are made of it."""
+        listed = dict(sorted(self.skipped_files.items())[:MAX_LISTED])
+        unlisted_files = self.unlisted_files + len(self.skipped_files) - len(listed)
+        stored = dataclasses.replace(self, read=_sum_up(self.read), skipped_files=listed, unlisted_files=unlisted_files)
+        return json.dumps(dataclasses.asdict(stored), indent=2, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> "IngestionReport":
@@ -90,3 +99,10 @@ class IngestionReport:
             else:
                 {READ: read, DROPPED: dropped, QUARANTINED: quarantined}[account][words[0]] = count
         return cls(read, dict(emitted), dropped, quarantined, conflicts, skipped_files)
+
+
+def _sum_up(read: dict[str, int]) -> dict[str, int]:
+    names = sorted(read)
+    named = {name: read[name] for name in names[:MAX_LISTED]}
+    others = [read[name] for name in names[MAX_LISTED:]]
+    return named | ({f"{len(others):,} further files": sum(others)} if others else {})

@@ -1,9 +1,13 @@
 """Confidence intervals of shares and of their differences."""
 
 import math
+from statistics import NormalDist
 from typing import NamedTuple
 
-_Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
+Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
+
+CHANGE_LEVEL = 0.99
+"""Confidence of the interval by which the gate judges a change of accuracy; docs/protocol.md says why it is no less."""
 
 
 class Interval(NamedTuple):
@@ -22,14 +26,14 @@ def wilson_interval(fraction: float, count: int) -> Interval:
     """
     if count == 0:
         return Interval(0.0, 1.0)
-    z2 = _Z_95**2
+    z2 = Z_95**2
     centre = (fraction + z2 / (2 * count)) / (1 + z2 / count)
-    half = _Z_95 / (1 + z2 / count) * math.sqrt(fraction * (1 - fraction) / count + z2 / (4 * count**2))
+    half = Z_95 / (1 + z2 / count) * math.sqrt(fraction * (1 - fraction) / count + z2 / (4 * count**2))
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
 
 
-def paired_difference_interval(gained: int, lost: int, count: int) -> Interval:
-    """The 95 % interval of the difference of two shares of the same rows (Bonett and Price 2012, adjusted Wald).
+def paired_difference_interval(gained: int, lost: int, count: int, level: float = 0.95) -> Interval:
+    """The interval of the difference of two shares of the same rows (Bonett and Price 2012, adjusted Wald).
 
     One row is added to each of the two cells, so that the interval keeps its width where no row differs; see Fagerland,
     Lydersen and Laake 2014, doi:10.1002/sim.6148, who recommend it beside Tango's score interval.
@@ -38,9 +42,36 @@ def paired_difference_interval(gained: int, lost: int, count: int) -> Interval:
         gained: rows that only the new model got right.
         lost: rows that only the old one got right.
         count: all rows; 0 gives the whole of [-1, 1].
+        level: of confidence.
     """
     if count == 0:
         return Interval(-1.0, 1.0)
     up, down = (gained + 1) / (count + 2), (lost + 1) / (count + 2)
-    half = _Z_95 * math.sqrt((up + down - (up - down) ** 2) / (count + 2))
+    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt((up + down - (up - down) ** 2) / (count + 2))
     return Interval(max(-1.0, up - down - half), min(1.0, up - down + half))
+
+
+def find_detectable_loss(discordant_fraction: float, count: int, margin: float, power: float = 0.8) -> float:
+    """The smallest loss of accuracy that the gate finds with probability `power`, in [0, 1].
+
+    A loss d is found when the upper end of the interval lies below -margin. With a share s of discordant rows the
+    estimate has the variance (s - d^2) / count (Connor 1987, Biometrics 43), so d = margin + k sqrt((s - d^2) / count),
+    where k is the sum of the two normal quantiles. A loss needs at least as large a share of discordant rows: s is d
+    where it would be less.
+
+    Args:
+        discordant_fraction: share of rows that just one of the two models gets right.
+        count: all rows; 0 gives 1.
+        margin: the loss that the gate bears.
+        power: probability.
+    """
+    if count == 0:
+        return 1.0
+    normal = NormalDist()
+    excess = (normal.inv_cdf((1 + CHANGE_LEVEL) / 2) + normal.inv_cdf(power)) ** 2 / count
+    by_share = margin**2 - (1 + excess) * (margin**2 - excess * discordant_fraction)
+    loss = (margin + math.sqrt(max(0.0, by_share))) / (1 + excess)
+    if loss > discordant_fraction:
+        sum_ = 2 * margin + excess
+        loss = (sum_ + math.sqrt(sum_**2 - 4 * (1 + excess) * margin**2)) / (2 * (1 + excess))
+    return min(1.0, loss)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
+from reporting.significance import LABEL_DOUBT, bound_share_differences, compute_absence_chances
+from schema.contract import CLASS_NAMES, EVAL_SPLIT, TRAIN_SPLIT
 
 Counts = tuple[int, ...]
 
@@ -17,7 +18,7 @@ class SplitLabels:
     split: str
     now: Counts
     before: Counts | None
-    """In the run before; None: there was none."""
+    """In the run before; None: there was none, or it counted no label."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,30 @@ class LabelDistance:
     """How far two distributions are apart, and how far they may be."""
 
     between: str
+    class_name: str
+    """Whose share differs most."""
     distance: float
     """Largest difference of a class's share, in [0, 1]: the L-infinity norm, as TFDV's comparators measure it."""
+    least: float
+    """What the distance is at least beyond doubt, in [0, 1]; few rows say little, so it lies below `distance`."""
     bound: float | None
     """What the schema allows; None: it sets no such bound."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the distance is more than the bound beyond doubt."""
+        return self.bound is not None and self.least > self.bound
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A class that train has and eval has not."""
+
+    name: str
+    chance: float
+    """How often eval lacks the class if the rows are parted at random, in [0, 1]."""
+    is_refused: bool
+    """Whether that is too seldom to be chance."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +58,8 @@ class LabelShift:
 
     splits: tuple[SplitLabels, ...]
     distances: tuple[LabelDistance, ...]
+    absences: tuple[Absence, ...]
+    """In class order."""
 
 
 def compute_label_shift(
@@ -46,28 +69,44 @@ def compute_label_shift(
 
     Args:
         now: numbers of rows by class, by split.
-        before: likewise of the run before; empty: there was none.
+        before: likewise of the run before; empty: there was none. A split without a label is as good as none.
         skew_bound: of the distance between train and eval.
         drift_bound: of the distance between train and train of the run before; eval has no bound.
     """
-    present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if _count(now, split)]
+    now, before = _drop_uncounted(now), _drop_uncounted(before)
+    present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if split in now]
     distances = [
-        LabelDistance(f"{split} and {split} of the run before", compute_distance(now[split], before[split]), bound)
+        measure_distance(f"{split} and {split} of the run before", now[split], before[split], bound)
         for split, bound in ((TRAIN_SPLIT, drift_bound), (EVAL_SPLIT, None))
-        if split in present and _count(before, split)
+        if split in now and split in before
     ]
+    absences: tuple[Absence, ...] = ()
     if len(present) > 1:
-        apart = compute_distance(now[TRAIN_SPLIT], now[EVAL_SPLIT])
-        distances.insert(0, LabelDistance(f"{TRAIN_SPLIT} and {EVAL_SPLIT}", apart, skew_bound))
-    return LabelShift(tuple(SplitLabels(split, now[split], before.get(split)) for split in present), tuple(distances))
+        train, eval_ = now[TRAIN_SPLIT], now[EVAL_SPLIT]
+        distances.insert(0, measure_distance(f"{TRAIN_SPLIT} and {EVAL_SPLIT}", train, eval_, skew_bound))
+        absences = find_absences(train, eval_)
+    splits = tuple(SplitLabels(split, now[split], before.get(split)) for split in present)
+    return LabelShift(splits, tuple(distances), absences)
 
 
-def compute_distance(first: Sequence[int], second: Sequence[int]) -> float:
-    """The largest difference of a class's share, in [0, 1], between two sets of at least one row each."""
+def measure_distance(between: str, first: Counts, second: Counts, bound: float | None) -> LabelDistance:
+    """How far two sets of at least one row each are apart, by their numbers of rows by class."""
     shares = [np.asarray(counts) / np.sum(counts) for counts in (first, second)]
-    return float(np.abs(shares[0] - shares[1]).max())
+    differences = np.abs(shares[0] - shares[1])
+    least = float(bound_share_differences(first, second).max())
+    return LabelDistance(between, CLASS_NAMES[differences.argmax()], float(differences.max()), least, bound)
 
 
-def _count(counts: Mapping[str, Counts], split: str) -> int:
-    """Rows of a split; 0 if there is no such split."""
-    return sum(counts[split]) if split in counts else 0
+def find_absences(train: Sequence[int], eval_: Sequence[int]) -> tuple[Absence, ...]:
+    """The classes that train has and eval, which has at least one row, has not; both in class order."""
+    chances = compute_absence_chances(train, sum(eval_)).tolist()
+    return tuple(
+        Absence(name, chance, chance < LABEL_DOUBT / len(CLASS_NAMES))  # Bonferroni: any one class may be absent
+        for name, chance, in_train, in_eval in zip(CLASS_NAMES, chances, train, eval_, strict=True)
+        if in_train and not in_eval
+    )
+
+
+def _drop_uncounted(counts: Mapping[str, Counts]) -> dict[str, Counts]:
+    """The splits that have a label: of the others there are no shares."""
+    return {split: of_split for split, of_split in counts.items() if any(of_split)}

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import jinja2
 
@@ -69,6 +70,8 @@ class CardFigures:
     macro_f1: float
     calibration_error: float
     """Over 15 bins, 0-1."""
+    calibration_interval: Interval
+    """95 %."""
     nll: float
     """In nats."""
     brier: float
@@ -118,18 +121,27 @@ def render_card(card: CardData) -> str:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters |= {
-        "code": format_code, "number": format_number, "cells": format_cells, "count": "{:,}".format,
-        "indented": lambda text: text.replace("\n", "\n  "),
+        "code": format_code, "number": format_number, "cells": format_cells, "interval": format_interval,
+        "count": "{:,}".format, "indented": lambda text: text.replace("\n", "\n  "),
     }  # fmt: skip
     return environment.from_string(templates.read_template(_TEMPLATE)).render(
         card=card,
         texts=card_texts,
         class_names=CLASS_NAMES,
         splits=[split for split in LABELLED_SPLITS if card.rows.split_size(split)],
-        settings=json.dumps(card.lineage.settings, indent=1, sort_keys=True),
+        settings=json.dumps(_pin(card), indent=1, sort_keys=True),
         inputs=[(signature, INPUT_OF_SIGNATURE[signature], text) for signature, text in _INPUTS.items()],
         outputs=_OUTPUTS,
     )
+
+
+def _pin(card: CardData) -> dict[str, Any]:
+    """The settings, with what `auto` and 0 came to: on another machine they would come to something else."""
+    settings, training = card.lineage.settings, card.training
+    pinned: dict[str, Any] = {"precision": training.precision}
+    if len(set(training.threads)) == 1:
+        pinned["threads"] = training.threads[0]
+    return {**settings, "trainer": {**settings["trainer"], **pinned}} if "trainer" in settings else settings
 
 
 def compute_template_digest() -> str:
@@ -156,7 +168,12 @@ def format_number(value: float, sign: str = "") -> str:
     return "NaN" if math.isnan(value) else f"{value:{sign}.4f}"
 
 
+def format_interval(bounds: Interval | Share) -> str:
+    """0.0061 to 0.0434; a dash if they are NaN."""
+    return "-" if math.isnan(bounds.low) else f"{bounds.low:.4f} to {bounds.high:.4f}"
+
+
 def format_cells(share: Share) -> str:
     """0.6801 | 0.6647 to 0.6952 | 3,589: a share, its interval and its rows as three cells of a table."""
-    interval = "-" if math.isnan(share.fraction) else f"{share.low:.4f} to {share.high:.4f}"
+    interval = "-" if math.isnan(share.fraction) else format_interval(share)
     return f"{format_number(share.fraction)} | {interval} | {share.count:,}"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from reporting import card_texts, plots
 from reporting.faces import Faces
-from reporting.report_data import Evaluation, ReportData, Share
+from reporting.report_data import Evaluation, ReportData, Share, Trust
 from reporting.templates import compute_digest, read_template
 from schema.contract import CLASS_NAMES, LABELLED_SPLITS
 
@@ -31,7 +31,9 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"share": format_share, "percent": format_percent, "count": "{:,}".format}
+    environment.filters |= {
+        "share": format_share, "percent": format_percent, "ece": format_calibration_error, "count": "{:,}".format,
+    }  # fmt: skip
     rows = report.data.rows
     return environment.from_string(read_template(_TEMPLATE)).render(
         report=report,
@@ -73,6 +75,11 @@ def format_percent(fraction: float) -> str:
 def format_share(share: Share) -> str:
     """68.2 % [66.6, 69.7]: the share with its interval."""
     return f"{format_percent(share.fraction)} [{100 * share.low:.1f},{_NO_BREAK}{100 * share.high:.1f}]"
+
+
+def format_calibration_error(trust: Trust) -> str:
+    """0.0243 [0.0000, 0.0391]: the expected calibration error with its interval."""
+    return f"{trust.ece:.4f} [{trust.ece_interval.low:.4f},{_NO_BREAK}{trust.ece_interval.high:.4f}]"
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from reporting.calibration import ReliabilityBin
 from reporting.ingestion import IngestionReport
-from reporting.intervals import wilson_interval
+from reporting.intervals import Interval, wilson_interval
 from reporting.label_shift import LabelShift
 from reporting.serving_figures import ServingFigures
 
@@ -76,15 +76,32 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class TrainedSpan:
+    """One of the pieces of data that a model was trained on."""
+
+    number: int | None
+    """0: the data doesn't come in spans; None: the training was not told."""
+    train_rows: int
+    fingerprint: str = ""
+    """Of its files, as TFX computes it; empty: the training was not told."""
+
+
+@dataclass(frozen=True)
 class TrainingFigures:
-    """How the model was trained."""
+    """How the model was trained. What records of earlier versions leave out has a default."""
 
     epochs: tuple[Epoch, ...]
     parameters: int
     precision: str
     train_rows: int
+    """Of all spans together."""
     warm_start: str = ""
     """Digest of the weights of an earlier model that the training began with; empty: random ones."""
+    threads: tuple[int, ...] = ()
+    """Of each worker."""
+    device: str = ""
+    spans: tuple[TrainedSpan, ...] = ()
+    """In their order."""
 
     @property
     def seconds(self) -> float:
@@ -114,6 +131,10 @@ class Trust:
     """How far confidence may be believed."""
 
     ece: float
+    """Expected calibration error over 15 bins; what a temperature takes from it by being fitted on the same rows is
+    given back."""
+    ece_interval: Interval
+    """95 %."""
     nll: float
     brier: float
     bins: tuple[ReliabilityBin, ...]
@@ -190,21 +211,25 @@ class Robustness:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Candidate and baseline on the same rows."""
+    """The candidate and an earlier model, the anchor or the one in service, on the same rows."""
 
     baseline_uri: str
+    """Of the earlier model."""
     accuracy: Share
-    """Of the baseline."""
+    """Of the earlier model."""
     macro_f1: float
-    """Of the baseline."""
+    """Of the earlier model."""
     recalls: tuple[Share, ...]
-    """Of the baseline, in class order."""
+    """Of the earlier model, in class order."""
     candidate_only: int
     """Rows that only the candidate got right."""
     baseline_only: int
-    """Rows that only the baseline got right."""
+    """Rows that only the earlier model got right."""
     p_value: float
     """Two-sided, of McNemar's exact test."""
+    detectable_loss: float
+    """Of accuracy: the smallest that the gate finds in four of five cases on this number of rows, so many of which just
+    one of the two models gets right."""
 
 
 @dataclass(frozen=True)
@@ -222,11 +247,11 @@ class Lineage:
     """What the model was made of and by which code."""
 
     input_fingerprint: str
-    """Of all data files, as TFX computes it: numbers, bytes and checksums by input."""
+    """Of all data files of the newest span, as TFX computes it: numbers, bytes and checksums by input."""
     code: dict[str, str]
     """Fingerprint of the sources by component."""
     versions: dict[str, str]
-    """Of the libraries, by name."""
+    """Of the libraries that the training had, by name; empty: its record is from before they were kept."""
     settings: dict[str, Any]
     """Of the run, by section."""
     artifacts: tuple[UsedArtifact, ...]
@@ -247,7 +272,9 @@ class ReportData:
     serving: ServingFigures | None = None
     """None: there was no export, or it could not be served."""
     comparison: Comparison | None = None
-    """None: there was no baseline, or no model."""
+    """With the anchor. None: there was none, or no model."""
+    service: Comparison | None = None
+    """With the model in service before this run, which may be the anchor. None: there was none, or no model."""
     lineage: Lineage | None = None
 
     def to_json(self) -> str:

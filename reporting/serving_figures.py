@@ -16,7 +16,7 @@ class ServingFigures:
     latency_ms: float
     """Median wall time of `serve_pixels` for one picture."""
     baseline_latency_ms: float | None
-    """The same of the baseline, in turns with it; None: there was no baseline."""
+    """The same of the latency reference, in turns with it; None: there was none."""
 
     @property
     def megabytes(self) -> float:
@@ -25,18 +25,19 @@ class ServingFigures:
 
     @property
     def latency_ratio(self) -> float | None:
-        """How many times as long as the baseline one picture takes; None: there was no baseline."""
+        """How many times as long as the latency reference one picture takes; None: there was none."""
         return None if self.baseline_latency_ms is None else self.latency_ms / self.baseline_latency_ms
 
     def find_excess(self, max_model_mb: float, max_latency_ratio: float) -> list[str]:
-        """A sentence for each bound that was missed; without a baseline there is no bound on the latency."""
+        """A sentence for each bound that was missed; without a latency reference there is no bound on the latency."""
         sentences = []
         if self.megabytes > max_model_mb:
             sentences.append(f"the export has {self.megabytes:.1f} MB, at most {max_model_mb:.1f} MB")
         if self.latency_ratio is not None and self.latency_ratio > max_latency_ratio:
             sentences.append(
-                f"one picture takes {self.latency_ratio:.1f} times as long as the baseline's ({self.latency_ms:.2f} ms"
-                f" against {self.baseline_latency_ms:.2f} ms), at most {max_latency_ratio:.1f} times"
+                f"one picture takes {self.latency_ratio:.1f} times as long as the latency reference's"
+                f" ({self.latency_ms:.2f} ms against {self.baseline_latency_ms:.2f} ms), at most"
+                f" {max_latency_ratio:.1f} times"
             )
         return sentences
 

@@ -41,20 +41,19 @@ QUALITIES: dict[str, Callable[[Pixels], Floats]] = {
 }
 
 
-def compute_slices(pixels: Pixels, is_right: npt.NDArray[np.bool_], row_count: int = 4000) -> tuple[Slice, ...]:
+def choose_rows(row_count: int, most: int = 4000) -> npt.NDArray[np.int64]:
+    """About as many of `row_count` rows as `compute_slices` should look at, evenly spread: int64 (k,), ascending."""
+    return np.unique(np.linspace(0, row_count - 1, min(most, row_count)).round().astype(np.int64))
+
+
+def compute_slices(pixels: Pixels, is_right: npt.NDArray[np.bool_]) -> tuple[Slice, ...]:
     """Accuracy in the lowest, middle and highest third of each quality.
 
     Args:
         pixels: uint8 (n, height, width), n at least 3.
         is_right: bool (n,), whether each was answered rightly.
-        row_count: about how many rows to look at, evenly spread, where there are more.
     """
-    chosen = np.unique(np.linspace(0, len(pixels) - 1, min(row_count, len(pixels))).round().astype(int))
-    return tuple(
-        each
-        for quality, compute in QUALITIES.items()
-        for each in _cut(quality, compute(pixels[chosen]), is_right[chosen])
-    )
+    return tuple(each for quality, compute in QUALITIES.items() for each in _cut(quality, compute(pixels), is_right))
 
 
 def _cut(quality: str, values: Floats, is_right: npt.NDArray[np.bool_]) -> list[Slice]:

@@ -40,7 +40,7 @@ IMAGE_KEY = transformed_name("image")  # float32 (batch, 48, 48, 1), zero mean a
 # Signatures of an exported model and their outputs.
 SERVE_EXAMPLES = "serving_default"  # string (batch,), serialised tf.Example
 SERVE_PIXELS = "serve_pixels"  # uint8 (batch, 48, 48, 1) or (batch, 48, 48)
-SERVE_IMAGES = "serve_images"  # string (batch,), PNG or JPEG of any size
+SERVE_IMAGES = "serve_images"  # string (batch,), PNG or JPEG of at most MAX_SERVED_PIXELS
 # REST has names that end in `_bytes` in base64.
 INPUT_OF_SIGNATURE = {SERVE_EXAMPLES: "examples", SERVE_PIXELS: PIXELS_KEY, SERVE_IMAGES: "image_bytes"}
 PROBABILITIES_KEY = "probabilities"  # float32 (batch, 7), rows sum to 1
@@ -48,6 +48,10 @@ CLASS_INDEX_KEY = "class_index"  # int64 (batch,)
 CLASS_NAME_KEY = "class_name"  # string (batch, 1): TFX's BulkInferrer cannot take strings of rank 1
 CONFIDENCE_KEY = "confidence"  # float32 (batch,), the largest probability
 ABSTAIN_KEY = "abstain"  # bool (batch,), whether the confidence lies below the calibration's threshold
+
+# How many pixels a file of a picture may have, known by its header before it is decoded.
+MAX_SERVED_PIXELS = 25_000_000  # by `serve_images`, which takes 16 bytes for each
+MAX_LOCAL_PIXELS = 100_000_000  # by Pillow on the machine of whoever asks, which takes 4
 
 # What lies beside an exported graph, for readers.
 EXTRA_ASSETS_DIR = "assets.extra"

@@ -147,15 +147,21 @@ def _split_fields(line: bytes) -> list[bytes]:
     pieces = line.split(b'"')  # outside, quoted, outside, quoted, ..., outside
     if len(pieces) % 2 == 0:
         raise RowError(UNBALANCED_QUOTE, f"found {len(pieces) - 1} double quotes, expected them in pairs")
-    fields = pieces[0].split(b",")
+    *fields, last = pieces[0].split(b",")
+    field, is_blank = [last], not last.strip(_SPACE)  # joined once: a line may be a million quotes
     for quoted, outside in zip(pieces[1::2], pieces[2::2], strict=True):
-        is_opening = not fields[-1].strip(_SPACE)
-        fields[-1] = quoted if is_opening else fields[-1] + b'"' + quoted
+        if is_blank:
+            field, is_blank = [quoted], not quoted.strip(_SPACE)
+        else:
+            field += (b'"', quoted)
         tail, *others = outside.split(b",")
         if tail.strip(_SPACE):
-            fields[-1] += b'"' + tail
-        fields += others
-    return fields
+            field += (b'"', tail)
+            is_blank = False
+        if others:
+            fields += (b"".join(field), *others[:-1])
+            field, is_blank = [others[-1]], not others[-1].strip(_SPACE)
+    return [*fields, b"".join(field)]
 
 
 def _parse_label(field: bytes) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from schema.contract import IMAGE_SHAPE
+from schema.contract import IMAGE_SHAPE, MAX_SERVED_PIXELS
 from serving.errors import BadRequestError
 from serving.prediction import Pixels
 
@@ -25,8 +25,8 @@ class FileLimits:
     """How large a file of a picture may be."""
 
     max_bytes: int = 10_000_000
-    max_pixels: int = 25_000_000
-    """Which the server would have to hold at once, at some 30 bytes each."""
+    max_pixels: int = MAX_SERVED_PIXELS
+    """More the server itself refuses."""
 
 
 def check_pixels(pixels: Any) -> Pixels:

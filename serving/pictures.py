@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from schema.contract import IMAGE_SHAPE, IMAGE_SIZE_PX
+from schema.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, MAX_LOCAL_PIXELS
 from schema.errors import DataError
 from serving.prediction import Pixels
 
 MAX_FILE_BYTES = 200_000_000
-MAX_PIXELS = 100_000_000
 _READABLE_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # MPO: a JPEG with further ones behind it
 # Luma of ITU-R BT.601. They sum to 1, so grey stays as it is.
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
@@ -82,10 +81,10 @@ def open_upright(content: bytes, name: str) -> Image.Image:
         name: what to call it in messages.
 
     Raises:
-        DataError: it is no picture, one of another format, one of more than MAX_PIXELS, or damaged.
+        DataError: it is no picture, one of another format, one of more than MAX_LOCAL_PIXELS, or damaged.
     """
     picture = _open(content, name)
-    if picture.width * picture.height > MAX_PIXELS:
+    if picture.width * picture.height > MAX_LOCAL_PIXELS:
         raise _too_large(name)
     if picture.format not in _READABLE_FORMATS:
         raise DataError(f"{in_one_line(name)}: a {picture.format} picture can't be read; save it as PNG or JPEG")
@@ -110,7 +109,7 @@ def _open(content: bytes, name: str) -> Image.Image:
 
 
 def _too_large(name: str) -> DataError:
-    return DataError(f"{in_one_line(name)}: more than {MAX_PIXELS:,} pixels; scale it down")
+    return DataError(f"{in_one_line(name)}: more than {MAX_LOCAL_PIXELS:,} pixels; scale it down")
 
 
 def _read_orientation(picture: Image.Image) -> int:

@@ -5,6 +5,7 @@ accuracy gate, the bounds of ServingCheck, the folder of versions and the accept
 data and which eval rows a model gets right: nothing is trained. Artifacts are folders of one small file.
 """
 
+import gc
 import json
 import shutil
 import tempfile
@@ -30,14 +31,15 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx.types import standard_artifacts
 
-from components.acceptance import NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
+from components.acceptance import DIGEST_PROPERTY, NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
 from components.data_gate.checks import find_drift
 from components.data_gate.component import DataGate
 from pipeline.acceptance import AcceptedStrategy, accept_version, is_whole, list_accepted_spans
-from reporting.intervals import paired_difference_interval
+from reporting.intervals import CHANGE_LEVEL, paired_difference_interval
 from reporting.serving_figures import ServingFigures
 from schema.contract import CLASS_COUNT, LABEL_KEY, TRAIN_SPLIT
-from schema.errors import DataError
+from schema.errors import ConfigError
+from serving.model_digest import compute_digest
 from serving.versions import ServedModel, VersionFolder
 
 ROWS = 200
@@ -45,6 +47,7 @@ MARGIN = 0.01
 GATE_TYPE = f"{DataGate.__module__}.{DataGate.__name__}"
 KINDS = ("good", "shifted")
 QUALITIES = ("better", "equal", "worse", "slow", "unservable", "copy")
+_MODEL_FILES = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
 _INPUT, _OUTPUT = mlmd.Event.INPUT, mlmd.Event.OUTPUT
 _COMPLETE, _CACHED, _FAILED = mlmd.Execution.COMPLETE, mlmd.Execution.CACHED, mlmd.Execution.FAILED
 # Thousands of histories of small files: a disk would take most of the time.
@@ -110,8 +113,14 @@ class AcceptanceMachine(RuleBasedStateMachine):
         """Artifact ids of the models that were pushed."""
         self.contents: dict[int, str] = {}
         """By version."""
+        self.taken_back: set[int] = set()
+        """Versions that a person took out of service."""
+        self.served: list[int] = []
+        self.aside: list[int] = []
         self.rolled_back: set[str] = set()
-        """Contents that may not be served."""
+        """Contents that no run may serve or refer to."""
+        self.ids: dict[str, list[int]] = {}
+        """By the type of the artifact."""
         self.wrapped: dict[int, Any] = {}
         """By id, as TFX hands them to a strategy."""
         self.anchor: int | None = None
@@ -143,16 +152,22 @@ class AcceptanceMachine(RuleBasedStateMachine):
     def repeat(self) -> None:
         """The same command again finds the same answers, so all of it is cached and nothing changes."""
         assert self.last is not None
-        night, served = self.last, self.folder.list_served()
+        night, served = self.last, self.served
         if night.answers:
-            again = self._ask(night.examples, night.statistics, night.model_id, night.delivery)
+            again = {
+                "statistics": self._find_drift_reference(night.statistics),
+                "spans": self._find_window(night.examples, night.delivery),
+                "first_weights": self._find_first_weights(night.examples),
+                **self._find_references(night.model_id),
+            }
             assert again == night.answers, f"the same command again: {night.answers} became {again}"
-        assert self.folder.list_served() == served
+        self._observe()
+        assert self.served == served
 
     @rule(offset=st.integers(1, 3), takes_source=st.booleans())
     def damage(self, offset: int, takes_source: bool) -> None:
         """An older span's examples are lost, perhaps with the files that they were made of."""
-        for proto in self.store.get_artifacts_by_type("Examples"):
+        for proto in map(self._get, self._all("Examples")):
             if proto.custom_properties["span"].int_value == self.newest_span - offset:
                 shutil.rmtree(proto.uri, ignore_errors=True)
                 if takes_source:
@@ -160,29 +175,37 @@ class AcceptanceMachine(RuleBasedStateMachine):
                     self.gone_sources.add(Delivery(self.newest_span - offset, kind, source))
         self._forget_answers()
 
-    @precondition(lambda self: len(self.folder.list_served()) > 1)
+    @precondition(lambda self: len(self.served) > 1)
     @rule()
     def roll_back(self) -> None:
-        served = self.folder.list_served()
-        self.folder.roll_back()
-        self.rolled_back.add(self._content(served[-1]))
+        try:
+            self._serve(None)
+        except ConfigError:  # every earlier one is of a model that was rolled back
+            assert {self.contents[each] for each in self.served[:-1]} <= self.rolled_back
+
+    @precondition(lambda self: self.aside)
+    @rule(number=st.integers(0, 3))
+    def bring_back(self, number: int) -> None:
+        """A person serves a version that was rolled back, or one that was pushed before it."""
+        known = sorted([*self.served, *self.aside])
+        self._serve(known[-1 - number % len(known)])
+
+    def _serve(self, version: int | None) -> None:
+        target, before = self.folder.roll_back(version), set(self.served)
+        served = set(self.folder.list_served())
+        by_hand = self.contents[target]
+        assert version or by_hand not in self.rolled_back, "a roll-back goes to a rolled-back model"
+        self.taken_back = {
+            each for each in self.taken_back | (before - served) if each != target and self.contents[each] != by_hand
+        }
+        self._observe()
         self._look_again()
 
-    @precondition(lambda self: self.folder.list_rolled_back())
-    @rule()
-    def bring_back(self) -> None:
-        version = self.folder.list_rolled_back()[-1]
-        before = set(self.folder.list_served())
-        self.folder.roll_back(version)
-        self.rolled_back.discard(self._content(version))
-        self.rolled_back |= {self._content(each) for each in before - set(self.folder.list_served())}
-        self._look_again()
-
-    @precondition(lambda self: self.folder.list_served())
+    @precondition(lambda self: self.served)
     @rule()
     def accept(self) -> None:
         """A person accepts what is in service."""
-        version = self.folder.list_served()[-1]
+        version = self.served[-1]
         accept_version(self.store, version, "looked at by hand", int(time.time() * 1000) + 1)
         self.wrapped.clear()
         self._look_again()
@@ -207,15 +230,21 @@ class AcceptanceMachine(RuleBasedStateMachine):
         """A run as the graph orders it."""
         examples, statistics = self._ingest(delivery)
         night = self.last = Night(delivery, model, examples, statistics, exit_code=3)
-        if not self._gate(delivery, examples, statistics, self._find_drift_reference(statistics)):
+        night.answers = {"statistics": self._find_drift_reference(statistics)}
+        if not self._gate(delivery, examples, statistics, night.answers["statistics"]):
+            night.answers = {}
             return
         if not self._mend_window(delivery):
-            night.exit_code = 2
+            night.answers, night.exit_code = {}, 2
             return
         night.model_id = self._fit(night)
-        night.answers = self._ask(examples, statistics, night.model_id, delivery)
+        night.answers |= self._find_references(night.model_id)
+        pushes = len(self._all("PushedModel"))
         night.exit_code = self._judge_and_push(night, dies=dies)
-        self._check_service()
+        if len(self._all("PushedModel")) == pushes:
+            return  # what the look-ups go by is as it was
+        self._observe()
+        assert self.served[-1] not in self.taken_back, "a rolled-back version is served"
         before, self.anchor = self.anchor, self._find_anchor()
         assert self._accuracy_of(self.anchor) >= self._accuracy_of(before), "the anchor's accuracy fell in a run"
 
@@ -272,33 +301,22 @@ class AcceptanceMachine(RuleBasedStateMachine):
         return True
 
     def _fit(self, night: Night) -> int:
-        given = {"examples": self._all("Examples"), "current": [night.examples]}
-        window = self._resolve("spans", given, window=3, pattern=_pattern(night.delivery))["examples"]
-        sources = {self._get(each).custom_properties["source"].string_value for each in window}
-        assert set(window) <= self.accepted, "refused data are trained on"
-        assert sources == {night.delivery.source}, "a window holds spans of two sources"
-        spans = [self._get(each).custom_properties["span"].int_value for each in window]
-        assert spans == sorted(set(spans)), "a window holds a span twice, or out of order"
-        self._find_first_weights(night.examples)
+        window = night.answers["spans"] = self._find_window(night.examples, night.delivery)
+        night.answers["first_weights"] = self._find_first_weights(night.examples)
         model_id = self._put("Trainer", {"examples": window}, "model", "Model", {})
-        folder = Path(self._get(model_id).uri)
-        write_model(folder, night.model.content)
+        write_model(Path(self._get(model_id).uri), night.model.content)
         self.models[model_id] = night.model
         return model_id
 
-    def _ask(self, examples: int, statistics: int, model_id: int, delivery: Delivery) -> dict[str, Any]:
-        """All answers of the look-ups."""
-        window = {"examples": self._all("Examples"), "current": [examples]}
-        try:
-            spans = self._resolve("spans", window, window=3, pattern=_pattern(delivery))["examples"]
-        except DataError:
-            spans = []
-        return {
-            "statistics": self._find_drift_reference(statistics),
-            "spans": spans,
-            "first_weights": self._find_first_weights(examples),
-            **{key: value for key, value in self._find_references(model_id).items() if key != "pushed_model"},
-        }
+    def _find_window(self, examples: int, delivery: Delivery) -> list[int]:
+        given = {"examples": self._all("Examples"), "current": [examples]}
+        window = self._resolve("spans", given, window=3, pattern=_pattern(delivery))["examples"]
+        sources = {self._get(each).custom_properties["source"].string_value for each in window}
+        assert set(window) <= self.accepted, "refused data are trained on"
+        assert sources == {delivery.source}, "a window holds spans of two sources"
+        spans = [self._get(each).custom_properties["span"].int_value for each in window]
+        assert spans == sorted(set(spans)), "a window holds a span twice, or out of order"
+        return window
 
     def _find_first_weights(self, examples: int) -> list[int]:
         given = {"model": self._all("Model"), "pushed_model": self._all("PushedModel"), "current": [examples]}
@@ -315,7 +333,7 @@ class AcceptanceMachine(RuleBasedStateMachine):
         found = self._resolve("references", given)
         for key in ("model", "latency_model", "service_model"):
             self._check_reference(found[key], f"{key}: a model is held to")
-        return found
+        return {key: ids for key, ids in found.items() if key != "pushed_model"}
 
     def _check_reference(self, found: list[int], what: str) -> None:
         for model_id in found:
@@ -326,13 +344,16 @@ class AcceptanceMachine(RuleBasedStateMachine):
         references = night.answers
         candidate = night.model
         gained, lost = self._compare(candidate, references["model"])
-        if paired_difference_interval(gained, lost, ROWS).high < -MARGIN or not candidate.is_servable:
+        if paired_difference_interval(gained, lost, ROWS, CHANGE_LEVEL).high < -MARGIN or not candidate.is_servable:
             return 3
         against = [self.models[each].latency_ms for each in references["latency_model"]]
         figures = ServingFigures(1, candidate.latency_ms, next(iter(against), None))
         if figures.find_excess(10, 2):
             return 3
-        source = Path(self._get(night.model_id).uri)
+        source = self._get(night.model_id).uri
+        if self.folder.find_refusal(source):
+            assert candidate.content in self.rolled_back, "a model that nobody rolled back is not pushed"
+            return 3
         version = self.folder.push(source, self._tick())
         if dies:
             self.folder.push(source, self._tick())
@@ -341,6 +362,7 @@ class AcceptanceMachine(RuleBasedStateMachine):
             "pushed": 1,
             "pushed_version": str(version),
             "pushed_destination": str(self.folder.path / str(version)),
+            DIGEST_PROPERTY: self._digest(night.model.content),
             NO_WORSE_PROPERTY: int(gained >= lost),
             NO_SLOWER_PROPERTY: int((figures.latency_ratio or 1) <= 1),
         }
@@ -355,9 +377,10 @@ class AcceptanceMachine(RuleBasedStateMachine):
         before = self.models[anchor[0]].hits
         return int((candidate.hits & ~before).sum()), int((before & ~candidate.hits).sum())
 
-    def _check_service(self) -> None:
-        served = self.folder.list_served()
-        assert not served or self._content(served[-1]) not in self.rolled_back, "a rolled-back model is served"
+    def _observe(self) -> None:
+        """Look at the folder of versions once for all that a step asks of it."""
+        self.served, self.aside = self.folder.list_served(), self.folder.list_rolled_back()
+        self.rolled_back = {self.contents[each] for each in self.taken_back}
 
     def _find_anchor(self) -> int | None:
         return next(iter(self._find_references(None)["model"]), None)
@@ -381,8 +404,9 @@ class AcceptanceMachine(RuleBasedStateMachine):
         latency_ms = 3.0 if quality == "slow" else 1 + 0.05 * float(self.random.standard_normal())
         return Model(hits, f"weights {len(self.models)}", latency_ms, quality != "unservable")
 
-    def _content(self, version: int) -> str:
-        return self.contents[version]
+    @staticmethod
+    def _digest(content: str) -> str:
+        return compute_digest((name, content.encode()) for name in _MODEL_FILES)
 
     def _next_span(self) -> int:
         self.newest_span += 1
@@ -406,11 +430,10 @@ class AcceptanceMachine(RuleBasedStateMachine):
         return [self.wrapped[each] for each in ids]
 
     def _all(self, kind: str) -> list[int]:
-        return [each.id for each in self.store.get_artifacts_by_type(kind)]
+        return list(self.ids.get(kind, []))
 
     def _get(self, artifact_id: int) -> mlmd.Artifact:
-        (artifact,) = self.store.get_artifacts_by_id([artifact_id])
-        return artifact
+        return self._wrap([artifact_id])[0].mlmd_artifact
 
     def _put(
         self,
@@ -442,7 +465,10 @@ class AcceptanceMachine(RuleBasedStateMachine):
                     artifact.custom_properties[name].string_value = value
             pairs.append((artifact, _event(_OUTPUT, key)))
         _, artifact_ids, _ = self.store.put_execution(execution, pairs, [])
-        return int(artifact_ids[-1]) if kind else 0
+        if not kind:
+            return 0
+        self.ids.setdefault(kind, []).append(int(artifact_ids[-1]))
+        return int(artifact_ids[-1])
 
     def _type(self, what: str, name: str) -> int:
         if (what, name) not in self.types:
@@ -472,7 +498,7 @@ def _pattern(delivery: Delivery) -> str:
 def write_model(folder: Path, content: str) -> None:
     """A SavedModel as far as a folder of versions looks at it."""
     (folder / "variables").mkdir(parents=True)
-    for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"):
+    for name in _MODEL_FILES:
         (folder / name).write_text(content)
 
 
@@ -513,6 +539,8 @@ def try_histories(count: int) -> None:
     Raises:
         AssertionError: one broke the rule. The shortest that does is printed.
     """
+    gc.collect()
+    gc.freeze()  # TFX's imports leave millions of objects, which the collector would walk again and again
     run_state_machine_as_test(
         AcceptanceMachine,
         settings=settings(
@@ -520,6 +548,7 @@ def try_histories(count: int) -> None:
             stateful_step_count=15,
             deadline=None,
             derandomize=True,
+            report_multiple_bugs=False,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -7,7 +7,7 @@ from typing import Any
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Interval
 from reporting.model_card import AccuracyChange, CardData, CardFigures, ClassRates, Confidence
-from reporting.report_data import Epoch, Lineage, Share, TrainingFigures, UsedArtifact
+from reporting.report_data import Epoch, Lineage, Share, TrainedSpan, TrainingFigures, UsedArtifact
 from schema.contract import CLASS_NAMES
 
 HOSTILE = (
@@ -17,6 +17,7 @@ FIGURES = CardFigures(
     accuracy=Share.of(7 / 12, 12),
     macro_f1=0.54762,
     calibration_error=0.03125,
+    calibration_interval=Interval(0.0125, 0.0625),
     nll=1.25,
     brier=0.5,
     classes=tuple(ClassRates(name, Share.of(0.5, 4), Share.of(1.0, 2)) for name in CLASS_NAMES),
@@ -56,7 +57,9 @@ def make_hostile_card() -> CardData:
         rows=IngestionReport(
             {HOSTILE: 2}, {"train": {"happy": 1}, HOSTILE: {"": 1}}, {HOSTILE: 1}, {HOSTILE: 1}, 0, {HOSTILE: HOSTILE}
         ),
-        training=TrainingFigures((), 1, HOSTILE, 1),
+        training=TrainingFigures(
+            (), 1, HOSTILE, 1, threads=(2,), device=HOSTILE, spans=(TrainedSpan(3, 1), TrainedSpan(4, 1, HOSTILE))
+        ),
         lineage=Lineage(
             HOSTILE, {HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, {HOSTILE: {HOSTILE: [HOSTILE]}},
             (UsedArtifact(HOSTILE, HOSTILE, 5, HOSTILE),),
@@ -69,7 +72,8 @@ def make_nan_card() -> CardData:
     share = Share.of(math.nan, 12)
     classes = tuple(ClassRates(name, share, share) for name in CLASS_NAMES)
     figures = dataclasses.replace(
-        FIGURES, accuracy=share, macro_f1=math.nan, calibration_error=math.nan, nll=math.nan, brier=math.nan,
+        FIGURES, accuracy=share, macro_f1=math.nan, calibration_error=math.nan,
+        calibration_interval=Interval(math.nan, math.nan), nll=math.nan, brier=math.nan,
         classes=classes, change=AccuracyChange(math.nan, Interval(math.nan, math.nan)),
     )  # fmt: skip
     return make_card(figures=figures, refusals=("nll is nan, at most 88.0000",))

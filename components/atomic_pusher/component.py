@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter
 
 from components.artifacts import CARD_KEY, Card
-from components.atomic_pusher.executor import CODE_FIELD, CONFIG_FIELD, Executor
+from components.atomic_pusher.executor import CODE_FIELD, CONFIG_FIELD, LIFTED_FIELD, Executor
 from configs.load import to_json
 from configs.spec import ServingConfig
 
@@ -45,6 +45,7 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
         folder: str,
         config: ServingConfig,
         code: str,
+        lifted: int = 0,
     ):
         """Declare inputs and settings.
 
@@ -57,8 +58,12 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             folder: of the versions, local or a bucket's URI.
             config: names for the server, and how many versions to keep.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+            lifted: how many versions were brought back after a push had been refused for them, so that such a refusal
+                misses the cache from then on.
         """
         settings = {CONFIG_FIELD: to_json(config), CODE_FIELD: code}
+        if lifted:
+            settings[LIFTED_FIELD] = str(lifted)
         spec = AtomicPusherSpec(
             model=model,
             model_blessing=model_blessing,

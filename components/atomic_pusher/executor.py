@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from absl import logging
@@ -13,20 +13,22 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-from components.acceptance import NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
+from components.acceptance import DIGEST_PROPERTY, NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
 from components.accuracy_change_metric import CHANGE_NAME
 from components.artifacts import CARD_KEY
-from components.atomic_pusher.bucket_versions import BucketVersions
+from components.bucket_versions import open_versions
 from components.evaluation_result import read_metrics
 from components.local_copy import is_remote, local_copy
+from components.model_digest import compute_model_digest
+from components.refusals import REFUSAL_PROPERTY
 from configs.load import from_json
 from configs.spec import ServingConfig
 from reporting.model_card import CARD_FILE
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.contract import EXTRA_ASSETS_DIR
-from serving.versions import ServedModel, VersionFolder
+from serving.versions import ServedModel, Versions
 
-CONFIG_FIELD, CODE_FIELD = "serving", "code"
+CONFIG_FIELD, CODE_FIELD, LIFTED_FIELD = "serving", "code", "lifted"
 _JUDGEMENTS = ("evaluation", "infra_blessing")
 Artifacts = dict[str, list[types.Artifact]]
 
@@ -44,10 +46,22 @@ class Executor(executor.Executor):  # type: ignore[misc]
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
             return
-        # Before the push: what fails after it would be tried again, and push a second version of the same model.
-        archive(self.GetModelPath(input_dict), artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
+        config = from_json(ServingConfig, settings[CONFIG_FIELD])
+        versions = open_versions(folder, ServedModel.of(config))
+        model_dir = self.GetModelPath(input_dict)
+        with _readable_for(versions, model_dir) as source:
+            refusal = versions.find_refusal(source)
+        if refusal:
+            logging.info("Not pushed: %s", refusal)
+            pushed_model.set_string_custom_property(REFUSAL_PROPERTY, refusal)
+            self._MarkNotPushed(pushed_model)
+            return
+        # Before the push: what fails after it would be tried again.
+        archive(model_dir, artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
         mark_references(pushed_model, *(artifact_utils.get_single_uri(input_dict[key]) for key in _JUDGEMENTS))
-        version = push(pushed_model.uri, folder, from_json(ServingConfig, settings[CONFIG_FIELD]))
+        digest = compute_model_digest(artifact_utils.get_single_uri(input_dict["model"]))
+        pushed_model.set_string_custom_property(DIGEST_PROPERTY, digest)
+        version = push(pushed_model.uri, versions, config.keep_versions)
         self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
 
 
@@ -71,23 +85,21 @@ def archive(model_dir: str, card: str, folder: str) -> None:
     io_utils.copy_file(os.path.join(card, CARD_FILE), os.path.join(folder, EXTRA_ASSETS_DIR, CARD_FILE))
 
 
-def push(model_dir: str, folder: str, config: ServingConfig) -> int:
+def push(model_dir: str, versions: Versions, keep: int) -> int:
     """Put the SavedModel in `model_dir` into service and forget old versions; the new version.
 
     Args:
         model_dir: path or URI.
-        folder: path or URI of the versions.
-        config: names for the server, and how many versions to keep.
+        versions: where to.
+        keep: how many; 0: all.
     """
-    model = ServedModel(config.model_name, config.base_path)
-    versions: BucketVersions | VersionFolder
-    if is_remote(folder):
-        versions = BucketVersions(folder, model)
-        version = versions.push(model_dir, time.time())
-    else:
-        versions = VersionFolder(Path(folder), model)
-        with local_copy(model_dir) as source:
-            version = versions.push(Path(source), time.time())
-    removed = versions.forget(config.keep_versions) if config.keep_versions else []
+    with _readable_for(versions, model_dir) as source:
+        version = versions.push(source, time.time())
+    removed = versions.forget(keep) if keep else []
     logging.info("Version %s is in service; removed: %s", version, removed or "none")
     return version
+
+
+def _readable_for(versions: Versions, model_dir: str) -> AbstractContextManager[str]:
+    """The folder as these versions can read it: a bucket's from anywhere, a local one from this machine."""
+    return nullcontext(model_dir) if is_remote(versions.place) else local_copy(model_dir)

@@ -2,44 +2,41 @@
 
 from collections.abc import Iterator
 
-import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.anomalies import find_anomalies
-from components.label_statistics import Statistics
+from components.label_statistics import Statistics, count_labels, find_bound, list_unjudged_norms
 from reporting.ingestion import IngestionReport
+from reporting.label_shift import Counts, find_absences, measure_distance
 from schema.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
 
 
 def find_skew(statistics: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
-    """Where eval's labels are distributed otherwise than train's, by the schema's skew comparator."""
-    anomalies = tfdv.validate_statistics(
-        _label_statistics(statistics[TRAIN_SPLIT]),
-        _label_schema(schema, without="drift_comparator"),
-        serving_statistics=_label_statistics(statistics[EVAL_SPLIT]),
-    )
-    yield from find_anomalies(anomalies, "train against eval")
+    """Where eval's labels are beyond doubt distributed otherwise than the schema's skew comparator allows."""
+    train, eval_ = (count_labels(statistics[split]) for split in (TRAIN_SPLIT, EVAL_SPLIT))
+    yield from _find_shift("train against eval", train, eval_, schema, "skew_comparator")
 
 
 def find_drift(statistics: Statistics, previous: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
-    """Where train's labels are distributed otherwise than in the run before, by the drift comparator."""
-    if TRAIN_SPLIT not in previous:
-        return
-    anomalies = tfdv.validate_statistics(
-        _label_statistics(statistics[TRAIN_SPLIT]),
-        _label_schema(schema, without="skew_comparator"),
-        previous_statistics=_label_statistics(previous[TRAIN_SPLIT]),
-    )
-    yield from find_anomalies(anomalies, "train against the run before")
+    """Likewise of train and train in the run before, by the drift comparator."""
+    if TRAIN_SPLIT in previous:
+        now, before = count_labels(statistics[TRAIN_SPLIT]), count_labels(previous[TRAIN_SPLIT])
+        yield from _find_shift("train against the run before", now, before, schema, "drift_comparator")
 
 
 def find_gaps(report: IngestionReport) -> Iterator[str]:
-    """Train and eval splits, or classes of them, without any example."""
-    for split in (TRAIN_SPLIT, EVAL_SPLIT):
-        counts = report.emitted.get(split, {})
-        missing = [name for name in CLASS_NAMES if not counts.get(name)]
-        if missing:
-            yield f"{split}: no example of {', '.join(missing)}" if counts else f"{split}: no example"
+    """Train and eval splits without any example, classes that train lacks, and those that eval lacks not by chance."""
+    train, eval_ = (
+        [report.emitted.get(split, {}).get(name, 0) for name in CLASS_NAMES] for split in (TRAIN_SPLIT, EVAL_SPLIT)
+    )
+    yield from (
+        f"{split}: no example" for split, counts in ((TRAIN_SPLIT, train), (EVAL_SPLIT, eval_)) if not any(counts)
+    )
+    if not any(train) or not any(eval_):
+        return
+    if missing := [name for name, count in zip(CLASS_NAMES, train, strict=True) if not count]:
+        yield f"{TRAIN_SPLIT}: no example of {', '.join(missing)}"
+    if missing := [each.name for each in find_absences(train, eval_) if each.is_refused]:
+        yield f"{EVAL_SPLIT}: no example of {', '.join(missing)}, which {sum(eval_):,} random rows would have"
 
 
 def find_miscounts(statistics: Statistics, report: IngestionReport) -> Iterator[str]:
@@ -64,24 +61,20 @@ def find_size_faults(statistics: Statistics) -> Iterator[str]:
                     )
 
 
-def _label_statistics(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList,
-) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """The label's statistics alone: ExampleValidator has looked at the other features already."""
-    kept = statistics_pb2.DatasetFeatureStatisticsList()
-    kept.CopyFrom(statistics)
-    for dataset in kept.datasets:
-        features = [feature for feature in dataset.features if feature.path.step == [LABEL_KEY]]
-        del dataset.features[:]
-        dataset.features.extend(features)
-    return kept
-
-
-def _label_schema(schema: schema_pb2.Schema, without: str) -> schema_pb2.Schema:
-    """The label's part of the schema, less one comparator."""
-    kept = schema_pb2.Schema()
-    kept.feature.extend(feature for feature in schema.feature if feature.name == LABEL_KEY)
-    for feature in kept.feature:
-        feature.ClearField(without)
-        del feature.not_in_environment[:]
-    return kept
+def _find_shift(
+    between: str, first: Counts, second: Counts, schema: schema_pb2.Schema, comparator: str
+) -> Iterator[str]:
+    for norm in list_unjudged_norms(schema, comparator):
+        yield f"schema: {LABEL_KEY}: {comparator}: {norm} is not judged; bound infinity_norm instead"
+    bound = find_bound(schema, comparator)
+    if bound is None or not any(first) or not any(second):
+        return
+    if not 0 <= bound <= 1:
+        yield f"schema: {LABEL_KEY}: {comparator}: expected a threshold from 0 to 1, got {bound:g}"
+        return
+    apart = measure_distance(between, first, second, bound)
+    if apart.is_refused:
+        yield (
+            f"{between}: {LABEL_KEY}: the shares of {apart.class_name} differ by {apart.distance:.4f}, beyond doubt by"
+            f" more than {apart.least:.4f}; the schema's {comparator} allows {bound:g}"
+        )

@@ -6,24 +6,44 @@ a member is a label, never a path to open.
 """
 
 import bz2
-import gzip
+import functools
 import io
 import lzma
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, cast
 
-from components.face_example_gen.choice import LABELLED_FIRST, SkippedMember, choose_members, reason_in_order
-from components.face_example_gen.streams import TAR_BLOCK_BYTES, FileLayer, Layer, TarEnding, buffered, translating
+from components.face_example_gen.choice import (
+    LABELLED_FIRST,
+    ChoiceInOrder,
+    SkippedMember,
+    choose_members,
+    describe_skipped,
+)
+from components.face_example_gen.streams import (
+    XZ_MEMORY_BYTES,
+    FileLayer,
+    Layer,
+    ShortReads,
+    Unpacked,
+    buffered,
+    translating,
+)
+from components.face_example_gen.tars import TAR_BLOCK_BYTES, iter_tar
 from configs.spec import DataConfig
 from schema.errors import DataError
+from schema.row import shown
 
 # The ratio is looked at only past this size, so that a small file that packs well is no bomb.
 _RATIO_GRACE_BYTES = 10_000_000
 _TAR_MAGIC_AT = 257
+_GZIP_FORM = 16 + zlib.MAX_WBITS  # as zlib's inflateInit2 counts
+_MAX_NAME_CHARS = 255  # all that fits into the header of a tar
+_SHOWN_NAME_CHARS = 100  # of a longer one
 
 _READABLE_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile inflates the others without a bound
 _ENCRYPTED_FLAG = 0x1
@@ -33,10 +53,10 @@ _UNREADABLE_FORMS = {
     b"\x28\xb5\x2f\xfd": "Zstandard file",
     b"\x1f\x9d": "file packed by `compress`",
 }
-_UNPACKERS: dict[bytes, Callable[[BinaryIO], Any]] = {
-    b"\x1f\x8b": lambda packed: gzip.GzipFile(fileobj=packed),
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"BZh": bz2.BZ2File,
+_UNPACKERS: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b": functools.partial(zlib.decompressobj, _GZIP_FORM),
+    b"\xfd7zXZ\x00": functools.partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, XZ_MEMORY_BYTES),
+    b"BZh": bz2.BZ2Decompressor,
 }
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # with and without members
 
@@ -49,6 +69,8 @@ class ArchiveLimits:
     max_compression_ratio: float
     """Unpacked over packed bytes, looked at past the first 10 MB."""
     max_members: int = 10_000
+    max_header_bytes: int = 8_000_000
+    """What zips list of their members, and long names and further records of the members of tars, in all."""
     max_depth: int = 4
     """Layers of packing; a tar.gz in a zip has three."""
 
@@ -90,7 +112,7 @@ def iter_members(
             has_member = True
         yield item
     if not has_member:
-        raise DataError(f"{name}: no CSV in it ({_summary_of(found)}): give a CSV or an archive of one")
+        raise DataError(f"{name}: no CSV in it ({describe_skipped(found)}): give a CSV or an archive of one")
 
 
 def is_packed(head: bytes) -> bool:
@@ -99,15 +121,8 @@ def is_packed(head: bytes) -> bool:
     return is_tar or bool(_unpacker_of(head)) or head.startswith((*_ZIP_MAGICS, *_UNREADABLE_FORMS))
 
 
-def _unpacker_of(head: bytes) -> Callable[[BinaryIO], Any] | None:
-    return next((unpack for magic, unpack in _UNPACKERS.items() if head.startswith(magic)), None)
-
-
-def _summary_of(skipped: Sequence[SkippedMember]) -> str:
-    texts = [f"{each.name}: {each.reason}" for each in skipped[:3]]
-    if len(skipped) > len(texts):
-        texts.append(f"and {len(skipped) - len(texts)} more")
-    return "; ".join(texts) or "it is empty"
+def _unpacker_of(head: bytes) -> Callable[[], Any] | None:
+    return next((unpacker for magic, unpacker in _UNPACKERS.items() if head.startswith(magic)), None)
 
 
 class _Walk:
@@ -120,6 +135,7 @@ class _Walk:
         self._packed_bytes = 0
         self._unpacked_bytes = 0
         self._members = 0
+        self._header_bytes = 0
 
     def count_packed(self, size: int) -> None:
         self._packed_bytes += size
@@ -148,6 +164,14 @@ class _Walk:
                 " right archive, or the CSV itself"
             )
 
+    def _count_header(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > self._limits.max_header_bytes:
+            raise DataError(
+                f"{self._name}: more than {self._limits.max_header_bytes:,} bytes only to name its members, FER2013"
+                " has at most ten: give the right archive, or the CSV itself"
+            )
+
     def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         head = stream.peek(TAR_BLOCK_BYTES)
         _refuse_unreadable_form(head, label)
@@ -156,11 +180,10 @@ class _Walk:
             return
         if depth >= self._limits.max_depth:
             raise DataError(f"{label}: packed more than {depth} times over: unpack it and give the CSV")
-        unpack = _unpacker_of(head)
-        if unpack:
-            with translating(label):
-                unpacked = unpack(cast(BinaryIO, stream))
-            layer = Layer(unpacked, label, self.count_unpacked, stream.seekable())
+        make_unpacker = _unpacker_of(head)
+        if make_unpacker:
+            unpacked = Unpacked(cast(BinaryIO, stream), make_unpacker)
+            layer = Layer(cast(BinaryIO, unpacked), label, self.count_unpacked, stream.seekable())
             yield from self.open(buffered(layer), label, depth + 1)
         elif head.startswith(_ZIP_MAGICS):
             yield from self._open_zip(stream, label, depth + 1)
@@ -171,21 +194,24 @@ class _Walk:
         if not stream.seekable():
             raise DataError(f"{label}: a zip can't be read from a stream without seeking: unpack it first")
         with translating(label, hint="the list of members at the end is missing or damaged"):
-            archive = zipfile.ZipFile(cast(IO[bytes], stream))
+            archive = zipfile.ZipFile(cast(IO[bytes], ShortReads(stream, self._count_header)))
+        seen: set[str] = set()
         infos: dict[str, zipfile.ZipInfo] = {}
         for info in archive.infolist():
             self._count_member()
-            reason = _reason_against_zip_member(info)
+            if info.filename.endswith("/"):
+                continue
+            member = _joined(label, info.filename)
+            reason = _reason_against_zip_member(info) or _reason_against_repeat(member, seen)
             if reason:
-                yield SkippedMember(_joined(label, info.filename), reason)
-            elif info.filename in infos:
-                yield SkippedMember(_joined(label, info.filename), "a second member of the same name")
-            elif not info.is_dir():
+                yield SkippedMember(member, reason)
+            else:
                 infos[info.filename] = info
         choice = choose_members(list(infos), self._preference)
         for skipped in choice.skipped:
             yield SkippedMember(_joined(label, skipped.name), skipped.reason)
-        for name in choice.chosen:
+        # As they lie: going back means to unpack again all that a layer beneath holds before.
+        for name in sorted(choice.chosen, key=lambda name: infos[name].header_offset):
             member = _joined(label, name)
             _require_readable_zip_member(infos[name], member)
             with translating(member):
@@ -194,32 +220,23 @@ class _Walk:
             yield from self.open(buffered(layer), member, depth)
 
     def _open_tar(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
-        ending = TarEnding(stream)
-        seen: list[str] = []
-        read: list[str] = []
-        with translating(label):
-            archive = tarfile.open(fileobj=cast(IO[bytes], ending), mode="r|")  # noqa: SIM115 (holds nothing open)
-        while True:
-            with translating(label):
-                info = archive.next()
-            if info is None:
-                break
+        seen: set[str] = set()
+        choice = ChoiceInOrder(self._preference)
+        for info, content in iter_tar(stream, label, self._count_header):
             self._count_member()
             if info.isdir():
                 continue
             member = _joined(label, info.name)
-            seen.append(info.name)
-            reason = _reason_against_tar_member(info) or reason_in_order(seen, read, self._preference)
+            reason = (
+                _reason_against_tar_member(info)
+                or _reason_against_repeat(member, seen)
+                or choice.reason_against(info.name)
+            )
             if reason:
                 yield SkippedMember(member, reason)
                 continue
-            read.append(info.name)
-            with translating(member):
-                source = archive.extractfile(info)
-            layer = Layer(cast(BinaryIO, source), member, lambda size: None, is_seekable=False)
+            layer = Layer(cast(BinaryIO, content), member, lambda size: None, is_seekable=False)
             yield from self.open(buffered(layer), member, depth)
-        with translating(label):
-            ending.require_complete(cast(BinaryIO, archive.fileobj), label)
 
 
 def _reason_against_zip_member(info: zipfile.ZipInfo) -> str:
@@ -238,7 +255,16 @@ def _reason_against_tar_member(info: tarfile.TarInfo) -> str:
     return _reason_against_path(info.name)
 
 
+def _reason_against_repeat(member: str, seen: set[str]) -> str:
+    """Note a member by its label, in which `./a.csv` and `a.csv` are one."""
+    is_repeat = member in seen
+    seen.add(member)
+    return "a second member of the same name" if is_repeat else ""
+
+
 def _reason_against_path(name: str) -> str:
+    if _is_long(name):
+        return f"a name of more than {_MAX_NAME_CHARS} characters"
     parts = name.replace("\\", "/").split("/")
     is_unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
     return "a path that leads out of the archive" if is_unsafe else ""
@@ -261,7 +287,15 @@ def _refuse_unreadable_form(head: bytes, label: str) -> None:
 
 
 def _joined(label: str, name: str) -> str:
-    """A label for a member: relative, printable, and with the archive in front."""
-    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
-    relative = "/".join(parts).encode("utf-8", "backslashreplace").decode("utf-8")
-    return f"{label}/" + "".join(each if each.isprintable() else ascii(each)[1:-1] for each in relative)
+    """A label for a member: relative, printable, of bounded length, and with the archive in front."""
+    return f"{label}/{shown(_relative(name), _SHOWN_NAME_CHARS if _is_long(name) else _MAX_NAME_CHARS)}"
+
+
+def _is_long(name: str) -> bool:
+    """Whether a name is too long as it stands, or as a label in which a character may take ten."""
+    return len(name) > _MAX_NAME_CHARS or len(shown(_relative(name), 10 * _MAX_NAME_CHARS)) > _MAX_NAME_CHARS
+
+
+def _relative(name: str) -> bytes:
+    parts = name[: _MAX_NAME_CHARS + 1].replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")).encode("utf-8", "surrogateescape")

@@ -12,6 +12,8 @@ _WELL_KNOWN = (*LABELLED_FIRST, *_NO_SOURCES)
 
 _ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", ".tar", ".zip", ".gz", ".xz", ".bz2")
 _CSV_SUFFIX = ".csv"
+_MAX_SUFFIXES = 4  # fer2013.tar.gz has one of `_ARCHIVE_SUFFIXES`; what is packed more often is not read anyway
+_SHOWN = 3  # of a list, in an error
 
 
 @dataclass(frozen=True)
@@ -30,24 +32,68 @@ class Choice:
     skipped: tuple[SkippedMember, ...]
 
 
-def choose_members(names: Sequence[str], preference: Sequence[str] = LABELLED_FIRST) -> Choice:
-    """Choose among the files of one folder or archive, so that no row is read twice.
+class ChoiceInOrder:
+    """Chooses among names that come one by one, when those to come are not known and those chosen are read already.
 
     If two or more of the competition's well-known files are there, packed or not, the first of `preference` is
     read, plain rather than packed, and all others are skipped. Otherwise every CSV and archive is read.
     """
-    reasons = {name: _reason_to_skip(name) for name in names}
-    readable = [name for name in names if not reasons[name]]
-    well_known = [name for name in readable if _well_known(name)]
-    if len({_base_name(name) for name in well_known}) > 1:
-        best = min(well_known, key=lambda name: _rank(name, preference))
-        is_wanted = _well_known(best) in preference
-        for name in readable:
-            reasons[name] = "" if is_wanted and name == best else _reason_beside(best, name, preference)
+
+    def __init__(self, preference: Sequence[str]) -> None:
+        self._preference = preference
+        self._well_known_bases: set[str] = set()
+        self._best = ""  # of the well-known names so far
+        self._read = ""  # the first well-known labelled file that was chosen
+
+    def note(self, name: str) -> str:
+        """Take a name in; -> why it can't be read whatever else is there, or an empty string."""
+        reason = _reason_to_skip(name)
+        if not reason and _well_known(name):
+            self._well_known_bases.add(_base_name(name))
+            self._best = min(self._best or name, name, key=lambda each: _rank(each, self._preference))
+        return reason
+
+    def reason_beside_noted(self, name: str) -> str:
+        """Why not to read a name that can be read, beside all that were noted; an empty string if it is chosen."""
+        if len(self._well_known_bases) < 2 or (name == self._best and _well_known(name) in self._preference):
+            return ""
+        return _reason_beside(self._best, name, self._preference)
+
+    def reason_against(self, name: str) -> str:
+        """Why not to read the next name; an empty string if it is chosen."""
+        reason = self.note(name) or self.reason_beside_noted(name)
+        known = _well_known(name)
+        if reason or not known:
+            return reason
+        if known in _NO_SOURCES:
+            return "holds no pictures"
+        if self._read and _base_name(self._read) != _base_name(name):
+            return _reason_beside(self._read, name, self._preference)
+        if known in self._preference and known != "test.csv":
+            self._read = self._read or name
+        return ""
+
+
+def choose_members(names: Sequence[str], preference: Sequence[str] = LABELLED_FIRST) -> Choice:
+    """Choose among all files of one folder or archive, so that no row is read twice; the rule is `ChoiceInOrder`'s."""
+    together = ChoiceInOrder(preference)
+    reasons = {name: together.note(name) for name in names}
+    reasons = {name: reason or together.reason_beside_noted(name) for name, reason in reasons.items()}
     return Choice(
         chosen=tuple(name for name in names if not reasons[name]),
         skipped=tuple(SkippedMember(name, reason) for name, reason in reasons.items() if reason),
     )
+
+
+def describe_skipped(skipped: Sequence[SkippedMember]) -> str:
+    """What was skipped, for an error that says that nothing is left."""
+    return name_some([f"{each.name}: {each.reason}" for each in skipped]) or "it is empty"
+
+
+def name_some(texts: Sequence[str]) -> str:
+    """The first three, and how many more there are."""
+    more = [f"and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
+    return "; ".join([*texts[:_SHOWN], *more])
 
 
 def _rank(name: str, preference: Sequence[str]) -> tuple[int, bool, int, str]:
@@ -70,8 +116,8 @@ def _reason_beside(best: str, name: str, preference: Sequence[str]) -> str:
 def _well_known(name: str) -> str:
     """The well-known CSV that `name` is or packs (fer2013.tar.gz packs fer2013.csv), or an empty string."""
     base = _base_name(name)
-    while base.endswith(_ARCHIVE_SUFFIXES):
-        base = base.removesuffix(next(suffix for suffix in _ARCHIVE_SUFFIXES if base.endswith(suffix)))
+    for _ in range(_MAX_SUFFIXES):
+        base = base.removesuffix(next((suffix for suffix in _ARCHIVE_SUFFIXES if base.endswith(suffix)), ""))
     csv = base if base.endswith(_CSV_SUFFIX) else base + _CSV_SUFFIX
     return csv if csv in _WELL_KNOWN else ""
 
@@ -87,16 +133,3 @@ def _reason_to_skip(name: str) -> str:
     if not parts[-1].lower().endswith((_CSV_SUFFIX, *_ARCHIVE_SUFFIXES)):
         return "neither a CSV nor an archive by its name"
     return ""
-
-
-def reason_in_order(seen: Sequence[str], read: Sequence[str], preference: Sequence[str]) -> str:
-    """Why not to read the last of `seen`, when the names after it are not known and those of `read` are past."""
-    name = seen[-1]
-    reason = next((each.reason for each in choose_members(seen, preference).skipped if each.name == name), "")
-    known = _well_known(name)
-    if not reason and known in _NO_SOURCES:
-        return "holds no pictures"
-    best = next((each for each in read if _well_known(each) in preference and _well_known(each) != "test.csv"), None)
-    if not reason and known and best and _base_name(best) != _base_name(name):
-        return _reason_beside(best, name, preference)
-    return reason

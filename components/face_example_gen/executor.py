@@ -1,6 +1,5 @@
 """Runs the Beam graph of `rows.py` and settles the account of all rows."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +15,12 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
-from components.face_example_gen.choice import SkippedMember
+from components.face_example_gen.choice import SkippedMember, describe_skipped, name_some
+from components.face_example_gen.repeats import held_out_reason
 from components.face_example_gen.rows import Outputs, ingest
-from components.face_example_gen.sources import Source, choose_sources
+from components.face_example_gen.sources import Source, choose_sources, merge_spellings
 from components.face_example_gen.stillness import require_still
+from components.quarantine import iter_quarantined
 from configs.load import from_json
 from configs.spec import DataConfig
 from reporting.ingestion import REPORT_FILE, IngestionReport
@@ -95,16 +96,18 @@ def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[S
         sources += of_input[0]
         skipped += of_input[1]
     if not sources:
-        found = "; ".join(f"{each.name}: {each.reason}" for each in skipped) or "it is empty"
-        raise DataError(f"{base}: no FER2013 file in it ({found}); give the CSV, an archive or a folder of them")
-    return sources, skipped
+        raise DataError(
+            f"{base}: no FER2013 file in it ({describe_skipped(skipped)}); give the CSV, an archive or a folder of them"
+        )
+    sources, repeats = merge_spellings(sources)
+    return sources, skipped + repeats
 
 
 def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri: str) -> None:
-    files = ", ".join(report.read)
+    files = name_some(list(report.read))
     if report.quarantined_fraction > config.max_quarantined_fraction:
         kept = _keep_quarantine(quarantine_uri)
-        first = _first_quarantined(kept)
+        first = min(iter_quarantined(kept), key=lambda row: (row["source"], row["line"]))
         raise DataError(
             f"{first['source']}:{first['line']}: {first['reason']}: {first['detail']}; {report.rows_quarantined} of"
             f" {report.rows_read} rows ({report.quarantined_fraction:.1%}) of {files} can't be used, at most"
@@ -112,7 +115,21 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
             " data.max_quarantined_fraction"
         )
     if not report.split_size(TRAIN_SPLIT):
-        raise DataError(f"{files}: no labelled row is left to train on; give a file with an `emotion` column")
+        raise DataError(f"{files}: no labelled row is left to train on{_explain_empty_train(report)}")
+
+
+def _explain_empty_train(report: IngestionReport) -> str:
+    predicted = report.dropped.get(held_out_reason(UNLABELLED_SPLIT), 0)
+    if predicted:
+        return (
+            f": {predicted:,} also stand in the rows to predict (--unlabelled), which are never trained on: give"
+            " --unlabelled other pictures, or leave it out"
+        )
+    if report.rows_dropped:
+        return f": all {report.rows_dropped:,} also stand in eval or test: give further rows to train on"
+    if any(report.split_size(split) for split in LABELLED_SPLITS):
+        return ": all went to eval and test: give rows of the usage Training, or lower data.eval_fraction"
+    return "; give a file with an `emotion` column"
 
 
 def _keep_quarantine(quarantine_uri: str) -> str:
@@ -121,13 +138,6 @@ def _keep_quarantine(quarantine_uri: str) -> str:
     kept = os.path.join(component, "refused", execution)
     io_utils.copy_dir(quarantine_uri, kept)
     return kept
-
-
-def _first_quarantined(folder: str) -> dict[str, Any]:
-    texts = [io_utils.read_string_file(path) for path in fileio.glob(os.path.join(folder, "rows-*.jsonl"))]
-    rows = [json.loads(line) for text in texts for line in text.splitlines()]
-    first: dict[str, Any] = min(rows, key=lambda row: (row["source"], row["line"]))
-    return first
 
 
 def _describe(examples: types.Artifact, splits: list[str]) -> None:

@@ -10,6 +10,7 @@ from reporting.ingestion import Outcome
 OUTCOMES = "outcomes"
 REJECTED = "rejected"
 SKIPPED = "skipped"  # (SKIPPED, file, reason)
+PREDICTED = "predicted"  # (PREDICTED, file): of the rows read, those given as data to predict
 FAILED = "failed"  # (FAILED, message)
 
 

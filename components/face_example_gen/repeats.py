@@ -36,13 +36,18 @@ def settle(copies: Iterable[Candidate]) -> Iterator[Settled]:
     """
     in_order = sorted(copies, key=lambda candidate: (candidate.source, candidate.row))
     held_out = sorted({candidate.split for candidate in in_order} - {TRAIN_SPLIT})
-    reason = f"also stands in {held_out[0]}" if held_out else ""
+    reason = held_out_reason(held_out[0]) if held_out else ""
     for candidate in in_order:
         if candidate.split != TRAIN_SPLIT:
             yield Settled(candidate, "")
         else:
             yield Settled(candidate, reason)
             reason = reason or "repeat within train"
+
+
+def held_out_reason(split: str) -> str:
+    """Why a training row is dropped whose picture also stands in another split."""
+    return f"also stands in {split}"
 
 
 def has_conflict(copies: Iterable[Candidate]) -> bool:

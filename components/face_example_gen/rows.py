@@ -15,13 +15,13 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components.face_example_gen.choice import SkippedMember
-from components.face_example_gen.outcomes import FAILED, OUTCOMES, REJECTED, SKIPPED
+from components.face_example_gen.outcomes import FAILED, OUTCOMES, PREDICTED, REJECTED, SKIPPED
 from components.face_example_gen.reading import read_rows
 from components.face_example_gen.settling import Settle, Spool
 from components.face_example_gen.sources import Source
 from components.face_example_gen.spool import count_slices
 from configs.spec import DataConfig
-from reporting.ingestion import IngestionReport
+from reporting.ingestion import READ, IngestionReport
 from schema.contract import LABELLED_SPLITS, UNLABELLED_SPLIT
 
 
@@ -47,13 +47,20 @@ class Outputs:
         return os.path.join(parent, f"Split-{split}")
 
     def read_account(self, skipped_sources: list[SkippedMember]) -> tuple[IngestionReport, list[str]]:
-        """The counted outcomes, and the messages of files that could not be read."""
+        """The counted outcomes, and the messages of files that can't be read, or are read for both inputs."""
         pairs = [(tuple(words), count) for words, count in json.loads(io_utils.read_string_file(self.account_path))]
         fileio.remove(self.account_path)
         failures = sorted(words[1] for words, _ in pairs if words[0] == FAILED)
         skipped = {each.name: each.reason for each in skipped_sources}
         skipped |= {words[1]: words[2] for words, _ in pairs if words[0] == SKIPPED}
-        counts = [(words, count) for words, count in pairs if words[0] not in (FAILED, SKIPPED)]
+        counts = [(words, count) for words, count in pairs if words[0] not in (FAILED, SKIPPED, PREDICTED)]
+        rows_of = dict(counts)
+        failures += [
+            f"{words[1]}: is read for --data and for --unlabelled, whose rows are never trained on: give --unlabelled"
+            " another file, or leave it out"
+            for words, count in pairs
+            if words[0] == PREDICTED and rows_of[READ, words[1]] > count
+        ]
         return IngestionReport.from_outcomes(counts, skipped), failures
 
 

@@ -1,7 +1,8 @@
 """Which files a run reads, and the rows in one of them."""
 
 import io
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from components.face_example_gen.archives import ArchiveLimits, is_packed, iter_members
@@ -14,9 +15,12 @@ from components.face_example_gen.choice import (
 )
 from components.face_example_gen.csv_rows import ParsedRow, Place, RejectedRow, iter_rows, parse_lines, read_header
 from components.face_example_gen.parts import ByteRange, Part, cut, iter_range
-from components.face_example_gen.streams import TAR_BLOCK_BYTES
+from components.face_example_gen.tars import TAR_BLOCK_BYTES
 from configs.spec import DataConfig
 from schema.errors import DataError
+from schema.row import shown
+
+_MAX_PATH_CHARS = 4096  # Linux' own bound
 
 
 class Source(NamedTuple):
@@ -24,7 +28,7 @@ class Source(NamedTuple):
 
     path: str
     name: str
-    """What it is called in messages and examples: the path below the input's base folder."""
+    """What it is called in messages and examples: the path below the input's base folder; of several, the first."""
     is_unlabelled: bool
     """Whether it was given as data to predict; a label in it is then passed over, never trained on."""
 
@@ -35,7 +39,27 @@ def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[li
     choice = choose_members(list(sources), _preference(is_unlabelled))
     if len(sources) == 1:
         choice = Choice(chosen=tuple(sources), skipped=())
-    return [Source(sources[name], name, is_unlabelled) for name in choice.chosen], list(choice.skipped)
+    chosen = [Source(sources[name], _printable(name), is_unlabelled) for name in choice.chosen]
+    return chosen, [SkippedMember(_printable(each.name), each.reason) for each in choice.skipped]
+
+
+def _printable(name: str) -> str:
+    return shown(name.encode(), _MAX_PATH_CHARS)
+
+
+def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[SkippedMember]]:
+    """Give a file to which several paths lead one name, and read it no more than once for each input."""
+    names: dict[str, str] = {}
+    merged: dict[tuple[str, bool], Source] = {}
+    skipped = []
+    for source in sources:
+        file = os.path.realpath(source.path)  # of a remote path no link is known, and it stays what it is
+        name = names.setdefault(file, source.name)
+        if (file, source.is_unlabelled) in merged:
+            skipped.append(SkippedMember(source.name, f"the same file as {name}"))
+        else:
+            merged[file, source.is_unlabelled] = source._replace(name=name)
+    return list(merged.values()), skipped
 
 
 def read_source(

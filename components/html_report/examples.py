@@ -31,9 +31,8 @@ _FEATURES = {
 
 def read_batches(split_uri: str) -> Iterator[LabelledRows]:
     """The rows of one split, in the order of its files, at most 1,024 at a time."""
-    paths = sorted(tf.io.gfile.glob(os.path.join(split_uri, "*")))
-    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(_READ_BATCH_SIZE)
-    for batch in records.map(lambda serialised: tf.io.parse_example(serialised, _FEATURES)).as_numpy_iterator():
+    batches = _read_records(split_uri).map(lambda serialised: tf.io.parse_example(serialised, _FEATURES))
+    for batch in batches.as_numpy_iterator():
         yield LabelledRows(
             pixels=np.frombuffer(b"".join(batch[PIXELS_KEY]), np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX),
             class_indices=batch[LABEL_KEY],
@@ -42,19 +41,21 @@ def read_batches(split_uri: str) -> Iterator[LabelledRows]:
         )
 
 
-def read_rows(split_uri: str) -> LabelledRows:
-    """All rows of a split that has at least one."""
-    batches = list(read_batches(split_uri))
-    return LabelledRows(
-        pixels=np.concatenate([batch.pixels for batch in batches]),
-        class_indices=np.concatenate([batch.class_indices for batch in batches]),
-        sources=tuple(source for batch in batches for source in batch.sources),
-        positions=np.concatenate([batch.positions for batch in batches]),
-    )
+def _read_records(split_uri: str) -> tf.data.Dataset:
+    paths = sorted(tf.io.gfile.glob(os.path.join(split_uri, "*")))
+    return tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(_READ_BATCH_SIZE)
 
 
-def predict(model_dir: str, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """The exported model's answers through `serve_pixels`: uint8 (n, 48, 48), n at least 1, -> float32 (n, 7)."""
-    starts = range(0, len(pixels), _PREDICT_BATCH_SIZE)
-    with open_signature(model_dir, SERVE_PIXELS, [PROBABILITIES_KEY]) as ask:
-        return np.concatenate([ask(pixels[start : start + _PREDICT_BATCH_SIZE, ..., None])[0] for start in starts])
+def count_rows(split_uri: str) -> int:
+    """Rows of one split."""
+    batches = _read_records(split_uri)
+    return int(batches.reduce(tf.constant(0, tf.int64), lambda count, batch: count + tf.size(batch, tf.int64)))
+
+
+def ask(model_dir: str, split_uri: str) -> Iterator[tuple[LabelledRows, npt.NDArray[np.float32]]]:
+    """The rows of `read_batches`, and the exported model's answers to each through `serve_pixels`, float32 (n, 7)."""
+    with open_signature(model_dir, SERVE_PIXELS, [PROBABILITIES_KEY]) as answer:
+        for rows in read_batches(split_uri):
+            starts = range(0, len(rows.pixels), _PREDICT_BATCH_SIZE)
+            parts = [answer(rows.pixels[start : start + _PREDICT_BATCH_SIZE, ..., None])[0] for start in starts]
+            yield rows, np.concatenate(parts)

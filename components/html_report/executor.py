@@ -1,11 +1,10 @@
-"""Reads the artifacts of a run, asks the exported model once, and writes the page with its numbers."""
+"""Reads the artifacts of a run, asks the exported model batch by batch, and writes the page with its numbers."""
 
 import json
 import os
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
@@ -13,11 +12,11 @@ from tfx.utils import io_utils, path_utils
 
 from components.artifacts import CARD_KEY
 from components.data_figures import read_data
-from components.html_report.examples import predict, read_batches, read_rows
+from components.html_report.examples import ask, count_rows, read_batches
 from components.html_report.sources import read_robustness_table, read_serving, read_verdict
 from components.model_facts import Artifacts, describe_lineage, read_extra, read_training
 from components.report_folder import write_report
-from reporting.evaluation import LabelledRows, compare, evaluate, find_mistakes
+from reporting.evaluation import AnsweredRows, compare, evaluate, keep_answers
 from reporting.faces import Faces, compute_mean_faces
 from reporting.model_card import CARD_FILE
 from reporting.report_data import Comparison, ReportData
@@ -48,10 +47,12 @@ def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, s
     """
     model_dir = path_utils.serving_model_path(artifact_utils.get_single_uri(inputs["model"]))
     calibration, record = (read_extra(model_dir, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
-    rows = read_rows(artifact_utils.get_split_uri(inputs["examples"], EVAL_SPLIT))
-    probabilities = predict(model_dir, rows.pixels)
+    split = artifact_utils.get_split_uri(inputs["examples"], EVAL_SPLIT)
+    rows = keep_answers(ask(model_dir, split), count_rows(split))
+    margin = settings["gate"]["max_accuracy_drop"]
+    anchor = _compare(inputs.get("baseline_model", []), split, rows, margin)
     data = read_data(inputs)
-    evaluation = evaluate(rows, probabilities, calibration["temperature"], calibration[THRESHOLD_KEY])
+    evaluation = evaluate(rows, calibration["temperature"], calibration[THRESHOLD_KEY])
     report = ReportData(
         name=settings["name"],
         verdict=read_verdict(inputs),
@@ -60,19 +61,34 @@ def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, s
         evaluation=evaluation,
         robustness=read_robustness_table(inputs, evaluation.accuracy),
         serving=read_serving(inputs),
-        comparison=_compare(inputs.get("baseline_model", []), rows, probabilities),
+        comparison=anchor,
+        service=_compare(inputs.get("service_model", []), split, rows, margin, anchor),
         lineage=describe_lineage(inputs, settings, record, stage_code),
     )
     means = compute_mean_faces(read_batches(artifact_utils.get_split_uri(inputs["examples"], TRAIN_SPLIT)))
-    return report, Faces(means, rows.pixels[find_mistakes(probabilities, rows.class_indices)])
+    return report, Faces(means, rows.mistaken)
 
 
 def _compare(
-    baselines: list[types.Artifact], rows: LabelledRows, probabilities: npt.NDArray[np.float32]
+    models: list[types.Artifact],
+    split_uri: str,
+    candidate: AnsweredRows,
+    margin: float,
+    known: Comparison | None = None,
 ) -> Comparison | None:
-    """The candidate's answers beside those of the baseline, if there is one."""
-    if not baselines:
+    """The candidate's answers beside those of an earlier model to the same split, if there is one.
+
+    Args:
+        models: the earlier one, or none.
+        split_uri: of the examples.
+        candidate: its answers.
+        margin: the loss of accuracy that the gate bears.
+        known: a comparison that there is already, lest the same model be asked twice.
+    """
+    if not models:
         return None
-    (baseline,) = baselines
-    answers = predict(path_utils.serving_model_path(baseline.uri), rows.pixels)
-    return compare(probabilities, answers, rows.class_indices, baseline.uri)
+    (model,) = models
+    if known and known.baseline_uri == model.uri:
+        return known
+    answers = [each for _, each in ask(path_utils.serving_model_path(model.uri), split_uri)]
+    return compare(candidate.probabilities, np.concatenate(answers), candidate.class_indices, model.uri, margin)

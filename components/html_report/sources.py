@@ -8,7 +8,7 @@ from tfx.utils import io_utils
 
 from components.evaluation_result import read_robustness
 from components.model_facts import Artifacts
-from components.refusals import find_refusals
+from components.refusals import REFUSAL_PROPERTY, find_refusals
 from reporting.evaluation import describe_robustness
 from reporting.report_data import Robustness, Share, Verdict
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
@@ -26,6 +26,7 @@ def read_verdict(inputs: Artifacts) -> Verdict:
         infra_blessing=infra.uri,
         is_servable=bool(infra.get_int_custom_property("blessed")),
         is_pushed=bool(pushed.get_int_custom_property("pushed")),
+        push_refusal=pushed.get_string_custom_property(REFUSAL_PROPERTY),
     )
     return Verdict(tuple(refusals), model.uri if refusals else pushed.get_string_custom_property("pushed_destination"))
 

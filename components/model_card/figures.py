@@ -6,7 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from components.accuracy_change_metric import CHANGE_HIGH_NAME, CHANGE_LOW_NAME, CHANGE_NAME
-from components.calibration_metrics import BRIER_SCORE_NAME, CALIBRATION_ERROR_NAME, NLL_NAME
+from components.calibration_metrics import (
+    BRIER_SCORE_NAME,
+    CALIBRATION_ERROR_NAME,
+    CALIBRATION_HIGH_NAME,
+    CALIBRATION_LOW_NAME,
+    NLL_NAME,
+)
 from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME
 from components.evaluation_result import (
     EXAMPLE_COUNT_NAME,
@@ -34,6 +40,7 @@ def read_figures(evaluation: str) -> CardFigures:
         accuracy=accuracy,
         macro_f1=overall[MACRO_F1_NAME],
         calibration_error=overall[CALIBRATION_ERROR_NAME],
+        calibration_interval=Interval(overall[CALIBRATION_LOW_NAME], overall[CALIBRATION_HIGH_NAME]),
         nll=overall[NLL_NAME],
         brier=overall[BRIER_SCORE_NAME],
         classes=tuple(

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from absl import logging
@@ -14,8 +15,10 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.acceptance import (
+    DIGEST_PROPERTY,
     NO_SLOWER_PROPERTY,
     NO_WORSE_PROPERTY,
+    Push,
     find_anchor,
     find_in_service,
     find_latency_reference,
@@ -23,19 +26,21 @@ from components.acceptance import (
 from components.acceptance_record import (
     AcceptanceRecord,
     RecordedPush,
-    compute_folder_digest,
     locate_model,
     read_record,
     write_record,
 )
 from components.artifacts import ABSENT_PROPERTY
+from components.bucket_versions import is_destination_whole
+from components.model_digest import list_files
+from serving.model_digest import compute_digest
 
 FOLDER_KEY = "baseline_folder"
 MODEL_KEY, STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "model", "statistics", "pushed_model", "record"
-_REFERENCES = {
+_REFERENCES: dict[str, Callable[[list[Push]], Push | None]] = {
     MODEL_KEY: find_anchor,
     "latency_model": find_latency_reference,
-    "service_model": find_in_service,
+    "service_model": lambda pushes: find_in_service(pushes, is_destination_whole),
 }
 MODEL_KEYS = tuple(_REFERENCES)
 RECORD_FILE = "baseline.json"
@@ -92,7 +97,11 @@ class Writer(base_executor.BaseExecutor):  # type: ignore[misc]
 
 
 def _add_statistics(folder: str, record: AcceptanceRecord, statistics: types.Artifact) -> AcceptanceRecord:
-    name = f"statistics/{compute_folder_digest(statistics.uri)[:16]}"
+    files = (
+        (name, bytes(io_utils.read_bytes_file(os.path.join(statistics.uri, name))))
+        for name in list_files(statistics.uri)
+    )
+    name = f"statistics/{compute_digest(files)[:16]}"
     if name != record.statistics:
         io_utils.copy_dir(statistics.uri, os.path.join(folder, name))
     splits = tuple(artifact_utils.decode_split_names(statistics.split_names))
@@ -107,6 +116,7 @@ def _add_push(folder: str, record: AcceptanceRecord, model_uri: str, pushed: typ
     push = RecordedPush(
         version=os.path.basename(destination.rstrip("/")),  # noqa: PTH119
         destination=destination,
+        digest=pushed.get_string_custom_property(DIGEST_PROPERTY),
         pushed_ms=int(time.time() * 1000),
         is_no_worse=bool(pushed.get_int_custom_property(NO_WORSE_PROPERTY)),
         is_no_slower=bool(pushed.get_int_custom_property(NO_SLOWER_PROPERTY)),

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from configs.spec import PipelineConfig
+from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.installation import require_tfx
 from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners.job_settings import KUBEFLOW, VERTEX, describe_platform
@@ -30,6 +31,12 @@ def compile_to_file(config: PipelineConfig, target: str, out: Path) -> int:
         text = compile_to_text(config, target)
     _write(text, out)
     print(f"pipeline {config.name!r} for {target} written to {out}; its image is {config.deploy.image}")
+    imported = resolve_hyperparameters(config, must_read=False)
+    if imported and not imported.fingerprint:
+        print(
+            f"tuner.hyperparameters_path: {imported.uri}: can't be read here, so neither its fit was checked nor will a"
+            " file put in its place be noticed: give each search's result a folder of its own"
+        )
     return 0
 
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from configs.convert import suggest
+from configs.convert import read_finite, suggest
 from schema.errors import ConfigError
 
 _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "STRING": ("text", str),
     "NUMBER_INTEGER": ("a whole number", int),
-    "NUMBER_DOUBLE": ("a number", float),
+    "NUMBER_DOUBLE": ("a finite number", read_finite),
     "BOOLEAN": ("true or false", lambda text: {"true": True, "false": False}[text.lower()]),
     "LIST": ("a list in JSON", json.loads),
     "STRUCT": ("an object in JSON", json.loads),

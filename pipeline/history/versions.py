@@ -6,9 +6,9 @@ from configs.spec import PipelineConfig
 from pipeline.history.figures import find_artifact
 from pipeline.lineage import RunRecord
 from pipeline.paths import is_remote
-from serving.versions import PREVIOUS, STABLE, ServedModel, VersionFolder
+from serving.versions import ServedModel, VersionFolder
 
-ROLLED_BACK, KEPT, REMOVED = "rolled back", "kept", "removed"
+REMOVED = "removed"
 
 
 def describe_version(run: RunRecord, config: PipelineConfig) -> str:
@@ -23,7 +23,6 @@ def describe_destination(destination: str, config: PipelineConfig) -> str:
     if not destination or is_remote(destination):
         return ""
     path = Path(destination)
-    folder = VersionFolder(path.parent, ServedModel(config.serving.model_name, config.serving.base_path))
-    states = dict.fromkeys(folder.list_rolled_back(), ROLLED_BACK) | dict.fromkeys(folder.list_served(), KEPT)
-    states |= dict(zip(reversed(folder.list_served()), (STABLE, PREVIOUS), strict=False))
-    return states.get(int(path.name), REMOVED) if path.name.isdecimal() else ""
+    if not path.name.isdecimal():
+        return ""
+    return VersionFolder(path.parent, ServedModel.of(config.serving)).describe_states().get(int(path.name), REMOVED)

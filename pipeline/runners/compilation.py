@@ -133,7 +133,7 @@ def _make_places(marked: PipelineConfig, schema_text: str, config: PipelineConfi
         serving=paths.serving,
         checkpoints=paths.checkpoints,
         comparison=PublishedComparison(paths.baseline),
-        hyperparameters=resolve_hyperparameters(config),
+        hyperparameters=resolve_hyperparameters(config, must_read=False),
         trainer_class=trainer_class,
         trainer_settings=trainer_settings,
     )

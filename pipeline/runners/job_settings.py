@@ -9,11 +9,11 @@ from schema.errors import ConfigError
 
 KUBEFLOW, VERTEX = "kubeflow", "vertex"
 
-# Their answer depends on more than their inputs: on what was pushed last, and on files, of which Vertex AI alone takes
-# the fingerprint before it looks into its cache.
+# Their answer depends on more than their inputs: on what was pushed last, on what was rolled back since, and on files,
+# of which Vertex AI alone takes the fingerprint before it looks into its cache.
 _NEVER_CACHED = {
-    VERTEX: ("Baseline", "RecordData", "RecordPush"),
-    KUBEFLOW: ("Baseline", "RecordData", "RecordPush", "FerExampleGen"),
+    VERTEX: ("Baseline", "RecordData", "RecordPush", "Pusher"),
+    KUBEFLOW: ("Baseline", "RecordData", "RecordPush", "Pusher", "FerExampleGen"),
 }
 # Its failure is an answer, which another try would give again.
 _NEVER_RETRIED = ("DataGate",)

@@ -19,6 +19,7 @@ from pipeline.paths import RunPaths, is_remote
 from pipeline.schema_text import read_schema
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
 from schema.errors import ConfigError, FerError
+from serving.versions import ServedModel
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
@@ -44,7 +45,8 @@ def check(config: PipelineConfig) -> PipelineConfig:
     if is_remote(config.runtime.root):
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
     require_engine(config.beam, config.runtime.root)
-    resolve_hyperparameters(config)
+    if not is_remote(config.tuner.hyperparameters_path):  # which takes TFX to read, as the run does later
+        resolve_hyperparameters(config)
     if config.data.path:
         resolve_input(config.data)
         return config
@@ -91,6 +93,7 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     from pipeline.outcome import read_outcome
     from pipeline.view import RunView
 
+    _settle_threads(config.trainer.threads)
     gc.enable()
     gc.freeze()
     logging.set_verbosity(logging.INFO)
@@ -109,6 +112,14 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     outcome = read_outcome(read_latest_run(store))
     note_figures(store, Figures.of(outcome))
     return outcome
+
+
+def _settle_threads(count: int) -> None:
+    """All nodes work in this process, and TensorFlow keeps the threads that the first of them begins with."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 def _watching_workers(config: PipelineConfig) -> AbstractContextManager[None]:
@@ -132,6 +143,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         ConfigError: there are no hyperparameters to import, or they don't fit; or Beam doesn't know an option.
         DataError: the schema can't be read, or an older span is lost for good.
     """
+    from components.bucket_versions import open_versions
     from pipeline.baseline import MetadataComparison
     from pipeline.graph import Places, build_components
     from pipeline.spans import find_lost_spans
@@ -141,6 +153,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         data=data,
         schema_text=read_schema(config.validation),
         serving=paths.serving,
+        lifted=open_versions(paths.serving, ServedModel.of(config.serving)).count_lifted(),
         checkpoints=paths.checkpoints,
         comparison=MetadataComparison(),
         lost_spans=find_lost_spans(paths.metadata, data, config.spans.window),

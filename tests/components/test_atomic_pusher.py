@@ -1,10 +1,14 @@
 """A blessed model is put into service whole; one that is not stays out."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import tensorflow_model_analysis as tfma
 from tfx import v1 as tfx
 from tfx.dsl.io import fileio
 from tfx.types import channel_utils, standard_artifacts
@@ -14,14 +18,31 @@ from components.artifacts import Card
 from components.atomic_pusher import executor
 from components.atomic_pusher.component import AtomicPusher
 from components.atomic_pusher.executor import Executor
-from components.baseline_record import compute_model_digest, write_latest
-from configs.spec import ServingConfig
+from components.bucket_versions import open_versions
+from configs.spec import GateConfig, ServingConfig
+from pipeline.eval_config import build_eval_config
+from reporting.serving_figures import ServingFigures
+from serving.versions import ServedModel
 
 CARD = "# Card\r\n\N{SNOWMAN}\n".encode()
 
 
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of the evaluation of a first model: seven rows, with nothing to compare with."""
+    config = tfma.utils.update_eval_config_with_defaults(
+        build_eval_config(GateConfig(), ""), has_baseline=False, rubber_stamp=True
+    )
+    rows = pd.DataFrame({"emotion": range(7), "probabilities": np.eye(7).tolist()})
+    folder = str(tmp_path_factory.mktemp("evaluation"))
+    tfma.analyze_raw_data(rows, config, output_path=folder)
+    return folder
+
+
 @pytest.fixture
-def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+def push(
+    make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], tmp_path: Path, evaluation: str
+) -> Callable[..., Any]:
     """A function that runs the executor as the component declares it and gives the artifact of the push."""
 
     def run(
@@ -31,14 +52,18 @@ def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], 
         has_card: bool = True,
         keep_versions: int = 2,
         graph: bytes = b"graph",
-        baseline_folder: str = "",
         folder_uri: str = "",
         is_remote: bool = False,
+        has_weights: bool = False,
+        latency_ratio: float | None = None,
     ) -> Any:
         model = make_artifact(standard_artifacts.Model)
         folder = Path(model.uri, "Format-Serving")
         folder.mkdir()
         (folder / "saved_model.pb").write_bytes(graph)
+        for name in ("variables.index", "variables.data-00000-of-00001") if has_weights else ():
+            (folder / "variables").mkdir(exist_ok=True)
+            (folder / "variables" / name).write_text("weights")
         card = make_artifact(Card)
         if has_card:
             Path(card.uri, "MODEL_CARD.md").write_bytes(CARD)
@@ -49,19 +74,17 @@ def push(make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], 
             blessing.set_int_custom_property("blessed", int(is_given))
             # What TFX's helpers look for.
             blessing.set_string_custom_property("blessing_status", "INFRA_BLESSED" if is_given else "INFRA_NOT_BLESSED")
-        inputs = dict(
-            zip(
-                ("model", "model_blessing", "infra_blessing", "card"),
-                ([each] for each in (model, *blessings, card)),
-                strict=True,
-            )
-        )
+        figures = ServingFigures(1, latency_ratio or 1.0, None if latency_ratio is None else 1.0)
+        Path(blessings[1].uri, "serving.json").write_text(figures.to_json())
+        judged = make_artifact(standard_artifacts.ModelEvaluation)
+        shutil.copytree(evaluation, judged.uri, dirs_exist_ok=True)
+        keys = ("model", "model_blessing", "infra_blessing", "card", "evaluation")
+        inputs = {key: [each] for key, each in zip(keys, (model, *blessings, card, judged), strict=True)}
         component = AtomicPusher(
             **{key: channel_utils.as_channel(artifacts) for key, artifacts in inputs.items()},
             folder=folder_uri or str(tmp_path / "serving"),
             config=ServingConfig(keep_versions=keep_versions),
             code="",
-            baseline_folder=baseline_folder,
         )
         pushed = make_artifact(standard_artifacts.PushedModel)
         if is_remote:
@@ -116,10 +139,11 @@ def test_atomic_pusher_failure_of_the_artifact_puts_nothing_into_service(
 
 
 def test_atomic_pusher_keeps_as_many_versions_as_configured(push: Any, tmp_path: Path) -> None:
-    versions = [push(graph=graph).get_string_custom_property("pushed_version") for graph in (b"1", b"2", b"3")]
-    assert list_versions(tmp_path) == versions[-2:]
-    push(keep_versions=0, graph=b"4")
-    assert len(list_versions(tmp_path)) == 3
+    graphs = (b"1", b"2", b"3", b"4", b"5")
+    versions = [push(keep_versions=4, graph=each).get_string_custom_property("pushed_version") for each in graphs]
+    assert list_versions(tmp_path) == versions[-4:]
+    push(keep_versions=0, graph=b"6")
+    assert len(list_versions(tmp_path)) == 5
 
 
 def test_atomic_pusher_remote_model_is_pushed_into_a_local_folder(push: Any, tmp_path: Path) -> None:
@@ -131,34 +155,83 @@ def test_atomic_pusher_remote_model_is_pushed_into_a_local_folder(push: Any, tmp
 
 def test_atomic_pusher_bucket_keeps_as_many_versions_as_configured(push: Any, tmp_path: Path) -> None:
     bucket = f"ram:/{tmp_path}/serving"
-    pushed = [push(is_remote=True, folder_uri=bucket) for _ in range(3)]
+    graphs = (b"1", b"2", b"3", b"4", b"5")
+    pushed = [push(is_remote=True, folder_uri=bucket, keep_versions=4, graph=each) for each in graphs]
     versions = [each.get_string_custom_property("pushed_version") for each in pushed]
     kept = [each for each in versions if fileio.exists(f"{bucket}/{each}/saved_model.pb")]
-    assert kept == versions[-2:]
+    assert kept == versions[-4:]
     assert pushed[-1].get_string_custom_property("pushed_destination") == f"{bucket}/{versions[-1]}"
     assert io_utils.read_bytes_file(f"{bucket}/{versions[-1]}/assets.extra/MODEL_CARD.md") == CARD
     assert f'key: "stable" value: {versions[-1]}' in io_utils.read_string_file(f"{bucket}/models.config")
 
 
-def test_atomic_pusher_same_model_as_the_last_push_on_a_cluster_is_pushed_once(
-    push: Any, make_artifact: Any, tmp_path: Path
-) -> None:
+def test_atomic_pusher_same_model_as_in_service_in_a_bucket_is_pushed_once(push: Any, tmp_path: Path) -> None:
     """There no cache keeps the Pusher from running again: the baseline that the Evaluator saw is another artifact."""
-    baseline = str(tmp_path / "baseline")
-    first = push(baseline_folder=baseline)
-    model = make_artifact(standard_artifacts.Model)
-    Path(model.uri, "Format-Serving").mkdir()
-    Path(model.uri, "Format-Serving", "saved_model.pb").write_bytes(b"graph")
-    destination = first.get_string_custom_property("pushed_destination")
-    digest = compute_model_digest(model.uri)
-    write_latest(baseline, {"version": Path(destination).name, "destination": destination, "digest": digest})
-    again = push(baseline_folder=baseline)
+    bucket = f"ram:/{tmp_path}/serving"
+    first, again = (push(is_remote=True, folder_uri=bucket) for _ in range(2))
     assert again.get_int_custom_property("pushed") == 1
+    destination = first.get_string_custom_property("pushed_destination")
     assert again.get_string_custom_property("pushed_destination") == destination
-    assert list_versions(tmp_path) == [Path(destination).name]
-    assert push(baseline_folder=baseline, is_blessed=False).get_int_custom_property("pushed") == 0
-    push(baseline_folder=baseline, graph=b"another")
-    assert len(list_versions(tmp_path)) == 2
+    other = push(is_remote=True, folder_uri=bucket, graph=b"another")
+    assert other.get_string_custom_property("pushed_destination") != destination
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_atomic_pusher_model_that_was_rolled_back_is_not_pushed_and_says_how_to_bring_it_back(
+    push: Any, tmp_path: Path, is_remote: bool
+) -> None:
+    place = f"ram:/{tmp_path}/serving" if is_remote else str(tmp_path / "serving")
+    folder = open_versions(place, ServedModel("fer", "/models/fer"))
+    words = {"is_remote": is_remote, "folder_uri": place}
+    pushed = [push(**words, graph=each).get_string_custom_property("pushed_version") for each in (b"1", b"2")]
+    version = int(pushed[1])
+    # As it would be of an export, so that it can come back.
+    for name in ("variables.index", "variables.data-00000-of-00001"):
+        for each in pushed:
+            io_utils.write_string_file(f"{place}/{each}/variables/{name}", "weights")
+    folder.roll_back()
+    served = folder.list_served()
+    refused = push(**words, graph=b"2", has_weights=True, keep_versions=5)
+    assert refused.get_int_custom_property("pushed") == 0
+    assert refused.get_string_custom_property("pushed_destination") == ""
+    refusal = refused.get_string_custom_property("refusal")
+    assert refusal.startswith(f"the model equals version {version}, which was rolled back on 2")
+    assert refusal.endswith(f" UTC; `fer-tfx rollback --to {version}` brings it back")
+    assert folder.list_served() == served
+    assert not fileio.exists(f"{refused.uri}/saved_model.pb")
+    folder.roll_back(version)
+    again = push(**words, graph=b"2", has_weights=True)
+    assert again.get_string_custom_property("pushed_version") == str(version)
+    assert again.get_string_custom_property("refusal") == ""
+    assert folder.count_lifted() == 1
+
+
+def test_atomic_pusher_after_something_was_brought_back_has_another_key(push: Any, make_artifact: Any) -> None:
+    """Else the refusal that came before would be found in the cache for good."""
+    del push
+    kinds = (
+        standard_artifacts.Model,
+        standard_artifacts.ModelBlessing,
+        standard_artifacts.InfraBlessing,
+        Card,
+        standard_artifacts.ModelEvaluation,
+    )
+    channels = [channel_utils.as_channel([make_artifact(kind)]) for kind in kinds]
+    keys = [
+        AtomicPusher(*channels, "/serving", ServingConfig(), "code", lifted).exec_properties["custom_config"]
+        for lifted in (0, 1, 2)
+    ]
+    assert len(set(keys)) == 3
+    assert "lifted" not in keys[0]
+
+
+@pytest.mark.parametrize(("latency_ratio", "is_no_slower"), [(None, 1), (0.9, 1), (1.0, 1), (1.1, 0)])
+def test_atomic_pusher_says_whether_later_models_are_held_to_this_one(
+    push: Any, latency_ratio: float | None, is_no_slower: int
+) -> None:
+    pushed = push(latency_ratio=latency_ratio)
+    assert pushed.get_int_custom_property("is_no_slower") == is_no_slower
+    assert pushed.get_int_custom_property("is_no_worse") == 1, "the first model is the anchor"
 
 
 def test_atomic_pusher_is_a_pusher_to_whoever_looks_for_one() -> None:

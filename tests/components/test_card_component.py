@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 from tfx import types
 
+import models
 from components.artifacts import CARD_KEY, Card
 from components.model_card.component import ModelCard, ModelCardSpec
 from components.model_card.executor import Executor
@@ -88,11 +90,45 @@ def test_model_card_tells_the_runs_figures_rows_training_and_origin(inputs: Any,
 
 
 def test_model_card_of_a_warm_start_names_the_weights_that_it_began_with(inputs: Any, run: Any) -> None:
-    path = Path(inputs["model"][0].uri, "Format-Serving", "assets.extra", "training_record.json")
-    record = json.loads(path.read_text()) | {"warm_start": {"model": "/earlier", "weights": "0123abcd"}}
-    path.write_text(json.dumps(record))
+    change_record(inputs, warm_start={"model": "/earlier", "weights": "0123abcd"})
     line = "- **Network**: 99,000 parameters, trained on from the weights `0123abcd` of an earlier model\n"
     assert line in run(inputs)
+
+
+def change_record(inputs: Any, **changes: Any) -> None:
+    path = Path(inputs["model"][0].uri, "Format-Serving", "assets.extra", "training_record.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_model_card_versions_threads_and_spans_are_those_of_the_training(inputs: Any, run: Any) -> None:
+    spans = [
+        {"span": 7, "fingerprint": "num_files:1", "train_rows": 40},
+        {"span": 8, "fingerprint": "num_files:9", "train_rows": 3},
+    ]
+    change_record(
+        inputs, versions={"tensorflow": "2.0.1"}, threads=[6], device="Another Machine", spans=spans,
+        training_input={"mode": "stream"},
+    )  # fmt: skip
+    card = run(inputs)
+    for line in (
+        "| `tensorflow` | `2.0.1` |", "| 7 | 40 |", "| 8 | 3 |", "- span 7: `num_files:1`", "- span 8: `num_files:9`",
+        "43 training rows, 2 s of wall time:",
+    ):  # fmt: skip
+        assert f"\n{line}\n" in card
+    assert "by 6 threads on `Another Machine`" in card
+    assert version("tensorflow") not in card
+    assert '"mode": "stream"' in card
+
+
+def test_model_card_record_of_an_earlier_version_has_one_all_the_same(inputs: Any, run: Any) -> None:
+    """The record of the model that is shipped with the project, which says nothing of all that."""
+    shipped = json.loads((Path(models.__path__[0]) / "shipped_model/assets.extra/training_record.json").read_text())
+    assert not shipped.keys() & {"versions", "threads", "spans"}
+    change_record(inputs, **shipped)
+    card = run(inputs)
+    assert "Which versions of the libraries trained it was not recorded.\n" in card
+    assert "400 epochs in `mixed_bfloat16`,\n3 training rows" in card
+    assert version("tensorflow") not in card
 
 
 def test_model_card_refused_model_has_one_with_every_reason(inputs: Any, run: Any) -> None:

@@ -81,7 +81,7 @@ def test_data_gate_drifted_labels_are_refused_with_a_page_that_says_the_same(run
     with pytest.raises(GateError) as refused:
         run(tmp_path / "DataGate" / "verdict" / "7", previous=MOSTLY_HAPPY, train=EVEN, eval=EVEN)
     folder = tmp_path / "DataGate" / "report" / "7"
-    assert "train against the run before: emotion: High Linfty distance" in str(refused.value)
+    assert "train against the run before: emotion: the shares of happy differ by 0.3956" in str(refused.value)
     assert str(refused.value).endswith(f"; the page of the run is {folder / 'report.html'}")
     numbers = json.loads((folder / "report.json").read_text())
     assert numbers["verdict"] == {"refusals": [str(refused.value)], "place": "", "is_pushed": False}

@@ -4,6 +4,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -234,7 +235,10 @@ def test_ingest_reads_every_form_of_file(ingest: Any, tmp_path: Path, form: str)
     assert (report.rows_read, report.split_size("train"), report.split_size("eval")) == (2, 1, 1)
 
 
-def test_ingest_of_kaggles_whole_zip_reads_each_row_once_and_says_what_it_left(ingest: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("drop_repeats", [True, False])
+def test_ingest_of_kaggles_whole_zip_reads_each_row_once_and_says_what_it_left(
+    ingest: Any, tmp_path: Path, drop_repeats: bool
+) -> None:
     rows = [(0, 1, "Training"), (1, 2, "PublicTest"), (2, 3, "PrivateTest")]
     icml = "\n".join(["emotion, Usage, pixels", *(f"{label},{usage},{picture(seed)}" for label, seed, usage in rows)])
     path = tmp_path / "kaggle.zip"
@@ -245,7 +249,7 @@ def test_ingest_of_kaggles_whole_zip_reads_each_row_once_and_says_what_it_left(i
         archive.writestr("example_submission.csv", "3\n4\n")
         archive.write(_as_tar_gz(fer2013_csv(rows).encode(), tmp_path), "fer2013.tar.gz")
 
-    done = ingest(path, unlabelled=path, drop_repeats=False)
+    done = ingest(path, unlabelled=path, drop_repeats=drop_repeats)
 
     assert sum(done.report.emitted["train"].values()) == 1
     assert done.report.split_size("unlabelled") == 2
@@ -254,6 +258,119 @@ def test_ingest_of_kaggles_whole_zip_reads_each_row_once_and_says_what_it_left(i
         [],
     ]
     assert any(name.endswith("example_submission.csv") for name in done.report.skipped_files)
+
+
+def _same_path(path: Path) -> str:
+    return str(path)
+
+
+def _relative(path: Path) -> str:
+    return os.path.relpath(path)
+
+
+def _link(path: Path) -> str:
+    link = path.with_name("link.csv")
+    link.symlink_to(path.name)
+    return str(link)
+
+
+def _folder_link(path: Path) -> str:
+    link = path.parent.with_name("folder")
+    link.symlink_to(path.parent)
+    return str(link / path.name)
+
+
+def _glob(path: Path) -> str:
+    return str(path.with_name("[a-c].cs?"))
+
+
+@pytest.mark.parametrize(
+    ("form", "spell", "settings"),
+    [
+        *((form, _same_path, {}) for form in FORMS),
+        *(("plain", spell, {}) for spell in (_relative, _link, _folder_link, _glob)),
+        ("plain", _same_path, {"drop_repeats": False}),
+        ("plain", _same_path, {"part_bytes": 9_000}),
+    ],
+)
+def test_ingest_of_one_file_to_learn_from_and_to_predict_says_so(
+    ingest: Any, tmp_path: Path, form: str, spell: Callable[[Path], str], settings: dict[str, Any]
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    path = FORMS[form](fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")]).encode(), folder)
+    with pytest.raises(
+        DataError, match=rf"^(data/)?{path.name}.*: is read for --data and for --unlabelled, .*: give"
+    ) as said:
+        ingest(path, unlabelled=Path(spell(path)), **settings)
+    assert "\n" not in str(said.value)
+
+
+def test_ingest_of_a_glob_that_holds_what_is_to_be_predicted_says_so(ingest: Any, tmp_path: Path) -> None:
+    for name, seed in (("a1.csv", 1), ("a2.csv", 2)):
+        (tmp_path / name).write_text(fer2013_csv([(0, seed, "Training")]))
+    with pytest.raises(DataError, match=r"^a2\.csv: is read for --data and for --unlabelled"):
+        ingest(tmp_path / "a*.csv", unlabelled=tmp_path / "a2.csv")
+
+
+def test_ingest_of_a_copy_of_the_training_rows_to_predict_says_where_they_went(ingest: Any, tmp_path: Path) -> None:
+    path, copy = tmp_path / "train.csv", tmp_path / "copy.csv.gz"
+    path.write_text(fer2013_csv([(0, 1, "Training"), (3, 2, "Training"), (1, 3, "PublicTest")]))
+    copy.write_bytes(gzip.compress(path.read_bytes()))
+    message = (
+        r"^copy\.csv\.gz; train\.csv: no labelled row is left to train on: 2 also stand in the rows to predict"
+        r" \(--unlabelled\), which are never trained on: give --unlabelled other pictures, or leave it out$"
+    )
+    with pytest.raises(DataError, match=message):
+        ingest(path, unlabelled=copy)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([(0, 1, "Training"), (0, 1, "PublicTest")], "all 1 also stand in eval or test: give further rows to train on"),
+        ([(0, 1, "PrivateTest")], "all went to eval and test: give rows of the usage Training"),
+    ],
+)
+def test_ingest_without_a_row_to_train_on_says_where_they_went(
+    ingest: Any, tmp_path: Path, rows: list[tuple[int, int, str]], message: str
+) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text(fer2013_csv(rows))
+    with pytest.raises(DataError, match=f"^fer2013.csv: no labelled row is left to train on: {message}"):
+        ingest(path)
+
+
+def test_ingest_of_a_file_and_a_link_to_it_reads_it_once(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")]))
+    _link(path)
+    report = ingest(tmp_path / "*.csv").report
+    assert (report.read, report.split_size("eval")) == ({"a.csv": 2}, 1)
+    assert report.skipped_files == {"link.csv": "the same file as a.csv"}
+
+
+@pytest.mark.parametrize("name", ["a\nb.csv", "a\x1b[2J.csv", "a\u202fb.csv"])
+def test_ingest_shows_the_name_of_a_file_in_one_printable_line(ingest: Any, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")]))
+    (shown,) = ingest(path).report.read
+    assert shown.isprintable()
+    path.write_text("emotion;pixels")
+    with pytest.raises(DataError, match=f"^{re.escape(shown)}, line 1: ") as said:
+        ingest(path)
+    assert str(said.value).isprintable()
+
+
+def test_ingest_of_an_archive_of_many_files_says_a_few_of_them(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(300):
+            archive.writestr(f"{number:03d}.csv", "emotion,pixels\n0,1 2 3\n")
+            archive.writestr(f"{number:03d}.txt", "")
+    with pytest.raises(DataError) as said:
+        ingest(path)
+    assert "300 of 300 rows (100.0%) of a.zip/000.csv; a.zip/001.csv; a.zip/002.csv; and 297 more" in str(said.value)
 
 
 def test_ingest_never_trains_on_rows_given_as_unlabelled_even_if_they_carry_labels(ingest: Any, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def write_statistics(uri: str, count_happy: int) -> None:
 def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list[Any]]:
     """Artifacts of a run that was pushed and had no baseline."""
     made = {key: make_artifact(channel.type) for key, channel in HtmlReportSpec.INPUTS.items()}
-    del made["baseline_model"], made["previous_statistics"]
+    del made["baseline_model"], made["service_model"], made["previous_statistics"]
     Path(made["schema"].uri, "schema.pbtxt").write_text(SCHEMA)
     made["statistics"].split_names = '["train"]'
     write_statistics(made["statistics"].uri, count_happy=2)
@@ -144,7 +144,8 @@ def run(
         report = make_artifact(Report)
         if is_remote:
             move_to_memory({**inputs, REPORT_KEY: [report]})
-        properties = {"settings": '{"name": "fer", "model": {}, "trainer": {}}', "stage_code": '{"Trainer": "0abc"}'}
+        settings = {"name": "fer", "model": {}, "trainer": {}, "gate": {"max_accuracy_drop": 0.01}}
+        properties = {"settings": json.dumps(settings), "stage_code": '{"Trainer": "0abc"}'}
         Executor().Do(inputs, {REPORT_KEY: [report]}, properties)
         page = io_utils.read_string_file(f"{report.uri}/report.html")
         return json.loads(io_utils.read_string_file(f"{report.uri}/report.json")), page
@@ -181,10 +182,26 @@ def test_html_report_training_and_lineage_are_those_of_the_artifacts(inputs: Any
     numbers, _ = run(inputs)
     assert (numbers["training"]["parameters"], numbers["training"]["rows_per_second"]) == (99, 1.0)
     lineage = numbers["lineage"]
-    assert lineage["settings"] == {"name": "fer", "model": {"stem_filters": 8}, "trainer": {"epochs": 1}}
+    assert lineage["settings"] == {
+        "name": "fer", "model": {"stem_filters": 8}, "trainer": {"epochs": 1}, "gate": {"max_accuracy_drop": 0.01},
+    }  # fmt: skip
     assert (lineage["input_fingerprint"], lineage["code"]) == ("split:labelled,num_files:1", {"Trainer": "0abc"})
+    assert lineage["versions"] == {}  # a record of an earlier version, and nobody asked this process
     (model,) = [each for each in lineage["artifacts"] if each["role"] == "model"]
     assert (model["id"], model["uri"]) == (inputs["model"][0].id, inputs["model"][0].uri)
+
+
+def test_html_report_tells_of_every_span_and_of_the_machine_that_trained(inputs: Any, run: Any) -> None:
+    path = Path(inputs["model"][0].uri, "Format-Serving", "assets.extra", "training_record.json")
+    spans = [{"span": number, "fingerprint": f"files of {number}", "train_rows": 40 + number} for number in (7, 8)]
+    told = {"spans": spans, "threads": [6], "device": "Another Machine", "versions": {"tensorflow": "2.0.1"}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    numbers, page = run(inputs)
+    assert [each["train_rows"] for each in numbers["training"]["spans"]] == [47, 48]
+    assert (numbers["training"]["train_rows"], numbers["training"]["threads"]) == (95, [6])
+    assert numbers["lineage"]["versions"] == {"tensorflow": "2.0.1"}
+    for text in ("Another Machine", "span 7 with 47 rows, span 8 with 48 rows", "<code>files of 7</code>", "2.0.1"):
+        assert text in page
 
 
 def test_html_report_quarantine_is_shown_by_its_first_rows_of_each_reason(inputs: Any, run: Any) -> None:
@@ -200,8 +217,14 @@ def test_html_report_labels_are_compared_with_the_run_before(inputs: Any, run: A
     numbers, page = run({**inputs, "previous_statistics": [before]})
     assert numbers["data"]["label_shift"] == {
         "splits": [{"split": "train", "now": [0, 0, 0, 2, 0, 0, 0], "before": [0, 0, 0, 5, 0, 0, 0]}],
-        "distances": [{"between": "train and train of the run before", "distance": 0.0, "bound": pytest.approx(0.1)}],
-    }
+        "distances": [
+            {
+                "between": "train and train of the run before", "class_name": "angry",
+                "distance": 0.0, "least": 0.0, "bound": pytest.approx(0.1),
+            }
+        ],
+        "absences": [],
+    }  # fmt: skip
     assert "Labels now and in the run before" in page
 
 
@@ -229,7 +252,22 @@ def test_html_report_baseline_is_asked_about_the_same_rows(inputs: Any, run: Any
     assert (comparison["candidate_only"], comparison["baseline_only"]) == (8, 0)
     assert comparison["p_value"] == pytest.approx(2 / 2**8)
     assert comparison["baseline_uri"] == baseline.uri
-    assert "Candidate against baseline" in page
+    assert "Candidate, anchor and model in service" in page
+    assert numbers["service"] is None
+
+
+def test_html_report_model_in_service_stands_beside_the_anchor(inputs: Any, run: Any, make_artifact: Any) -> None:
+    anchor, service = (make_artifact(standard_artifacts.Model) for _ in range(2))
+    save_model(anchor.uri, BASELINE_SHIFT)
+    save_model(service.uri, 0)
+    numbers, page = run({**inputs, "baseline_model": [anchor], "service_model": [service]})
+    assert (numbers["comparison"]["baseline_uri"], numbers["service"]["baseline_uri"]) == (anchor.uri, service.uri)
+    assert (numbers["service"]["candidate_only"], numbers["service"]["baseline_only"]) == (0, 0)
+    assert '<th scope="col">In service</th>' in page
+    assert f"{numbers['comparison']['detectable_loss']:.4f} or more in four of five cases" in page
+    numbers, page = run({**inputs, "baseline_model": [anchor], "service_model": [anchor]})
+    assert numbers["service"] == numbers["comparison"]
+    assert '<th scope="col">In service</th>' not in page
 
 
 def test_html_report_remote_artifacts_make_the_same_page(inputs: Any, run: Any, make_artifact: Any) -> None:
@@ -247,8 +285,10 @@ def test_html_report_remote_artifacts_make_the_same_page(inputs: Any, run: Any, 
 
 def test_html_report_component_without_a_baseline_channel_declares_none() -> None:
     channels = {key: types.Channel(type=each.type) for key, each in HtmlReportSpec.INPUTS.items()}
-    node = HtmlReport(PipelineConfig(), {"Trainer": "0abc"}, code="1", **{**channels, "baseline_model": None})
-    assert set(node.inputs) == set(HtmlReportSpec.INPUTS) - {"baseline_model"}
+    node = HtmlReport(
+        PipelineConfig(), {"Trainer": "0abc"}, code="1", **{**channels, "baseline_model": None, "service_model": None}
+    )
+    assert set(node.inputs) == set(HtmlReportSpec.INPUTS) - {"baseline_model", "service_model"}
     assert json.loads(node.exec_properties["settings"])["name"] == "fer"
     assert node.outputs[REPORT_KEY].type is Report
     assert node.inputs["quarantine"].type is Quarantine

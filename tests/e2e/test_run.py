@@ -147,13 +147,23 @@ def test_rollback_of_the_version_is_told_by_the_next_run_and_taken_back(
     (version,) = workshop.versions()
     source, older = workshop.root / "fer" / "serving" / version, str(int(version) - 1)
     shutil.copytree(source, source.with_name(older))
-    places = ("--set", f"runtime.root={workshop.root}")
+    (source.with_name(older) / "variables" / "variables.index").write_bytes(
+        b"of another model, which nobody loads here"
+    )
+    places = ("--set", f"runtime.root={workshop.root}", "--set", "serving.settle_s=0")
     assert workshop.command("rollback", *places).exit_code == 0
     assert workshop.versions() == [older]
     again = workshop.run(drawn)
     assert again.exit_code == 0
     assert f"{version} (rolled back or removed since)" in again.stdout
+    refused = workshop.run(drawn, serving__keep_versions="4")
+    assert refused.exit_code == 3
+    assert f"the model equals version {version}, which was rolled back on 2" in refused.stderr
+    assert f"`fer-tfx rollback --to {version}` brings it back" in refused.stderr
+    assert workshop.versions() == [older]
     assert workshop.command("rollback", "--to", version, *places).exit_code == 0
+    for keep in ("4", "5"):
+        assert workshop.run(drawn, serving__keep_versions=keep).exit_code == 0, "the refusal isn't in the cache"
     assert workshop.versions() == [older, version]
     assert f'key: "stable" value: {version}' in (source.parent / "models.config").read_text()
 
@@ -189,11 +199,11 @@ def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
         drawn, **TINY_NETWORK, gate__min_accuracy="0", gate__min_macro_f1="0", gate__min_class_recall="0"
     )
     assert done.exit_code == 3
-    assert re.search(r"accuracy changed by -0\.\d+ against the baseline", done.stderr)
+    assert re.search(r"accuracy changed by -0\.\d+ against the anchor", done.stderr)
     assert workshop.versions() == before
     page = Path(workshop.nodes()["HtmlReport"].outputs["report"].uri, "report.html").read_text()
     assert "Refused" in page
-    assert "Candidate against baseline" in page
+    assert "Candidate, anchor and model in service" in page
     # The run before read the same statistics, so what came before those is compared: nothing.
     assert "There is no run before this one to compare with." in page
     card = Path(workshop.nodes()["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_text()

@@ -6,8 +6,10 @@ import io
 import lzma
 import random
 import stat
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -68,6 +70,58 @@ def tarred(members: dict[str, bytes], **fields: object) -> bytes:
     return packed.getvalue()
 
 
+def tar_header(name: str, kind: bytes, size: int) -> bytes:
+    """One block: what stands before a member, or before what extends the header of the next one."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def tar_part(kind: bytes, content: bytes, name: str = "part") -> bytes:
+    """A header with what it announces, filled up to whole blocks."""
+    return tar_header(name, kind, len(content)) + content + bytes(-len(content) % 512)
+
+
+def pax_record(keyword: bytes, value: bytes) -> bytes:
+    """With its own length in front, the digits of the length included."""
+    rest = b" %s=%s\n" % (keyword, value)
+    length = next(each for each in range(len(rest), len(rest) + 20) if len(str(each)) + len(rest) == each)
+    return b"%d" % length + rest
+
+
+def ended(*parts: bytes) -> bytes:
+    """A tar of these parts and a member `faces.csv`."""
+    return b"".join([*parts, tar_part(tarfile.REGTYPE, CSV, "faces.csv"), bytes(1024)])
+
+
+def sparse_header(name: str) -> bytes:
+    """GNU's old header of a file with holes, whose map goes on in the block behind it."""
+    header = bytearray(tar_header(name, tarfile.GNUTYPE_SPARSE, 0))
+    header[386:398] = header[398:410] = b"00000000001\0"  # one piece
+    header[482] = 1  # another block follows
+    header[483:495] = b"00000000002\0"  # size with the holes
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def zip_list(entries: int, name: bytes = b"", extra: bytes = b"") -> bytes:
+    """A zip that lists a member many times over and holds none."""
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, *[0] * 8, len(name), len(extra), *[0] * 5)
+    listed = (entry + name + extra) * entries
+    count = entries & 0xFFFF
+    return b"PK\3\4" + bytes(26) + listed + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(listed), 30, 0)
+
+
+def xz_with_dictionary_of_four_gigabytes() -> bytes:
+    """The byte for the size of the dictionary and the checksum of its header are changed (xz format, 3.1 and 5.3.1)."""
+    content = bytearray(lzma.compress(CSV))
+    end = 12 + (content[12] + 1) * 4 - 4
+    content[16] = 40
+    content[end : end + 4] = struct.pack("<L", zlib.crc32(content[12:end]))
+    return bytes(content)
+
+
 def _zip_with_link() -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -125,6 +179,8 @@ TEXTS: dict[str, Case] = {
     "quote that would swallow the next line": Case(
         rows(f'3,"{PIXELS}', f'{PIXELS}",Training', *GOOD), used=3, rejected={QUOTE: 2}
     ),
+    "a line of a million quotes": spoilt("3," + '"' * 990_000, COLUMNS),
+    "a line of 300,000 words in quotes": spoilt("3," + '"a"b' * 240_000 + ",Training", NO_INTEGER),
     "quotes within a number": spoilt(pixel('1"2"'), NO_INTEGER),
 }  # fmt: skip
 
@@ -193,6 +249,16 @@ PIXEL_TEXTS: dict[str, Case] = {
     "a line of 10 MB without a comma": spoilt("x" * 10_000_000, LONG),
 }  # fmt: skip
 
+LONG_HEADERS: dict[str, Callable[[], bytes]] = {
+    "a name of 20 MB": lambda: tar_part(tarfile.GNUTYPE_LONGNAME, b"a" * 20_000_000),
+    "a link's name of 20 MB": lambda: tar_part(tarfile.GNUTYPE_LONGLINK, b"a" * 20_000_000),
+    "a path of 20 MB": lambda: tar_part(tarfile.XHDTYPE, pax_record(b"path", b"a" * 20_000_000)),
+    "a million records": lambda: tar_part(tarfile.XHDTYPE, pax_record(b"a", b"") * 1_700_000),
+    "records of 20 MB for all members": lambda: tar_part(tarfile.XGLTYPE, pax_record(b"a", b"a" * 20_000_000)),
+    "20,000 names for one member": lambda: tar_part(tarfile.GNUTYPE_LONGNAME, b"a.csv") * 20_000,
+    "a map of 400,000 holes": lambda: sparse_header("holes.csv") + (bytes(504) + b"\1" + bytes(7)) * 20_000,
+}
+
 ARCHIVES: dict[str, Callable[[], Case]] = {
     "a gzip of zeros": lambda: Case(gzip.compress(BOMB, 9), refusal="may be a decompression bomb"),
     "an xz of zeros": lambda: Case(lzma.compress(BOMB, preset=0), refusal="may be a decompression bomb"),
@@ -231,6 +297,19 @@ ARCHIVES: dict[str, Callable[[], Case]] = {
     "20,000 members": lambda: Case(
         zipped({f"{number}.txt": b"" for number in range(20_000)}, zipfile.ZIP_STORED), refusal="members|files"
     ),
+    "an xz that asks for 4 GB": lambda: Case(
+        xz_with_dictionary_of_four_gigabytes(), refusal="takes more than 100 MB of memory to unpack: unpack it"
+    ),
+    "a tar with a member twice": lambda: Case(
+        ended(*[tar_part(tarfile.REGTYPE, CSV, "./faces.csv")] * 2), used=3, skipped=2
+    ),
+    "a zip with a member twice": lambda: Case(zipped({"a.csv": CSV, "./a.csv": CSV}), used=3, skipped=1),
+    "a member without a name": lambda: Case(zip_list(1), refusal="a path that leads out of the archive"),
+    "a zip that lists a million members": lambda: Case(zip_list(1_000_000), refusal="bytes only to name its members"),
+    **{
+        f"a tar with {what}": lambda part=part: Case(ended(part()), refusal="bytes only to name its members")
+        for what, part in LONG_HEADERS.items()
+    },
     "a 7z": lambda: Case(b"7z\xbc\xaf\x27\x1c" + CSV, refusal="a 7z archive can't be read: unpack it"),
     "a RAR": lambda: Case(b"Rar!\x1a\x07\x01\x00" + CSV, refusal="RAR archive can't be read: unpack it"),
     "Zstandard": lambda: Case(b"\x28\xb5\x2f\xfd" + CSV, refusal="a Zstandard file can't be read"),

@@ -82,8 +82,9 @@ def test_compiled_pipeline_parses_as_kubeflows_messages(target, text, job):
 
 def test_compiled_tasks_are_those_of_a_local_run_and_the_baselines_keeper(tasks):
     assert set(tasks) == {
-        "FerExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "Baseline", "DataGate", "Transform",
-        "Trainer", "Evaluator", "ServingCheck", "ModelCard", "Pusher", "BulkInferrer", "PublishBaseline", "HtmlReport",
+        "FerExampleGen", "ImportSchemaGen", "StatisticsGen", "ExampleValidator", "Baseline", "DataGate", "RecordData",
+        "Transform", "Trainer", "Evaluator", "ServingCheck", "ModelCard", "Pusher", "RecordPush", "BulkInferrer",
+        "HtmlReport",
     }  # fmt: skip
 
 
@@ -115,7 +116,8 @@ def test_compiled_containers_start_the_entrypoint_with_an_executor_that_is_there
 def test_compiled_tasks_whose_inputs_dont_say_all_are_never_cached(target, tasks):
     """Vertex AI takes the data's fingerprint first; Kubeflow would take new data at the same path for the old."""
     uncached = {name for name, task in tasks.items() if not task["cachingOptions"]["enableCache"]}
-    assert uncached == {"Baseline", "PublishBaseline"} | ({"FerExampleGen"} if target == "kubeflow" else set())
+    never = {"Baseline", "RecordData", "RecordPush", "Pusher"}
+    assert uncached == never | ({"FerExampleGen"} if target == "kubeflow" else set())
 
 
 def test_compiled_tasks_are_tried_again_but_the_data_gate(tasks):
@@ -229,7 +231,8 @@ def test_compiled_parameters_given_at_submission_reach_each_task_that_uses_them(
     assert (trainer["trainer"]["epochs"], trainer["trainer"]["peak_learning_rate"]) == (3, 5e-05)
     assert trainer["checkpoint_root"] == "gs://other/runs/fer/checkpoints"
     assert found["Baseline", "baseline_folder"] == "gs://other/runs/fer/baseline"
-    assert found["PublishBaseline", "baseline_folder"] == "gs://other/runs/fer/baseline"
+    for name in ("RecordData", "RecordPush"):
+        assert found[name, "baseline_folder"] == "gs://other/runs/fer/baseline"
     assert found["FerExampleGen", "input_config"]["splits"][0] == {"name": "labelled", "pattern": "gs://other/faces/"}
     metrics = {each["class_name"]: each for each in found["Evaluator", "eval_config"]["metrics_specs"][0]["metrics"]}
     (rows,) = metrics["ExampleCount"]["per_slice_thresholds"]
@@ -273,7 +276,7 @@ def test_compile_for_kubeflow_with_a_volume_keeps_all_on_it_and_mounts_it_in_eac
     assert defaults["runtime_serving_path"] == "/faces/runs/fer/serving"
     json_format.ParseDict(platform, pipeline_spec_pb2.PlatformSpec())
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    assert len(pods) == 15
+    assert len(pods) == 16
     assert all(each["pvcMount"] == [{"mountPath": "/faces", "constant": "shared"}] for each in pods.values())
     with pytest.raises(FerError, match=r"runtime\.root: /facesque: a cluster needs a bucket or a folder below /faces"):
         compile_example("kubeflow", "runtime.root=/facesque", *volume)

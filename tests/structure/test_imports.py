@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import setuptools
 
-from pipeline.fingerprint import _PACKAGES
+from pipeline.fingerprint import _PACKAGES, _VALUES
 
 ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
@@ -90,7 +90,20 @@ def test_package_sources_are_found_for_every_package_with_code():
 
 def test_fingerprint_looks_into_every_package_that_a_stage_runs():
     """A package left out there would be edited without any stage noticing."""
-    assert set(_PACKAGES) == PRESENT - {"configs", "pipeline"}
+    assert set(_PACKAGES) == PRESENT - {"pipeline"}
+
+
+def test_settings_that_no_fingerprint_looks_into_declare_values_and_refuse_some():
+    """A fingerprint leaves `configs.spec` out, as its values are part of each key. So nothing there may compute any."""
+    tree = parse(ROOT / f"{_VALUES.replace('.', '/')}.py")
+    classes = [each for each in tree.body if isinstance(each, ast.ClassDef)]
+    assert "TrainerConfig" in {each.name for each in classes}
+    for declared in classes:
+        others = [each for each in declared.body if not isinstance(each, ast.AnnAssign | ast.Expr)]
+        assert [getattr(each, "name", each) for each in others] in ([], ["__post_init__"]), declared.name
+    assert [name for name in find_attributes(ROOT / "configs/spec.py") if "__setattr__" in name] == []
+    functions = {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}
+    assert functions == {"_require", "_require_fraction", "_require_fractions", "_default_space"}
 
 
 def test_component_folder_imports_no_other_component_folder():

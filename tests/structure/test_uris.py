@@ -17,9 +17,13 @@ LOCAL_CALLS = {
 EXCEPTIONS = {
     ("components/local_copy.py", "tempfile"): "makes the local copies that all others ask for",
     ("components/serving_check/executor.py", "tempfile"): "a folder for the few examples that the probe reads",
-    ("components/atomic_pusher/executor.py", "pathlib"): "a local folder of versions, for a bucket there is another",
+    ("components/bucket_versions.py", "pathlib"): "a local folder of versions, where it is no bucket",
     ("components/published_baseline/executor.py", "os.path.basename"): "takes a URI apart as text",
-    ("components/acceptance_record.py", "os.path.relpath"): "takes a URI apart as text",
+    ("components/model_digest.py", "os.path.relpath"): "takes a URI apart as text",
+    (
+        "components/face_example_gen/sources.py",
+        "os.path.realpath",
+    ): "leaves a URI what it is, but for what is before it",
     ("models/precision.py", "pathlib"): "/proc/cpuinfo",
     ("models/streamed_training.py", "tempfile"): "what no one reads: the state as workers but the first would keep it",
     ("models/light_form.py", "pathlib"): "makes the shipped model's light form in a checkout; no stage runs it",

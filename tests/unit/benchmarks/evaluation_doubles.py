@@ -62,10 +62,13 @@ def draw_pixels(first_values: Iterable[int], value: int = 100) -> np.ndarray:
     return pixels
 
 
-def write_data(folder: Path, train: np.ndarray, test: np.ndarray, labels: Iterable[int]) -> Path:
-    """The competition's three files, `test` and `train` uint8 (n, 48, 48)."""
+def write_data(
+    folder: Path, train: np.ndarray, test: np.ndarray, labels: Iterable[int], train_labels: Iterable[int] | None = None
+) -> Path:
+    """The competition's three files, `test` and `train` uint8 (n, 48, 48); training rows are of class 0 by default."""
     folder.mkdir(exist_ok=True)
-    train_rows = [f'0,"{_to_text(picture)}"' for picture in train]
+    classes = [0] * len(train) if train_labels is None else list(train_labels)
+    train_rows = [f'{label},"{_to_text(picture)}"' for label, picture in zip(classes, train, strict=True)]
     test_rows = [f'"{_to_text(picture)}"' for picture in test]
     _write_xz(folder / "train.csv.xz", ["emotion,pixels", *train_rows])
     _write_xz(folder / "test.csv.xz", ["pixels", *test_rows])

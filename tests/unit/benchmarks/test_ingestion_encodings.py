@@ -24,7 +24,7 @@ def test_encoding_writes_every_picture_in_its_form(tmp_path: Path) -> None:
         shard = tmp_path / way
         shard.mkdir()
         candidates = _candidates(pixels)
-        encoding.write_shard(candidates, str(shard / "a.gz"), partial=str(shard / "partial"))
+        encoding.write_shard(candidates, str(shard / "a.gz"), str(shard))
         expected = {encoding.encode(each.tobytes()).SerializeToString() for each in pixels}
         assert read_pixels(shard) == expected, way
 

@@ -4,7 +4,9 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import stat
+import struct
 import tarfile
 import tracemalloc
 import zipfile
@@ -13,7 +15,17 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
+from fault_injection.hostile_inputs import (
+    LONG_HEADERS,
+    ended,
+    pax_record,
+    sparse_header,
+    tar_part,
+    xz_with_dictionary_of_four_gigabytes,
+    zip_list,
+)
 
+from components.face_example_gen import choice
 from components.face_example_gen.archives import ArchiveLimits, Member, iter_members
 from components.face_example_gen.choice import UNLABELLED_FIRST, SkippedMember, choose_members
 from configs.spec import DataConfig
@@ -76,6 +88,9 @@ FORMS: dict[str, tuple[bytes, str]] = {
     "gz": (gzip.compress(CSV), ""),
     "gz in two parts": (gzip.compress(CSV[:1000]) + gzip.compress(CSV[1000:]), ""),
     "xz": (lzma.compress(CSV), ""),
+    "xz in two parts": (lzma.compress(CSV[:1000]) + bytes(8) + lzma.compress(CSV[1000:]), ""),
+    "bz2 in two parts": (bz2.compress(CSV[:1000]) + bz2.compress(CSV[1000:]), ""),
+    "gz and zeros": (gzip.compress(CSV) + bytes(100_000), ""),
     "bz2": (bz2.compress(CSV), ""),
     "zip": (make_zip({"a/train.csv": CSV}), "a/train.csv"),
     "zip stored": (make_zip({"train.csv": CSV}, zipfile.ZIP_STORED), "train.csv"),
@@ -174,6 +189,59 @@ def test_iter_members_tar_with_better_source_later_keeps_the_first(tmp_path: Pat
     assert list(reasons) == ["x/fer2013.csv", "test.csv"]
 
 
+LONG_NAME = "ein/" + "gesicht" * 30 + "/bücher.csv"
+UNICODE = "Kopf\u00e9.csv"
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_iter_members_long_names_are_read_as_tarfile_writes_them(tmp_path: Path, form: int) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=form) as archive:
+        for name in (LONG_NAME, "a.csv", UNICODE):
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = 700, 1.5  # type: ignore[assignment] (such a time needs a record of pax)
+            archive.addfile(info, io.BytesIO(name.encode().ljust(700)))
+    contents, _ = read(tmp_path / "a.tar", packed.getvalue())
+    assert contents == {name: name.encode().ljust(700) for name in (LONG_NAME, "a.csv", UNICODE)}
+
+
+def test_iter_members_pax_size_stands_for_that_of_the_header(tmp_path: Path) -> None:
+    header = tar_part(tarfile.REGTYPE, b"", "a.csv")  # says 0 bytes
+    sized = tar_part(tarfile.XHDTYPE, pax_record(b"size", b"600")) + header + b"x" * 600 + bytes(424)
+    assert read(tmp_path / "a", ended(sized))[0]["a.csv"] == b"x" * 600
+
+
+@pytest.mark.parametrize("names", [["a.csv", "././a.csv", "./a.csv"], ["k/a.csv", "k\\a.csv", "k//./a.csv"]])
+@pytest.mark.parametrize("make", [make_zip, make_tar])
+def test_iter_members_a_member_is_read_once_however_its_name_is_spelt(
+    tmp_path: Path, make: Callable[[dict[str, bytes]], bytes], names: list[str]
+) -> None:
+    contents, reasons = read(tmp_path / "a", make({name: CSV + name.encode() for name in names}))
+    assert contents == {names[0]: CSV + names[0].encode()}
+    assert reasons == {names[0]: "a second member of the same name"}
+
+
+def test_iter_members_tar_looks_at_each_name_a_few_times_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at: list[str] = []
+    look = choice._well_known
+    monkeypatch.setattr(choice, "_well_known", lambda name: looked_at.append(name) or look(name))
+    contents, _ = read(tmp_path / "a.tar", make_tar({f"{number}.csv": b"x" for number in range(500)}))
+    assert len(contents) == 500
+    assert len(looked_at) <= 5 * 500
+
+
+def test_iter_members_zip_in_gz_listed_backwards_is_unpacked_a_few_times_only(tmp_path: Path) -> None:
+    content = make_zip({f"{number}.csv": random.Random(number).randbytes(3000) for number in range(300)})
+    start, end = content.index(b"PK\1\2"), content.index(b"PK\5\6")
+    entries = content[start:end].split(b"PK\1\2")[1:]
+    backwards = content[:start] + b"".join(b"PK\1\2" + each for each in reversed(entries)) + content[end:]
+    contents, _ = read(tmp_path / "a", gzip.compress(backwards), ArchiveLimits(8 * len(content), 200))
+    assert contents["7.csv"] == random.Random(7).randbytes(3000)
+    assert len(contents) == 300
+
+
 CHOICES: dict[str, tuple[list[str], list[str]]] = {
     "whole": (list(KAGGLE), ["fer2013.tar.gz"]),
     "no fer2013": (["icml_face_data.csv", "test.csv", "train.csv"], ["icml_face_data.csv"]),
@@ -252,6 +320,30 @@ def test_iter_members_zip_links_and_repeats_are_skipped(tmp_path: Path) -> None:
     assert reasons == {"s.csv": "a link", "train.csv": "a second member of the same name"}
 
 
+def test_iter_members_names_past_all_measure_are_skipped_and_cut(tmp_path: Path) -> None:
+    for make in (make_zip, make_tar):
+        contents, reasons = read(tmp_path / "a", make({"n" * 60_000 + ".csv": CSV, "train.csv": CSV}))
+        assert list(contents) == ["train.csv"]
+        assert reasons == {"n" * 97 + "...": "a name of more than 255 characters"}
+
+
+def test_iter_members_names_that_are_long_once_escaped_are_skipped_and_cut(tmp_path: Path) -> None:
+    for make in (make_zip, make_tar):
+        contents, reasons = read(tmp_path / "a", make({"\x1b" * 70 + ".csv": CSV, "\x1b" * 60 + ".csv": CSV}))
+        assert list(contents) == ["\\x1b" * 60 + ".csv"]
+        ((name, reason),) = reasons.items()
+        assert (name[:8], len(name), reason) == ("\\x1b\\x1b", 100, "a name of more than 255 characters")
+
+
+def test_iter_members_sparse_members_are_passed_over_with_their_maps(tmp_path: Path) -> None:
+    old = sparse_header("old.csv") + (bytes(504) + b"\1" + bytes(7)) * 3 + bytes(512)
+    records = pax_record(b"GNU.sparse.major", b"1") + pax_record(b"GNU.sparse.name", b"new.csv")
+    new = tar_part(tarfile.XHDTYPE, records) + tar_part(tarfile.REGTYPE, b"9999999999\n" + b"1\n" * 5000, "new.csv")
+    contents, reasons = read(tmp_path / "a", ended(old, new))
+    assert list(contents) == ["faces.csv"]
+    assert reasons == {"old.csv": "a sparse file", "new.csv": "a sparse file"}
+
+
 # --- what is refused
 
 
@@ -286,6 +378,12 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "wrong bytes in xz": (_flip(FORMS["xz"][0], 20_000), f"^broken: {DAMAGED}"),
     "wrong bytes in bz2": (_flip(FORMS["bz2"][0], 20_000), f"^broken: {DAMAGED}"),
     "wrong bytes in zip": (_flip(FORMS["zip stored"][0], 20_000), f"^broken/train.csv: {DAMAGED}"),
+    "rubbish after xz": (FORMS["xz"][0] + b"rubbish" * 9, f"^broken: {DAMAGED}"),
+    "rubbish after bz2": (FORMS["bz2"][0] + b"rubbish", f"^broken: {DAMAGED}"),
+    "rubbish after a tar": (FORMS["tar"][0] + b"rubbish", f"^broken: {DAMAGED}"),
+    "wrong pax record": (ended(tar_part(tarfile.XHDTYPE, b"99 path=a\n")), f"^broken: {DAMAGED}"),
+    "pax record of no length": (ended(tar_part(tarfile.XHDTYPE, b"0 path=a\n")), f"^broken: {DAMAGED}"),
+    "pax size below 0": (ended(tar_part(tarfile.XHDTYPE, pax_record(b"size", b"-9"))), f"^broken: {DAMAGED}"),
     "wrong header in tar": (_flip(TWO_TAR, SECOND_HEADER), f"^broken: {DAMAGED}"),
     "zip header only": (b"PK\x03\x04", f"^broken: {DAMAGED}"),
     "encrypted zip": (_encrypted(), r"^broken/train\.csv: is encrypted: unpack it with its password and give the CSV"),
@@ -322,6 +420,14 @@ def test_iter_members_any_wrong_byte_raises_nothing_but_data_errors(tmp_path: Pa
                     assert "\n" not in str(error)  # noqa: PT017 (any other error fails the test)
 
 
+def test_iter_members_zip_that_places_a_member_before_the_file_is_damaged(tmp_path: Path) -> None:
+    content = bytearray(make_zip({"a.csv": CSV}))
+    start_at = content.rindex(b"PK\5\6") + 16  # of the list: here said to lie further back than it does
+    content[start_at : start_at + 4] = struct.pack("<L", len(content))
+    with pytest.raises(DataError, match=f"^a.*: {DAMAGED}"):
+        read(tmp_path / "a", bytes(content))
+
+
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_iter_members_too_many_members_are_refused(tmp_path: Path, make: Callable[[dict[str, bytes]], bytes]) -> None:
     limits = ArchiveLimits(1_000_000, 200, max_members=20)
@@ -330,6 +436,36 @@ def test_iter_members_too_many_members_are_refused(tmp_path: Path, make: Callabl
         read(tmp_path / "a", make(members), limits)
     del members["0.csv"]
     assert len(read(tmp_path / "a", make(members), limits)[0]) == 20
+
+
+@pytest.mark.parametrize("make", [*LONG_HEADERS.values(), lambda: b""], ids=[*LONG_HEADERS, "list of a zip"])
+def test_iter_members_headers_past_all_measure_are_refused_in_little_memory(make: Callable[[], bytes]) -> None:
+    part = make()
+    stream = io.BytesIO(ended(part) if part else zip_list(1_000_000))
+    message = "^a: more than 8,000,000 bytes only to name its members, FER2013 has at most ten: give the right archive"
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=message):
+            list(iter_members(stream, "a", LIMITS))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1_000_000
+
+
+def test_iter_members_headers_of_all_archives_in_one_count_together(tmp_path: Path) -> None:
+    inner = ended(tar_part(tarfile.GNUTYPE_LONGNAME, b"a.csv" + bytes(6000)))
+    content = make_zip({f"{number}.tar": inner for number in range(3)})
+    assert len(read(tmp_path / "a", content, ArchiveLimits(10**7, 200, max_header_bytes=20_000))[0]) == 3
+    with pytest.raises(DataError, match=r"^a: more than 19,000 bytes only to name its members"):
+        read(tmp_path / "a", content, ArchiveLimits(10**7, 200, max_header_bytes=19_000))
+
+
+def test_iter_members_xz_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None:
+    message = "^a.xz: packed so that it takes more than 100 MB of memory to unpack: unpack it and give the CSV$"
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "a.xz", xz_with_dictionary_of_four_gigabytes())
+    assert read(tmp_path / "a.xz", lzma.compress(CSV, preset=9 | lzma.PRESET_EXTREME))[0] == {"": CSV}
 
 
 def test_iter_members_size_limit_counts_all_members(tmp_path: Path) -> None:

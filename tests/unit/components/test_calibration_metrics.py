@@ -5,11 +5,22 @@ import pytest
 from tfma_evaluation import evaluate_rows
 
 from components.calibration_metrics import BrierScore, CalibrationError, NegativeLogLikelihood
-from reporting.calibration import compute_brier_score, compute_calibration_error, compute_nll
+from reporting.calibration import (
+    CalibrationEstimate,
+    compute_bin_sums,
+    compute_brier_score,
+    compute_nll,
+    estimate_calibration_error,
+)
 from schema.contract import CLASS_COUNT
 
+
+def estimate(probabilities: np.ndarray, classes: np.ndarray) -> CalibrationEstimate:
+    return estimate_calibration_error(compute_bin_sums(probabilities, classes), len(classes), is_fitted=True)
+
+
 REFERENCES = {
-    CalibrationError: compute_calibration_error,
+    CalibrationError: lambda probabilities, classes: estimate(probabilities, classes).value,
     NegativeLogLikelihood: compute_nll,
     BrierScore: compute_brier_score,
 }
@@ -33,6 +44,14 @@ def test_metric_in_tfma_gives_the_number_of_the_report_for_each_slice(measured, 
     rows = slice(None) if class_index is None else class_index == TRUE
     found = measured[() if class_index is None else (("emotion", class_index),)]
     assert found[NAMES[metric]] == pytest.approx(REFERENCES[metric](PROBABILITIES[rows], TRUE[rows]), rel=1e-6)
+
+
+@pytest.mark.parametrize("class_index", [None, 3])
+def test_calibration_error_in_tfma_comes_with_the_interval_of_the_report(measured, class_index):
+    rows = slice(None) if class_index is None else class_index == TRUE
+    found = measured[() if class_index is None else (("emotion", class_index),)]
+    interval = found["calibration_error_low"], found["calibration_error_high"]
+    assert interval == pytest.approx(estimate(PROBABILITIES[rows], TRUE[rows]).interval, rel=1e-6)
 
 
 @pytest.mark.parametrize("metric", REFERENCES, ids=NAMES.get)

@@ -10,12 +10,16 @@ import pyarrow as pa
 import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.utils import model_util
+from tfx.types import standard_artifacts
 
+from components.atomic_pusher.executor import mark_references
 from components.evaluation_result import read_confusion
 from components.model_card.figures import read_confidence, read_figures
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
+from reporting.calibration import compute_bin_sums, estimate_calibration_error
 from reporting.intervals import paired_difference_interval, wilson_interval
+from reporting.serving_figures import ServingFigures
 
 TRUE = np.array([0, 0, 0, 1, 1, 2, 3, 3, 4, 6, 6, 6])
 SAID = np.array([0, 0, 1, 1, 0, 2, 3, 6, 4, 4, 6, 3])  # 7 of 12 right; no row of class 5, surprise
@@ -65,8 +69,11 @@ def test_read_figures_without_a_baseline_has_every_figure_and_no_change(alone):
     found = read_figures(alone)
     assert (found.accuracy.fraction, found.accuracy.count) == (pytest.approx(7 / 12, abs=1e-6), 12)
     assert (found.accuracy.low, found.accuracy.high) == pytest.approx(wilson_interval(7 / 12, 12), abs=1e-6)
-    # Confidence is 0.4 in each row: one bin.
-    assert found.calibration_error == pytest.approx(7 / 12 - 0.4)
+    # Confidence is 0.4 in each row: one bin of 7 / 12 - 0.4, and what the fit of the temperature takes from that.
+    estimate = estimate_calibration_error(compute_bin_sums(answer(SAID), TRUE), 12, is_fitted=True)
+    assert found.calibration_error == pytest.approx(estimate.value)
+    assert found.calibration_error > 7 / 12 - 0.4
+    assert found.calibration_interval == pytest.approx(estimate.interval)
     assert found.nll == pytest.approx(-(7 * math.log(0.4) + 5 * math.log(0.1)) / 12)
     # Right: 0.6^2 + 6 * 0.1^2; wrong: 0.9^2 + 0.4^2 + 5 * 0.1^2.
     assert found.brier == pytest.approx((7 * 0.42 + 5 * 1.02) / 12)
@@ -97,7 +104,7 @@ def test_read_figures_with_a_baseline_are_the_candidates(evaluate):
     assert found.confusion[6] == (0, 0, 0, 1, 1, 0, 1)
     # Five rows that only the candidate got right, two that only the baseline did.
     assert found.change.difference == pytest.approx(3 / 12)
-    assert found.change.interval == pytest.approx(paired_difference_interval(5, 2, 12))
+    assert found.change.interval == pytest.approx(paired_difference_interval(5, 2, 12, level=0.99))
 
 
 def test_read_figures_of_a_model_that_answers_nan_are_nan(evaluate):
@@ -111,3 +118,13 @@ def test_read_confidence_shares_have_the_rows_that_they_are_of():
     assert (found.temperature, found.threshold) == (1.1, 0.58)
     assert (found.coverage.fraction, found.coverage.count) == (0.25, 40)
     assert (found.accuracy.fraction, found.accuracy.count) == (0.8, 10)
+
+
+def test_mark_references_a_model_right_on_fewer_rows_than_the_anchor_is_no_anchor(evaluate, tmp_path):
+    (tmp_path / "serving.json").write_text(ServingFigures(1, 1.0, 1.0).to_json())
+    marks = []
+    for candidate, anchor in ((SAID, BASELINE), (BASELINE, SAID), (SAID, SAID)):
+        pushed = standard_artifacts.PushedModel()
+        mark_references(pushed, evaluate(answer(candidate), answer(anchor)), str(tmp_path))
+        marks.append(pushed.get_int_custom_property("is_no_worse"))
+    assert marks == [1, 0, 1]

@@ -14,6 +14,7 @@ from components.data_gate.checks import (
     find_skew,
 )
 from reporting.ingestion import IngestionReport
+from reporting.significance import bound_share_differences
 from schema.contract import CLASS_NAMES
 
 EVEN = {0: 100, 1: 100, 2: 100, 3: 100, 4: 100, 5: 100, 6: 100}
@@ -72,6 +73,26 @@ def test_find_gaps_classes_missing_in_a_split_are_named_in_order():
     ]
 
 
+def test_find_gaps_class_that_eval_lacks_by_chance_finds_nothing():
+    train = {**FULL, "disgust": 2}
+    assert list(find_gaps(make_report(train=train, eval={**FULL, "disgust": 0}))) == []
+
+
+def test_find_gaps_class_that_eval_cannot_lack_by_chance_is_named():
+    counts = {**dict.fromkeys(CLASS_NAMES, 500), "disgust": 45}
+    eval_counts = {name: 60 for name in CLASS_NAMES if name != "disgust"}
+    # 45 of 3,405 rows, none of them among 360: (1 - 360 / 3405) ** 45 is 0.0066, too often to refuse.
+    assert list(find_gaps(make_report(train=counts, eval=eval_counts))) == []
+    assert list(find_gaps(make_report(train={**counts, "disgust": 90}, eval=eval_counts))) == [
+        "eval: no example of disgust, which 360 random rows would have"
+    ]
+
+
+def test_find_gaps_class_that_nobody_has_is_missed_in_train_alone():
+    without = {name: 500 for name in CLASS_NAMES if name != "disgust"}
+    assert list(find_gaps(make_report(train=without, eval=without))) == ["train: no example of disgust"]
+
+
 @pytest.mark.parametrize("eval_counts", [None, {}])
 def test_find_gaps_split_without_rows_is_named_as_such(eval_counts):
     splits = {"train": FULL} | ({} if eval_counts is None else {"eval": eval_counts})
@@ -119,9 +140,10 @@ def test_find_size_faults_one_picture_of_another_size_names_split_and_sizes(min_
     ]
 
 
-# Class 3 has 0.2401 of 1,000 rows against 0.1429 of 700: less than 0.1 apart; with 0.25 it is more.
+# Of 1,000 rows class 3 has 0.24 or 0.25, of the 700 even ones 0.1429. 0.107 apart is more than 0.1, not beyond doubt.
 NEAR = {0: 127, 1: 127, 2: 127, 3: 240, 4: 127, 5: 126, 6: 126}
-FAR = {0: 125, 1: 125, 2: 125, 3: 250, 4: 125, 5: 125, 6: 125}
+UNPROVEN = {0: 125, 1: 125, 2: 125, 3: 250, 4: 125, 5: 125, 6: 125}
+FAR = {**dict.fromkeys(EVEN, 100), 3: 400}
 
 
 def test_find_skew_equal_shares_of_unequal_sizes_find_nothing(schema):
@@ -133,10 +155,49 @@ def test_find_skew_share_within_the_bound_finds_nothing(schema):
     assert list(find_skew({"train": make_statistics(), "eval": make_statistics(NEAR)}, schema)) == []
 
 
-def test_find_skew_share_beyond_the_bound_names_label_and_distance(schema):
+def test_find_skew_share_that_chance_may_have_brought_beyond_the_bound_finds_nothing(schema):
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(UNPROVEN)}, schema)) == []
+    many = [make_statistics({name: 20 * count for name, count in counts.items()}) for counts in (EVEN, UNPROVEN)]
+    assert list(find_skew({"train": many[0], "eval": many[1]}, schema)) == []
+    (label,) = [feature for feature in schema.feature if feature.name == "emotion"]
+    stricter = schema_pb2.Schema()
+    stricter.feature.add().CopyFrom(label)
+    stricter.feature[0].skew_comparator.infinity_norm.threshold = 0.08
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(UNPROVEN)}, stricter)) == []
+    assert len(list(find_skew({"train": many[0], "eval": many[1]}, stricter))) == 1
+
+
+def test_find_skew_share_beyond_the_bound_names_class_distance_and_bound(schema):
     (fault,) = find_skew({"train": make_statistics(), "eval": make_statistics(FAR)}, schema)
-    assert fault.startswith("train against eval: emotion: High Linfty distance between ")
-    assert "0.107143" in fault  # 250 / 1000 - 100 / 700
+    least = bound_share_differences(list(EVEN.values()), list(FAR.values())).max()
+    # 400 / 1000 - 100 / 700
+    assert fault == (
+        "train against eval: emotion: the shares of happy differ by 0.2571, beyond doubt by more than"
+        f" {least:.4f}; the schema's skew_comparator allows 0.1"
+    )
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf"), -0.1, 1.5])
+def test_find_skew_threshold_that_bounds_nothing_is_a_fault(schema, threshold):
+    bad = schema_pb2.Schema()
+    bad.CopyFrom(schema)
+    for feature in bad.feature:
+        if feature.name == "emotion":
+            feature.skew_comparator.infinity_norm.threshold = threshold
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics()}, bad)) == [
+        f"schema: emotion: skew_comparator: expected a threshold from 0 to 1, got {threshold:g}"
+    ]
+
+
+def test_find_drift_measure_that_is_not_judged_is_a_fault(schema):
+    other = schema_pb2.Schema()
+    other.CopyFrom(schema)
+    for feature in other.feature:
+        if feature.name == "emotion":
+            feature.drift_comparator.jensen_shannon_divergence.threshold = 0.1
+    assert list(find_drift({"train": make_statistics()}, {"train": make_statistics()}, other)) == [
+        "schema: emotion: drift_comparator: jensen_shannon_divergence is not judged; bound infinity_norm instead"
+    ]
 
 
 def test_find_skew_label_absent_from_serving_environment_is_compared_all_the_same(schema):
@@ -153,10 +214,14 @@ def test_find_drift_share_within_the_bound_finds_nothing(schema):
     assert list(find_drift({"train": make_statistics(NEAR)}, {"train": make_statistics()}, schema)) == []
 
 
-def test_find_drift_share_beyond_the_bound_names_label_and_distance(schema):
+def test_find_drift_share_beyond_the_bound_names_class_and_distance(schema):
     (fault,) = find_drift({"train": make_statistics(FAR)}, {"train": make_statistics()}, schema)
-    assert fault.startswith("train against the run before: emotion: High Linfty distance between ")
-    assert "0.107143" in fault
+    assert fault.startswith("train against the run before: emotion: the shares of happy differ by 0.2571, ")
+    assert fault.endswith("; the schema's drift_comparator allows 0.1")
+
+
+def test_find_drift_run_before_that_counted_no_label_finds_nothing(schema):
+    assert list(find_drift({"train": make_statistics()}, {"train": make_statistics({})}, schema)) == []
 
 
 def test_find_drift_skewed_eval_is_not_its_concern(schema):

@@ -26,7 +26,7 @@ def test_row_sums_add_row_two_rows_match_the_values_worked_out_by_hand():
     assert sums.nll == pytest.approx(np.log(2) + np.log(4))
     assert sums.brier == pytest.approx(0.5 + (0.75**2 + 0.75**2))
     # 0.5 lies in the eighth of 15 bins and was right, 0.75 in the twelfth and was wrong.
-    assert {index: value for index, value in enumerate(sums.surpluses) if value} == {7: 0.5, 11: -0.75}
+    assert {index: value for index, value in enumerate(sums.confidence[0]) if value} == {7: 0.5, 11: -0.75}
     assert [tuple(cell) for cell in np.argwhere(sums.confusion)] == [(0, 0), (1, 2)]
 
 

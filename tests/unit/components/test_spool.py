@@ -85,15 +85,30 @@ def test_write_shard_killed_midway_leaves_nothing_where_readers_look(tmp_path: P
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_shard(break_off(), str(tmp_path / "rows.gz"), str(tmp_path / "partial"))
-    assert not (tmp_path / "rows.gz").exists()
+        write_shard(break_off(), str(tmp_path / "rows.gz"), str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_write_shard_of_two_attempts_at_a_time_writes_both_whole(tmp_path: Path) -> None:
+    path, folder = str(tmp_path / "rows.gz"), str(tmp_path)
+
+    def overtaken():
+        yield face(1)
+        write_shard([face(1), face(2)], path, folder)
+        yield face(2)
+
+    write_shard([face(1), face(2)], path, folder)
+    alone = Path(path).read_bytes()
+    write_shard(overtaken(), path, folder)
+    assert Path(path).read_bytes() == alone
+    assert list(tmp_path.iterdir()) == [Path(path)]
 
 
 def test_write_shard_twice_gives_one_file_of_the_same_bytes(tmp_path: Path) -> None:
     path = tmp_path / "rows.gz"
     contents = []
     for _ in range(2):
-        write_shard([face(1), face(2)], str(path), str(tmp_path / "partial"))
+        write_shard([face(1), face(2)], str(path), str(tmp_path))
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
     assert list(tmp_path.iterdir()) == [path]

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import typing
 from pathlib import Path
 
 import pytest
 import yaml
 
+from configs.convert import leaf_keys
 from configs.load import LOCAL_CONFIG, from_json, load_config, to_json, to_yaml
 from configs.search_space import Interval
 from configs.spec import AugmentationConfig, DataConfig, PipelineConfig, TrainerConfig, TunerConfig
@@ -79,8 +81,8 @@ def test_load_config_value_in_place_of_a_section_is_refused(config_path):
         ("trainer:\n  epochs: 1.5\n", "own.yaml:2: trainer.epochs: expected a whole number, got 1.5"),
         ("trainer:\n  epochs: true\n", "own.yaml:2: trainer.epochs: expected a whole number, got True"),
         ("data:\n  drop_repeats: 1\n", "own.yaml:2: data.drop_repeats: expected true or false, got 1"),
-        ("gate:\n  min_accuracy: true\n", "own.yaml:2: gate.min_accuracy: expected a number, got True"),
-        ("gate:\n  min_accuracy: half\n", "own.yaml:2: gate.min_accuracy: expected a number, got 'half'"),
+        ("gate:\n  min_accuracy: true\n", "own.yaml:2: gate.min_accuracy: expected a finite number, got True"),
+        ("gate:\n  min_accuracy: half\n", "own.yaml:2: gate.min_accuracy: expected a finite number, got 'half'"),
         ("name: 7\n", "own.yaml:1: name: expected text, got 7"),
         ("data: {path: }\n", "own.yaml:1: data.path: expected text, got None"),
         ("model:\n  stage_filters: 32\n", "own.yaml:2: model.stage_filters: expected a list, got 32"),
@@ -108,7 +110,7 @@ def test_load_config_wrong_type_names_line_key_and_value(config_path, text, expe
             "model:\n  stage_filters: []\n",
             "own.yaml:2: model.stage_filters: expected one to four positive numbers, got ()",
         ),
-        ("gate:\n  min_accuracy: .nan\n", "own.yaml:2: gate.min_accuracy: expected a fraction from 0 to 1, got nan"),
+        ("gate:\n  min_accuracy: .nan\n", "own.yaml:2: gate.min_accuracy: expected a finite number, got nan"),
     ],
 )
 def test_load_config_value_out_of_range_names_line_range_and_value(config_path, text, expected):
@@ -119,6 +121,81 @@ def test_load_config_fractions_too_large_together_name_a_line_of_the_file(config
     message = message_of(config_path, "data:\n  eval_fraction: 0.5\n  test_fraction: 0.5\n")
     assert message.endswith("data.eval_fraction + data.test_fraction: expected less than 1, got 1.0")
     assert message.startswith("own.yaml:")
+
+
+def read_hint(key: str) -> object:
+    """The declared type of a setting of `PipelineConfig`."""
+    *sections, leaf = key.split(".")
+    cls: typing.Any = PipelineConfig
+    for section in sections:
+        cls = typing.get_type_hints(cls)[section]
+    return typing.get_type_hints(cls)[leaf]
+
+
+FLOAT_KEYS = [key for key in leaf_keys(PipelineConfig) if read_hint(key) is float]
+
+
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "inf", "1e999", "1" + 400 * "0"])
+def test_load_config_number_that_is_not_finite_is_refused_for_every_float_setting(config_path, value):
+    assert len(FLOAT_KEYS) > 25
+    for key in FLOAT_KEYS:
+        shown = repr(yaml.safe_load(value))
+        assert (
+            message_of(config_path, f"\n{key}: {value}\n")
+            == f"own.yaml:2: {key}: expected a finite number, got {shown}"
+        )
+
+
+def test_load_config_number_that_is_not_finite_is_refused_wherever_it_comes_from(config_path):
+    for key, value in (
+        ("trainer.weight_decay", ".inf"),
+        ("deploy.resources", "{Trainer: {cpus: .inf}}"),
+        ("tuner.space", "{trainer.momentum: [0.5, .nan]}"),
+        ("tuner.space", "{trainer.peak_learning_rate: {low: 0.1, high: .inf}}"),
+    ):
+        assert message_of(config_path, "", f"{key}={value}").startswith(f"--set: {key}")
+    with pytest.raises(ConfigError, match=r"^warmup_epochs: expected a finite number, got inf$"):
+        from_json(TrainerConfig, '{"warmup_epochs": Infinity}')
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "trainer:\n  epochs: 3\n  seed: 1\n  epochs: 4\n",
+            "own.yaml:4: 'epochs' is already given in line 2; keep one of the two",
+        ),
+        (
+            "trainer: {epochs: 3}\ndata: {}\ntrainer: {seed: 1}\n",
+            "own.yaml:3: 'trainer' is already given in line 1; keep one of the two",
+        ),
+        (
+            "deploy:\n  labels:\n    team: a\n    'team': b\n",
+            "own.yaml:4: 'team' is already given in line 3; keep one of the two",
+        ),
+        (
+            "tuner:\n  space:\n    trainer.momentum: {low: 0.1,\n      high: 0.2, low: 0.15}\n",
+            "own.yaml:4: 'low' is already given in line 3; keep one of the two",
+        ),
+        (
+            "trainer.epochs: 3\ntrainer:\n  epochs: 4\n",
+            "own.yaml:3: 'trainer.epochs' is already set at own.yaml:1; keep one of the two",
+        ),
+    ],
+)
+def test_load_config_key_given_twice_is_refused_with_both_lines(config_path, text, expected):
+    assert message_of(config_path, text) == expected
+
+
+def test_load_config_key_given_twice_within_an_override_is_refused(config_path):
+    assert message_of(config_path, "", "deploy.labels={a: x, a: y}") == (
+        "--set deploy.labels={a: x, a: y}: 'a' is given twice; keep one of the two"
+    )
+
+
+def test_load_config_same_key_in_two_sections_is_no_repeat(config_path):
+    config = read(config_path, "trainer: {epochs: 3}\ntuner: {epochs: 4}\n")
+    assert (config.trainer.epochs, config.tuner.epochs) == (3, 4)
 
 
 def test_load_config_exponent_without_a_dot_is_read_as_a_number(config_path):

@@ -37,7 +37,7 @@ def test_overlay_list_becomes_a_tuple_again():
         ({"trainer.weigt_decay": 0.1}, "trainer.weigt_decay: unknown setting; did you mean 'trainer.weight_decay'?"),
         ({"weight_decay": 0.1}, "weight_decay: unknown setting; did you mean 'trainer.weight_decay'?"),
         ({"trainer.weight_decay": -1.0}, "trainer.weight_decay: expected at least 0, got -1.0"),
-        ({"trainer.weight_decay": "much"}, "trainer.weight_decay: expected a number, got 'much'"),
+        ({"trainer.weight_decay": "much"}, "trainer.weight_decay: expected a finite number, got 'much'"),
         ({"trainer.batch_size": 1.5}, "trainer.batch_size: expected a whole number, got 1.5"),
     ],
 )

@@ -55,6 +55,11 @@ def test_list_values_come_in_the_type_of_their_setting(setting, searched, expect
             "trainer.augmentation.flip: expected true or false, got 0",
         ),
         ("model.stage_filters", (8, 16), "model.stage_filters: expected a list, got 8"),
+        (
+            "trainer.threads",
+            (1, 2),
+            "trainer.threads: is not searched: TensorFlow keeps the number that a process has begun with",
+        ),
         ("trainer.epochs", (2, 3), "trainer.epochs: is not searched: all trials train for tuner.epochs"),
         (
             "trainer.seed",

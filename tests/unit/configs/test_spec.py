@@ -17,6 +17,7 @@ from configs.spec import (
     Recipe,
     ResourcesConfig,
     RuntimeConfig,
+    ServingConfig,
     SpansConfig,
     TrainerConfig,
     TrainingInputConfig,
@@ -64,6 +65,9 @@ def test_assignment_to_a_finished_section_is_refused(section):
 @pytest.mark.parametrize(
     ("section", "values", "expected"),
     [
+        (ServingConfig, {"settle_s": -1.0}, "serving.settle_s: expected from 0 to 3600, got -1.0"),
+        (ServingConfig, {"settle_s": float("nan")}, "serving.settle_s: expected from 0 to 3600, got nan"),
+        (ServingConfig, {"settle_s": float("inf")}, "serving.settle_s: expected from 0 to 3600, got inf"),
         (DataConfig, {"eval_fraction": -0.1}, "data.eval_fraction: expected a fraction from 0 to 1, got -0.1"),
         (DataConfig, {"test_fraction": 1.1}, "data.test_fraction: expected a fraction from 0 to 1, got 1.1"),
         (
@@ -107,6 +111,8 @@ def test_assignment_to_a_finished_section_is_refused(section):
         (TrainerConfig, {"weight_decay": -1e-4}, "trainer.weight_decay: expected at least 0, got -0.0001"),
         (TrainerConfig, {"label_smoothing": 1.0}, "trainer.label_smoothing: expected 0 to below 1, got 1.0"),
         (TrainerConfig, {"ema_momentum": 1.0}, "trainer.ema_momentum: expected 0 to below 1, got 1.0"),
+        (TrainerConfig, {"threads": -1}, "trainer.threads: expected 0 to 1024, got -1"),
+        (TrainerConfig, {"threads": 1025}, "trainer.threads: expected 0 to 1024, got 1025"),
         (TrainerConfig, {"seed": 2**31}, "trainer.seed: expected 0 to 2147483647, got 2147483648"),
         (TunerConfig, {"trials": -1}, "tuner.trials: expected at least 0, got -1"),
         (TunerConfig, {"epochs": 0}, "tuner.epochs: expected at least 1, got 0"),

@@ -1,12 +1,16 @@
 """What a training is fed with has one name wherever it lies, and another when a bit of it changes."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from model_doubles import build_examples, draw_pixels, stub_transform
+import tensorflow as tf
+from model_doubles import build_examples, draw_pixels, stub_transform, to_raw
+from test_dataset import write_examples
 
 from models.data_digest import compute_data_digest, compute_streamed_digest
+from models.dataset import find_examples
 from models.streaming import StreamedExamples
 
 PIXELS, CLASSES = draw_pixels(4), [0, 1, 2, 3]
@@ -18,6 +22,22 @@ def digest(pixels: np.ndarray = PIXELS, classes: list[int] = CLASSES, transform=
 
 def test_compute_data_digest_same_rows_give_the_same():
     assert digest() == digest(PIXELS.copy(), list(CLASSES))
+
+
+def test_compute_data_digest_is_that_of_pixels_and_classes_of_one_split_after_the_other():
+    plain = hashlib.sha256()
+    for pixels, classes in ((PIXELS, CLASSES), (PIXELS[:2], [5, 6])):
+        plain.update(pixels.tobytes() + np.array(classes, np.int64).tobytes())
+    every_value = (np.arange(48 * 48) % 256).astype(np.uint8).tobytes()
+    plain.update(stub_transform(tf.constant([every_value])).numpy().tobytes())
+    assert digest() == plain.hexdigest()
+
+
+def test_compute_data_digest_rows_on_disk_have_the_name_of_the_same_rows_in_memory(tmp_path):
+    write_examples(tmp_path / "a.gz", to_raw(PIXELS[:1]), [5])
+    write_examples(tmp_path / "b.gz", to_raw(PIXELS[1:2]), [6])
+    train, eval_ = build_examples(PIXELS, CLASSES), find_examples([str(tmp_path / "*")])
+    assert compute_data_digest(train, eval_, stub_transform) == digest()
 
 
 def change_one_pixel() -> np.ndarray:

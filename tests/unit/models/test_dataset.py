@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +8,17 @@ import pytest
 import tensorflow as tf
 from model_doubles import TINY_TRAINER, build_examples, draw_pixels, stub_transform, to_raw
 
-from models.dataset import DatasetError, count_steps_per_epoch, make_eval_dataset, make_train_dataset, read_examples
+from models.dataset import (
+    ROW_BYTES,
+    DatasetError,
+    count_examples,
+    count_steps_per_epoch,
+    find_examples,
+    make_eval_dataset,
+    make_train_dataset,
+    read_batches,
+    read_examples,
+)
 
 # 11 examples in batches of 4: two steps, three examples left out in each epoch. The class tells which is which.
 EXAMPLES = build_examples(draw_pixels(11), range(11))
@@ -24,7 +36,7 @@ def write_examples(path: Path, raws: list[bytes], class_indices: list[int]) -> N
             writer.write(example.SerializeToString())
 
 
-def read_batches(examples, config, start_epoch=0):
+def read_train_batches(examples, config, start_epoch=0):
     return [
         (images.numpy(), labels.numpy())
         for images, labels in make_train_dataset(examples, stub_transform, config, start_epoch)
@@ -40,6 +52,36 @@ def test_read_examples_two_shards_returns_rows_in_order_of_file_names(tmp_path):
     assert examples.class_indices.numpy().tolist() == [4, 2, 3, 6, 0]
     assert examples.class_indices.dtype == tf.int64
     assert len(examples) == 5
+
+
+def test_read_examples_and_find_examples_give_the_same_batches(tmp_path):
+    write_examples(tmp_path / "a.gz", to_raw(draw_pixels(5)), [4, 2, 3, 6, 0])
+    write_examples(tmp_path / "b.gz", to_raw(draw_pixels(2, seed=1)), [1, 5])
+    held, stored = (
+        list(each([str(tmp_path / "*")]).make_batches(3).as_numpy_iterator()) for each in (read_examples, find_examples)
+    )
+    assert [len(raw) for raw, _ in held] == [3, 3, 1]
+    for (raw, classes), (other_raw, other_classes) in zip(held, stored, strict=True):
+        assert raw.tolist() == other_raw.tolist()
+        assert classes.tolist() == other_classes.tolist()
+
+
+def test_read_examples_holds_each_picture_once(tmp_path):
+    """In a process of its own: the memory of this one was larger before."""
+    count = 40_000
+    write_examples(tmp_path / "data.gz", to_raw(draw_pixels(count)), [0] * count)
+    command = [sys.executable, str(Path(__file__).with_name("measure_reading.py")), str(tmp_path / "data.gz")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    peak_bytes = int(done.stdout.splitlines()[-1])
+    # Batches that are on their way take some 40 MB, whatever the number of pictures.
+    assert count * 2_304 < peak_bytes < count * ROW_BYTES + 50e6
+
+
+@pytest.mark.parametrize(("most", "count"), [(None, 5), (1, 1), (4, 4), (5, 5), (6, 5)])
+def test_count_examples_stops_at_the_most_that_is_asked_for(tmp_path, most, count):
+    write_examples(tmp_path / "a.gz", to_raw(draw_pixels(3)), [4, 2, 3])
+    write_examples(tmp_path / "b.gz", to_raw(draw_pixels(2)), [1, 5])
+    assert count_examples(find_examples([str(tmp_path / "*")]), most) == count
 
 
 def test_read_examples_overlapping_patterns_reads_each_file_once(tmp_path):
@@ -59,20 +101,22 @@ def test_read_examples_empty_file_names_the_file(tmp_path):
         read_examples([str(tmp_path / "empty.gz")])
 
 
+@pytest.mark.parametrize("open_examples", [read_examples, find_examples])
 @pytest.mark.parametrize("content", [b"no gzip at all", b""])
-def test_read_examples_other_file_names_the_file(tmp_path, content):
+def test_read_examples_other_file_names_the_file(tmp_path, content, open_examples):
     (tmp_path / "other.gz").write_bytes(content)
     with pytest.raises(DatasetError, match=r"other\.gz"):
-        read_examples([str(tmp_path / "other.gz")])
+        open_examples([str(tmp_path / "other.gz")])
 
 
-def test_read_examples_without_label_names_the_feature(tmp_path):
+@pytest.mark.parametrize("read", [read_examples, lambda patterns: list(read_batches(find_examples(patterns)))])
+def test_read_examples_without_label_names_the_feature(tmp_path, read):
     example = tf.train.Example()
     example.features.feature["pixels"].bytes_list.value.append(bytes(2304))
     with tf.io.TFRecordWriter(str(tmp_path / "unlabelled.gz"), "GZIP") as writer:
         writer.write(example.SerializeToString())
     with pytest.raises(DatasetError, match=r"unlabelled\.gz.*emotion"):
-        read_examples([str(tmp_path / "unlabelled.gz")])
+        read([str(tmp_path / "unlabelled.gz")])
 
 
 @pytest.mark.parametrize(("count", "steps"), [(1, 1), (3, 1), (4, 1), (7, 1), (8, 2)])
@@ -81,19 +125,19 @@ def test_count_steps_per_epoch_counts_whole_batches_but_at_least_one(count, step
 
 
 def test_make_train_dataset_same_seed_repeats_every_batch():
-    for first, again in zip(read_batches(EXAMPLES, TRAINER), read_batches(EXAMPLES, TRAINER), strict=True):
+    for first, again in zip(read_train_batches(EXAMPLES, TRAINER), read_train_batches(EXAMPLES, TRAINER), strict=True):
         np.testing.assert_array_equal(first[0], again[0])
         np.testing.assert_array_equal(first[1], again[1])
 
 
 def test_make_train_dataset_other_seed_gives_other_order():
-    labels = np.concatenate([labels for _, labels in read_batches(EXAMPLES, TRAINER)])
-    others = np.concatenate([labels for _, labels in read_batches(EXAMPLES, replace(TRAINER, seed=6))])
+    labels = np.concatenate([labels for _, labels in read_train_batches(EXAMPLES, TRAINER)])
+    others = np.concatenate([labels for _, labels in read_train_batches(EXAMPLES, replace(TRAINER, seed=6))])
     assert labels.tolist() != others.tolist()
 
 
 def test_make_train_dataset_started_late_equals_the_rest_of_an_uninterrupted_one():
-    whole, rest = read_batches(EXAMPLES, TRAINER), read_batches(EXAMPLES, TRAINER, start_epoch=3)
+    whole, rest = read_train_batches(EXAMPLES, TRAINER), read_train_batches(EXAMPLES, TRAINER, start_epoch=3)
     assert len(whole) == 10
     assert len(rest) == 4
     for expected, got in zip(whole[6:], rest, strict=True):
@@ -102,7 +146,7 @@ def test_make_train_dataset_started_late_equals_the_rest_of_an_uninterrupted_one
 
 
 def test_make_train_dataset_epoch_holds_no_example_twice_and_epochs_differ_in_order():
-    labels = np.stack([labels for _, labels in read_batches(EXAMPLES, TRAINER)]).reshape(5, 8)
+    labels = np.stack([labels for _, labels in read_train_batches(EXAMPLES, TRAINER)]).reshape(5, 8)
     assert all(len(set(epoch)) == 8 for epoch in labels.tolist())
     assert len({tuple(epoch) for epoch in labels.tolist()}) == 5
     assert set(labels.ravel().tolist()) == set(range(11))
@@ -111,7 +155,7 @@ def test_make_train_dataset_epoch_holds_no_example_twice_and_epochs_differ_in_or
 def test_make_train_dataset_picture_stays_with_its_class():
     config = replace(TRAINER, augmentation=replace(TRAINER.augmentation, **dict.fromkeys(UNSET, 0.0), flip=False))
     images = stub_transform(EXAMPLES.pixels).numpy()
-    for batch, labels in read_batches(EXAMPLES, config):
+    for batch, labels in read_train_batches(EXAMPLES, config):
         np.testing.assert_array_equal(batch, images[labels])
 
 
@@ -120,7 +164,7 @@ UNSET = ("rotation_deg", "scale_fraction", "shift_fraction")
 
 def test_make_train_dataset_picture_is_augmented_anew_in_each_epoch():
     one = build_examples(draw_pixels(1), [3])
-    batches = read_batches(one, TRAINER)
+    batches = read_train_batches(one, TRAINER)
     assert [labels.tolist() for _, labels in batches] == [[3]] * 5
     assert len({images.tobytes() for images, _ in batches}) == 5
 
@@ -136,7 +180,9 @@ def test_make_train_dataset_picture_is_mirrored_in_every_second_epoch():
     augmentation = replace(TRAINER.augmentation, **dict.fromkeys(UNSET, 0.0), flip=True)
     images = stub_transform(EXAMPLES.pixels).numpy()
     seen: dict[int, list[tuple[int, bool]]] = {}
-    for batch_number, (batch, labels) in enumerate(read_batches(EXAMPLES, replace(TRAINER, augmentation=augmentation))):
+    for batch_number, (batch, labels) in enumerate(
+        read_train_batches(EXAMPLES, replace(TRAINER, augmentation=augmentation))
+    ):
         for image, label in zip(batch, labels, strict=True):
             is_mirrored = np.array_equal(image, images[label][:, ::-1])
             assert is_mirrored != np.array_equal(image, images[label])
@@ -148,4 +194,4 @@ def test_make_train_dataset_picture_is_mirrored_in_every_second_epoch():
 
 def test_make_train_dataset_crops_until_the_last_epochs():
     config = replace(TRAINER, crop_px=40, full_size_fraction=0.4)
-    assert [images.shape[1:3] for images, _ in read_batches(EXAMPLES, config)] == [(40, 40)] * 6 + [(48, 48)] * 4
+    assert [images.shape[1:3] for images, _ in read_train_batches(EXAMPLES, config)] == [(40, 40)] * 6 + [(48, 48)] * 4

@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from model_doubles import TINY_MODEL, draw_pixels, to_raw
+from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
@@ -19,6 +21,7 @@ from models.folding import fold_network
 from models.network import build_network
 from models.transform_graph import TransformGraph
 from schema.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+from serving.model_digest import compute_digest, counts_for_digest
 
 SIGNATURES = (SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS)
 WHOLE_PRECISION = ExportConfig(half_precision=False)
@@ -133,6 +136,17 @@ def test_export_model_jpeg_and_png_of_one_colour_get_the_same_answer(exported):
     assert_same_answers(from_files, from_pixels)
 
 
+@pytest.mark.parametrize("ask", [ask_tf1_loader, ask_tf2_loader])
+def test_export_model_picture_of_too_many_pixels_is_refused_with_the_bound(exported, ask):
+    file = io.BytesIO()
+    Image.new("1", (8_000, 8_000)).save(file, "PNG")
+    sound = tf.io.encode_png(draw_pixels(1)[0]).numpy()
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"may have 25,000,000 pixels; scale it down, it has\] \[64000"
+    ):
+        ask(exported, SERVE_IMAGES, np.array([sound, file.getvalue()], dtype=object))
+
+
 def test_export_model_network_that_knows_all_classes_is_served_in_their_order(transform, tmp_path):
     folder = write_export(build_stub_that_reads_the_class(), transform, tmp_path / "model")
     pixels = np.zeros((7, 48, 48, 1), np.uint8)
@@ -174,6 +188,23 @@ def test_export_model_half_precision_halves_the_weights_and_answers_alike_in_the
     sizes = [(folder / "variables" / "variables.data-00000-of-00001").stat().st_size for folder in (half, whole)]
     weights_bytes = 4 * sum(weight.size for weight in fold_network(network).get_weights())
     assert sizes[1] - sizes[0] == pytest.approx(weights_bytes / 2, rel=0.1)
+
+
+def test_export_model_weights_that_float16_does_not_hold_stay_as_they_are(transform, tmp_path):
+    network = build_stub_that_reads_the_class()
+    kernel, bias = network.get_weights()
+    kernel[0] = 1e5 * np.arange(7)
+    network.set_weights([kernel, bias])
+    pixels = draw_pixels(5)
+    half, whole = (
+        ask_tf1_loader(
+            write_export(network, transform, tmp_path / str(is_half), ExportConfig(half_precision=is_half)),
+            SERVE_PIXELS, pixels,
+        )
+        for is_half in (True, False)
+    )  # fmt: skip
+    assert np.isfinite(half["probabilities"]).all()
+    np.testing.assert_array_equal(half["probabilities"], whole["probabilities"])
 
 
 def test_export_model_two_models_of_half_precision_answer_side_by_side(transform, tmp_path):
@@ -261,3 +292,28 @@ def test_export_model_uses_ops_of_tensorflow_itself_alone(exported):
     ops = {node.op for node in nodes} - functions
     assert "Conv2D" in ops
     assert {op for op in ops if not hasattr(tf.raw_ops, op)} == set()
+
+
+def compute_export_digest(folder: Path) -> str:
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    return compute_digest((name, (folder / name).read_bytes()) for name in names if counts_for_digest(name))
+
+
+def export_seeded(transform: TransformGraph, folder: Path, seed: int = 3, flip: bool = False, **words: Any) -> Path:
+    """What a training with a seed would come to."""
+    keras.utils.set_random_seed(seed)
+    config = ExportConfig(half_precision=words.pop("half_precision", True), average_flip=flip)
+    return write_export(build_network(TINY_MODEL), transform, folder, config, **words)
+
+
+def test_export_model_same_weights_a_second_time_are_the_same_model_by_digest_though_not_by_bytes(transform, tmp_path):
+    """The second one's functions and layers get other numbers, as if another run had traced something before."""
+    one, other = (export_seeded(transform, tmp_path / name) for name in ("one", "other"))
+    assert (one / "saved_model.pb").read_bytes() != (other / "saved_model.pb").read_bytes()
+    assert compute_export_digest(one) == compute_export_digest(other)
+
+
+@pytest.mark.parametrize("words", [{"seed": 4}, {"temperature": 1.5}, {"flip": True}, {"half_precision": False}])
+def test_export_model_that_answers_otherwise_is_another_model_by_digest(transform, tmp_path, words):
+    one, other = export_seeded(transform, tmp_path / "one"), export_seeded(transform, tmp_path / "other", **words)
+    assert compute_export_digest(one) != compute_export_digest(other)

@@ -1,6 +1,7 @@
 """A tuner's values over a component's settings, and the name that they give to a run."""
 
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,11 +9,14 @@ import pytest
 
 from configs.load import to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
+from models import run_settings
+from models.computation import Computation
 from models.run_settings import compute_run_key as compute_key
-from models.run_settings import read_recipe, read_settings
+from models.run_settings import match_run_keys, read_recipe, read_settings
 from schema.errors import ConfigError
 
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3))
+HERE = Computation("float32", (2,))
 
 
 def build_fn_args(hyperparameters: Any, **changed: Any) -> SimpleNamespace:
@@ -29,8 +33,10 @@ def build_fn_args(hyperparameters: Any, **changed: Any) -> SimpleNamespace:
     )
 
 
-def compute_run_key(fn_args: SimpleNamespace, data_digest: str = "rows") -> str:
-    return compute_key(fn_args, data_digest)
+def compute_run_key(
+    fn_args: SimpleNamespace, data_digest: str = "rows", computation: Computation = HERE, first_weights: str = ""
+) -> str:
+    return compute_key(read_settings(fn_args), computation, data_digest, first_weights)
 
 
 def tuned(**values: Any) -> dict[str, Any]:
@@ -67,12 +73,51 @@ def test_read_settings_result_that_does_not_fit_is_refused_in_one_line(hyperpara
     assert str(caught.value) == expected
 
 
-@pytest.mark.parametrize("setting", ["model", "trainer", "code"])
-def test_compute_run_key_other_setting_gives_other_key(setting):
-    fn_args = build_fn_args(None)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"model": to_json(replace(RECIPE.model, stem_filters=17))},
+        {"trainer": to_json(replace(RECIPE.trainer, seed=1))},
+        {"code": "c0de2"},
+    ],
+)
+def test_compute_run_key_other_setting_gives_other_key(changed):
+    assert compute_run_key(build_fn_args(None, **changed)) != compute_run_key(build_fn_args(None))
+
+
+def test_compute_run_key_precision_and_threads_count_as_what_they_came_to():
+    by_machine = build_fn_args(None)
+    by_name = build_fn_args(None, trainer=to_json(replace(RECIPE.trainer, precision="float32", threads=2)))
+    assert compute_run_key(by_machine) == compute_run_key(by_name)
+    others = [
+        Computation("mixed_bfloat16", (2,)),
+        Computation("float32", (4,)),
+        Computation("float32", (2, 2)),
+        Computation("float32", (2,), 1),
+    ]
+    assert len({compute_run_key(by_machine, computation=each) for each in (HERE, *others)}) == 5
+    assert compute_run_key(by_machine, computation=others[2]).endswith("-float32-2_2-cpu")
+
+
+@pytest.mark.parametrize(
+    ("asked", "alike"),
+    [
+        ({}, "0f-*-*-*"),
+        ({"precision": "float32"}, "0f-float32-*-*"),
+        ({"threads": 2}, "0f-*-2-*"),
+        ({"precision": "float32", "threads": 2}, "0f-float32-2-*"),
+    ],
+)
+def test_match_run_keys_leaves_open_what_the_settings_leave_to_the_machine(asked, alike):
+    assert match_run_keys("0f-float32-2-cpu", replace(RECIPE.trainer, **asked)) == alike
+
+
+def test_compute_run_key_code_that_puts_values_in_place_counts_by_what_it_does(monkeypatch):
+    """The values of a tuner that are not put in place make another training, and it is named so."""
+    fn_args = build_fn_args(tuned(momentum=0.8))
     before = compute_run_key(fn_args)
-    fn_args.custom_config[setting] += " "
-    assert compute_run_key(fn_args) != before
+    monkeypatch.setattr(run_settings, "apply_hyperparameters", lambda recipe, _: recipe)
+    assert compute_run_key(fn_args) == compute_run_key(build_fn_args(None)) != before
 
 
 def test_compute_run_key_other_data_gives_other_key():
@@ -106,10 +151,13 @@ def test_compute_run_key_search_and_training_of_the_same_recipe_differ():
 
 def test_compute_run_key_first_weights_and_the_code_that_takes_them_over_count_where_there_are_any():
     asked = build_fn_args(None, warm_start_code="1")
-    assert compute_key(asked, "rows") == compute_run_key(build_fn_args(None))
-    warm = [compute_key(build_fn_args(None, warm_start_code=code), "rows", first) for code, first in ("1a", "1b", "2a")]
+    assert compute_run_key(asked) == compute_run_key(build_fn_args(None))
+    warm = [
+        compute_run_key(build_fn_args(None, warm_start_code=code), first_weights=first)
+        for code, first in ("1a", "1b", "2a")
+    ]
     assert len({compute_run_key(asked), *warm}) == 4
-    assert compute_key(asked, "rows", "a") == warm[0]
+    assert compute_run_key(asked, first_weights="a") == warm[0]
 
 
 def test_compute_run_key_code_and_settings_of_the_export_do_not_count_beside_those_of_the_training():

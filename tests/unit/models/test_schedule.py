@@ -30,3 +30,8 @@ def test_build_schedule_no_warm_up_starts_at_the_peak():
 
 def test_build_schedule_run_of_one_step_uses_the_peak():
     assert float(build_schedule(replace(TRAINER, epochs=1), 1)(0)) == pytest.approx(0.1)
+
+
+def test_build_schedule_warm_up_beyond_all_steps_takes_half_of_the_run():
+    longest = build_schedule(replace(TRAINER, warmup_epochs=1e308), 10_000)
+    assert [float(longest(step)) for step in (20_000, 40_000)] == pytest.approx([0.1, 0.0], abs=1e-6)

@@ -131,5 +131,5 @@ def test_decode_images_no_picture_returns_no_pixels():
 
 
 def test_decode_images_text_is_refused():
-    with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="unknown picture format; give a PNG, JPEG, GIF or BMP"):
         decode_one(b"no picture at all")

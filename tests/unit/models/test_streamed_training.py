@@ -1,6 +1,7 @@
 """Training on streams: the same as ever when taken up again, and one network among several workers."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -103,15 +104,19 @@ def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exp
     assert len(list((folder / "logs").glob("events*"))) == 1
     (state,) = (folder / "checkpoints").iterdir()
     assert (state / "finished").exists()
-    assert (folder / "model" / "assets.extra" / "training_record.json").exists()
+    record = json.loads((folder / "model" / "assets.extra" / "training_record.json").read_text())
+    assert record["threads"] == [len(os.sched_getaffinity(0))] * 2
+    assert record["spans"] == [{"span": None, "fingerprint": None, "train_rows": 32}]
+    assert list((folder / "temporary").glob("worker-*")) == []
 
 
 def run_two_workers(folder: Path, transform_dir: Path) -> list[dict]:
     ports = [str(find_port()) for _ in range(2)]
     command = [sys.executable, str(HERE / "train_with_two_workers.py"), str(folder), str(transform_dir)]
+    (folder / "temporary").mkdir()
     workers = [
         subprocess.Popen(
-            [*command, str(index), *ports], cwd=HERE.parents[2], env=environment(), text=True,
+            [*command, str(index), *ports], cwd=HERE.parents[2], env=environment(folder / "temporary"), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         for index in range(2)
@@ -125,8 +130,10 @@ def run_two_workers(folder: Path, transform_dir: Path) -> list[dict]:
     return [json.loads(output) for output, _ in outputs]
 
 
-def environment() -> dict[str, str]:
-    return {"PYTHONPATH": f"{HERE.parents[2]}:{HERE}", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+def environment(temporary: Path) -> dict[str, str]:
+    return {
+        "PYTHONPATH": f"{HERE.parents[2]}:{HERE}", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3", "TMPDIR": str(temporary)
+    }  # fmt: skip
 
 
 def find_port() -> int:

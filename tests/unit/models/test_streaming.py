@@ -12,16 +12,16 @@ from test_dataset import write_examples
 
 from configs.spec import AugmentationConfig
 from models import streaming
-from models.dataset import DatasetError
+from models.dataset import DatasetError, make_eval_dataset
 from models.streaming import (
     Share,
     StreamedExamples,
     count_streamed_steps,
     make_sample_dataset,
-    make_streamed_eval_dataset,
     make_streamed_train_dataset,
     scan_examples,
 )
+from schema.errors import ConfigError
 
 COUNT = 26
 RAWS = to_raw(draw_pixels(COUNT))
@@ -172,13 +172,18 @@ def test_count_of_steps_fewer_files_than_workers_is_refused(examples):
         count_streamed_steps(examples, 8, worker_count=4)
 
 
+def test_count_of_steps_batch_smaller_than_the_workers_is_refused(examples):
+    with pytest.raises(ConfigError, match=r"^trainer\.batch_size: expected at least 1 for each of 3 workers, got 2$"):
+        count_streamed_steps(examples, 2, worker_count=3)
+
+
 def test_count_of_steps_less_than_one_batch_is_refused(examples):
     with pytest.raises(DatasetError, match=r"26 rows for a worker, fewer than .* trainer\.batch_size 27"):
         count_streamed_steps(examples, 27)
 
 
 def test_eval_stream_gives_every_row_once_in_order(examples):
-    images, class_indices = zip(*make_streamed_eval_dataset(examples, stub_transform), strict=True)
+    images, class_indices = zip(*make_eval_dataset(examples, stub_transform), strict=True)
     assert [find_row(image) for image in np.concatenate(images)] == list(range(COUNT))
     assert np.concatenate(class_indices).tolist() == [row % 7 for row in range(COUNT)]
 

@@ -1,9 +1,11 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from model_doubles import TINY_MODEL, TINY_TRAINER, draw_striped_examples
@@ -11,7 +13,7 @@ from test_dataset import write_examples
 
 from configs.load import to_json
 from configs.spec import ExportConfig, TrainingInputConfig
-from models import trainer_fn
+from models import precision, trainer_fn
 from models.dataset import DatasetError
 from models.trainer_fn import run_fn
 from schema.errors import ConfigError
@@ -30,6 +32,7 @@ def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
         "export": to_json(ExportConfig(half_precision=False)),
         "checkpoint_root": str(folder / "checkpoints"),
         "code": "c0de",
+        "training_code": "7ea1",
         "streaming_code": "57ea",
     }
     return SimpleNamespace(
@@ -57,17 +60,125 @@ def test_run_fn_examples_and_transform_graph_leaves_a_model_logs_and_its_state(t
     assert (state / "finished").exists()
 
 
-def test_run_fn_failure_after_training_keeps_the_checkpoint(transform_dir, tmp_path, monkeypatch):
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
+def fail(*_: object, **__: object) -> None:
+    raise OSError("disk full")
 
-    monkeypatch.setattr(trainer_fn, "export_model", fail)
+
+def test_run_fn_failure_after_training_is_followed_by_the_export_alone(transform_dir, tmp_path, monkeypatch):
     fn_args = build_fn_args(transform_dir, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer_fn, "export_model", fail)
+        with pytest.raises(OSError, match="disk full"):
+            run_fn(fn_args)
+    monkeypatch.setattr(trainer_fn, "fit", fail)
+    run_fn(fn_args)
+    assert len(read_record(tmp_path)["history"]) == 2
+
+
+def test_run_fn_failure_within_the_training_leaves_nothing_that_counts_as_finished(
+    transform_dir, tmp_path, monkeypatch
+):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    monkeypatch.setattr(trainer_fn, "describe_training", fail)
     with pytest.raises(OSError, match="disk full"):
         run_fn(fn_args)
     (state,) = (tmp_path / "checkpoints").iterdir()
     assert (state / "checkpoint").exists()
     assert not (state / "finished").exists()
+
+
+def test_run_fn_damaged_weights_of_a_finished_training_are_made_again_from_its_state(transform_dir, tmp_path):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    run_fn(fn_args)
+    expected, (state,) = read_weights(tmp_path), (tmp_path / "checkpoints").iterdir()
+    for content in (b"", b"no archive", (state / "weights.npz").read_bytes()[:-100]):
+        (state / "weights.npz").write_bytes(content)
+        run_fn(fn_args)
+        for found, weight in zip(read_weights(tmp_path), expected, strict=True):
+            np.testing.assert_allclose(found, weight, atol=1e-6)
+
+
+def test_run_fn_training_of_another_machine_is_exported_with_its_own_record_and_weights(
+    transform_dir, tmp_path, monkeypatch
+):
+    """Where `auto` has come to mean other numbers, the network of before is neither renamed nor changed."""
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    set_trainer(fn_args, precision="auto")
+    become_machine(monkeypatch, tmp_path / "plain", flags="avx2", name="Plain 1000")
+    run_fn(fn_args)
+    record, weights = read_record(tmp_path), (tmp_path / WEIGHTS).read_bytes()
+    assert (record["precision"], record["device"]) == ("float32", "Plain 1000")
+    become_machine(monkeypatch, tmp_path / "newer", flags="amx_bf16", name="Newer 2000")
+    fn_args.custom_config |= {"code": "edited", "export": to_json(ExportConfig(average_flip=True))}
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer_fn, "fit", fail)
+        run_fn(fn_args)
+    assert (tmp_path / WEIGHTS).read_bytes() == weights
+    again = read_record(tmp_path)
+    assert (again.pop("code"), again.pop("export")["average_flip"]) == ("edited", True)
+    assert again == {name: value for name, value in record.items() if name not in ("code", "export")}
+
+
+def test_run_fn_other_precision_asked_for_by_name_is_another_training(transform_dir, tmp_path):
+    records = []
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    for name in ("float32", "mixed_bfloat16"):
+        set_trainer(fn_args, precision=name)
+        run_fn(fn_args)
+        records.append(read_record(tmp_path))
+    assert [record["precision"] for record in records] == ["float32", "mixed_bfloat16"]
+    assert records[0]["history"] != records[1]["history"]
+
+
+def test_run_fn_threads_that_can_not_be_had_any_more_are_refused(transform_dir, tmp_path):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    set_trainer(fn_args, threads=1000)
+    tf.constant(1) + 1  # TensorFlow has begun to work
+    with pytest.raises(ConfigError, match=r"^trainer\.threads: 1000: TensorFlow has begun to work with \d+ threads"):
+        run_fn(fn_args)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("mode", ["memory", "stream"])
+def test_run_fn_record_tells_versions_machine_and_every_span(transform_dir, tmp_path, mode):
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    (tmp_path / "older").mkdir()
+    examples = draw_striped_examples(9, seed=3)
+    write_examples(tmp_path / "older" / "data.gz", examples.pixels.numpy(), examples.class_indices.numpy())
+    fn_args.train_files.insert(0, str(tmp_path / "older" / "*"))
+    told = [{"span": 4, "fingerprint": "number 4"}, {"span": 5, "fingerprint": "number 5"}]
+    fn_args.custom_config |= {"spans": json.dumps(told), "training_input": to_json(TrainingInputConfig(mode))}
+    run_fn(fn_args)
+    record = read_record(tmp_path)
+    assert record["spans"] == [{**told[0], "train_rows": 9}, {**told[1], "train_rows": 32}]
+    assert record["threads"] == [tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))]
+    assert record["versions"]["tensorflow"] == tf.__version__
+    assert record["versions"].keys() >= {"Python", "keras", "tfx", "tensorflow-transform"}
+    assert record["training_input"]["mode"] == mode
+    assert record["device"]
+
+
+def test_run_fn_examples_that_tell_nothing_of_themselves_are_counted(transform_dir, tmp_path):
+    run_fn(build_fn_args(transform_dir, tmp_path))
+    assert read_record(tmp_path)["spans"] == [{"span": None, "fingerprint": None, "train_rows": 32}]
+
+
+WEIGHTS = "model/Format-Training/weights.npz"
+
+
+def read_weights(folder: Path) -> list[np.ndarray]:
+    with np.load(folder / WEIGHTS) as archive:
+        return [archive[name] for name in archive.files]
+
+
+def set_trainer(fn_args: SimpleNamespace, **changes: object) -> None:
+    fn_args.custom_config["trainer"] = to_json(replace(TINY_TRAINER, epochs=2, **changes))
+
+
+def become_machine(monkeypatch: pytest.MonkeyPatch, path: Path, flags: str, name: str) -> None:
+    """Have the training see a processor of these flags."""
+    path.write_text(f"model name\t: {name}\nflags : fpu {flags}\n")
+    monkeypatch.setattr(precision, "_CPU_INFO", path)
 
 
 def test_run_fn_no_examples_names_the_pattern(transform_dir, tmp_path):
@@ -91,12 +202,14 @@ def test_run_fn_same_rows_in_files_written_anew_goes_on_with_the_same_training(t
     ("feed", "is_streamed"),
     [
         (TrainingInputConfig(), False),
-        (TrainingInputConfig(max_memory_mb=0.01), True),
+        # 32 pictures of 2.4 kB; their files have less than 0.076 MB.
+        (TrainingInputConfig(max_memory_mb=0.077), False),
+        (TrainingInputConfig(max_memory_mb=0.076), True),
         (TrainingInputConfig("memory", max_memory_mb=0), False),
         (TrainingInputConfig("stream"), True),
     ],
 )
-def test_run_fn_streams_where_it_is_told_to_or_the_files_are_large(
+def test_run_fn_streams_where_it_is_told_to_or_the_pictures_take_too_much_memory(
     transform_dir, tmp_path, monkeypatch, feed, is_streamed
 ):
     def stop_before_training(*_: object, **__: object) -> None:

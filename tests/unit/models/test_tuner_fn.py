@@ -15,6 +15,7 @@ import tensorflow as tf
 from tuner_runs import CONFIG, SPACE, load_graph, run_trainer, run_tuner, write_faces
 
 from configs.hyperparameters import read_values
+from configs.load import to_json
 from configs.overlay import overlay
 from configs.spec import Recipe, TunerConfig
 from models import trainer_fn, training, tuner_fn
@@ -81,6 +82,9 @@ def test_run_fn_with_the_tuners_result_trains_the_winner(tuned, faces, transform
     assert network.count_params() != build_network(CONFIG.model).count_params()
     model = tf.saved_model.load(str(tmp_path / "model" / "Format-Serving"))
     assert "serve_pixels" in model.signatures
+    record = json.loads((tmp_path / "model/Format-Serving/assets.extra/training_record.json").read_text())
+    assert record["trainer"] == json.loads(to_json(config))
+    assert record["spans"] == [{"span": 12, "fingerprint": "num_files:1", "train_rows": 240}]
 
 
 def test_tuner_fn_trial_gives_what_a_training_of_its_recipe_gives(tuned, faces, transform_dir, tmp_path):

@@ -6,11 +6,12 @@ from typing import Any
 
 from model_doubles import TINY_MODEL, TINY_TRAINER
 from tfx import v1 as tfx
-from tfx.components.trainer.executor import GenericExecutor as TrainerExecutor
 from tfx.components.tuner.executor import Executor as TunerExecutor
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import channel_utils, standard_artifacts
 
+from components.span_trainer import Executor as TrainerExecutor
+from components.span_trainer import Trainer
 from configs.load import to_json
 from configs.overlay import read_setting
 from configs.spec import ExportConfig, ModelConfig, PipelineConfig, Recipe, TrainingInputConfig, TunerConfig
@@ -48,6 +49,8 @@ def load_faces(folder: Path) -> standard_artifacts.Examples:
     """The artifact of faces that `write_faces` wrote."""
     examples = standard_artifacts.Examples()
     examples.uri, examples.split_names = str(folder), '["train", "eval"]'
+    examples.set_int_custom_property("span", 12)
+    examples.set_string_custom_property("input_fingerprint", "num_files:1")
     return examples
 
 
@@ -76,7 +79,7 @@ def run_trainer(examples: Any, transform_graph: Any, hyperparameters_dir: Path, 
     hyperparameters = standard_artifacts.HyperParameters()
     hyperparameters.uri = str(hyperparameters_dir)
     inputs = {"examples": [examples], "transform_graph": [transform_graph], "hyperparameters": [hyperparameters]}
-    node = tfx.components.Trainer(
+    node = Trainer(
         run_fn="models.trainer_fn.run_fn",
         **{name: channel_utils.as_channel(artifacts) for name, artifacts in inputs.items()},
         train_args=tfx.proto.TrainArgs(splits=["train"]),
@@ -88,6 +91,7 @@ def run_trainer(examples: Any, transform_graph: Any, hyperparameters_dir: Path, 
             "code": "c0de",
         },
     )
+    assert node.executor_spec.executor_class is TrainerExecutor
     outputs = {"model": [standard_artifacts.Model()], "model_run": [standard_artifacts.ModelRun()]}
     for name, (artifact,) in outputs.items():
         artifact.uri = str(folder / name)

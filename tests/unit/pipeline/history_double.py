@@ -139,8 +139,9 @@ class HistoryDouble:
         pushed: dict[str, int | str] = {"pushed": 0}
         if version:
             folder = self.home / "serving" / version
-            folder.mkdir(parents=True)
-            (folder / "saved_model.pb").touch()
+            (folder / "variables").mkdir(parents=True)
+            for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"):
+                (folder / name).write_text(f"of version {version}")
             pushed = {"pushed": 1, "pushed_version": version, "pushed_destination": str(folder)}
         pusher = self.add_node("Pusher", {"model": model}, {"pushed_model": "PushedModel"}, marks=pushed, state=state)
         return {**ids, **pusher}

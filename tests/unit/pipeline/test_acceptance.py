@@ -1,6 +1,7 @@
 """What counts as accepted, on a metadata store of known runs."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ class Workplace:
         folder = self.history.home / "serving" / version
         properties: dict[str, int | str] = {"pushed": 0}
         if version:
-            folder.mkdir(parents=True)
-            (folder / "saved_model.pb").touch()
+            (folder / "variables").mkdir(parents=True)
+            for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"):
+                (folder / name).write_text(version)
             properties = {"pushed": 1, "pushed_version": version, "pushed_destination": str(folder), **marks}
         self.history.add_node("Pusher", {"model": model}, {"pushed_model": "PushedModel"}, marks=properties)
         return model
@@ -215,8 +217,7 @@ def test_references_leave_out_the_candidate_so_that_a_second_run_finds_the_same(
 
 def test_references_anchor_is_kept_when_its_version_is_no_longer_served(work):
     first, second = work.push("100"), work.push("200", is_no_worse=0)
-    (work.history.home / "serving" / "100" / "saved_model.pb").unlink()
-    (work.history.home / "serving" / "100").rmdir()
+    shutil.rmtree(work.history.home / "serving" / "100")
     anchor, _, service = work.find_references(work.push(""))
     assert (anchor, service) == ([first], [second])
 

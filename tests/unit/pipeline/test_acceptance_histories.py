@@ -27,8 +27,8 @@ def _last_trained(store: Any, given: dict[str, list[Any]]) -> dict[str, list[Any
     ("name", "mutant", "expected"),
     [
         ("find_accepted_statistics", _last_ingested, "refused data|good delivery|shifted data"),
-        ("find_references", _last_trained, "never pushed|rolled back|anchor"),
-        ("is_rolled_back", lambda path: False, "rolled back|anchor"),
+        ("find_references", _last_trained, "never pushed|rolled back|anchor|became"),
+        ("find_rolled_back", lambda destinations: set(), "rolled back|anchor"),
     ],
     ids=["drift against the last ingested", "baseline is the last trained", "no look at roll-backs"],
 )

@@ -6,14 +6,18 @@ import pytest
 from tfx import types
 
 from components.model_card.component import ModelCardSpec
+from configs.load import load_config
 from configs.spec import (
     DataConfig,
     GateConfig,
     PipelineConfig,
     RuntimeConfig,
     ServingConfig,
+    SpansConfig,
     TrainerConfig,
+    TrainingInputConfig,
     TunerConfig,
+    ValidationConfig,
 )
 from pipeline.report import build_model_card
 
@@ -43,7 +47,31 @@ def test_build_model_card_setting_that_the_model_does_not_depend_on_changes_noth
         {"data": DataConfig(eval_fraction=0.2)},
         {"trainer": TrainerConfig(epochs=3)},
         {"gate": GateConfig(min_accuracy=0.6)},
+        {"spans": SpansConfig(window=3)},
+        {"tuner": TunerConfig(trials=4)},
+        {"tuner": TunerConfig(hyperparameters_path="/best/7")},
+        {"training_input": TrainingInputConfig("stream")},
+        {"validation": ValidationConfig("own.pbtxt")},
     ],
 )
 def test_build_model_card_setting_of_the_model_is_told(changes):
     assert describe(**changes)["settings"] != describe()["settings"]
+
+
+def test_build_model_card_settings_are_those_of_the_run_when_they_are_read_back(tmp_path):
+    """But for the paths of the data, which the card names by what is in them."""
+    config = dataclasses.replace(
+        PipelineConfig(),
+        data=DataConfig(eval_fraction=0.2),
+        spans=SpansConfig(window=3),
+        validation=ValidationConfig("own.pbtxt"),
+        training_input=TrainingInputConfig("stream"),
+        tuner=TunerConfig(trials=4),
+    )
+    file = tmp_path / "settings.yaml"
+    for each in (config, PipelineConfig()):
+        file.write_text(describe(**{name: getattr(each, name) for name in SECTIONS})["settings"])
+        assert load_config(file) == each
+
+
+SECTIONS = ("data", "spans", "validation", "training_input", "tuner")

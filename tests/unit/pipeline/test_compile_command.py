@@ -30,6 +30,15 @@ def test_compile_for_kubeflow_of_a_config_of_ones_own_compiles_that(tmp_path, ca
     assert spec["root"]["inputDefinitions"]["parameters"]["trainer_epochs"]["defaultValue"] == 77
 
 
+def test_compile_with_a_search_result_that_can_not_be_read_here_says_what_that_costs(tmp_path, capfd):
+    given = [*GIVEN, "--set", "tuner.hyperparameters_path=s3://bucket/best/7"]
+    assert main(["compile", "--target", "kubeflow", "--out", str(tmp_path / "fer.yaml"), *given]) == 0
+    _, remark = capfd.readouterr().out.splitlines()
+    assert remark.startswith(
+        "tuner.hyperparameters_path: s3://bucket/best/7: can't be read here, so neither its fit was"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -42,6 +42,8 @@ def test_resolve_parameters_text_becomes_the_declared_type(text, name, value):
             "--param trainer_epoch: the pipeline has no such parameter; did you mean 'trainer_epochs'?",
         ),
         ("trainer_epochs=3.5", "--param trainer_epochs: expected a whole number, got '3.5'"),
+        ("gate_max_ece=nan", "--param gate_max_ece: expected a finite number, got 'nan'"),
+        ("gate_max_ece=1e999", "--param gate_max_ece: expected a finite number, got '1e999'"),
         ("is_fast=perhaps", "--param is_fast: expected true or false, got 'perhaps'"),
         ("stages=[1", "--param stages: expected a list in JSON, got '[1'"),
     ],

@@ -4,17 +4,21 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from pipeline import fingerprint
 from pipeline.fingerprint import compute_code_fingerprint
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema")
 EXAMPLE_GEN, DATA_GATE = "components.face_example_gen.executor", "components.data_gate.executor"
-TRANSFORM, TRAINER, EVALUATOR = "models.preprocessing", "models.trainer_fn", "components.confusion_metrics"
-STAGES = [EXAMPLE_GEN, DATA_GATE, TRANSFORM, TRAINER, EVALUATOR]
+TRANSFORM, TUNER, TRAINER = "models.preprocessing", "models.tuner_fn", "models.trainer_fn"
+# What decides the weights, without what reads settings and exports.
+TRAINING, EVALUATOR = "models.training", "components.confusion_metrics"
+STAGES = [EXAMPLE_GEN, DATA_GATE, TRANSFORM, TUNER, TRAINER, TRAINING, EVALUATOR]
 
 # A function's first result becomes another one.
 CODE = ("    return ", "    return None or ")
@@ -24,11 +28,18 @@ FILES = {
     "row": ("schema/row.py", *CODE),
     "contract": ("schema/contract.py", *CODE),
     "repeats": ("components/face_example_gen/repeats.py", *CODE),
-    "checks": ("components/data_gate/checks.py", *CODE),
+    "checks": ("components/data_gate/checks.py", "    if ", "    if None or "),
     "ingestion": ("reporting/ingestion.py", *CODE),
     "confusion_metrics": ("components/confusion_metrics.py", *CODE),
     "component": ("components/face_example_gen/component.py", *CODE),
     "spec": ("configs/spec.py", "epochs: int = ", "epochs: int = 1 + "),
+    "other section": ("configs/spec.py", "    timeout_s: float = 30.0", "    timeout_s: float = 40.0"),
+    "hyperparameters": ("configs/hyperparameters.py", "return overlay(recipe, ", "return recipe or overlay(recipe, "),
+    "overlay": ("configs/overlay.py", "        target[leaf] = value\n", ""),
+    "search space": ("configs/search_space.py", "    return [read_setting(", "    return [] or [read_setting("),
+    "convert": ("configs/convert.py", "return number", "return -number"),
+    "from_json": ("configs/load.py", "return from_nested(cls, json.loads(text))", "return cls()"),
+    "progress": ("configs/progress.py", "\n\n\ndef ", "\n\n\n_UNUSED = 1\n\n\ndef "),
     "graph": ("pipeline/graph.py", *CODE),
     "module docstring": ("schema/contract.py", '"""', '"""Other words. '),
     "new docstring": ("schema/contract.py", '    """Name of', '    """Another name of'),
@@ -74,7 +85,13 @@ def measured(tmp_path_factory) -> tuple[dict[str, dict[str, str]], list[str]]:
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        ("augmentation", {TRAINER}),
+        ("augmentation", {TUNER, TRAINER, TRAINING}),
+        ("hyperparameters", {TUNER, TRAINER}),
+        ("overlay", {TUNER, TRAINER}),
+        ("search space", {TUNER}),
+        ("convert", {EXAMPLE_GEN, TUNER, TRAINER}),
+        ("from_json", {EXAMPLE_GEN, TUNER, TRAINER}),
+        ("progress", {TUNER, TRAINER, TRAINING}),
         ("preprocessing", {TRANSFORM}),
         ("row", {EXAMPLE_GEN}),
         ("repeats", {EXAMPLE_GEN}),
@@ -85,6 +102,7 @@ def measured(tmp_path_factory) -> tuple[dict[str, dict[str, str]], list[str]]:
         # What a component declares is part of TFX's key already, and so is every setting.
         ("component", set()),
         ("spec", set()),
+        ("other section", set()),
         ("graph", set()),
         ("module docstring", set()),
         ("new docstring", set()),
@@ -104,6 +122,35 @@ def test_compute_code_fingerprint_stages_have_fingerprints_of_their_own(measured
     values = list(found[""].values())
     assert len(set(values)) == len(STAGES)
     assert all(len(value) == 16 and int(value, 16) >= 0 for value in values)
+
+
+@pytest.mark.parametrize(
+    ("library", "expected"),
+    [
+        ("tensorflow", {EXAMPLE_GEN, TRANSFORM, TUNER, TRAINER, TRAINING}),
+        ("keras", {TUNER, TRAINER, TRAINING}),
+        ("tfx", {EXAMPLE_GEN, DATA_GATE, TUNER, TRAINER}),
+        ("tensorflow-transform", {TRANSFORM, TUNER, TRAINER}),
+        ("keras-tuner", {TUNER}),
+        ("tensorflow_model_analysis", {EVALUATOR}),
+        ("absl-py", set()),
+        ("PyYAML", set()),
+        ("pytest", set()),
+    ],
+)
+def test_compute_code_fingerprint_other_release_of_a_library_changes_the_stages_that_use_it(
+    monkeypatch, library, expected
+):
+    before = {stage: compute_code_fingerprint(stage) for stage in STAGES}
+    monkeypatch.setattr(fingerprint, "version", lambda name: "99.0" if name == library else version(name))
+    assert {stage for stage in STAGES if compute_code_fingerprint(stage) != before[stage]} == expected
+
+
+def test_compute_code_fingerprint_library_that_is_named_counts_by_its_version(monkeypatch):
+    before = compute_code_fingerprint(TRANSFORM, "tfx")
+    assert before != compute_code_fingerprint(TRANSFORM)
+    monkeypatch.setattr(fingerprint, "version", lambda name: "99.0" if name == "tfx" else version(name))
+    assert compute_code_fingerprint(TRANSFORM, "tfx") != before
 
 
 def test_compute_code_fingerprint_reading_the_sources_imports_none_of_them(measured):

@@ -122,7 +122,7 @@ def test_gate_nan_model_is_refused_for_each_metric_of_ours(judge, rows):
         "macro_f1 is nan, at least 0.4000",
         "nll is nan, at most 88.0000",
         "brier_score is nan, at most 2.0000",
-        "accuracy changed by +nan against the baseline, at least -0.0100 within the 95 % interval from +nan to +nan",
+        "accuracy changed by +nan against the anchor, at least -0.0100 within the 99 % interval from +nan to +nan",
     ):
         assert sentence in reasons
 
@@ -144,16 +144,24 @@ def test_gate_too_few_rows_is_refused_for_their_number(judge):
     ]
 
 
+@pytest.mark.parametrize("recall", [0.1, 1.0])
+def test_gate_class_without_rows_is_no_reason_to_refuse(judge, recall):
+    has_row = TRUE != 1
+    sound = be_sure(TRUE[has_row], 0.95)
+    gate = GateConfig(min_class_recall=recall)
+    assert judge(sound, true=TRUE[has_row], gate=gate, corrupted=ROBUST[has_row]) == []
+
+
 def test_gate_regressed_model_is_refused_with_change_and_interval(judge):
-    # 35 rows lost, none won: (1 - 36) / 352 -/+ 1.959964 * sqrt((37 / 352 - (35 / 352) ** 2) / 352).
+    # 35 rows lost, none won: (1 - 36) / 352 -/+ 2.575829 * sqrt((37 / 352 - (35 / 352) ** 2) / 352).
     assert judge(be_sure(miss(*range(70)), 0.8), baseline=SOUND) == [
-        "accuracy changed by -0.1000 against the baseline, at least -0.0100 within the 95 % interval from"
-        " -0.1317 to -0.0672"
+        "accuracy changed by -0.1000 against the anchor, at least -0.0100 within the 99 % interval from"
+        " -0.1418 to -0.0571"
     ]
 
 
 def test_gate_equal_model_within_noise_passes(judge):
-    # 4 rows won and 10 lost: 1.7 points less, more than the one point allowed, but the interval ends at +0.0052.
+    # 4 rows won and 10 lost: 1.7 points less, more than the one point allowed, but the interval ends at +0.0121.
     candidate = be_sure(miss(*range(4, 45)), 0.88)
     assert judge(candidate, baseline=SOUND) == []
 

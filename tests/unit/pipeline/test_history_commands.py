@@ -62,7 +62,7 @@ def run(capsys):
     """Calls a command on the store below a root; exit code, output, error."""
 
     def call(root: Path, *words: str) -> tuple[int, str, str]:
-        code = main([*words, "--set", f"runtime.root={root}"])
+        code = main([*words, "--set", f"runtime.root={root}", "--set", "serving.settle_s=0"])
         said = capsys.readouterr()
         return code, said.out, said.err
 

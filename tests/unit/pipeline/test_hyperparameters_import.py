@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from configs.spec import DataConfig, PipelineConfig, RuntimeConfig, TunerConfig
-from pipeline.hyperparameters import resolve_hyperparameters
+from pipeline.hyperparameters import ImportedHyperparameters, _read_remote, resolve_hyperparameters
 from pipeline.runners import local
 from schema.errors import ConfigError
 
@@ -47,9 +48,44 @@ def test_resolve_hyperparameters_edited_file_has_another_fingerprint(tmp_path):
     assert (after.uri, after.fingerprint == before.fingerprint) == (before.uri, False)
 
 
-def test_resolve_hyperparameters_remote_folder_is_taken_as_it_is():
-    found = resolve("gs://bucket/best/7")
-    assert (found.uri, found.fingerprint) == ("gs://bucket/best/7", "")
+def write_remote(uri: str, content: object, name: str = "best_hyperparameters.txt") -> str:
+    """Into TensorFlow's file system of this process's memory, which is as far away as a bucket."""
+    tf.io.gfile.makedirs(uri)
+    if tf.io.gfile.exists(f"{uri}/{name}"):
+        tf.io.gfile.remove(f"{uri}/{name}")  # this file system doesn't shorten one that is written anew
+    with tf.io.gfile.GFile(f"{uri}/{name}", "w") as file:
+        file.write(json.dumps(content))
+    _read_remote.cache_clear()
+    return uri
+
+
+def test_resolve_hyperparameters_remote_result_has_the_fingerprint_of_its_content(tmp_path):
+    uri = write_remote("ram://bucket/best/7", {"values": {"trainer.momentum": 0.8}})
+    found = resolve(uri)
+    assert found.uri == uri
+    assert found.fingerprint == resolve(write(tmp_path, {"values": {"trainer.momentum": 0.8}})).fingerprint
+    write_remote(uri, {"values": {"trainer.momentum": 0.7}})
+    assert resolve(uri).fingerprint != found.fingerprint
+
+
+def test_resolve_hyperparameters_remote_result_that_does_not_fit_is_named():
+    uri = write_remote("ram://bucket/best/8", {"values": {"trainer.momentum": 2.0}})
+    assert message_of(uri) == "folder/best_hyperparameters.txt: trainer.momentum: expected 0 to below 1, got 2.0"
+    write_remote(uri, {}, "another.txt")
+    assert message_of(uri).startswith("folder: expected a folder with one file, found 2; give")
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/best/7", "nonsense://bucket/best/7"])
+def test_resolve_hyperparameters_remote_folder_that_can_not_be_read_is_refused_or_taken_unseen(uri):
+    message = message_of(uri)
+    assert message.startswith("folder: can't be read here: File system scheme")
+    assert message.endswith("; copy it and give the copy's folder")
+    config = PipelineConfig(tuner=TunerConfig(hyperparameters_path=uri))
+    assert resolve_hyperparameters(config, must_read=False) == ImportedHyperparameters(uri, "")
+
+
+def test_resolve_hyperparameters_remote_folder_that_is_not_there_is_refused():
+    assert message_of("ram://bucket/none").startswith("folder: expected a folder with one file, found 0; give")
 
 
 @pytest.mark.parametrize(

@@ -140,3 +140,11 @@ def test_resolve_input_existing_file_with_brackets_in_its_name_is_found_by_its_p
     (folder / "fer[1].csv").touch()
     found = resolve(folder / "fer[1].csv")
     assert fileio.glob(f"{found.base}/{found.patterns['labelled']}") == [f"{folder}/fer[1].csv"]
+
+
+@pytest.mark.parametrize("spelt", [b"caf\xe9.csv", b"*.csv", b""], ids=["file", "glob", "folder"])
+def test_resolve_input_name_that_is_not_utf8_is_refused(tmp_path, spelt):
+    path = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    path.write_text("emotion,pixels\n")
+    with pytest.raises(DataError, match=r"^b'.*caf\\xe9\.csv': a name that is not UTF-8; rename the file$"):
+        resolve_input(DataConfig(path=str(tmp_path / os.fsdecode(spelt))))

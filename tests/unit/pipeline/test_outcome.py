@@ -147,3 +147,10 @@ def test_read_outcome_tuned_run_gives_the_values_and_their_place(nodes, tmp_path
 def test_read_outcome_run_without_a_tuner_has_no_tuned_values(nodes):
     found = read_outcome(nodes)
     assert (found.tuned_values, found.hyperparameters_uri) == ({}, "")
+
+
+def test_read_outcome_push_of_what_was_rolled_back_is_refused_in_pushers_own_words(nodes):
+    said = "the model equals version 17, which was rolled back; `fer-tfx rollback --to 17` brings it back"
+    nodes["Pusher"].outputs["pushed_model"].properties.update({"pushed": 0, "refusal": said})
+    found = read_outcome(nodes)
+    assert (found.refusals, found.is_pushed, found.model_path) == ([said], False, "/model")

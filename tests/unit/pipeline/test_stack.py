@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import stack
 
-SOURCES = Path(stack.__file__).parent
+ROOT = Path(stack.__file__).parents[1]
 
 
 @pytest.mark.parametrize(("beam", "expected"), [("2.59.0", []), ("2.67.0", []), ("2.68.0", None), ("2.77.0rc1", None)])
@@ -25,11 +25,12 @@ def test_local_runner_that_is_named_is_one_of_the_installed_beam():
     assert [type(create_runner(name)) for name in named] == [FnApiRunner] * len(named)
 
 
-def test_every_component_of_tfx_that_the_pipeline_names_is_there():
+def test_every_component_of_tfx_that_we_name_is_there():
     """TFX 1.21 puts None in the place of a component that it could not import."""
     from tfx import v1 as tfx
 
-    text = "".join(path.read_text("utf-8") for path in SOURCES.rglob("*.py"))
+    sources = [path for folder in ("components", "pipeline") for path in (ROOT / folder).rglob("*.py")]
+    text = "".join(path.read_text("utf-8") for path in sources)
     names = set(re.findall(r"\btfx\.components\.([A-Z]\w+)", text))
     assert {"Transform", "Trainer", "Evaluator", "BulkInferrer"} <= names
     assert [name for name in names if not isinstance(getattr(tfx.components, name), type)] == []

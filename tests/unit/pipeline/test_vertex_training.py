@@ -4,6 +4,7 @@ import pytest
 from tfx import v1 as tfx
 from tfx.extensions.google_cloud_ai_platform import training_clients
 
+from components.span_trainer import Trainer
 from configs.spec import DeployConfig, ResourcesConfig
 from pipeline.runners.vertex_training import choose_trainer, describe_job
 from schema.errors import ConfigError
@@ -22,13 +23,15 @@ class UnconnectedClientDouble(training_clients.VertexJobClient):
         pass
 
 
-def test_choose_trainer_in_its_container_is_tfx_own_and_needs_nothing_more():
-    assert choose_trainer(DeployConfig()) == (tfx.components.Trainer, {})
+def test_choose_trainer_in_its_container_is_the_one_of_a_local_run_and_needs_nothing_more():
+    assert choose_trainer(DeployConfig()) == (Trainer, {})
 
 
 def test_choose_trainer_on_vertex_is_tfx_extension_with_region_and_job():
     trainer, settings = choose_trainer(DEPLOY)
-    assert trainer is tfx.extensions.google_cloud_ai_platform.Trainer
+    assert issubclass(trainer, tfx.extensions.google_cloud_ai_platform.Trainer)
+    # Which the job's container calls: the same as without a job, or the training would not know its spans.
+    assert trainer.EXECUTOR_SPEC.executor_class()._GetExecutorClass() is Trainer.EXECUTOR_SPEC.executor_class
     assert settings == {
         "ai_platform_enable_vertex": True,
         "ai_platform_vertex_region": "europe-west4",

@@ -121,7 +121,9 @@ def test_first_weights_whose_folder_is_gone_is_passed_over(pushes):
 def test_first_weights_whose_version_was_rolled_back_is_passed_over(pushes):
     pushes.judge(pushes.train("one"), 1)
     pushes.judge(pushes.train("two"), 2)
-    (pushes.folder / "serving" / "rolled_back" / "2").mkdir(parents=True)
+    aside = pushes.folder / "serving" / "rolled_back" / "2"
+    aside.mkdir(parents=True)
+    (aside / "saved_model.pb").touch()
     assert pushes.find(pushes.ingest()) == "one"
 
 

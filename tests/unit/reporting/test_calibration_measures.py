@@ -8,7 +8,7 @@ import pytest
 from reporting.calibration import (
     ReliabilityBin,
     apply_abstain_threshold,
-    compute_bin_surpluses,
+    compute_bin_sums,
     compute_brier_score,
     compute_calibration_error,
     compute_nll,
@@ -43,14 +43,32 @@ def test_compute_calibration_error_certain_and_right_is_zero():
     assert compute_calibration_error(of_confidences(1.0, 1.0), np.array([0, 0])) == 0.0
 
 
-def test_compute_bin_surpluses_two_sets_of_rows_add_up_to_those_of_both():
+def test_compute_bin_sums_two_sets_of_rows_add_up_to_those_of_both():
     probabilities, true = of_confidences(0.55, 0.95, 0.6, 0.9), np.array([0, 1, 0, 0])
-    parts = compute_bin_surpluses(probabilities[:1], true[:1], 5) + compute_bin_surpluses(
-        probabilities[1:], true[1:], 5
-    )
+    parts = compute_bin_sums(probabilities[:1], true[:1], 5) + compute_bin_sums(probabilities[1:], true[1:], 5)
     # Bins of a fifth: 0.55 and 0.6 in the third, both right; 0.95 wrong and 0.9 right in the fifth.
-    assert parts == pytest.approx([0, 0, 0.85, 0, -0.85])
-    assert compute_bin_surpluses(probabilities, true, 5) == pytest.approx(parts)
+    assert parts[0] == pytest.approx([0, 0, 0.85, 0, -0.85])
+    assert parts[1] == pytest.approx([0, 0, 0.45**2 + 0.4**2, 0, 0.95**2 + 0.1**2])
+    assert compute_bin_sums(probabilities, true, 5) == pytest.approx(parts)
+
+
+def test_compute_bin_sums_slopes_and_information_are_derivatives_by_the_logarithm_of_the_temperature():
+    probabilities = np.random.default_rng(3).dirichlet(np.ones(7), 6)
+    _, _, slopes, information = compute_bin_sums(probabilities, np.zeros(6, int), bin_count=1)
+    step = 1e-4
+
+    def compute_loss(log_temperature: float) -> float:
+        """Expected over the classes, each as probable as said."""
+        return float(-(probabilities * np.log(scale_probabilities(probabilities, math.exp(log_temperature)))).sum())
+
+    colder, warmer = (scale_probabilities(probabilities, math.exp(by)).max(axis=1).sum() for by in (-step, step))
+    assert slopes == pytest.approx([(warmer - colder) / (2 * step)], rel=1e-6)
+    curvature = (compute_loss(step) - 2 * compute_loss(0) + compute_loss(-step)) / step**2
+    assert information == pytest.approx([curvature], rel=1e-5)
+
+
+def test_compute_bin_sums_probability_of_zero_stays_finite():
+    assert np.isfinite(compute_bin_sums(np.eye(7), np.arange(7))).all()
 
 
 def test_compute_nll_known_probabilities_give_mean_logarithm():

@@ -11,8 +11,8 @@ from markdown_it import MarkdownIt
 from configs.load import load_config
 from reporting import card_texts
 from reporting.ingestion import IngestionReport
-from reporting.model_card import format_cells, format_code, format_number, render_card
-from reporting.report_data import Share
+from reporting.model_card import CardData, format_cells, format_code, format_number, render_card
+from reporting.report_data import Share, TrainedSpan
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
@@ -44,8 +44,8 @@ def test_render_card_figures_stand_with_interval_and_rows(card):
     assert "| macro F1 | 0.5476 | - | 12 |\n" in card
     # 2 of 4: (0.5 + 0.480182) / 1.960365 -/+ 0.3499; 2 of 2: 1 / (1 + 3.8415 / 2)
     assert card.count("| 0.5000 | 0.1500 to 0.8500 | 4 | 1.0000 | 0.3424 to 1.0000 | 2 |\n") == 7
-    assert "| expected calibration error, 15 bins | 0.0312 |\n" in card
-    assert "+0.0125, paired 95 % interval -0.0100 to +0.0350." in card
+    assert "| expected calibration error, 15 bins | 0.0312 | 0.0125 to 0.0625 |\n" in card
+    assert "+0.0125, paired 99 % interval -0.0100 to +0.0350." in card
 
 
 def test_render_card_worse_pictures_have_a_table_where_they_were_measured(card):
@@ -67,6 +67,13 @@ def test_render_card_rows_are_accounted_for_by_reason(card):
         "Pictures that carry more than one label: 59.",
     ):  # fmt: skip
         assert f"{line}\n" in card
+
+
+def test_render_card_counts_files_that_are_not_listed():
+    card = make_card()
+    rows = dataclasses.replace(card.rows, unlisted_files=1_234)
+    assert "| left aside | 1,234 further files | - |\n" in render_card(dataclasses.replace(card, rows=rows))
+    assert "further files" not in render_card(card)
 
 
 def test_render_card_calibration_and_origin_are_those_of_the_model(card):
@@ -110,8 +117,9 @@ def test_render_card_without_a_baseline_compares_with_none():
 def test_render_card_model_that_answers_nan_says_so():
     text = render_card(make_nan_card())
     assert "| accuracy | NaN | - | 12 |\n" in text
-    assert "| Brier score | NaN |\n" in text
-    assert "NaN, paired 95 % interval NaN to NaN." in text
+    assert "| Brier score | NaN | |\n" in text
+    assert "| expected calibration error, 15 bins | NaN | - |\n" in text
+    assert "NaN, paired 99 % interval NaN to NaN." in text
     assert "nan" not in text.replace("`nll is nan, at most 88.0000`", "")
 
 
@@ -121,6 +129,52 @@ def test_render_card_settings_are_a_configuration_that_can_be_run(card, tmp_path
     assert load_config(tmp_path / "settings.yaml", []).trainer.epochs == json.loads(settings)["trainer"]["epochs"] == 2
 
 
+def read_settings(card: str) -> dict:
+    (settings,) = [token.content for token in list_tokens(card) if token.type == "fence" and token.info == "json"]
+    return json.loads(settings)
+
+
+def make_trained(**changes) -> CardData:
+    """A card of a training that has told of itself what trainings tell."""
+    training = dataclasses.replace(make_card().training, threads=(4,), device="Some | Processor", **changes)
+    return make_card(training=training)
+
+
+def test_render_card_settings_hold_what_the_machine_had_chosen(card):
+    assert read_settings(card)["trainer"] == {"epochs": 2, "precision": "float32"}
+    trained = render_card(make_trained())
+    assert read_settings(trained)["trainer"] == {"epochs": 2, "precision": "float32", "threads": 4}
+    assert "2 epochs in `float32` by 4 threads on `Some \\| Processor`,\n1,200 training rows, 8 s" in trained
+    unequal = render_card(make_card(training=dataclasses.replace(make_card().training, threads=(4, 8))))
+    assert "threads" not in read_settings(unequal)["trainer"]
+    assert "in `float32` by 4 and 8 threads,\n" in unequal
+
+
+def test_render_card_every_span_stands_with_its_rows_and_its_files():
+    spans = (TrainedSpan(3, 900, "num_files:1\nxor:7"), TrainedSpan(4, 300, "num_files:2"))
+    text = render_card(make_trained(spans=spans))
+    assert "Trained on 2 spans together, and evaluated on the newest alone." in text
+    for line in (
+        "| 3 | 900 |", "| 4 | 300 |", "- span 3: `num_files:1`", "- span 3: `xor:7`", "- span 4: `num_files:2`",
+    ):  # fmt: skip
+        assert f"\n{line}\n" in text
+    assert "split:labelled" not in text
+
+
+@pytest.mark.parametrize("spans", [(), (TrainedSpan(None, 1_200),)])
+def test_render_card_data_that_the_training_does_not_tell_of_are_those_of_the_run(spans):
+    text = render_card(make_trained(spans=spans))
+    assert "- `split:labelled,num_files:1`\n" in text
+    assert "spans together" not in text
+
+
+def test_render_card_model_of_an_earlier_version_claims_no_versions(card):
+    assert "| `tensorflow` | `2.16.2` |\n" in card
+    text = render_card(make_card(lineage=dataclasses.replace(make_card().lineage, versions={})))
+    assert "Which versions of the libraries trained it was not recorded.\n" in text
+    assert "package" not in text.partition("## How to make it again")[2]
+
+
 def test_render_card_hostile_texts_are_neither_html_nor_links_nor_headings(card):
     tokens = list_tokens(render_card(make_hostile_card()))
     assert {token.type for token in tokens} & {"html_block", "html_inline", "link_open", "image"} == set()
@@ -128,13 +182,15 @@ def test_render_card_hostile_texts_are_neither_html_nor_links_nor_headings(card)
     assert headings == [token.tag for token in list_tokens(card) if token.type == "heading_open"]
     # Whatever of them is shown stands in code: GitHub makes links of bare addresses elsewhere.
     assert [token.content for token in tokens if token.type == "text" and "evil" in token.content] == []
-    assert len([token for token in tokens if token.type == "code_inline" and "evil" in token.content]) == 17
+    assert len([token for token in tokens if token.type == "code_inline" and "evil" in token.content]) == 18
 
 
 def test_render_card_hostile_texts_leave_every_row_its_cells():
     hostile = make_hostile_card()
-    plain = make_card(
-        rows=IngestionReport({"a": 2}, {"train": {"happy": 1}, "b": {"": 1}}, {"c": 1}, {"d": 1}, 0, {"e": "f"})
+    plain = make_trained(spans=(TrainedSpan(3, 1), TrainedSpan(4, 1)))
+    plain = dataclasses.replace(
+        plain,
+        rows=IngestionReport({"a": 2}, {"train": {"happy": 1}, "b": {"": 1}}, {"c": 1}, {"d": 1}, 0, {"e": "f"}),
     )
     assert count_cells(render_card(hostile)) == count_cells(render_card(plain))
 

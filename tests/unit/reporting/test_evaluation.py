@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from report_doubles import CONFIDENCES, SAID, TRUE, make_probabilities, make_rows
+from report_doubles import CONFIDENCES, SAID, TRUE, answer_rows, make_probabilities
 
-from reporting.evaluation import compare, describe_robustness, evaluate, find_mistakes
+from reporting.evaluation import LabelledRows, compare, describe_robustness, evaluate, find_mistakes, keep_answers
 from reporting.intervals import wilson_interval
 from reporting.report_data import Mistake, Share
 
@@ -15,7 +15,7 @@ PROBABILITIES = make_probabilities(SAID, CONFIDENCES)
 
 @pytest.fixture(scope="module")
 def evaluation():
-    return evaluate(make_rows(), PROBABILITIES, temperature=1.25, threshold=0.55)
+    return evaluate(answer_rows(PROBABILITIES), temperature=1.25, threshold=0.55)
 
 
 def test_evaluate_twelve_answers_gives_accuracy_and_macro_f1_with_counts(evaluation):
@@ -55,6 +55,37 @@ def test_evaluate_mistakes_come_most_confident_first_with_their_place(evaluation
     assert evaluation.mistakes[0] == Mistake("eval.csv", 102, "angry", "disgust", pytest.approx(0.9))
 
 
+@pytest.mark.parametrize("confidences", [CONFIDENCES, np.full(12, 0.5), np.where(SAID == 0, math.nan, CONFIDENCES)])
+@pytest.mark.parametrize("batch_size", [1, 4, 7])
+def test_keep_answers_batches_of_any_size_give_what_all_rows_at_once_give(batch_size, confidences):
+    probabilities = make_probabilities(SAID, confidences)
+    kept, whole = (answer_rows(probabilities, size) for size in (batch_size, 12))
+    for name in ("class_indices", "probabilities", "looked_at", "pixels", "mistaken"):
+        np.testing.assert_array_equal(getattr(kept, name), getattr(whole, name), name)
+    assert repr(kept.mistakes) == repr(whole.mistakes)  # NaN equals nothing
+    expected = find_mistakes(probabilities, TRUE)
+    assert [mistake.row - 100 for mistake in kept.mistakes] == expected
+    assert kept.mistaken[:, 0, 0].tolist() == [10 * position for position in expected]
+
+
+def test_keep_answers_of_many_rows_a_few_thousand_pictures_stay():
+    batches = (make_batch(start) for start in range(0, 9_000, 1_000))
+    kept = keep_answers(batches, 9_000)
+    assert (kept.probabilities.shape, len(kept.mistakes), kept.mistaken.shape) == ((9_000, 7), 12, (12, 48, 48))
+    assert kept.pixels.shape == (4_000, 48, 48)
+    np.testing.assert_array_equal(kept.pixels[:, 0, 0], kept.looked_at % 256)
+    # Of rows that are all as confident the first ones are shown.
+    assert [mistake.row for mistake in kept.mistakes] == list(range(12))
+
+
+def make_batch(start: int) -> tuple[LabelledRows, np.ndarray]:
+    """A thousand rows, each as grey as its position says, all of them answered wrongly."""
+    positions = np.arange(start, start + 1_000)
+    pixels = np.broadcast_to(positions.astype(np.uint8)[:, None, None], (1_000, 48, 48))
+    rows = LabelledRows(pixels, np.zeros(1_000, np.int64), ("a.csv",) * 1_000, positions)
+    return rows, make_probabilities(np.ones(1_000, np.int64), np.full(1_000, 0.5))
+
+
 def test_find_mistakes_more_than_asked_for_gives_the_most_confident():
     assert find_mistakes(PROBABILITIES, TRUE, count=2) == [2, 4]
 
@@ -62,7 +93,7 @@ def test_find_mistakes_more_than_asked_for_gives_the_most_confident():
 def test_compare_counts_the_rows_that_only_one_got_right():
     # The baseline is right in the rows 2 and 3 alone: the candidate in 3 as well, and in six others.
     said = np.where(np.isin(np.arange(12), [2, 3]), TRUE, (TRUE + 1) % 7)
-    found = compare(PROBABILITIES, make_probabilities(said, np.full(12, 0.5)), TRUE, "/model/3")
+    found = compare(PROBABILITIES, make_probabilities(said, np.full(12, 0.5)), TRUE, "/model/3", 0.01)
     assert (found.candidate_only, found.baseline_only, found.baseline_uri) == (6, 1, "/model/3")
     assert found.p_value == pytest.approx(2 * (1 + 7) / 2**7)
     assert found.accuracy.fraction == pytest.approx(2 / 12)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from reporting.ingestion import CONFLICT, DROPPED, EMITTED, QUARANTINED, READ, IngestionReport
+from reporting.ingestion import CONFLICT, DROPPED, EMITTED, MAX_LISTED, QUARANTINED, READ, IngestionReport
 
 OUTCOMES = [
     ((READ, "a.csv"), 7),
@@ -34,6 +34,18 @@ def test_from_outcomes_every_account_gets_its_counts():
 def test_from_outcomes_unknown_account_is_refused():
     with pytest.raises(KeyError, match="lost"):
         IngestionReport.from_outcomes([(("lost", "a.csv"), 1)], {})
+
+
+def test_to_json_of_many_files_names_the_first_and_counts_them_all():
+    counts = [((READ, f"{number:05d}.csv"), number) for number in range(9_000)]
+    whole = IngestionReport.from_outcomes(reversed(counts), {f"{number:04d}.txt": "no CSV" for number in range(1_234)})
+    report = IngestionReport.from_json(whole.to_json())
+    assert report.rows_read == sum(range(9_000))
+    assert len(report.read) == MAX_LISTED + 1
+    assert report.read["00099.csv"] == 99
+    assert report.read["8,900 further files"] == sum(range(100, 9_000))
+    assert (list(report.skipped_files)[-1], len(report.skipped_files)) == ("0099.txt", MAX_LISTED)
+    assert report.unlisted_files == 1_134
 
 
 def test_from_outcomes_nothing_gives_an_empty_balanced_report():

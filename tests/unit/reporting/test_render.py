@@ -83,14 +83,34 @@ def test_render_report_labels_stand_beside_those_of_the_run_before(pushed_page):
     # 1,000 of 1,200 rows are happy, 900 of 1,200 were.
     assert "happy 83.3 75.0 100.0 100.0" in text
     assert "rows 1,200 1,200 12 12" in text
-    assert "train and eval: 0.1667, within the 0.25 that the schema allows." in text
-    assert "train and train of the run before: 0.0833, more than the 0.0625 that the schema allows" in text
-    assert "eval and eval of the run before: 0.0000, for which the schema sets no bound." in text
+    # Train's other rows are sad, so that their share differs as much.
+    assert re.search(r"train and eval: 0\.1667 \((happy|sad)\), within the 0\.25 that the schema allows\.", text)
+    drift = (
+        "train and train of the run before: 0.0833 (happy), beyond doubt more than 0.0250, and the schema allows 0.0156"
+    )
+    assert drift in text
+    assert "eval and eval of the run before: 0.0000 (angry), for which the schema sets no bound." in text
 
 
-def test_render_report_first_run_says_that_there_is_none_before():
+def test_render_report_label_shift_that_few_rows_leave_open_is_let_through():
+    report = make_report_of_refused_data("train: no example of fear")
+    train, eval_ = (40, 20, 0, 80, 40, 40, 40), (40, 0, 0, 0, 0, 0, 0)
+    for rows, ends in ((1, "lets that through."), (100, "too low for chance: the data gate refuses that.")):
+        shift = compute_label_shift(
+            {"train": tuple(rows * each for each in train), "eval": tuple(rows * each // 10 for each in eval_)},
+            {}, skew_bound=0.5, drift_bound=None,
+        )  # fmt: skip
+        page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
+        text = " ".join(re.sub("<[^>]*>", " ", page).split())
+        absent = re.search(r"eval has no example of disgust.*?that\b.*?\.(?= eval| There)", text)
+        assert absent.group().endswith(ends)
+        assert ("few rows prove only" in text) == (rows == 1)
+
+
+@pytest.mark.parametrize("before", [{}, {"train": (0,) * 7, "eval": (0,) * 7}])
+def test_render_report_first_run_says_that_there_is_none_before(before):
     report = make_report_of_refused_data("eval: no example")
-    shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, {}, skew_bound=0.1, drift_bound=0.1)
+    shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, before, skew_bound=0.1, drift_bound=0.1)
     page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
     assert "There is no run before this one to compare with." in page
     assert "train before" not in page

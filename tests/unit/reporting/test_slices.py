@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reporting.slices import compute_brightness, compute_contrast, compute_sharpness, compute_slices
+from reporting.slices import choose_rows, compute_brightness, compute_contrast, compute_sharpness, compute_slices
 
 
 def flat(*values: int) -> np.ndarray:
@@ -31,7 +31,6 @@ def test_compute_slices_thirds_are_cut_by_value_and_not_by_place():
     assert [(each.accuracy.fraction, each.accuracy.count) for each in brightness] == [(0.5, 2), (0, 2), (1, 2)]
 
 
-def test_compute_slices_more_rows_than_asked_for_looks_at_evenly_spread_ones():
-    slices = compute_slices(flat(*range(100)), np.ones(100, bool), row_count=10)
-    assert sum(each.accuracy.count for each in slices if each.quality == "brightness") == 10
-    assert (slices[0].low, slices[2].high) == (0, 99)
+def test_choose_rows_are_spread_evenly_where_there_are_more():
+    assert choose_rows(100, most=10).tolist() == [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]
+    assert choose_rows(3, most=10).tolist() == [0, 1, 2]

@@ -1,0 +1,176 @@
+"""The versions of a model in a bucket, where nothing can be renamed in one step.
+
+    <folder>/1764000000/saved_model.pb   written last: a version without it is on its way, or on its way out
+    <folder>/rolled_back/<number>/       as in a local folder, as are roll_backs.json and models.config
+
+Rules and order are those of `serving.versions.Versions`; this is how they are stored. A version is moved by a copy,
+the graph's file last, and by a removal, the graph's file first. Killed in between, it lies in both places or in parts,
+and `roll_backs.json`, which is replaced in one step, says which of them counts.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+
+from components.local_copy import is_remote
+from components.model_digest import list_files
+from schema.errors import DataError
+from serving.model_digest import GRAPH_FILE
+from serving.versions import LOADED_COUNT, ServedModel, VersionFolder, Versions, is_whole
+
+_GRAPH_PATTERN = r"/saved_model\.pb$"
+_FAILURES = (OSError, tf.errors.OpError, fileio.NotFoundError)
+
+
+@dataclass(frozen=True)
+class BucketVersions(Versions):
+    """The versions of one model below a URI. See `Versions`."""
+
+    uri: str
+    model: ServedModel
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
+
+    @property
+    def place(self) -> str:  # type: ignore[override]
+        return self.uri
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except _FAILURES as error:
+            raise DataError(
+                f"{self.uri}: can't be written: {_describe(error)}; mend the rights of the account"
+            ) from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except _FAILURES as error:
+            raise DataError(
+                f"{self.uri}: can't be read: {_describe(error)}; mend the URI, or the rights of the account"
+            ) from None
+
+    def _locate(self, name: str) -> str:
+        return os.path.join(self.uri, name)
+
+    def _list_numbers(self, folder: str) -> list[int]:
+        place = self._locate(folder)
+        with self._reading():
+            if not fileio.isdir(place):
+                return []
+            # A bucket ends the names of folders with a slash.
+            names = [name.rstrip("/") for name in fileio.listdir(place)]
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+
+    def _exists(self, name: str) -> bool:
+        with self._reading():
+            return bool(fileio.exists(self._locate(name)))
+
+    def _list_files(self, model: str) -> dict[str, int]:
+        return {name: tf.io.gfile.stat(os.path.join(model, name)).length for name in list_files(model)}
+
+    def _read_bytes(self, file: str) -> bytes:
+        return bytes(io_utils.read_bytes_file(file))
+
+    def _read_text(self, name: str) -> str:
+        with self._reading():
+            try:
+                return str(io_utils.read_string_file(self._locate(name)))
+            except (FileNotFoundError, fileio.NotFoundError, tf.errors.NotFoundError):
+                return ""
+
+    def _write_text(self, name: str, text: str) -> None:
+        place = self._locate(name)
+        partial = f"{place}.partial"
+        if fileio.exists(partial):  # of a killed process; TensorFlow's file system in memory would append to it
+            fileio.remove(partial)
+        # A bucket replaces an object in one step anyhow; HDFS only by a rename.
+        io_utils.write_string_file(partial, text)
+        fileio.rename(partial, place, overwrite=True)
+
+    def _add(self, source: str, version: int) -> None:
+        try:
+            _copy(source, self._locate(str(version)))
+        except BaseException:
+            self._drop(str(version))
+            raise
+
+    def _require_writable(self, names: list[str]) -> None:
+        """A bucket's rights hold for all that is in it: the first file that is written shows them."""
+
+    def _move(self, name: str, to: str) -> None:
+        if self._exists(f"{name}/{GRAPH_FILE}"):
+            _copy(self._locate(name), self._locate(to))
+        self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        if self._exists(f"{name}/{GRAPH_FILE}"):
+            fileio.remove(self._locate(f"{name}/{GRAPH_FILE}"))
+        self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        try:
+            fileio.rmtree(self._locate(name))
+        except _FAILURES as error:
+            logging.warning("%s: can't be removed: %s", self._locate(name), error)
+
+    def _clean_up(self) -> None:
+        """Numbers grow: what is older than the versions that are kept and has no graph is no push on its way."""
+        whole = self._list_whole("")
+        for version in self._list_numbers(""):
+            if version not in whole and len([each for each in whole if each > version]) >= LOADED_COUNT:
+                self._drop(str(version))
+
+
+def open_versions(
+    folder: str, model: ServedModel, sleep: Callable[[float], None] = time.sleep
+) -> BucketVersions | VersionFolder:
+    """The versions in a folder, path or URI."""
+    return BucketVersions(folder, model, sleep) if is_remote(folder) else VersionFolder(Path(folder), model, sleep)
+
+
+def find_rolled_back(pushed: Mapping[str, str]) -> set[str]:
+    """Those of the versions, pushed to <folder>/<version>, that were taken out of service, or whose model was.
+
+    Args:
+        pushed: by path or URI the digest of the model; empty: not known.
+
+    Raises:
+        DataError: the record of a folder can't be read.
+    """
+    by_folder: dict[str, list[str]] = {}
+    for destination in pushed:
+        by_folder.setdefault(destination.rstrip("/").rpartition("/")[0], []).append(destination)
+    found = set()
+    for folder, destinations in by_folder.items():
+        record = open_versions(folder, ServedModel("", "")).read_roll_backs()
+        gone = {f"{folder}/{number}" for number in record.numbers}
+        found |= {each for each in destinations if each.rstrip("/") in gone or pushed[each] in record.digests}
+    return found
+
+
+def is_destination_whole(destination: str) -> bool:
+    """Whether what was pushed to <folder>/<version>, path or URI, is there, in service or not, with all its files."""
+    if not is_remote(destination):
+        return is_whole(Path(destination))
+    return bool(destination) and fileio.exists(os.path.join(destination, GRAPH_FILE))
+
+
+def _copy(source: str, target: str) -> None:
+    io_utils.copy_dir(source, target, deny_regex_patterns=[_GRAPH_PATTERN])
+    fileio.copy(os.path.join(source, GRAPH_FILE), os.path.join(target, GRAPH_FILE), overwrite=True)
+
+
+def _describe(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,1 @@
+"""TFX's BulkInferrer for a model that both gates let through."""

@@ -1,0 +1,69 @@
+"""GatedBulkInferrer: TFX's BulkInferrer, but what can't be served predicts nothing."""
+
+from tfx import types
+from tfx import v1 as tfx
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.proto import bulk_inferrer_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+
+from components.gated_bulk_inferrer.executor import Executor
+
+
+class GatedBulkInferrerSpec(standard_component_specs.BulkInferrerSpec):  # type: ignore[misc]
+    """TFX's, with ServingCheck's blessing as a further input; neither blessing may be left out."""
+
+    PARAMETERS = {**standard_component_specs.BulkInferrerSpec.PARAMETERS, "code": ExecutionParameter(type=str)}
+    INPUTS = {
+        **standard_component_specs.BulkInferrerSpec.INPUTS,
+        standard_component_specs.MODEL_BLESSING_KEY: ChannelParameter(type=standard_artifacts.ModelBlessing),
+        standard_component_specs.INFRA_BLESSING_KEY: ChannelParameter(type=standard_artifacts.InfraBlessing),
+    }
+
+
+class GatedBulkInferrer(tfx.components.BulkInferrer):  # type: ignore[misc]
+    """Predicts examples with a model that both the Evaluator and ServingCheck blessed; else it writes nothing.
+
+    Outputs:
+        output_examples: as TFX's BulkInferrer gives them.
+    """
+
+    SPEC_CLASS = GatedBulkInferrerSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        model: types.BaseChannel,
+        model_blessing: types.BaseChannel,
+        infra_blessing: types.BaseChannel,
+        data_spec: bulk_inferrer_pb2.DataSpec,
+        model_spec: bulk_inferrer_pb2.ModelSpec,
+        output_example_spec: bulk_inferrer_pb2.OutputExampleSpec,
+        code: str,
+    ):
+        """Declare inputs and settings.
+
+        Args:
+            examples: to predict.
+            model: to ask.
+            model_blessing: of the Evaluator.
+            infra_blessing: of ServingCheck.
+            data_spec: which splits to predict.
+            model_spec: which signature to ask.
+            output_example_spec: which outputs to write.
+            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+        """
+        spec = GatedBulkInferrerSpec(
+            examples=examples,
+            model=model,
+            model_blessing=model_blessing,
+            infra_blessing=infra_blessing,
+            data_spec=data_spec,
+            model_spec=model_spec,
+            output_example_spec=output_example_spec,
+            output_examples=types.Channel(type=standard_artifacts.Examples),
+            code=code,
+        )
+        # TFX's own constructor knows of no further input.
+        base_beam_component.BaseBeamComponent.__init__(self, spec)
