@@ -18,7 +18,7 @@ class SplitLabels:
     split: str
     now: Counts
     before: Counts | None
-    """In the run before; None: there was none, or it counted no label."""
+    """In the data accepted last; None: there was none, or it counted no label."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Absence:
 
 @dataclass(frozen=True)
 class LabelShift:
-    """The labels of train and eval, now and in the run before."""
+    """The labels of train and eval, now and in the data accepted last."""
 
     splits: tuple[SplitLabels, ...]
     distances: tuple[LabelDistance, ...]
@@ -65,18 +65,18 @@ class LabelShift:
 def compute_label_shift(
     now: Mapping[str, Counts], before: Mapping[str, Counts], skew_bound: float | None, drift_bound: float | None
 ) -> LabelShift:
-    """Compare train with eval, and each of them with the run before.
+    """Compare train with eval, and each of them with the data accepted last.
 
     Args:
         now: numbers of rows by class, by split.
-        before: likewise of the run before; empty: there was none. A split without a label is as good as none.
+        before: likewise of the data accepted last; empty: there was none. A split without a label is as good as none.
         skew_bound: of the distance between train and eval.
-        drift_bound: of the distance between train and train of the run before; eval has no bound.
+        drift_bound: of the distance between train and train of the data accepted last; eval has no bound.
     """
     now, before = _drop_uncounted(now), _drop_uncounted(before)
     present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if split in now]
     distances = [
-        measure_distance(f"{split} and {split} of the run before", now[split], before[split], bound)
+        measure_distance(f"{split} and {split} of the data accepted last", now[split], before[split], bound)
         for split, bound in ((TRAIN_SPLIT, drift_bound), (EVAL_SPLIT, None))
         if split in now and split in before
     ]

@@ -47,7 +47,7 @@ def answer_rows(probabilities: np.ndarray, batch_size: int = 5) -> AnsweredRows:
 
 
 def make_data() -> DataFigures:
-    """Rows of which some were dropped or quarantined; train's labels have drifted from the run before."""
+    """Rows of which some were dropped or quarantined; train's labels have drifted from the data accepted last."""
     return DataFigures(
         rows=IngestionReport(
             read={"fer.csv": 1_250}, emitted={"train": {"happy": 1_000, "sad": 200}, "eval": {"happy": 12}},

@@ -17,10 +17,10 @@ def find_skew(statistics: Statistics, schema: schema_pb2.Schema) -> Iterator[str
 
 
 def find_drift(statistics: Statistics, previous: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
-    """Likewise of train and train in the run before, by the drift comparator."""
+    """Likewise of train and train in the data accepted last, by the drift comparator."""
     if TRAIN_SPLIT in previous:
         now, before = count_labels(statistics[TRAIN_SPLIT]), count_labels(previous[TRAIN_SPLIT])
-        yield from _find_shift("train against the run before", now, before, schema, "drift_comparator")
+        yield from _find_shift("train against the data accepted last", now, before, schema, "drift_comparator")
 
 
 def find_gaps(report: IngestionReport) -> Iterator[str]:

@@ -43,7 +43,7 @@ def write_split(artifact: Any, split: str, name: str, content: bytes) -> None:
 
 @pytest.fixture
 def inputs(make_artifact: Callable[..., Any]) -> dict[str, list[Any]]:
-    """Artifacts of sound data: ten pictures of each class in both splits, and as many in the run before."""
+    """Artifacts of sound data: ten pictures of each class in both splits, and as many in the data accepted last."""
     made = {key: make_artifact(channel.type) for key, channel in DataGateSpec.INPUTS.items()}
     for key in ("statistics", "previous_statistics", "anomalies"):
         made[key].split_names = json.dumps(SPLITS)
@@ -95,7 +95,7 @@ def test_data_gate_faults_are_named_in_one_line(inputs: Any, judge: Any) -> None
     sentence = str(refusal.value)
     assert "\n" not in sentence
     assert "eval: emotion: Unexpected value: 8 is no class" in sentence
-    assert "train against the run before: emotion: " in sentence
+    assert "train against the data accepted last: emotion: " in sentence
     page = sentence.rpartition("the page of the run is ")[2]
     assert "8 is no class" in io_utils.read_string_file(page)
 

@@ -44,7 +44,7 @@ def write_statistics(artifact: Any, **splits: tuple[int, ...]) -> list[Any]:
 
 @pytest.fixture
 def run(make_artifact: Callable[..., Any]) -> Callable[..., None]:
-    """A function that runs the gate on labels by split, with those of train in the run before, if there was one."""
+    """A function that runs the gate on labels by split, with those of train in the data accepted last, if any."""
 
     def do(verdict: Path, previous: tuple[int, ...] | None = None, **splits: tuple[int, ...]) -> None:
         made = {key: make_artifact(channel.type) for key, channel in DataGateSpec.INPUTS.items()}
@@ -81,7 +81,7 @@ def test_data_gate_drifted_labels_are_refused_with_a_page_that_says_the_same(run
     with pytest.raises(GateError) as refused:
         run(tmp_path / "DataGate" / "verdict" / "7", previous=MOSTLY_HAPPY, train=EVEN, eval=EVEN)
     folder = tmp_path / "DataGate" / "report" / "7"
-    assert "train against the run before: emotion: the shares of happy differ by 0.3956" in str(refused.value)
+    assert "train against the data accepted last: emotion: the shares of happy differ by 0.3956" in str(refused.value)
     assert str(refused.value).endswith(f"; the page of the run is {folder / 'report.html'}")
     numbers = json.loads((folder / "report.json").read_text())
     assert numbers["verdict"] == {"refusals": [str(refused.value)], "place": "", "is_pushed": False}
@@ -89,7 +89,7 @@ def test_data_gate_drifted_labels_are_refused_with_a_page_that_says_the_same(run
     assert (train["now"], train["before"]) == (list(EVEN), list(MOSTLY_HAPPY))
     distances = {each["between"]: each for each in numbers["data"]["label_shift"]["distances"]}
     # 140 of 260 were happy, 20 of 140 are.
-    drift = distances["train and train of the run before"]
+    drift = distances["train and train of the data accepted last"]
     assert drift["distance"] == pytest.approx(140 / 260 - 1 / 7)
     assert drift["bound"] == pytest.approx(0.1)
     assert "nothing was trained on this data" in (folder / "report.html").read_text()

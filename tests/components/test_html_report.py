@@ -219,13 +219,13 @@ def test_html_report_labels_are_compared_with_the_run_before(inputs: Any, run: A
         "splits": [{"split": "train", "now": [0, 0, 0, 2, 0, 0, 0], "before": [0, 0, 0, 5, 0, 0, 0]}],
         "distances": [
             {
-                "between": "train and train of the run before", "class_name": "angry",
+                "between": "train and train of the data accepted last", "class_name": "angry",
                 "distance": 0.0, "least": 0.0, "bound": pytest.approx(0.1),
             }
         ],
         "absences": [],
     }  # fmt: skip
-    assert "Labels now and in the run before" in page
+    assert "Labels now and in the data accepted last" in page
 
 
 def test_html_report_refused_model_has_a_page_with_the_reason(inputs: Any, run: Any) -> None:

@@ -60,7 +60,7 @@ def test_shifted_data_are_refused_again_when_they_come_again(deliveries: Worksho
     os.utime(shifted, (1, 1))  # what TFX's fingerprint of the files goes by
     again = deliveries.run(shifted, **LAX)
     assert again.exit_code == 3
-    assert "train against the run before" in again.stderr
+    assert "train against the data accepted last" in again.stderr
     assert len(deliveries.versions()) == 1
 
 
@@ -171,7 +171,7 @@ def test_spans_that_were_refused_are_neither_trained_on_nor_compared_with(spans:
     deliver(spans, 4, shift(rows[900:], one_in=6))
     done = run_spans(spans)
     assert done.exit_code == 3
-    assert "train against the run before" in done.stderr
+    assert "train against the data accepted last" in done.stderr
     deliver(spans, 5, rows[1000:])
     done = run_spans(spans)
     assert done.exit_code == 0, done.stderr

@@ -94,8 +94,8 @@ def test_page_of_refused_data_gives_the_sentence_of_the_command_line(skewed_run:
     assert skew["between"] == "train and eval"
     assert f"{skew['distance']:.4f}"[:4] in sentence
     assert skew["distance"] > skew["bound"]
-    assert drift["between"] == "train and train of the run before"
-    assert "train against the run before: emotion: the shares of happy differ by " in sentence
+    assert drift["between"] == "train and train of the data accepted last"
+    assert "train against the data accepted last: emotion: the shares of happy differ by " in sentence
     assert drift["distance"] > drift["bound"]
 
 

@@ -216,7 +216,7 @@ def test_find_drift_share_within_the_bound_finds_nothing(schema):
 
 def test_find_drift_share_beyond_the_bound_names_class_and_distance(schema):
     (fault,) = find_drift({"train": make_statistics(FAR)}, {"train": make_statistics()}, schema)
-    assert fault.startswith("train against the run before: emotion: the shares of happy differ by 0.2571, ")
+    assert fault.startswith("train against the data accepted last: emotion: the shares of happy differ by 0.2571, ")
     assert fault.endswith("; the schema's drift_comparator allows 0.1")
 
 

@@ -45,8 +45,8 @@ def test_compute_label_shift_compares_splits_and_runs_each_with_its_bound():
     assert shift.splits == (SplitLabels("train", TRAIN, TRAIN_BEFORE), SplitLabels("eval", EVAL, EVAL))
     assert [(each.between, each.distance, each.bound) for each in shift.distances] == [
         ("train and eval", 0.25, 0.1),
-        ("train and train of the run before", 0.75, 0.2),
-        ("eval and eval of the run before", 0.0, None),
+        ("train and train of the data accepted last", 0.75, 0.2),
+        ("eval and eval of the data accepted last", 0.0, None),
     ]
 
 

@@ -85,11 +85,9 @@ def test_render_report_labels_stand_beside_those_of_the_run_before(pushed_page):
     assert "rows 1,200 1,200 12 12" in text
     # Train's other rows are sad, so that their share differs as much.
     assert re.search(r"train and eval: 0\.1667 \((happy|sad)\), within the 0\.25 that the schema allows\.", text)
-    drift = (
-        "train and train of the run before: 0.0833 (happy), beyond doubt more than 0.0250, and the schema allows 0.0156"
-    )
-    assert drift in text
-    assert "eval and eval of the run before: 0.0000 (angry), for which the schema sets no bound." in text
+    drift = "train and train of the data accepted last: 0.0833 (happy), beyond doubt more than 0.0250"
+    assert f"{drift}, and the schema allows 0.0156" in text
+    assert "eval and eval of the data accepted last: 0.0000 (angry), for which the schema sets no bound." in text
 
 
 def test_render_report_label_shift_that_few_rows_leave_open_is_let_through():
@@ -112,7 +110,7 @@ def test_render_report_first_run_says_that_there_is_none_before(before):
     report = make_report_of_refused_data("eval: no example")
     shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, before, skew_bound=0.1, drift_bound=0.1)
     page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
-    assert "There is no run before this one to compare with." in page
+    assert "No data were accepted before these, so there is nothing to compare with." in page
     assert "train before" not in page
 
 

@@ -48,7 +48,7 @@ def test_to_json_refused_data_has_no_model():
     assert numbers["verdict"] == {"refusals": ["eval: no example"], "place": "", "is_pushed": False}
     assert [numbers[part] for part in ("training", "evaluation", "comparison", "lineage")] == [None] * 4
     drift = numbers["data"]["label_shift"]["distances"][1]
-    assert (drift["between"], drift["bound"]) == ("train and train of the run before", 0.015625)
+    assert (drift["between"], drift["bound"]) == ("train and train of the data accepted last", 0.015625)
     assert drift["distance"] == pytest.approx(1 / 12)
 
 
