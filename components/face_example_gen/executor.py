@@ -61,6 +61,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):  # type: ignore[misc]
             raise DataError(file_errors[0])
         report.check_balance()
         io_utils.write_string_file(os.path.join(quarantine.uri, REPORT_FILE), report.to_json())
+        if not report.rows_read:
+            names = name_some([source.name for source in sources])
+            raise DataError(f"{names}: no row in it, at most a header; give a file with rows")
         _require_usable(report, config, quarantine.uri)
         _describe(examples, [split for split in LABELLED_SPLITS if report.split_size(split)])
         _describe(unlabelled, [UNLABELLED_SPLIT] if report.split_size(UNLABELLED_SPLIT) else [])

@@ -341,6 +341,15 @@ def test_ingest_without_a_row_to_train_on_says_where_they_went(
         ingest(path)
 
 
+@pytest.mark.parametrize("form", ["plain", "gz"])
+def test_ingest_of_a_header_without_rows_says_so_and_names_the_file(ingest: Any, tmp_path: Path, form: str) -> None:
+    path = tmp_path / ("fer2013.csv" if form == "plain" else "fer2013.csv.gz")
+    content = b"emotion,pixels,Usage\n"
+    path.write_bytes(content if form == "plain" else gzip.compress(content))
+    with pytest.raises(DataError, match=rf"^{path.name}: no row in it, at most a header; give a file with rows$"):
+        ingest(path)
+
+
 def test_ingest_of_a_file_and_a_link_to_it_reads_it_once(ingest: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")]))
