@@ -51,7 +51,7 @@ ArtifactsByKey = dict[str, list[Any]]
 
 
 class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
-    """Answers one question about what is accepted; each answer is a method of that name below.
+    """Answers one question about what is accepted; each answer is a function below.
 
     Args:
         question: `statistics`, `references`, `spans`, `analysis` or `warm_start`.
@@ -78,9 +78,16 @@ class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
 
 
 def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
-    """The statistics that the data gate accepted last before the `current` ones were made, and that are still there."""
-    current = min(artifact.id for artifact in given[CURRENT_KEY])
-    earlier = [each for each in given[STATISTICS_KEY] if each.id < current and fileio.exists(each.uri)]
+    """The statistics that the data gate accepted last before the `current` ones were made, and that are still there.
+
+    Those of an older span that was ingested anew are no new delivery: they are another node's, so in another folder.
+    """
+    current = min(given[CURRENT_KEY], key=lambda artifact: artifact.id)
+    earlier = [
+        each
+        for each in given[STATISTICS_KEY]
+        if each.id < current.id and _folder_of(each) == _folder_of(current) and fileio.exists(each.uri)
+    ]
     accepted = find_accepted_statistics(store)
     latest = max((each for each in earlier if each.id in accepted), key=lambda artifact: artifact.id, default=None)
     return {STATISTICS_KEY: [latest] if latest else []}
@@ -273,6 +280,11 @@ def _find_inputs(store: Any, outputs: Iterable[int], key: str) -> dict[int, int]
         each.execution_id: int(each.artifact_id) for each in taken if each.type == _INPUT and _key_of(each) == key
     }
     return {artifact: inputs[maker] for artifact, maker in makers.items() if maker in inputs}
+
+
+def _folder_of(artifact: Any) -> str:
+    """Where the artifacts of one output of one node lie, each in a folder with a number."""
+    return str(artifact.uri.rpartition("/")[0])
 
 
 def _key_of(event: Any) -> str:

@@ -26,19 +26,21 @@ class Workplace:
         self.history.start_run()
         self.store = open_store(self.history.path)
 
-    def ingest(self, span: int = 0, pattern: str = "span-{}/*", is_whole: bool = True) -> dict[str, int]:
-        """Examples with a file, and their statistics."""
+    def ingest(
+        self, span: int = 0, pattern: str = "span-{}/*", is_whole: bool = True, node: str = ""
+    ) -> dict[str, int]:
+        """Examples with a file, and their statistics; `node` ends the names of the nodes that make them."""
         config = json.dumps({"splits": [{"name": "labelled", "pattern": pattern.format(span)}]})
         parameters = {"input_base": "/data", "input_config": config}
         outputs: dict[str, str | int] = {"examples": "Examples"}
-        ids = self.history.add_node("FerExampleGen", {}, outputs, parameters, marks={"span": span})
+        ids = self.history.add_node(f"FerExampleGen{node}", {}, outputs, parameters, marks={"span": span})
         (artifact,) = self.store.get_artifacts_by_id([ids["examples"]])
         split = Path(artifact.uri, "Split-train")
         split.mkdir(parents=True)
         if is_whole:
             (split / "data.gz").touch()
         statistics = self.history.add_node(
-            "StatisticsGen", {"examples": ids["examples"]}, {"statistics": "ExampleStatistics"}
+            f"StatisticsGen{node}", {"examples": ids["examples"]}, {"statistics": "ExampleStatistics"}
         )
         self.history.locate(statistics["statistics"]).mkdir(parents=True)
         return {**ids, **statistics}
@@ -139,6 +141,12 @@ def test_drift_reference_is_from_before_the_current_data_and_there_still(work):
     assert work.find_drift_reference(third) == [second["statistics"]]
     work.history.locate(second["statistics"]).rmdir()
     assert work.find_drift_reference(third) == [first["statistics"]]
+
+
+def test_drift_reference_is_no_older_span_that_was_ingested_anew(work):
+    newest = work.judge(work.ingest(2))
+    work.judge(work.ingest(1, node="OfSpan1"))
+    assert work.find_drift_reference(work.ingest(3)) == [newest["statistics"]]
 
 
 def test_window_holds_accepted_spans_alone_in_their_order(work):
