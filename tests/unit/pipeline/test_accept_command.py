@@ -1,0 +1,33 @@
+"""fer-tfx accept, up to the metadata that it writes to: see test_acceptance for what it writes."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.runners.exclusive import only_run_in
+
+
+def accept(root: Path, *options: str) -> int:
+    return main(["accept", "1764000000", "--set", f"runtime.root={root}", *options])
+
+
+def test_accept_before_any_run_is_refused_in_one_line(capsys, tmp_path):
+    assert accept(tmp_path, "--reason", "mended labels") == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"fer-tfx: {tmp_path}/fer/metadata.sqlite: no such file; `fer-tfx run` makes it")
+
+
+def test_accept_while_a_run_is_at_work_is_refused(capsys, tmp_path):
+    (tmp_path / "fer").mkdir()
+    (tmp_path / "fer" / "metadata.sqlite").touch()
+    with only_run_in(tmp_path / "fer"):
+        assert accept(tmp_path, "--reason", "mended labels") == 2
+    assert "another run is at work in it" in capsys.readouterr().err
+
+
+def test_accept_without_a_reason_is_refused(capsys, tmp_path):
+    with pytest.raises(SystemExit, match="2"):
+        accept(tmp_path)
+    assert "--reason" in capsys.readouterr().err
