@@ -11,9 +11,10 @@ BIN := $(VENV)/bin
 # An environment that is there keeps its stack until another one is asked for.
 CHOOSER := $(if $(STACK),$(PYTHON),$(firstword $(wildcard $(BIN)/python) $(PYTHON)))
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
-COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header
+# The library is in this repository, so no lock names it.
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-package fer-tfx
 OLDER := $(COMPILE) --python-version 3.10
-CURRENT := $(COMPILE) --project .ci/current --python-version 3.12
+CURRENT := $(COMPILE) --project requirements/1.21 --python-version 3.12
 
 export PYTHONWARNINGS := ignore
 export TF_CPP_MIN_LOG_LEVEL := 3
@@ -32,13 +33,13 @@ $(UV):
 
 # Byte-compiled at install: without it every import of TFX costs 15 s more. The stamp comes last, so that an
 # interrupted set-up is taken up again. The other stack has another Python, so it gets the environment anew.
-$(VENV)/.ready: $(wildcard requirements*.lock) setup.py $(if $(STACK),FORCE) | $(UV)
-	@set -e; stack=$$($(CHOOSER) .ci/stack.py $(STACK)); suffix=$${stack/#1.16}; suffix=$${suffix:+-$$suffix}; \
+$(VENV)/.ready: $(wildcard requirements/*/*.lock) setup.py fer_tfx/pyproject.toml $(if $(STACK),FORCE) | $(UV)
+	@set -e; stack=$$($(CHOOSER) .ci/stack.py $(STACK)); locks=requirements/$$stack; \
 	echo "Installing TFX $$stack and what it needs, locked, in $(VENV)/ (about 3 GB, once)"; \
 	test "$$($(BIN)/python .ci/stack.py $(STACK) 2>&1)" = $$stack || \
 	  $(UV) venv --quiet --clear --python $(PYTHON) $(VENV); \
-	$(INSTALL) --require-hashes --no-deps --compile-bytecode -r requirements$$suffix.lock -r requirements-dev$$suffix.lock; \
-	$(INSTALL) --no-deps --no-build-isolation --editable .; \
+	$(INSTALL) --require-hashes --no-deps --compile-bytecode -r $$locks/pipeline.lock -r $$locks/dev.lock; \
+	$(INSTALL) --no-deps --no-build-isolation --editable ./fer_tfx --editable .; \
 	touch $@
 FORCE:
 
@@ -66,13 +67,12 @@ lint: $(VENV)/.ready  ## Check format, style and types
 format: $(VENV)/.ready  ## Format the sources and sort imports
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-lock: | $(UV)  ## Resolve setup.py anew into the three lock files of each stack
-	@$(OLDER) setup.py --extra pipeline -o requirements.lock
-	@$(OLDER) setup.py --extra cuda -c requirements.lock -o requirements-cuda.lock
-	@$(OLDER) setup.py --extra dev -c requirements.lock -o requirements-dev.lock
-	@$(CURRENT) setup.py --extra pipeline -o requirements-1.21.lock
-	@$(CURRENT) setup.py --extra cuda -c requirements-1.21.lock -o requirements-cuda-1.21.lock
-	@$(CURRENT) setup.py --extra dev -c requirements-1.21.lock -o requirements-dev-1.21.lock
+lock: | $(UV)  ## Resolve the requirements of both distributions anew into the locks of each stack
+	@$(OLDER) setup.py requirements/library.in --extra tfx -o requirements/1.16/pipeline.lock
+	@$(OLDER) setup.py requirements/library.in --extra dev -c requirements/1.16/pipeline.lock -o requirements/1.16/dev.lock
+	@$(CURRENT) setup.py requirements/library.in --extra tfx -o requirements/1.21/pipeline.lock
+	@$(CURRENT) setup.py requirements/library.in --extra dev -c requirements/1.21/pipeline.lock -o requirements/1.21/dev.lock
+	@$(CURRENT) setup.py requirements/library.in --extra cuda -c requirements/1.21/pipeline.lock -o requirements/1.21/cuda.lock
 
 audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)
 	@$(BIN)/python .ci/audit.py
@@ -81,4 +81,4 @@ bench: $(VENV)/.ready  ## Measure data preparation against the stock way (ARGS="
 	@$(BIN)/python -m benchmarks.data_preparation $(ARGS)
 
 clean:  ## Remove the environment and everything that runs have written
-	@rm -rf .build .venv runs fer_tfx.egg-info
+	@rm -rf .build .venv runs *.egg-info fer_tfx/*.egg-info fer_tfx/build

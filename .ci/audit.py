@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ACCEPTED_PATH = ROOT / "docs" / "audit.md"
 # pip-audit leaves out what is not for the Python that it runs with.
-STACK = "" if sys.version_info < (3, 12) else "-1.21"
-LOCKS = tuple(f"{name}{STACK}.lock" for name in ("requirements", "requirements-dev", "requirements-cuda"))
+STACK = "1.16" if sys.version_info < (3, 12) else "1.21"
+LOCKS = tuple(sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "requirements" / STACK).glob("*.lock")))
 # The locks name every package and hash: nothing is resolved, installed or downloaded.
 PIP_AUDIT = (sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--progress-spinner", "off",
              "--format", "json")  # fmt: skip
@@ -58,12 +58,12 @@ def audit(lock: Path, accepted: Sequence[str], command: Sequence[str] = PIP_AUDI
         packages = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         lines = done.stderr.strip().splitlines() or ["no word"]
-        raise AuditError(f"{lock.name}: pip-audit could not ask ({lines[-1][:200]})") from None
+        raise AuditError(f"{lock.relative_to(ROOT)}: pip-audit could not ask ({lines[-1][:200]})") from None
     skipped = [each["name"] for each in packages if "skip_reason" in each]
     if skipped or not packages:
         raise AuditError(
-            f"{lock.name}: no answer on {len(skipped)} of {len(packages)} packages ({', '.join(skipped[:3])}, ...): a"
-            " mirror in the place of PyPI has no advisories"
+            f"{lock.relative_to(ROOT)}: no answer on {len(skipped)} of {len(packages)} packages"
+            f" ({', '.join(skipped[:3])}, ...): a mirror in the place of PyPI has no advisories"
         )
     return Audit(len(packages), [_describe(each, found) for each in packages for found in each["vulns"]])
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from schema.errors import DataError, FerError
+from fer_tfx.errors import DataError, FerError
 
 
 def run_command(name: str, work: Callable[[], None]) -> int:

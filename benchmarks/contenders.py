@@ -64,7 +64,7 @@ class OurLightContender:
     """The light form of the same model, as `fer-tfx predict` calls it: one picture after the other."""
 
     def __init__(self, folder: str) -> None:
-        from serving.light import LightModel
+        from fer_tfx.light import LightModel
 
         self._folder = Path(folder)
         self._model = LightModel(self._folder)

@@ -15,7 +15,7 @@ from benchmarks.command import run_command
 from benchmarks.measure import Cost, measure
 from benchmarks.report import WAYS, Comparison, write_report
 from benchmarks.samples import Face, read_faces, write_sample
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 _DEFAULT_ROWS = [10_000, 30_000]
 

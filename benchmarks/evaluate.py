@@ -26,7 +26,7 @@ from benchmarks.figures import (
     describe_classes,
 )
 from benchmarks.json_file import read_json_object
-from pipeline.quiet import hush_libraries
+from fer_tfx.quiet import hush_libraries
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 
 SECTIONS = ("budget",)

@@ -25,8 +25,8 @@ from tensorflow_transform.tf_metadata import schema_utils
 from tfx_bsl.public import tfxio
 
 from benchmarks.samples import Face, read_faces
-from schema.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
-from schema.errors import FerError
+from fer_tfx.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
+from fer_tfx.errors import FerError
 
 STRING = tf.io.FixedLenFeature([], tf.string)
 

@@ -9,7 +9,7 @@ from typing import Any
 from configs.convert import from_nested
 from configs.load import load_config
 from configs.spec import PipelineConfig, Recipe
-from schema.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError
 
 Entry = dict[str, Any]
 

@@ -42,7 +42,7 @@ from benchmarks.experiment_log import (
 )
 from configs.progress import PROGRESS_LOGGER
 from configs.spec import Recipe
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "benchmarks" / "results" / "experiments.jsonl"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schema.contract import (
+from fer_tfx.contract import (
     CALIBRATION_FILE,
     EXTRA_ASSETS_DIR,
     PIXELS_KEY,
@@ -17,7 +17,7 @@ from schema.contract import (
     SERVE_PIXELS,
     TRAINING_RECORD_FILE,
 )
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
 Predict = Callable[[Pixels], npt.NDArray[np.float32]]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES
 from reporting.calibration import (
     apply_abstain_threshold,
     compute_brier_score,
@@ -22,7 +23,6 @@ from reporting.classification import (
     compute_recalls,
 )
 from reporting.intervals import wilson_interval
-from schema.contract import CLASS_COUNT, CLASS_NAMES
 
 Probabilities = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]

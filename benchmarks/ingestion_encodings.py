@@ -28,9 +28,9 @@ from benchmarks.samples import write_sample
 from components.face_example_gen import settling
 from components.face_example_gen.repeats import Candidate
 from components.face_example_gen.rows import Outputs, ingest
-from components.face_example_gen.sources import Source
 from configs.spec import DataConfig
-from schema.contract import PIXELS_KEY
+from fer_tfx.contract import PIXELS_KEY
+from fer_tfx.reading.sources import Source
 from schema.example import to_example
 
 _OURS = "raw bytes, as FerExampleGen writes them"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 
 def read_json_object(path: Path, remedy: str) -> dict[str, Any]:

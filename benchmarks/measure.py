@@ -12,7 +12,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.marks import BYTES_KEY, CPU_KEY, IMPORT_PART, PART_PEAKS_KEY, PEAK_RSS_KEY
-from schema.errors import FerError
+from fer_tfx.errors import FerError
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SHOWN_LOG_LINES = 20

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from typing import Any
 
 from benchmarks.card_texts import DATA_NOTES, INTRODUCTION, LICENCE, LIMITS, USE
+from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT
+from fer_tfx.errors import DataError
 from reporting.ingestion import IngestionReport
-from schema.contract import CLASS_NAMES, EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT
-from schema.errors import DataError
 
 _PACKAGES = ("tensorflow", "keras", "tfx", "numpy")
 Metrics = dict[str, Any]

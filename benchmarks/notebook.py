@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.marks import Mark
-from schema.contract import IMAGE_SHAPE, PIXELS_KEY
+from fer_tfx.contract import IMAGE_SHAPE, PIXELS_KEY
 
 
 def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:

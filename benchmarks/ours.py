@@ -12,6 +12,7 @@ import models.preprocessing  # noqa: F401  (Transform imports it by name: its ti
 from benchmarks.marks import Mark
 from configs.load import load_config
 from configs.spec import PipelineConfig
+from fer_tfx.contract import EVAL_SPLIT, TRAIN_SPLIT
 from models.dataset import make_eval_dataset, read_examples
 from models.transform_graph import TransformGraph
 from pipeline.baseline import MetadataComparison
@@ -21,7 +22,6 @@ from pipeline.lineage import open_store, read_latest_run
 from pipeline.paths import RunPaths
 from pipeline.runners.local import assemble
 from pipeline.schema_text import read_schema
-from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
 
 _LAST_NODE = "Transform"
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LOCK = Path(__file__).with_name("peers.lock")

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from fer_tfx.contract import CLASS_NAMES
 from reporting.corruptions import CORRUPTIONS
-from schema.contract import CLASS_NAMES
 
 _OURS, _LIGHT, _PEER = "ours", "ours-light", "fer"
 _LEAST_LEAD = 0.1

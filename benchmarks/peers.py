@@ -28,9 +28,9 @@ from benchmarks.peer_environment import ensure_environment
 from benchmarks.peer_process import ContenderProcess
 from benchmarks.peer_report import write_peer_report
 from benchmarks.timings import Timings, summarise_timings
+from fer_tfx.errors import ConfigError, DataError
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 from reporting.significance import compare_hits
-from schema.errors import ConfigError, DataError
 
 OURS, LIGHT = "ours", "ours-light"
 PEERS = ("fer", "fer-keras")

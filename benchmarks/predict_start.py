@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.command import run_command
 from benchmarks.process_cost import ProcessCost, measure_process
-from schema.contract import PIXELS_KEY
+from fer_tfx.contract import PIXELS_KEY
 from schema.drawn_faces import draw_faces
 
 _PREDICT = (sys.executable, "-m", "pipeline", "predict")

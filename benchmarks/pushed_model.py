@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_tfx.errors import DataError, GateError
 from reporting.ingestion import REPORT_FILE, IngestionReport
-from schema.errors import DataError, GateError
 
 if TYPE_CHECKING:
     from pipeline.lineage import NodeRecord

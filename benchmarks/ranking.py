@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from benchmarks.fer2013 import TEST_FILE, TRAIN_FILE, StrictRows, read_strict_rows
 from configs.spec import DataConfig
-from schema.contract import TRAIN_SPLIT
-from schema.errors import DataError
+from fer_tfx.contract import TRAIN_SPLIT
+from fer_tfx.errors import DataError
 
 SCORED_FRACTION = 0.3
 """Share of the pictures that recipes are judged by. Of FER2013 that is 8,000 rows: accuracy has a standard error of

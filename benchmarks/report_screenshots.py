@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from benchmarks.command import run_command
+from fer_tfx.errors import ConfigError, DataError
 from reporting.report_files import NUMBERS_FILE
-from schema.errors import ConfigError, DataError
 
 _WIDTH_PX = 1120
 _SCALE = 1.25

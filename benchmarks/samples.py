@@ -5,11 +5,11 @@ from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from components.face_example_gen.csv_rows import ParsedRow
-from components.face_example_gen.sources import Source, read_source
-from configs.spec import DataConfig
-from schema.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
-from schema.errors import DataError
+from fer_tfx.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
+from fer_tfx.errors import DataError
+from fer_tfx.reading.csv_rows import ParsedRow
+from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.sources import Source, read_source
 
 _TEXT_OF_VALUE = [str(value) for value in range(256)]
 
@@ -29,7 +29,7 @@ def read_faces(path: Path) -> list[Face]:
     """
     try:
         with path.open("rb") as stream:
-            items = read_source(Source(str(path), path.name, is_unlabelled=False), stream, DataConfig())
+            items = read_source(Source(str(path), path.name, is_unlabelled=False), stream, ReadingLimits())
             rows = [item.face for item in items if isinstance(item, ParsedRow)]
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}; give the FER2013 CSV or an archive of it") from None

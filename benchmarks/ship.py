@@ -1,5 +1,5 @@
-"""The model that a run pushed -> models/shipped_model, byte for byte, with its card, licence note and hashes, and its
-light form -> models/light_model.
+"""The model that a run pushed -> fer_tfx/shipped_model, byte for byte, with its card, licence note and hashes, and its
+light form -> fer_tfx/light_model.
 
     python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json
 
@@ -21,10 +21,10 @@ from benchmarks.licence_note import LICENCE_NOTE
 from benchmarks.light import ship_light_form
 from benchmarks.model_card import Subject, describe_versions, render_card
 from benchmarks.pushed_model import PushedModel, read_pushed_model
+from fer_tfx.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.errors import DataError, GateError
+from fer_tfx.shipped import LIGHT_FOLDER, SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
 from reporting.model_card import CARD_FILE
-from schema.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
-from schema.errors import DataError, GateError
-from serving.shipped import LIGHT_FOLDER, SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
 
 MAX_MODEL_BYTES = 3_000_000
 LICENCE_FILE = "LICENCE_NOTE.md"
@@ -49,7 +49,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ship", description=__doc__.splitlines()[0])
     parser.add_argument("--run", metavar="FOLDER", required=True, type=Path, help="<runtime.root>/<name> of a run")
     parser.add_argument("--metrics", metavar="FILE", required=True, type=Path, help="what benchmarks.evaluate wrote")
-    parser.add_argument("--out", metavar="FOLDER", default=_TARGET, type=Path, help="default: models/shipped_model")
+    parser.add_argument("--out", metavar="FOLDER", default=_TARGET, type=Path, help="default: fer_tfx/shipped_model")
     return parser
 
 

@@ -8,7 +8,7 @@ import tensorflow_transform as tft
 from tfx import v1 as tfx
 
 from benchmarks.marks import Mark
-from schema.contract import IMAGE_KEY, IMAGE_SHAPE, LABEL_KEY, PIXELS_KEY, transformed_name
+from fer_tfx.contract import IMAGE_KEY, IMAGE_SHAPE, LABEL_KEY, PIXELS_KEY, transformed_name
 
 
 def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:

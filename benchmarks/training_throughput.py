@@ -16,11 +16,11 @@ import tensorflow as tf
 
 from configs.load import load_config
 from configs.spec import ModelConfig, TrainerConfig
+from fer_tfx.contract import CLASS_COUNT, PIXEL_COUNT
 from models.dataset import LabelledExamples, count_steps_per_epoch, make_train_dataset
 from models.network import build_network
 from models.precision import choose_policy
 from models.training import compile_network
-from schema.contract import CLASS_COUNT, PIXEL_COUNT
 
 _EXAMPLE_COUNT = 28_709
 _CONVOLUTION = (64, 24, 64)  # pictures, px, filters: large enough for the best rate of a 3x3 convolution

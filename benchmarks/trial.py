@@ -15,6 +15,7 @@ from benchmarks.ranking import Pictures
 from benchmarks.view_logits import ViewLogits
 from configs.load import to_json
 from configs.spec import Recipe
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE, IMAGE_SIZE_PX
 from models.augmentation import warp
 from models.data_digest import compute_data_digest
 from models.dataset import LabelledExamples, Transform, make_eval_dataset
@@ -24,7 +25,6 @@ from models.precision import choose_policy
 from models.seeded_network import build_seeded_network
 from models.training import fit
 from pipeline.fingerprint import compute_code_fingerprint
-from schema.contract import CLASS_COUNT, IMAGE_SHAPE, IMAGE_SIZE_PX
 
 _ZOOM = 1.1
 

@@ -9,11 +9,11 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from benchmarks.ranking import write_arrays
+from fer_tfx.contract import CLASS_COUNT
+from fer_tfx.errors import DataError
 from models.calibration import fit_temperature
 from reporting.calibration import compute_nll
 from reporting.classification import compute_accuracy, compute_confusion, compute_macro_f1
-from schema.contract import CLASS_COUNT
-from schema.errors import DataError
 
 _FILE = "answers.npz"
 

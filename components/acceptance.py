@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 NO_WORSE_PROPERTY, NO_SLOWER_PROPERTY, DIGEST_PROPERTY = "is_no_worse", "is_no_slower", "model_digest"
 ACCEPTED_MS_PROPERTY, ACCEPT_REASON_PROPERTY = "accepted_ms", "accept_reason"

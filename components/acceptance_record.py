@@ -4,7 +4,7 @@
 <folder>/<version>/model/        the Model artifact as the Trainer gave it
 <folder>/statistics/<digest>/    of the data that were accepted last
 
-Roll-backs stand in the folder of the versions, where `serving.versions` keeps them.
+Roll-backs stand in the folder of the versions, where `fer_tfx.versions.versions` keeps them.
 """
 
 import dataclasses

@@ -3,8 +3,8 @@
     <folder>/1764000000/saved_model.pb   written last: a version without it is on its way, or on its way out
     <folder>/rolled_back/<number>/       as in a local folder, as are roll_backs.json and models.config
 
-Rules and order are those of `serving.versions.Versions`; this is how they are stored. A version is moved by a copy,
-the graph's file last, and by a removal, the graph's file first. Killed in between, it lies in both places or in parts,
+Rules and order are those of `fer_tfx.versions`; this is how they are stored. A version is moved by a copy, the
+graph's file last, and by a removal, the graph's file first. Killed in between, it lies in both places or in parts,
 and `roll_backs.json`, which is replaced in one step, says which of them counts.
 """
 
@@ -22,9 +22,9 @@ from tfx.utils import io_utils
 
 from components.local_copy import is_remote
 from components.model_digest import list_files
-from schema.errors import DataError
-from serving.model_digest import GRAPH_FILE
-from serving.versions import LOADED_COUNT, ServedModel, VersionFolder, Versions, is_whole
+from fer_tfx.errors import DataError
+from fer_tfx.versions.model_digest import GRAPH_FILE
+from fer_tfx.versions.versions import LOADED_COUNT, ServedModel, VersionFolder, Versions, is_whole
 
 _GRAPH_PATTERN = r"/saved_model\.pb$"
 _FAILURES = (OSError, tf.errors.OpError, fileio.NotFoundError)

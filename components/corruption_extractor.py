@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.corruption_metric import ANSWERS_KEY, UNSOUND_ANSWER
+from fer_tfx.contract import IMAGE_SIZE_PX, PIXELS_KEY, PROBABILITIES_KEY, SERVE_PIXELS
 from reporting.corruptions import CORRUPTIONS, corrupt_by_content
-from schema.contract import IMAGE_SIZE_PX, PIXELS_KEY, PROBABILITIES_KEY, SERVE_PIXELS
 
 _BATCH_SIZE = 256  # bounds the memory of a network's first layers
 

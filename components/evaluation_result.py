@@ -5,7 +5,7 @@ import numpy.typing as npt
 import tensorflow_model_analysis as tfma
 
 from components.corruption_metric import ACCURACY_NAMES
-from schema.contract import CLASS_COUNT
+from fer_tfx.contract import CLASS_COUNT
 
 # The name that we give to TFMA's own metric.
 EXAMPLE_COUNT_NAME = "example_count"

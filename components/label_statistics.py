@@ -9,8 +9,8 @@ from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from fer_tfx.contract import CLASS_COUNT, LABEL_KEY
 from reporting.label_shift import Counts, LabelShift, compute_label_shift
-from schema.contract import CLASS_COUNT, LABEL_KEY
 
 Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 

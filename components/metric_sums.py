@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from tensorflow_model_analysis.metrics import metric_types, metric_util
 
+from fer_tfx.contract import CLASS_COUNT
 from reporting.calibration import compute_bin_sums, compute_brier_score, compute_nll
 from reporting.classification import compute_confusion
-from schema.contract import CLASS_COUNT
 
 _SUMS_NAME = "_row_sums"  # TFMA keeps what begins with one underscore to itself
 

@@ -1,11 +1,11 @@
-"""The digest of a model that may lie in a bucket. What counts, and why, says `serving.model_digest`."""
+"""The digest of a model that may lie in a bucket. What counts, and why, says `fer_tfx.versions.model_digest`."""
 
 import os
 
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils, path_utils
 
-from serving.model_digest import compute_digest, counts_for_digest
+from fer_tfx.versions.model_digest import compute_digest, counts_for_digest
 
 
 def compute_model_digest(model_uri: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 from tfx import types
 from tfx.utils import io_utils
 
+from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.report_data import Epoch, Lineage, TrainedSpan, TrainingFigures, UsedArtifact
-from schema.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
 
 # Settings that the training itself has written down.
 _RECORDED = ("model", "trainer", "training_input")

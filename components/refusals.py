@@ -12,9 +12,9 @@ from components.calibration_metrics import CALIBRATION_ERROR_NAME
 from components.confusion_metrics import ACCURACY_NAME
 from components.corruption_metric import CORRUPTED_ACCURACY_NAME
 from components.evaluation_result import EXAMPLE_COUNT_NAME, read_metrics
+from fer_tfx.contract import CLASS_NAMES, LABEL_KEY
 from reporting.intervals import CHANGE_LEVEL
 from reporting.serving_figures import FIGURES_FILE
-from schema.contract import CLASS_NAMES, LABEL_KEY
 
 REFUSAL_FILE = "INFRA_NOT_BLESSED"
 # On a PushedModel: why Pusher didn't push a model that every gate let through, in one sentence.

@@ -8,7 +8,7 @@ import typing
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 Config = TypeVar("Config")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from configs.overlay import overlay
 from configs.spec import Recipe
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 
 def apply_hyperparameters(recipe: Recipe, hyperparameters: Mapping[str, Any]) -> Recipe:

@@ -11,7 +11,7 @@ import yaml
 
 from configs.convert import Config, from_nested, leaf_keys, suggest
 from configs.spec import PipelineConfig
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 _MAX_DEPTH = 3
 LOCAL_CONFIG = Path(__file__).with_name("local.yaml")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.convert import Config, from_nested, leaf_keys, suggest
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 
 def overlay(config: Config, values: Mapping[str, Any]) -> Config:

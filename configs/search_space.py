@@ -7,7 +7,7 @@ from typing import Any
 
 from configs.convert import leaf_keys
 from configs.overlay import overlay, read_setting
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 LINEAR, LOG = "linear", "log"
 _NOT_SEARCHED = {

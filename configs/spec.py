@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, fields
 
 from configs.search_space import LOG, Choices, Interval, check_space
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 TRAINING_INPUTS = ("auto", "memory", "stream")

@@ -8,7 +8,7 @@ import math
 import tensorflow as tf
 
 from configs.spec import AugmentationConfig
-from schema.contract import IMAGE_SIZE_PX
+from fer_tfx.contract import IMAGE_SIZE_PX
 
 _CENTRE_PX = (IMAGE_SIZE_PX - 1) / 2
 _MIN_ERASED_PX = 6  # a sixty-fourth of the picture, near the 2 % of Zhong et al. 2017, "Random Erasing"

@@ -10,10 +10,10 @@ import keras
 import tensorflow as tf
 
 from configs.progress import report_progress
+from fer_tfx.errors import FerError
 from models.averaging import WeightAverage
 from models.checkpoint import TrainingCheckpoint
 from models.history import EpochMetrics, History
-from schema.errors import FerError
 
 _REPORT_INTERVAL_S = 1.0
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from configs.spec import TrainerConfig
+from fer_tfx.errors import ConfigError
 from models.precision import choose_policy
-from schema.errors import ConfigError
 
 
 class Computation(NamedTuple):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from fer_tfx.contract import PIXEL_COUNT
 from models.dataset import Examples, LabelledExamples, read_batches
 from models.streaming import StreamedExamples
-from schema.contract import PIXEL_COUNT
 
 
 def compute_data_digest(train: LabelledExamples, eval_: Examples, transform: Callable[[tf.Tensor], tf.Tensor]) -> str:

@@ -14,9 +14,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from configs.spec import TrainerConfig
+from fer_tfx.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXELS_KEY
+from fer_tfx.errors import FerError
 from models.augmentation import augment
-from schema.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXELS_KEY
-from schema.errors import FerError
 
 Transform = Callable[[tf.Tensor], tf.Tensor]
 """Raw pictures, string (batch,), -> images, float32 (batch, 48, 48, 1)."""

@@ -4,12 +4,7 @@ import keras
 import tensorflow as tf
 
 from configs.spec import ExportConfig
-from models.calibration import Calibration
-from models.half_weights import HalfWeight, is_half_enough
-from models.signatures import build_signatures
-from models.transform_graph import TransformGraph
-from models.warm_up import write_warm_up
-from schema.contract import (
+from fer_tfx.contract import (
     CALIBRATION_FILE,
     CLASS_NAMES,
     CLASS_NAMES_FILE,
@@ -17,6 +12,11 @@ from schema.contract import (
     TRAINING_RECORD_FILE,
     WARM_UP_FILE,
 )
+from models.calibration import Calibration
+from models.half_weights import HalfWeight, is_half_enough
+from models.signatures import build_signatures
+from models.transform_graph import TransformGraph
+from models.warm_up import write_warm_up
 
 
 class ServingNetwork(tf.Module):  # type: ignore[misc]

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from schema.contract import IMAGE_SHAPE, PIXELS_KEY, PROBABILITIES_KEY, SERVE_PIXELS
+from fer_tfx.contract import IMAGE_SHAPE, PIXELS_KEY, PROBABILITIES_KEY, SERVE_PIXELS
 
 
 def convert_to_light(folder: Path) -> bytes:

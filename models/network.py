@@ -3,9 +3,9 @@
 import keras
 
 from configs.spec import ModelConfig
+from fer_tfx.contract import CLASS_COUNT
 from models.blocks import add_convolution, add_stage, standardise
 from models.precision import dtype_policy
-from schema.contract import CLASS_COUNT
 
 
 def build_network(config: ModelConfig, policy: str = "float32") -> keras.Model:

@@ -5,7 +5,7 @@ TensorFlow's decoders take any size. A PNG of 62 kB may hold 64 megapixels, whic
 
 import tensorflow as tf
 
-from schema.contract import MAX_SERVED_PIXELS
+from fer_tfx.contract import MAX_SERVED_PIXELS
 
 _HEADER_BYTES = 28
 _PNG, _BMP, _JPEG, _GIF = (int.from_bytes(magic, "big") for magic in (b"\x89P", b"BM", b"\xff\xd8", b"GI"))

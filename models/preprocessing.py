@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from schema.contract import IMAGE_KEY, IMAGE_SHAPE, PIXELS_KEY
+from fer_tfx.contract import IMAGE_KEY, IMAGE_SHAPE, PIXELS_KEY
 
 
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any] | None = None) -> dict[str, Any]:

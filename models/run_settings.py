@@ -10,8 +10,8 @@ from absl import logging
 from configs.hyperparameters import apply_hyperparameters, read_values
 from configs.load import from_json, to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
+from fer_tfx.errors import ConfigError
 from models.computation import Computation
-from schema.errors import ConfigError
 
 # What TFX's extension for Vertex Training finds in the settings: the machine and the image of the job.
 _JOB = "ai_platform_"

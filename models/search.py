@@ -14,9 +14,9 @@ from configs.load import to_json
 from configs.overlay import overlay, read_setting
 from configs.search_space import Choices, Interval, list_values
 from configs.spec import Recipe, TunerConfig
+from fer_tfx.errors import FerError
 from models.callbacks import TrainingError
 from models.precision import choose_policy
-from schema.errors import FerError
 
 TrialTraining = Callable[[Recipe, str], float]
 """A recipe and a folder of the trial's own -> accuracy on the eval split, 0-1."""

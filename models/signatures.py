@@ -5,9 +5,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from models.calibration import Calibration
-from models.picture_bounds import bound_picture, check_headers
-from schema.contract import (
+from fer_tfx.contract import (
     ABSTAIN_KEY,
     CLASS_INDEX_KEY,
     CLASS_NAME_KEY,
@@ -23,6 +21,8 @@ from schema.contract import (
     SERVE_IMAGES,
     SERVE_PIXELS,
 )
+from models.calibration import Calibration
+from models.picture_bounds import bound_picture, check_headers
 
 Outputs = dict[str, tf.Tensor]
 Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from configs.spec import TrainerConfig
+from fer_tfx.errors import ConfigError
 from models.augmentation import augment
 from models.dataset import (
     DatasetError,
@@ -22,7 +23,6 @@ from models.dataset import (
     read_batches,
     read_records,
 )
-from schema.errors import ConfigError
 
 _FILES_AT_ONCE = 8
 _ROWS_IN_TURN = 16

@@ -12,6 +12,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from configs.load import from_json
 from configs.spec import ExportConfig, ModelConfig, Recipe, TrainerConfig, TrainingInputConfig
+from fer_tfx.errors import ConfigError
 from models.calibration import calibrate
 from models.checkpoint import Finished, clear_others, find_finished, keep_finished
 from models.computation import Computation, settle_computation, use_threads
@@ -29,7 +30,6 @@ from models.training_record import count_rows, describe_spans, describe_training
 from models.transform_graph import TransformGraph
 from models.warm_start import WarmStart, keep_weights, read_warm_start
 from models.worker_strategy import await_all, build_shared_network, choose_worker_strategy
-from schema.errors import ConfigError
 
 
 def run_fn(fn_args: FnArgs) -> None:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from configs.spec import TrainerConfig
+from fer_tfx.contract import CLASS_COUNT
 from models.averaging import WeightAverage
 from models.callbacks import AverageUpdate, EpochRecord, LossGuard, ProgressReport
 from models.checkpoint import TrainingCheckpoint
@@ -21,7 +22,6 @@ from models.dataset import (
 from models.evaluation import build_evaluation
 from models.history import History
 from models.schedule import build_schedule
-from schema.contract import CLASS_COUNT
 
 _CALIBRATION_EXAMPLE_COUNT = 2048  # enough for statistics of 24 x 24 values each; 1 s on a CPU
 

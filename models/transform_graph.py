@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from schema.contract import IMAGE_KEY, PIXELS_KEY
+from fer_tfx.contract import IMAGE_KEY, PIXELS_KEY
 
 
 class TransformGraph:

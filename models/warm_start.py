@@ -13,9 +13,9 @@ import keras
 import tensorflow as tf
 
 from configs.spec import ModelConfig
+from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.errors import ConfigError
 from models.weights import Weights, pack_weights, unpack_weights
-from schema.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
-from schema.errors import ConfigError
 
 _STATE_DIR, _WEIGHTS_FILE = "Format-Training", "weights.npz"
 # Those of `model` that change no weight's shape.

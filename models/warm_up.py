@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from schema.contract import (
+from fer_tfx.contract import (
     IMAGE_SHAPE,
     IMAGE_SIZE_PX,
     INPUT_OF_SIGNATURE,

@@ -2,6 +2,6 @@
 
 import sys
 
-from pipeline.cli import start
+from fer_tfx.cli import start
 
 sys.exit(start())

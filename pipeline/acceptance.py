@@ -33,9 +33,9 @@ from components.acceptance import (
 from components.bucket_versions import find_rolled_back, is_destination_whole
 from components.data_gate.component import DataGate
 from components.span_trainer import read_span
+from fer_tfx.errors import DataError
 from pipeline.history.sources import locate_labelled
 from pipeline.lineage import read_plain_values
-from schema.errors import DataError
 
 # Of the artifacts that a strategy is given and gives back.
 MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY = "model", "latency_model", "service_model"

@@ -1,237 +1,232 @@
-"""fer-tfx: arguments -> settings -> runner. TensorFlow and TFX are imported only by commands that need them."""
+"""The commands of the pipeline, which `fer_tfx.cli` adds to its own. TFX is imported only by those that need it."""
 
-import argparse
-import os
-import sys
-from collections.abc import Callable, Sequence
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pipeline.deployment.arguments import add_submit
-from pipeline.prediction.arguments import add_predict, add_submission
-from pipeline.supervisor import supervise
-from schema.errors import FerError
+import typer
 
 if TYPE_CHECKING:
     from configs.spec import PipelineConfig
 
-
-def start() -> int:
-    """The command `fer-tfx`; a run, which takes hours and gigabytes, is watched over from outside."""
-    return supervise(main) if sys.argv[1:2] == ["run"] else main()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
-    parsed = _build_parser().parse_args(arguments)
-    exit_code = FerError.exit_code
-    try:
-        command: Callable[[argparse.Namespace], int] = parsed.command
-        exit_code = command(parsed)
-        sys.stdout.flush()
-        return exit_code
-    except BrokenPipeError:
-        # Whoever reads, such as `head`, has had enough. What is still to be flushed at exit goes nowhere; the code of
-        # a command that was done stays, so that no pipe hides a refusal.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_code
-    except FerError as error:
-        print(f"fer-tfx: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("fer-tfx: interrupted; the same command takes up training where it stopped", file=sys.stderr)
-        return 1
+Config = Annotated[
+    str | None, typer.Option(metavar="FILE", help="YAML file of settings (default: the packaged configs/local.yaml).")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as trainer.epochs=3; may be repeated."),
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A number that `fer-tfx runs` prints, or latest.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Objects, for programs.")]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the pipeline; may be repeated."),
+]
+CompiledFile = Annotated[Path, typer.Argument(metavar="FILE", help="A compiled pipeline.")]
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fer-tfx",
-        description="From a FER2013 CSV to a validated, gated, servable TensorFlow model.",
-        epilog="Exit codes: 0 done, 2 bad input or configuration, 3 refused by a gate, 1 anything else.",
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run the whole pipeline on this machine")
-    run.add_argument("--data", metavar="PATH", help="CSV, archive or folder of FER2013 (default: faces are drawn)")
-    run.add_argument("--unlabelled", metavar="PATH", help="rows without labels to predict, such as test.csv")
-    _add_config_options(run)
-    run.set_defaults(command=_run)
-    add_predict(commands.add_parser("predict", help="name the expression in pictures, or in the rows of a CSV"))
-    add_submission(commands.add_parser("submission", help="predict test.csv for Kaggle: one class index a line"))
-    config = commands.add_parser("config", help="print every setting and its value")
-    _add_config_options(config)
-    config.set_defaults(command=_print_config)
-    versions = commands.add_parser("versions", help="list the pushed versions and say which is served")
-    _add_config_options(versions)
-    versions.set_defaults(command=_print_versions)
-    rollback = commands.add_parser("rollback", help="serve an earlier version again, or take a roll-back back")
-    rollback.add_argument("--to", metavar="VERSION", type=int, help="a version (default: the one before the newest)")
-    _add_config_options(rollback)
-    rollback.set_defaults(command=_roll_back)
-    accept = commands.add_parser("accept", help="compare new models with a pushed version, whatever was better before")
-    accept.add_argument("version", metavar="VERSION", type=int, help="as `fer-tfx versions` lists them")
-    accept.add_argument("--reason", metavar="TEXT", required=True, help="why; it is kept in the metadata")
-    _add_config_options(accept)
-    accept.set_defaults(command=_accept)
-    _add_history(commands)
-    _add_deployment(commands)
-    schema = commands.add_parser("schema", help="write a schema that fits the given data, to start one's own from")
-    schema.add_argument("--data", metavar="PATH", required=True, help="CSV, archive or folder of FER2013")
-    schema.add_argument("--out", metavar="FILE", required=True, type=Path, help="where to write the schema (pbtxt)")
-    schema.set_defaults(command=_bootstrap_schema)
-    _add_replay(commands)
-    add_submit(commands.add_parser("submit", help="send a compiled pipeline to Vertex AI or Kubeflow Pipelines"))
-    download = commands.add_parser("download", help="bring FER2013 from Kaggle (needs the kaggle package and a token)")
-    download.add_argument("--out", metavar="FOLDER", default="data", type=Path, help="where to put it (default: data)")
-    download.set_defaults(command=_download)
-    return parser
+class Target(str, Enum):
+    """What a pipeline is compiled for."""
+
+    KUBEFLOW = "kubeflow"
+    VERTEX = "vertex"
 
 
-def _add_history(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The commands that look back at earlier runs."""
-    runs = commands.add_parser("runs", help="list the runs, newest first: data, figures, verdict, version")
-    runs.add_argument("--json", action="store_true", help="a list of objects, for programs")
-    runs.set_defaults(command=_print_runs)
-    compare = commands.add_parser("compare", help="two runs side by side: settings, rows, figures, training, code")
-    compare.add_argument("runs", metavar="RUN", nargs=2, help="a number that `fer-tfx runs` prints, or latest")
-    compare.set_defaults(command=_compare)
-    lineage = commands.add_parser("lineage", help="what a model was made of, back to the files, and what came of it")
-    lineage.add_argument("model", metavar="MODEL", help="a pushed version, its folder, or the path of an artifact")
-    lineage.add_argument("--json", action="store_true", help="nested objects, for programs")
-    lineage.set_defaults(command=_print_lineage)
-    board = commands.add_parser("tensorboard", help="show the training curves of a run in a browser")
-    board.add_argument("run", metavar="RUN", nargs="?", default="latest", help="as for compare (default: latest)")
-    board.add_argument("--port", metavar="PORT", type=int, default=6006, help="where to listen (default: 6006)")
-    board.set_defaults(command=_start_tensorboard)
-    report = commands.add_parser("report", help="show the page of a run in the browser, also of a refused one")
-    report.add_argument("run", metavar="RUN", nargs="?", default="latest", help="as for compare (default: latest)")
-    report.add_argument("--no-open", action="store_true", help="only print where the page lies")
-    report.set_defaults(command=_show_report)
-    for parser in (runs, compare, lineage, board, report):
-        _add_config_options(parser)
+def add_commands(app: typer.Typer) -> None:
+    """Register every command of this file."""
+    for command in (run, config, versions, rollback, accept, runs, compare, lineage, tensorboard, report, schema,
+                    compile_, replay, submit):  # fmt: skip
+        app.command(command.__name__.rstrip("_"))(command)
 
 
-def _add_deployment(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The commands that bring the pipeline to a cluster."""
-    compile_ = commands.add_parser("compile", help="write the pipeline in the form that a cluster takes")
-    compile_.add_argument(
-        "--target", choices=("kubeflow", "vertex"), required=True,
-        help="kubeflow: a PipelineSpec in YAML; vertex: a PipelineJob in JSON",
-    )  # fmt: skip
-    compile_.add_argument("--out", metavar="FILE", required=True, type=Path, help="where to write it")
-    _add_config_options(compile_, "configs/kubeflow.yaml or configs/vertex.yaml")
-    compile_.set_defaults(command=_compile)
+def _load(file: str | None, overrides: list[str] | None, values: dict[str, str] | None = None) -> "PipelineConfig":
+    from configs.load import LOCAL_CONFIG, load_config
+
+    return load_config(file or LOCAL_CONFIG, overrides or [], values or {})
 
 
-def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    replay = commands.add_parser("replay", help="execute a compiled pipeline on this machine, as its backend would")
-    replay.add_argument("file", metavar="FILE", type=Path, help="a compiled pipeline")
-    replay.add_argument("--flavor", choices=("vertex", "kubeflow"), default="", help="default: as the file's form says")
-    replay.add_argument("--root", metavar="FOLDER", default=Path("runs/replay"), type=Path, help="where to write")
-    replay.add_argument(
-        "--param", metavar="NAME=VALUE", dest="overrides", action="append", default=[],
-        help="a parameter of the pipeline; may be repeated",
-    )  # fmt: skip
-    replay.add_argument("--workers", metavar="N", type=int, default=0, help="tasks at a time (default: one a core)")
-    replay.set_defaults(command=_replay)
+def run(
+    data: Annotated[
+        str | None, typer.Option(metavar="PATH", help="CSV, archive or folder of FER2013 (default: drawn faces).")
+    ] = None,
+    unlabelled: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Rows without labels to predict, such as test.csv.")
+    ] = None,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Run the whole pipeline on this machine."""
+    from pipeline.supervisor import supervise
+
+    def work() -> int:
+        from pipeline.commands.run import run_pipeline
+
+        given = {"data.path": data, "data.unlabelled_path": unlabelled}
+        return run_pipeline(_load(config, overrides, {key: value for key, value in given.items() if value}))
+
+    return supervise(work)
 
 
-def _add_config_options(parser: argparse.ArgumentParser, default: str = "configs/local.yaml") -> None:
-    parser.add_argument("--config", metavar="FILE", help=f"YAML file of settings (default: {default})")
-    parser.add_argument(
-        "--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[],
-        help="change one setting, such as trainer.epochs=3; may be repeated",
-    )  # fmt: skip
-
-
-def _run(parsed: argparse.Namespace) -> int:
-    from pipeline.commands.run import run_pipeline
-
-    given = {"data.path": parsed.data, "data.unlabelled_path": parsed.unlabelled}
-    return run_pipeline(_load(parsed, {key: value for key, value in given.items() if value}))
-
-
-def _print_config(parsed: argparse.Namespace) -> int:
+def config(config: Config = None, overrides: Overrides = None) -> int:
+    """Print every setting and its value."""
     from configs.load import to_yaml
 
-    print(to_yaml(_load(parsed, {})), end="")
+    print(to_yaml(_load(config, overrides)), end="")
     return 0
 
 
-def _print_versions(parsed: argparse.Namespace) -> int:
+def versions(config: Config = None, overrides: Overrides = None) -> int:
+    """List the pushed versions and say which is served."""
     from pipeline.commands.versions import print_versions
 
-    return print_versions(_load(parsed, {}))
+    return print_versions(_load(config, overrides))
 
 
-def _roll_back(parsed: argparse.Namespace) -> int:
+def rollback(
+    to: Annotated[
+        int | None, typer.Option(metavar="VERSION", help="A version (default: the one before the newest).")
+    ] = None,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Serve an earlier version again, or undo a roll-back."""
     from pipeline.commands.versions import roll_back
 
-    return roll_back(_load(parsed, {}), parsed.to)
+    return roll_back(_load(config, overrides), to)
 
 
-def _accept(parsed: argparse.Namespace) -> int:
-    from pipeline.commands.accept import accept
+def accept(
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="As `fer-tfx versions` lists it.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in the metadata.")],
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Compare new models with a pushed version, whatever was better before."""
+    from pipeline.commands import accept as command
 
-    return accept(_load(parsed, {}), parsed.version, parsed.reason)
+    return command.accept(_load(config, overrides), version, reason)
 
 
-def _print_runs(parsed: argparse.Namespace) -> int:
+def runs(json: AsJson = False, config: Config = None, overrides: Overrides = None) -> int:
+    """List the runs, newest first: data, figures, verdict, version."""
     from pipeline.commands.runs import print_runs
 
-    return print_runs(_load(parsed, {}), parsed.json)
+    return print_runs(_load(config, overrides), json)
 
 
-def _compare(parsed: argparse.Namespace) -> int:
+def compare(first: Run, second: Run, config: Config = None, overrides: Overrides = None) -> int:
+    """Compare two runs: settings, rows, figures, training, code."""
     from pipeline.commands.compare import print_comparison
 
-    return print_comparison(_load(parsed, {}), *parsed.runs)
+    return print_comparison(_load(config, overrides), first, second)
 
 
-def _print_lineage(parsed: argparse.Namespace) -> int:
+def lineage(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A pushed version, its folder, or the path of an artifact.")
+    ],
+    json: AsJson = False,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Show what a model was made of, back to the files, and what came of it."""
     from pipeline.commands.lineage import print_lineage
 
-    return print_lineage(_load(parsed, {}), parsed.model, parsed.json)
+    return print_lineage(_load(config, overrides), model, json)
 
 
-def _start_tensorboard(parsed: argparse.Namespace) -> int:
+def tensorboard(
+    run: Run = "latest",
+    port: Annotated[int, typer.Option(metavar="PORT", help="Where to listen.")] = 6006,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Show the training curves of a run in a browser."""
     from pipeline.commands.tensorboard import start_tensorboard
 
-    return start_tensorboard(_load(parsed, {}), parsed.run, parsed.port)
+    return start_tensorboard(_load(config, overrides), run, port)
 
 
-def _compile(parsed: argparse.Namespace) -> int:
-    from configs.load import CLUSTER_CONFIGS, load_config
-    from pipeline.commands.compile import compile_to_file
-
-    config = load_config(parsed.config or CLUSTER_CONFIGS[parsed.target], parsed.overrides)
-    return compile_to_file(config, parsed.target, parsed.out)
-
-
-def _show_report(parsed: argparse.Namespace) -> int:
+def report(
+    run: Run = "latest",
+    no_open: Annotated[bool, typer.Option("--no-open", help="Only print where the page is.")] = False,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Show the page of a run in the browser, also of a refused one."""
     from pipeline.commands.report import show_report
 
-    return show_report(_load(parsed, {}), parsed.run, not parsed.no_open)
+    return show_report(_load(config, overrides), run, not no_open)
 
 
-def _bootstrap_schema(parsed: argparse.Namespace) -> int:
+def schema(
+    data: Annotated[str, typer.Option(metavar="PATH", help="CSV, archive or folder of FER2013.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the schema (pbtxt).")],
+) -> int:
+    """Write a schema that fits the given data, to start your own from."""
     from pipeline.commands.schema import write_schema
 
-    return write_schema(parsed.data, parsed.out)
+    return write_schema(data, out)
 
 
-def _download(parsed: argparse.Namespace) -> int:
-    from pipeline.commands.download import download_from_kaggle
+def compile_(
+    target: Annotated[Target, typer.Option(help="kubeflow: a PipelineSpec in YAML; vertex: a PipelineJob in JSON.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write it.")],
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="YAML file of settings (default: configs/kubeflow.yaml or vertex.yaml)."),
+    ] = None,
+    overrides: Overrides = None,
+) -> int:
+    """Write the pipeline in the form that a cluster takes."""
+    from configs.load import CLUSTER_CONFIGS
+    from pipeline.commands.compile import compile_to_file
 
-    return download_from_kaggle(parsed.out)
+    return compile_to_file(_load(config or str(CLUSTER_CONFIGS[target.value]), overrides), target.value, out)
 
 
-def _replay(parsed: argparse.Namespace) -> int:
-    from pipeline.commands.replay import replay
+def replay(
+    file: CompiledFile,
+    flavor: Annotated[Target | None, typer.Option(help="Default: as the form of the file says.")] = None,
+    root: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to write.")] = Path("runs/replay"),
+    parameters: Parameters = None,
+    workers: Annotated[int, typer.Option(metavar="N", help="Tasks at a time; 0: one a core.")] = 0,
+) -> int:
+    """Execute a compiled pipeline on this machine, as its back end would."""
+    from pipeline.commands import replay as command
 
-    return replay(parsed.file, parsed.flavor, parsed.root, parsed.overrides, parsed.workers)
+    return command.replay(file, flavor.value if flavor else "", root, parameters or [], workers)
 
 
-def _load(parsed: argparse.Namespace, values: dict[str, str]) -> "PipelineConfig":
-    from configs.load import LOCAL_CONFIG, load_config
+def submit(
+    file: CompiledFile,
+    target: Annotated[Target, typer.Option(help="What to send it to.")],
+    parameters: Parameters = None,
+    pipeline_root: Annotated[
+        str, typer.Option(metavar="URI", help="Bucket of the artifacts (default: the file's).")
+    ] = "",
+    service_account: Annotated[str, typer.Option(metavar="NAME", help="Whose rights the steps have.")] = "",
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="For the run; may be repeated.")
+    ] = None,
+    cron: Annotated[str, typer.Option(metavar="'M H D M W'", help="Run again and again, at these times.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; needs no credentials.")] = False,
+    project: Annotated[str, typer.Option(metavar="ID", help="Vertex AI: of Google Cloud.")] = "",
+    location: Annotated[str, typer.Option(metavar="REGION", help="Vertex AI: such as europe-west4.")] = "",
+    host: Annotated[str, typer.Option(metavar="URL", help="Kubeflow: of the API, such as http://localhost:8080.")] = "",
+    experiment: Annotated[
+        str, typer.Option(metavar="ID", help="Kubeflow (default: the server's default experiment).")
+    ] = "",
+    token_file: Annotated[
+        str, typer.Option(metavar="FILE", help="Kubeflow: holds a bearer token, if the server asks for one.")
+    ] = "",
+) -> int:
+    """Send a compiled pipeline to Vertex AI or Kubeflow Pipelines."""
+    from pipeline.commands.submit import submit_file
+    from pipeline.deployment.request import Wishes
 
-    return load_config(parsed.config or LOCAL_CONFIG, parsed.overrides, values)
+    wishes = Wishes(
+        overrides=parameters or [], labels=labels or [], pipeline_root=pipeline_root, service_account=service_account,
+        cron=cron, project=project, location=location, host=host, experiment=experiment, token_file=token_file,
+    )  # fmt: skip
+    return submit_file(target.value, file, wishes, is_dry=dry_run)

@@ -20,7 +20,7 @@ from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME, Accuracy,
 from components.corruption_metric import CORRUPTED_ACCURACY_NAME, CorruptedAccuracy
 from components.evaluation_result import EXAMPLE_COUNT_NAME
 from configs.spec import GateConfig
-from schema.contract import LABEL_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES
+from fer_tfx.contract import LABEL_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES
 
 METRIC_MODULES = tuple(each.__module__ for each in (MacroF1, CalibrationError, AccuracyChange, CorruptedAccuracy))
 # The Evaluator imports it by name; so does its cache key hold the name alone.

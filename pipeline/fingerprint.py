@@ -13,7 +13,7 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import NamedTuple
 
-_PACKAGES = ("components", "configs", "models", "reporting", "schema", "serving")
+_PACKAGES = ("components", "configs", "fer_tfx", "models", "reporting", "schema")
 # It declares settings, which reach a stage as values, and the values are part of the key already. So an edit of one
 # section repeats no stage that another one is for. What turns texts into values, and values into others, counts.
 _VALUES = "configs.spec"

@@ -19,6 +19,14 @@ from components.serving_check.component import ServingCheck
 from components.span_trainer import Trainer
 from configs.load import to_json
 from configs.spec import PipelineConfig
+from fer_tfx.contract import (
+    CLASS_INDEX_KEY,
+    EVAL_SPLIT,
+    PROBABILITIES_KEY,
+    SERVE_EXAMPLES,
+    TRAIN_SPLIT,
+    UNLABELLED_SPLIT,
+)
 from pipeline.baseline import Comparison
 from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
@@ -28,14 +36,6 @@ from pipeline.report import TRAINER_MODULES, TRANSFORM_MODULES, build_model_card
 from pipeline.spans import build_span_window
 from pipeline.tuning import build_tuning
 from pipeline.warm_start import build_warm_start
-from schema.contract import (
-    CLASS_INDEX_KEY,
-    EVAL_SPLIT,
-    PROBABILITIES_KEY,
-    SERVE_EXAMPLES,
-    TRAIN_SPLIT,
-    UNLABELLED_SPLIT,
-)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 from configs.hyperparameters import apply_hyperparameters
 from configs.spec import PipelineConfig, Recipe
+from fer_tfx.errors import ConfigError
 from pipeline.paths import is_remote
-from schema.errors import ConfigError
 
 _SETTING = "tuner.hyperparameters_path"
 

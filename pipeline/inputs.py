@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.spec import DataConfig
+from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
+from fer_tfx.errors import DataError
 from pipeline.paths import is_remote
-from schema.contract import LABELLED_INPUT, UNLABELLED_INPUT
-from schema.errors import DataError
 
 _WILDCARDS = "*?[{"
 

@@ -12,7 +12,7 @@ import ml_metadata
 from ml_metadata import errors
 from ml_metadata.proto import metadata_store_pb2
 
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 # As TFX's compiler names the types of its contexts; a test holds it to them.
 RUN_CONTEXT, NODE_CONTEXT = "pipeline_run", "node"

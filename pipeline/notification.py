@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from configs.spec import FAILED, PUSHED, REFUSED, NotifyConfig
-from schema.errors import FerError, GateError
+from fer_tfx.errors import FerError, GateError
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome

@@ -12,12 +12,12 @@ from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME
 from components.evaluation_result import EXAMPLE_COUNT_NAME, read_metrics
 from components.refusals import REFUSAL_PROPERTY, find_refusals
 from configs.hyperparameters import read_values
+from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
 from pipeline.lineage import NodeRecord
 from pipeline.tuning import TUNING_OUTPUTS
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
 from reporting.report_files import PAGE_FILE, REPORT_KEY
-from schema.contract import CLASS_NAMES, UNLABELLED_SPLIT
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from configs.spec import ValidationConfig
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 
 def read_schema(config: ValidationConfig) -> str:

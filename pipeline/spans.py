@@ -14,6 +14,7 @@ from tfx.types.channel import BaseChannel, Channel
 from components.face_example_gen.component import only_span
 from components.span_trainer import read_span
 from configs.spec import SpansConfig
+from fer_tfx.errors import DataError
 from pipeline.acceptance import (
     CACHE_KEY,
     CURRENT_KEY,
@@ -24,7 +25,6 @@ from pipeline.acceptance import (
 )
 from pipeline.inputs import Input
 from pipeline.lineage import open_store_for_reading
-from schema.errors import DataError
 
 
 class SpanWindow(NamedTuple):

@@ -10,9 +10,9 @@ from tfx.types.channel import BaseChannel
 
 from configs.load import to_json
 from configs.spec import PipelineConfig
+from fer_tfx.contract import EVAL_SPLIT, TRAIN_SPLIT
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.hyperparameters import ImportedHyperparameters
-from schema.contract import EVAL_SPLIT, TRAIN_SPLIT
 
 TUNER, IMPORTER = "Tuner", "ImportHyperparameters"
 TUNING_OUTPUTS = {TUNER: "best_hyperparameters", IMPORTER: "result"}

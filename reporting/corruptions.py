@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schema.contract import IMAGE_SIZE_PX
+from fer_tfx.contract import IMAGE_SIZE_PX
 
 Pixels = npt.NDArray[np.uint8]
 Grey = npt.NDArray[np.float32]

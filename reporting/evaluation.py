@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX
 from reporting.calibration import (
     apply_abstain_threshold,
     compute_bin_sums,
@@ -41,7 +42,6 @@ from reporting.report_data import (
 )
 from reporting.significance import compare_hits
 from reporting.slices import choose_rows, compute_slices
-from schema.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX
 
 Probabilities = npt.NDArray[np.floating[Any]]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, PIXEL_COUNT
 from reporting.evaluation import LabelledRows
-from schema.contract import CLASS_COUNT, IMAGE_SIZE_PX, PIXEL_COUNT
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, TRAIN_SPLIT
 from reporting.significance import LABEL_DOUBT, bound_share_differences, compute_absence_chances
-from schema.contract import CLASS_NAMES, EVAL_SPLIT, TRAIN_SPLIT
 
 Counts = tuple[int, ...]
 

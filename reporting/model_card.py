@@ -8,11 +8,7 @@ from typing import Any
 
 import jinja2
 
-from reporting import card_texts, templates
-from reporting.ingestion import IngestionReport
-from reporting.intervals import Interval
-from reporting.report_data import Lineage, Share, TrainingFigures
-from schema.contract import (
+from fer_tfx.contract import (
     ABSTAIN_KEY,
     CLASS_INDEX_KEY,
     CLASS_NAME_KEY,
@@ -25,6 +21,10 @@ from schema.contract import (
     SERVE_IMAGES,
     SERVE_PIXELS,
 )
+from reporting import card_texts, templates
+from reporting.ingestion import IngestionReport
+from reporting.intervals import Interval
+from reporting.report_data import Lineage, Share, TrainingFigures
 
 CARD_FILE = "MODEL_CARD.md"
 _TEMPLATE = "model_card.md"

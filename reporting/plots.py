@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
 from reporting.ingestion import IngestionReport
 from reporting.report_data import ClassFigures, Epoch, Evaluation, Slice, TrainingFigures
-from schema.contract import CLASS_NAMES, LABELLED_SPLITS
 
 # Drawn in the light colours; the dark page gets the same text of SVG with the others in their place.
 _INK, _GRID, _FIRST, _SECOND, _THIRD = "#1b1d21", "#c9ced6", "#0b57d0", "#b3541e", "#5c6670"

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
 from reporting import card_texts, plots
 from reporting.faces import Faces
 from reporting.report_data import Evaluation, ReportData, Share, Trust
 from reporting.templates import compute_digest, read_template
-from schema.contract import CLASS_NAMES, LABELLED_SPLITS
 
 _TEMPLATE = "template.html"
 _NO_BREAK = "\N{NO-BREAK SPACE}"

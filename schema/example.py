@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from schema.contract import LABEL_KEY, PIXELS_KEY, ROW_KEY, SOURCE_KEY
+from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, ROW_KEY, SOURCE_KEY
 
 
 def to_example(pixels: bytes, class_index: int | None, source: str, row: int) -> tf.train.Example:

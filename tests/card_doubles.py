@@ -4,11 +4,11 @@ import dataclasses
 import math
 from typing import Any
 
+from fer_tfx.contract import CLASS_NAMES
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Interval
 from reporting.model_card import AccuracyChange, CardData, CardFigures, ClassRates, Confidence
 from reporting.report_data import Epoch, Lineage, Share, TrainedSpan, TrainingFigures, UsedArtifact
-from schema.contract import CLASS_NAMES
 
 HOSTILE = (
     "a|b\n\n# c `d` ``e`` <script>alert('x')</script> [f](http://evil.example) www.evil.example me@evil.example \u202e"

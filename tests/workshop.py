@@ -14,7 +14,7 @@ from pipeline.lineage import NodeRecord, open_store, read_latest_run
 from schema.drawn_faces import DrawnSummary
 
 PROJECT = Path(__file__).parents[1]
-PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
+PACKAGES = ("components", "configs", "fer_tfx", "models", "pipeline", "reporting", "schema")
 
 
 @dataclass(frozen=True)

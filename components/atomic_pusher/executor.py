@@ -22,11 +22,12 @@ from components.local_copy import is_remote, local_copy
 from components.model_digest import compute_model_digest
 from components.refusals import REFUSAL_PROPERTY
 from configs.load import from_json
+from configs.served_model import served_model_of
 from configs.spec import ServingConfig
+from fer_tfx.contract import EXTRA_ASSETS_DIR
+from fer_tfx.versions.versions import Versions
 from reporting.model_card import CARD_FILE
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
-from schema.contract import EXTRA_ASSETS_DIR
-from serving.versions import ServedModel, Versions
 
 CONFIG_FIELD, CODE_FIELD, LIFTED_FIELD = "serving", "code", "lifted"
 _JUDGEMENTS = ("evaluation", "infra_blessing")
@@ -47,7 +48,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
             self._MarkNotPushed(pushed_model)
             return
         config = from_json(ServingConfig, settings[CONFIG_FIELD])
-        versions = open_versions(folder, ServedModel.of(config))
+        versions = open_versions(folder, served_model_of(config))
         model_dir = self.GetModelPath(input_dict)
         with _readable_for(versions, model_dir) as source:
             refusal = versions.find_refusal(source)

@@ -14,10 +14,10 @@ from components.data_figures import read_data
 from components.data_gate import checks
 from components.label_statistics import load_schema, load_statistics
 from components.report_folder import write_report
+from fer_tfx.errors import GateError
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.report_data import ReportData, Verdict
 from reporting.report_files import PAGE_FILE, REPORT_KEY
-from schema.errors import GateError
 
 VERDICT_KEY = "verdict"
 

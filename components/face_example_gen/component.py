@@ -13,7 +13,7 @@ from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, Quaran
 from components.face_example_gen.executor import CODE_FIELD, CONFIG_FIELD, Executor
 from configs.load import to_json
 from configs.spec import DataConfig
-from schema.contract import LABELLED_SPLITS
+from fer_tfx.contract import LABELLED_SPLITS
 
 
 class FerExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):  # type: ignore[misc]

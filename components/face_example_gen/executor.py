@@ -15,17 +15,17 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
-from components.face_example_gen.choice import SkippedMember, describe_skipped, name_some
 from components.face_example_gen.repeats import held_out_reason
 from components.face_example_gen.rows import Outputs, ingest
-from components.face_example_gen.sources import Source, choose_sources, merge_spellings
 from components.face_example_gen.stillness import require_still
 from components.quarantine import iter_quarantined
 from configs.load import from_json
 from configs.spec import DataConfig
+from fer_tfx.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_INPUT, UNLABELLED_SPLIT
+from fer_tfx.errors import DataError
+from fer_tfx.reading.choice import SkippedMember, describe_skipped, name_some
+from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
 from reporting.ingestion import REPORT_FILE, IngestionReport
-from schema.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_INPUT, UNLABELLED_SPLIT
-from schema.errors import DataError
 
 CONFIG_FIELD = "config"
 CODE_FIELD = "code"

@@ -16,16 +16,17 @@ import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from components.face_example_gen.choice import SkippedMember
-from components.face_example_gen.csv_rows import ParsedRow, RejectedRow
 from components.face_example_gen.outcomes import OUTCOMES, PREDICTED, REJECTED, SKIPPED, tag_counts, tag_failure
-from components.face_example_gen.parts import ByteRange, LineCount, Part, count_lines, place
 from components.face_example_gen.repeats import Candidate
-from components.face_example_gen.sources import Source, cut_source, read_part, read_source
 from configs.spec import DataConfig
+from fer_tfx.contract import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.errors import DataError
+from fer_tfx.reading.choice import SkippedMember
+from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow
+from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.parts import ByteRange, LineCount, Part, count_lines, place
+from fer_tfx.reading.sources import Source, cut_source, read_part, read_source
 from reporting.ingestion import QUARANTINED, READ, Outcome
-from schema.contract import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
-from schema.errors import DataError
 
 _BUFFER_BYTES = 1 << 18  # a local file comes with 8 kB, less than a line: that takes 5 us more for each
 # Quarantined rows that are written for each part of a file, or file that is read as a whole: an archive may hold any
@@ -62,6 +63,12 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
     )
 
 
+def _limits_of(config: DataConfig) -> ReadingLimits:
+    return ReadingLimits(
+        config.max_line_bytes, config.part_bytes, config.max_decompressed_bytes, config.max_compression_ratio
+    )
+
+
 @contextmanager
 def _open(source: Source) -> Iterator[BinaryIO]:
     with FileSystems.open(source.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
@@ -76,7 +83,7 @@ class _Cut(beam.DoFn):  # type: ignore[misc]
 
     def process(self, element: tuple[str, str, bool]) -> Iterator[Any]:
         with _open(Source(*element)) as stream:
-            ranges = cut_source(stream, self._config)
+            ranges = cut_source(stream, _limits_of(self._config))
         yield from ((element, tuple(each)) for each in ranges)
         if not ranges:
             yield beam.pvalue.TaggedOutput(_WHOLE, (element, None))
@@ -115,8 +122,8 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         self, source: Source, stream: BinaryIO, part: Part | None
     ) -> Iterator[ParsedRow | RejectedRow | SkippedMember]:
         if part is None:
-            return read_source(source, stream, self._config)
-        return read_part(source, stream, part, self._config)
+            return read_source(source, stream, _limits_of(self._config))
+        return read_part(source, stream, part, _limits_of(self._config))
 
     def _sort(
         self, item: ParsedRow | RejectedRow | SkippedMember, is_unlabelled: bool, counts: Counter[Outcome]

@@ -6,7 +6,7 @@ FER2013 holds 34,032 different pictures in 35,887 rows; 288 rows of its private 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from schema.contract import TRAIN_SPLIT
+from fer_tfx.contract import TRAIN_SPLIT
 
 
 class Candidate(NamedTuple):

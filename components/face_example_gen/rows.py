@@ -14,15 +14,15 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.face_example_gen.choice import SkippedMember
 from components.face_example_gen.outcomes import FAILED, OUTCOMES, PREDICTED, REJECTED, SKIPPED
 from components.face_example_gen.reading import read_rows
 from components.face_example_gen.settling import Settle, Spool
-from components.face_example_gen.sources import Source
 from components.face_example_gen.spool import count_slices
 from configs.spec import DataConfig
+from fer_tfx.contract import LABELLED_SPLITS, UNLABELLED_SPLIT
+from fer_tfx.reading.choice import SkippedMember
+from fer_tfx.reading.sources import Source
 from reporting.ingestion import READ, IngestionReport
-from schema.contract import LABELLED_SPLITS, UNLABELLED_SPLIT
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from tfx.dsl.io import fileio
 from components.face_example_gen.outcomes import tag_counts
 from components.face_example_gen.repeats import Candidate, Settled, has_conflict, settle
 from components.face_example_gen.spool import Segment, read_slice, write_run
+from fer_tfx.contract import CLASS_NAMES
 from reporting.ingestion import CONFLICT, DROPPED, EMITTED, Outcome
-from schema.contract import CLASS_NAMES
 from schema.example import to_example
 
 

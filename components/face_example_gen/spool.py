@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tfx.dsl.io import fileio
 
 from components.face_example_gen.repeats import Candidate
-from schema.contract import PIXEL_COUNT
+from fer_tfx.contract import PIXEL_COUNT
 
 _MAX_SLICES = 1_000
 _DIGEST_BYTES = 32

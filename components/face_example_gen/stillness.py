@@ -9,7 +9,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import io_utils
 
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 
 def require_still(exec_properties: dict[str, Any]) -> None:

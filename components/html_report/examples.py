@@ -8,8 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.loaded_model import open_signature
-from reporting.evaluation import LabelledRows
-from schema.contract import (
+from fer_tfx.contract import (
     IMAGE_SIZE_PX,
     LABEL_KEY,
     PIXELS_KEY,
@@ -18,6 +17,7 @@ from schema.contract import (
     SERVE_PIXELS,
     SOURCE_KEY,
 )
+from reporting.evaluation import LabelledRows
 
 _READ_BATCH_SIZE = 1024
 _PREDICT_BATCH_SIZE = 256

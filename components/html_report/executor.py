@@ -16,12 +16,12 @@ from components.html_report.examples import ask, count_rows, read_batches
 from components.html_report.sources import read_robustness_table, read_serving, read_verdict
 from components.model_facts import Artifacts, describe_lineage, read_extra, read_training
 from components.report_folder import write_report
+from fer_tfx.contract import CALIBRATION_FILE, EVAL_SPLIT, THRESHOLD_KEY, TRAIN_SPLIT, TRAINING_RECORD_FILE
 from reporting.evaluation import AnsweredRows, compare, evaluate, keep_answers
 from reporting.faces import Faces, compute_mean_faces
 from reporting.model_card import CARD_FILE
 from reporting.report_data import Comparison, ReportData
 from reporting.report_files import REPORT_KEY
-from schema.contract import CALIBRATION_FILE, EVAL_SPLIT, THRESHOLD_KEY, TRAIN_SPLIT, TRAINING_RECORD_FILE
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]

@@ -12,8 +12,8 @@ from components.artifacts import CARD_KEY
 from components.model_card.figures import read_confidence, read_figures
 from components.model_facts import Artifacts, describe_lineage, read_extra, read_rows, read_training
 from components.refusals import find_refusals
+from fer_tfx.contract import CALIBRATION_FILE, TRAINING_RECORD_FILE
 from reporting.model_card import CARD_FILE, CardData, render_card
-from schema.contract import CALIBRATION_FILE, TRAINING_RECORD_FILE
 from schema.drawn_faces.run_name import is_drawn_name
 
 

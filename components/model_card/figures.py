@@ -20,11 +20,11 @@ from components.evaluation_result import (
     read_metrics,
     read_robustness,
 )
+from fer_tfx.contract import CLASS_NAMES, LABEL_KEY, THRESHOLD_KEY
 from reporting.corruptions import DESCRIPTIONS
 from reporting.intervals import Interval
 from reporting.model_card import AccuracyChange, CardFigures, ClassRates, Confidence
 from reporting.report_data import Share
-from schema.contract import CLASS_NAMES, LABEL_KEY, THRESHOLD_KEY
 
 
 def read_figures(evaluation: str) -> CardFigures:

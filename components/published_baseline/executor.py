@@ -33,7 +33,7 @@ from components.acceptance_record import (
 from components.artifacts import ABSENT_PROPERTY
 from components.bucket_versions import is_destination_whole
 from components.model_digest import list_files
-from serving.model_digest import compute_digest
+from fer_tfx.versions.model_digest import compute_digest
 
 FOLDER_KEY = "baseline_folder"
 MODEL_KEY, STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "model", "statistics", "pushed_model", "record"

@@ -16,8 +16,8 @@ from tfx.utils import io_utils, path_utils
 
 from components.local_copy import is_remote, local_copy
 from components.serving_check.probe import read_examples
+from fer_tfx.contract import EVAL_SPLIT
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
-from schema.contract import EVAL_SPLIT
 
 TIMEOUT_S = 600
 Artifacts = dict[str, list[types.Artifact]]

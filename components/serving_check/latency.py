@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from components.loaded_model import Ask, open_signature
-from schema.contract import SERVE_PIXELS
+from fer_tfx.contract import SERVE_PIXELS
 
 WARM_UP_COUNT = 20
 ROUND_COUNT = 200

@@ -15,8 +15,7 @@ from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.serving_check.latency import measure_latencies
-from reporting.serving_figures import ServingFigures
-from schema.contract import (
+from fer_tfx.contract import (
     CLASS_COUNT,
     CLASS_NAME_KEY,
     CLASS_NAMES,
@@ -30,6 +29,7 @@ from schema.contract import (
     SERVE_PIXELS,
     WARM_UP_FILE,
 )
+from reporting.serving_figures import ServingFigures
 
 ROW_COUNT = 32
 TOLERANCE = 1e-6

@@ -4,12 +4,12 @@ import time
 from pathlib import Path
 
 from configs.spec import PipelineConfig
-from pipeline.installation import require_tfx
+from fer_tfx.errors import ConfigError
+from fer_tfx.installation import require_tfx
+from fer_tfx.quiet import hush_libraries
 from pipeline.paths import RunPaths, is_remote
-from pipeline.quiet import hush_libraries
 from pipeline.runners.exclusive import only_run_in
 from pipeline.runners.metadata_file import require_usable
-from schema.errors import ConfigError
 
 
 def accept(config: PipelineConfig, version: int, reason: str) -> int:

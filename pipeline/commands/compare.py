@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from configs.spec import PipelineConfig
-from pipeline.installation import require_tfx
+from fer_tfx.installation import require_tfx
 
 if TYPE_CHECKING:
     from pipeline.history.comparison import Section

@@ -7,11 +7,11 @@ from pathlib import Path
 import yaml
 
 from configs.spec import PipelineConfig
+from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.installation import require_tfx
+from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.hyperparameters import resolve_hyperparameters
-from pipeline.installation import require_tfx
-from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners.job_settings import KUBEFLOW, VERTEX, describe_platform
-from schema.errors import ConfigError, DataError
 
 # Kubeflow's and Vertex's clients go by the suffix too.
 _SUFFIXES = {KUBEFLOW: (".yaml", ".yml"), VERTEX: (".json",)}

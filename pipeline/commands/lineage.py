@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from configs.spec import PipelineConfig
-from pipeline.installation import require_tfx
+from fer_tfx.installation import require_tfx
 
 if TYPE_CHECKING:
     from pipeline.history.walk import Product, Use, WorkStep

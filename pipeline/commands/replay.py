@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from pipeline.installation import require_tfx
+from fer_tfx.errors import FerError, GateError
+from fer_tfx.installation import require_tfx
 from pipeline.replay.backends import make_backend
 from pipeline.replay.compiled import Json, read_compiled
 from pipeline.replay.execution import Execution
@@ -20,7 +21,6 @@ from pipeline.replay.schedule import run_in_order
 from pipeline.replay.store import Store
 from pipeline.replay.verdict import find_report, read_refusals
 from pipeline.replay.view import ReplayView
-from schema.errors import FerError, GateError
 
 
 def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], workers: int) -> int:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.spec import PipelineConfig
-from pipeline.installation import require_tfx
+from fer_tfx.errors import DataError
+from fer_tfx.installation import require_tfx
 from reporting.report_files import PAGE_FILE, REPORT_KEY
-from schema.errors import DataError
 
 if TYPE_CHECKING:
     from pipeline.lineage import RunRecord

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from configs.spec import PipelineConfig
+from fer_tfx.errors import FerError, GateError
+from fer_tfx.installation import require_tfx
+from fer_tfx.known_models import PUSHED, KnownModels, note_model
+from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.failures import explain_failure
-from pipeline.installation import require_tfx
-from pipeline.known_models import PUSHED, KnownModels, note_model
 from pipeline.notification import RunEnd, telling_end
 from pipeline.paths import RunPaths
-from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners import local
 from pipeline.runners.exclusive import only_run_in
 from pipeline.runners.metadata_file import require_usable
 from pipeline.seals import Seals
-from schema.errors import FerError, GateError
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome

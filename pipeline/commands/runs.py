@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.spec import PipelineConfig
-from pipeline.installation import require_tfx
+from fer_tfx.installation import require_tfx
 
 if TYPE_CHECKING:
     from pipeline.lineage import RunRecord

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.spec import DataConfig
+from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
+from fer_tfx.errors import DataError
+from fer_tfx.installation import require_tfx
+from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.inputs import resolve_input
-from pipeline.installation import require_tfx
-from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.runners.local import assemble
-from schema.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
-from schema.errors import DataError
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -52,8 +52,8 @@ def _infer(data_path: str, folder: str) -> str:
     from tfx.types import standard_artifacts
 
     from components.face_example_gen.component import FerExampleGen
+    from fer_tfx.contract import TRAIN_SPLIT
     from pipeline.lineage import open_store, read_latest_run
-    from schema.contract import TRAIN_SPLIT
 
     data_config = DataConfig(path=data_path)
     data = resolve_input(data_config)

@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.deployment.request import SubmitRequest, Wishes, build_request
-from pipeline.quiet import hush_libraries, output_in_log
 from pipeline.replay.compiled import VERTEX
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.spec import PipelineConfig
-from pipeline.installation import INSTALL_ALL, require_tfx
+from fer_tfx.errors import ConfigError, DataError, FerError
+from fer_tfx.installation import INSTALL_ALL, require_tfx
 from pipeline.paths import RunPaths
-from schema.errors import ConfigError, DataError, FerError
 
 if TYPE_CHECKING:
     from pipeline.lineage import RunRecord

@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 
+from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
-from pipeline.installation import require_tfx
+from fer_tfx.errors import ConfigError
+from fer_tfx.installation import require_tfx
+from fer_tfx.versions.versions import VersionFolder, Versions
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.exclusive import only_run_in
-from schema.errors import ConfigError
-from serving.versions import ServedModel, VersionFolder, Versions
 
 
 def print_versions(config: PipelineConfig) -> int:
@@ -54,7 +55,10 @@ def _alone(home: str) -> AbstractContextManager[None]:
 
 
 def _open_folder(config: PipelineConfig) -> Versions:
-    place, model = RunPaths.of(config).serving, ServedModel.of(config.serving)
+    place, model = (
+        RunPaths.of(config).serving,
+        served_model_of(config.serving),
+    )
     if not is_remote(place):
         return VersionFolder(Path(place), model, _wait_aloud)
     require_tfx()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from configs.convert import read_finite, suggest
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "STRING": ("text", str),

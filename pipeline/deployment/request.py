@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
+from fer_tfx.errors import ConfigError
 from pipeline.deployment.parameters import resolve_parameters
 from pipeline.paths import is_remote
 from pipeline.replay.compiled import KUBEFLOW, VERTEX, read_compiled
-from schema.errors import ConfigError
 
 DIGEST_LABEL = "fer-tfx-spec"
 _LABEL = re.compile(r"(?P<key>[a-z][a-z0-9_-]{0,62})=(?P<value>[a-z0-9_-]{0,63})")

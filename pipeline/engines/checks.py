@@ -7,9 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from configs.spec import BeamConfig
+from fer_tfx.errors import ConfigError
 from pipeline.engines.profiles import needs_image
 from pipeline.paths import is_remote
-from schema.errors import ConfigError
 
 _CONNECT_TIMEOUT_S = 5.0
 _DATAFLOW_MODULES = ("apitools", "google.cloud.storage")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 
 def parse_options(arguments: Sequence[str]) -> dict[str, Any]:

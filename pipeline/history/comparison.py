@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT
 from pipeline.history.figures import (
     Figures,
     TrainingFigures,
@@ -18,7 +19,6 @@ from pipeline.history.settings import has_all_settings, read_code, read_settings
 from pipeline.lineage import RunRecord
 from reporting.difference import newcombe_interval
 from reporting.ingestion import IngestionReport
-from schema.contract import CLASS_NAMES, EVAL_SPLIT
 
 ABSENT = "-"
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.lineage import ArtifactRecord, RunRecord
-from pipeline.quiet import hush_libraries, output_in_log
 from reporting.ingestion import REPORT_FILE, IngestionReport
-from schema.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome

@@ -7,10 +7,10 @@ from pathlib import Path
 import ml_metadata
 
 from configs.spec import PipelineConfig
+from fer_tfx.errors import ConfigError
 from pipeline.history.figures import Figures, find_artifact
 from pipeline.lineage import RunRecord, open_store_for_reading, read_runs
 from pipeline.paths import RunPaths, is_remote
-from schema.errors import ConfigError
 
 LATEST = "latest"
 _LAST_NODES = ("BulkInferrer", "Pusher")

@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 
+from fer_tfx.contract import LABELLED_INPUT
 from pipeline.lineage import Properties
-from schema.contract import LABELLED_INPUT
 
 
 def read_sources(parameters: Properties) -> dict[str, str]:

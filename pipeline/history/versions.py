@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
+from fer_tfx.versions.versions import VersionFolder
 from pipeline.history.figures import find_artifact
 from pipeline.lineage import RunRecord
 from pipeline.paths import is_remote
-from serving.versions import ServedModel, VersionFolder
 
 REMOVED = "removed"
 
@@ -25,4 +26,4 @@ def describe_destination(destination: str, config: PipelineConfig) -> str:
     path = Path(destination)
     if not path.name.isdecimal():
         return ""
-    return VersionFolder(path.parent, ServedModel.of(config.serving)).describe_states().get(int(path.name), REMOVED)
+    return VersionFolder(path.parent, served_model_of(config.serving)).describe_states().get(int(path.name), REMOVED)

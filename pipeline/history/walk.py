@@ -9,10 +9,10 @@ from typing import Any
 import ml_metadata
 from ml_metadata.proto import metadata_store_pb2
 
+from fer_tfx.errors import ConfigError
 from pipeline.history.settings import read_code, read_settings_of_node
 from pipeline.history.sources import read_sources
 from pipeline.lineage import Properties, list_run_contexts, read_node_id, read_plain_values
-from schema.errors import ConfigError
 
 PUSHED_MODEL, MODEL_KEY = "PushedModel", "model"
 # As what a Trainer takes the model whose weights it begins with.

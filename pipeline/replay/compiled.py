@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from schema.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError
 
 Json = dict[str, Any]
 

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from fer_tfx.errors import ConfigError
 from pipeline.replay.compiled import Json
-from schema.errors import ConfigError
 
 _TOKEN = re.compile(r"'[^']*'|&&|\|\||!(?!=)")
 _IN_PYTHON = {"&&": " and ", "||": " or ", "!": " not "}

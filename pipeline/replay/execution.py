@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from pipeline.replay import conditions, resolvers
 from pipeline.replay.backends import Backend
 from pipeline.replay.compiled import CompiledPipeline, Json, Task
@@ -16,7 +17,6 @@ from pipeline.replay.store import CACHED, SKIPPED, SUCCEEDED, Store, TaskRecord
 from pipeline.replay.view import ReplayView
 from pipeline.runners.container.executor_input import take_driver_output
 from pipeline.runners.container.placeholders import substitute
-from schema.errors import ConfigError, DataError, FerError, GateError
 
 _PREFIX = "fer-tfx: "
 _CACHE_KEYS = ("image", "command", "args")

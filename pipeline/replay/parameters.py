@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fer_tfx.errors import ConfigError
 from pipeline.deployment.parameters import resolve_parameters
 from pipeline.replay.compiled import Json, Task
-from schema.errors import ConfigError
 
 
 def resolve_run(declared: Json, given: Json, overrides: Sequence[str], buckets: Path) -> Json:

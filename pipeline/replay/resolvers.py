@@ -8,9 +8,9 @@ a placeholder for a property of an input.
 import re
 from collections.abc import Sequence
 
+from fer_tfx.errors import ConfigError
 from pipeline.replay.compiled import Json
 from pipeline.runners.container.executor_input import find_title
-from schema.errors import ConfigError
 
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.artifacts\['([^']+)'\]\.metadata\['([^']+)'\]\}\}")
 _TERM = re.compile(r'(schema_title|state|name|metadata\.(\w+)\.number_value)="?([^"]*)"?')

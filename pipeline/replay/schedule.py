@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from graphlib import CycleError, TopologicalSorter
 
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 
 def run_in_order(

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 Json = dict[str, Any]
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from configs.overlay import read_setting
 from configs.spec import PipelineConfig, SpansConfig
+from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
+from fer_tfx.errors import ConfigError
 from pipeline.engines.profiles import build_arguments
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import Input
@@ -13,8 +15,6 @@ from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.job_settings import KUBEFLOW, require_deployable, settle_job, settle_tasks
 from pipeline.runners.parameters import Json, Parameter, make_parameters, mark, put_placeholders
 from pipeline.schema_text import read_schema
-from schema.contract import LABELLED_INPUT, UNLABELLED_INPUT
-from schema.errors import ConfigError
 
 ENTRY = ("python", "-m", "pipeline.runners.container_entry")
 

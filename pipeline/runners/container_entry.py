@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.quiet import hush_libraries
+from fer_tfx.errors import FerError
+from fer_tfx.quiet import hush_libraries
 from pipeline.runners.container.executor_input import adapt, take_driver_output
 from pipeline.runners.container.executor_output import restore_file
 from pipeline.runners.container.mounts import Mounts
-from schema.errors import FerError
 
 Json = dict[str, Any]
 

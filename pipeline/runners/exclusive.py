@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-from schema.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError
 
 LOCK_FILE = ".lock"
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from configs.spec import DataConfig
+from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from pipeline.inputs import resolve_input
-from schema.contract import LABELLED_INPUT, UNLABELLED_INPUT
 
 INPUT_BASE, INPUT_CONFIG = "input_base", "input_config"
 

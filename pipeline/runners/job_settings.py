@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 KUBEFLOW, VERTEX = "kubeflow", "vertex"
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from configs.load import to_yaml
+from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
+from fer_tfx.errors import ConfigError, FerError
 from pipeline.engines.checks import require_engine
 from pipeline.engines.lost_workers import ending_with_workers
 from pipeline.engines.options import parse_options
@@ -18,8 +20,6 @@ from pipeline.inputs import resolve_input
 from pipeline.paths import RunPaths, is_remote
 from pipeline.schema_text import read_schema
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
-from schema.errors import ConfigError, FerError
-from serving.versions import ServedModel
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
@@ -153,7 +153,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         data=data,
         schema_text=read_schema(config.validation),
         serving=paths.serving,
-        lifted=open_versions(paths.serving, ServedModel.of(config.serving)).count_lifted(),
+        lifted=open_versions(paths.serving, served_model_of(config.serving)).count_lifted(),
         checkpoints=paths.checkpoints,
         comparison=MetadataComparison(),
         lost_spans=find_lost_spans(paths.metadata, data, config.spans.window),

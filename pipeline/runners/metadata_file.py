@@ -3,9 +3,9 @@
 import sqlite3
 from pathlib import Path
 
+from fer_tfx.errors import DataError, FerError
 from pipeline.failures import explain_failure
 from pipeline.stack import read_release, read_stack
-from schema.errors import DataError, FerError
 
 _PATIENCE_S = 5.0
 # TFX leaves its release at each artifact.

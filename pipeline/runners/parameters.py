@@ -18,7 +18,7 @@ from typing import Any
 from configs.convert import leaf_keys, suggest
 from configs.overlay import overlay, read_setting
 from configs.spec import PipelineConfig
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 # Settings of these are handed to components; those of the others shape the graph, or are no component's.
 _SECTIONS = ("data", "model", "trainer", "export", "gate", "serving", "runtime")

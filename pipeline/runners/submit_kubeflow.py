@@ -10,8 +10,8 @@ from typing import Any
 
 import urllib3
 
+from fer_tfx.errors import ConfigError, DataError, FerError
 from pipeline.deployment.request import SubmitRequest
-from schema.errors import ConfigError, DataError, FerError
 
 _TIMEOUT_S = 60.0
 

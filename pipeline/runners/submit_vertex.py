@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from fer_tfx.errors import ConfigError, FerError
 from pipeline.deployment.request import SubmitRequest
-from schema.errors import ConfigError, FerError
 
 _TIMEOUT_S = 60.0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from schema.contract import CLASS_COUNT, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
+from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
 from schema.drawn_faces.faces import DrawnFaces, draw_faces
 
 HEADER = f"{LABEL_KEY},{PIXELS_KEY},Usage"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from schema.contract import IMAGE_SIZE_PX
+from fer_tfx.contract import IMAGE_SIZE_PX
 from schema.drawn_faces.traits import Cover, Expression, Person, View
 
 _ENLARGEMENT = 3

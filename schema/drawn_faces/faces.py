@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schema.contract import CLASS_COUNT, IMAGE_SIZE_PX
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX
 from schema.drawn_faces.drawing import draw_face
 from schema.drawn_faces.traits import sample_cover, sample_expression, sample_person, sample_view
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from schema.contract import CLASS_NAMES
+from fer_tfx.contract import CLASS_NAMES
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from components.atomic_pusher.component import AtomicPusher
 from components.atomic_pusher.executor import Executor
 from components.bucket_versions import open_versions
 from configs.spec import GateConfig, ServingConfig
+from fer_tfx.versions.versions import ServedModel
 from pipeline.eval_config import build_eval_config
 from reporting.serving_figures import ServingFigures
-from serving.versions import ServedModel
 
 CARD = "# Card\r\n\N{SNOWMAN}\n".encode()
 

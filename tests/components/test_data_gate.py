@@ -13,9 +13,9 @@ from tfx.utils import io_utils
 from components.artifacts import DataVerdict
 from components.data_gate.component import DataGateSpec
 from components.data_gate.executor import Executor
+from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.errors import GateError
 from reporting.ingestion import IngestionReport
-from schema.contract import CLASS_NAMES
-from schema.errors import GateError
 
 SPLITS = ("train", "eval")
 

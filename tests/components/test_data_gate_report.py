@@ -15,9 +15,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.data_gate.component import DataGateSpec
 from components.data_gate.executor import Executor
 from components.label_statistics import count_labels
+from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.errors import GateError
 from reporting.ingestion import IngestionReport
-from schema.contract import CLASS_NAMES
-from schema.errors import GateError
 
 SCHEMA = resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")
 EVEN = (20, 20, 20, 20, 20, 20, 20)

@@ -20,9 +20,9 @@ from components.artifacts import Quarantine
 from components.face_example_gen.component import FerExampleGen
 from components.face_example_gen.executor import Executor
 from configs.spec import DataConfig
+from fer_tfx.errors import DataError
 from pipeline.inputs import resolve_input
 from reporting.ingestion import IngestionReport
-from schema.errors import DataError
 
 TOLERANT = {"max_quarantined_fraction": 1.0}
 

@@ -12,7 +12,7 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.gated_bulk_inferrer.component import GatedBulkInferrer
 from components.gated_bulk_inferrer.executor import Executor
-from schema.contract import PROBABILITIES_KEY, SERVE_EXAMPLES
+from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES
 from schema.example import to_example
 
 

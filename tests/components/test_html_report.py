@@ -21,12 +21,12 @@ from components.corruption_metric import ANSWERS_KEY
 from components.html_report.component import HtmlReport, HtmlReportSpec
 from components.html_report.executor import Executor
 from configs.spec import GateConfig, PipelineConfig
+from fer_tfx.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from pipeline.eval_config import build_eval_config
 from reporting.corruptions import CORRUPTIONS
 from reporting.ingestion import IngestionReport
 from reporting.report_files import REPORT_KEY
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
-from schema.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from schema.example import to_example
 
 TRUE = [0, 1, 2, 3, 4, 5, 6, 0, 1]

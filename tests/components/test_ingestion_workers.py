@@ -8,8 +8,8 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.face_example_gen.rows import Outputs, ingest
-from components.face_example_gen.sources import Source
 from configs.spec import DataConfig
+from fer_tfx.reading.sources import Source
 
 ALONE = ("--direct_num_workers=1",)
 SHARED = ("--direct_num_workers=3", "--direct_running_mode=multi_threading")

@@ -9,8 +9,8 @@ from tfx.utils import io_utils
 from components.inline_schema.component import InlineSchema
 from components.inline_schema.executor import Executor
 from configs.spec import ValidationConfig
+from fer_tfx.errors import DataError
 from pipeline.schema_text import read_schema
-from schema.errors import DataError
 
 
 def test_executor_text_becomes_the_file_that_tfx_reads(make_artifact):

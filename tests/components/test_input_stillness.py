@@ -10,8 +10,8 @@ from tfx.components.example_gen import driver, utils
 from components.face_example_gen.component import FerExampleGen
 from components.face_example_gen.stillness import require_still
 from configs.spec import DataConfig
+from fer_tfx.errors import DataError
 from pipeline.inputs import resolve_input
-from schema.errors import DataError
 
 
 @pytest.fixture

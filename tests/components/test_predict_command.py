@@ -22,23 +22,23 @@ from PIL import Image
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 
 from configs.spec import ExportConfig, ModelConfig
+from fer_tfx.cli import main
+from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.known_models import PUSHED, KnownModels, note_model
+from fer_tfx.pictures import decode_picture
 from models.calibration import Calibration
 from models.export import ServingNetwork, export_model
 from models.folding import fold_network
 from models.network import build_network
 from models.preprocessing import preprocessing_fn
 from models.transform_graph import TransformGraph
-from pipeline.cli import main
-from pipeline.known_models import PUSHED, KnownModels, note_model
-from schema.contract import CLASS_NAMES
-from serving.pictures import decode_picture
 
 THRESHOLD = 0.17
 ROW_COUNT = 300
 ASK_IN_FRESH_PROCESS = """
 import sys
-from pipeline.cli import main
-from pipeline.known_models import PUSHED, KnownModels, note_model
+from fer_tfx.cli import main
+from fer_tfx.known_models import PUSHED, KnownModels, note_model
 code = main(sys.argv[2:])
 open(sys.argv[1], "w").write(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 sys.exit(code)

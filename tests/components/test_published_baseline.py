@@ -11,7 +11,7 @@ from components.acceptance_record import accept_version, read_record
 from components.artifacts import ABSENT_PROPERTY, BaselineRecord
 from components.published_baseline.component import PublishedBaseline
 from components.published_baseline.executor import MODEL_KEYS, Reader, Writer
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 
 class Cluster:

@@ -14,9 +14,7 @@ from tfx.types import standard_artifacts
 from components.serving_check.component import ServingCheck
 from components.serving_check.executor import Executor, UnservableError, probe_in_fresh_process
 from configs.spec import GateConfig
-from models.warm_up import write_warm_up
-from reporting.serving_figures import FIGURES_FILE, ServingFigures
-from schema.contract import (
+from fer_tfx.contract import (
     CLASS_NAME_KEY,
     CLASS_NAMES,
     IMAGE_SHAPE,
@@ -26,6 +24,8 @@ from schema.contract import (
     SERVE_IMAGES,
     SERVE_PIXELS,
 )
+from models.warm_up import write_warm_up
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.example import to_example
 
 ARGUMENTS = ("is_tracked", "name_shift", "extra_work")

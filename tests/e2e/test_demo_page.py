@@ -14,7 +14,7 @@ from demo_site import FOLDER, compute_crop, draw_photo, drop, open_browser, serv
 from PIL import Image
 from serving_double import TensorFlowServingDouble, answer_by_first_value
 
-from schema.contract import CLASS_NAMES, SERVE_PIXELS
+from fer_tfx.contract import CLASS_NAMES, SERVE_PIXELS
 
 HTML = (FOLDER / "index.html").read_text("utf-8")
 PHOTO = draw_photo(200, 160)

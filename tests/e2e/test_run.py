@@ -19,8 +19,8 @@ from report_browser import VIEWS, check_faces, check_plots, find_report, find_vi
 from small_run import TINY_NETWORK
 
 from components.serving_check.probe import ask, make_requests, read_examples
+from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from reporting.ingestion import IngestionReport
-from schema.contract import PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from schema.drawn_faces import DrawnSummary
 
 

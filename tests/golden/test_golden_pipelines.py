@@ -13,8 +13,8 @@ from golden_files import FILES, IMAGE, compile_example, mask
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from fer_tfx.errors import FerError
 from pipeline.runners.container.placeholders import substitute_all
-from schema.errors import FerError
 
 TARGETS = sorted(FILES)
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from schema.contract import (
+from fer_tfx.contract import (
     ABSTAIN_KEY,
     CLASS_COUNT,
     CLASS_INDEX_KEY,

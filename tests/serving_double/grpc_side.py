@@ -16,7 +16,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from schema.contract import SERVE_EXAMPLES
+from fer_tfx.contract import SERVE_EXAMPLES
 from serving_double.faults import ServingFault
 from serving_double.received import ModelSpec, ReceivedRequest
 from serving_double.served_model import STRING

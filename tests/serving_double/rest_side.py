@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from schema.contract import SERVE_EXAMPLES
+from fer_tfx.contract import SERVE_EXAMPLES
 from serving_double.faults import ServingFault
 from serving_double.json_tensors import decode_inputs, encode_outputs, parse_body
 from serving_double.received import ModelSpec, ReceivedRequest

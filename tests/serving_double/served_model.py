@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from schema.contract import SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+from fer_tfx.contract import SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from serving_double.faults import ServingFault
 
 Arrays = Mapping[str, np.ndarray]

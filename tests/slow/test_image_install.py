@@ -16,12 +16,12 @@ CHECK = """
 import importlib, pkgutil
 from tfx import v1 as tfx
 assert tfx.orchestration.experimental.KubeflowV2DagRunner
-for package in ("components", "configs", "models", "reporting", "schema", "serving"):
+for package in ("components", "configs", "models", "reporting", "schema", "fer_tfx"):
     module = importlib.import_module(package)
     assert "site-packages" in module.__file__, module.__file__
     for found in pkgutil.walk_packages(module.__path__, f"{package}."):
         importlib.import_module(found.name)
-import pipeline.graph, pipeline.cli
+import pipeline.graph, fer_tfx.cli
 """
 
 
@@ -38,4 +38,4 @@ def test_dockerfile_install_commands_make_a_working_environment(tmp_path: Path) 
         subprocess.run(command.replace(" --no-cache-dir", ""), shell=True, check=True, cwd=ROOT, env=path)
     subprocess.run([f"{tmp_path}/bin/python", "-c", CHECK], check=True, cwd=tmp_path, env=path)
     done = subprocess.run([f"{tmp_path}/bin/fer-tfx", "--help"], check=True, capture_output=True, text=True, env=path)
-    assert "usage: fer-tfx" in done.stdout
+    assert "Usage: fer-tfx" in done.stdout

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.serving_check.probe import ask, make_requests, read_examples, read_warm_up
-from schema.contract import PROBABILITIES_KEY
+from fer_tfx.contract import PROBABILITIES_KEY
 
 
 def main(model: str, examples: str) -> None:

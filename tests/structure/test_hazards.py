@@ -6,7 +6,7 @@ import pytest
 from hazards import find_hazards
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("benchmarks", "components", "configs", "models", "pipeline", "reporting", "schema", "serving", ".ci")
+PACKAGES = ("benchmarks", "components", "configs", "fer_tfx", "models", "pipeline", "reporting", "schema", ".ci")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

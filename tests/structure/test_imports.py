@@ -1,9 +1,10 @@
 """Who may import whom, read from the sources.
 
-schema <- configs <- {models, reporting, serving} <- components <- pipeline
+fer_tfx <- schema <- configs <- {models, reporting} <- components <- pipeline
 """
 
 import ast
+import importlib
 import importlib.resources
 import runpy
 import subprocess
@@ -13,27 +14,28 @@ from pathlib import Path
 
 import pytest
 import setuptools
+import tomllib
 
 from pipeline.fingerprint import _PACKAGES, _VALUES
 
 ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
-    "schema": set(),
-    "configs": {"schema"},
-    "models": {"schema", "configs"},
-    "reporting": {"schema", "configs"},
-    "serving": {"schema", "configs"},
-    "components": {"schema", "configs", "models", "reporting", "serving"},
+    "fer_tfx": set(),
+    "schema": {"fer_tfx"},
+    "configs": {"fer_tfx", "schema"},
+    "models": {"fer_tfx", "schema", "configs"},
+    "reporting": {"fer_tfx", "schema", "configs"},
+    "components": {"fer_tfx", "schema", "configs", "models", "reporting"},
     # The graph names `models` by dotted strings only, so that it compiles without building a network.
-    "pipeline": {"schema", "configs", "reporting", "serving", "components"},
+    "pipeline": {"fer_tfx", "schema", "configs", "reporting", "components"},
 }
 PRESENT = {package for package in MAY_IMPORT if (ROOT / package).is_dir()}
-FOLDERS = {*MAY_IMPORT, "tests", "kubeflow", "benchmarks", "docs", ".ci", ".github"}
+FOLDERS = {*MAY_IMPORT, "requirements", "tests", "kubeflow", "benchmarks", "docs", ".ci", ".github"}
 TENSORFLOW = {"tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "tensorflow_metadata",
               "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving",
               "keras_tuner"}  # fmt: skip
 # The last hands its own environment on to its children, with one more folder to import from.
-ENVIRONMENT_READERS = {"pipeline/quiet.py", "configs/load.py", "pipeline/replay/processes.py"}
+ENVIRONMENT_READERS = {"fer_tfx/quiet.py", "configs/load.py", "pipeline/replay/processes.py"}
 
 
 def list_sources(*packages: str) -> list[Path]:
@@ -85,7 +87,7 @@ def test_package_imports_point_left_only(package):
 def test_package_sources_are_found_for_every_package_with_code():
     assert {"schema", "configs", "models", "reporting", "components", "pipeline"} <= PRESENT
     assert {package for package in PRESENT if not list_sources(package)} == set()
-    assert "schema.contract.CLASS_NAMES" in set(find_imports(ROOT / "pipeline/outcome.py"))
+    assert "fer_tfx.contract.CLASS_NAMES" in set(find_imports(ROOT / "pipeline/outcome.py"))
 
 
 def test_fingerprint_looks_into_every_package_that_a_stage_runs():
@@ -120,16 +122,17 @@ def test_component_shared_files_import_no_component_folder():
 
 
 def test_tfx_is_imported_only_by_components_pipeline_and_the_adapters_of_models():
-    sources = list_sources("schema", "configs", "models", "reporting", "serving")
+    sources = list_sources("fer_tfx", "schema", "configs", "models", "reporting")
     adapters = {ROOT / "models/trainer_fn.py", ROOT / "models/tuner_fn.py"}
     assert adapters <= set(sources)
     assert find_importers({"tfx"}, [path for path in sources if path not in adapters]) == []
 
 
 def test_tensorflow_is_not_imported_where_callers_and_settings_live():
-    sources = [ROOT / "schema/row.py", ROOT / "schema/contract.py", *list_sources("configs", "reporting", "serving")]
-    # TensorFlow Serving's gRPC stubs are made of TensorFlow's messages; whoever asks by REST never meets them.
-    assert find_importers(TENSORFLOW, [path for path in sources if path.name != "grpc_transport.py"]) == []
+    # Only who asks by gRPC, whose stubs are TensorFlow's, or has a SavedModel loaded needs it, and installs it.
+    adapters = {"grpc_transport.py", "saved_model.py"}
+    sources = [path for path in list_sources("fer_tfx", "configs", "reporting") if path.name not in adapters]
+    assert find_importers(TENSORFLOW, sources) == []
 
 
 def test_cluster_libraries_are_imported_only_by_their_runner():
@@ -153,16 +156,19 @@ def test_environment_is_read_only_by_its_readers(package):
 
 
 def test_main_import_of_cli_brings_in_no_heavy_library():
-    code = "import sys, pipeline.cli; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = (
+        "import sys, fer_tfx.cli; fer_tfx.cli.build_app();"
+        " print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = set(done.stdout.split())
-    assert {"pipeline", "schema", "argparse"} <= imported
+    assert {"pipeline", "fer_tfx", "typer"} <= imported
     assert imported & (TENSORFLOW | {"numpy", "pandas", "rich", "yaml", "models", "components"}) == set()
 
 
 def test_import_of_light_modules_changes_neither_folder_nor_environment(tmp_path):
-    light = [ROOT / "schema/row.py", *list_sources("configs", "reporting", "serving", "pipeline/commands")]
-    light += [ROOT / f"pipeline/{name}.py" for name in ("cli", "fingerprint", "inputs", "paths", "quiet", "view")]
+    light = list_sources("fer_tfx", "configs", "reporting", "pipeline/commands")
+    light += [ROOT / f"pipeline/{name}.py" for name in ("cli", "fingerprint", "inputs", "paths", "view")]
     modules = [name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in light]
     code = f"import os; before = dict(os.environ); import {', '.join(modules)}; print(before == dict(os.environ))"
     environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -182,54 +188,25 @@ def test_top_level_folders_are_the_allowed_ones():
     assert folders - FOLDERS == set()
 
 
-@pytest.fixture(scope="module")
-def distribution() -> dict:
-    """What setup.py tells setuptools, and its own list of packages."""
-    told = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        patch.setattr(setuptools, "setup", lambda **keywords: told.update(keywords))
-        told["listed"] = runpy.run_path(str(ROOT / "setup.py"))["PACKAGES"]
-    return told
-
-
-def test_setup_lists_exactly_the_packages_of_the_import_order(distribution):
-    assert set(distribution["listed"]) == PRESENT
-    for package in distribution["listed"]:
-        assert (ROOT / package / "__init__.py").is_file(), package
-
-
-def test_setup_ships_every_folder_with_sources(distribution):
-    folders = {name_of(path.parent).replace("/", ".") for path in list_sources(*distribution["listed"])}
-    assert set(distribution["packages"]) == folders
-
-
-def test_setup_ships_every_file_that_is_no_source(distribution):
-    files = {
-        path
-        for package in distribution["listed"]
-        for path in (ROOT / package).rglob("*")
-        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
-    }
-    shipped = {
-        path
-        for package, patterns in distribution["package_data"].items()
-        for pattern in patterns
-        for path in (ROOT / package.replace(".", "/")).glob(pattern)
-    }
-    assert {ROOT / "schema/schema.pbtxt", ROOT / "configs/local.yaml"} <= files
-    assert files - shipped == set()
-
-
 @pytest.mark.parametrize(("package", "file"), [("schema", "schema.pbtxt"), ("configs", "local.yaml")])
 def test_package_data_is_readable_as_a_resource(package, file):
     resource = importlib.resources.files(package).joinpath(file)
     assert resource.read_text("utf-8") == (ROOT / package / file).read_text("utf-8")
 
 
-def test_setup_command_names_a_function_that_exists(distribution):
-    (script,) = distribution["entry_points"]["console_scripts"]
-    command, _, target = script.partition(" = ")
-    module, _, function = target.partition(":")
-    assert command == "fer-tfx"
-    assert callable(getattr(importlib.import_module(module), function))
+def test_version_is_the_same_in_both_distributions():
+    library = tomllib.loads((ROOT / "fer_tfx/pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert f'VERSION = "{library}"' in (ROOT / "setup.py").read_text("utf-8")
+
+
+def test_commands_of_both_distributions_name_functions_that_exist():
+    library = tomllib.loads((ROOT / "fer_tfx/pyproject.toml").read_text("utf-8"))["project"]["scripts"]
+    told = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setattr(setuptools, "setup", lambda **keywords: told.update(keywords))
+        runpy.run_path(str(ROOT / "setup.py"))
+    (plugin,) = told["entry_points"]["fer_tfx.commands"]
+    for target in (library["fer-tfx"], plugin.partition(" = ")[2]):
+        module, _, function = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))

@@ -1,60 +1,64 @@
-"""A model put into models/shipped_model travels with the distribution, as setuptools itself builds it."""
+"""Two distributions, as their build systems make them: the library, and the pipeline."""
 
 import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
-LIGHT = ("model.tflite", "calibration.json", "class_names.txt", "SHA256SUMS")
-SHIPPED = {
-    f"models/shipped_model/{name}"
-    for name in (
-        "saved_model.pb", "fingerprint.pb", "variables/variables.index", "variables/variables.data-00000-of-00001",
-        "assets.extra/class_names.txt", "assets.extra/calibration.json", "MODEL_CARD.md", "LICENCE_NOTE.md",
-        "SHA256SUMS",
-    )
-} | {f"models/light_model/{name}" for name in LIGHT}  # fmt: skip
+PIPELINE = ("components", "configs", "models", "pipeline", "reporting", "schema")
+LIBRARY_COMMAND = "import os; from setuptools.build_meta import build_wheel; os.chdir('fer_tfx'); build_wheel('..')"
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sources with files in the place of a shipped model."""
+    """A copy of the sources, so that no build leaves anything beside them."""
     folder = tmp_path_factory.mktemp("project")
     for name in ("setup.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, folder)
-    for name in filter(lambda name: (ROOT / name).is_dir(), PACKAGES):
-        shutil.copytree(
-            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "shipped_model", "light_model")
-        )
-    for name in SHIPPED:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(name, "utf-8")
+    for name in (*PIPELINE, "fer_tfx"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
     return folder
 
 
-def run_setup(project: Path, *words: str) -> str:
-    command = [sys.executable, "-W", "ignore", "setup.py", *words]
+def run_python(project: Path, *words: str) -> str:
+    command = [sys.executable, "-W", "ignore", *words]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     return done.stdout + done.stderr
 
 
-def test_setup_build_holds_every_file_of_the_shipped_model_and_takes_it_for_no_package(project, tmp_path):
-    said = run_setup(project, "build", "--build-base", str(tmp_path), "--build-lib", str(tmp_path / "lib"))
-    built = {path.relative_to(tmp_path / "lib").as_posix() for path in (tmp_path / "lib").rglob("*") if path.is_file()}
-    assert built >= SHIPPED
-    assert {name.partition("/")[0] for name in built} <= set(PACKAGES)
-    assert "pipeline/prediction/predictor.py" in built
+def list_files(package: str) -> set[str]:
+    """Every file of a package of this checkout but those that only its build needs."""
+    left_out = {"fer_tfx/pyproject.toml", "fer_tfx/README.md"}
+    paths = (path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    names = {path.relative_to(ROOT).as_posix() for path in paths if not {"build", "fer_tfx.egg-info"} & {*path.parts}}
+    return names - left_out
+
+
+def test_wheel_of_the_library_holds_every_file_of_fer_tfx_and_no_other_package(project):
+    said = run_python(project, "-c", LIBRARY_COMMAND)
+    (wheel,) = project.glob("*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert names == list_files("fer_tfx")
+    assert {"fer_tfx/light_model/model.tflite", "fer_tfx/shipped_model/saved_model.pb"} <= names
     assert "would be ignored" not in said  # setuptools' word for data that it takes for a package
 
 
-def test_setup_source_distribution_holds_every_file_of_the_shipped_model(project, tmp_path):
-    run_setup(project, "sdist", "--formats", "tar", "--dist-dir", str(tmp_path))
+def test_build_of_the_pipeline_holds_its_packages_and_not_the_library(project, tmp_path):
+    said = run_python(project, "setup.py", "build", "--build-base", str(tmp_path), "--build-lib", str(tmp_path / "lib"))
+    built = {path.relative_to(tmp_path / "lib").as_posix() for path in (tmp_path / "lib").rglob("*") if path.is_file()}
+    assert built == {name for package in PIPELINE for name in list_files(package)}
+    assert "would be ignored" not in said
+
+
+def test_source_distribution_of_the_pipeline_holds_its_packages_and_not_the_library(project, tmp_path):
+    run_python(project, "setup.py", "sdist", "--formats", "tar", "--dist-dir", str(tmp_path))
     (archive,) = tmp_path.iterdir()
     with tarfile.open(archive) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
-    assert names >= SHIPPED
+    assert {name for package in PIPELINE for name in list_files(package)} <= names
+    assert not [name for name in names if name.startswith("fer_tfx/")]

@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCKS = {
-    "1.16": ("requirements.lock", "requirements-cuda.lock", "requirements-dev.lock"),
-    "1.21": ("requirements-1.21.lock", "requirements-cuda-1.21.lock", "requirements-dev-1.21.lock"),
+    "1.16": ("requirements/1.16/pipeline.lock", "requirements/1.16/dev.lock"),
+    "1.21": ("requirements/1.21/pipeline.lock", "requirements/1.21/cuda.lock", "requirements/1.21/dev.lock"),
 }
 PINS = {"1.16": {"tfx": "1.16.0", "tensorflow": "2.16.2"}, "1.21": {"tfx": "1.21.0", "tensorflow": "2.21.0"}}
 PYTHONS = {"1.16": "python_full_version < '3.12'", "1.21": "python_full_version < '3.14'"}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from schema.contract import CLASS_NAMES
+from fer_tfx.contract import CLASS_NAMES
 
 HISTORY = [
     {"epoch": 1, "loss": 2.0, "accuracy": 0.2, "eval_loss": None, "eval_accuracy": None, "learning_rate": 0.1,

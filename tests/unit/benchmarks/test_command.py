@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.command import run_command
-from schema.errors import DataError, GateError
+from fer_tfx.errors import DataError, GateError
 
 
 @pytest.mark.parametrize(

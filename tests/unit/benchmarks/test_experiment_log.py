@@ -17,7 +17,7 @@ from benchmarks.experiment_log import (
     read_log,
     require_writable,
 )
-from schema.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError
 
 
 def build_entry(root: Path, **changes: Any) -> dict[str, Any]:

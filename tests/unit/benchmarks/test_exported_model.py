@@ -5,7 +5,7 @@ import pytest
 from evaluation_doubles import RECORD, draw_pixels, write_model
 
 from benchmarks.exported_model import load_exported
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 
 @pytest.fixture(scope="module")

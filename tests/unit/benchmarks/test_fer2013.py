@@ -8,7 +8,7 @@ import pytest
 from evaluation_doubles import draw_pixels, write_data
 
 from benchmarks.fer2013 import read_public_test, read_strict_rows
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 TEST = draw_pixels([3, 1, 4, 1, 5])
 

@@ -6,9 +6,9 @@ import pytest
 from evaluation_doubles import draw_pixels, write_model
 
 from benchmarks.light import ship_light_form
-from schema.errors import DataError
-from serving.light import LightModel
-from serving.shipped import list_files, verify_sums
+from fer_tfx.errors import DataError
+from fer_tfx.light import LightModel
+from fer_tfx.shipped import list_files, verify_sums
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from benchmarks.model_card import Subject, look_up, render_card
+from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.errors import DataError
 from reporting.corruptions import CORRUPTIONS
 from reporting.ingestion import IngestionReport
-from schema.contract import CLASS_NAMES
-from schema.errors import DataError
 
 ROWS = IngestionReport(
     {"train.csv": 28_709}, {"train": {"sad": 24_000}, "eval": {"sad": 3_000}}, {"repeat within train": 1_237},

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peer_environment import _find_uv, ensure_environment
-from schema.errors import DataError, FerError
+from fer_tfx.errors import DataError, FerError
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 

@@ -4,8 +4,8 @@ import pytest
 
 from benchmarks.figures import describe_share
 from benchmarks.peer_report import is_robust, write_peer_report
+from fer_tfx.contract import CLASS_NAMES
 from reporting.corruptions import CORRUPTIONS
-from schema.contract import CLASS_NAMES
 
 
 def make_contender(accuracy: float, corrupted: float, single_ms: float, rates: dict[str, float]) -> dict:

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.measure import BenchmarkError
 from benchmarks.predict_start import format_figures, write_drawn_rows
 from benchmarks.process_cost import measure_process
-from pipeline.prediction.inputs import open_rows
+from fer_tfx.predict.inputs import open_rows
 
 
 def test_measure_process_counts_what_the_process_used():

@@ -7,9 +7,9 @@ import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from benchmarks.pushed_model import read_pushed_model
+from fer_tfx.errors import DataError, GateError
 from pipeline.lineage import open_store
 from reporting.ingestion import IngestionReport
-from schema.errors import DataError, GateError
 
 ROWS = IngestionReport({"a.csv": 3}, {"train": {"sad": 2}}, {"repeat within train": 1}, {})
 

@@ -6,7 +6,7 @@ from evaluation_doubles import draw_pixels, write_data
 
 from benchmarks.fer2013 import StrictRows
 from benchmarks.ranking import RankingRows, read_ranking_rows, split_rows
-from schema.errors import DataError
+from fer_tfx.errors import DataError
 
 
 def build_rows(pixels: np.ndarray) -> StrictRows:

@@ -11,9 +11,9 @@ from evaluation_doubles import RECORD, draw_pixels, write_data, write_model
 from benchmarks import evaluate, folder_swap
 from benchmarks.pushed_model import PushedModel
 from benchmarks.ship import main, read_metrics, ship
+from fer_tfx.errors import DataError, GateError
+from fer_tfx.shipped import compute_digest, list_files, verify_sums
 from reporting.ingestion import IngestionReport
-from schema.errors import DataError, GateError
-from serving.shipped import compute_digest, list_files, verify_sums
 
 ROWS = IngestionReport(
     {"train.csv": 30_000}, {"train": {"sad": 25_000}, "eval": {"sad": 3_000}}, {"repeat within train": 1_998},

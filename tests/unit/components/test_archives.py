@@ -25,14 +25,14 @@ from fault_injection.hostile_inputs import (
     zip_list,
 )
 
-from components.face_example_gen import choice
-from components.face_example_gen.archives import ArchiveLimits, Member, iter_members
-from components.face_example_gen.choice import UNLABELLED_FIRST, SkippedMember, choose_members
-from configs.spec import DataConfig
-from schema.errors import DataError
+from fer_tfx.errors import DataError
+from fer_tfx.reading import choice
+from fer_tfx.reading.archives import Member, iter_members
+from fer_tfx.reading.choice import UNLABELLED_FIRST, SkippedMember, choose_members
+from fer_tfx.reading.limits import ReadingLimits
 
 CSV = b"emotion,pixels\n" + b"".join(b"%d,%d\n" % (number % 7, number * 7919) for number in range(30_000))
-LIMITS = ArchiveLimits(max_decompressed_bytes=200_000_000, max_compression_ratio=200)
+LIMITS = ReadingLimits(max_decompressed_bytes=200_000_000)
 ZEROS = bytes(1_000_000)
 
 
@@ -67,7 +67,7 @@ KAGGLE = {
 
 
 def read(
-    path: Path, content: bytes, limits: ArchiveLimits = LIMITS, preference: Sequence[str] | None = None
+    path: Path, content: bytes, limits: ReadingLimits = LIMITS, preference: Sequence[str] | None = None
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """Contents of the members, and reasons for the skipped ones, by name without the archive's."""
     path.write_bytes(content)
@@ -237,7 +237,11 @@ def test_iter_members_zip_in_gz_listed_backwards_is_unpacked_a_few_times_only(tm
     start, end = content.index(b"PK\1\2"), content.index(b"PK\5\6")
     entries = content[start:end].split(b"PK\1\2")[1:]
     backwards = content[:start] + b"".join(b"PK\1\2" + each for each in reversed(entries)) + content[end:]
-    contents, _ = read(tmp_path / "a", gzip.compress(backwards), ArchiveLimits(8 * len(content), 200))
+    contents, _ = read(
+        tmp_path / "a",
+        gzip.compress(backwards),
+        ReadingLimits(max_decompressed_bytes=8 * len(content)),
+    )
     assert contents["7.csv"] == random.Random(7).randbytes(3000)
     assert len(contents) == 300
 
@@ -430,7 +434,7 @@ def test_iter_members_zip_that_places_a_member_before_the_file_is_damaged(tmp_pa
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_iter_members_too_many_members_are_refused(tmp_path: Path, make: Callable[[dict[str, bytes]], bytes]) -> None:
-    limits = ArchiveLimits(1_000_000, 200, max_members=20)
+    limits = ReadingLimits(max_decompressed_bytes=1_000_000, max_members=20)
     members = {f"{number}.csv": b"x" for number in range(21)}
     with pytest.raises(DataError, match=r"^a: more than 20 members, FER2013 has at most ten: give the right archive"):
         read(tmp_path / "a", make(members), limits)
@@ -456,9 +460,22 @@ def test_iter_members_headers_past_all_measure_are_refused_in_little_memory(make
 def test_iter_members_headers_of_all_archives_in_one_count_together(tmp_path: Path) -> None:
     inner = ended(tar_part(tarfile.GNUTYPE_LONGNAME, b"a.csv" + bytes(6000)))
     content = make_zip({f"{number}.tar": inner for number in range(3)})
-    assert len(read(tmp_path / "a", content, ArchiveLimits(10**7, 200, max_header_bytes=20_000))[0]) == 3
+    assert (
+        len(
+            read(
+                tmp_path / "a",
+                content,
+                ReadingLimits(max_decompressed_bytes=10**7, max_header_bytes=20_000),
+            )[0]
+        )
+        == 3
+    )
     with pytest.raises(DataError, match=r"^a: more than 19,000 bytes only to name its members"):
-        read(tmp_path / "a", content, ArchiveLimits(10**7, 200, max_header_bytes=19_000))
+        read(
+            tmp_path / "a",
+            content,
+            ReadingLimits(max_decompressed_bytes=10**7, max_header_bytes=19_000),
+        )
 
 
 def test_iter_members_xz_that_asks_for_much_memory_is_refused(tmp_path: Path) -> None:
@@ -470,10 +487,10 @@ def test_iter_members_xz_that_asks_for_much_memory_is_refused(tmp_path: Path) ->
 
 def test_iter_members_size_limit_counts_all_members(tmp_path: Path) -> None:
     content = make_zip({"a.csv": CSV, "b.csv": CSV})
-    assert len(read(tmp_path / "a", content, ArchiveLimits(2 * len(CSV), 200))[0]) == 2
+    assert len(read(tmp_path / "a", content, ReadingLimits(max_decompressed_bytes=2 * len(CSV)))[0]) == 2
     message = r"^a: unpacks to more than [0-9,]+ bytes, .* or raise data\.max_decompressed_bytes"
     with pytest.raises(DataError, match=message):
-        read(tmp_path / "a", content, ArchiveLimits(2 * len(CSV) - 1, 200))
+        read(tmp_path / "a", content, ReadingLimits(max_decompressed_bytes=2 * len(CSV) - 1))
 
 
 def test_iter_members_small_file_that_packs_well_is_read(tmp_path: Path) -> None:
@@ -542,8 +559,3 @@ def test_iter_members_errors_of_the_file_system_pass(tmp_path: Path) -> None:
 
     with pytest.raises(ConnectionError, match="gone"):
         list(iter_members(Remote(FER_TAR_GZ), "a", LIMITS))
-
-
-def test_limits_from_config_take_its_bounds() -> None:
-    limits = ArchiveLimits.from_config(DataConfig(max_decompressed_bytes=5, max_compression_ratio=7.0))
-    assert (limits.max_decompressed_bytes, limits.max_compression_ratio) == (5, 7.0)

@@ -14,9 +14,9 @@ from tfx.utils import io_utils
 
 from components import bucket_versions
 from components.bucket_versions import BucketVersions, find_rolled_back, open_versions
-from schema.errors import ConfigError, DataError
-from serving.model_digest import compute_digest
-from serving.versions import RolledBackError, ServedModel, VersionFolder
+from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.versions.model_digest import compute_digest
+from fer_tfx.versions.versions import RolledBackError, ServedModel, VersionFolder
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 from tfma_evaluation import evaluate_rows
 
 from components.calibration_metrics import BrierScore, CalibrationError, NegativeLogLikelihood
+from fer_tfx.contract import CLASS_COUNT
 from reporting.calibration import (
     CalibrationEstimate,
     compute_bin_sums,
@@ -12,7 +13,6 @@ from reporting.calibration import (
     compute_nll,
     estimate_calibration_error,
 )
-from schema.contract import CLASS_COUNT
 
 
 def estimate(probabilities: np.ndarray, classes: np.ndarray) -> CalibrationEstimate:

@@ -8,8 +8,8 @@ from sklearn.metrics import f1_score
 from tfma_evaluation import evaluate_rows
 
 from components.confusion_metrics import Accuracy, MacroF1
+from fer_tfx.contract import CLASS_COUNT
 from reporting.classification import compute_macro_f1
-from schema.contract import CLASS_COUNT
 
 
 def to_pairs(confusion: np.ndarray) -> tuple[list[int], list[int]]:

@@ -13,9 +13,9 @@ from components.data_gate.checks import (
     find_size_faults,
     find_skew,
 )
+from fer_tfx.contract import CLASS_NAMES
 from reporting.ingestion import IngestionReport
 from reporting.significance import bound_share_differences
-from schema.contract import CLASS_NAMES
 
 EVEN = {0: 100, 1: 100, 2: 100, 3: 100, 4: 100, 5: 100, 6: 100}
 

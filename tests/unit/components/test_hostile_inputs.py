@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from fault_injection.hostile_inputs import ARCHIVES, LABELS, PIXEL_TEXTS, TEXTS, Case, mutate
 
-from components.face_example_gen.csv_rows import ParsedRow, RejectedRow
-from components.face_example_gen.sources import Source, read_source
-from configs.spec import DataConfig
-from schema.errors import DataError
+from fer_tfx.errors import DataError
+from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow
+from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.sources import Source, read_source
 
 CSVS = TEXTS | LABELS | PIXEL_TEXTS
 SEEDS = range(8)
@@ -21,7 +21,7 @@ SEEDS = range(8)
 
 def read(content: bytes, name: str = "faces") -> tuple[list[ParsedRow], Counter[str], int]:
     """Usable rows, reasons of the others, and how many members were passed over."""
-    items = list(read_source(Source(name, name, False), io.BytesIO(content), DataConfig()))
+    items = list(read_source(Source(name, name, False), io.BytesIO(content), ReadingLimits()))
     rows = [each for each in items if isinstance(each, ParsedRow)]
     reasons = Counter(each.reason for each in items if isinstance(each, RejectedRow))
     return rows, reasons, len(items) - len(rows) - reasons.total()
@@ -63,7 +63,7 @@ def test_hostile_line_of_two_gigabytes_takes_little_memory_and_spoils_itself_onl
         file.seek(2_000_000_000, io.SEEK_CUR)
         file.write(b"\n" + TEXTS["CRLF"].content.splitlines(keepends=True)[1])
     with path.open("rb") as stream:
-        items = list(read_source(Source("fer2013.csv", "fer2013.csv", False), stream, DataConfig()))
+        items = list(read_source(Source("fer2013.csv", "fer2013.csv", False), stream, ReadingLimits()))
     assert [type(each) for each in items] == [RejectedRow, ParsedRow]
 
 

@@ -7,8 +7,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.face_example_gen.reading import MAX_KEPT_ROWS, read_rows
-from components.face_example_gen.sources import Source
 from configs.spec import DataConfig
+from fer_tfx.reading.sources import Source
 
 
 def test_read_rows_keeps_a_bounded_number_of_broken_rows_and_counts_them_all(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from configs.hyperparameters import apply_hyperparameters, read_values
 from configs.spec import ModelConfig, Recipe, TrainerConfig
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 
 def test_apply_hyperparameters_values_replace_the_settings_they_name():

@@ -12,7 +12,7 @@ from configs.convert import leaf_keys
 from configs.load import LOCAL_CONFIG, from_json, load_config, to_json, to_yaml
 from configs.search_space import Interval
 from configs.spec import AugmentationConfig, DataConfig, PipelineConfig, TrainerConfig, TunerConfig
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from configs.overlay import overlay, read_setting
 from configs.spec import AugmentationConfig, ModelConfig, Recipe, TrainerConfig
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3, augmentation=AugmentationConfig(flip=False)))
 

@@ -4,7 +4,7 @@ import pytest
 
 from configs.search_space import Interval, check_space, list_values
 from configs.spec import PipelineConfig, Recipe, TunerConfig
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from configs.spec import (
     TunerConfig,
     ValidationConfig,
 )
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
 
 SECTIONS = [
     AugmentationConfig,

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
-from pipeline.cli import _build_parser
+from fer_tfx.cli import build_app
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -99,5 +100,6 @@ def test_ci_file_commands_are_those_of_this_command_line(path):
     commands = find_commands(path)
     assert {words[0] for words in commands} == ({"compile"} if path.name == "ci.yml" else {"compile", "submit"})
     for words in commands:
-        parsed = _build_parser().parse_args(words)
-        assert parsed.target in ("vertex", "kubeflow")
+        with typer.main.get_command(build_app()).make_context("fer-tfx", words) as context:
+            name, command, rest = context.command.resolve_command(context, words)
+        assert command.make_context(name, rest).params["target"].value in ("vertex", "kubeflow")

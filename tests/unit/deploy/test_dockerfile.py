@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dockerfile import DOCKERFILE, ROOT, read_stages
 
-PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "serving")
+PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "fer_tfx")
 
 
 def test_dockerfile_has_no_fault_that_hadolint_knows():
@@ -20,7 +20,9 @@ def test_dockerfile_has_no_fault_that_hadolint_knows():
 
 def test_dockerfile_builds_on_pinned_images_that_match_the_lock():
     beam, build, runtime = read_stages()
-    locked = re.search(r"^apache-beam(?:\[.*?\])?==(\S+)", (ROOT / "requirements-1.21.lock").read_text("utf-8"), re.M)
+    locked = re.search(
+        r"^apache-beam(?:\[.*?\])?==(\S+)", (ROOT / "requirements/1.21/pipeline.lock").read_text("utf-8"), re.M
+    )
     # Beam's worker refuses a boot program of another version than its own.
     assert beam.base == f"apache/beam_python3.13_sdk:{locked[1]}"
     assert build.base == runtime.base
@@ -39,7 +41,7 @@ def test_dockerfile_runtime_has_no_compiler_no_cache_and_no_root():
 
 
 def test_dockerfile_finds_every_library_of_cuda_that_is_locked():
-    packages = re.findall(r"^nvidia-(\S+)-cu12==", (ROOT / "requirements-cuda-1.21.lock").read_text("utf-8"), re.M)
+    packages = re.findall(r"^nvidia-(\S+)-cu12==", (ROOT / "requirements/1.21/cuda.lock").read_text("utf-8"), re.M)
     (paths,) = [rest for rest in read_stages()[-1].find("ENV") if rest.startswith("LD_LIBRARY_PATH=")]
     # The compiler brings no library.
     expected = sorted({each.replace("-", "_") for each in packages} - {"cuda_nvcc"})
@@ -49,7 +51,7 @@ def test_dockerfile_finds_every_library_of_cuda_that_is_locked():
 
 def test_dockerfile_labels_tell_version_and_revision():
     runtime = read_stages()[-1]
-    version = re.search(r'version="(.+?)"', (ROOT / "setup.py").read_text("utf-8"))[1]
+    version = re.search(r'VERSION = "(.+?)"', (ROOT / "setup.py").read_text("utf-8"))[1]
     assert runtime.find("ARG") == [f"VERSION={version}", "REVISION=unknown"]
     (label,) = runtime.find("LABEL")
     assert re.findall(r'image\.(\w+)="(.+?)"', label) == [
@@ -107,4 +109,4 @@ def test_dockerfile_installs_the_commands_that_steps_start(environment, tmp_path
     done = subprocess.run(
         [environment / "bin" / command[0], *command[1:]], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "usage: " in done.stdout
+    assert "usage: " in done.stdout.lower()

@@ -8,7 +8,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from manifests import FOLDER, STATUS_PATH, build_message, read_documents, read_flags, read_kinds
 
 from configs.spec import ServingConfig
-from serving.versions import CONFIG_FILE
+from fer_tfx.versions.versions import CONFIG_FILE
 
 _INT, _BOOL = ".google.protobuf.Int64Value", ".google.protobuf.BoolValue"
 # Of BatchingParameters in `session_bundle_config.proto`.

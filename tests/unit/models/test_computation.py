@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from configs.spec import TrainerConfig
+from fer_tfx.errors import ConfigError
 from models.computation import Computation, settle_computation, use_threads
-from schema.errors import ConfigError
 
 SCRIPT = Path(__file__).with_name("train_with_threads.py")
 ROOT = SCRIPT.parents[3]

@@ -15,13 +15,13 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from configs.spec import ExportConfig, ModelConfig
+from fer_tfx.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+from fer_tfx.versions.model_digest import compute_digest, counts_for_digest
 from models.calibration import Calibration
 from models.export import ServingNetwork, export_model
 from models.folding import fold_network
 from models.network import build_network
 from models.transform_graph import TransformGraph
-from schema.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
-from serving.model_digest import compute_digest, counts_for_digest
 
 SIGNATURES = (SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS)
 WHOLE_PRECISION = ExportConfig(half_precision=False)

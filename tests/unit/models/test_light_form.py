@@ -10,13 +10,13 @@ from ai_edge_litert.interpreter import Interpreter
 from model_doubles import TINY_MODEL, draw_pixels
 
 from configs.spec import ExportConfig
+from fer_tfx.contract import SERVE_PIXELS
 from models.calibration import Calibration
 from models.export import ServingNetwork, export_model
 from models.folding import fold_network
 from models.light_form import convert_to_light
 from models.network import build_network
 from models.transform_graph import TransformGraph
-from schema.contract import SERVE_PIXELS
 
 
 def ask_light(content: bytes, pixels: np.ndarray) -> np.ndarray:

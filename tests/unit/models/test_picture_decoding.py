@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from fer_tfx.pictures import decode_picture
 from models.signatures import decode_images
 from schema.drawn_faces import draw_faces
-from serving.pictures import decode_picture
 
 SIZES = [(48, 48), (300, 200), (97, 131), (20, 30), (1, 1), (640, 480)]
 

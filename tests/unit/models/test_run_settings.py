@@ -9,11 +9,11 @@ import pytest
 
 from configs.load import to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
+from fer_tfx.errors import ConfigError
 from models import run_settings
 from models.computation import Computation
 from models.run_settings import compute_run_key as compute_key
 from models.run_settings import match_run_keys, read_recipe, read_settings
-from schema.errors import ConfigError
 
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3))
 HERE = Computation("float32", (2,))

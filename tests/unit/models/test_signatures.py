@@ -7,9 +7,9 @@ import tensorflow as tf
 from model_doubles import TransformStub, build_stub_network, draw_pixels
 from PIL import Image
 
+from fer_tfx.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from models.calibration import Calibration
 from models.signatures import build_signatures, decode_images
-from schema.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 
 CALIBRATION = Calibration(temperature=1.0, abstain_threshold=0.6, abstain_accuracy=0.8, coverage=0.5, n=100)
 

@@ -11,6 +11,7 @@ from model_doubles import NO_AUGMENTATION, TINY_TRAINER, draw_pixels, stub_trans
 from test_dataset import write_examples
 
 from configs.spec import AugmentationConfig
+from fer_tfx.errors import ConfigError
 from models import streaming
 from models.dataset import DatasetError, make_eval_dataset
 from models.streaming import (
@@ -21,7 +22,6 @@ from models.streaming import (
     make_streamed_train_dataset,
     scan_examples,
 )
-from schema.errors import ConfigError
 
 COUNT = 26
 RAWS = to_raw(draw_pixels(COUNT))

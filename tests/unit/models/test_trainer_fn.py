@@ -13,10 +13,10 @@ from test_dataset import write_examples
 
 from configs.load import to_json
 from configs.spec import ExportConfig, TrainingInputConfig
+from fer_tfx.errors import ConfigError
 from models import precision, trainer_fn
 from models.dataset import DatasetError
 from models.trainer_fn import run_fn
-from schema.errors import ConfigError
 
 
 def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:

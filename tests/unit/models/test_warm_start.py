@@ -15,6 +15,7 @@ from test_trainer_fn import build_fn_args, read_record
 
 from configs.load import to_json
 from configs.spec import ModelConfig, TrainingInputConfig
+from fer_tfx.errors import ConfigError
 from models import trainer_fn
 from models.averaging import WeightAverage
 from models.network import build_network
@@ -22,7 +23,6 @@ from models.trainer_fn import run_fn
 from models.training import fit
 from models.transform_graph import TransformGraph
 from models.warm_start import keep_weights, read_warm_start
-from schema.errors import ConfigError
 
 
 def build_tiny_network(seed: int, config: ModelConfig = TINY_MODEL) -> keras.Model:

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from fer_tfx.contract import INPUT_OF_SIGNATURE
 from models.warm_up import write_warm_up
-from schema.contract import INPUT_OF_SIGNATURE
 
 
 @pytest.fixture(scope="module")

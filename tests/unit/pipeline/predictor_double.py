@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.prediction.subjects import Item, Subject
-from serving.prediction import Pixels, Prediction
+from fer_tfx.predict.subjects import Item, Subject
+from fer_tfx.prediction import Pixels, Prediction
 
 THRESHOLD = 0.5
 

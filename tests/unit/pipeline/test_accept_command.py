@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main
+from fer_tfx.cli import main
 from pipeline.runners.exclusive import only_run_in
 
 

@@ -11,9 +11,9 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.types import standard_artifacts
 
 from components.data_gate.component import DataGate
+from fer_tfx.errors import ConfigError, DataError
 from pipeline.acceptance import AcceptedStrategy, accept_version
 from pipeline.lineage import open_store
-from schema.errors import ConfigError, DataError
 
 GATE = f"{DataGate.__module__}.{DataGate.__name__}"
 

@@ -12,15 +12,15 @@ import pytest
 
 from configs.load import LOCAL_CONFIG, load_config
 from configs.spec import PipelineConfig
-from pipeline.cli import main
+from fer_tfx.cli import main
+from fer_tfx.errors import DataError, GateError
+from fer_tfx.known_models import KnownModels, compute_model_digest
 from pipeline.commands import run as run_command
 from pipeline.commands.run import run_pipeline
-from pipeline.known_models import KnownModels, compute_model_digest
 from pipeline.outcome import Outcome
 from pipeline.runners import local
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Interval
-from schema.errors import DataError, GateError
 
 OUTCOME = Outcome(
     rows=IngestionReport({"fer.csv": 3}, {"train": {"sad": 3}}, {}, {}), quarantine_uri="/q", eval_count=3,
@@ -143,7 +143,7 @@ def test_main_remote_root_for_a_local_run_is_one_line(capsys):
 
 
 def test_main_error_in_a_process_of_its_own_has_its_exit_code_and_no_traceback():
-    code = "from pipeline.cli import main; raise SystemExit(main())"
+    code = "from fer_tfx.cli import main; raise SystemExit(main())"
     done = subprocess.run(
         [sys.executable, "-c", code, "config", "--set", "gate.min_accuracy=2"],
         capture_output=True, text=True, check=False,
@@ -275,7 +275,7 @@ def test_run_pipeline_error_that_a_person_can_mend_is_one_line_with_its_code(run
 )
 def test_run_pipeline_unexpected_error_ends_with_1_and_leaves_its_traceback_in_the_log(csv_path, tmp_path, error, said):
     code = (
-        "from pipeline.runners import local\nfrom pipeline.cli import main\n"
+        "from pipeline.runners import local\nfrom fer_tfx.cli import main\n"
         f"def fail(config, output): raise {error}\n"
         "local.run = fail\nraise SystemExit(main())"
     )

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from pipeline.cli import main
+from fer_tfx.cli import main
 
 GIVEN = ["--set", "deploy.image=registry/fer-tfx:1.0.0", "--set", "runtime.root=gs://b/runs"]
 IN_PROCESS = ["--set", "deploy.beam=in_process", "--set", "deploy.training=container"]

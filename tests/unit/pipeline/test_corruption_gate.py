@@ -15,9 +15,9 @@ from components.corruption_extractor import answer_corrupted, custom_extractors
 from components.evaluation_result import read_metrics, read_robustness
 from components.refusals import explain_validation
 from configs.spec import GateConfig
+from fer_tfx.contract import IMAGE_SHAPE, PIXELS_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_PIXELS
 from pipeline.eval_config import build_eval_config
 from reporting.corruptions import CORRUPTIONS, corrupt_by_content
-from schema.contract import IMAGE_SHAPE, PIXELS_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_PIXELS
 from schema.example import to_example
 
 GATE = GateConfig(max_ece=1.0)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from predictor_double import PredictorDouble, read_numbers
 
-from pipeline.prediction.inputs import open_rows
-from pipeline.prediction.subjects import answer_items
-from schema.errors import DataError
+from fer_tfx.errors import DataError
+from fer_tfx.predict.inputs import open_rows
+from fer_tfx.predict.subjects import answer_items
 
 
 def write_line(number: int) -> str:

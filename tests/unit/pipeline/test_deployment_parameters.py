@@ -2,8 +2,8 @@
 
 import pytest
 
+from fer_tfx.errors import ConfigError
 from pipeline.deployment.parameters import resolve_parameters
-from schema.errors import ConfigError
 
 DECLARED = {
     "data_path": {"parameterType": "STRING"},

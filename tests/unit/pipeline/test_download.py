@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main
-from pipeline.commands.download import COMPETITION
+from fer_tfx.cli import main
+from fer_tfx.commands.download import COMPETITION
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from configs.spec import BeamConfig
+from fer_tfx.errors import ConfigError
 from pipeline.engines import checks
 from pipeline.engines.checks import require_engine
-from schema.errors import ConfigError
 
 DATAFLOW = {
     "engine": "dataflow",

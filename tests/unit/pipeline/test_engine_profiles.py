@@ -3,10 +3,10 @@
 import pytest
 
 from configs.spec import BeamConfig
+from fer_tfx.errors import ConfigError
 from pipeline.engines import profiles
 from pipeline.engines.options import parse_options
 from pipeline.engines.profiles import build_arguments, needs_image
-from schema.errors import ConfigError
 
 LOOPBACK = {
     "environment_type": "LOOPBACK",

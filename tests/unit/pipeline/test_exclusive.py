@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fer_tfx.errors import ConfigError, DataError
 from pipeline.runners.exclusive import LOCK_FILE, only_run_in
-from schema.errors import ConfigError, DataError
 
 HOLD = """
 import sys, time

@@ -13,7 +13,7 @@ from pipeline import fingerprint
 from pipeline.fingerprint import compute_code_fingerprint
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema")
+PACKAGES = ("components", "configs", "fer_tfx", "models", "pipeline", "reporting", "schema")
 EXAMPLE_GEN, DATA_GATE = "components.face_example_gen.executor", "components.data_gate.executor"
 TRANSFORM, TUNER, TRAINER = "models.preprocessing", "models.tuner_fn", "models.trainer_fn"
 # What decides the weights, without what reads settings and exports.
@@ -25,8 +25,8 @@ CODE = ("    return ", "    return None or ")
 FILES = {
     "augmentation": ("models/augmentation.py", *CODE),
     "preprocessing": ("models/preprocessing.py", *CODE),
-    "row": ("schema/row.py", *CODE),
-    "contract": ("schema/contract.py", *CODE),
+    "row": ("fer_tfx/reading/row.py", *CODE),
+    "contract": ("fer_tfx/contract.py", *CODE),
     "repeats": ("components/face_example_gen/repeats.py", *CODE),
     "checks": ("components/data_gate/checks.py", "    if ", "    if None or "),
     "ingestion": ("reporting/ingestion.py", *CODE),
@@ -41,11 +41,11 @@ FILES = {
     "from_json": ("configs/load.py", "return from_nested(cls, json.loads(text))", "return cls()"),
     "progress": ("configs/progress.py", "\n\n\ndef ", "\n\n\n_UNUSED = 1\n\n\ndef "),
     "graph": ("pipeline/graph.py", *CODE),
-    "module docstring": ("schema/contract.py", '"""', '"""Other words. '),
-    "new docstring": ("schema/contract.py", '    """Name of', '    """Another name of'),
-    "comment": ("schema/contract.py", "IMAGE_SIZE_PX = 48", "# A word on size.\nIMAGE_SIZE_PX = 48  # and one more"),
-    "blank lines": ("schema/contract.py", "\nIMAGE_SIZE_PX", "\n\n\n\nIMAGE_SIZE_PX"),
-    "layout": ("schema/contract.py", "IMAGE_SIZE_PX = 48", "IMAGE_SIZE_PX = (\n    48\n)"),
+    "module docstring": ("fer_tfx/contract.py", '"""', '"""Other words. '),
+    "new docstring": ("fer_tfx/contract.py", '    """Name of', '    """Another name of'),
+    "comment": ("fer_tfx/contract.py", "IMAGE_SIZE_PX = 48", "# A word on size.\nIMAGE_SIZE_PX = 48  # and one more"),
+    "blank lines": ("fer_tfx/contract.py", "\nIMAGE_SIZE_PX", "\n\n\n\nIMAGE_SIZE_PX"),
+    "layout": ("fer_tfx/contract.py", "IMAGE_SIZE_PX = 48", "IMAGE_SIZE_PX = (\n    48\n)"),
 }
 SCRIPT = """
 import json, sys
@@ -160,11 +160,11 @@ def test_compute_code_fingerprint_reading_the_sources_imports_none_of_them(measu
 
 
 def test_compute_code_fingerprint_order_of_modules_does_not_matter():
-    given = ["schema.row", "schema.errors"]
+    given = ["fer_tfx.reading.row", "fer_tfx.errors"]
     both = compute_code_fingerprint(*given)
     assert both == compute_code_fingerprint(*reversed(given))
-    assert both == compute_code_fingerprint("schema.row")  # which imports schema.errors itself
-    assert both != compute_code_fingerprint("schema.errors")
+    assert both == compute_code_fingerprint("fer_tfx.reading.row")  # which imports fer_tfx.errors itself
+    assert both != compute_code_fingerprint("fer_tfx.errors")
 
 
 def test_compute_code_fingerprint_unknown_module_is_named():

@@ -15,8 +15,8 @@ from tfx.utils import io_utils
 from components.corruption_metric import ANSWERS_KEY
 from components.refusals import explain_validation
 from configs.spec import GateConfig
+from fer_tfx.contract import CLASS_COUNT
 from pipeline.eval_config import build_eval_config
-from schema.contract import CLASS_COUNT
 
 GATE = GateConfig()
 TRUE = np.arange(350) % CLASS_COUNT  # 50 rows of each class

@@ -11,7 +11,7 @@ from history_double import CACHED, COMPLETE, FAILED, RUNNING, HistoryDouble
 
 from configs.load import to_json
 from configs.spec import PipelineConfig, TrainerConfig
-from pipeline.cli import main
+from fer_tfx.cli import main
 from pipeline.history.figures import Figures
 from pipeline.history.runs import describe_time
 

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from configs.spec import DataConfig, PipelineConfig, RuntimeConfig, TunerConfig
+from fer_tfx.errors import ConfigError
 from pipeline.hyperparameters import ImportedHyperparameters, _read_remote, resolve_hyperparameters
 from pipeline.runners import local
-from schema.errors import ConfigError
 
 
 def write(folder: Path, content: object, name: str = "best_hyperparameters.txt") -> Path:

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
+from fer_tfx.errors import DataError
 from pipeline.runners import ingestion_driver
 from pipeline.runners.ingestion_driver import split_paths
-from schema.errors import DataError
 
 
 def compiled(labelled: str, unlabelled: str | None = None) -> dict[str, str]:

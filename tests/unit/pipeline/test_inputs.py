@@ -9,8 +9,8 @@ import pytest
 from tfx.dsl.io import fileio
 
 from configs.spec import DataConfig
+from fer_tfx.errors import DataError
 from pipeline.inputs import Input, resolve_input
-from schema.errors import DataError
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_resolve_input_that_may_not_be_read_is_refused(folder, name):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     (folder / name).chmod(0o755)
-    said = f"schema.errors.DataError: {folder / name}: can't be read: Permission denied; mend its rights"
+    said = f"fer_tfx.errors.DataError: {folder / name}: can't be read: Permission denied; mend its rights"
     assert done.stderr.splitlines()[-1] == said
 
 

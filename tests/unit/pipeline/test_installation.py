@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline import installation
-from pipeline.cli import main
+from fer_tfx import installation
+from fer_tfx.cli import main
 
 
 @pytest.mark.parametrize("words", [["run"], ["schema", "--data", "train.csv", "--out", "own.pbtxt"]])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fer_tfx.errors import DataError, FerError
 from pipeline.runners import metadata_file
-from schema.errors import DataError, FerError
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.prediction.model_folder import find_model
-from schema.errors import ConfigError
+from fer_tfx.errors import ConfigError
+from fer_tfx.predict.model_folder import find_model
 
 
 def make_model(folder: Path) -> Path:

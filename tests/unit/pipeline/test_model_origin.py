@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from predictor_double import PredictorDouble
 
-from pipeline.cli import main
-from pipeline.commands import predict as predict_command
-from pipeline.commands import submission as submission_command
-from pipeline.commands.predict import PredictOptions, predict
-from pipeline.known_models import KnownModels
-from pipeline.prediction.back_ends import BackEnd
-from schema.errors import DataError
+from fer_tfx.cli import main
+from fer_tfx.commands import predict as predict_command
+from fer_tfx.commands import submission as submission_command
+from fer_tfx.commands.predict import PredictOptions, predict
+from fer_tfx.errors import DataError
+from fer_tfx.known_models import KnownModels
+from fer_tfx.predict.back_ends import BackEnd
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ import pytest
 
 from configs.load import load_config, to_yaml
 from configs.spec import NotifyConfig
+from fer_tfx.errors import ConfigError, DataError, GateError
 from pipeline.commands import run as run_command
 from pipeline.notification import RunEnd, notify, telling_end
 from pipeline.outcome import Outcome
 from pipeline.runners import local
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Interval
-from schema.errors import ConfigError, DataError, GateError
 
 OUTCOME = Outcome(
     rows=IngestionReport({"fer.csv": 3}, {"train": {"sad": 3}}, {}, {}), quarantine_uri="/q", eval_count=3,
@@ -199,7 +199,7 @@ def test_main_interrupted_run_tells_of_it_and_ends_with_1(told, command, tmp_pat
     """Ctrl-C as a terminal sends it: to the whole group of processes; the program has a session of its own."""
     (tmp_path / "fer.csv").touch()
     code = (
-        "import os, signal, sys\nfrom pipeline.runners import local\nfrom pipeline.cli import main\n"
+        "import os, signal, sys\nfrom pipeline.runners import local\nfrom fer_tfx.cli import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "local.run = lambda config, output: os.killpg(0, signal.SIGINT)\nsys.exit(main(sys.argv[1:]))"
     )

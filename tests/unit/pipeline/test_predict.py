@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 from predictor_double import PredictorDouble, build_prediction
 
-from pipeline.cli import main
-from pipeline.commands import predict as predict_command
-from pipeline.commands.predict import PredictOptions, predict
-from pipeline.prediction.back_ends import BackEnd
-from schema.errors import FerError
-from serving import face_detection
-from serving.face_detection import Box
+from fer_tfx import face_detection
+from fer_tfx.cli import main
+from fer_tfx.commands import predict as predict_command
+from fer_tfx.commands.predict import PredictOptions, predict
+from fer_tfx.errors import FerError
+from fer_tfx.face_detection import Box
+from fer_tfx.predict.back_ends import BackEnd
 
 
 @pytest.fixture

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.cli import main
+from fer_tfx import shipped
+from fer_tfx.cli import main
+from fer_tfx.light import LightModel
 from schema.drawn_faces import draw_faces
-from serving import shipped
-from serving.light import LightModel
 
 HEAVY = {"tensorflow", "keras", "tfx", "apache_beam", "pandas", "scipy", "cv2"}
 # What one picture needs none of.
 NEEDLESS = HEAVY | {"rich", "yaml", "urllib3", "grpc"}
 ASK_IN_FRESH_PROCESS = """
 import sys
-from pipeline.cli import main
+from fer_tfx.cli import main
 code = main(sys.argv[2:])
 open(sys.argv[1], "w").write(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 sys.exit(code)

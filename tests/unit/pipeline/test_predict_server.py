@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from serving_double import TensorFlowServingDouble, answer_by_first_value
 
-from pipeline.cli import main
-from schema.contract import CLASS_NAMES
+from fer_tfx.cli import main
+from fer_tfx.contract import CLASS_NAMES
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from pipeline.prediction.formats import Layout, Row, build_format, lay_out_pictures, lay_out_rows, write_rows
-from pipeline.prediction.subjects import Subject
-from serving.face_detection import Box
-from serving.prediction import Prediction
+from fer_tfx.face_detection import Box
+from fer_tfx.predict.formats import Layout, Row, build_format, lay_out_pictures, lay_out_rows, write_rows
+from fer_tfx.predict.subjects import Subject
+from fer_tfx.prediction import Prediction
 
 SHARES = (0.05, 0.0, 0.05, 0.7, 0.1, 0.1, 1e-10)
 HAPPY = Prediction(3, 0.7, SHARES, False)

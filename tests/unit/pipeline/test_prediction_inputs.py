@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from predictor_double import read_numbers
 
-from pipeline.prediction.inputs import open_inputs
-from schema.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.predict.inputs import open_inputs
 
 CSV = ("pixels\n" + " ".join(["9"] * 2304) + "\n").encode()
 

@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 from predictor_double import build_prediction
 
-from pipeline.prediction.formats import Row
-from pipeline.prediction.photos import draw_answers, iter_faces, open_album
-from pipeline.prediction.pictures import Picture
-from pipeline.prediction.subjects import Subject
-from schema.errors import DataError
-from serving.face_detection import Box
+from fer_tfx.errors import DataError
+from fer_tfx.face_detection import Box
+from fer_tfx.predict.formats import Row
+from fer_tfx.predict.photos import draw_answers, iter_faces, open_album
+from fer_tfx.predict.picture_files import Picture
+from fer_tfx.predict.subjects import Subject
 
 BOX = Box(10, 20, 60, 60)
 

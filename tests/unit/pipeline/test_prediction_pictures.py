@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from predictor_double import read_numbers
 
-from pipeline.prediction.pictures import Picture, iter_pictures, list_folder
-from schema.errors import DataError
+from fer_tfx.errors import DataError
+from fer_tfx.predict.picture_files import Picture, iter_pictures, list_folder
 
 
 def write_pictures(folder: Path, count: int) -> list[str]:

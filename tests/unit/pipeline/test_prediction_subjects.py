@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from predictor_double import PredictorDouble, build_prediction
 
-from pipeline.prediction.subjects import Answer, Item, Subject, answer_items
+from fer_tfx.predict.subjects import Answer, Item, Subject, answer_items
 
 
 def draw_items(numbers: list[int | None]) -> Iterator[Item]:

@@ -10,7 +10,7 @@ import pytest
 SCRIPT = """
 import os, subprocess, sys
 from pathlib import Path
-from pipeline.quiet import output_in_log
+from fer_tfx.quiet import output_in_log
 
 print("before, buffered")
 try:
@@ -65,7 +65,7 @@ def test_output_in_log_existing_log_is_continued(tmp_path):
 
 def test_output_in_log_that_takes_no_more_hides_the_rest_and_restores_the_terminal():
     program = (
-        "import sys; from pathlib import Path; from pipeline.quiet import output_in_log\n"
+        "import sys; from pathlib import Path; from fer_tfx.quiet import output_in_log\n"
         "with output_in_log(Path('/dev/full')) as output:\n"
         "    print('lost')\n"
         "    print('for a person', file=output)\n"
@@ -81,6 +81,6 @@ def test_hush_libraries_log_level_of_tensorflow_is_set_unless_given(given, expec
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
     if given is not None:
         environment["TF_CPP_MIN_LOG_LEVEL"] = given
-    code = "import os; from pipeline.quiet import hush_libraries as h; h(); print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
+    code = "import os; from fer_tfx.quiet import hush_libraries as h; h(); print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == f"{expected}\n"

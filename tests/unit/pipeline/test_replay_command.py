@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from replay_double import PipelineDouble
 
+from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from pipeline.commands.replay import replay
-from schema.errors import ConfigError, DataError, FerError, GateError
 
 PROJECT = Path(__file__).parents[3]
 REPORT = "components.Report"

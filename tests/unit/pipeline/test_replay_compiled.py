@@ -6,8 +6,8 @@ import pytest
 import yaml
 from replay_double import PipelineDouble
 
+from fer_tfx.errors import ConfigError, DataError
 from pipeline.replay.compiled import KUBEFLOW, VERTEX, read_compiled
-from schema.errors import ConfigError, DataError
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from tfx.dsl.placeholder import placeholder as ph
 from tfx.orchestration.kubeflow.v2.compiler_utils import placeholder_to_cel
 
+from fer_tfx.errors import ConfigError
 from pipeline.replay.conditions import is_met
-from schema.errors import ConfigError
 
 INPUT = {
     "inputs": {

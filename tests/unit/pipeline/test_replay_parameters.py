@@ -2,9 +2,9 @@
 
 import pytest
 
+from fer_tfx.errors import ConfigError
 from pipeline.replay.compiled import Task
 from pipeline.replay.parameters import resolve_run, resolve_task
-from schema.errors import ConfigError
 
 DECLARED = {
     "epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 10},

@@ -4,8 +4,8 @@ import pytest
 from tfx import v1 as tfx
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
+from fer_tfx.errors import ConfigError
 from pipeline.replay.resolvers import resolve
-from schema.errors import ConfigError
 
 
 def make_artifact(title, name, **metadata):

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
+from fer_tfx.errors import DataError
 from pipeline.replay.schedule import run_in_order
-from schema.errors import DataError
 
 WAIT_S = 10
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from fer_tfx.errors import ConfigError
 from pipeline.replay.store import CACHED, SKIPPED, SUCCEEDED, Store, TaskRecord
-from schema.errors import ConfigError
 
 
 @pytest.fixture

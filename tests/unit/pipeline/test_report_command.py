@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from history_double import FAILED, RUNNING, HistoryDouble
 
-from pipeline.cli import main
+from fer_tfx.cli import main
 
 
 class BrowserDouble:

@@ -6,8 +6,8 @@ import pytest
 
 from configs.overlay import overlay
 from configs.spec import PipelineConfig
+from fer_tfx.errors import ConfigError
 from pipeline.runners.parameters import make_parameters, mark, put_placeholders
-from schema.errors import ConfigError
 
 CONFIG = overlay(PipelineConfig(), {"data.path": "gs://b/fer.csv", "trainer.epochs": 30, "gate.min_accuracy": 0.6})
 

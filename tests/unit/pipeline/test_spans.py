@@ -8,10 +8,10 @@ from history_double import HistoryDouble
 
 from components.data_gate.component import DataGate
 from configs.spec import SpansConfig
+from fer_tfx.errors import DataError
 from pipeline.inputs import Input
 from pipeline.lineage import open_store
 from pipeline.spans import build_span_window, find_lost_spans
-from schema.errors import DataError
 
 GATE = f"{DataGate.__module__}.{DataGate.__name__}"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from predictor_double import PredictorDouble
 
-from pipeline.cli import main
-from pipeline.commands import submission
-from pipeline.prediction.back_ends import BackEnd
-from pipeline.prediction.subjects import Answer, Subject, answer_items
-from serving.prediction import Prediction
+from fer_tfx.cli import main
+from fer_tfx.commands import submission
+from fer_tfx.predict.back_ends import BackEnd
+from fer_tfx.predict.subjects import Answer, Subject, answer_items
+from fer_tfx.prediction import Prediction
 
 
 @pytest.fixture

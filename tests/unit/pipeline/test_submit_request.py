@@ -8,9 +8,9 @@ import pytest
 import yaml
 from compiled_files import PLATFORM, SPEC, write_kubeflow, write_vertex
 
-from pipeline.cli import main
+from fer_tfx.cli import main
+from fer_tfx.errors import ConfigError, DataError
 from pipeline.deployment.request import Wishes, build_request
-from schema.errors import ConfigError, DataError
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 VERTEX_WISHES = {"project": "p", "location": "europe-west4", "overrides": ["data_path=gs://bucket/fer.csv"]}

@@ -11,9 +11,9 @@ from google.auth import credentials
 from google.auth import exceptions as auth
 from google.cloud import aiplatform
 
+from fer_tfx.errors import ConfigError, FerError
 from pipeline.deployment.request import SubmitRequest, Wishes, build_request
 from pipeline.runners.submit_vertex import submit
-from schema.errors import ConfigError, FerError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from history_double import RUNNING, HistoryDouble
 
-from pipeline.cli import main
+from fer_tfx.cli import main
 
 # Stands in for TensorBoard's command: writes down what it was given and gives up.
 TENSORBOARD_DOUBLE = """#!/bin/sh

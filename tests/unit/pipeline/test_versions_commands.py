@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from components.bucket_versions import BucketVersions
-from pipeline.cli import main
+from fer_tfx.cli import main
+from fer_tfx.versions.versions import ServedModel, VersionFolder
 from pipeline.runners.exclusive import only_run_in
-from serving.versions import ServedModel, VersionFolder
 
 SETTINGS = ("--set", "serving.settle_s=0")
 

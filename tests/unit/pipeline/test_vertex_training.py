@@ -6,8 +6,8 @@ from tfx.extensions.google_cloud_ai_platform import training_clients
 
 from components.span_trainer import Trainer
 from configs.spec import DeployConfig, ResourcesConfig
+from fer_tfx.errors import ConfigError
 from pipeline.runners.vertex_training import choose_trainer, describe_job
-from schema.errors import ConfigError
 
 IMAGE = "registry.example/fer-tfx:1.0.0"
 DEPLOY = DeployConfig(

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from fer_tfx.contract import CLASS_COUNT
 from reporting.significance import LABEL_DOUBT, bound_share_differences, compare_hits, compute_absence_chances
-from schema.contract import CLASS_COUNT
 
 
 def make_hits(both: int, first_only: int, second_only: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,8 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from schema import contract
-from schema.contract import CLASS_COUNT, LABEL_KEY, PIXELS_KEY, ROW_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
+from fer_tfx import contract
+from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, PIXELS_KEY, ROW_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
 from schema.example import to_example
 
 COMMON = "common_stats { num_non_missing: 10 min_num_values: 1 max_num_values: 1 avg_num_values: 1 tot_num_values: 10 }"

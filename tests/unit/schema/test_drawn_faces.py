@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from schema.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, PIXEL_COUNT, SPLIT_OF_USAGE
+from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, PIXEL_COUNT, SPLIT_OF_USAGE
 from schema.drawn_faces import DrawnFaces, DrawnSummary, draw_faces, write_drawn_csvs
 from schema.drawn_faces.faces import CLASS_SHARES
 

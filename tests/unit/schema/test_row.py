@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 import pytest
 
-from schema.errors import DataError
-from schema.row import FaceRow, RowError, RowLayout, parse_header, parse_row, shown
+from fer_tfx.errors import DataError
+from fer_tfx.reading.row import FaceRow, RowError, RowLayout, parse_header, parse_row, shown
 
 VALUES = [(7 * position) % 256 for position in range(2304)]
 PIXELS = " ".join(str(value) for value in VALUES).encode()

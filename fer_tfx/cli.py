@@ -1,0 +1,168 @@
+"""fer-tfx: arguments -> a command, errors -> one line and an exit code.
+
+A command imports what it needs when it is called. The pipeline, where it is installed, adds its own commands through
+the entry point group `fer_tfx.commands`.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import Enum
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fer_tfx.errors import ConfigError, FerError
+from fer_tfx.installation import INSTALL_ALL
+
+PLUGINS = "fer_tfx.commands"
+
+
+class Format(str, Enum):
+    """How `fer-tfx predict` writes its answers."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+
+
+Model = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="A SavedModel or its versions (default: the shipped model).")
+]
+Url = Annotated[
+    str | None, typer.Option(metavar="URL", help="A TensorFlow Serving: http(s)://host:port or grpc(s)://host:port.")
+]
+Trust = Annotated[bool, typer.Option("--trust", help="With --model: load it wherever it comes from, now and later.")]
+ServerModel = Annotated[
+    str | None, typer.Option(metavar="NAME", help="With --url: the model's name there (default: fer).")
+]
+Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="With --url: for one batch (default: 10).")]
+
+
+def start() -> int:
+    """The console script."""
+    return main()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    exit_code = FerError.exit_code
+    try:
+        with typer.main.get_command(build_app()).make_context("fer-tfx", words) as context:
+            exit_code = context.command.invoke(context) or 0
+        sys.stdout.flush()
+        return exit_code
+    except typer.Exit as end:  # such as --help
+        return end.exit_code
+    except typer.TyperException as error:
+        print(f"fer-tfx: {_in_one_line(error)}; see `fer-tfx --help`", file=sys.stderr)
+        return ConfigError.exit_code
+    except BrokenPipeError:
+        # The reader, such as `head`, has closed the pipe. What is flushed at exit goes nowhere; the code of a command
+        # that was done stays, so that no pipe hides a refusal.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_code
+    except FerError as error:
+        print(f"fer-tfx: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("fer-tfx: interrupted; the same command resumes training where it stopped", file=sys.stderr)
+        return 1
+
+
+def build_app() -> typer.Typer:
+    """The commands of the library, and of the pipeline where it is installed."""
+    app = typer.Typer(
+        help="From a FER2013 CSV to a validated, gated, servable TensorFlow model.",
+        epilog="Exit codes: 0 done, 2 bad input or configuration, 3 refused by a gate, 1 anything else.",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"max_content_width": 100},
+    )
+    # Typer runs an app of one command without its name, so that no help would list it.
+    app.callback()(lambda: None)
+    for plugin in entry_points(group=PLUGINS):
+        plugin.load()(app)
+    app.command("predict")(predict)
+    app.command("submission")(submission)
+    app.command("download")(download)
+    return app
+
+
+def _in_one_line(error: typer.TyperException) -> str:
+    text = error.format_message() if hasattr(error, "format_message") else str(error)
+    line = " ".join(text.split()).rstrip(".")
+    return f"{line} (the commands of the pipeline need more: {INSTALL_ALL})" if _is_unknown_command(line) else line
+
+
+def _is_unknown_command(line: str) -> bool:
+    return line.startswith("No such command") and not entry_points(group=PLUGINS)
+
+
+def predict(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH...",
+            help="Pictures and folders of them, or CSVs of rows and archives of them; - is standard input.",
+        ),
+    ],
+    format: Annotated[Format, typer.Option(help="jsonl: one object a line.")] = Format.TABLE,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write (default: standard output).")] = None,
+    abstain_below: Annotated[
+        float | None, typer.Option(metavar="X", help="Call it unsure below this confidence, 0 to 1.")
+    ] = None,
+    abstain: Annotated[bool, typer.Option("--abstain", help="Call it unsure below the model's own threshold.")] = False,
+    detect: Annotated[
+        bool, typer.Option("--detect", help="Find the faces in photos first, and answer for each.")
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="With --detect: write the photos with boxes and names drawn.")
+    ] = None,
+    model: Model = None,
+    url: Url = None,
+    trust: Trust = False,
+    server_model: ServerModel = None,
+    timeout: Timeout = None,
+) -> int:
+    """Name the expression in pictures, or in the rows of a CSV."""
+    from fer_tfx.commands import predict as command
+    from fer_tfx.predict.back_ends import BackEnd
+
+    if abstain and abstain_below is not None:
+        raise ConfigError("--abstain and --abstain-below: give one of them")
+    back_end = BackEnd(model, url, server_model, timeout, trust)
+    return command.predict(
+        command.PredictOptions(
+            tuple(paths), back_end, format.value, out, abstain_below, abstain, is_detecting=detect, save=save
+        )
+    )
+
+
+def submission(
+    data: Annotated[str, typer.Option(metavar="FILE", help="test.csv or an archive of it.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the class indices.")],
+    model: Model = None,
+    url: Url = None,
+    trust: Trust = False,
+    server_model: ServerModel = None,
+    timeout: Timeout = None,
+) -> int:
+    """Predict test.csv for Kaggle: one class index a line."""
+    from fer_tfx.commands.submission import write_submission
+    from fer_tfx.predict.back_ends import BackEnd
+
+    return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust))
+
+
+def download(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to put it.")] = Path("data"),
+) -> int:
+    """Download FER2013 from Kaggle (needs the kaggle package and a token)."""
+    from fer_tfx.commands.download import download_from_kaggle
+
+    return download_from_kaggle(out)

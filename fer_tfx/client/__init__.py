@@ -1,0 +1,1 @@
+"""A model behind TensorFlow Serving: pictures -> answers, in batches."""

@@ -1,0 +1,199 @@
+"""A model behind TensorFlow Serving: pictures -> answers."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fer_tfx.client.address import ModelAddress, parse_address
+from fer_tfx.client.answers import read_predictions
+from fer_tfx.client.blame import find_broken
+from fer_tfx.client.inputs import FileLimits, check_pixels
+from fer_tfx.client.retries import Deadline, Timing, ask_with_retries
+from fer_tfx.client.transport import AVAILABLE, Transport, VersionStatus
+from fer_tfx.client.windows import Window, read_windows
+from fer_tfx.contract import INPUT_OF_SIGNATURE, SERVE_IMAGES, SERVE_PIXELS
+from fer_tfx.errors import BadRequestError, ConfigError, DeadlineExceededError, RequestRefusedError, ServingError
+from fer_tfx.prediction import Pixels, Prediction
+
+_POLL_S = 0.5
+
+
+class Client:
+    """Asks a served model, in the calling thread; threads may share it. Close it, or use it in `with`.
+
+    Args:
+        url: `http://host:8501`, `https://host/prefix`: REST; `grpc://host:8500`, `grpcs://host:443`: gRPC.
+        model: its name on the server.
+        version: of the model; None: the latest.
+        label: instead of a version, such as `stable`.
+        timeout_s: that a whole call may last, over all its requests and attempts.
+        attempts: for each request; further ones are made when there is no connection or the server is too busy.
+        batch_size: the most pictures in a request.
+        limits: of files.
+        timing: clock, sleep and chance.
+        transport: instead of the one that the URL names.
+
+    Raises:
+        ConfigError: an argument is out of range, or the URL asks for gRPC and the extra `grpc` is not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        model: str = "fer",
+        version: int | None = None,
+        label: str | None = None,
+        timeout_s: float = 10.0,
+        attempts: int = 3,
+        batch_size: int = 64,
+        limits: FileLimits | None = None,
+        timing: Timing | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        _check_at_least_one(attempts=attempts, batch_size=batch_size)
+        self._timeout_s = _check_seconds("timeout_s", timeout_s)
+        self._attempts, self._batch_size = attempts, batch_size
+        self._limits, self._timing = limits or FileLimits(), timing or Timing()
+        self._address = parse_address(url, model, version, label)
+        self._transport = transport or _open_transport(self._address, self._timing)
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the connections."""
+        self._transport.close()
+
+    def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
+        """Answers for uint8 (n, 48, 48, 1) or (n, 48, 48), in order; n may be 0.
+
+        Raises:
+            BadRequestError: anything else; nothing was sent.
+            ServingError: no answer, or one that can't be right.
+        """
+        checked = check_pixels(pixels)
+        deadline = self._start_deadline()
+        answers: list[Prediction] = []
+        for start in range(0, len(checked), self._batch_size):
+            batch = checked[start : start + self._batch_size]
+            answers += self._ask(SERVE_PIXELS, batch, range(start, start + len(batch)), deadline)
+        return answers
+
+    def predict(self, images: Iterable[Pixels | bytes]) -> list[Prediction]:
+        """Answers in order for pictures that may be mixed; they are taken, checked and sent window by window.
+
+        Args:
+            images: each a uint8 array (48, 48, 1) or (48, 48), or the bytes of a PNG, JPEG, GIF or BMP file.
+
+        Raises:
+            BadRequestError: a picture is neither, or too large; its window was not sent.
+            RequestRefusedError: `index` names the picture if the server can't decode one.
+            ServingError: no answer, or one that can't be right.
+        """
+        if isinstance(images, str | bytes | bytearray):
+            raise BadRequestError(f"images: expected a list of pictures, got {type(images).__name__}; give [it]")
+        deadline = self._start_deadline()
+        windows = read_windows(images, self._batch_size, self._limits)
+        return [prediction for window in windows for prediction in self._answer(window, deadline)]
+
+    def status(self) -> list[VersionStatus]:
+        """How the given version is, else all versions. Raises ServingError."""
+        return ask_with_retries(
+            self._transport.read_status, self._attempts, self._start_deadline(), self._timing, str(self._address)
+        )
+
+    def wait_until_ready(self, deadline_s: float = 60.0) -> None:
+        """Return when the model answers.
+
+        Args:
+            deadline_s: seconds from now.
+
+        Raises:
+            DeadlineExceededError: it says what was still in the way.
+        """
+        deadline = Deadline(_check_seconds("deadline_s", deadline_s), self._timing)
+        while obstacle := self._find_obstacle(deadline):
+            if deadline.measure_left_s() <= _POLL_S:
+                raise DeadlineExceededError(f"{self._address}: not ready within {deadline_s:g} s: {obstacle}")
+            self._timing.sleep(_POLL_S)
+
+    def _find_obstacle(self, deadline: Deadline) -> str:
+        """What keeps the model from answering; empty if nothing does."""
+        left_s = min(self._timeout_s, max(deadline.measure_left_s(), 0.001))
+        try:
+            found = self._transport.read_status(left_s)
+            if all(status.state != AVAILABLE for status in found):
+                states = (f"version {each.version} is {each.state} {each.message}".strip() for each in found)
+                return ", ".join(states) or "no version"
+            self._transport.check_served(left_s)
+        except ServingError as error:
+            return str(error)
+        return ""
+
+    def _start_deadline(self) -> Deadline:
+        return Deadline(self._timeout_s, self._timing)
+
+    def _answer(self, window: Window, deadline: Deadline) -> list[Prediction]:
+        """Answers for pictures of both kinds, put back into order."""
+        arrays = {at: picture for at, picture in window.items() if not isinstance(picture, bytes)}
+        files = {at: picture for at, picture in window.items() if isinstance(picture, bytes)}
+        answers: dict[int, Prediction] = {}
+        if arrays:
+            found = self._ask(SERVE_PIXELS, np.stack(list(arrays.values())), list(arrays), deadline)
+            answers.update(zip(arrays, found, strict=True))
+        if files:
+            answers.update(zip(files, self._ask_about_files(files, deadline), strict=True))
+        return [answers[at] for at in window]
+
+    def _ask_about_files(self, files: dict[int, bytes], deadline: Deadline) -> list[Prediction]:
+        def ask(some: Sequence[bytes]) -> list[Prediction]:
+            return self._ask(SERVE_IMAGES, some, positions, deadline)
+
+        positions, contents = list(files), list(files.values())
+        try:
+            return ask(contents)
+        except RequestRefusedError as error:
+            broken = find_broken(ask, contents) if error.is_invalid_argument else None
+            if broken is None:
+                raise
+            raise RequestRefusedError(error.where, error.status, error.reason, positions[broken]) from error
+
+    def _ask(
+        self, signature: str, batch: Pixels | Sequence[bytes], positions: Sequence[int], deadline: Deadline
+    ) -> list[Prediction]:
+        """Checked answers for one batch, whose pictures have these positions for the caller."""
+        where = f"{self._address}, signature {signature}"
+
+        def ask_once(left_s: float) -> Mapping[str, Any]:
+            return self._transport.predict(signature, INPUT_OF_SIGNATURE[signature], batch, left_s)
+
+        outputs = ask_with_retries(ask_once, self._attempts, deadline, self._timing, where)
+        return read_predictions(outputs, positions[: len(batch)], where)
+
+
+def _open_transport(address: ModelAddress, timing: Timing) -> Transport:
+    if address.is_grpc:
+        from fer_tfx.client.grpc_transport import GrpcTransport
+
+        return GrpcTransport(address)
+    from fer_tfx.client.rest_transport import RestTransport
+
+    return RestTransport(address, clock=timing.clock)
+
+
+def _check_seconds(name: str, seconds: float) -> float:
+    if not 0 < seconds < math.inf:
+        raise ConfigError(f"{name}: expected a number of seconds above 0, got {seconds}")
+    return seconds
+
+
+def _check_at_least_one(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise ConfigError(f"{name}: expected at least 1, got {count}")

@@ -1,0 +1,96 @@
+"""What can go wrong in a way that a person can mend, and the exit code that says so.
+
+FerError
+├── ConfigError                    exit 2: a setting is unknown, of the wrong type or out of range
+├── DataError                      exit 2: an input file is missing, unreadable or too broken to use
+│   └── BadRequestError            exit 2: an input was refused before anything was sent to a server
+├── GateError                      exit 3: the run was fine, the data or the model was not good enough
+└── ServingError                   exit 1: a server can't be used
+    ├── ServerUnreachableError     no connection, or it is too busy (503, 429), after the last attempt
+    ├── DeadlineExceededError      the call ran out of time
+    ├── RequestRefusedError        the server answered with an error
+    └── BadAnswerError             the server answered with something that can't be right
+
+Each message is one line that names what was found, where, and what to do next; of a server, also the model and the
+signature.
+"""
+
+
+class FerError(Exception):
+    """Base of the errors that are shown as one line, without a traceback."""
+
+    exit_code = 1
+
+
+class ConfigError(FerError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+    exit_code = 2
+
+
+class DataError(FerError):
+    """An input file is missing, unreadable or too broken to use."""
+
+    exit_code = 2
+
+
+class GateError(FerError):
+    """A gate refused the data or the model."""
+
+    exit_code = 3
+
+
+class BadRequestError(DataError):
+    """An input was refused here; nothing of it was sent.
+
+    Attributes:
+        index: of the picture at fault, from 0; None if it isn't one picture.
+    """
+
+    def __init__(self, message: str, index: int | None = None) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class ServingError(FerError):
+    """The server can't be used, or doesn't want to be."""
+
+
+class ServerUnreachableError(ServingError):
+    """No connection, or the server is too busy: what another attempt may mend."""
+
+
+class DeadlineExceededError(ServingError):
+    """The time that the call had is up."""
+
+
+class RequestRefusedError(ServingError):
+    """The server answered with an error.
+
+    Attributes:
+        status: `HTTP 400`, or gRPC's name of the code, such as `INVALID_ARGUMENT`.
+        reason: the server's own words.
+        index: of the picture that the server can't decode, from 0; None if it isn't known to be one picture.
+    """
+
+    def __init__(self, where: str, status: str, reason: str, index: int | None = None) -> None:
+        self.where, self.status, self.reason, self.index = where, status, shorten(reason), index
+        picture = "" if index is None else f", picture {index}"
+        remedy = "check the model, its version and its signatures" if index is None else "replace or leave it out"
+        super().__init__(f"{where}{picture}: refused with {status}: {self.reason}; {remedy}")
+
+    @property
+    def is_invalid_argument(self) -> bool:
+        """Whether the request itself was at fault."""
+        return self.status in {"HTTP 400", "INVALID_ARGUMENT"}
+
+
+class BadAnswerError(ServingError):
+    """The server answered with something that can't be right."""
+
+
+def shorten(text: str, limit: int = 300) -> str:
+    """Foreign words as the part of one line: control characters escaped, the end cut off."""
+    line = " ".join(text.split())
+    printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return printable if len(printable) <= limit else f"{printable[:limit]}..."

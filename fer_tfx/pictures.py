@@ -1,0 +1,163 @@
+"""Files of pictures -> pixels as a model takes them: one decoding for every back end, by Pillow."""
+
+import io
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from fer_tfx.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, MAX_LOCAL_PIXELS
+from fer_tfx.errors import DataError
+from fer_tfx.prediction import Pixels
+
+MAX_FILE_BYTES = 200_000_000
+_READABLE_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # MPO: a JPEG with further ones behind it
+# Luma of ITU-R BT.601. They sum to 1, so grey stays as it is.
+_LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+_ORIENTATION_TAG = 0x0112
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow raises for bytes that aren't what their header says.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+
+
+def in_one_line(name: str) -> str:
+    """A file name for a line of text: line breaks, controls and undecodable bytes escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
+
+
+def read_picture_file(name: str) -> bytes:
+    """The content of a picture file, not looked into.
+
+    Raises:
+        DataError: there is no such regular file, or it is larger than MAX_FILE_BYTES.
+    """
+    path = Path(name)
+    try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{in_one_line(name)}: is no regular file; give a picture")
+        with path.open("rb") as file:
+            return read_bounded(file, name)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{in_one_line(name)}: can't be read: {reason}; give a PNG or JPEG file") from None
+
+
+def read_bounded(stream: BinaryIO, name: str) -> bytes:
+    """The rest of a stream. Raises DataError if it is larger than MAX_FILE_BYTES, of a file before it is read."""
+    size = os.fstat(stream.fileno()).st_size if _is_file(stream) else 0
+    content = stream.read(MAX_FILE_BYTES + 1) if size <= MAX_FILE_BYTES else b""
+    if max(size, len(content)) > MAX_FILE_BYTES:
+        raise DataError(f"{in_one_line(name)}: larger than {MAX_FILE_BYTES:,} bytes; give a smaller picture")
+    return content
+
+
+def _is_file(stream: BinaryIO) -> bool:
+    try:
+        stream.fileno()
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def open_upright(content: bytes, name: str) -> Image.Image:
+    """Decode a PNG, JPEG, BMP or the first frame of a GIF, and turn it as the camera noted that it is to be seen.
+
+    Args:
+        content: of a file.
+        name: what to call it in messages.
+
+    Raises:
+        DataError: it is no picture, one of another format, one of more than MAX_LOCAL_PIXELS, or damaged.
+    """
+    picture = _open(content, name)
+    if picture.width * picture.height > MAX_LOCAL_PIXELS:
+        raise _too_large(name)
+    if picture.format not in _READABLE_FORMATS:
+        raise DataError(f"{in_one_line(name)}: a {picture.format} picture can't be read; save it as PNG or JPEG")
+    try:
+        picture.load()
+    except _DAMAGE:
+        raise DataError(f"{in_one_line(name)}: is damaged or ends early; replace it, or leave it out") from None
+    transposition = _TRANSPOSITIONS.get(_read_orientation(picture))
+    return picture if transposition is None else picture.transpose(transposition)
+
+
+def _open(content: bytes, name: str) -> Image.Image:
+    """Look at the header alone. Pillow warns from 89 megapixels on, and refuses from 179; here 100 is the bound."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError:
+        raise _too_large(name) from None
+    except _DAMAGE:
+        raise DataError(f"{in_one_line(name)}: is no picture; give a PNG or JPEG file") from None
+
+
+def _too_large(name: str) -> DataError:
+    return DataError(f"{in_one_line(name)}: more than {MAX_LOCAL_PIXELS:,} pixels; scale it down")
+
+
+def _read_orientation(picture: Image.Image) -> int:
+    """1 to 8, as EXIF counts; without a note that can be read it is upright, 1."""
+    try:
+        orientation = picture.getexif().get(_ORIENTATION_TAG)
+    except _DAMAGE:
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def decode_picture(content: bytes, name: str) -> Pixels:
+    """The whole picture of a file as uint8 (48, 48, 1), whatever its size and colours. Raises as `open_upright`."""
+    return to_pixels(open_upright(content, name))
+
+
+def to_pixels(picture: Image.Image) -> Pixels:
+    """A picture -> uint8 (48, 48, 1): what `models.signatures` does with a file, in the same steps.
+
+    Colours become grey, transparency is dropped, and each side is scaled to 48 px by itself, in float and with
+    antialias: Pillow's BILINEAR is the triangle filter of `tf.image.resize`. Only then are values rounded.
+    """
+    if picture.mode == "L" or picture.mode.startswith("I"):
+        grey = _shrink(to_grey(picture))
+    else:
+        # Both steps are linear, so each colour is scaled by itself: 48x48 of them are weighed, not megapixels.
+        bands = zip(_LUMA_WEIGHTS, to_rgb(picture).split(), strict=True)
+        grey = np.sum([np.float32(weight) * _shrink(band) for weight, band in bands], axis=0)
+    pixels: Pixels = np.clip(np.rint(grey), 0, 255).astype(np.uint8).reshape(IMAGE_SHAPE)
+    return pixels
+
+
+def to_grey(picture: Image.Image) -> Image.Image:
+    """The same picture in mode L. Of 16 bits the upper eight count; Pillow would cut all above 255 to white."""
+    if not picture.mode.startswith("I"):
+        return picture.convert("L")
+    return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """The same picture in mode RGB, its transparency dropped."""
+    if picture.mode.startswith("I"):
+        return to_grey(picture).convert("RGB")
+    # By way of RGBA: straight on, Pillow warns of a palette with transparent colours.
+    return (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+
+
+def _shrink(band: Image.Image) -> npt.NDArray[np.float32]:
+    """-> (48, 48)"""
+    scaled = band.convert("F").resize((IMAGE_SIZE_PX, IMAGE_SIZE_PX), Image.Resampling.BILINEAR)
+    return np.asarray(scaled, dtype=np.float32)

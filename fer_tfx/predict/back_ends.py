@@ -1,0 +1,101 @@
+"""Who answers: the light model that comes with the package, a SavedModel, or a server."""
+
+import dataclasses
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_tfx.errors import ConfigError
+from fer_tfx.predict.model_folder import find_model
+from fer_tfx.prediction import Predictor
+from fer_tfx.quiet import hush_libraries, output_in_log
+
+if TYPE_CHECKING:
+    from fer_tfx.known_models import KnownModels
+
+_SERVER_MODEL = "fer"
+_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class BackEnd:
+    """Whom to ask, as it was given; None: not given."""
+
+    model: Path | None = None
+    """A SavedModel, or a folder of its versions."""
+    url: str | None = None
+    """Of a server, instead."""
+    server_model: str | None = None
+    timeout_s: float | None = None
+    """For the answer to one batch."""
+    is_trusted: bool = False
+    """Whether the user knows where `model` comes from."""
+    known: "KnownModels | None" = None
+    """Models that need no such word; None: those of the user."""
+
+    def check(self) -> "BackEnd":
+        """The same, with `model` a SavedModel that is there and may be loaded. Imports nothing heavy.
+
+        Raises:
+            ConfigError: options that don't go together, or no model there.
+            DataError: nobody knows where the model comes from.
+        """
+        if self.model and self.url:
+            raise ConfigError("--model and --url: give one of them")
+        for option, value in (("--server-model", self.server_model), ("--timeout", self.timeout_s)):
+            if value is not None and not self.url:
+                raise ConfigError(f"{option} is for a server; give --url, or leave it away")
+        if self.timeout_s is not None and not 0 < self.timeout_s < float("inf"):
+            raise ConfigError(f"--timeout: expected seconds above 0, got {self.timeout_s}")
+        if self.is_trusted and not self.model:
+            raise ConfigError("--trust is for a SavedModel; give --model, or leave it away")
+        return self._check_model(self.model) if self.model else self
+
+    def _check_model(self, given: Path) -> "BackEnd":
+        # Locks files as Linux does; the light form of the model works elsewhere too.
+        from fer_tfx.known_models import TRUSTED, KnownModels, note_model, require_known
+
+        model, known = find_model(given), self.known or KnownModels.of_user()
+        if not self.is_trusted:
+            require_known(model, known)
+        elif warning := note_model(model, TRUSTED, known):
+            print(f"fer-tfx: {warning}", file=sys.stderr)
+        return dataclasses.replace(self, model=model)
+
+
+@contextmanager
+def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
+    """Yield who answers; a connection is closed at the end. Until then nothing that libraries print is seen.
+
+    Args:
+        back_end: checked.
+
+    Raises:
+        ConfigError: something isn't installed, or the model lacks a signature or an output.
+        DataError: a file of the model is damaged.
+        FerError: the server can't be used, see `fer_tfx.errors`.
+    """
+    hush_libraries()
+    with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
+        if back_end.url:
+            yield from _ask_server(back_end, back_end.url)
+        elif back_end.model:
+            from fer_tfx.saved_model import SavedModel
+
+            yield SavedModel(back_end.model)
+        else:
+            from fer_tfx.light import LightModel
+
+            yield LightModel.shipped()
+
+
+def _ask_server(back_end: BackEnd, url: str) -> Iterator[Predictor]:
+    from fer_tfx.client.client import Client
+
+    name, timeout_s = back_end.server_model or _SERVER_MODEL, back_end.timeout_s or _TIMEOUT_S
+    with Client(url, model=name, timeout_s=timeout_s) as client:
+        yield client

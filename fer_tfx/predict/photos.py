@@ -1,0 +1,119 @@
+"""Photos -> the faces in them, and copies with the answers drawn in."""
+
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import groupby
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image, ImageDraw, ImageFont
+
+from fer_tfx.errors import DataError
+from fer_tfx.face_detection import Box, crop_face
+from fer_tfx.pictures import open_upright, to_pixels, to_rgb
+from fer_tfx.predict.formats import Row
+from fer_tfx.predict.picture_files import Picture
+from fer_tfx.predict.subjects import Item, Subject
+
+_BOX_COLOUR, _TEXT_COLOUR = (255, 210, 0), (0, 0, 0)
+_JPEG_QUALITY = 92
+
+
+class Detector(Protocol):
+    """Finds faces, as `fer_tfx.face_detection.FaceDetector` does."""
+
+    def find_faces(self, picture: Image.Image) -> list[Box]:
+        """Boxes of the faces, in the order in which they are counted."""
+
+
+def iter_faces(photos: Sequence[Picture], detector: Detector) -> Iterator[Item]:
+    """Yield each face of each photo, and one item without pixels for a photo that has none.
+
+    Raises:
+        DataError: a file can't be read or is no picture.
+    """
+    for place, photo in enumerate(photos):
+        picture = open_upright(photo.read(), photo.name)
+        boxes = detector.find_faces(picture)
+        if not boxes:
+            yield Item(Subject(photo.name, place), None)
+        for number, box in enumerate(boxes, start=1):
+            yield Item(Subject(photo.name, place, number, box), to_pixels(crop_face(picture, box)))
+
+
+@contextmanager
+def open_album(folder: Path, photos: Sequence[Picture]) -> Iterator[Callable[[Iterable[Row]], Iterator[Row]]]:
+    """Yield a function that passes rows on and draws their photos; `folder` gets them only if the block ends well.
+
+    No file is written over: of two photos of one name, and beside a file that is there, the later gets a number.
+
+    Raises:
+        DataError: the folder can't be written to.
+    """
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
+            drawn: list[tuple[Path, str]] = []
+            yield lambda rows: _draw_all(rows, photos, Path(name), drawn)
+            for path, wanted in drawn:
+                _move(path, folder, wanted)
+    except OSError as error:
+        raise DataError(f"{folder}: can't be written to: {error.strerror}; give --save another folder") from None
+    finally:
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()  # which only an empty folder allows
+
+
+def _draw_all(
+    rows: Iterable[Row], photos: Sequence[Picture], folder: Path, drawn: list[tuple[Path, str]]
+) -> Iterator[Row]:
+    for place, group in groupby(rows, key=lambda row: row.subject.place):
+        faces = list(group)
+        photo = photos[place]
+        name = Path(photo.name).name
+        content = draw_answers(photo.read(), photo.name, faces)
+        path = folder / str(place)
+        path.write_bytes(content)
+        drawn.append((path, Path(name).stem + (".jpg" if content.startswith(b"\xff\xd8") else ".png")))
+        yield from faces
+
+
+def draw_answers(content: bytes, name: str, rows: Sequence[Row]) -> bytes:
+    """The upright photo with a box, a class and a confidence for each face: of a JPEG a JPEG, else a PNG."""
+    source = open_upright(content, name)
+    is_jpeg = content.startswith(b"\xff\xd8")
+    picture = to_rgb(source)
+    draw = ImageDraw.Draw(picture)
+    for row in rows:
+        if row.subject.box and row.prediction:
+            _draw_box(draw, row.subject.box, f"{row.subject.face} {row.class_name} {row.prediction.confidence:.2f}")
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG" if is_jpeg else "PNG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def _draw_box(draw: ImageDraw.ImageDraw, box: Box, text: str) -> None:
+    line_px = max(1, box.width // 60)
+    right, bottom = box.x + box.width, box.y + box.height
+    draw.rectangle((box.x, box.y, right - 1, bottom - 1), outline=_BOX_COLOUR, width=line_px)
+    font = ImageFont.load_default(size=max(10, box.width // 9))
+    place = (box.x + line_px, box.y + line_px)
+    draw.rectangle(draw.textbbox(place, text, font=font), fill=_BOX_COLOUR)
+    draw.text(place, text, font=font, fill=_TEXT_COLOUR)
+
+
+def _move(path: Path, folder: Path, wanted: str) -> None:
+    """Give a drawn photo its name, or the next one that is free."""
+    stem, suffix = os.path.splitext(wanted)  # noqa: PTH122 (a name, not a path)
+    number = 1
+    while True:
+        target = folder / (f"{stem}-{number}{suffix}" if number > 1 else wanted)
+        number += 1
+        if not os.path.lexists(target):
+            path.rename(target)
+            return

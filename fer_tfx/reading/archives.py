@@ -1,0 +1,283 @@
+"""An opened file, plain or packed -> the CSV streams in it.
+
+CSV, .gz, .xz, .bz2, .zip and .tar are told apart by their first bytes, and may lie in each other, as in Kaggle's
+whole competition zip. All is streamed: nothing is written to disk and no member is held in memory. The name of
+a member is a label, never a path to open.
+"""
+
+import bz2
+import functools
+import io
+import lzma
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, BinaryIO, cast
+
+from fer_tfx.errors import DataError
+from fer_tfx.reading.choice import (
+    LABELLED_FIRST,
+    ChoiceInOrder,
+    SkippedMember,
+    choose_members,
+    describe_skipped,
+)
+from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.row import shown
+from fer_tfx.reading.streams import (
+    XZ_MEMORY_BYTES,
+    FileLayer,
+    Layer,
+    ShortReads,
+    Unpacked,
+    buffered,
+    translating,
+)
+from fer_tfx.reading.tars import TAR_BLOCK_BYTES, iter_tar
+
+# The ratio is looked at only past this size, so that a small file that packs well is no bomb.
+_RATIO_GRACE_BYTES = 10_000_000
+_TAR_MAGIC_AT = 257
+_GZIP_FORM = 16 + zlib.MAX_WBITS  # as zlib's inflateInit2 counts
+_MAX_NAME_CHARS = 255  # all that fits into the header of a tar
+_SHOWN_NAME_CHARS = 100  # of a longer one
+
+_READABLE_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile inflates the others without a bound
+_ENCRYPTED_FLAG = 0x1
+_UNREADABLE_FORMS = {
+    b"7z\xbc\xaf\x27\x1c": "7z archive",
+    b"Rar!": "RAR archive",
+    b"\x28\xb5\x2f\xfd": "Zstandard file",
+    b"\x1f\x9d": "file packed by `compress`",
+}
+_UNPACKERS: dict[bytes, Callable[[], Any]] = {
+    b"\x1f\x8b": functools.partial(zlib.decompressobj, _GZIP_FORM),
+    b"\xfd7zXZ\x00": functools.partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, XZ_MEMORY_BYTES),
+    b"BZh": bz2.BZ2Decompressor,
+}
+_ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # with and without members
+
+
+@dataclass(frozen=True)
+class Member:
+    """A CSV to read, before the next item is asked for: the streams lie one behind the other."""
+
+    name: str
+    """`file.zip/folder/train.csv`; of a file that holds just one CSV, such as train.csv.xz, the file's own name."""
+    stream: BinaryIO
+
+
+def iter_members(
+    stream: BinaryIO, name: str, limits: ReadingLimits, preference: Sequence[str] = LABELLED_FIRST
+) -> Iterator[Member | SkippedMember]:
+    """Yield each CSV in `stream`, which is read from its start, and each member that is passed over.
+
+    A zip must be seekable. It lists its members first, so `choose_members` sees all of them; a tar is read in
+    order, and there the choice knows only the names so far: a well-known file that comes after another labelled
+    one is skipped even if it is preferred, and one that comes before may be read besides it.
+
+    Raises:
+        DataError: the file is damaged, ends early, is encrypted, packed in a way that can't be read, larger than
+            `limits` or without a CSV. Damage is found while the members are read.
+    """
+    walk = _Walk(name, limits, preference)
+    file = FileLayer(stream, name, walk.count_packed, stream.seekable())
+    found: list[SkippedMember] = []
+    has_member = False
+    for item in walk.open(buffered(file), name, depth=0):
+        if isinstance(item, SkippedMember):
+            found.append(item)
+        else:
+            has_member = True
+        yield item
+    if not has_member:
+        raise DataError(f"{name}: no CSV in it ({describe_skipped(found)}): give a CSV or an archive of one")
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins with `head`, its first 512 bytes, is anything but a plain CSV."""
+    is_tar = head[_TAR_MAGIC_AT:].startswith(b"ustar")
+    return is_tar or bool(_unpacker_of(head)) or head.startswith((*_ZIP_MAGICS, *_UNREADABLE_FORMS))
+
+
+def _unpacker_of(head: bytes) -> Callable[[], Any] | None:
+    return next((unpacker for magic, unpacker in _UNPACKERS.items() if head.startswith(magic)), None)
+
+
+class _Walk:
+    """Goes through the layers of one file and keeps count of what they unpack to."""
+
+    def __init__(self, name: str, limits: ReadingLimits, preference: Sequence[str]) -> None:
+        self._name = name
+        self._limits = limits
+        self._preference = preference
+        self._packed_bytes = 0
+        self._unpacked_bytes = 0
+        self._members = 0
+        self._header_bytes = 0
+
+    def count_packed(self, size: int) -> None:
+        self._packed_bytes += size
+
+    def count_unpacked(self, size: int) -> None:
+        """Count the bytes of every layer, so those of a packed archive within an archive too."""
+        self._unpacked_bytes += size
+        self._require_within("bytes", self._unpacked_bytes, self._limits.max_decompressed_bytes)
+        if self._unpacked_bytes > _RATIO_GRACE_BYTES:
+            ratio = self._unpacked_bytes / max(self._packed_bytes, 1)
+            self._require_within("times its size", ratio, self._limits.max_compression_ratio)
+
+    def _require_within(self, unit: str, value: float, limit: float) -> None:
+        if value > limit:
+            setting = "max_decompressed_bytes" if unit == "bytes" else "max_compression_ratio"
+            raise DataError(
+                f"{self._name}: unpacks to more than {limit:,.0f} {unit}, which may be a decompression bomb:"
+                f" give the right file, or raise data.{setting}"
+            )
+
+    def _count_member(self) -> None:
+        self._members += 1
+        if self._members > self._limits.max_members:
+            raise DataError(
+                f"{self._name}: more than {self._limits.max_members:,} members, FER2013 has at most ten: give the"
+                " right archive, or the CSV itself"
+            )
+
+    def _count_header(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > self._limits.max_header_bytes:
+            raise DataError(
+                f"{self._name}: more than {self._limits.max_header_bytes:,} bytes only to name its members, FER2013"
+                " has at most ten: give the right archive, or the CSV itself"
+            )
+
+    def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
+        head = stream.peek(TAR_BLOCK_BYTES)
+        _refuse_unreadable_form(head, label)
+        if not is_packed(head):
+            yield Member(label, cast(BinaryIO, stream))
+            return
+        if depth >= self._limits.max_depth:
+            raise DataError(f"{label}: packed more than {depth} times over: unpack it and give the CSV")
+        make_unpacker = _unpacker_of(head)
+        if make_unpacker:
+            unpacked = Unpacked(cast(BinaryIO, stream), make_unpacker)
+            layer = Layer(cast(BinaryIO, unpacked), label, self.count_unpacked, stream.seekable())
+            yield from self.open(buffered(layer), label, depth + 1)
+        elif head.startswith(_ZIP_MAGICS):
+            yield from self._open_zip(stream, label, depth + 1)
+        else:
+            yield from self._open_tar(stream, label, depth + 1)
+
+    def _open_zip(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
+        if not stream.seekable():
+            raise DataError(f"{label}: a zip can't be read from a stream without seeking: unpack it first")
+        with translating(label, hint="the list of members at the end is missing or damaged"):
+            archive = zipfile.ZipFile(cast(IO[bytes], ShortReads(stream, self._count_header)))
+        seen: set[str] = set()
+        infos: dict[str, zipfile.ZipInfo] = {}
+        for info in archive.infolist():
+            self._count_member()
+            if info.filename.endswith("/"):
+                continue
+            member = _joined(label, info.filename)
+            reason = _reason_against_zip_member(info) or _reason_against_repeat(member, seen)
+            if reason:
+                yield SkippedMember(member, reason)
+            else:
+                infos[info.filename] = info
+        choice = choose_members(list(infos), self._preference)
+        for skipped in choice.skipped:
+            yield SkippedMember(_joined(label, skipped.name), skipped.reason)
+        # As they lie: going back means to unpack again all that a layer beneath holds before.
+        for name in sorted(choice.chosen, key=lambda name: infos[name].header_offset):
+            member = _joined(label, name)
+            _require_readable_zip_member(infos[name], member)
+            with translating(member):
+                source = archive.open(infos[name])
+            layer = Layer(cast(BinaryIO, source), member, self.count_unpacked, is_seekable=True)
+            yield from self.open(buffered(layer), member, depth)
+
+    def _open_tar(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
+        seen: set[str] = set()
+        choice = ChoiceInOrder(self._preference)
+        for info, content in iter_tar(stream, label, self._count_header):
+            self._count_member()
+            if info.isdir():
+                continue
+            member = _joined(label, info.name)
+            reason = (
+                _reason_against_tar_member(info)
+                or _reason_against_repeat(member, seen)
+                or choice.reason_against(info.name)
+            )
+            if reason:
+                yield SkippedMember(member, reason)
+                continue
+            layer = Layer(cast(BinaryIO, content), member, lambda size: None, is_seekable=False)
+            yield from self.open(buffered(layer), member, depth)
+
+
+def _reason_against_zip_member(info: zipfile.ZipInfo) -> str:
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "a link"
+    return _reason_against_path(info.filename)
+
+
+def _reason_against_tar_member(info: tarfile.TarInfo) -> str:
+    if info.issym() or info.islnk():
+        return "a link"
+    if not info.isreg():
+        return "a device or pipe"
+    if info.issparse():
+        return "a sparse file"
+    return _reason_against_path(info.name)
+
+
+def _reason_against_repeat(member: str, seen: set[str]) -> str:
+    """Note a member by its label, in which `./a.csv` and `a.csv` are one."""
+    is_repeat = member in seen
+    seen.add(member)
+    return "a second member of the same name" if is_repeat else ""
+
+
+def _reason_against_path(name: str) -> str:
+    if _is_long(name):
+        return f"a name of more than {_MAX_NAME_CHARS} characters"
+    parts = name.replace("\\", "/").split("/")
+    is_unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
+    return "a path that leads out of the archive" if is_unsafe else ""
+
+
+def _require_readable_zip_member(info: zipfile.ZipInfo, member: str) -> None:
+    if info.flag_bits & _ENCRYPTED_FLAG:
+        raise DataError(f"{member}: is encrypted: unpack it with its password and give the CSV")
+    if info.compress_type not in _READABLE_ZIP_METHODS:
+        raise DataError(
+            f"{member}: packed by zip method {info.compress_type}, expected stored (0) or deflated (8):"
+            " unpack it and give the CSV"
+        )
+
+
+def _refuse_unreadable_form(head: bytes, label: str) -> None:
+    for magic, form in _UNREADABLE_FORMS.items():
+        if head.startswith(magic):
+            raise DataError(f"{label}: a {form} can't be read: unpack it and give the CSV")
+
+
+def _joined(label: str, name: str) -> str:
+    """A label for a member: relative, printable, of bounded length, and with the archive in front."""
+    return f"{label}/{shown(_relative(name), _SHOWN_NAME_CHARS if _is_long(name) else _MAX_NAME_CHARS)}"
+
+
+def _is_long(name: str) -> bool:
+    """Whether a name is too long as it stands, or as a label in which a character may take ten."""
+    return len(name) > _MAX_NAME_CHARS or len(shown(_relative(name), 10 * _MAX_NAME_CHARS)) > _MAX_NAME_CHARS
+
+
+def _relative(name: str) -> bytes:
+    parts = name[: _MAX_NAME_CHARS + 1].replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".", "..")).encode("utf-8", "surrogateescape")

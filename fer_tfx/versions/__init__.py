@@ -1,0 +1,1 @@
+"""The folder that TensorFlow Serving watches."""

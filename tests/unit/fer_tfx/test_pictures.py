@@ -1,0 +1,143 @@
+"""Files of pictures -> pixels; that they equal those of the graph is tested in tests/unit/models."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_tfx import pictures
+from fer_tfx.errors import DataError
+from fer_tfx.pictures import decode_picture, in_one_line, open_upright, read_bounded, read_picture_file, to_pixels
+
+ORIENTATION = 0x0112
+
+
+def encode(picture: Image.Image, form: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def fail(content: bytes) -> str:
+    with pytest.raises(DataError) as caught:
+        decode_picture(content, "a.png")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_decode_picture_of_the_right_size_stays_as_it_is():
+    pixels = np.random.default_rng(1).integers(0, 256, (48, 48), np.uint8)
+    np.testing.assert_array_equal(decode_picture(encode(Image.fromarray(pixels)), "a")[..., 0], pixels)
+
+
+@pytest.mark.parametrize(("colour", "grey"), [((255, 0, 0), 76), ((0, 255, 0), 150), ((0, 0, 255), 29)])
+def test_to_pixels_colours_become_the_grey_of_their_luma(colour, grey):
+    assert np.unique(to_pixels(Image.new("RGB", (70, 50), colour))).tolist() == [grey]
+
+
+def test_to_pixels_stripes_finer_than_a_pixel_become_their_mean():
+    stripes = np.tile(np.array([0, 100], np.uint8), (96, 480))
+    assert set(np.unique(to_pixels(Image.fromarray(stripes))).tolist()) <= {49, 50, 51}
+
+
+def test_to_pixels_of_16_bits_the_upper_eight_count():
+    grey = np.full((48, 48), 0x7FFF, np.uint16)
+    assert np.unique(to_pixels(Image.fromarray(grey))).tolist() == [0x7F]
+
+
+def corner(orientation: int) -> tuple[int, int]:
+    """Where the light quarter of a picture ends up whose upper left quarter is light in the file: (row, column)."""
+    pixels = np.zeros((96, 96), np.uint8)
+    pixels[:48, :48] = 200
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    answer = decode_picture(encode(Image.fromarray(pixels), "JPEG", exif=exif), "a")[..., 0]
+    row, column = np.argwhere(answer[[12, 36]][:, [12, 36]] > 150)[0]
+    return int(row), int(column)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [(1, (0, 0)), (2, (0, 1)), (3, (1, 1)), (4, (1, 0)), (5, (0, 0)), (6, (0, 1)), (7, (1, 1)), (8, (1, 0)),
+     (0, (0, 0)), (9, (0, 0))],
+)  # fmt: skip
+def test_open_upright_turns_the_picture_as_the_camera_noted(orientation, expected):
+    assert corner(orientation) == expected
+
+
+def test_open_upright_quarter_turn_exchanges_width_and_height():
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    assert open_upright(encode(Image.new("RGB", (40, 20)), "JPEG", exif=exif), "a").size == (20, 40)
+
+
+def test_open_upright_note_that_cannot_be_read_is_passed_over():
+    content = encode(Image.new("L", (40, 20)), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12")
+    assert open_upright(content, "a").size == (40, 20)
+
+
+def test_to_pixels_palette_with_transparent_colours_causes_no_warning():
+    content = encode(Image.effect_noise((60, 60), 90).convert("RGB").quantize(16), transparency=bytes(range(16)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert decode_picture(content, "a").shape == (48, 48, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"emotion,pixels\n"])
+def test_decode_picture_bytes_that_are_no_picture_are_named(content):
+    assert fail(content) == "a.png: is no picture; give a PNG or JPEG file"
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP", "GIF"])
+def test_decode_picture_torn_file_is_named(form):
+    content = encode(Image.effect_noise((200, 100), 60), form)
+    assert fail(content[: len(content) // 2]) == "a.png: is damaged or ends early; replace it, or leave it out"
+
+
+def test_decode_picture_other_format_is_named():
+    expected = "a.png: a WEBP picture can't be read; save it as PNG or JPEG"
+    assert fail(encode(Image.new("L", (4, 4)), "WEBP")) == expected
+
+
+@pytest.mark.parametrize("size", [(10_001, 10_000), (20_000, 20_000)])
+def test_decode_picture_that_would_fill_the_memory_is_refused_undecoded(size, monkeypatch):
+    content = encode(Image.new("1", size))
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fail(content) == "a.png: more than 100,000,000 pixels; scale it down"
+
+
+def test_read_picture_file_gives_its_bytes(tmp_path):
+    (tmp_path / "a").write_bytes(b"123")
+    assert read_picture_file(str(tmp_path / "a")) == b"123"
+
+
+def refuse(name: str | Path) -> str:
+    with pytest.raises(DataError) as caught:
+        read_picture_file(str(name))
+    return str(caught.value).replace(str(name), "NAME")
+
+
+def test_read_picture_file_what_cannot_be_read_is_named(tmp_path):
+    assert refuse(tmp_path / "none") == "NAME: can't be read: No such file or directory; give a PNG or JPEG file"
+    assert refuse("/dev/zero") == "NAME: is no regular file; give a picture"
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(200_000_001)
+    assert refuse(tmp_path / "large") == "NAME: larger than 200,000,000 bytes; give a smaller picture"
+
+
+def test_read_bounded_stream_without_a_size_is_read_no_further_than_the_bound(monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_FILE_BYTES", 10)
+    stream = io.BytesIO(bytes(100))
+    with pytest.raises(DataError, match=r"^standard input: larger than 10 bytes; give a smaller picture$"):
+        read_bounded(stream, "standard input")
+    assert stream.tell() == 11
+    assert read_bounded(io.BytesIO(bytes(10)), "a") == bytes(10)
+
+
+def test_in_one_line_breaks_and_undecodable_bytes_are_escaped():
+    assert in_one_line("ä\n\x1b\udcff.png") == "ä\\n\\x1b\\udcff.png"

@@ -1,0 +1,188 @@
+"""What else may answer at a URL: proxies, web pages, broken and endless servers."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from fer_tfx.client.client import Client
+from fer_tfx.client.rest_transport import RestTransport
+from fer_tfx.errors import (
+    BadAnswerError,
+    DeadlineExceededError,
+    RequestRefusedError,
+    ServerUnreachableError,
+)
+
+
+class RawServerDouble:
+    """Sends given bytes to whoever connects, then closes; `pieces` may be without end."""
+
+    def __init__(self, pieces) -> None:
+        self._pieces = pieces
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.connection_count = 0
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> "RawServerDouble":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connection_count += 1
+            with connection:
+                self._send(connection)
+
+    def _send(self, connection: socket.socket) -> None:
+        try:
+            connection.recv(2**20)
+            for piece in self._pieces() if callable(self._pieces) else self._pieces:
+                connection.sendall(piece)
+        except OSError:
+            """The client has had enough."""
+
+
+def reply(body, status="200 OK", length=None):
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    size = len(text) if length is None else length
+    return [f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n".encode(), text]
+
+
+def ask(pieces, clock, **arguments) -> tuple[Exception, int]:
+    """The error that a client gets, and how often it connected."""
+    with RawServerDouble(pieces) as server, Client(server.url, timing=clock.timing, **arguments) as client:
+        with pytest.raises(Exception, match=server.url) as caught:
+            client.status()
+        return caught.value, server.connection_count
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"<html>hello</html>", "the answer is no JSON object but '<html>hello</html>'; is it the REST port"),
+        (b"", "the answer is no JSON object but ''"),
+        (b"[" * 100_000, "the answer is no JSON object"),
+        (b"\xff\xfe", "the answer is no JSON object"),
+        ([1], "the answer is no JSON object"),
+        ({}, "the answer is no status of a model"),
+        ({"model_version_status": [1]}, "the answer is no status of a model"),
+        ({"model_version_status": [{"version": "x", "state": "END"}]}, "the answer is no status of a model"),
+        ({"model_version_status": None}, "the answer is no status of a model"),
+    ],
+)
+def test_status_answer_that_is_none_is_a_bad_answer(clock, body, said):
+    error, _ = ask(reply(body), clock)
+    assert isinstance(error, BadAnswerError)
+    assert said in str(error)
+
+
+@pytest.mark.parametrize("body", [{"outputs": [[1]]}, {"predictions": []}, {}])
+def test_predict_answer_without_named_outputs_is_a_bad_answer(clock, draw, body):
+    said = "signature serve_pixels: the answer has no object `outputs`"
+    with (
+        RawServerDouble(reply(body)) as server,
+        Client(server.url) as client,
+        pytest.raises(BadAnswerError, match=said),
+    ):
+        client.predict_pixels(draw(1))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        ("404 Not Found", b"<h1>nginx</h1>", "refused with HTTP 404: '<h1>nginx</h1>'"),
+        ("400 Bad", {"error": "two\nlines\x1b[31m"}, r"refused with HTTP 400: two lines\x1b[31m;"),
+        ("401 No", {"error": "x" * 5000}, "x" * 300 + "...;"),
+        ("500 Oh", {"fault": 1}, "refused with HTTP 500: '{\"fault\": 1}'"),
+        ("301 Moved", b"", "refused with HTTP 301: ''"),
+        ("502 Bad Gateway", b"proxy", "refused with HTTP 502: 'proxy'"),
+    ],
+)
+def test_status_any_other_status_is_refused_in_one_line_and_once(clock, status, body, said):
+    error, count = ask(reply(body, status), clock)
+    assert isinstance(error, RequestRefusedError)
+    assert said in str(error)
+    assert "\n" not in str(error)
+    assert count == 1
+
+
+def test_status_redirection_is_refused_and_nobody_else_is_asked(clock):
+    with RawServerDouble(reply({})) as other:
+        error, count = ask(reply(b"", f"302 Found\r\nLocation: {other.url}/v1/models/fer"), clock)
+        assert isinstance(error, RequestRefusedError)
+        assert "refused with HTTP 302" in str(error)
+        assert (count, other.connection_count) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [[], [b"\x00\x00\x12\x04 this is gRPC"], reply({"model_version_status": []}, length=500)],
+    ids=["closed", "another protocol", "half a body"],
+)
+def test_status_connection_that_breaks_is_tried_again(clock, pieces):
+    error, count = ask(pieces, clock)
+    assert isinstance(error, ServerUnreachableError)
+    assert "can't be reached" in str(error)
+    assert count == 3
+
+
+def test_status_busy_proxy_is_tried_again(clock):
+    error, count = ask(reply(b"later", "503 Service Unavailable"), clock, attempts=2)
+    assert isinstance(error, ServerUnreachableError)
+    assert "too busy, HTTP 503: 'later'; try again later (attempt 2 of 2)" in str(error)
+    assert count == 2
+
+
+def test_status_answer_in_drips_ends_at_the_deadline(clock):
+    def drip() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        while True:
+            clock.now += 1
+            yield b" " * 100
+
+    error, count = ask(drip, clock, timeout_s=5)
+    assert isinstance(error, DeadlineExceededError)
+    assert "the answer had not ended after" in str(error)
+    assert count == 1
+
+
+def test_status_answer_without_end_is_cut_off(clock):
+    def pour() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n\r\n"
+        while True:
+            yield b" " * 2**20
+
+    error, _ = ask(pour, clock)
+    assert isinstance(error, BadAnswerError)
+    assert "the answer is longer than 33,554,432 bytes" in str(error)
+
+
+def test_predict_connection_is_kept_for_the_next_request(double, draw):
+    ports = []
+    with Client(double.rest_url) as client:
+        pool = client._transport._pool
+        for _ in range(3):
+            client.predict_pixels(draw(1))
+            ports.append(pool.connection_from_url(double.rest_url).num_connections)
+    assert ports == [1, 1, 1]
+
+
+def test_close_frees_the_connections(double):
+    transport = RestTransport(Client(double.rest_url)._address)
+    transport.read_status(5)
+    assert len(transport._pool.pools) == 1
+    transport.close()
+    assert len(transport._pool.pools) == 0
