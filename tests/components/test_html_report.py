@@ -228,6 +228,19 @@ def test_html_report_labels_are_compared_with_the_run_before(inputs: Any, run: A
     assert "Labels now and in the data accepted last" in page
 
 
+def test_html_report_labels_of_data_before_that_counted_none_are_compared_with_nothing(
+    inputs: Any, run: Any, make_artifact: Any
+) -> None:
+    """The page comes after the push, so a failure here would fail a run whose model is in service already."""
+    before = make_artifact(standard_artifacts.ExampleStatistics)
+    before.split_names = '["train"]'
+    write_statistics(before.uri, count_happy=0)
+    numbers, _ = run({**inputs, "previous_statistics": [before]})
+    shift = numbers["data"]["label_shift"]
+    assert shift["splits"] == [{"split": "train", "now": [0, 0, 0, 2, 0, 0, 0], "before": None}]
+    assert shift["distances"] == []
+
+
 def test_html_report_refused_model_has_a_page_with_the_reason(inputs: Any, run: Any) -> None:
     inputs["infra_blessing"][0].set_int_custom_property("blessed", 0)
     Path(inputs["infra_blessing"][0].uri, "INFRA_NOT_BLESSED").write_text("has no signature")
