@@ -7,25 +7,35 @@ from typing import Any
 import numpy as np
 from tfx import types
 from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.artifacts import CARD_KEY
-from components.data_figures import read_data
+from components.data_figures import Artifacts, read_data
 from components.html_report.examples import ask, count_rows, read_batches
-from components.html_report.sources import read_robustness_table, read_serving, read_verdict
-from components.model_facts import Artifacts, describe_lineage, read_extra, read_training
+from components.metrics.evaluation import read_figures, read_robustness
+from components.model_facts import describe_lineage, read_extra, read_training
+from components.refusals import read_refusals
 from components.report_folder import write_report
 from fer_tfx.contract import CALIBRATION_FILE, EVAL_SPLIT, THRESHOLD_KEY, TRAIN_SPLIT, TRAINING_RECORD_FILE
-from reporting.evaluation import AnsweredRows, compare, evaluate, keep_answers
-from reporting.faces import Faces, compute_mean_faces
+from reporting.evaluation import (
+    AnsweredRows,
+    Faces,
+    compare,
+    compute_mean_faces,
+    describe_robustness,
+    evaluate,
+    keep_answers,
+)
 from reporting.model_card import CARD_FILE
-from reporting.report_data import Comparison, ReportData
+from reporting.report_data import Comparison, ReportData, Verdict
 from reporting.report_files import REPORT_KEY
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
-    """Hands NumPy to `reporting`, which knows no TensorFlow."""
+    """Passes NumPy to `reporting`, which knows no TensorFlow."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write `report.html` and `report.json`."""
@@ -52,21 +62,35 @@ def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, s
     margin = settings["gate"]["max_accuracy_drop"]
     anchor = _compare(inputs.get("baseline_model", []), split, rows, margin)
     data = read_data(inputs)
+    measured = artifact_utils.get_single_uri(inputs["evaluation"])
     evaluation = evaluate(rows, calibration["temperature"], calibration[THRESHOLD_KEY])
     report = ReportData(
         name=settings["name"],
-        verdict=read_verdict(inputs),
+        verdict=_read_verdict(inputs),
         data=data,
         training=read_training(record, data.rows),
         evaluation=evaluation,
-        robustness=read_robustness_table(inputs, evaluation.accuracy),
-        serving=read_serving(inputs),
+        figures=read_figures(measured),
+        robustness=describe_robustness(read_robustness(measured), evaluation.accuracy),
+        serving=_read_serving(artifact_utils.get_single_uri(inputs["infra_blessing"])),
         comparison=anchor,
         service=_compare(inputs.get("service_model", []), split, rows, margin, anchor),
         lineage=describe_lineage(inputs, settings, record, stage_code),
     )
     means = compute_mean_faces(read_batches(artifact_utils.get_split_uri(inputs["examples"], TRAIN_SPLIT)))
     return report, Faces(means, rows.mistaken)
+
+
+def _read_verdict(inputs: Artifacts) -> Verdict:
+    refusals = read_refusals(inputs)
+    pushed, model = (artifact_utils.get_single_instance(inputs[key]) for key in ("pushed_model", "model"))
+    return Verdict(refusals, model.uri if refusals else pushed.get_string_custom_property("pushed_destination"))
+
+
+def _read_serving(infra_blessing: str) -> ServingFigures | None:
+    """What ServingCheck measured; None: the export could not be served."""
+    path = os.path.join(infra_blessing, FIGURES_FILE)
+    return ServingFigures.from_json(io_utils.read_string_file(path)) if fileio.exists(path) else None
 
 
 def _compare(
@@ -76,14 +100,14 @@ def _compare(
     margin: float,
     known: Comparison | None = None,
 ) -> Comparison | None:
-    """The candidate's answers beside those of an earlier model to the same split, if there is one.
+    """Compare the candidate with an earlier model on the same split, if there is one.
 
     Args:
         models: the earlier one, or none.
         split_uri: of the examples.
         candidate: its answers.
-        margin: the loss of accuracy that the gate bears.
-        known: a comparison that there is already, lest the same model be asked twice.
+        margin: the loss of accuracy that the gate allows.
+        known: an earlier comparison, which is reused if it is with the same model.
     """
     if not models:
         return None

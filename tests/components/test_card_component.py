@@ -81,7 +81,7 @@ def test_model_card_tells_the_runs_figures_rows_training_and_origin(inputs: Any,
         "- **Gates**: passed", "| accuracy | 0.8750 | 0.5291 to 0.9776 | 8 |", "| read | `a.csv` | 12 |",
         "| quarantined | `unknown label` | 1 |", "- **Network**: 99,000 parameters, trained from scratch",
         "| `Trainer` | `0abc` |", "- `split:labelled,num_files:1`",
-        "| accuracy of those | 0.8000 | 0.3368 to 0.9692 | 4 |",
+        "| accuracy on those | 0.8000 | 0.3368 to 0.9692 | 4 |",
     ):  # fmt: skip
         assert f"{line}\n" in card
     assert f"| {inputs['model'][0].id} | `{inputs['model'][0].uri}` |\n" in card
@@ -91,7 +91,7 @@ def test_model_card_tells_the_runs_figures_rows_training_and_origin(inputs: Any,
 
 def test_model_card_of_a_warm_start_names_the_weights_that_it_began_with(inputs: Any, run: Any) -> None:
     change_record(inputs, warm_start={"model": "/earlier", "weights": "0123abcd"})
-    line = "- **Network**: 99,000 parameters, trained on from the weights `0123abcd` of an earlier model\n"
+    line = "- **Network**: 99,000 parameters, trained further from the weights `0123abcd` of an earlier model\n"
     assert line in run(inputs)
 
 
@@ -115,7 +115,7 @@ def test_model_card_versions_threads_and_spans_are_those_of_the_training(inputs:
         "43 training rows, 2 s of wall time:",
     ):  # fmt: skip
         assert f"\n{line}\n" in card
-    assert "by 6 threads on `Another Machine`" in card
+    assert "with 6 threads on `Another Machine`" in card
     assert version("tensorflow") not in card
     assert '"mode": "stream"' in card
 
@@ -126,7 +126,7 @@ def test_model_card_record_of_an_earlier_version_has_one_all_the_same(inputs: An
     assert not shipped.keys() & {"versions", "threads", "spans"}
     change_record(inputs, **shipped)
     card = run(inputs)
-    assert "Which versions of the libraries trained it was not recorded.\n" in card
+    assert "The library versions that trained it were not recorded.\n" in card
     assert "400 epochs in `mixed_bfloat16`,\n3 training rows" in card
     assert version("tensorflow") not in card
 

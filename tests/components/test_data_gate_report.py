@@ -12,9 +12,9 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.data_figures import count_labels
 from components.data_gate.component import DataGateSpec
 from components.data_gate.executor import Executor
-from components.label_statistics import count_labels
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import GateError
 from reporting.ingestion import IngestionReport
