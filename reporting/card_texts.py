@@ -38,7 +38,7 @@ The data comes under the rules of a Kaggle competition, without an open licence,
 weights are derived from it."""
 
 DRAWN_FACES = """\
-schematic faces, which the pipeline drew in place of data: its figures say nothing about real faces, and
+schematic faces, drawn by the pipeline instead of data: its figures say nothing about real faces, and
 it must not be used on them."""
 
 DRAWN_LICENCE = """\

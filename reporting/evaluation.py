@@ -43,16 +43,12 @@ MISTAKE_COUNT = 12
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Some rows of a split; equal positions belong together."""
+    """n rows of a split: pictures (n, 48, 48), true classes 0-6 (n,), and the file and row that each was read from."""
 
     pixels: Pictures
-    """(n, 48, 48)"""
     class_indices: Integers
-    """(n,), 0-6."""
     sources: tuple[str, ...]
-    """Files that the rows were read from."""
     positions: Integers
-    """(n,), rows of these files, from 0."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +60,8 @@ class AnsweredRows:
     probabilities: Probabilities
     """(n, 7), the answers, with the temperature in them."""
     looked_at: Integers
-    """(k,), rows that `choose_rows` gives, whose pictures are kept."""
+    """(k,), rows from `choose_rows`, whose `pixels` (k, 48, 48) are kept."""
     pixels: Pictures
-    """(k, 48, 48), theirs."""
     mistakes: tuple[Mistake, ...]
     """Most confident first."""
     mistaken: Pictures
@@ -96,11 +91,9 @@ def compute_mean_faces(batches: Iterable[LabelledRows]) -> Pictures:
 
 
 def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_count: int) -> AnsweredRows:
-    """Go through a split once; memory holds one batch of pictures, and those that are kept.
+    """Go once through a split of `row_count` rows, at least 1, in batches of rows and answers, float (b, 7).
 
-    Args:
-        batches: rows, and the answers to them, float (b, 7).
-        row_count: of the whole split, at least 1.
+    Memory holds one batch of pictures and those that are kept.
     """
     looked_at = choose_rows(row_count)
     class_indices, answers, pixels = [], [], []
@@ -146,13 +139,7 @@ def _describe_mistake(rows: LabelledRows, probabilities: Probabilities, position
 
 
 def evaluate(rows: AnsweredRows, temperature: float, threshold: float) -> Evaluation:
-    """All figures of one model.
-
-    Args:
-        rows: at least one, with the answers.
-        temperature: that the model divides its logits by.
-        threshold: least confidence at which the model should answer.
-    """
+    """All figures of one model, which has this temperature and answers from this confidence on."""
     true, probabilities = rows.class_indices, rows.probabilities
     predicted = probabilities.argmax(axis=1)
     confusion = compute_confusion(true, predicted, CLASS_COUNT)
@@ -212,16 +199,9 @@ def compare(
 
 
 def describe_robustness(accuracies: dict[str, float], clean: Share) -> tuple[Robustness, ...]:
-    """What the Evaluator measured on corrupted pictures.
-
-    Args:
-        accuracies: by corruption, on the same rows as `clean`.
-        clean: the accuracy on pictures as they are.
-    """
+    """Accuracies by corruption beside `clean`, the accuracy on the same pictures unchanged."""
+    base = clean.fraction or math.nan
     return tuple(
-        Robustness(
-            name, DESCRIPTIONS[name], Share.of(accuracy, clean.count),
-            accuracy / clean.fraction if clean.fraction else math.nan,
-        )
+        Robustness(name, DESCRIPTIONS[name], Share.of(accuracy, clean.count), accuracy / base)
         for name, accuracy in accuracies.items()
-    )  # fmt: skip
+    )

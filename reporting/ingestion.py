@@ -33,11 +33,10 @@ class IngestionReport:
     quarantined: dict[str, int]
     """By reason."""
     conflicting_pictures: int = 0
-    """Number of different pictures that have more than one label."""
+    """Different pictures that have more than one label."""
     skipped_files: dict[str, str] = field(default_factory=dict)
-    """Files that were skipped, with the reason; when stored, the first `MAX_LISTED`."""
+    """Reason by file; when stored, the first `MAX_LISTED`, and `unlisted_files` more."""
     unlisted_files: int = 0
-    """Number of further skipped files."""
 
     @property
     def rows_read(self) -> int:

@@ -56,11 +56,7 @@ class Figure:
 def wilson_interval(fraction: float, count: int) -> Interval:
     """The 95 % score interval of a share (Wilson 1927), sound near 0 and 1 and for small counts.
 
-    SciPy's takes whole numbers of hits only, and neither no row nor a NaN.
-
-    Args:
-        fraction: the observed share, in [0, 1].
-        count: number of observations; 0 gives the whole of [0, 1].
+    No observation gives the whole of [0, 1]. SciPy's takes whole numbers of hits only, and no NaN.
     """
     if count == 0:
         return Interval(0.0, 1.0)
@@ -75,12 +71,6 @@ def newcombe_interval(first_fraction: float, first_count: int, second_fraction: 
 
     It combines the two Wilson intervals. For two models on the same rows, which mostly fail together, it is too wide,
     never too narrow, unless one fails where the other doesn't.
-
-    Args:
-        first_fraction: the observed share of the first sample, in [0, 1].
-        first_count: its number of observations.
-        second_fraction: likewise of the second.
-        second_count: likewise of the second.
     """
     first, second = wilson_interval(first_fraction, first_count), wilson_interval(second_fraction, second_count)
     difference = second_fraction - first_fraction

@@ -27,7 +27,7 @@ class SplitLabels:
 
 @dataclass(frozen=True)
 class LabelDistance:
-    """How far two distributions are apart, and how far they may be."""
+    """The distance between two label distributions, and its bound."""
 
     between: str
     class_name: str
@@ -72,10 +72,10 @@ def compute_label_shift(
     """Compare train with eval, and each of them with the data accepted last.
 
     Args:
-        now: numbers of rows by class, by split.
-        before: likewise of the data accepted last; empty: there was none. A split without a label counts as missing.
-        skew_bound: of the distance between train and eval.
-        drift_bound: of the distance between train and train of the data accepted last; eval has no bound.
+        now: numbers of rows by class, by split; a split without a label counts as missing.
+        before: likewise of the data accepted last; empty: there was none.
+        skew_bound: on the distance between train and eval.
+        drift_bound: on the distance between train and the earlier train; eval has no bound.
     """
     now, before = ({split: counts for split, counts in each.items() if any(counts)} for each in (now, before))
     present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if split in now]
@@ -112,18 +112,13 @@ def find_absences(train: Sequence[int], eval_: Sequence[int]) -> tuple[Absence, 
 
 
 def bound_share_differences(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """How far each class's share lies apart at least: lower ends of confidence intervals that hold for all together.
+    """How far each class's shares differ at least: lower ends of simultaneous confidence intervals.
 
-    Of two samples that were drawn with the same shares, one end or more lies above 0 in at most `LABEL_DOUBT` of cases.
+    For two samples with the same underlying shares, any end is above 0 in at most `LABEL_DOUBT` of cases.
     The ends of a difference come from those of its two shares (Zou and Donner 2008, doi:10.1002/sim.3095), which are
     exact (Clopper and Pearson 1934) and therefore sound for rare classes and few rows, with Bonferroni's correction.
 
-    Args:
-        first: int (..., classes), numbers of rows by class, at least one in all.
-        second: int (..., classes), likewise.
-
-    Returns:
-        float64 (..., classes), each in [0, 1].
+    Both are numbers of rows by class, int (..., classes), at least one in all; the result is in [0, 1].
     """
     counts = np.stack([np.asarray(first), np.asarray(second)]).astype(np.float64)
     others = counts.sum(axis=-1, keepdims=True) - counts
@@ -141,11 +136,8 @@ def compute_absence_chances(present: npt.ArrayLike, other_count: int) -> npt.NDA
     """How probable it is that a random sample misses a class that the other rows have: a hypergeometric tail.
 
     Args:
-        present: int (classes,), rows by class of those that are not in the sample.
+        present: int (classes,), rows by class outside the sample.
         other_count: rows of the sample, none of which is of the class.
-
-    Returns:
-        float64 (classes,), in [0, 1]; 1 for a class that has no row.
     """
     counts = np.asarray(present)
     return np.asarray(hypergeom.pmf(0, counts.sum() + other_count, counts, other_count), np.float64)

@@ -27,7 +27,7 @@ class CardFigures:
     confusion: tuple[tuple[int, ...], ...]
     """Numbers of rows by true class, then by predicted class."""
     corrupted: dict[str, Share]
-    """Accuracy on the same rows by how their pictures were degraded; empty: it was not measured."""
+    """Accuracy on the same rows by how their pictures were corrupted; empty: it was not measured."""
     change: Figure | None
     """Accuracy minus the anchor's on the same rows, with its paired 99 % interval; None: there was no anchor."""
 
@@ -40,21 +40,20 @@ class Confidence:
     threshold: float
     """Least confidence at which the model should answer."""
     coverage: Share
-    """Share of the rows with at least that confidence."""
+    """Rows with at least that confidence."""
     accuracy: Share
-    """Share of those rows that is right."""
+    """Those of them that are right."""
 
 
 @dataclass(frozen=True)
 class CardData:
-    """All that a card says of one model."""
+    """All that a card says about the model of a run."""
 
     name: str
-    """Of the run."""
     is_drawn: bool
     """Whether the model saw schematic faces instead of data."""
     refusals: tuple[str, ...]
-    """Why a gate refused the model; empty: none did."""
+    """Of the gates; empty: none refused."""
     rows: IngestionReport
     training: TrainingFigures
     figures: CardFigures

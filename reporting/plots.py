@@ -24,11 +24,7 @@ _STYLE: Any = {
     "svg.hashsalt": "fer-tfx",  # the same figures give the same bytes
     "font.family": "sans-serif",
     "font.size": 9,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK),
     "grid.color": _GRID,
     "axes.grid": True,
     "axes.axisbelow": True,
@@ -41,12 +37,10 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure."""
+    """A figure as data URIs of two SVGs with a transparent ground, for a light and a dark page."""
 
     light: str
-    """Data URI of an SVG with a transparent ground, for a light page."""
     dark: str
-    """The same for a dark page."""
     alt: str
     """What the figure shows, in words."""
 
@@ -123,8 +117,7 @@ def _plot_epochs(epochs: Sequence[Epoch], label: str, fields: dict[str, str]) ->
     )
     with _draw(alt, "epoch", label) as (axes, plots):
         for (title, points), color, style in zip(lines.items(), (_FIRST, _SECOND), ("-", "--"), strict=False):
-            xs, ys = [point[0] for point in points], [point[1] for point in points]
-            axes.plot(xs, ys, style, color=color, marker="o", markersize=3, label=title)
+            axes.plot(*np.array(points).reshape(-1, 2).T, style, color=color, marker="o", markersize=3, label=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(fields) > 1:
             axes.legend()
@@ -158,16 +151,15 @@ def plot_reliability(evaluation: Evaluation) -> Plot:
         axes.plot([0, 1], [0, 1], ":", color=_THIRD, label="perfectly calibrated")
         kinds = (("before", evaluation.before, _SECOND, "s--"), ("after", evaluation.after, _FIRST, "o-"))
         for title, trust, color, style in kinds:
-            bins = [each for each in trust.bins if each.count]
-            xs, ys = [each.confidence for each in bins], [each.accuracy for each in bins]
-            axes.plot(xs, ys, style, color=color, markersize=4, label=title)
+            points = [(each.confidence, each.accuracy) for each in trust.bins if each.count]
+            axes.plot(*zip(*points, strict=True), style, color=color, markersize=4, label=title)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         axes.legend()
     return plots[0]
 
 
 def plot_coverage(evaluation: Evaluation) -> Plot:
-    """Accuracy of what is kept against the share that is kept, with the model's own threshold."""
+    """Accuracy of the answers that are kept against their share, with the model's own threshold."""
     abstain = evaluation.abstain
     alt = (
         f"Accuracy of the answers that are kept against their share. At the model's threshold {abstain.threshold:.3f}"
@@ -175,9 +167,8 @@ def plot_coverage(evaluation: Evaluation) -> Plot:
         f" {evaluation.accuracy.fraction:.1%} are."
     )
     with _draw(alt, "share of answers kept", "accuracy of these") as (axes, plots):
-        xs = [point.coverage_fraction for point in evaluation.coverage]
-        ys = [point.accuracy_fraction for point in evaluation.coverage]
-        axes.plot(xs, ys, color=_FIRST)
+        points = [(point.coverage_fraction, point.accuracy_fraction) for point in evaluation.coverage]
+        axes.plot(*zip(*points, strict=True), color=_FIRST)
         label = f"abstain below {abstain.threshold:.2f}"
         axes.plot(abstain.coverage_fraction, abstain.accuracy_fraction, "D", color=_SECOND, label=label)
         axes.set_xlim(0, 1.02)

@@ -24,8 +24,8 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
 
     Args:
         report: parts that it lacks, the page lacks too.
-        faces: None if and only if the report has no evaluation.
-        card: the model's card as Markdown, which the page shows as it is; empty: there is none.
+        faces: None if the report has no evaluation.
+        card: the model's card as Markdown, shown verbatim; empty: there is none.
     """
     rows = report.data.rows
     return templates.render(

@@ -24,25 +24,22 @@ class Verdict:
 
 @dataclass(frozen=True)
 class QuarantinedRow:
-    """One row that could not be used."""
+    """One row that could not be used, with its text, truncated."""
 
     source: str
     line: int
     reason: str
     detail: str
     text: str
-    """The offending text, cut."""
 
 
 @dataclass(frozen=True)
 class DataFigures:
-    """What was read and what happened to it."""
+    """What was read and what happened to it: a few quarantined rows of each reason, TFDV's anomalies as sentences."""
 
     rows: IngestionReport
     quarantined: tuple[QuarantinedRow, ...]
-    """A few for each reason."""
     anomalies: tuple[str, ...]
-    """TFDV's findings, a sentence each."""
     label_shift: LabelShift
 
 
@@ -103,18 +100,15 @@ class ClassFigures:
 
     name: str
     recall: Share
-    """Share of the class's rows that was predicted as it."""
     precision: Share
-    """Share of the rows predicted as the class that is of it."""
     f1: float
 
 
 @dataclass(frozen=True)
 class Trust:
-    """How far confidence can be trusted."""
+    """How far confidence can be trusted; the ECE is corrected for a temperature that was fitted on the same rows."""
 
     ece: float
-    """Expected calibration error over 15 bins, corrected for a temperature that was fitted on the same rows."""
     ece_interval: Interval
     nll: float
     brier: float
@@ -123,23 +117,21 @@ class Trust:
 
 @dataclass(frozen=True)
 class Slice:
-    """The rows whose pictures are alike in one quality."""
+    """The rows whose pictures have one quality from `low` to `high`."""
 
     quality: str
     level: str
     low: float
     high: float
-    """Values of the quality within the slice."""
     accuracy: Share
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer."""
+    """A wrong answer, to a row of a file, from 0."""
 
     source: str
     row: int
-    """Position in that file, from 0."""
     true_class: str
     predicted_class: str
     confidence: float
@@ -169,10 +161,9 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Robustness:
-    """Accuracy on pictures degraded in one way."""
+    """Accuracy on pictures corrupted in one way, a key of `reporting.corruptions.CORRUPTIONS`."""
 
     corruption: str
-    """A key of `reporting.corruptions.CORRUPTIONS`."""
     description: str
     accuracy: Share
     relative: float
@@ -189,9 +180,8 @@ class Comparison:
     recalls: tuple[Share, ...]
     """In class order."""
     candidate_only: int
-    """Rows that only the candidate got right."""
     baseline_only: int
-    """Rows that only the earlier model got right."""
+    """Rows that only one of the two got right."""
     p_value: float
     """Two-sided, of McNemar's exact test."""
     detectable_loss: float

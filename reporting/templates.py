@@ -1,4 +1,4 @@
-"""The Jinja templates that lie beside this module."""
+"""The Jinja templates beside this module."""
 
 import hashlib
 from importlib import resources

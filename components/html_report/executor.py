@@ -1,4 +1,4 @@
-"""Reads the artifacts of a run, asks the exported model batch by batch, and writes the page with its numbers."""
+"""Reads the artifacts of a run, asks the exported model batch by batch, and writes the page and its numbers."""
 
 import json
 import os
@@ -59,8 +59,8 @@ def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, s
     calibration, record = (read_extra(model_dir, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
     split = artifact_utils.get_split_uri(inputs["examples"], EVAL_SPLIT)
     rows = keep_answers(ask(model_dir, split), count_rows(split))
-    margin = settings["gate"]["max_accuracy_drop"]
-    anchor = _compare(inputs.get("baseline_model", []), split, rows, margin)
+    earlier = {role: inputs.get(role, []) for role in ("baseline_model", "service_model")}
+    comparisons = _compare_all(earlier, split, rows, settings["gate"]["max_accuracy_drop"])
     data = read_data(inputs)
     measured = artifact_utils.get_single_uri(inputs["evaluation"])
     evaluation = evaluate(rows, calibration["temperature"], calibration[THRESHOLD_KEY])
@@ -73,8 +73,8 @@ def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, s
         figures=read_figures(measured),
         robustness=describe_robustness(read_robustness(measured), evaluation.accuracy),
         serving=_read_serving(artifact_utils.get_single_uri(inputs["infra_blessing"])),
-        comparison=anchor,
-        service=_compare(inputs.get("service_model", []), split, rows, margin, anchor),
+        comparison=comparisons.get("baseline_model"),
+        service=comparisons.get("service_model"),
         lineage=describe_lineage(inputs, settings, record, stage_code),
     )
     means = compute_mean_faces(read_batches(artifact_utils.get_split_uri(inputs["examples"], TRAIN_SPLIT)))
@@ -93,26 +93,12 @@ def _read_serving(infra_blessing: str) -> ServingFigures | None:
     return ServingFigures.from_json(io_utils.read_string_file(path)) if fileio.exists(path) else None
 
 
-def _compare(
-    models: list[types.Artifact],
-    split_uri: str,
-    candidate: AnsweredRows,
-    margin: float,
-    known: Comparison | None = None,
-) -> Comparison | None:
-    """Compare the candidate with an earlier model on the same split, if there is one.
-
-    Args:
-        models: the earlier one, or none.
-        split_uri: of the examples.
-        candidate: its answers.
-        margin: the loss of accuracy that the gate allows.
-        known: an earlier comparison, which is reused if it is with the same model.
-    """
-    if not models:
-        return None
-    (model,) = models
-    if known and known.baseline_uri == model.uri:
-        return known
-    answers = [each for _, each in ask(path_utils.serving_model_path(model.uri), split_uri)]
-    return compare(candidate.probabilities, np.concatenate(answers), candidate.class_indices, model.uri, margin)
+def _compare_all(
+    models: dict[str, list[types.Artifact]], split_uri: str, candidate: AnsweredRows, margin: float
+) -> dict[str, Comparison]:
+    """Ask earlier models about the same split and compare the candidate with each; margin: the loss that is allowed."""
+    by_uri: dict[str, Comparison] = {}
+    for uri in {model.uri for found in models.values() for model in found}:
+        answers = np.concatenate([each for _, each in ask(path_utils.serving_model_path(uri), split_uri)])
+        by_uri[uri] = compare(candidate.probabilities, answers, candidate.class_indices, uri, margin)
+    return {role: by_uri[model.uri] for role, found in models.items() for model in found}

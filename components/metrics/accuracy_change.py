@@ -7,7 +7,7 @@ import numpy as np
 from tensorflow_model_analysis.utils import model_util
 
 from components.metrics.base import LOSS_AT_MOST, Bound, SummedMetric, Sums, Values, extract_row
-from reporting.intervals import CHANGE_LEVEL, Interval, paired_difference_interval
+from reporting.intervals import CHANGE_LEVEL, paired_difference_interval
 
 CHANGE_NAME, _LOW_NAME = "accuracy_change", "accuracy_change_low"
 
@@ -21,18 +21,15 @@ class PairedHits(Sums):
     lost: int = 0
     """Rows that only the baseline got right."""
 
-    def add_element(self, element: Any, eval_config: Any, model_name: str, output_name: str) -> None:
-        true, probabilities = extract_row(element, eval_config, model_name, output_name)
+    def add_element(self, element: Any, eval_config: Any, model_name: str) -> None:
+        true, probabilities = extract_row(element, eval_config, model_name)
         baseline = model_util.get_baseline_model_spec(eval_config).name
-        _, of_baseline = extract_row(element, eval_config, baseline, output_name)
+        _, of_baseline = extract_row(element, eval_config, baseline)
         is_hit, was_hit = np.argmax(probabilities) == true, np.argmax(of_baseline) == true
         self.count += 1
         self.gained += int(is_hit and not was_hit)
         self.lost += int(was_hit and not is_hit)
         self.unsound += int(not np.isfinite(probabilities).all())
-
-    def find_interval(self) -> Interval:
-        return paired_difference_interval(self.gained, self.lost, self.count, CHANGE_LEVEL)
 
 
 class AccuracyChange(SummedMetric):
@@ -50,12 +47,9 @@ class AccuracyChange(SummedMetric):
     IS_LISTED = False  # card and page tell it in words
 
     @staticmethod
-    def compute(sums: PairedHits) -> float:
-        return sums.find_interval().high
-
-    @staticmethod
-    def compute_others(sums: PairedHits) -> tuple[float, ...]:
-        return (sums.gained - sums.lost) / sums.count, sums.find_interval().low
+    def compute(sums: PairedHits) -> tuple[float, ...]:
+        low, high = paired_difference_interval(sums.gained, sums.lost, sums.count, CHANGE_LEVEL)
+        return high, (sums.gained - sums.lost) / sums.count, low
 
     @classmethod
     def explain(cls, failure: Any, class_name: str, overall: Values) -> str:

@@ -8,8 +8,9 @@ closed: one row without finite probabilities makes them NaN, which no bound lets
 import abc
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, ClassVar
 
 import apache_beam as beam
@@ -52,7 +53,7 @@ class Bound:
 
 
 class Metric:
-    """The declaration of a metric; by itself that of one of TFMA's, which has the class's name."""
+    """The declaration of a metric; a direct subclass declares TFMA's metric of the same name."""
 
     NAME: ClassVar[str]
     """In TFMA's results."""
@@ -61,6 +62,8 @@ class Metric:
     UNIT: ClassVar[str] = ""
     """Follows the words on the card and on the page."""
     DIGITS: ClassVar[int] = 4
+    IS_SHARE: ClassVar[bool] = False
+    """Whether it is a share of the rows, so that it has Wilson's interval."""
     BOUND: ClassVar[Bound]
     """Of all rows together."""
     CLASS_BOUND: ClassVar[Bound | None] = None
@@ -112,21 +115,12 @@ class Metric:
     def read_figure(cls, overall: Values, count: int) -> Figure:
         """The metric as card and page show it, of `count` rows."""
         title = f"{cls.WORDS}, {cls.UNIT}" if cls.UNIT else cls.WORDS
-        return Figure(title, overall[cls.NAME], cls.read_interval(overall, count), count)
-
-    @classmethod
-    def read_interval(cls, overall: Values, count: int) -> Interval | None:
-        """The 95 % interval; None: there is none."""
-        del overall, count
-        return None
-
-
-class ShareMetric(Metric):
-    """A metric that is a share of the rows, with Wilson's interval."""
-
-    @classmethod
-    def read_interval(cls, overall: Values, count: int) -> Interval | None:
-        return wilson_interval(overall[cls.NAME], count)
+        value, interval = overall[cls.NAME], None
+        if cls.IS_SHARE:
+            interval = wilson_interval(value, count)
+        elif f"{cls.NAME}_low" in overall:
+            interval = Interval(overall[f"{cls.NAME}_low"], overall[f"{cls.NAME}_high"])
+        return Figure(title, value, interval, count)
 
 
 @dataclass
@@ -141,7 +135,7 @@ class Sums(abc.ABC):
     """Rows with an answer that is missing or not finite; one of them makes the metric NaN."""
 
     @abc.abstractmethod
-    def add_element(self, element: Any, eval_config: Any, model_name: str, output_name: str) -> None:
+    def add_element(self, element: Any, eval_config: Any, model_name: str) -> None:
         """Take in one of TFMA's rows."""
 
     def add(self, other: "Sums") -> None:
@@ -151,12 +145,15 @@ class Sums(abc.ABC):
 
 
 class SummedMetric(Metric, metric_types.Metric, abc.ABC):  # type: ignore[misc]
-    """A metric of ours: one number of each slice, model and output, from the sums over its rows."""
+    """A metric of ours: one number or more of each slice and model, from the sums over its rows.
+
+    Its class must not have the name of one of TFMA's, which TFMA would take instead.
+    """
 
     SUMS: ClassVar[type[Sums]]
-    """Made once for all metrics that share them."""
+    """Summed once for all metrics that share them."""
     OTHERS: ClassVar[tuple[str, ...]] = ()
-    """Names of further numbers that come along."""
+    """Names of further numbers that it measures."""
     IS_OF_CANDIDATE: ClassVar[bool] = False
     """Whether the baseline has no such number."""
 
@@ -165,57 +162,38 @@ class SummedMetric(Metric, metric_types.Metric, abc.ABC):  # type: ignore[misc]
 
     @staticmethod
     @abc.abstractmethod
-    def compute(sums: Any) -> float:
-        """The number, from sums of at least one row, all of them sound."""
-
-    @staticmethod
-    def compute_others(sums: Any) -> tuple[float, ...]:
-        """Those that come along, in the order of `OTHERS`."""
-        del sums
-        return ()
+    def compute(sums: Any) -> float | tuple[float, ...]:
+        """The number, then those named in `OTHERS`, from sums of at least one row, all of them sound."""
 
     def _build_computations(
-        self,
-        name: str,
-        code: str,
-        eval_config: Any = None,
-        model_names: list[str] | None = None,
-        output_names: list[str] | None = None,
+        self, name: str, code: str, eval_config: Any = None, model_names: list[str] | None = None
     ) -> list[Any]:
         del code
         baseline = model_util.get_baseline_model_spec(eval_config)
-        if baseline is None and self.BOUND.side == LOSS_AT_MOST:
-            return []
-        return [
-            computation
-            for model_name in model_names or [""]
-            if not (self.IS_OF_CANDIDATE and baseline and model_name == baseline.name)
-            for output_name in output_names or [""]
-            for computation in self._build_pair(name, eval_config, model_name, output_name)
-        ]
-
-    def _build_pair(self, name: str, eval_config: Any, model_name: str, output_name: str) -> list[Any]:
-        # TFMA keeps what begins with one underscore to itself.
-        sums_key = metric_types.MetricKey(f"_{self.SUMS.__name__}", model_name=model_name, output_name=output_name)
         is_diff = self.BOUND.side == LOSS_AT_MOST
-        keys = [
-            metric_types.MetricKey(each, model_name=model_name, output_name=output_name, is_diff=is_diff)
-            for each in (name, *self.OTHERS)
-        ]
-        compute, compute_others = self.compute, self.compute_others
+        computations = []
+        for model in model_names or [""]:
+            if (is_diff and not baseline) or (self.IS_OF_CANDIDATE and baseline and model == baseline.name):
+                continue
+            # TFMA hides what begins with an underscore, and makes what has the same key and combiner only once.
+            sums_key = metric_types.MetricKey(f"_{self.SUMS.__name__}", model_name=model)
+            keys = [metric_types.MetricKey(each, model_name=model, is_diff=is_diff) for each in (name, *self.OTHERS)]
+            computations += [
+                metric_types.MetricComputation(
+                    [sums_key],
+                    [metric_types.FeaturePreprocessor(feature_keys=self.SUMS.FEATURES)] if self.SUMS.FEATURES else None,
+                    _SumUp(self.SUMS, sums_key, eval_config),
+                ),
+                metric_types.DerivedMetricComputation(keys, partial(_derive, keys, sums_key, self.compute)),
+            ]
+        return computations
 
-        def result(metrics: dict[Any, Any]) -> dict[Any, float]:
-            sums = metrics[sums_key]
-            if sums.unsound or not sums.count:
-                return dict.fromkeys(keys, math.nan)
-            return dict(zip(keys, (compute(sums), *compute_others(sums)), strict=True))
 
-        features = [metric_types.FeaturePreprocessor(feature_keys=self.SUMS.FEATURES)] if self.SUMS.FEATURES else None
-        # TFMA makes what has the same key and combiner but once.
-        return [
-            metric_types.MetricComputation([sums_key], features, _SumUp(self.SUMS, sums_key, eval_config)),
-            metric_types.DerivedMetricComputation(keys, result),
-        ]
+def _derive(keys: list[Any], sums_key: Any, compute: Callable[[Any], Any], metrics: dict[Any, Any]) -> dict[Any, float]:
+    sums = metrics[sums_key]
+    if sums.unsound or not sums.count:
+        return dict.fromkeys(keys, math.nan)
+    return dict(zip(keys, np.atleast_1d(compute(sums)).tolist(), strict=True))
 
 
 class _SumUp(beam.CombineFn):  # type: ignore[misc]
@@ -228,7 +206,7 @@ class _SumUp(beam.CombineFn):  # type: ignore[misc]
         return self._sums()
 
     def add_input(self, accumulator: Sums, element: Any) -> Sums:
-        accumulator.add_element(element, self._eval_config, self._key.model_name, self._key.output_name)
+        accumulator.add_element(element, self._eval_config, self._key.model_name)
         return accumulator
 
     def merge_accumulators(self, accumulators: Iterable[Sums]) -> Sums:
@@ -241,18 +219,10 @@ class _SumUp(beam.CombineFn):  # type: ignore[misc]
         return {self._key: accumulator}
 
 
-def extract_row(
-    element: Any, eval_config: Any, model_name: str, output_name: str
-) -> tuple[int, npt.NDArray[np.float64]]:
+def extract_row(element: Any, eval_config: Any, model_name: str) -> tuple[int, npt.NDArray[np.float64]]:
     """True class and probabilities, float64 (7,), that a model gave one of TFMA's rows."""
-    label, probabilities, _ = next(
-        metric_util.to_label_prediction_example_weight(
-            element,
-            eval_config=eval_config,
-            model_name=model_name,
-            output_name=output_name,
-            example_weighted=False,
-            flatten=False,
-        )
+    rows = metric_util.to_label_prediction_example_weight(
+        element, eval_config=eval_config, model_name=model_name, example_weighted=False, flatten=False
     )
+    label, probabilities, _ = next(rows)
     return int(label.item()), np.asarray(probabilities, np.float64)

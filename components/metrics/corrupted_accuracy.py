@@ -1,4 +1,4 @@
-"""How often a model is right on worse pictures: the candidate is asked about them, and the hits are counted.
+"""Accuracy on corrupted pictures: the candidate is asked about them, and its hits are counted.
 
 TFX's Evaluator imports this file by name and calls `custom_extractors`.
 """
@@ -39,8 +39,8 @@ class CorruptedHits(Sums):
 
     hits: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(CORRUPTIONS), np.int64))
 
-    def add_element(self, element: Any, eval_config: Any, model_name: str, output_name: str) -> None:
-        true, _ = extract_row(element, eval_config, model_name, output_name)
+    def add_element(self, element: Any, eval_config: Any, model_name: str) -> None:
+        true, _ = extract_row(element, eval_config, model_name)
         self.add_row(true, element.features.get(ANSWERS_KEY))
 
     def add_row(self, class_index: int, answers: npt.NDArray[np.int64] | None) -> None:
@@ -55,7 +55,7 @@ class CorruptedHits(Sums):
 class CorruptedAccuracy(SummedMetric):
     """Mean over the corruptions of the accuracy under each, as in Hendrycks & Dietterich 2019 at one severity.
 
-    The accuracies come along as `accuracy_under_<corruption>`.
+    Each accuracy is also measured as `accuracy_under_<corruption>`.
     """
 
     NAME = "corrupted_accuracy"
@@ -66,12 +66,9 @@ class CorruptedAccuracy(SummedMetric):
     IS_OF_CANDIDATE = True
 
     @staticmethod
-    def compute(sums: CorruptedHits) -> float:
-        return float((sums.hits / sums.count).mean())
-
-    @staticmethod
-    def compute_others(sums: CorruptedHits) -> tuple[float, ...]:
-        return tuple(map(float, sums.hits / sums.count))
+    def compute(sums: CorruptedHits) -> tuple[float, ...]:
+        accuracies = sums.hits / sums.count
+        return accuracies.mean(), *accuracies
 
 
 def custom_extractors(eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any) -> list[Any]:

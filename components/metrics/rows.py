@@ -1,4 +1,4 @@
-"""The metrics of clean pictures: whether the most probable class is right, and how far probabilities may be believed.
+"""Metrics on unchanged pictures: whether the most probable class is right, and how far to trust the probabilities.
 
 TFMA has Keras' accuracy, which takes a row of NaN for one of class 0. Its own F1Score binarises at a probability
 threshold, so that a class that wins with 0.4 counts as not predicted. These take the most probable class.
@@ -10,27 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from components.metrics.base import (
-    AT_LEAST,
-    AT_MOST,
-    Bound,
-    Metric,
-    ShareMetric,
-    SummedMetric,
-    Sums,
-    Values,
-    extract_row,
-)
+from components.metrics.base import AT_LEAST, AT_MOST, Bound, Metric, SummedMetric, Sums, extract_row
 from fer_tfx.contract import CLASS_COUNT
-from reporting.calibration import (
-    CalibrationEstimate,
-    compute_bin_sums,
-    compute_brier_score,
-    compute_nll,
-    estimate_calibration_error,
-)
+from reporting.calibration import compute_bin_sums, compute_brier_score, compute_nll, estimate_calibration_error
 from reporting.classification import compute_accuracy, compute_macro_f1
-from reporting.intervals import Interval
 
 
 @dataclass
@@ -45,8 +28,8 @@ class RowSums(Sums):
     confusion: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64))
     """By true class and most probable class."""
 
-    def add_element(self, element: Any, eval_config: Any, model_name: str, output_name: str) -> None:
-        self.add_row(*extract_row(element, eval_config, model_name, output_name))
+    def add_element(self, element: Any, eval_config: Any, model_name: str) -> None:
+        self.add_row(*extract_row(element, eval_config, model_name))
 
     def add_row(self, class_index: int, probabilities: npt.NDArray[np.float64]) -> None:
         """Take in a row of a true class and probabilities (7,)."""
@@ -77,10 +60,11 @@ class RowMetric(SummedMetric):
     SUMS = RowSums
 
 
-class Accuracy(ShareMetric, RowMetric):
+class Accuracy(RowMetric):
     """Share of the rows whose most probable class is the true one; within one true class that is its recall."""
 
     NAME = WORDS = "accuracy"
+    IS_SHARE = True
     BOUND = Bound(AT_LEAST, "min_accuracy")
     CLASS_WORDS = "recall"
     CLASS_BOUND = Bound(AT_LEAST, "min_class_recall")
@@ -115,21 +99,9 @@ class CalibrationError(RowMetric):
     OTHERS: ClassVar = (f"{NAME}_low", f"{NAME}_high")
 
     @staticmethod
-    def compute(sums: RowSums) -> float:
-        return _estimate_calibration(sums).value
-
-    @staticmethod
-    def compute_others(sums: RowSums) -> tuple[float, ...]:
-        return _estimate_calibration(sums).interval
-
-    @classmethod
-    def read_interval(cls, overall: Values, count: int) -> Interval | None:
-        del count
-        return Interval(*(overall[name] for name in cls.OTHERS))
-
-
-def _estimate_calibration(sums: RowSums) -> CalibrationEstimate:
-    return estimate_calibration_error(np.asarray(sums.confidence), sums.count, is_fitted=True)
+    def compute(sums: RowSums) -> tuple[float, ...]:
+        error, interval = estimate_calibration_error(np.asarray(sums.confidence), sums.count, is_fitted=True)
+        return error, *interval
 
 
 class NegativeLogLikelihood(RowMetric):

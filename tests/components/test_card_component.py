@@ -12,7 +12,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 from tfx import types
 
-import models
+import fer_tfx
 from components.artifacts import CARD_KEY, Card
 from components.model_card.component import ModelCard, ModelCardSpec
 from components.model_card.executor import Executor
@@ -122,7 +122,7 @@ def test_model_card_versions_threads_and_spans_are_those_of_the_training(inputs:
 
 def test_model_card_record_of_an_earlier_version_has_one_all_the_same(inputs: Any, run: Any) -> None:
     """The record of the model that is shipped with the project, which says nothing of all that."""
-    shipped = json.loads((Path(models.__path__[0]) / "shipped_model/assets.extra/training_record.json").read_text())
+    shipped = json.loads((Path(fer_tfx.__path__[0]) / "shipped_model/assets.extra/training_record.json").read_text())
     assert not shipped.keys() & {"versions", "threads", "spans"}
     change_record(inputs, **shipped)
     card = run(inputs)

@@ -5,8 +5,11 @@ import json
 
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.metrics.base import SummedMetric
+from components.metrics.registry import METRICS
 from configs.spec import GateConfig
 from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval_config
 from pipeline.fingerprint import _closure
@@ -95,6 +98,13 @@ def test_build_eval_config_our_metrics_carry_the_code_and_lie_in_the_modules_tha
     ours = [each for each in config.metrics_specs[0].metrics if each.module]
     assert {each.module for each in ours} == set(EVALUATOR_MODULES)
     assert {json.loads(each.config)["code"] for each in ours} == {"c0de"}
+
+
+def test_metrics_of_ours_have_names_that_tfma_does_not_take_for_its_own():
+    ours = {each.__name__ for each in METRICS if issubclass(each, SummedMetric)}
+    assert "MacroF1" in ours
+    assert ours & set(metric_types.registered_metrics()) == set()
+    assert len({each.NAME for each in METRICS}) == len(METRICS)
 
 
 def test_evaluator_modules_hold_whatever_the_corrupted_answers_follow_from():

@@ -48,11 +48,11 @@ def test_render_card_figures_stand_with_interval_and_rows(card):
     assert "+0.0125, paired 99 % interval -0.0100 to +0.0350." in card
 
 
-def test_render_card_degraded_pictures_have_a_table_where_they_were_measured(card):
+def test_render_card_corrupted_pictures_have_a_table_where_they_were_measured(card):
     # Wilson, 3 of 12: (0.25 + 0.160061) / 1.320121 -/+ 1.484692 * sqrt(0.015625 + 0.006669)
-    assert "### Degraded pictures\n" in card
+    assert "### Corrupted pictures\n" in card
     assert "| blurred | 0.2500 | 0.0889 to 0.5323 | 12 |\n" in card
-    assert "Degraded pictures" not in render_card(make_card(figures=dataclasses.replace(FIGURES, corrupted={})))
+    assert "Corrupted pictures" not in render_card(make_card(figures=dataclasses.replace(FIGURES, corrupted={})))
 
 
 def test_render_card_confusion_has_true_classes_down(card):

@@ -45,7 +45,7 @@ def test_render_report_figures_of_the_gate_stand_with_their_intervals(pushed_pag
     assert re.search(r"<dt>Error, 15 bins \[95 %\]</dt>\s*<dd>0\.2500 \[0\.0000, 0\.5000\]</dd>", page)
 
 
-def test_render_report_degraded_pictures_have_a_row_each(pushed_page):
+def test_render_report_corrupted_pictures_have_a_row_each(pushed_page):
     page = pushed_page.replace("\N{NO-BREAK SPACE}", " ")
     # Half of 7/12 is 42.9 % of it; Wilson's interval of 0.25 with 12 rows.
     assert '<th scope="row">brows and eyes black</th><td>25.0 % [8.9, 53.2]</td><td>12</td><td>42.9 %</td>' in page
@@ -56,9 +56,9 @@ def test_render_report_serving_has_size_and_latency_beside_the_baseline(pushed_p
         assert fact in pushed_page
 
 
-def test_render_report_older_run_has_neither_degraded_pictures_nor_serving():
+def test_render_report_older_run_has_neither_corrupted_pictures_nor_serving():
     page = render(dataclasses.replace(make_report(), robustness=(), serving=None))
-    assert "degraded pictures" not in page
+    assert "corrupted pictures" not in page
     assert "Size of the export" not in page
 
 
