@@ -1,7 +1,8 @@
 """Which rows and classes a model gets right.
 
 `confusion` holds numbers of rows by true class (first axis) and predicted class: int64 (classes, classes). Figures by
-class are in index order.
+class are in index order. Scikit-learn is a reference in the tests only: its import
+changes the environment of the process.
 """
 
 from typing import Any, NamedTuple
@@ -9,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, f1_score
 
 Integers = npt.NDArray[np.integer[Any]]
 Hits = npt.NDArray[np.bool_]
@@ -38,7 +38,8 @@ class McNemar(NamedTuple):
 
 def compute_confusion(class_indices: Integers, predicted_indices: Integers, class_count: int) -> Confusion:
     """The confusion of true and predicted classes, int (n,) from 0 to class_count - 1, whether or not all occur."""
-    return np.asarray(confusion_matrix(class_indices, predicted_indices, labels=range(class_count)))
+    pairs = class_indices.astype(np.int64) * class_count + predicted_indices
+    return np.bincount(pairs, minlength=class_count**2).reshape(class_count, class_count)
 
 
 def compute_accuracy(confusion: Confusion) -> float:
@@ -59,9 +60,8 @@ def compute_precisions(confusion: Confusion) -> list[Recall]:
 
 def compute_f1_scores(confusion: Confusion) -> list[float]:
     """F1 of each class; 0 where the class was neither present nor predicted."""
-    true, predicted = np.indices(confusion.shape).reshape(2, -1)
-    scores = f1_score(true, predicted, average=None, sample_weight=confusion.ravel(), zero_division=0)
-    return [float(score) for score in scores]
+    true_plus_predicted = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return [float(score) for score in 2 * np.diag(confusion) / np.maximum(true_plus_predicted, 1)]
 
 
 def compute_macro_f1(confusion: Confusion) -> float:
