@@ -1,8 +1,7 @@
 """Which rows and classes a model gets right.
 
 `confusion` holds numbers of rows by true class (first axis) and predicted class: int64 (classes, classes). Figures by
-class are in index order. Scikit-learn is a reference in the tests only: its import
-changes the environment of the process.
+class are in index order. Scikit-learn is used in the tests only, as importing it changes the process's environment.
 """
 
 from typing import Any, NamedTuple
