@@ -18,9 +18,9 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
 from components.artifacts import Quarantine, Report
-from components.corruption_metric import ANSWERS_KEY
 from components.html_report.component import HtmlReport, HtmlReportSpec
 from components.html_report.executor import Executor
+from components.metrics.corrupted_accuracy import ANSWERS_KEY
 from configs.spec import GateConfig, PipelineConfig
 from fer_tfx.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from pipeline.eval_config import build_eval_config

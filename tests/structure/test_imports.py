@@ -117,7 +117,7 @@ def test_component_folder_imports_no_other_component_folder():
 
 
 def test_component_shared_files_import_no_component_folder():
-    folders = {f"components.{path.name}" for path in (ROOT / "components").iterdir() if path.is_dir()}
+    folders = {f"components.{path.parent.name}" for path in (ROOT / "components").glob("*/component.py")}
     assert find_importers(folders, sorted((ROOT / "components").glob("*.py"))) == []
 
 

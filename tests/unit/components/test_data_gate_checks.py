@@ -16,7 +16,7 @@ from components.data_gate.checks import (
 )
 from fer_tfx.contract import CLASS_NAMES
 from reporting.ingestion import IngestionReport
-from reporting.significance import bound_share_differences
+from reporting.label_shift import bound_share_differences
 
 EVEN = {0: 100, 1: 100, 2: 100, 3: 100, 4: 100, 5: 100, 6: 100}
 

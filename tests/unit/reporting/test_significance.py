@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fer_tfx.contract import CLASS_COUNT
-from reporting.significance import LABEL_DOUBT, bound_share_differences, compare_hits, compute_absence_chances
+from reporting.classification import compare_hits
+from reporting.label_shift import LABEL_DOUBT, bound_share_differences, compute_absence_chances
 
 
 def make_hits(both: int, first_only: int, second_only: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

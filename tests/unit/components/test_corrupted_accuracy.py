@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from components.corruption_metric import ACCURACY_NAMES, UNSOUND_ANSWER, CorruptedHits
+from components.metrics.corrupted_accuracy import ACCURACY_NAMES, UNSOUND_ANSWER, CorruptedHits
 from reporting.corruptions import CORRUPTIONS
 
 
