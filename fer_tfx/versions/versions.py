@@ -98,7 +98,9 @@ class Versions(ABC):
         Among them what an earlier release has rolled back and not recorded.
         """
         record = self._read_record()
-        unknown = [each for each in self.list_rolled_back() if each not in record.numbers]
+        unknown = sorted(set(self._list_numbers(ASIDE)) - set(record.numbers))
+        if unknown:  # or there is no need to look into folders, which in a bucket takes its time
+            unknown = [each for each in self.list_rolled_back() if each in unknown]
         return record.add([RolledBack(each, self._digest_of(f"{ASIDE}/{each}")) for each in unknown])
 
     def describe_states(self) -> dict[int, str]:
@@ -270,8 +272,8 @@ class Versions(ABC):
                 self._move(str(version), f"{ASIDE}/{version}")
         for version in set(self._list_numbers(ASIDE)) & set(self._list_whole("")):
             self._remove(f"{ASIDE}/{version}")  # a bucket's copy of what was brought back
-        if self.list_served():
-            self._write_config()
+        if served := self.list_served():
+            self._write_config(stable=served[-1])
 
     def _list_pending(self) -> list[int]:
         """Versions in place that a roll-back has taken out of service and not yet moved, oldest first."""
@@ -398,15 +400,15 @@ class VersionFolder(Versions):
             raise DataError(f"{found}; mend it or its rights, or name another folder in runtime.serving_path") from None
 
     def _locate(self, name: str) -> str:
-        return str(self.path / name)
+        return os.path.join(self.path, name)
 
     def _list_numbers(self, folder: str) -> list[int]:
         with self._reading():
             try:
-                names = [each.name for each in (self.path / folder).iterdir() if each.is_dir()]
+                with os.scandir(self.path / folder) as found:
+                    return sorted(int(each.name) for each in found if _is_number(each.name) and each.is_dir())
             except FileNotFoundError:
                 return []
-        return sorted(int(name) for name in names if _is_number(name))
 
     def _exists(self, name: str) -> bool:
         with self._reading():
@@ -510,7 +512,8 @@ def find_missing(sizes: Mapping[str, int]) -> str:
 
 
 def _list_files(folder: Path) -> dict[str, int]:
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    files = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files if path.is_file()}
 
 
 def _read_text(path: Path) -> str:
