@@ -6,7 +6,7 @@ the entry point group `fer_tfx.commands`.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,6 +18,8 @@ from fer_tfx.errors import ConfigError, FerError
 from fer_tfx.installation import INSTALL_ALL
 
 PLUGINS = "fer_tfx.commands"
+Launcher = Callable[[Callable[[], int]], int]
+"""Runs a command in another process; a command names its launcher in its Typer setting `obj`."""
 
 
 class Format(str, Enum):
@@ -42,12 +44,14 @@ Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="With --u
 
 
 def start() -> int:
-    """The console script."""
-    return main()
+    """The console script: `main`, in the child process of a launcher if the command declares one."""
+    command = getattr(typer.main.get_command(build_app()), "commands", {}).get(next(iter(sys.argv[1:]), ""))
+    launch: Launcher | None = command.context_settings.get("obj") if command else None
+    return launch(main) if launch else main()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
+    """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 anything else."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     exit_code = FerError.exit_code
     try:

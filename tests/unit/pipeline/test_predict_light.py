@@ -74,7 +74,7 @@ def test_predict_detect_in_a_fresh_process_needs_only_opencv_besides(tmp_path, f
 
 
 def test_predict_damaged_light_model_is_one_line_and_nothing_is_printed(capfd, tmp_path, monkeypatch, faces):
-    monkeypatch.setattr(shipped.resources, "files", lambda name: {"models": tmp_path}[name])
+    monkeypatch.setattr(shipped.resources, "files", lambda name: {"fer_tfx": tmp_path}[name])
     folder = tmp_path / "light_model"
     folder.mkdir()
     (folder / "model.tflite").write_bytes(b"other")
