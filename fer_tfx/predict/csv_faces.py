@@ -9,8 +9,7 @@ from fer_tfx.contract import IMAGE_SHAPE
 from fer_tfx.errors import DataError
 from fer_tfx.pictures import in_one_line
 from fer_tfx.predict.subjects import Item, Subject
-from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow
-from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from fer_tfx.reading.sources import Source, read_source
 
 

@@ -28,8 +28,8 @@ from fault_injection.hostile_inputs import (
 from fer_tfx.errors import DataError
 from fer_tfx.reading import choice
 from fer_tfx.reading.archives import Member, iter_members
-from fer_tfx.reading.choice import UNLABELLED_FIRST, SkippedMember, choose_members
-from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.choice import UNLABELLED_FIRST, choose_members
+from fer_tfx.reading.form import ReadingLimits, SkippedMember
 
 CSV = b"emotion,pixels\n" + b"".join(b"%d,%d\n" % (number % 7, number * 7919) for number in range(30_000))
 LIMITS = ReadingLimits(max_decompressed_bytes=200_000_000)

@@ -10,9 +10,8 @@ from typing import BinaryIO, cast
 import pytest
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow, iter_rows
-from fer_tfx.reading.limits import ReadingLimits
-from fer_tfx.reading.row import FaceRow
+from fer_tfx.reading.csv_form import CSV
+from fer_tfx.reading.form import FaceRow, ParsedRow, ReadingLimits, RejectedRow
 
 VALUES = bytes(position % 256 for position in range(2304))
 PIXELS = " ".join(str(value) for value in VALUES).encode()
@@ -24,7 +23,7 @@ REAL_FILES = Path(__file__).parents[4] / "shared" / "data" / "fer2013"
 
 
 def _read(content: bytes, config: ReadingLimits = CONFIG) -> list[ParsedRow | RejectedRow]:
-    return list(iter_rows(io.BytesIO(content), "a.csv", config.max_line_bytes))
+    return list(CSV.read(io.BytesIO(content), "a.csv", config))
 
 
 def _reasons(rows: list[ParsedRow | RejectedRow]) -> list[str]:
@@ -122,7 +121,7 @@ class _LongLine(io.RawIOBase):
 def test_iter_rows_very_long_line_takes_little_memory() -> None:
     tracemalloc.start()
     try:
-        rows = list(iter_rows(cast(BinaryIO, io.BufferedReader(_LongLine())), "a.csv", CONFIG.max_line_bytes))
+        rows = list(CSV.read(cast(BinaryIO, io.BufferedReader(_LongLine())), "a.csv", CONFIG))
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -153,6 +152,6 @@ def test_iter_rows_real_file_rejects_nothing(file: str, is_labelled: bool) -> No
     if not (REAL_FILES / file).exists():
         pytest.skip("the data set is not here")
     with lzma.open(REAL_FILES / file) as stream:
-        rows = list(islice(iter_rows(cast(BinaryIO, stream), file, ReadingLimits().max_line_bytes), 500))
+        rows = list(islice(CSV.read(cast(BinaryIO, stream), file, ReadingLimits()), 500))
     assert _reasons(rows) == [""] * 500
     assert all((row.face.class_index is not None) == is_labelled for row in rows if isinstance(row, ParsedRow))

@@ -11,8 +11,7 @@ import pytest
 from fault_injection.hostile_inputs import ARCHIVES, LABELS, PIXEL_TEXTS, TEXTS, Case, mutate
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow
-from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from fer_tfx.reading.sources import Source, read_source
 
 CSVS = TEXTS | LABELS | PIXEL_TEXTS

@@ -8,10 +8,20 @@ from dataclasses import replace
 import pytest
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow, iter_lines, iter_rows
-from fer_tfx.reading.limits import ReadingLimits
-from fer_tfx.reading.parts import ByteRange, LineCount, Part, count_lines, cut, iter_range, place
-from fer_tfx.reading.sources import Source, cut_source, read_part
+from fer_tfx.reading.csv_form import CSV, iter_lines
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
+from fer_tfx.reading.sources import (
+    ByteRange,
+    LineCount,
+    Part,
+    Source,
+    count_lines,
+    cut,
+    cut_source,
+    iter_range,
+    place,
+    read_part,
+)
 
 HEADER = b"emotion,pixels\n"
 SOURCE = Source("/data/a.csv", "a.csv", is_unlabelled=False)
@@ -33,7 +43,7 @@ HOSTILE = {
 
 def read_in_parts(content: bytes, config: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
     """As Beam does it: cut, count, number, read."""
-    ranges = cut_source(io.BytesIO(content), config)
+    ranges = cut_source(SOURCE, io.BytesIO(content), config)
     counted = [(each, count_lines(io.BytesIO(content), each, config.max_line_bytes)) for each in reversed(ranges)]
     for part in place(counted):
         yield from read_part(SOURCE, io.BytesIO(content), part, config)
@@ -41,7 +51,7 @@ def read_in_parts(content: bytes, config: ReadingLimits) -> Iterator[ParsedRow |
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_read_part_cut_at_every_byte_gives_the_rows_of_the_whole_file(body: bytes) -> None:
-    whole = list(iter_rows(io.BytesIO(HEADER + body), "a.csv", ReadingLimits().max_line_bytes))
+    whole = list(CSV.read(io.BytesIO(HEADER + body), "a.csv", ReadingLimits()))
     for part_bytes in range(1, len(body)):  # at least two parts
         assert list(read_in_parts(HEADER + body, ReadingLimits(part_bytes=part_bytes))) == whole, part_bytes
 
@@ -50,7 +60,7 @@ def test_read_part_of_pictures_and_broken_rows_gives_the_rows_of_the_whole_file(
     good = b"3," + PICTURE + b"\n"
     content = HEADER + good + b"\n9,1 2\n" + good * 2 + b"x" * 30_000 + b"\n" + good
     config = ReadingLimits(max_line_bytes=10_000)
-    whole = list(iter_rows(io.BytesIO(content), "a.csv", config.max_line_bytes))
+    whole = list(CSV.read(io.BytesIO(content), "a.csv", config))
     assert [(row.row, row.line, isinstance(row, ParsedRow)) for row in whole] == [
         (0, 2, True), (1, 4, False), (2, 5, True), (3, 6, True), (4, 7, False), (5, 8, True),
     ]  # fmt: skip
@@ -96,7 +106,7 @@ def test_cut_a_file_gives_ranges_without_gap_or_overlap() -> None:
     ids=["empty", "header only", "small", "packed", "unreadable", "no header"],
 )
 def test_cut_source_file_that_must_be_read_whole_gives_no_part(content: bytes) -> None:
-    assert cut_source(io.BytesIO(content), ReadingLimits(part_bytes=50, max_line_bytes=10_000)) == []
+    assert cut_source(SOURCE, io.BytesIO(content), ReadingLimits(part_bytes=50, max_line_bytes=10_000)) == []
 
 
 def test_read_part_file_changed_since_it_was_counted_is_refused() -> None:

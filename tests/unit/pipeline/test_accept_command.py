@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from fer_tfx.cli import main
 from pipeline.runners.exclusive import only_run_in
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.row import FaceRow, RowError, RowLayout, parse_header, parse_row, shown
+from fer_tfx.reading.csv_form import RowError, RowLayout, parse_header, parse_row
+from fer_tfx.reading.form import FaceRow, shown
 
 VALUES = [(7 * position) % 256 for position in range(2304)]
 PIXELS = " ".join(str(value) for value in VALUES).encode()

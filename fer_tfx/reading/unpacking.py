@@ -1,4 +1,8 @@
-"""Streams of packed files: their bytes are counted as they flow and their faults are put into words."""
+"""Streams of packed files and tars: bytes are counted as they flow and faults are put into words.
+
+`tarfile` reads whatever precedes a member whole, however long, and follows a chain of such headers by recursion. So
+here it parses single blocks only.
+"""
 
 import io
 import lzma
@@ -13,8 +17,13 @@ from typing import Any, BinaryIO
 from fer_tfx.errors import DataError
 
 _CHUNK_BYTES = 1 << 16
+TAR_BLOCK_BYTES = 512
 XZ_MEMORY_BYTES = 100_000_000  # `xz -9` takes 68 MB
 _OUT_OF_MEMORY = "Memory usage limit"  # liblzma's word
+_IS_EXTENDED_AT, _GOES_ON_AT = 482, 504  # whether another block of GNU's map of holes follows
+_PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
+_IGNORED_TYPES = (tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE)
+_MAX_LENGTH_DIGITS = 20  # of a record in a pax header
 
 
 @contextmanager
@@ -41,11 +50,10 @@ def translating(label: str, hint: str = "") -> Iterator[None]:
 class Unpacked:
     """A gz, xz or bz2 file, unpacked as it is read: one packed stream or several, and perhaps zeros behind them.
 
-    `gzip` reads the name in a header byte by byte, and `lzma.LZMAFile` takes no bound on memory.
+    Not by `gzip`, which reads the name in a header byte by byte, nor by `lzma.LZMAFile`, which bounds no memory.
     """
 
     def __init__(self, packed: BinaryIO, make_unpacker: Callable[[], Any]) -> None:
-        """Begin at the place where `packed` is, with an unpacker of `zlib`, `lzma` or `bz2` for each stream."""
         self._packed = packed
         self._make_unpacker = make_unpacker
         self._unpacker = make_unpacker()
@@ -86,10 +94,10 @@ class Unpacked:
 
 
 class ShortReads:
-    """A zip for `zipfile`, which reads the list of its members in one piece, however long it is said to be."""
+    """A zip for `zipfile`, which reads its list of members in one piece; `count` takes each long size before, and may
+    raise."""
 
     def __init__(self, stream: io.BufferedReader, count: Callable[[int], None]) -> None:
-        """`count` is told the size of each longer read before it is done, and may raise."""
         self._stream = stream
         self._count = count
         self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
@@ -133,7 +141,7 @@ class Layer(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Seek by unpacking and counting what lies between, from the start if need be: for a zip within a zip."""
+        """Unpack and count what lies between, from the start if need be: for a zip within a zip."""
         target = offset + (self._position if whence == io.SEEK_CUR else 0)
         if whence == io.SEEK_END:
             self._skip(None)
@@ -156,7 +164,7 @@ class Layer(io.RawIOBase):
 
 
 class FileLayer(Layer):
-    """The file itself, which finds any place by itself."""
+    """The file itself, which can seek."""
 
     def tell(self) -> int:
         return self._source.tell()
@@ -169,3 +177,126 @@ class FileLayer(Layer):
 
 def buffered(layer: Layer) -> io.BufferedReader:
     return io.BufferedReader(layer, _CHUNK_BYTES)
+
+
+class Content:
+    """The bytes of one member, to be read before the next member is asked for."""
+
+    def __init__(self, stream: io.BufferedReader, size: int) -> None:
+        self._stream = stream
+        self._left = size
+        self._padding = -size % TAR_BLOCK_BYTES
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the member's end. Raises EOFError: the archive ends before."""
+        chunk = _read_whole(self._stream, min(size, self._left))
+        self._left -= len(chunk)
+        return chunk
+
+    def skip_rest(self) -> None:
+        """Go to the next header. Raises EOFError."""
+        while self.read(_CHUNK_BYTES):
+            pass
+        _read_whole(self._stream, self._padding)
+
+
+def iter_tar(
+    stream: io.BufferedReader, label: str, count_header: Callable[[int], None]
+) -> Iterator[tuple[tarfile.TarInfo, Content]]:
+    """Yield each member, folders and links too; of a sparse one the bytes as they are stored.
+
+    Args:
+        stream: at the first header.
+        label: what to call the archive in messages.
+        count_header: takes the size in bytes of each extension of a header before it is read, and may raise.
+
+    Raises:
+        DataError: the archive is damaged, ends early, or has more than zeros behind its end.
+    """
+    while True:
+        with translating(label):
+            info = _read_member(stream, count_header)
+            if info is None:
+                break
+            has_content = info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
+            content = Content(stream, info.size if has_content else 0)
+        yield info, content
+        with translating(label):
+            content.skip_rest()
+    with translating(label):
+        while chunk := stream.read(_CHUNK_BYTES):
+            if chunk.strip(b"\0"):
+                raise tarfile.ReadError("something stands behind its end")
+
+
+def _read_member(stream: io.BufferedReader, count_header: Callable[[int], None]) -> tarfile.TarInfo | None:
+    """The next member by its header and the extensions before it; None at the end."""
+    name, is_sparse = "", False
+    size: int | None = None
+    while True:
+        block = _read_whole(stream, TAR_BLOCK_BYTES)
+        if not block.strip(b"\0"):
+            return None
+        info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        if info.type in _PAX_TYPES:
+            for keyword, value in _iter_pax_records(_read_extension(stream, info, count_header)):
+                if keyword == b"path":
+                    name = value.decode("utf-8", "surrogateescape").rstrip("/")
+                elif keyword == b"size":
+                    size = int(value)
+                is_sparse = is_sparse or keyword.startswith(b"GNU.sparse.")
+        elif info.type == tarfile.GNUTYPE_LONGNAME:
+            text = _read_extension(stream, info, count_header).partition(b"\0")[0]
+            name = text.decode("utf-8", "surrogateescape")
+        elif info.type in _IGNORED_TYPES:
+            _read_extension(stream, info, count_header)
+        else:
+            break
+    info.name = name or info.name
+    info.size = info.size if size is None else size
+    if info.size < 0:
+        raise tarfile.ReadError("a member of negative size")
+    if info.type == tarfile.GNUTYPE_SPARSE:
+        _skip_map(stream, block, count_header)
+    if is_sparse or info.type == tarfile.GNUTYPE_SPARSE:
+        info.sparse = b""  # what `issparse` asks for
+    return info
+
+
+def _read_extension(stream: io.BufferedReader, info: tarfile.TarInfo, count_header: Callable[[int], None]) -> bytes:
+    if info.size < 0:
+        raise tarfile.ReadError("a header of negative size")
+    count_header(TAR_BLOCK_BYTES + info.size)
+    content = _read_whole(stream, info.size)
+    _read_whole(stream, -info.size % TAR_BLOCK_BYTES)
+    return content
+
+
+def _iter_pax_records(records: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keyword and value of records such as `20 path=a/train.csv`, each with its length in front.
+
+    See POSIX.1-2017, pax, "pax Extended Header".
+    """
+    start = 0
+    while start < len(records) and records[start]:
+        space = records.index(b" ", start, start + _MAX_LENGTH_DIGITS)
+        end = start + int(records[start:space])
+        keyword, equals, value = records[space + 1 : end].partition(b"=")
+        if not (space < end <= len(records) and equals and value.endswith(b"\n")):
+            raise tarfile.ReadError("a wrong record in a pax header")
+        yield keyword, value[:-1]
+        start = end
+
+
+def _skip_map(stream: io.BufferedReader, header: bytes, count_header: Callable[[int], None]) -> None:
+    goes_on = header[_IS_EXTENDED_AT]
+    while goes_on:
+        count_header(TAR_BLOCK_BYTES)
+        goes_on = _read_whole(stream, TAR_BLOCK_BYTES)[_GOES_ON_AT]
+
+
+def _read_whole(stream: io.BufferedReader, size: int) -> bytes:
+    content = stream.read(size)
+    if len(content) < size:
+        raise EOFError("no end of the archive")
+    return content

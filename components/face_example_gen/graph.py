@@ -1,32 +1,49 @@
-"""Files -> rows, in Beam: large plain files in parts, all others as they are.
+"""The Beam graph of ingestion: files -> rows -> pictures grouped with their repeats -> examples in splits.
 
-Parts are counted, then numbered, then read; so each row knows its place in the file, as if it was read from the
-start. Only their ranges and counts are held together, one element for each part.
+Large plain files are read in parts: these are counted, then numbered, then read, so each row knows its place in the
+file. Every element that leaves the graph also leaves an outcome; outcomes are counted and written beside the examples:
+that is the account which the executor settles.
 """
 
 import hashlib
 import io
+import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, cast
 
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
-from components.face_example_gen.outcomes import OUTCOMES, PREDICTED, REJECTED, SKIPPED, tag_counts, tag_failure
-from components.face_example_gen.repeats import Candidate
+from components.face_example_gen.settling import OUTCOMES, Candidate, Settle, Spool, count_slices, tag_counts
 from configs.spec import DataConfig
-from fer_tfx.contract import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
-from fer_tfx.reading.choice import SkippedMember
-from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow
-from fer_tfx.reading.limits import ReadingLimits
-from fer_tfx.reading.parts import ByteRange, LineCount, Part, count_lines, place
-from fer_tfx.reading.sources import Source, cut_source, read_part, read_source
-from reporting.ingestion import QUARANTINED, READ, Outcome
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember
+from fer_tfx.reading.sources import (
+    ByteRange,
+    LineCount,
+    Part,
+    Source,
+    count_lines,
+    cut_source,
+    place,
+    read_part,
+    read_source,
+)
+from reporting.ingestion import QUARANTINED, READ, IngestionReport, Outcome
+
+REJECTED = "rejected"
+# Words of the account.
+SKIPPED = "skipped"  # (SKIPPED, file, reason)
+PREDICTED = "predicted"  # (PREDICTED, file): of the rows read, those given as data to predict
+FAILED = "failed"  # (FAILED, message)
 
 _BUFFER_BYTES = 1 << 18  # a local file comes with 8 kB, less than a line: that takes 5 us more for each
 # Quarantined rows that are written for each part of a file, or file that is read as a whole: an archive may hold any
@@ -34,6 +51,86 @@ _BUFFER_BYTES = 1 << 18  # a local file comes with 8 kB, less than a line: that 
 MAX_KEPT_ROWS = 100_000
 _WHOLE = "whole"
 _CANDIDATES = "candidates"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the graph writes: URIs of the three artifacts."""
+
+    examples: str
+    unlabelled_examples: str
+    quarantine: str
+
+    @property
+    def temporary(self) -> str:
+        """A folder to be removed in the end, where every worker can write and from where a rename is one step."""
+        return os.path.join(self.quarantine, "temporary")
+
+    @property
+    def account_path(self) -> str:
+        return os.path.join(self.quarantine, "outcomes.json")
+
+    def split_uri(self, split: str) -> str:
+        parent = self.unlabelled_examples if split == UNLABELLED_SPLIT else self.examples
+        return os.path.join(parent, f"Split-{split}")
+
+    def read_account(self, skipped_sources: list[SkippedMember]) -> tuple[IngestionReport, list[str]]:
+        """The counted outcomes, and the messages of files that can't be read, or are read for both inputs."""
+        pairs = [(tuple(words), count) for words, count in json.loads(io_utils.read_string_file(self.account_path))]
+        fileio.remove(self.account_path)
+        failures = sorted(words[1] for words, _ in pairs if words[0] == FAILED)
+        skipped = {each.name: each.reason for each in skipped_sources}
+        skipped |= {words[1]: words[2] for words, _ in pairs if words[0] == SKIPPED}
+        counts = [(words, count) for words, count in pairs if words[0] not in (FAILED, SKIPPED, PREDICTED)]
+        rows_of = dict(counts)
+        failures += [
+            f"{words[1]}: is read for --data and for --unlabelled, whose rows are never trained on: give --unlabelled"
+            " another file, or leave it out"
+            for words, count in pairs
+            if words[0] == PREDICTED and rows_of[READ, words[1]] > count
+        ]
+        return IngestionReport.from_outcomes(counts, skipped), failures
+
+
+def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, outputs: Outputs) -> None:
+    """Add the whole graph to `pipeline`. What runs through it for each row stays within one fused stage."""
+    rows = read_rows(pipeline, sources, config)
+    slice_count = count_slices(sum(map(_size_of, sources)), config.part_bytes)
+    split_uris = {split: outputs.split_uri(split) for split in (*LABELLED_SPLITS, UNLABELLED_SPLIT)}
+    settled = (
+        rows.candidates
+        | "Spool" >> beam.ParDo(Spool(slice_count, config.part_bytes, outputs.temporary))
+        | "GroupBySlice" >> beam.GroupByKey()
+        | "Settle" >> beam.ParDo(Settle(config.drop_repeats, split_uris, outputs.temporary)).with_outputs(OUTCOMES)
+    )
+    _write_quarantine(rows[REJECTED], outputs)
+    _write_account((rows[OUTCOMES], settled[OUTCOMES]), outputs)
+
+
+def _size_of(source: Source) -> int:
+    return int(FileSystems.get_filesystem(source.path).size(source.path))
+
+
+def _write_quarantine(rejected: beam.PCollection, outputs: Outputs) -> None:
+    _ = (
+        rejected
+        | "ToJson" >> beam.Map(lambda row: json.dumps(row, sort_keys=True))
+        | "WriteQuarantine" >> beam.io.WriteToText(os.path.join(outputs.quarantine, "rows"), ".jsonl")
+    )
+
+
+def _write_account(outcomes: tuple[beam.PCollection, ...], outputs: Outputs) -> None:
+    _ = (
+        outcomes
+        | beam.Flatten()
+        | "SumUp" >> beam.CombinePerKey(sum)
+        | "Collect" >> beam.combiners.ToList()
+        | "WriteAccount" >> beam.Map(_write_json, outputs.account_path)
+    )
+
+
+def _write_json(content: Any, path: str) -> None:
+    io_utils.write_string_file(path, json.dumps(sorted(content)))
 
 
 def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig) -> Any:
@@ -83,7 +180,7 @@ class _Cut(beam.DoFn):  # type: ignore[misc]
 
     def process(self, element: tuple[str, str, bool]) -> Iterator[Any]:
         with _open(Source(*element)) as stream:
-            ranges = cut_source(stream, _limits_of(self._config))
+            ranges = cut_source(Source(*element), stream, _limits_of(self._config))
         yield from ((element, tuple(each)) for each in ranges)
         if not ranges:
             yield beam.pvalue.TaggedOutput(_WHOLE, (element, None))
@@ -115,7 +212,8 @@ class _Read(beam.DoFn):  # type: ignore[misc]
                 for item in self._items(source, stream, part):
                     yield from self._sort(item, source.is_unlabelled, counts)
         except DataError as error:
-            yield tag_failure(error)
+            # Beam would wrap the error in its own; as an outcome it reaches the executor whole.
+            yield beam.pvalue.TaggedOutput(OUTCOMES, ((FAILED, str(error)), 1))
         yield from tag_counts(counts)
 
     def _items(

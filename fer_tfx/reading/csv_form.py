@@ -1,16 +1,20 @@
-"""One line of a FER2013 CSV -> `FaceRow`, or the reason why not.
+"""A FER2013 CSV -> its rows, parsed or rejected, so that every line is accounted for.
 
-A physical line is a row: these files hold no line breaks inside a field, so an unbalanced quote spoils its own
-line and never swallows the lines after it.
+A physical line is a row: these files hold no line breaks within a field, so an unbalanced quote spoils its own line and
+never swallows the lines after it.
 """
 
+import math
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, SPLIT_OF_USAGE, USAGE_COLUMN
 from fer_tfx.errors import DataError
+from fer_tfx.reading.form import FaceRow, ParsedRow, ReadingLimits, RejectedRow, shown
 
 # Reasons to reject a row: short and few, to be counted.
 WRONG_COLUMN_COUNT = "wrong number of columns"
@@ -22,7 +26,7 @@ UNKNOWN_LABEL = "unknown label"
 UNKNOWN_USAGE = "unknown usage"
 UNBALANCED_QUOTE = "unbalanced quote"
 UNDECODABLE_BYTES = "undecodable bytes"
-LINE_TOO_LONG = "line too long"  # raised by whoever reads the lines
+LINE_TOO_LONG = "line too long"
 
 _COLUMNS = (LABEL_KEY, PIXELS_KEY, USAGE_COLUMN)
 _CLASS_INDEX_OF_TEXT = {str(index).encode(): index for index in range(CLASS_COUNT)}
@@ -30,23 +34,12 @@ _SPLIT_OF_USAGE_TEXT = {usage.encode(): split for usage, split in SPLIT_OF_USAGE
 _SPACE = b" \t"
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_MAX_SHOWN_CHARS = 40
-
-
-@dataclass(frozen=True)
-class FaceRow:
-    """One picture of the data set."""
-
-    class_index: int | None
-    """0-6, a position in `CLASS_NAMES`; None: the file has no labels."""
-    pixels: bytes
-    """2,304 uint8 values, row-major."""
-    usage: str | None
-    """Split named by the row, a value of `SPLIT_OF_USAGE`; None: the file has no such column."""
+_MAX_TEXT_CHARS = 120
+_CHUNK_BYTES = 1 << 16
 
 
 class RowError(Exception):
-    """A line is no usable row. `reason` is one of the constants above, `detail` says where, what and what else."""
+    """A line is no usable row: `reason` is one of the constants above, `detail` says what was found where."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -63,17 +56,6 @@ class RowLayout:
     usage: int | None
     column_count: int
 
-    @property
-    def is_labelled(self) -> bool:
-        return self.emotion is not None
-
-
-def shown(text: bytes, max_chars: int = _MAX_SHOWN_CHARS) -> str:
-    """`text` cut to `max_chars` for a message: one printable line, undecodable bytes and controls escaped."""
-    decoded = text[: 4 * max_chars].decode("utf-8", errors="backslashreplace")
-    printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in decoded)
-    return printable if len(printable) <= max_chars else printable[: max_chars - 3] + "..."
-
 
 def parse_header(line: bytes, file: str) -> RowLayout:
     """Find the columns: any order, case, spaces and quotes. Raises DataError if the file can't be read by them."""
@@ -86,12 +68,7 @@ def parse_header(line: bytes, file: str) -> RowLayout:
             raise _header_error(file, f"column `{column}` {names.count(column)} times", "keep one of them")
     if PIXELS_KEY not in place_of:
         raise _header_error(file, f"no column `{PIXELS_KEY}` in {shown(text)!r}", _remedy_without_pixels(text))
-    return RowLayout(
-        pixels=place_of[PIXELS_KEY],
-        emotion=place_of.get(LABEL_KEY),
-        usage=place_of.get(USAGE_COLUMN),
-        column_count=len(names),
-    )
+    return RowLayout(place_of[PIXELS_KEY], place_of.get(LABEL_KEY), place_of.get(USAGE_COLUMN), len(names))
 
 
 def _refuse_other_text_forms(line: bytes, text: bytes, file: str) -> None:
@@ -123,10 +100,7 @@ def _header_error(file: str, found: str, remedy: str) -> DataError:
 
 
 def parse_row(line: bytes, layout: RowLayout) -> FaceRow:
-    """Parse one line, with or without its line end. Raises RowError and nothing else.
-
-    About 45 us a row of real pixels, most of it in `_parse_pixels`.
-    """
+    """Parse one line, with or without its line end. Raises RowError and nothing else."""
     fields = _split_fields(line.rstrip(b"\r\n"))
     if len(fields) != layout.column_count:
         raise RowError(WRONG_COLUMN_COUNT, f"found {len(fields)} columns, expected {layout.column_count}")
@@ -138,9 +112,9 @@ def parse_row(line: bytes, layout: RowLayout) -> FaceRow:
 
 
 def _split_fields(line: bytes) -> list[bytes]:
-    """Split at the commas outside of quotes, and take the quotes off.
+    """Split at the commas outside quotes and strip the quotes.
 
-    A quote in the midst of a field stays in it, for the parser of that column to refuse.
+    A quote within a field stays in it, for the parser of that column to refuse.
     """
     if b'"' not in line:
         return line.split(b",")
@@ -179,12 +153,7 @@ def _parse_usage(field: bytes) -> str:
 
 
 def _parse_pixels(field: bytes) -> bytes:
-    """Decode 2,304 numbers between runs of spaces or tabs.
-
-    Microseconds a row of real pixels on one core: `np.fromstring` 38, NumPy arithmetic on the digits 33 (not worth
-    its twelve lines), `bytes` of a table look-up for each of `split()` 124, `np.array(split())` 126,
-    `bytes(map(int, split()))` 159.
-    """
+    """Decode 2,304 numbers between runs of spaces or tabs; `np.fromstring` takes 38 us, `split()` and `int` 159."""
     if not field.translate(None, b"0123456789 \t"):
         numbers = np.fromstring(field, dtype=np.int64, sep=" ")
         if numbers.size == PIXEL_COUNT and numbers.max() <= 255:  # a number past int64 is cut to its largest
@@ -217,3 +186,85 @@ def _value_error(reason: str, column: str, found: bytes, expected: str) -> RowEr
     except UnicodeDecodeError:
         reason = UNDECODABLE_BYTES
     return RowError(reason, f"column `{column}`: found {shown(found)!r}, expected {expected}")
+
+
+class Place(NamedTuple):
+    """Where the first of some lines stands."""
+
+    name: str
+    """Of the file."""
+    line: int
+    """Number in the file, from 1."""
+    row: int
+    """Position among the rows of the file, from 0."""
+
+
+class CsvForm:
+    """A CSV with the column `pixels`, and perhaps `emotion` and `Usage`."""
+
+    suffixes: tuple[str, ...] = (".csv",)
+
+    def recognises(self, head: bytes, name: str) -> bool:
+        """See Form."""
+        return name.lower().endswith(self.suffixes) or PIXELS_KEY.encode() in head.partition(b"\n")[0].lower()
+
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
+        """See Form."""
+        layout = read_header(stream, name, limits.max_line_bytes)
+        lines = iter_lines(stream, limits.max_line_bytes)
+        return parse_lines(lines, layout, Place(name, line=2, row=0), limits.max_line_bytes)
+
+
+CSV = CsvForm()
+
+
+def parse_lines(
+    lines: Iterable[bytes], layout: RowLayout, first: Place, limit: int
+) -> Iterator[ParsedRow | RejectedRow]:
+    """Yield one item for each line that is not blank. `lines` are those of `iter_lines` with the same `limit`."""
+    row = first.row
+    for line_number, line in enumerate(lines, start=first.line):
+        if is_blank(line, limit):
+            continue
+        try:
+            if len(line) > limit:
+                raise RowError(
+                    LINE_TOO_LONG, f"found more than {limit} bytes, expected at most that (data.max_line_bytes)"
+                )
+            face = parse_row(line, layout)
+        except RowError as error:
+            text = shown(line.rstrip(b"\r\n"), _MAX_TEXT_CHARS)
+            yield RejectedRow(first.name, row, line_number, error.reason, error.detail, text)
+        else:
+            yield ParsedRow(first.name, row, line_number, face)
+        row += 1
+
+
+def is_blank(line: bytes, limit: int) -> bool:
+    """Whether a line is no row; one cut short by `limit` is, whatever it begins with."""
+    return line.isspace() and len(line) <= limit
+
+
+def read_header(stream: BinaryIO, name: str, limit: int) -> RowLayout:
+    """Read line 1. Raises DataError: there is none, or it is no header."""
+    line = stream.readline(limit + 1)
+    if not line:
+        raise DataError(f"{name}: the file is empty: give a CSV with the columns `emotion,pixels`")
+    if len(line) > limit:
+        raise DataError(f"{name}, line 1: longer than {limit:,} bytes: give a CSV with a header and line ends")
+    return parse_header(line, name)
+
+
+def iter_lines(stream: BinaryIO, limit: int, size: float = math.inf) -> Iterator[bytes]:
+    """Yield each line that begins in the next `size` bytes.
+
+    A line longer than `limit` is cut to `limit + 1` bytes.
+    """
+    position = 0
+    while position < size and (line := stream.readline(limit + 1)):
+        position += len(line)
+        end = line
+        while len(line) > limit and end and not end.endswith(b"\n"):
+            end = stream.readline(_CHUNK_BYTES)
+            position += len(end)
+        yield line
