@@ -134,7 +134,7 @@ def predict(
     timeout: Timeout = None,
 ) -> int:
     """Name the expression in pictures, or in the rows of a CSV."""
-    from fer_tfx.commands import predict as command
+    from fer_tfx.predict import command
     from fer_tfx.predict.back_ends import BackEnd
 
     if abstain and abstain_below is not None:
@@ -157,8 +157,8 @@ def submission(
     timeout: Timeout = None,
 ) -> int:
     """Predict test.csv for Kaggle: one class index a line."""
-    from fer_tfx.commands.submission import write_submission
     from fer_tfx.predict.back_ends import BackEnd
+    from fer_tfx.predict.command import write_submission
 
     return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust))
 
@@ -167,6 +167,6 @@ def download(
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to put it.")] = Path("data"),
 ) -> int:
     """Download FER2013 from Kaggle (needs the kaggle package and a token)."""
-    from fer_tfx.commands.download import download_from_kaggle
+    from fer_tfx.download import download_from_kaggle
 
     return download_from_kaggle(out)

@@ -73,6 +73,6 @@ def _import_opencv() -> Any:
         import cv2
     except ImportError as error:
         raise ConfigError(
-            f"--detect needs OpenCV ({error}); `pip install '.[detect]'` in a checkout of fer-tfx"
+            f"--detect needs OpenCV ({error}); `pip install './fer_tfx[detect]'` in a checkout of fer-tfx"
         ) from None
     return cv2

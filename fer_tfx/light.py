@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from fer_tfx.contract import CALIBRATION_FILE, IMAGE_SHAPE, LIGHT_MODEL_FILE, THRESHOLD_KEY
 from fer_tfx.errors import DataError
+from fer_tfx.model_files import LIGHT_FOLDER, find_shipped_model
 from fer_tfx.prediction import Pixels, Prediction
-from fer_tfx.shipped import LIGHT_FOLDER, find_shipped_model
 
 _THREADS = 2
 

@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from fer_tfx.client.address import ModelAddress, parse_address
-from fer_tfx.client.answers import read_predictions
-from fer_tfx.client.blame import find_broken
-from fer_tfx.client.inputs import FileLimits, check_pixels
-from fer_tfx.client.retries import Deadline, Timing, ask_with_retries
-from fer_tfx.client.transport import AVAILABLE, Transport, VersionStatus
-from fer_tfx.client.windows import Window, read_windows
+from fer_tfx.client.checks import FileLimits, Window, check_pixels, find_broken, read_predictions, read_windows
+from fer_tfx.client.transport import (
+    AVAILABLE,
+    Deadline,
+    ModelAddress,
+    Timing,
+    Transport,
+    VersionStatus,
+    ask_with_retries,
+    parse_address,
+)
 from fer_tfx.contract import INPUT_OF_SIGNATURE, SERVE_IMAGES, SERVE_PIXELS
 from fer_tfx.errors import BadRequestError, ConfigError, DeadlineExceededError, RequestRefusedError, ServingError
 from fer_tfx.prediction import Pixels, Prediction
@@ -53,7 +57,9 @@ class Client:
         timing: Timing | None = None,
         transport: Transport | None = None,
     ) -> None:
-        _check_at_least_one(attempts=attempts, batch_size=batch_size)
+        for name, count in {"attempts": attempts, "batch_size": batch_size}.items():
+            if count < 1:
+                raise ConfigError(f"{name}: expected at least 1, got {count}")
         self._timeout_s = _check_seconds("timeout_s", timeout_s)
         self._attempts, self._batch_size = attempts, batch_size
         self._limits, self._timing = limits or FileLimits(), timing or Timing()
@@ -179,10 +185,10 @@ class Client:
 
 def _open_transport(address: ModelAddress, timing: Timing) -> Transport:
     if address.is_grpc:
-        from fer_tfx.client.grpc_transport import GrpcTransport
+        from fer_tfx.client.grpc import GrpcTransport
 
         return GrpcTransport(address)
-    from fer_tfx.client.rest_transport import RestTransport
+    from fer_tfx.client.rest import RestTransport
 
     return RestTransport(address, clock=timing.clock)
 
@@ -191,9 +197,3 @@ def _check_seconds(name: str, seconds: float) -> float:
     if not 0 < seconds < math.inf:
         raise ConfigError(f"{name}: expected a number of seconds above 0, got {seconds}")
     return seconds
-
-
-def _check_at_least_one(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise ConfigError(f"{name}: expected at least 1, got {count}")

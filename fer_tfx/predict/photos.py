@@ -14,9 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from fer_tfx.errors import DataError
 from fer_tfx.face_detection import Box, crop_face
 from fer_tfx.pictures import open_upright, to_pixels, to_rgb
-from fer_tfx.predict.formats import Row
-from fer_tfx.predict.picture_files import Picture
-from fer_tfx.predict.subjects import Item, Subject
+from fer_tfx.predict.inputs import Item, Picture, Subject
+from fer_tfx.predict.output import Row
 
 _BOX_COLOUR, _TEXT_COLOUR = (255, 210, 0), (0, 0, 0)
 _JPEG_QUALITY = 92

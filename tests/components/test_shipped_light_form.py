@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from fer_tfx.light import LightModel
+from fer_tfx.model_files import find_shipped_model
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, ReadingLimits
-from fer_tfx.shipped import find_shipped_model
 from schema.drawn_faces import draw_faces
 
 REAL_TEST_CSV = Path(__file__).parents[3] / "shared" / "data" / "fer2013" / "test.csv.xz"

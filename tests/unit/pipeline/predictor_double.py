@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fer_tfx.predict.subjects import Item, Subject
+from fer_tfx.predict.inputs import Item, Subject
 from fer_tfx.prediction import Pixels, Prediction
 
 THRESHOLD = 0.5

@@ -14,7 +14,7 @@ from configs.load import LOCAL_CONFIG, load_config
 from configs.spec import PipelineConfig
 from fer_tfx.cli import main, start
 from fer_tfx.errors import DataError, GateError
-from fer_tfx.known_models import KnownModels, compute_model_digest
+from fer_tfx.model_files import KnownModels, compute_model_digest
 from pipeline import cli
 from pipeline.commands import run as run_command
 from pipeline.commands.run import run_pipeline

@@ -7,8 +7,8 @@ import pytest
 from predictor_double import PredictorDouble, read_numbers
 
 from fer_tfx.errors import DataError
+from fer_tfx.predict.command import answer_items
 from fer_tfx.predict.inputs import open_rows
-from fer_tfx.predict.subjects import answer_items
 
 
 def write_line(number: int) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fer_tfx.cli import main
-from fer_tfx.commands.download import COMPETITION
+from fer_tfx.download import COMPETITION
 
 
 @pytest.fixture

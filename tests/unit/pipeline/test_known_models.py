@@ -12,13 +12,20 @@ import pytest
 from platformdirs import user_state_path
 
 from fer_tfx.errors import DataError
-from fer_tfx.known_models import PUSHED, TRUSTED, KnownModels, compute_model_digest, note_model, require_known
-from fer_tfx.shipped import find_shipped_model
+from fer_tfx.model_files import (
+    PUSHED,
+    TRUSTED,
+    KnownModels,
+    compute_model_digest,
+    find_shipped_model,
+    note_model,
+    require_known,
+)
 
 ADD_MANY = """
 import sys
 from pathlib import Path
-from fer_tfx.known_models import KnownModels
+from fer_tfx.model_files import KnownModels
 folder, writer = Path(sys.argv[1]), sys.argv[2]
 for number in range(20):
     KnownModels(folder).add(f"{writer}{number:063}", "pushed", Path("m"))

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from fer_tfx.errors import ConfigError
-from fer_tfx.predict.model_folder import find_model
+from fer_tfx.model_files import find_model
 
 
 def make_model(folder: Path) -> Path:

@@ -9,12 +9,11 @@ import pytest
 from predictor_double import PredictorDouble
 
 from fer_tfx.cli import main
-from fer_tfx.commands import predict as predict_command
-from fer_tfx.commands import submission as submission_command
-from fer_tfx.commands.predict import PredictOptions, predict
 from fer_tfx.errors import DataError
-from fer_tfx.known_models import KnownModels
+from fer_tfx.model_files import KnownModels
+from fer_tfx.predict import command as predict_command
 from fer_tfx.predict.back_ends import BackEnd
+from fer_tfx.predict.command import PredictOptions, predict
 
 
 @pytest.fixture
@@ -28,7 +27,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[BackEnd]:
         yield PredictorDouble()
 
     monkeypatch.setattr(predict_command, "open_predictor", open_double)
-    monkeypatch.setattr(submission_command, "open_predictor", open_double)
     return asked
 
 
@@ -69,7 +67,7 @@ def test_main_trusted_model_is_loaded_and_known_from_then_on(capfd, asked, model
 @pytest.mark.parametrize("who", [[], ["--url", "http://h:1"]])
 def test_main_trust_without_a_model_is_one_line(capsys, asked, words, who):
     assert main([*words["predict"], "--trust", *who]) == 2
-    said = "--trust is for a SavedModel; give --model, or leave it away"
+    said = "--trust is for a SavedModel; give --model, or omit it"
     assert capsys.readouterr() == ("", f"fer-tfx: {said}\n")
 
 

@@ -12,11 +12,11 @@ from predictor_double import PredictorDouble, build_prediction
 
 from fer_tfx import face_detection
 from fer_tfx.cli import main
-from fer_tfx.commands import predict as predict_command
-from fer_tfx.commands.predict import PredictOptions, predict
 from fer_tfx.errors import FerError
 from fer_tfx.face_detection import Box
+from fer_tfx.predict import command as predict_command
 from fer_tfx.predict.back_ends import BackEnd
+from fer_tfx.predict.command import PredictOptions, predict
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def test_main_predict_wrong_option_is_one_line(words, said, capsys):
         ("--abstain-below nan", "--abstain-below: expected a number from 0 to 1, got nan"),
         ("--save s", "--save draws the faces that were found; give --detect too"),
         ("--out none/x.csv", "none/x.csv: its folder does not exist; make it first"),
-        ("--server-model own", "--server-model is for a server; give --url, or leave it away"),
-        ("--timeout 3 --model m", "--timeout is for a server; give --url, or leave it away"),
+        ("--server-model own", "--server-model is for a server; give --url, or omit it"),
+        ("--timeout 3 --model m", "--timeout is for a server; give --url, or omit it"),
         ("--timeout 0 --url http://h", "--timeout: expected seconds above 0, got 0.0"),
         ("--timeout nan --url http://h", "--timeout: expected seconds above 0, got nan"),
         ("--model none", "none: no such folder; give --model a SavedModel or a folder of its versions"),
@@ -105,7 +105,7 @@ def test_main_predict_options_that_do_not_go_together_are_one_line(words, said, 
 
 def test_main_predict_rows_are_not_searched_for_faces(capsys, tmp_path, double):
     assert main(["predict", write_csv(tmp_path / "a", 1), "--detect"]) == 2
-    said = "--detect is for pictures, and rows are faces already; leave --detect away"
+    said = "--detect is for pictures, and rows are faces already; omit --detect"
     assert capsys.readouterr() == ("", f"fer-tfx: {said}\n")
 
 

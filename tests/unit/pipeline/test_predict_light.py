@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_tfx import shipped
+from fer_tfx import model_files
 from fer_tfx.cli import main
 from fer_tfx.light import LightModel
 from schema.drawn_faces import draw_faces
@@ -74,11 +74,11 @@ def test_predict_detect_in_a_fresh_process_needs_only_opencv_besides(tmp_path, f
 
 
 def test_predict_damaged_light_model_is_one_line_and_nothing_is_printed(capfd, tmp_path, monkeypatch, faces):
-    monkeypatch.setattr(shipped.resources, "files", lambda name: {"fer_tfx": tmp_path}[name])
+    monkeypatch.setattr(model_files.resources, "files", lambda name: {"fer_tfx": tmp_path}[name])
     folder = tmp_path / "light_model"
     folder.mkdir()
     (folder / "model.tflite").write_bytes(b"other")
-    shipped.write_sums(folder)
+    model_files.write_sums(folder)
     (folder / "model.tflite").write_bytes(b"another")
     Image.fromarray(faces[0]).save(tmp_path / "a.png")
     assert main(["predict", str(tmp_path / "a.png")]) == 2

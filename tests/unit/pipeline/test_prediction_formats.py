@@ -5,8 +5,8 @@ import json
 import pytest
 
 from fer_tfx.face_detection import Box
-from fer_tfx.predict.formats import Layout, Row, build_format, lay_out_pictures, lay_out_rows, write_rows
-from fer_tfx.predict.subjects import Subject
+from fer_tfx.predict.inputs import Subject
+from fer_tfx.predict.output import Layout, Row, lay_out_pictures, lay_out_rows, write_rows
 from fer_tfx.prediction import Prediction
 
 SHARES = (0.05, 0.0, 0.05, 0.7, 0.1, 0.1, 1e-10)
@@ -27,7 +27,7 @@ ONE_PICTURE, ONE_FILE = Layout(), lay_out_rows(["a.csv"])
 
 def write(name: str, rows: list[Row], layout: Layout = ONE_PICTURE) -> str:
     output = io.StringIO()
-    assert write_rows(iter(rows), build_format(name, layout), output) == len(rows)
+    assert write_rows(iter(rows), name, layout, output) == len(rows)
     return output.getvalue()
 
 

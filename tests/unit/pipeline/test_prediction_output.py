@@ -80,7 +80,7 @@ def test_check_output_missing_folder_is_named(tmp_path):
 
 @pytest.mark.parametrize("out", ["/dev/null", "."])
 def test_check_output_what_is_no_regular_file_is_refused(out):
-    with pytest.raises(ConfigError, match="is no regular file; leave --out away"):
+    with pytest.raises(ConfigError, match="is no regular file; omit --out"):
         check_output(Path(out), [])
 
 

@@ -9,10 +9,9 @@ from predictor_double import build_prediction
 
 from fer_tfx.errors import DataError
 from fer_tfx.face_detection import Box
-from fer_tfx.predict.formats import Row
+from fer_tfx.predict.inputs import Picture, Subject
+from fer_tfx.predict.output import Row
 from fer_tfx.predict.photos import draw_answers, iter_faces, open_album
-from fer_tfx.predict.picture_files import Picture
-from fer_tfx.predict.subjects import Subject
 
 BOX = Box(10, 20, 60, 60)
 

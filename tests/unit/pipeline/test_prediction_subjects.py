@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from predictor_double import PredictorDouble, build_prediction
 
-from fer_tfx.predict.subjects import Answer, Item, Subject, answer_items
+from fer_tfx.predict.command import Answer, answer_items
+from fer_tfx.predict.inputs import Item, Subject
 
 
 def draw_items(numbers: list[int | None]) -> Iterator[Item]:

@@ -9,9 +9,10 @@ import pytest
 from predictor_double import PredictorDouble
 
 from fer_tfx.cli import main
-from fer_tfx.commands import submission
+from fer_tfx.predict import command as submission
 from fer_tfx.predict.back_ends import BackEnd
-from fer_tfx.predict.subjects import Answer, Subject, answer_items
+from fer_tfx.predict.command import Answer, answer_items
+from fer_tfx.predict.inputs import Subject
 from fer_tfx.prediction import Prediction
 
 

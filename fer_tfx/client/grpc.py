@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_tfx.client.address import ModelAddress
-from fer_tfx.client.transport import VersionStatus
+from fer_tfx.client.transport import ModelAddress, VersionStatus
 from fer_tfx.errors import (
     BadAnswerError,
     ConfigError,
@@ -128,14 +127,9 @@ def _import_modules() -> SimpleNamespace:
         )
     except ImportError as error:
         raise ConfigError(
-            f"{error.name} is not installed, which gRPC needs: `pip install '.[grpc]'` in a checkout of fer-tfx"
+            f"{error.name} is not installed, which gRPC needs: `pip install './fer_tfx[grpc]'` in a checkout of fer-tfx"
         ) from None
     return SimpleNamespace(
-        grpc=grpc,
-        tensorflow=tensorflow,
-        metadata=get_model_metadata_pb2,
-        status=get_model_status_pb2,
-        model_service=model_service_pb2_grpc,
-        predict=predict_pb2,
-        prediction_service=prediction_service_pb2_grpc,
-    )
+        grpc=grpc, tensorflow=tensorflow, metadata=get_model_metadata_pb2, status=get_model_status_pb2,
+        model_service=model_service_pb2_grpc, predict=predict_pb2, prediction_service=prediction_service_pb2_grpc,
+    )  # fmt: skip

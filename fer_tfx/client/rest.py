@@ -10,15 +10,8 @@ import numpy as np
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
-from fer_tfx.client.address import ModelAddress
-from fer_tfx.client.transport import VersionStatus
-from fer_tfx.errors import (
-    BadAnswerError,
-    DeadlineExceededError,
-    RequestRefusedError,
-    ServerUnreachableError,
-    shorten,
-)
+from fer_tfx.client.transport import ModelAddress, VersionStatus
+from fer_tfx.errors import BadAnswerError, DeadlineExceededError, RequestRefusedError, ServerUnreachableError, shorten
 from fer_tfx.prediction import Pixels
 
 _BUSY = (429, 503)
@@ -91,14 +84,9 @@ class RestTransport:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
             response = self._pool.request(
-                method,
-                url,
-                body=body,
-                headers=headers,
-                timeout=urllib3.Timeout(total=timeout_s),
-                retries=False,
+                method, url, body=body, headers=headers, timeout=urllib3.Timeout(total=timeout_s), retries=False,
                 preload_content=False,
-            )
+            )  # fmt: skip
             return response.status, self._read(response, end, where)
         except NewConnectionError as error:  # before TimeoutError, of which it is one
             raise ServerUnreachableError(_say_unreachable(where, error)) from error
@@ -108,7 +96,7 @@ class RestTransport:
             raise ServerUnreachableError(_say_unreachable(where, error)) from error
 
     def _read(self, response: urllib3.BaseHTTPResponse, end: float, where: str) -> bytes:
-        """The answer piece by piece: urllib3's timeout is for each piece, and an answer has no end of itself."""
+        """The answer piece by piece: urllib3's timeout is for each piece, and an answer may never end."""
         text = bytearray()
         while piece := response.read1(_READ_BYTES):
             text += piece
