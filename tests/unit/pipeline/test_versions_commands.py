@@ -12,7 +12,8 @@ import pytest
 
 from components.bucket_versions import BucketVersions
 from fer_tfx.cli import main
-from fer_tfx.versions.versions import ServedModel, VersionFolder
+from fer_tfx.versions.folder import VersionFolder
+from fer_tfx.versions.versions import ServedModel
 from pipeline.runners.exclusive import only_run_in
 
 SETTINGS = ("--set", "serving.settle_s=0")

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from fer_tfx.errors import DataError
 
-# Not named as the folder `rolled_back` is: TensorFlow's file system in memory lists by the beginning of a name.
+# Unlike the folder `rolled_back`: TensorFlow's file system in memory lists by the beginning of a name.
 RECORD_FILE = "roll_backs.json"
 _YEAR_10000_S = 253_402_300_800  # beyond what dates can tell
 
@@ -42,8 +42,7 @@ class Record:
 
     versions: tuple[RolledBack, ...] = ()
     lifted: int = 0
-    """How many versions were brought back after a push had been refused for them: what such a push came to, as a cache
-    remembers it, holds no longer."""
+    """How many versions were brought back after a push had been refused for them: cached refusals are out of date."""
 
     @property
     def numbers(self) -> list[int]:
@@ -57,7 +56,7 @@ class Record:
         return next((each for each in self.versions if each.version == version), None)
 
     def add(self, versions: list[RolledBack]) -> "Record":
-        """With further versions; what is known of one already stays."""
+        """With further versions; those known already stay as they are."""
         new = [each for each in versions if each.version not in self.numbers]
         return dataclasses.replace(self, versions=tuple(sorted([*self.versions, *new], key=lambda each: each.version)))
 
@@ -78,15 +77,7 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str, place: str) -> "Record":
-        """Parse the file's text; an empty one is that of a folder without a record.
-
-        Args:
-            text: what `to_json` wrote.
-            place: of the file, for the message.
-
-        Raises:
-            DataError: it is damaged.
-        """
+        """Parse what `to_json` wrote; empty: no record. Raises DataError, which names the `place`, if it is damaged."""
         try:
             fields = json.loads(text) if text else {}
             versions = tuple(RolledBack(**each) for each in fields.get("versions", ()))
