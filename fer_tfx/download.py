@@ -15,12 +15,7 @@ _TOKEN_HELP = (
 
 
 def download_from_kaggle(folder: Path) -> int:
-    """Download the competition's zip, which `fer-tfx run --data` reads as it is.
-
-    Raises:
-        ConfigError: the kaggle package is not there.
-        DataError: Kaggle refused, or sent nothing.
-    """
+    """Download the competition's zip, which `fer-tfx run --data` reads. Raises ConfigError or DataError."""
     beside = Path(sys.executable).with_name("kaggle")
     command = str(beside) if beside.exists() else shutil.which("kaggle")
     if command is None:

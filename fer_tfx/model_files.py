@@ -47,7 +47,7 @@ def find_model(folder: Path) -> Path:
 
 
 def find_shipped_model(name: str = SHIPPED_FOLDER) -> Path:
-    """Folder of the shipped SavedModel, or of its light form (LIGHT_FOLDER), its files checked.
+    """Folder of the shipped SavedModel, or of its light form (LIGHT_FOLDER).
 
     Raises:
         ConfigError: this installation has no model.
@@ -114,17 +114,12 @@ def _read_sums(path: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class KnownModels:
-    """The models that runs here have pushed, or that the user has confirmed.
+    """The models that runs here have pushed, or that the user has confirmed."""
 
-    Args:
-        folder: of the file; need not exist.
-    """
-
-    folder: Path
+    folder: Path  # of the file; need not exist
 
     @classmethod
     def of_user(cls) -> "KnownModels":
-        """Those of the user who runs this process."""
         from platformdirs import user_state_path
 
         return cls(user_state_path("fer-tfx"))
@@ -134,11 +129,7 @@ class KnownModels:
         return self.folder / KNOWN_FILE
 
     def knows(self, digest: str) -> bool:
-        """Whether a model was noted. A file that can't be read knows none.
-
-        Raises:
-            DataError: others may write the file, so nothing in it can be believed.
-        """
+        """Whether a model was noted. Raises DataError: others may write the file. One that can't be read knows none."""
         try:
             if self.path.stat().st_mode & _OTHERS_MAY_WRITE:
                 raise DataError(f"{self.path}: others may write it, so it vouches for nothing; look through it, then"
@@ -148,15 +139,11 @@ class KnownModels:
             return False
 
     def add(self, digest: str, origin: str, model: Path) -> None:
-        """Note a model for good; one that is noted already stays as it is.
+        """Note a model of this `compute_model_digest` for good, unless it is noted already. Raises OSError.
 
         Args:
-            digest: of `compute_model_digest`.
             origin: PUSHED or TRUSTED.
             model: where it lies, for a person who reads the file.
-
-        Raises:
-            OSError: the file can't be written.
         """
         import fcntl  # not on Windows, where the light model works too
 
@@ -183,11 +170,7 @@ class KnownModels:
 
 
 def compute_model_digest(model: Path) -> str:
-    """The SHA-256 over the names and digests of all files below a SavedModel, in hexadecimal digits.
-
-    Raises:
-        DataError: a file can't be read, or a linked folder would not be covered.
-    """
+    """The SHA-256 over the names and digests of all files below a SavedModel, in hex digits. Raises DataError."""
     linked = next((path for path in model.rglob("*") if path.is_symlink() and path.is_dir()), None)
     if linked:
         raise DataError(f"{linked}: is a link to a folder, which no digest of the model would cover; copy it in")
@@ -210,11 +193,7 @@ def require_known(model: Path, known: KnownModels) -> None:
 
 
 def note_model(model: Path, origin: str, known: KnownModels) -> str:
-    """Note a SavedModel; empty, or one line that says why that failed: it is no reason to stop.
-
-    Raises:
-        DataError: a file of the model can't be read.
-    """
+    """Note a SavedModel; empty, or one line that says why that failed, which is no reason to stop. Raises DataError."""
     digest = compute_model_digest(model)
     try:
         known.add(digest, origin, model)

@@ -5,9 +5,7 @@ can't be right is an error, never a wrong answer.
 """
 
 import io
-import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,8 +28,6 @@ from fer_tfx.errors import BadAnswerError, BadRequestError, RequestRefusedError,
 from fer_tfx.prediction import Pixels, Prediction
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP")  # that the graph decodes
-# What Pillow raises for damaged files.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 _EXPECTED_PIXELS = "expected a uint8 array (n, 48, 48, 1) or (n, 48, 48)"
 _EXPECTED_PICTURE = "expected a uint8 array (48, 48, 1) or (48, 48), or the bytes of a PNG or JPEG file"
 _MAX_WINDOW_BYTES = 2**24  # 16 MiB of files at once, unless a single one is larger
@@ -115,6 +111,8 @@ def _read_size(file: bytes, index: int) -> tuple[int, int]:
     """By the header alone: Pillow decodes nothing here."""
     from PIL import Image
 
+    from fer_tfx.pictures import DAMAGE
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
@@ -122,7 +120,7 @@ def _read_size(file: bytes, index: int) -> tuple[int, int]:
                 return picture.size
     except Image.DecompressionBombError:
         raise BadRequestError(f"picture {index}: it has far too many pixels; scale it down", index) from None
-    except _DAMAGE:
+    except DAMAGE:
         found = f"{len(file):,} bytes that start with {file[:8]!r}" if file else "no bytes"
         raise BadRequestError(f"picture {index}: expected a PNG or JPEG file, got {found}", index) from None
 
@@ -159,12 +157,7 @@ def _is_refused(ask: Callable[[list[bytes]], object], files: Sequence[bytes]) ->
 
 
 def read_predictions(outputs: Mapping[str, Any], positions: Sequence[int], where: str) -> list[Prediction]:
-    """Checked answers for as many pictures as there are `positions`, in order.
-
-    Args:
-        outputs: by name, arrays or nested lists.
-        positions: of the pictures, for the caller.
-        where: starts the error's line.
+    """Answers for the pictures at these positions, in order, from outputs by name: arrays or nested lists.
 
     Raises:
         BadAnswerError: an output is missing or of another shape or type, or a picture's outputs can't be right.
@@ -175,7 +168,10 @@ def read_predictions(outputs: Mapping[str, Any], positions: Sequence[int], where
     class_index = _read_column(outputs, CLASS_INDEX_KEY, "iu", (count,), where)
     confidence = _read_column(outputs, CONFIDENCE_KEY, "iuf", (count,), where)
     abstain = _read_column(outputs, ABSTAIN_KEY, "b", (count,), where)
-    names = [_to_text(name) for name in _read_column(outputs, CLASS_NAME_KEY, "OSU", (count, 1), where)[:, 0]]
+    names = [
+        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        for name in _read_column(outputs, CLASS_NAME_KEY, "OSU", (count, 1), where)[:, 0]
+    ]
     for row, position in enumerate(positions):
         problem = _find_problem(probabilities[row], int(class_index[row]), names[row], float(confidence[row]))
         if problem:
@@ -207,10 +203,6 @@ def _read_column(
         found = f"{column.dtype} {column.shape}"
         raise BadAnswerError(f"{where}: {name}: expected the shape {shape}, got {found}; {_REMEDY}")
     return column
-
-
-def _to_text(name: Any) -> str:
-    return name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
 
 
 def _find_problem(shares: npt.NDArray[Any], class_index: int, name: str, confidence: float) -> str:

@@ -31,26 +31,23 @@ _OPTIONS = {
 
 
 class GrpcTransport:
-    """Asks by protocol buffers.
-
-    Args:
-        address: whose scheme is grpc or grpcs.
-
-    Raises:
-        ConfigError: the extra `grpc` is not installed.
-    """
+    """Asks by protocol buffers. Raises ConfigError: the extra `grpc` is not installed."""
 
     def __init__(self, address: ModelAddress) -> None:
         self._address = address
         self._modules = _import_modules()
-        self._channel = _open_channel(self._modules.grpc, address)
+        grpc, options = self._modules.grpc, list(_OPTIONS.items())
+        self._channel = (
+            grpc.secure_channel(address.host_and_port, grpc.ssl_channel_credentials(), options)
+            if address.is_encrypted
+            else grpc.insecure_channel(address.host_and_port, options)
+        )
         self._prediction = self._modules.prediction_service.PredictionServiceStub(self._channel)
         self._model = self._modules.model_service.ModelServiceStub(self._channel)
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
     ) -> Mapping[str, Any]:
-        """See Transport."""
         tensorflow = self._modules.tensorflow
         request = self._modules.predict.PredictRequest()
         self._fill_spec(request.model_spec)
@@ -65,7 +62,6 @@ class GrpcTransport:
             raise BadAnswerError(f"{where}: an output is no tensor ({shorten(str(error))})") from None
 
     def read_status(self, timeout_s: float) -> list[VersionStatus]:
-        """See Transport."""
         request = self._modules.status.GetModelStatusRequest()
         self._fill_spec(request.model_spec)
         response = self._ask(self._model.GetModelStatus, request, str(self._address), timeout_s)
@@ -76,13 +72,11 @@ class GrpcTransport:
         ]
 
     def check_served(self, timeout_s: float) -> None:
-        """See Transport."""
         request = self._modules.metadata.GetModelMetadataRequest(metadata_field=["signature_def"])
         self._fill_spec(request.model_spec)
         self._ask(self._prediction.GetModelMetadata, request, str(self._address), timeout_s)
 
     def close(self) -> None:
-        """See Transport."""
         self._channel.close()
 
     def _fill_spec(self, spec: Any) -> None:
@@ -105,13 +99,6 @@ class GrpcTransport:
         if code == "DEADLINE_EXCEEDED":
             raise DeadlineExceededError(shorten(reason))
         raise RequestRefusedError(where, code, reason)
-
-
-def _open_channel(grpc: Any, address: ModelAddress) -> Any:
-    options = list(_OPTIONS.items())
-    if address.is_encrypted:
-        return grpc.secure_channel(address.host_and_port, grpc.ssl_channel_credentials(), options)
-    return grpc.insecure_channel(address.host_and_port, options)
 
 
 def _import_modules() -> SimpleNamespace:

@@ -22,13 +22,7 @@ _PORTS = "is it the REST port, mostly 8501?"
 
 
 class RestTransport:
-    """Asks in column form, which repeats no name for each picture.
-
-    Args:
-        address: whose scheme is http or https.
-        pool: keeps the connections.
-        clock: seconds from some moment on.
-    """
+    """Asks in column form, which repeats no name for each picture. The clock counts seconds."""
 
     def __init__(
         self,
@@ -43,7 +37,6 @@ class RestTransport:
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
     ) -> Mapping[str, Any]:
-        """See Transport."""
         body = {"signature_name": signature, "inputs": {input_name: _to_json(batch)}}
         where = f"{self._address}, signature {signature}"
         answer = self._ask("POST", ":predict", where, timeout_s, json.dumps(body).encode())
@@ -53,7 +46,6 @@ class RestTransport:
         return outputs
 
     def read_status(self, timeout_s: float) -> list[VersionStatus]:
-        """See Transport."""
         answer = self._ask("GET", "", str(self._address), timeout_s)
         try:
             return [_parse_status(status) for status in answer["model_version_status"]]
@@ -61,11 +53,9 @@ class RestTransport:
             raise BadAnswerError(f"{self._address}: the answer is no status of a model; {_PORTS}") from None
 
     def check_served(self, timeout_s: float) -> None:
-        """See Transport."""
         self._ask("GET", "/metadata", str(self._address), timeout_s)
 
     def close(self) -> None:
-        """See Transport."""
         self._pool.clear()
 
     def _ask(self, method: str, path: str, where: str, timeout_s: float, body: bytes | None = None) -> dict[str, Any]:
@@ -88,12 +78,11 @@ class RestTransport:
                 preload_content=False,
             )  # fmt: skip
             return response.status, self._read(response, end, where)
-        except NewConnectionError as error:  # before TimeoutError, of which it is one
-            raise ServerUnreachableError(_say_unreachable(where, error)) from error
-        except TimeoutError as error:
-            raise DeadlineExceededError(shorten(str(error))) from error
         except HTTPError as error:
-            raise ServerUnreachableError(_say_unreachable(where, error)) from error
+            if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
+                raise DeadlineExceededError(shorten(str(error))) from error
+            found = f"can't be reached ({shorten(str(error))}); does the server run, and {_PORTS}"
+            raise ServerUnreachableError(f"{where}: {found}") from error
 
     def _read(self, response: urllib3.BaseHTTPResponse, end: float, where: str) -> bytes:
         """The answer piece by piece: urllib3's timeout is for each piece, and an answer may never end."""
@@ -138,7 +127,3 @@ def _quote(text: bytes) -> str:
 def _parse_status(found: Mapping[str, Any]) -> VersionStatus:
     message = str(found.get("status", {}).get("error_message", ""))
     return VersionStatus(int(found["version"]), str(found["state"]), message)
-
-
-def _say_unreachable(where: str, error: HTTPError) -> str:
-    return f"{where}: can't be reached ({shorten(str(error))}); does the server run, and {_PORTS}"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from fer_tfx.errors import ConfigError, DeadlineExceededError, ServerUnreachableError
 from fer_tfx.prediction import Pixels
@@ -41,7 +41,6 @@ class ModelAddress:
 
     @property
     def url(self) -> str:
-        """The server's URL, without a slash at the end."""
         return f"{self.scheme}://{self.host_and_port}{self.prefix}"
 
     @property
@@ -58,22 +57,13 @@ class ModelAddress:
 
 
 def parse_address(url: str, model: str, version: int | None = None, label: str | None = None) -> ModelAddress:
-    """The address of the latest version of a model, of a given one, or of the one with a label.
-
-    Raises:
-        ConfigError: not a URL of a server, no name of a model, or both a version and a label.
-    """
+    """The address of the latest version of a model, of a given one, or of the one with a label. Raises ConfigError."""
     if version is not None and label is not None:
         raise ConfigError(f"model {model}: got version {version} and label {label}; give one of them")
     if version is not None and version < 0:
         raise ConfigError(f"model {model}: expected a version from 0 on, got {version}")
     if not model or "/" in model or ":" in model or label == "":
         raise ConfigError(f"expected names of a model and a label without / and :, got {model!r} and {label!r}")
-    parts = _split(url)
-    return ModelAddress(parts.scheme, parts.netloc, parts.path.rstrip("/"), model, version, label)
-
-
-def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         has_port = parts.port is not None
@@ -86,7 +76,7 @@ def _split(url: str) -> SplitResult:
         raise ConfigError(f"URL {url!r}: {_EXPECTED}")
     if parts.scheme in _GRPC_SCHEMES and (not has_port or parts.path.strip("/")):
         raise ConfigError(f"URL {url!r}: gRPC takes a port and no path; expected such as grpc://host:8500")
-    return parts
+    return ModelAddress(parts.scheme, parts.netloc, parts.path.rstrip("/"), model, version, label)
 
 
 class VersionStatus(NamedTuple):
@@ -100,20 +90,16 @@ class VersionStatus(NamedTuple):
 
 
 class Transport(Protocol):
-    """One attempt to ask about one model.
+    """One attempt to ask about one model, of at most `timeout_s`.
 
-    Each method takes the seconds it may last, and raises ServerUnreachableError where another attempt may help, else
-    DeadlineExceededError, RequestRefusedError or BadAnswerError.
+    Raises ServerUnreachableError where another attempt may help, else DeadlineExceededError, RequestRefusedError or
+    BadAnswerError.
     """
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
     ) -> Mapping[str, Any]:
-        """All outputs by name, as arrays or nested lists, unchecked.
-
-        Args:
-            batch: uint8 (n, 48, 48, 1), or the contents of n files; n is at least 1.
-        """
+        """All outputs by name, unchecked, for uint8 (n, 48, 48, 1) or the contents of n files; n is at least 1."""
 
     def read_status(self, timeout_s: float) -> list[VersionStatus]:
         """Of the address's version, else of all versions: TensorFlow Serving ignores a label here."""
@@ -129,11 +115,9 @@ class Transport(Protocol):
 class Timing:
     """Where time and chance come from."""
 
-    clock: Callable[[], float] = time.monotonic
-    """In seconds."""
+    clock: Callable[[], float] = time.monotonic  # seconds
     sleep: Callable[[float], None] = time.sleep
-    random: Callable[[], float] = random.random
-    """From 0 to 1."""
+    random: Callable[[], float] = random.random  # 0 to 1
 
 
 class Deadline:
@@ -145,7 +129,7 @@ class Deadline:
         self._end = timing.clock() + timeout_s
 
     def measure_left_s(self) -> float:
-        """Seconds that are left; 0 or less when the time is up."""
+        """Seconds that are left; 0 or less: none."""
         return self._end - self._clock()
 
 

@@ -21,24 +21,19 @@ _TIMEOUT_S = 10.0
 class BackEnd:
     """Whom to ask, as the command line says; None: it doesn't."""
 
-    model: Path | None = None
-    """A SavedModel, or a folder of its versions."""
-    url: str | None = None
-    """Of a server, instead."""
+    model: Path | None = None  # a SavedModel, or a folder of its versions
+    url: str | None = None  # of a server, instead
     server_model: str | None = None
-    timeout_s: float | None = None
-    """For the answer to one batch."""
-    is_trusted: bool = False
-    """Whether the user knows where `model` comes from."""
-    known: KnownModels | None = None
-    """Models that need no `--trust`; None: those of the user."""
+    timeout_s: float | None = None  # for one batch
+    is_trusted: bool = False  # the user knows where `model` comes from
+    known: KnownModels | None = None  # models that need no `--trust`; None: those of the user
 
     def check(self) -> "BackEnd":
-        """The same, with `model` a SavedModel that is there and may be loaded. Imports nothing heavy.
+        """The same, with `model` a SavedModel that is there and may be loaded.
 
         Raises:
             ConfigError: options that don't go together, or no model there.
-            DataError: nobody knows where the model comes from.
+            DataError: the model's origin is unknown.
         """
         if self.model and self.url:
             raise ConfigError("--model and --url: give one of them")
@@ -61,15 +56,12 @@ class BackEnd:
 
 @contextmanager
 def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
-    """Yield who answers; a connection is closed at the end. What libraries print until then is dropped.
-
-    Args:
-        back_end: checked.
+    """Yield who answers, from a checked back end. What libraries print until its end is dropped.
 
     Raises:
         ConfigError: something isn't installed, or the model lacks a signature or an output.
         DataError: a file of the model is damaged.
-        FerError: the server can't be used, see `fer_tfx.errors`.
+        FerError: the server can't be used.
     """
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):

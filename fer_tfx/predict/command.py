@@ -26,23 +26,19 @@ class Answer(NamedTuple):
     """A subject with what the model says of it."""
 
     subject: Subject
-    prediction: Prediction | None
-    """None: there was no face."""
+    prediction: Prediction | None  # None: there was no face
 
 
 @dataclass(frozen=True)
 class PredictOptions:
     """Of `fer-tfx predict`."""
 
-    paths: tuple[str, ...]
-    """Pictures and folders of them, or CSVs; `-`: standard input."""
+    paths: tuple[str, ...]  # pictures and folders of them, or CSVs; `-`: standard input
     back_end: BackEnd = field(default_factory=BackEnd)
     format: str = "table"
-    out: Path | None = None
-    """None: standard output."""
+    out: Path | None = None  # None: standard output
     abstain_below: float | None = None
-    is_abstaining: bool = False
-    """Take the model's own verdict."""
+    is_abstaining: bool = False  # by the model's own threshold
     is_detecting: bool = False
     save: Path | None = None
 
@@ -188,13 +184,7 @@ def keep_terminal() -> Iterator[TextIO | None]:
 
 
 def show_progress(answers: Iterable[T], total: int | None, terminal: TextIO | None) -> Iterator[T]:
-    """Yield `answers` as they come, and draw a bar from the second batch on.
-
-    Args:
-        answers: of any kind.
-        total: how many there will be; None: unknown.
-        terminal: None: nothing is drawn.
-    """
+    """Yield `answers` as they come, and draw a bar on the terminal, if there is one, from the second batch on."""
     remaining = iter(answers)
     yield from islice(remaining, BATCH_SIZE)
     if terminal is None or (total is not None and total <= BATCH_SIZE):

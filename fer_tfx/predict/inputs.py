@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -35,12 +34,9 @@ _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0
 class Subject(NamedTuple):
     """A picture, a face in a photo, or a row of a CSV."""
 
-    source: str
-    """File as it was named or found; of a row in an archive, its member."""
-    place: int
-    """Of a row, its position in the file from 0; of a picture, its position among the pictures."""
-    face: int = 0
-    """Number of the face within its photo, from 1; 0: no faces were looked for, or none was found."""
+    source: str  # file as it was named or found; of a row in an archive, its member
+    place: int  # position of a row in the file, or of a picture among the pictures, from 0
+    face: int = 0  # number within its photo, from 1; 0: no faces were looked for, or none was found
     box: Box | None = None
 
 
@@ -48,29 +44,21 @@ class Item(NamedTuple):
     """A subject with what the model gets to see."""
 
     subject: Subject
-    pixels: Pixels | None
-    """uint8 (48, 48, 1); None: a photo without a face."""
+    pixels: Pixels | None  # uint8 (48, 48, 1); None: a photo without a face
 
 
-class Picture:
-    """A picture that is still to be read.
+class Picture(NamedTuple):
+    """A picture that is still to be read: from the file of this name unless its content is here."""
 
-    Args:
-        name: path, or what to call it.
-        content: None: to be read from the file of this name.
-    """
-
-    def __init__(self, name: str, content: bytes | None = None) -> None:
-        self.name = name
-        self._content = content
+    name: str
+    content: bytes | None = None
 
     def read(self) -> bytes:
         """The bytes of the file. Raises DataError, as `fer_tfx.pictures.read_picture_file`."""
-        return read_picture_file(self.name) if self._content is None else self._content
+        return read_picture_file(self.name) if self.content is None else self.content
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """A CSV, or an archive of one; labels are ignored."""
 
     name: str
@@ -103,8 +91,7 @@ class Rows:
             raise DataError(f"{name}: no row in it; give a file with a picture in each line below its header")
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """All that is to be predicted: either pictures or files of rows."""
 
     pictures: tuple[Picture, ...] = ()
@@ -145,14 +132,12 @@ def open_inputs(names: Sequence[str]) -> Iterator[Inputs]:
     """
     with tempfile.TemporaryFile() as spool:
         found = [_recognise(name, cast(BinaryIO, spool)) for name in names]
-        inputs = Inputs(
-            tuple(picture for each in found if isinstance(each, list) for picture in each),
-            tuple(each for each in found if isinstance(each, Rows)),
-        )
-        if inputs.pictures and inputs.rows:
-            picture, rows = in_one_line(inputs.pictures[0].name), in_one_line(inputs.rows[0].name)
-            raise ConfigError(f"{rows} holds rows and {picture} is a picture; give them in two calls")
-        yield inputs
+        pictures = tuple(picture for each in found if isinstance(each, list) for picture in each)
+        rows = tuple(each for each in found if isinstance(each, Rows))
+        if pictures and rows:
+            picture, csv = in_one_line(pictures[0].name), in_one_line(rows[0].name)
+            raise ConfigError(f"{csv} holds rows and {picture} is a picture; give them in two calls")
+        yield Inputs(pictures, rows)
 
 
 def open_rows(name: str) -> Rows:

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
@@ -32,8 +31,7 @@ class Row(NamedTuple):
     """One answer as it is shown."""
 
     subject: Subject
-    prediction: Prediction | None
-    """None: no face was found."""
+    prediction: Prediction | None  # None: no face was found
     is_sure: bool
 
     @property
@@ -43,15 +41,13 @@ class Row(NamedTuple):
         return self.prediction.class_name if self.is_sure else UNSURE
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """What tells the subjects of one call apart."""
 
     has_file: bool = True
     has_row: bool = False
     has_face: bool = False
-    width: int = 0
-    """Cells that the longest subject takes in a table."""
+    width: int = 0  # cells that the longest subject takes in a table
 
     @property
     def columns(self) -> list[str]:
@@ -147,11 +143,7 @@ def _shorten(value: float) -> float:
 
 
 def check_output(out: Path, sources: Iterable[str]) -> None:
-    """Refuse, before any work, a place that can't be written to or that holds what is read.
-
-    Raises:
-        ConfigError, DataError: as above.
-    """
+    """Raise ConfigError or DataError if `out` can't be written to, or holds what is read."""
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")
     if out.exists() and not out.is_file():

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFont
 
 from fer_tfx.errors import DataError
-from fer_tfx.face_detection import Box, crop_face
+from fer_tfx.face_detection import Box, FaceDetector, crop_face
 from fer_tfx.pictures import open_upright, to_pixels, to_rgb
 from fer_tfx.predict.inputs import Item, Picture, Subject
 from fer_tfx.predict.output import Row
@@ -21,19 +20,8 @@ _BOX_COLOUR, _TEXT_COLOUR = (255, 210, 0), (0, 0, 0)
 _JPEG_QUALITY = 92
 
 
-class Detector(Protocol):
-    """Finds faces, as `fer_tfx.face_detection.FaceDetector` does."""
-
-    def find_faces(self, picture: Image.Image) -> list[Box]:
-        """Boxes of the faces, in the order in which they are counted."""
-
-
-def iter_faces(photos: Sequence[Picture], detector: Detector) -> Iterator[Item]:
-    """Yield each face of each photo, and one item without pixels for a photo that has none.
-
-    Raises:
-        DataError: a file can't be read or is no picture.
-    """
+def iter_faces(photos: Sequence[Picture], detector: FaceDetector) -> Iterator[Item]:
+    """Yield each face of each photo, and one item without pixels for a photo that has none. Raises DataError."""
     for place, photo in enumerate(photos):
         picture = open_upright(photo.read(), photo.name)
         boxes = detector.find_faces(picture)
@@ -47,10 +35,8 @@ def iter_faces(photos: Sequence[Picture], detector: Detector) -> Iterator[Item]:
 def open_album(folder: Path, photos: Sequence[Picture]) -> Iterator[Callable[[Iterable[Row]], Iterator[Row]]]:
     """Yield a function that passes rows on and draws their photos; `folder` gets them only if the block ends well.
 
-    No file is written over: of two photos of one name, and beside a file that is there, the later gets a number.
-
-    Raises:
-        DataError: the folder can't be written to.
+    No file is overwritten: where a name is taken, the photo gets a number. Raises DataError: the folder can't be
+    written to.
     """
     is_new = not folder.exists()
     try:

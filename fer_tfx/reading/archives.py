@@ -80,30 +80,26 @@ def iter_members(
     """
     walk = _Walk(name, limits, preference)
     file = FileLayer(stream, name, walk.count_packed, stream.seekable())
-    found: list[SkippedMember] = []
+    skipped: list[SkippedMember] = []
     has_member = False
     for item in walk.open(buffered(file), name, depth=0):
+        yield item
         if isinstance(item, SkippedMember):
-            found.append(item)
+            skipped.append(item)
         else:
             has_member = True
-        yield item
     if not has_member:
-        raise DataError(f"{name}: no CSV in it ({describe_skipped(found)}): give a CSV or an archive of one")
+        raise DataError(f"{name}: no CSV in it ({describe_skipped(skipped)}): give a CSV or an archive of one")
 
 
 def is_packed(head: bytes) -> bool:
     """Whether a file that begins with `head`, its first 512 bytes, is an archive or packed."""
     is_tar = head[_TAR_MAGIC_AT:].startswith(b"ustar")
-    return is_tar or bool(_unpacker_of(head)) or head.startswith((*_ZIP_MAGICS, *_UNREADABLE_FORMS))
-
-
-def _unpacker_of(head: bytes) -> Callable[[], Any] | None:
-    return next((unpacker for magic, unpacker in _UNPACKERS.items() if head.startswith(magic)), None)
+    return is_tar or head.startswith((*_ZIP_MAGICS, *_UNPACKERS, *_UNREADABLE_FORMS))
 
 
 class _Walk:
-    """Goes through the layers of one file and keeps count of what they unpack to."""
+    """Goes through the layers of one file and counts what they unpack to."""
 
     def __init__(self, name: str, limits: ReadingLimits, preference: Sequence[str]) -> None:
         self._name = name
@@ -150,13 +146,15 @@ class _Walk:
 
     def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         head = stream.peek(HEAD_BYTES)
-        _refuse_unreadable_form(head, label)
+        for magic, form in _UNREADABLE_FORMS.items():
+            if head.startswith(magic):
+                raise DataError(f"{label}: a {form} can't be read: unpack it and give the CSV")
         if not is_packed(head):
             yield Member(label, cast(BinaryIO, stream), head[:HEAD_BYTES])
             return
         if depth >= self._limits.max_depth:
             raise DataError(f"{label}: packed more than {depth} times over: unpack it and give the CSV")
-        make_unpacker = _unpacker_of(head)
+        make_unpacker = next((make for magic, make in _UNPACKERS.items() if head.startswith(magic)), None)
         if make_unpacker:
             unpacked = Unpacked(cast(BinaryIO, stream), make_unpacker)
             layer = Layer(cast(BinaryIO, unpacked), label, self.count_unpacked, stream.seekable())
@@ -178,7 +176,10 @@ class _Walk:
             if info.filename.endswith("/"):
                 continue
             member = _joined(label, info.filename)
-            reason = _reason_against_zip_member(info) or _reason_against_repeat(member, seen)
+            is_link = stat.S_ISLNK(info.external_attr >> 16)
+            reason = (
+                "a link" if is_link else _reason_against_path(info.filename) or _reason_against_repeat(member, seen)
+            )
             if reason:
                 yield SkippedMember(member, reason)
             else:
@@ -215,12 +216,6 @@ class _Walk:
             yield from self.open(buffered(layer), member, depth)
 
 
-def _reason_against_zip_member(info: zipfile.ZipInfo) -> str:
-    if stat.S_ISLNK(info.external_attr >> 16):
-        return "a link"
-    return _reason_against_path(info.filename)
-
-
 def _reason_against_tar_member(info: tarfile.TarInfo) -> str:
     if info.issym() or info.islnk():
         return "a link"
@@ -254,12 +249,6 @@ def _require_readable_zip_member(info: zipfile.ZipInfo, member: str) -> None:
             f"{member}: packed by zip method {info.compress_type}, expected stored (0) or deflated (8):"
             " unpack it and give the CSV"
         )
-
-
-def _refuse_unreadable_form(head: bytes, label: str) -> None:
-    for magic, form in _UNREADABLE_FORMS.items():
-        if head.startswith(magic):
-            raise DataError(f"{label}: a {form} can't be read: unpack it and give the CSV")
 
 
 def _joined(label: str, name: str) -> str:

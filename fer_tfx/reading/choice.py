@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.forms import list_suffixes
@@ -19,12 +19,11 @@ _MAX_SUFFIXES = 4  # fer2013.tar.gz has one; what is packed more often is not re
 _SHOWN = 3  # of a list, in an error
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """Which files of one folder or archive to read."""
 
-    chosen: tuple[str, ...]
-    skipped: tuple[SkippedMember, ...]
+    chosen: list[str]
+    skipped: list[SkippedMember]
 
 
 class ChoiceInOrder:
@@ -74,10 +73,8 @@ def choose_members(names: Sequence[str], preference: Sequence[str] = LABELLED_FI
     together = ChoiceInOrder(preference)
     reasons = {name: together.note(name) for name in names}
     reasons = {name: reason or together.reason_beside_noted(name) for name, reason in reasons.items()}
-    return Choice(
-        chosen=tuple(name for name in names if not reasons[name]),
-        skipped=tuple(SkippedMember(name, reason) for name, reason in reasons.items() if reason),
-    )
+    skipped = [SkippedMember(name, reason) for name, reason in reasons.items() if reason]
+    return Choice([name for name in names if not reasons[name]], skipped)
 
 
 def describe_skipped(skipped: Sequence[SkippedMember]) -> str:

@@ -7,7 +7,6 @@ never swallows the lines after it.
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -47,8 +46,7 @@ class RowError(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True)
-class RowLayout:
+class RowLayout(NamedTuple):
     """Which column of a file holds what, counted from 0."""
 
     pixels: int
@@ -60,8 +58,15 @@ class RowLayout:
 def parse_header(line: bytes, file: str) -> RowLayout:
     """Find the columns: any order, case, spaces and quotes. Raises DataError if the file can't be read by them."""
     text = line.removeprefix(_UTF8_MARK).rstrip(b"\r\n")
-    _refuse_other_text_forms(line, text, file)
-    names = _split_header(text, file)
+    if line.startswith(_UTF16_MARKS) or b"\0" in line:
+        raise _header_error(file, "UTF-16 or binary content", "save the file as CSV in UTF-8")
+    if b"\r" in text:
+        raise _header_error(file, "line ends of a bare carriage return", "save the file with line ends LF or CRLF")
+    try:
+        fields = _split_fields(text)
+    except RowError as error:
+        raise _header_error(file, f"{error} in {shown(text)!r}", "mend the quotes of the header") from error
+    names = [field.decode("utf-8", "replace").strip().lower() for field in fields]
     place_of = {column: names.index(column) for column in _COLUMNS if column in names}
     for column in place_of:
         if names.count(column) > 1:
@@ -69,21 +74,6 @@ def parse_header(line: bytes, file: str) -> RowLayout:
     if PIXELS_KEY not in place_of:
         raise _header_error(file, f"no column `{PIXELS_KEY}` in {shown(text)!r}", _remedy_without_pixels(text))
     return RowLayout(place_of[PIXELS_KEY], place_of.get(LABEL_KEY), place_of.get(USAGE_COLUMN), len(names))
-
-
-def _refuse_other_text_forms(line: bytes, text: bytes, file: str) -> None:
-    if line.startswith(_UTF16_MARKS) or b"\0" in line:
-        raise _header_error(file, "UTF-16 or binary content", "save the file as CSV in UTF-8")
-    if b"\r" in text:
-        raise _header_error(file, "line ends of a bare carriage return", "save the file with line ends LF or CRLF")
-
-
-def _split_header(text: bytes, file: str) -> list[str]:
-    try:
-        fields = _split_fields(text)
-    except RowError as error:
-        raise _header_error(file, f"{error} in {shown(text)!r}", "mend the quotes of the header") from error
-    return [field.decode("utf-8", "replace").strip().lower() for field in fields]
 
 
 def _remedy_without_pixels(text: bytes) -> str:
@@ -104,11 +94,19 @@ def parse_row(line: bytes, layout: RowLayout) -> FaceRow:
     fields = _split_fields(line.rstrip(b"\r\n"))
     if len(fields) != layout.column_count:
         raise RowError(WRONG_COLUMN_COUNT, f"found {len(fields)} columns, expected {layout.column_count}")
-    return FaceRow(
-        class_index=None if layout.emotion is None else _parse_label(fields[layout.emotion]),
-        pixels=_parse_pixels(fields[layout.pixels]),
-        usage=None if layout.usage is None else _parse_usage(fields[layout.usage]),
-    )
+    class_index = usage = None
+    if layout.emotion is not None:
+        label = fields[layout.emotion]
+        class_index = _CLASS_INDEX_OF_TEXT.get(label.strip(_SPACE))
+        if class_index is None:
+            raise _value_error(UNKNOWN_LABEL, LABEL_KEY, label, f"an integer 0-{CLASS_COUNT - 1}")
+    pixels = _parse_pixels(fields[layout.pixels])
+    if layout.usage is not None:
+        text = fields[layout.usage]
+        usage = _SPLIT_OF_USAGE_TEXT.get(text.strip(_SPACE).lower())
+        if usage is None:
+            raise _value_error(UNKNOWN_USAGE, USAGE_COLUMN, text, "Training, PublicTest or PrivateTest")
+    return FaceRow(class_index, pixels, usage)
 
 
 def _split_fields(line: bytes) -> list[bytes]:
@@ -136,20 +134,6 @@ def _split_fields(line: bytes) -> list[bytes]:
             fields += (b"".join(field), *others[:-1])
             field, is_blank = [others[-1]], not others[-1].strip(_SPACE)
     return [*fields, b"".join(field)]
-
-
-def _parse_label(field: bytes) -> int:
-    class_index = _CLASS_INDEX_OF_TEXT.get(field.strip(_SPACE))
-    if class_index is None:
-        raise _value_error(UNKNOWN_LABEL, LABEL_KEY, field, f"an integer 0-{CLASS_COUNT - 1}")
-    return class_index
-
-
-def _parse_usage(field: bytes) -> str:
-    split = _SPLIT_OF_USAGE_TEXT.get(field.strip(_SPACE).lower())
-    if split is None:
-        raise _value_error(UNKNOWN_USAGE, USAGE_COLUMN, field, "Training, PublicTest or PrivateTest")
-    return split
 
 
 def _parse_pixels(field: bytes) -> bytes:
@@ -191,12 +175,9 @@ def _value_error(reason: str, column: str, found: bytes, expected: str) -> RowEr
 class Place(NamedTuple):
     """Where the first of some lines stands."""
 
-    name: str
-    """Of the file."""
-    line: int
-    """Number in the file, from 1."""
-    row: int
-    """Position among the rows of the file, from 0."""
+    name: str  # of the file
+    line: int  # from 1
+    row: int  # position among the rows of the file, from 0
 
 
 class CsvForm:
@@ -205,11 +186,9 @@ class CsvForm:
     suffixes: tuple[str, ...] = (".csv",)
 
     def recognises(self, head: bytes, name: str) -> bool:
-        """See Form."""
         return name.lower().endswith(self.suffixes) or PIXELS_KEY.encode() in head.partition(b"\n")[0].lower()
 
     def read(self, stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
-        """See Form."""
         layout = read_header(stream, name, limits.max_line_bytes)
         lines = iter_lines(stream, limits.max_line_bytes)
         return parse_lines(lines, layout, Place(name, line=2, row=0), limits.max_line_bytes)

@@ -10,28 +10,21 @@ class ReadingLimits:
     """What a line, an archive with all that is nested in it, and a part of a large file may take."""
 
     max_line_bytes: int = 1_000_000
-    part_bytes: int = 64_000_000
-    """Size of the parts that a plain CSV is read in."""
+    part_bytes: int = 64_000_000  # of a plain CSV
     max_decompressed_bytes: int = 16_000_000_000
-    max_compression_ratio: float = 200.0
-    """Unpacked over packed bytes, checked past the first 10 MB; FER2013 packs about 4 to 1."""
+    max_compression_ratio: float = 200.0  # checked past the first 10 MB; FER2013 packs about 4 to 1
     max_members: int = 10_000
-    max_header_bytes: int = 8_000_000
-    """For all member lists of zips, and for all long names and extended headers of tars."""
-    max_depth: int = 4
-    """Layers of packing; a tar.gz in a zip has three."""
+    max_header_bytes: int = 8_000_000  # for all member lists of zips, long names and extended headers of tars
+    max_depth: int = 4  # layers of packing; a tar.gz in a zip has three
 
 
 @dataclass(frozen=True)
 class FaceRow:
     """One picture of the data set."""
 
-    class_index: int | None
-    """0-6, a position in `CLASS_NAMES`; None: the file has no labels."""
-    pixels: bytes
-    """2,304 uint8 values, row-major."""
-    usage: str | None
-    """Split named by the row, a value of `SPLIT_OF_USAGE`; None: the file names none."""
+    class_index: int | None  # 0-6, a position in `CLASS_NAMES`; None: the file has no labels
+    pixels: bytes  # 2,304 uint8 values, row-major
+    usage: str | None  # split named by the row, a value of `SPLIT_OF_USAGE`; None: the file names none
 
 
 @dataclass(frozen=True)
@@ -39,10 +32,8 @@ class ParsedRow:
     """A usable row and where it stood."""
 
     source: str
-    row: int
-    """Position among the rows of the file, from 0; rejected rows count, blank lines and the header don't."""
-    line: int
-    """Line number in the file, from 1: what an editor shows."""
+    row: int  # position among the rows of the file, from 0; rejected rows count, blank lines and the header don't
+    line: int  # number in the file, from 1: what an editor shows
     face: FaceRow
 
 
@@ -53,11 +44,9 @@ class RejectedRow:
     source: str
     row: int
     line: int
-    reason: str
-    """One of a few short texts, to be counted."""
+    reason: str  # one of a few short texts, to be counted
     detail: str
-    text: str
-    """The start of the line, at most 120 characters, unprintable ones escaped."""
+    text: str  # the start of the line, at most 120 characters, unprintable ones escaped
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,7 @@ class LineCount(NamedTuple):
     """What a range holds."""
 
     lines: int
-    rows: int
-    """Lines that are not blank."""
+    rows: int  # lines that are not blank
 
 
 class Part(NamedTuple):
@@ -50,18 +49,16 @@ class Part(NamedTuple):
 
     bounds: ByteRange
     holds: LineCount
-    first_line: int
-    """As an editor shows it: the header is line 1."""
-    first_row: int
-    """Position among the rows of the file, from 0."""
+    first_line: int  # from 1, which is the header
+    first_row: int  # from 0
 
 
 def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[list[Source], list[SkippedMember]]:
     """Choose among the files of one input; a single file is read whatever its name."""
     sources = {path.removeprefix(base).lstrip("/"): path for path in sorted(paths)}
-    choice = choose_members(list(sources), _preference(is_unlabelled))
-    if len(sources) == 1:
-        choice = Choice(chosen=tuple(sources), skipped=())
+    choice = Choice([*sources], [])
+    if len(sources) > 1:
+        choice = choose_members([*sources], _preference(is_unlabelled))
     chosen = [Source(sources[name], _printable(name), is_unlabelled) for name in choice.chosen]
     return chosen, [SkippedMember(_printable(each.name), each.reason) for each in choice.skipped]
 

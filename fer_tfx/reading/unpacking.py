@@ -94,8 +94,7 @@ class Unpacked:
 
 
 class ShortReads:
-    """A zip for `zipfile`, which reads its list of members in one piece; `count` takes each long size before, and may
-    raise."""
+    """A zip for `zipfile`, which reads its list of members in one piece: `count` is called first, and may raise."""
 
     def __init__(self, stream: io.BufferedReader, count: Callable[[int], None]) -> None:
         self._stream = stream

@@ -20,12 +20,9 @@ class RolledBack:
     """A version that was taken out of service."""
 
     version: int
-    digest: str
-    """Of `fer_tfx.versions.model_digest`."""
-    time_s: int | None = None
-    """When, in seconds since 1970; None: before there were records."""
-    was_refused: bool = False
-    """Whether a push of the same model has been refused since."""
+    digest: str  # of `fer_tfx.versions.model_digest`
+    time_s: int | None = None  # when, in seconds since 1970; None: before there were records
+    was_refused: bool = False  # whether a push of the same model has been refused since
 
     def explain_refusal(self) -> str:
         """Why an equal model isn't pushed, and what to do about it."""

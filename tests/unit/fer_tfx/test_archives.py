@@ -274,7 +274,7 @@ def test_choose_members_names_together_gives_one_labelled_source(names: list[str
 
 def test_choose_members_unlabelled_without_test_csv_chooses_none() -> None:
     choice = choose_members(["fer2013.csv", "train.csv"], UNLABELLED_FIRST)
-    assert choice.chosen == ()
+    assert choice.chosen == []
     assert choice.skipped[0] == SkippedMember("fer2013.csv", "not one of test.csv")
 
 
