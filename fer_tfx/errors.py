@@ -1,4 +1,4 @@
-"""What can go wrong in a way that a person can mend, and the exit code that says so.
+"""What can go wrong in a way that a person can fix, and the exit code that says so.
 
 Each message is one line that names what was found, where, and what to do next; of a server, also the model and the
 signature.
@@ -74,8 +74,12 @@ class BadAnswerError(ServingError):
     """The server answered with something that can't be right."""
 
 
+def in_one_line(text: str) -> str:
+    """Foreign text as part of one line: line breaks, controls and undecodable bytes escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def shorten(text: str, limit: int = 300) -> str:
-    """Foreign text as part of one line: control characters escaped, the end cut off."""
-    line = " ".join(text.split())
-    printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
-    return printable if len(printable) <= limit else f"{printable[:limit]}..."
+    """Foreign text as part of one line, its white space and length reduced."""
+    line = in_one_line(" ".join(text.split()))
+    return line if len(line) <= limit else f"{line[:limit]}..."

@@ -96,7 +96,7 @@ def compute_digest(path: Path) -> str:
 
 
 def _read_sums(path: Path) -> dict[str, str]:
-    """Digest by file name. An empty list is refused too, as it would vouch for nothing."""
+    """Digest by file name. An empty list is refused too, as it would prove nothing."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -132,8 +132,8 @@ class KnownModels:
         """Whether a model was noted. Raises DataError: others may write the file. One that can't be read knows none."""
         try:
             if self.path.stat().st_mode & _OTHERS_MAY_WRITE:
-                raise DataError(f"{self.path}: others may write it, so it vouches for nothing; look through it, then"
-                                " take that right away (`chmod 600`)")  # fmt: skip
+                raise DataError(f"{self.path}: others can write to it, so it can't be trusted; check it, then"
+                                " run `chmod 600` on it")  # fmt: skip
             return digest in self._read_digests()
         except OSError:
             return False
@@ -178,7 +178,7 @@ def compute_model_digest(model: Path) -> str:
         # As JSON, since a file's name may hold line breaks.
         digests = json.dumps({name: compute_digest(model / name) for name in list_files(model)})
     except OSError as error:
-        raise DataError(f"{error.filename}: can't be read: {error.strerror}; mend its rights") from None
+        raise DataError(f"{error.filename}: can't be read: {error.strerror}; fix its permissions") from None
     return hashlib.sha256(digests.encode()).hexdigest()
 
 

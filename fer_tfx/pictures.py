@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from fer_tfx.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, MAX_LOCAL_PIXELS
-from fer_tfx.errors import DataError
+from fer_tfx.errors import DataError, in_one_line
 from fer_tfx.prediction import Pixels
 
 MAX_FILE_BYTES = 200_000_000
@@ -23,11 +23,6 @@ _READABLE_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # MPO: a JPEG with fur
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 # What Pillow raises for bytes that aren't what their header says.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
-
-
-def in_one_line(name: str) -> str:
-    """A file name for a line of text: line breaks, controls and undecodable bytes escaped."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
 
 
 def read_picture_file(name: str) -> bytes:

@@ -115,7 +115,7 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
         raise DataError(
             f"{first['source']}:{first['line']}: {first['reason']}: {first['detail']}; {report.rows_quarantined} of"
             f" {report.rows_read} rows ({report.quarantined_fraction:.1%}) of {files} can't be used, at most"
-            f" {config.max_quarantined_fraction:.1%} is allowed: mend the rows listed in {kept} or raise"
+            f" {config.max_quarantined_fraction:.1%} is allowed: fix the rows listed in {kept} or raise"
             " data.max_quarantined_fraction"
         )
     if not report.split_size(TRAIN_SPLIT):

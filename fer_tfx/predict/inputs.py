@@ -15,9 +15,9 @@ from typing import BinaryIO, NamedTuple, cast
 import numpy as np
 
 from fer_tfx.contract import IMAGE_SHAPE
-from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
-from fer_tfx.pictures import decode_picture, in_one_line, read_bounded, read_picture_file
+from fer_tfx.pictures import decode_picture, read_bounded, read_picture_file
 from fer_tfx.prediction import Pixels
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
@@ -80,7 +80,7 @@ class Rows(NamedTuple):
                         continue
                     if isinstance(row, RejectedRow):
                         found = f"{row.source}, line {row.line}: {row.reason}: {row.detail}"
-                        raise DataError(f"{found}; mend or remove this row")
+                        raise DataError(f"{found}; fix or remove this row")
                     pixels = np.frombuffer(row.face.pixels, np.uint8).reshape(IMAGE_SHAPE)
                     yield Item(Subject(row.source, place), pixels)
                     place += 1

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
 from fer_tfx.contract import CLASS_NAMES
-from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
-from fer_tfx.pictures import in_one_line
 from fer_tfx.predict.inputs import Subject
 from fer_tfx.prediction import Prediction
 

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 
 from PIL import ImageDraw, ImageFont
@@ -95,10 +95,5 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: Box, text: str) -> None:
 def _move(path: Path, folder: Path, wanted: str) -> None:
     """Give a drawn photo its name, or the next one that is free."""
     stem, suffix = os.path.splitext(wanted)  # noqa: PTH122 (a name, not a path)
-    number = 1
-    while True:
-        target = folder / (f"{stem}-{number}{suffix}" if number > 1 else wanted)
-        number += 1
-        if not os.path.lexists(target):
-            path.rename(target)
-            return
+    targets = (folder / (f"{stem}-{number}{suffix}" if number > 1 else wanted) for number in count(1))
+    path.rename(next(target for target in targets if not os.path.lexists(target)))

@@ -65,7 +65,7 @@ def parse_header(line: bytes, file: str) -> RowLayout:
     try:
         fields = _split_fields(text)
     except RowError as error:
-        raise _header_error(file, f"{error} in {shown(text)!r}", "mend the quotes of the header") from error
+        raise _header_error(file, f"{error} in {shown(text)!r}", "fix the quotes of the header") from error
     names = [field.decode("utf-8", "replace").strip().lower() for field in fields]
     place_of = {column: names.index(column) for column in _COLUMNS if column in names}
     for column in place_of:

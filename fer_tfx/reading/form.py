@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from fer_tfx.errors import in_one_line
+
 
 @dataclass(frozen=True)
 class ReadingLimits:
@@ -83,6 +85,5 @@ class Form(Protocol):
 
 def shown(text: bytes, max_chars: int = 40) -> str:
     """`text` cut to `max_chars` for a message: one printable line, undecodable bytes and controls escaped."""
-    decoded = text[: 4 * max_chars].decode("utf-8", errors="backslashreplace")
-    printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in decoded)
+    printable = in_one_line(text[: 4 * max_chars].decode("utf-8", errors="backslashreplace"))
     return printable if len(printable) <= max_chars else printable[: max_chars - 3] + "..."

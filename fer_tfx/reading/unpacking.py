@@ -225,7 +225,7 @@ def iter_tar(
     with translating(label):
         while chunk := stream.read(_CHUNK_BYTES):
             if chunk.strip(b"\0"):
-                raise tarfile.ReadError("something stands behind its end")
+                raise tarfile.ReadError("more than zeros behind its end")
 
 
 def _read_member(stream: io.BufferedReader, count_header: Callable[[int], None]) -> tarfile.TarInfo | None:

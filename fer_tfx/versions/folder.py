@@ -37,7 +37,7 @@ class VersionFolder(Versions):
             place = error.filename2 or error.filename or self.path
             # copytree gathers what has failed: (from, to, why).
             found = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
-            raise DataError(f"{place}: can't be written: {found}; make room, or mend its rights") from None
+            raise DataError(f"{place}: can't be written: {found}; make room, or fix its permissions") from None
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -45,7 +45,9 @@ class VersionFolder(Versions):
             yield
         except OSError as error:
             found = f"{error.filename or self.path}: can't be read: {error.strerror or error}"
-            raise DataError(f"{found}; mend it or its rights, or name another folder in runtime.serving_path") from None
+            raise DataError(
+                f"{found}; fix it or its permissions, or name another folder in runtime.serving_path"
+            ) from None
 
     def _locate(self, name: str) -> str:
         return str(self.path / name)
@@ -78,7 +80,7 @@ class VersionFolder(Versions):
             return ""
         except (OSError, UnicodeDecodeError) as error:
             found = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise DataError(f"{path}: can't be read: {found}; mend it or its rights") from None
+            raise DataError(f"{path}: can't be read: {found}; fix it or its permissions") from None
 
     def _write_text(self, name: str, text: str) -> None:
         partial = self.path / f".{name}.{os.getpid()}.partial"
@@ -105,7 +107,7 @@ class VersionFolder(Versions):
         # To move a folder, it must be writable itself.
         for folder in (self.path, self.path / ASIDE, *(self.path / name for name in names)):
             if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
-                raise DataError(f"{folder}: can't be written; mend its rights, or mount it for writing")
+                raise DataError(f"{folder}: can't be written; fix its permissions, or mount it for writing")
 
     def _move(self, name: str, to: str) -> None:
         (self.path / to).parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Which models were taken out of service: `roll_backs.json` beside the versions, so that none returns by itself.
+"""Which models were taken out of service: `roll_backs.json` beside the versions, so that none comes back by accident.
 
 It outlives the folders: a version that was forgotten is still known by the digest of its model.
 """

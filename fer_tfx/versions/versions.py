@@ -172,7 +172,7 @@ class Versions(ABC):
             if served:
                 self._write_config(stable=served[-1])  # if this fails, nothing has been moved yet
             if folder != str(target):
-                self._write_record(record)  # lest its folder alone brings it back into service
+                self._write_record(record)  # first: its folder alone would put it back into service
                 self._move(folder, str(target))
             if doomed and target not in served[-LOADED_COUNT:]:
                 self._write_config(stable=served[-1], oldest=target)

@@ -65,14 +65,14 @@ def test_iter_items_broken_row_is_named_by_file_and_line(tmp_path):
         read(path)
     assert str(caught.value) == (
         f"{path}, line 4: pixel out of 0-255: column `pixels[0]`: found '256', expected an integer 0-255;"
-        " mend or remove this row"
+        " fix or remove this row"
     )
 
 
 def test_iter_items_broken_row_in_an_archive_is_named_by_its_member(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("rows/own.csv", "pixels\n1 2 3\n")
-    with pytest.raises(DataError, match=r"a\.zip/rows/own\.csv, line 2: wrong number of pixels: .*; mend or remove"):
+    with pytest.raises(DataError, match=r"a\.zip/rows/own\.csv, line 2: wrong number of pixels: .*; fix or remove"):
         read(tmp_path / "a.zip")
 
 

@@ -150,7 +150,7 @@ def test_note_model_unwritable_place_is_one_line_and_nothing_is_known(model, tmp
 def test_knows_file_that_others_may_write_is_not_believed(model, known, mode):
     note_model(model, PUSHED, known)
     known.path.chmod(mode)
-    with pytest.raises(DataError, match=r"known_models: others may write it, .* \(`chmod 600`\)$"):
+    with pytest.raises(DataError, match=r"known_models: others can write to it, .*`chmod 600` on it$"):
         require_known(model, known)
 
 

@@ -45,7 +45,7 @@ BAD_HEADERS = {
     "UTF-16 with mark": ("emotion,pixels\n".encode("utf-16"), "found UTF-16 or binary content: save .* UTF-8"),
     "UTF-16 without mark": ("emotion,pixels\n".encode("utf-16-le"), "found UTF-16 or binary content"),
     "bare CR": (b"emotion,pixels\r0,1 2 3\r", "found line ends of a bare carriage return: save"),
-    "unbalanced quote": (b'emotion,"pixels\n', "found unbalanced quote: .*: mend the quotes"),
+    "unbalanced quote": (b'emotion,"pixels\n', "found unbalanced quote: .*: fix the quotes"),
     "not UTF-8": (b"\xe9motion\n", r"found no column `pixels` in '\\\\xe9motion'"),
     "picture": (b"\x89PNG\r\n", "found no column `pixels`"),
 }

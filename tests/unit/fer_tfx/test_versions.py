@@ -312,7 +312,7 @@ def test_a_damaged_record_stops_every_command_and_changes_nothing(three, source,
     (three.path / "roll_backs.json").write_bytes(text.encode("latin-1"))
     before = sorted(three.path.rglob("*"))
     calls = {"push": lambda: three.push(source, 40)}
-    with pytest.raises(DataError, match=r"roll_backs\.json: .*; (mend|bring)") as caught:
+    with pytest.raises(DataError, match=r"roll_backs\.json: .*; (fix|bring)") as caught:
         calls.get(command, getattr(three, command, None))()
     assert "\n" not in str(caught.value)
     assert sorted(three.path.rglob("*")) == before
@@ -376,7 +376,7 @@ def test_roll_back_where_something_else_stands_in_the_way_moves_nothing(three, n
     place = three.path / name
     place.unlink(missing_ok=True)
     place.mkdir() if name == "models.config" else place.write_text("notes")
-    with pytest.raises(DataError, match=rf"{name}: can't be (written|read): \w+ .*; (make room|mend it)"):
+    with pytest.raises(DataError, match=rf"{name}: can't be (written|read): \w+ .*; (make room|fix it)"):
         three.roll_back()
     assert list_numbers(three.path) == ["10", "20", "30"]
     assert (three.list_served() if name == "models.config" else list_numbers(three.path))[-1] in (30, "30")
