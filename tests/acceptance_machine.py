@@ -36,8 +36,9 @@ from components.data_gate.checks import find_drift
 from components.data_gate.component import DataGate
 from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, TRAIN_SPLIT
 from fer_tfx.errors import ConfigError
+from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.model_digest import compute_digest
-from fer_tfx.versions.versions import ServedModel, VersionFolder
+from fer_tfx.versions.versions import ServedModel
 from pipeline.acceptance import AcceptedStrategy, accept_version, is_whole, list_accepted_spans
 from reporting.intervals import CHANGE_LEVEL, paired_difference_interval
 from reporting.serving_figures import ServingFigures

@@ -130,7 +130,7 @@ def test_tfx_is_imported_only_by_components_pipeline_and_the_adapters_of_models(
 
 def test_tensorflow_is_not_imported_where_callers_and_settings_live():
     # Only who asks by gRPC, whose stubs are TensorFlow's, or has a SavedModel loaded needs it, and installs it.
-    adapters = {"grpc_transport.py", "saved_model.py"}
+    adapters = {"grpc.py", "saved_model.py"}
     sources = [path for path in list_sources("fer_tfx", "configs", "reporting") if path.name not in adapters]
     assert find_importers(TENSORFLOW, sources) == []
 

@@ -25,9 +25,9 @@ CODE = ("    return ", "    return None or ")
 FILES = {
     "augmentation": ("models/augmentation.py", *CODE),
     "preprocessing": ("models/preprocessing.py", *CODE),
-    "row": ("fer_tfx/reading/row.py", *CODE),
+    "row": ("fer_tfx/reading/csv_form.py", *CODE),
     "contract": ("fer_tfx/contract.py", *CODE),
-    "repeats": ("components/face_example_gen/repeats.py", *CODE),
+    "repeats": ("components/face_example_gen/settling.py", *CODE),
     "checks": ("components/data_gate/checks.py", "    if ", "    if None or "),
     "ingestion": ("reporting/ingestion.py", *CODE),
     "metrics": ("components/metrics/rows.py", *CODE),
@@ -160,10 +160,10 @@ def test_compute_code_fingerprint_reading_the_sources_imports_none_of_them(measu
 
 
 def test_compute_code_fingerprint_order_of_modules_does_not_matter():
-    given = ["fer_tfx.reading.row", "fer_tfx.errors"]
+    given = ["fer_tfx.reading.csv_form", "fer_tfx.errors"]
     both = compute_code_fingerprint(*given)
     assert both == compute_code_fingerprint(*reversed(given))
-    assert both == compute_code_fingerprint("fer_tfx.reading.row")  # which imports fer_tfx.errors itself
+    assert both == compute_code_fingerprint("fer_tfx.reading.csv_form")  # which imports fer_tfx.errors itself
     assert both != compute_code_fingerprint("fer_tfx.errors")
 
 
