@@ -8,7 +8,7 @@ from configs.overlay import read_setting
 from configs.spec import PipelineConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError
-from pipeline.engines.profiles import build_arguments
+from pipeline.engines import build_arguments
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import Input
 from pipeline.paths import RunPaths, is_remote
