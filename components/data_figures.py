@@ -6,9 +6,9 @@ from dataclasses import fields
 from tfx.types import artifact_utils
 
 from components.anomalies import describe_anomalies
+from components.artifacts import iter_quarantined
 from components.label_statistics import read_label_shift
 from components.model_facts import Artifacts, read_rows
-from components.quarantine import iter_quarantined
 from reporting.report_data import DataFigures, QuarantinedRow
 
 _EXAMPLES_PER_REASON = 3

@@ -35,9 +35,7 @@ _DATAFLOW_MODULES = ("apitools", "google.cloud.storage")
 def require_engine(beam: BeamConfig, root: str) -> None:
     """Check that everything `beam.engine` needs is there, before the run starts. Imports nothing of Beam.
 
-    Args:
-        beam: settings.
-        root: runtime.root, which the workers must reach.
+    The workers must reach `root`, runtime.root.
 
     Raises:
         ConfigError: a setting, a file, a program or an extra is missing, or nothing answers at the endpoint.
@@ -123,12 +121,7 @@ def needs_image(beam: BeamConfig) -> bool:
 
 
 def build_arguments(beam: BeamConfig, own: Sequence[str] = ()) -> list[str]:
-    """Options of the engine, then `own`, which win. None at all: Beam in this process, if that is its own choice.
-
-    Args:
-        beam: settings that have passed `require_engine`.
-        own: further Beam options.
-    """
+    """Options of the engine, then the caller's `own`, which win. None: Beam runs in this process by default."""
     has_own_runner = beam.engine == "local" and any(each.startswith("--runner") for each in own)
     # The library first: the pipeline's package requires it, and Beam installs them in this order.
     packages = sorted(beam.packages, key=lambda path: not Path(path).name.startswith(_LIBRARY_PREFIX))
@@ -157,15 +150,9 @@ def _build_engine(beam: BeamConfig) -> list[str]:
             place = [f"--spark_rest_url={endpoint}", "--spark_submit_uber_jar"] if endpoint else local
             return ["--runner=SparkRunner", *place, *jar, *_build_environment(beam)]
         case "dataflow":
-            return [
-                "--runner=DataflowRunner",
-                f"--project={beam.project}",
-                f"--region={beam.region}",
-                f"--temp_location={beam.temp_location}",
-                f"--sdk_container_image={beam.image}",
-                "--experiments=use_runner_v2",
-                f"--max_num_workers={workers}",
-            ]
+            settings = [f"--{name}={getattr(beam, name)}" for name in ("project", "region", "temp_location")]
+            image = [f"--sdk_container_image={beam.image}", "--experiments=use_runner_v2"]
+            return ["--runner=DataflowRunner", *settings, *image, f"--max_num_workers={workers}"]
     return build_local_runner()
 
 

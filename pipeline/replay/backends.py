@@ -50,10 +50,7 @@ class Backend(ABC):
     def publish(self, key: str, given: Json, written: Json) -> Json:
         """The artifact to remember, with `path`, its place on this machine.
 
-        Args:
-            key: of the output.
-            given: as `provision` wrote it.
-            written: what the container wrote about it; may be empty.
+        `given` is as `provision` wrote it; `written` is what the container wrote about it, and may be empty.
         """
         del key
         uri = written.get("uri") or given["uri"]

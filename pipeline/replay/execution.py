@@ -112,7 +112,7 @@ class Execution:
     def _resolve(self, task: Task, executor_input: Json) -> TaskRecord:
         if not self.backend.has_resolvers:
             raise ConfigError(
-                f"task {task.name}: this backend has no resolvers; compile for it, or try --flavor vertex"
+                f"task {task.name}: this backend has no resolvers; compile for it, or use --flavor vertex"
             )
         made = self.store.list_artifacts()
         queries = task.executor["resolver"]["outputArtifactQueries"]
@@ -160,16 +160,8 @@ class Execution:
 
 
 def resolve_run(declared: Json, given: Json, overrides: Sequence[str], buckets: Path) -> Json:
-    """Values of a run's parameters: the overrides as they are, then the file's, then the defaults.
-
-    Args:
-        declared: ParameterSpecs by name.
-        given: values in the file.
-        overrides: `name=value`, as on the command line.
-        buckets: folder that stands for the buckets in the file: a replay touches a bucket only if told to.
-
-    Raises:
-        ConfigError: an unknown name, a value of the wrong type, or no value.
+    """As `resolve_parameters`, but a folder in `buckets` stands for each bucket in the file: a replay touches a bucket
+    only if an override says so.
     """
     defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
     in_file = {**defaults, **given}
@@ -180,12 +172,7 @@ def resolve_run(declared: Json, given: Json, overrides: Sequence[str], buckets: 
 
 
 def resolve_task(task: Task, run_values: Json, find_output: Callable[[Json], Any]) -> Json:
-    """Values of a task's parameters, with placeholders left as they are.
-
-    Args:
-        task: the task.
-        run_values: those of the run.
-        find_output: gives the value of a TaskOutputParameterSpec.
+    """Values of a task's parameters, placeholders unfilled; `find_output` gives that of a TaskOutputParameterSpec.
 
     Raises:
         ConfigError: a parameter comes from a source that can't be replayed.
@@ -210,15 +197,14 @@ def _read_output(executor_input: Json) -> Json:
 
 
 def _compute_fingerprint(task: Task, executor_input: Json) -> str:
-    """What the cache compares, as Kubeflow does (cacheutils/cache.go): everything but the places of the outputs.
-
-    That includes a driver's findings, such as the fingerprint of the input files.
+    """What the cache compares, as in Kubeflow's cacheutils/cache.go: all but the places of the outputs. That includes a
+    driver's findings, such as the fingerprint of the input files.
     """
     inputs = executor_input["inputs"]
     known = {
         "artifacts": {key: [each["name"] for each in held["artifacts"]] for key, held in inputs["artifacts"].items()},
         "parameters": {**inputs["parameterValues"], **_read_output(executor_input).get("parameterValues", {})},
-        "outputs": task.component.get("outputDefinitions", {}),
+        "outputs": task.outputs,
         "container": {name: value for name, value in task.executor["container"].items() if name in _CACHE_KEYS},
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

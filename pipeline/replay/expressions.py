@@ -66,12 +66,7 @@ def _evaluate(node: ast.expr, names: Json) -> Any:  # noqa: PLR0911 (one for eac
 
 
 def resolve(query: str, inputs: Json, artifacts: Sequence[Json]) -> list[Json]:
-    """The latest artifact that matches, or none.
-
-    Args:
-        query: a filter.
-        inputs: `inputs.artifacts` of the task's ExecutorInput.
-        artifacts: all there are, oldest first.
+    """The latest of `artifacts`, oldest first, that matches, or none. `inputs`: the task's input artifacts.
 
     Raises:
         ConfigError: the query has an unknown term.

@@ -19,15 +19,9 @@ _PYTHONS = ("python", "python3")
 def run_in_order(
     dependencies: Mapping[str, set[str]], work: Callable[[str], None], stop: Callable[[], None], workers: int
 ) -> None:
-    """Do the work of each task after the tasks that it depends on.
+    """Do the work of each task after the tasks that it depends on, at most `workers` at a time, each in a thread.
 
-    After a failure nothing more is started, and running tasks are awaited, as in Argo; an interruption ends them.
-
-    Args:
-        dependencies: by task, those that must be done before.
-        work: does a task; called from several threads.
-        stop: ends the running tasks.
-        workers: how many may run at a time.
+    After a failure nothing more is started, and running tasks are awaited, as in Argo; an interruption stops them.
 
     Raises:
         DataError: tasks depend on each other in a circle.

@@ -57,11 +57,7 @@ class Store:
         self._file.close()
 
     def begin(self, key: str) -> int:
-        """Number of the run: that of the latest one if it had the same key and was interrupted, else a new one.
-
-        Args:
-            key: says what is run with which parameters.
-        """
+        """Number of the run: that of the latest one if it was interrupted and had the same key, else a new one."""
         latest = max(self._runs, default=0)
         if latest and latest not in self._ended and self._runs[latest] == key:
             return latest

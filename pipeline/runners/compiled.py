@@ -3,7 +3,7 @@
 The messages are those of kubeflow/pipelines, api/v2alpha1/pipeline_spec.proto, with their fields in camelCase.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +18,32 @@ KUBEFLOW, VERTEX = "kubeflow", "vertex"
 
 @dataclass(frozen=True)
 class Task:
-    """One node: its inputs (`spec`), its declaration (`component`) and what runs it (`executor`)."""
+    """One node of a pipeline."""
 
     name: str
-    spec: Json
-    component: Json
     executor: Json
-
-    @property
-    def condition(self) -> str:
-        """A CEL expression; empty: the task always runs."""
-        return str(self.spec.get("triggerPolicy", {}).get("condition", ""))
-
-    @property
-    def is_cached(self) -> bool:
-        return bool(self.spec.get("cachingOptions", {}).get("enableCache", False))
-
-    @property
-    def input_artifacts(self) -> dict[str, tuple[str, str]]:
-        """By key: the task that makes the artifact, and its key there."""
-        inputs = self.spec.get("inputs", {}).get("artifacts", {})
-        sources = {key: source["taskOutputArtifact"] for key, source in inputs.items()}
-        return {key: (source["producerTask"], source["outputArtifactKey"]) for key, source in sources.items()}
-
-    @property
-    def input_parameters(self) -> Json:
-        """InputParameterSpecs by name."""
-        return dict(self.spec.get("inputs", {}).get("parameters", {}))
+    """A container, an importer or a resolver."""
+    outputs: Json = field(default_factory=dict)
+    """`outputDefinitions`."""
+    input_artifacts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By key: the task that makes the artifact, and its key there."""
+    input_parameters: Json = field(default_factory=dict)
+    """InputParameterSpecs by name."""
+    after: tuple[str, ...] = ()
+    """Further tasks that must be done before."""
+    condition: str = ""
+    """A CEL expression; empty: the task always runs."""
+    is_cached: bool = False
 
     @property
     def output_artifacts(self) -> Json:
         """ArtifactSpecs by key."""
-        return dict(self.component.get("outputDefinitions", {}).get("artifacts", {}))
+        return dict(self.outputs.get("artifacts", {}))
 
     @property
     def output_parameters(self) -> Json:
         """ParameterSpecs by name."""
-        return dict(self.component.get("outputDefinitions", {}).get("parameters", {}))
+        return dict(self.outputs.get("parameters", {}))
 
 
 @dataclass(frozen=True)
@@ -89,7 +78,7 @@ class CompiledPipeline:
         producers = {producer for producer, _ in task.input_artifacts.values()}
         parameters = task.input_parameters.values()
         sources = (spec["taskOutputParameter"] for spec in parameters if "taskOutputParameter" in spec)
-        return {*task.spec.get("dependentTasks", []), *producers, *(self.find_producer(each) for each in sources)}
+        return {*task.after, *producers, *(self.find_producer(each) for each in sources)}
 
     def find_producer(self, source: Json) -> str:
         """The task of a TaskOutputParameterSpec, where TFX's compiler writes `<task>_task`."""
@@ -133,4 +122,15 @@ def _read_task(path: Path, name: str, spec: Json, pipeline: Json) -> Task:
     component = pipeline["components"][spec["componentRef"]["name"]]
     if "dag" in component or "iterator" in spec:
         raise ConfigError(f"{path}: task {name}: nested pipelines and loops can't be replayed")
-    return Task(name, spec, component, pipeline["deploymentSpec"]["executors"][component["executorLabel"]])
+    inputs = spec.get("inputs", {})
+    sources = {key: source["taskOutputArtifact"] for key, source in inputs.get("artifacts", {}).items()}
+    return Task(
+        name,
+        executor=pipeline["deploymentSpec"]["executors"][component["executorLabel"]],
+        outputs=component.get("outputDefinitions", {}),
+        input_artifacts={key: (each["producerTask"], each["outputArtifactKey"]) for key, each in sources.items()},
+        input_parameters=inputs.get("parameters", {}),
+        after=tuple(spec.get("dependentTasks", ())),
+        condition=spec.get("triggerPolicy", {}).get("condition", ""),
+        is_cached=spec.get("cachingOptions", {}).get("enableCache", False),
+    )

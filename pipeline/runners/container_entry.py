@@ -66,8 +66,7 @@ def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
     inputs_spec = json.loads(parsed.json_serialized_inputs_spec_args)
     executor_input = adapt(given, inputs_spec, parsed.mount_root, _is_known_type, ABSENT_PROPERTY)
     _make_output_folders(executor_input)
-    if _needs_driver(executor_input):
-        _drive(parsed, executor_input)
+    _drive_if_needed(parsed, executor_input)
     kubeflow_v2_run_executor.main((_with_message(parsed, executor_input), beam_args))
     output_file = executor_input["outputs"]["outputFile"]
     if "://" not in output_file:
@@ -112,22 +111,18 @@ def _make_output_folders(executor_input: Json) -> None:
     make_output_dirs({key: artifacts for key, artifacts in outputs.items() if "://" not in artifacts[0].uri})
 
 
-def _needs_driver(executor_input: Json) -> bool:
-    """Whether it is an ExampleGen that reads files, and no driver has written their fingerprint yet."""
+def _drive_if_needed(parsed: argparse.Namespace, executor_input: Json) -> None:
+    """Run the driver of an ExampleGen that reads files, unless one has already written their fingerprint."""
     from tfx.dsl.io import fileio
-
-    reads_files = {"input_base", "input_config"} <= executor_input["inputs"]["parameterValues"].keys()
-    return reads_files and not fileio.exists(executor_input["outputs"]["outputFile"])
-
-
-def _drive(parsed: argparse.Namespace, executor_input: Json) -> None:
     from tfx.utils import io_utils
 
     from pipeline.runners import ingestion_driver
 
-    ingestion_driver.main(_with_message(parsed, executor_input))
-    written = io_utils.read_string_file(executor_input["outputs"]["outputFile"])
-    take_driver_output(executor_input, json.loads(written))
+    output_file = executor_input["outputs"]["outputFile"]
+    inputs = {ingestion_driver.INPUT_BASE, ingestion_driver.INPUT_CONFIG}
+    if inputs <= executor_input["inputs"]["parameterValues"].keys() and not fileio.exists(output_file):
+        ingestion_driver.main(_with_message(parsed, executor_input))
+        take_driver_output(executor_input, json.loads(io_utils.read_string_file(output_file)))
 
 
 def _with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.Namespace:

@@ -20,10 +20,7 @@ Json = dict[str, Any]
 
 
 def main(parsed: argparse.Namespace) -> None:
-    """Write the driver's ExecutorOutput to the output file that the ExecutorInput names.
-
-    Args:
-        parsed: `json_serialized_invocation_args`, the ExecutorInput, and `json_serialized_inputs_spec_args`.
+    """Write the driver's ExecutorOutput to the output file that the ExecutorInput names. `parsed`: as from `parse`.
 
     Raises:
         DataError: no path is given, or it matches nothing.
@@ -44,11 +41,8 @@ def main(parsed: argparse.Namespace) -> None:
 
 
 def split_paths(values: Json, is_folder: Callable[[str], bool]) -> Json:
-    """`input_base` and `input_config` for FerExampleGen.
-
-    Args:
-        values: the same two as compiled: no base, and whole paths for patterns, one of which may be empty.
-        is_folder: whether a path is a folder, which stands for all files in it.
+    """`input_base` and `input_config` for FerExampleGen, from the same two as compiled: no base, and for each pattern a
+    whole path, or a folder for all files in it; one may be empty.
 
     Raises:
         DataError: no path is given, or a local one matches nothing.

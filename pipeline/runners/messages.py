@@ -101,11 +101,8 @@ def take_driver_output(executor_input: Json, driver_output: Json) -> None:
 
 
 def restore_file(path: Path, outputs: Json) -> None:
-    """Give an ExecutorOutput that TFX wrote the backend's URIs again, without values that the backend can't keep.
-
-    Args:
-        path: the file.
-        outputs: `outputs.artifacts` of the ExecutorInput as the backend wrote it.
+    """In the ExecutorOutput that TFX wrote, restore the backend's URIs from the original `outputs.artifacts`, and drop
+    values that the backend can't keep.
     """
     output = json.loads(path.read_text("utf-8"))
     for key, held in output.get("artifacts", {}).items():

@@ -115,11 +115,7 @@ def mark(config: PipelineConfig, parameters: Iterable[Parameter]) -> PipelineCon
 
 
 def put_placeholders(spec: Json, parameters: Sequence[Parameter]) -> None:
-    """Turn marks into placeholders, and declare inputs of the tasks and of the pipeline, in place.
-
-    Args:
-        spec: a PipelineSpec.
-        parameters: whose marks to look for.
+    """In a PipelineSpec, turn marks into placeholders and declare inputs of the tasks and of the pipeline.
 
     Raises:
         ConfigError: nothing in the pipeline depends on a parameter, so giving it would change nothing.
@@ -152,12 +148,7 @@ def _replace_mark(inputs: Json, key: str, parameter: Parameter) -> int:
 
 
 def resolve_parameters(declared: Json, given: Json, overrides: Sequence[str]) -> Json:
-    """A value for every parameter: the caller's, else the file's, else the default.
-
-    Args:
-        declared: ParameterSpecs of pipeline_spec.proto, in JSON, by name.
-        given: values in the file.
-        overrides: `name=value`; later ones win.
+    """A value for every parameter: the last override (`name=value`), else the one given in the file, else the default.
 
     Raises:
         ConfigError: an unknown name (the nearest is suggested), a value of another type, or no value.

@@ -23,12 +23,10 @@ _CRON = re.compile(r"\S+( \S+){4}")
 
 @dataclass(frozen=True)
 class Wishes:
-    """The caller's options; empty: not given."""
+    """The caller's options, as texts; empty: not given. `overrides`: `name=value` of parameters."""
 
     overrides: Sequence[str] = ()
-    """`name=value` of parameters."""
     labels: Sequence[str] = ()
-    """`key=value`."""
     pipeline_root: str = ""
     service_account: str = ""
     cron: str = ""
@@ -38,7 +36,6 @@ class Wishes:
     host: str = ""
     experiment: str = ""
     token_file: str = ""
-    """For Kubeflow: a file with a bearer token, which keeps it off the command line."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +68,9 @@ class SubmitRequest:
 
 
 def submit_file(target: str, path: Path, wishes: Wishes, *, is_dry: bool) -> int:
-    """Check, then send; the exit code is 0.
+    """Check, then send to `vertex` or `kubeflow`; the exit code is 0.
 
-    Args:
-        target: `vertex` or `kubeflow`.
-        path: a compiled pipeline.
-        wishes: the caller's options.
-        is_dry: print what would be sent and send nothing, without client and credentials.
+    `is_dry`: print what would be sent and send nothing, which needs neither client nor credentials.
 
     Raises:
         FerError: as `build_request` and the target's `submit`.

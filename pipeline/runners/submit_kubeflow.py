@@ -17,11 +17,7 @@ _TIMEOUT_S = 60.0
 
 
 def submit(request: SubmitRequest, token_file: str = "") -> str:
-    """Start a run, or a recurring run: its id.
-
-    Args:
-        request: what to send.
-        token_file: holds a bearer token; empty: the server asks for none.
+    """Start a run, or a recurring run: its id. `token_file` holds a bearer token, if the server asks for one.
 
     Raises:
         ConfigError: the client is not installed, or the server refuses the request or its sender.
@@ -31,9 +27,7 @@ def submit(request: SubmitRequest, token_file: str = "") -> str:
     try:
         import kfp_server_api
     except ImportError:
-        raise ConfigError(
-            "kfp-server-api is not installed; `pip install '.[kubeflow]'` in a checkout installs it"
-        ) from None
+        raise ConfigError("kfp-server-api is not installed; run `pip install '.[kubeflow]'` in a checkout") from None
     host = request.place["host"]
     header = {"header_name": "authorization", "header_value": f"Bearer {_read(token_file)}"} if token_file else {}
     configuration = kfp_server_api.Configuration(host=host.rstrip("/"))

@@ -21,7 +21,7 @@ def submit(request: SubmitRequest) -> str:
         from google.cloud import aiplatform
     except ImportError:
         raise ConfigError(
-            "google-cloud-aiplatform is not installed; `pip install '.[vertex]'` in a checkout installs it"
+            "google-cloud-aiplatform is not installed; run `pip install '.[vertex]'` in a checkout"
         ) from None
     where = "/".join(request.place.values())
     try:

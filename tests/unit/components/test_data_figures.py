@@ -5,8 +5,8 @@ import random
 import tracemalloc
 from pathlib import Path
 
+from components.artifacts import iter_quarantined
 from components.data_figures import choose_quarantined
-from components.quarantine import iter_quarantined
 
 REASONS = ("empty pixels", "unknown label")
 

@@ -32,7 +32,7 @@ def test_resolve_run_parameter_without_any_value_is_asked_for(tmp_path):
 
 
 def make_task(**parameters):
-    return Task("Trainer", {"inputs": {"parameters": parameters}}, {}, {})
+    return Task("Trainer", executor={}, input_parameters=parameters)
 
 
 def test_resolve_task_value_comes_from_run_constant_or_task():
