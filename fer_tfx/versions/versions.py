@@ -50,6 +50,7 @@ class ServedModel:
     """Seconds until every server has read `models.config` again, or loaded a version; 0: no server is waited for."""
 
 
+@dataclass(frozen=True)
 class Versions(ABC):
     """The rules, whatever the versions are stored in.
 
@@ -57,16 +58,21 @@ class Versions(ABC):
     changes anything. A roll-back counts from the moment at which the record says so.
 
     Attributes:
-        place: path or URI of the folder, which need not exist yet.
+        path: path or URI of the folder, which need not exist yet.
         model: what goes into `models.config`.
         sleep: waits so many seconds for the servers.
         clock: seconds since 1970.
     """
 
-    place: str
+    path: str | Path
     model: ServedModel
-    sleep: Callable[[float], None]
-    clock: Callable[[], float]
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
+
+    @property
+    def place(self) -> str:
+        """The path as text."""
+        return str(self.path)
 
     def list_served(self) -> list[int]:
         """Complete versions, oldest first; the last one is served."""
