@@ -19,10 +19,12 @@ every server has read that, and only then moves the newer versions away. `stable
 moved to a version that this server can't load, would hold `stable` back as well.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, GateError
 from fer_tfx.versions.model_digest import GRAPH_FILE, compute_digest, counts_for_digest
