@@ -1,6 +1,7 @@
 """Which pushed model is in service, and which ones a candidate is held to. The same rule for every runner.
 
-`pipeline.acceptance` reads the pushes from ML Metadata, `components.published_baseline` from the record in a bucket.
+`pipeline.history.acceptance` reads the pushes from ML Metadata, `components.published_baseline` from the record in a
+bucket.
 The rule for data needs no code here: they are accepted when the data gate's latest verdict let them through.
 
 There are two references, one for accuracy, the *anchor*, and one for latency. Each moves only to a pushed model that
@@ -8,7 +9,7 @@ was no worse by it, measured side by side. What passes within the margin and the
 neither, or a little would be lost at each push: see docs/protocol.md, "A bar that can't sink".
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from fer_tfx.errors import ConfigError
 
 NO_WORSE_PROPERTY, NO_SLOWER_PROPERTY, DIGEST_PROPERTY = "is_no_worse", "is_no_slower", "model_digest"
 ACCEPTED_MS_PROPERTY, ACCEPT_REASON_PROPERTY = "accepted_ms", "accept_reason"
+MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY = "model", "latency_model", "service_model"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,15 @@ def find_in_service(pushes: Iterable[Push], is_whole: Callable[[str], bool]) -> 
     """
     newest_first = sorted(pushes, key=lambda push: push.version, reverse=True)
     return next((each for each in newest_first if not each.is_rolled_back and is_whole(each.destination)), None)
+
+
+def choose_references(pushes: Sequence[Push], is_whole: Callable[[str], bool]) -> dict[str, Push | None]:
+    """Anchor, latency reference and model in service, by the key of the artifact that holds each model."""
+    return {
+        MODEL_KEY: find_anchor(pushes),
+        LATENCY_MODEL_KEY: find_latency_reference(pushes),
+        SERVICE_MODEL_KEY: find_in_service(pushes, is_whole),
+    }
 
 
 def find_anchor(pushes: Iterable[Push]) -> Push | None:

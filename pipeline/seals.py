@@ -1,31 +1,25 @@
-"""Notes how each artifact looked when it was finished, so that a damaged one is not taken from the cache.
+"""Records how each artifact looked when it was finished, so that a damaged one is not taken from the cache.
 
 `<home>/seals/<component>/<key>/<number>.json` holds size, time of change and CRC-32 of each file below
-`<home>/artifacts/<component>/<key>/<number>`. A CRC tells accidents, not forgery. TFX's cache passes over an artifact
-that is gone, so what is set aside is made anew.
+`<home>/artifacts/<component>/<key>/<number>`. A CRC detects accidents, not forgery. TFX's cache ignores an artifact
+that is gone, so what is set aside is rebuilt.
 """
 
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from fer_tfx.errors import FerError, GateError
+from pipeline.failures import ComponentError
 
 _CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class FileSeal:
-    """One file as it was."""
-
-    size_bytes: int
-    changed_ns: int
-    """Time of the last change of its content, nanoseconds since 1970."""
-    crc32: int
-
-
-@dataclass(frozen=True)
-class Damage:
+class Damage(NamedTuple):
     """An artifact that is no longer what a component wrote."""
 
     folder: Path
@@ -34,78 +28,105 @@ class Damage:
     found: str
 
 
+@contextmanager
+def keeping_seals(home: Path, output: TextIO) -> Iterator["Seals"]:
+    """Set damaged artifacts aside before a run; if it fails, look again more thoroughly.
+
+    Raises:
+        FerError: a component failed, and an artifact was damaged.
+    """
+    seals = Seals(home)
+    for damage in seals.find_damage():
+        aside = seals.set_aside(damage)
+        print(
+            f"{damage.folder}: {damage.file} {damage.found}; it is rebuilt, and the old one is in {aside}", file=output
+        )
+    try:
+        yield seals
+    except GateError:
+        raise
+    except (ComponentError, FerError) as failure:
+        # Damage that left size and time of a file alone may be what made the component fail.
+        for damage in seals.find_damage(is_thorough=True):
+            aside = seals.set_aside(damage)
+            raise FerError(
+                f"{damage.folder}: {damage.file} {damage.found}: it is in {aside} now; run the same command again to"
+                " rebuild it"
+            ) from failure
+        raise
+
+
 @dataclass(frozen=True)
 class Seals:
-    """The seals of one work folder.
-
-    Args:
-        home: `<runtime.root>/<name>`, local.
-    """
+    """The seals of one work folder, `<runtime.root>/<name>`."""
 
     home: Path
 
     def seal(self, folders: Iterable[Path]) -> None:
-        """Note the files of those artifacts that have no seal yet. Folders of other places are passed over."""
+        """Record the files of those artifacts that have no seal yet. Folders elsewhere are ignored."""
+        artifacts = self.home / "artifacts"
         for folder in folders:
-            path = self._seal_path(folder)
-            if path and folder.is_dir() and not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                files = {name: vars(_look_at(folder / name)) for name in _list_files(folder)}
-                partial = path.with_suffix(".partial")
-                partial.write_text(json.dumps(files), "utf-8")
-                partial.replace(path)
+            if not folder.is_relative_to(artifacts) or not folder.is_dir():
+                continue
+            seal = self._locate(folder.relative_to(artifacts))
+            if not seal.exists():
+                seal.parent.mkdir(parents=True, exist_ok=True)
+                paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+                partial = seal.with_suffix(".partial")
+                partial.write_text(
+                    json.dumps({str(path.relative_to(folder)): _look_at(path) for path in paths}), "utf-8"
+                )
+                partial.replace(seal)
 
     def find_damage(self, *, is_thorough: bool = False) -> list[Damage]:
-        """Sealed artifacts that are there and differ.
+        """Sealed artifacts that exist and differ.
 
         Args:
             is_thorough: read every file; else only those whose size or time of change differ.
         """
-        found = (self._check(path, is_thorough) for path in sorted((self.home / "seals").glob("*/*/*.json")))
+        found = (self._check(seal, is_thorough) for seal in sorted((self.home / "seals").glob("*/*/*.json")))
         return [damage for damage in found if damage]
 
     def set_aside(self, damage: Damage) -> Path:
-        """Take a damaged artifact out of the cache's reach; where it lies now."""
+        """Move a damaged artifact out of the cache's reach; its new place."""
         relative = damage.folder.relative_to(self.home / "artifacts")
         aside = _find_free(self.home / "damaged" / relative)
         aside.parent.mkdir(parents=True, exist_ok=True)
         damage.folder.rename(aside)
-        (self.home / "seals" / relative).with_suffix(".json").unlink(missing_ok=True)
+        self._locate(relative).unlink(missing_ok=True)
         return aside
 
-    def _seal_path(self, folder: Path) -> Path | None:
-        artifacts = self.home / "artifacts"
-        if not folder.is_relative_to(artifacts):
-            return None
-        return (self.home / "seals" / folder.relative_to(artifacts)).with_suffix(".json")
+    def _locate(self, artifact: Path) -> Path:
+        return (self.home / "seals" / artifact).with_suffix(".json")
 
     def _check(self, seal: Path, is_thorough: bool) -> Damage | None:
         folder = self.home / "artifacts" / seal.relative_to(self.home / "seals").with_suffix("")
         if not folder.is_dir():
             return None
         try:
-            files = {name: FileSeal(**values) for name, values in json.loads(seal.read_text("utf-8")).items()}
+            for name, was in json.loads(seal.read_text("utf-8")).items():
+                if fault := _find_fault(folder / name, is_thorough, **was):
+                    return Damage(folder, name, fault)
         except (ValueError, TypeError, AttributeError):
             return Damage(folder, str(seal), "its seal can't be read")
-        faults = ((name, _find_fault(folder / name, was, is_thorough)) for name, was in files.items())
-        return next((Damage(folder, name, fault) for name, fault in faults if fault), None)
+        return None
 
 
-def _find_fault(path: Path, was: FileSeal, is_thorough: bool) -> str:
+def _look_at(path: Path) -> dict[str, int]:
+    state = path.stat()
+    return {"size_bytes": state.st_size, "changed_ns": state.st_mtime_ns, "crc32": _compute_crc(path)}
+
+
+def _find_fault(path: Path, is_thorough: bool, size_bytes: int, changed_ns: int, crc32: int) -> str:
     """What is wrong with a file; empty: nothing."""
     if not path.is_file():
         return "is missing"
     state = path.stat()
-    if state.st_size != was.size_bytes:
-        return f"has {state.st_size} bytes, was written with {was.size_bytes}"
-    if not is_thorough and state.st_mtime_ns == was.changed_ns:
+    if state.st_size != size_bytes:
+        return f"has {state.st_size} bytes, was written with {size_bytes}"
+    if not is_thorough and state.st_mtime_ns == changed_ns:
         return ""
-    return "" if _compute_crc(path) == was.crc32 else "has another checksum than it was written with"
-
-
-def _look_at(path: Path) -> FileSeal:
-    state = path.stat()
-    return FileSeal(state.st_size, state.st_mtime_ns, _compute_crc(path))
+    return "" if _compute_crc(path) == crc32 else "has another checksum than it was written with"
 
 
 def _compute_crc(path: Path) -> int:
@@ -116,12 +137,8 @@ def _compute_crc(path: Path) -> int:
     return crc
 
 
-def _list_files(folder: Path) -> Iterator[str]:
-    return (str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file())
-
-
 def _find_free(path: Path) -> Path:
-    """`path`, or the first of `path-2`, `path-3`, ... that is not there yet."""
+    """`path`, or the first of `path-2`, `path-3`, ... that does not exist yet."""
     number, free = 1, path
     while free.exists():
         number += 1

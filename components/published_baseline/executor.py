@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 from absl import logging
@@ -16,12 +15,12 @@ from tfx.utils import io_utils
 
 from components.acceptance import (
     DIGEST_PROPERTY,
+    LATENCY_MODEL_KEY,
+    MODEL_KEY,
     NO_SLOWER_PROPERTY,
     NO_WORSE_PROPERTY,
-    Push,
-    find_anchor,
-    find_in_service,
-    find_latency_reference,
+    SERVICE_MODEL_KEY,
+    choose_references,
 )
 from components.acceptance_record import (
     AcceptanceRecord,
@@ -36,13 +35,8 @@ from components.model_digest import list_files
 from fer_tfx.versions.model_digest import compute_digest
 
 FOLDER_KEY = "baseline_folder"
-MODEL_KEY, STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "model", "statistics", "pushed_model", "record"
-_REFERENCES: dict[str, Callable[[list[Push]], Push | None]] = {
-    MODEL_KEY: find_anchor,
-    "latency_model": find_latency_reference,
-    "service_model": lambda pushes: find_in_service(pushes, is_destination_whole),
-}
-MODEL_KEYS = tuple(_REFERENCES)
+STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "statistics", "pushed_model", "record"
+MODEL_KEYS = (MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY)
 RECORD_FILE = "baseline.json"
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -56,8 +50,7 @@ class Reader(base_executor.BaseExecutor):  # type: ignore[misc]
         folder = exec_properties[FOLDER_KEY]
         record = read_record(folder)
         pushes = [each for each in record.list_pushes() if fileio.exists(locate_model(folder, each.model))]
-        for key, find in _REFERENCES.items():
-            found = find(pushes)
+        for key, found in choose_references(pushes, is_destination_whole).items():
             _fill(output_dict[key], locate_model(folder, found.model) if found else "")
             logging.info("%s: %s", key, found.version if found else "none yet")
         _fill(output_dict[STATISTICS_KEY], os.path.join(folder, record.statistics) if record.statistics else "")

@@ -10,7 +10,7 @@ from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.installation import require_tfx
 from fer_tfx.quiet import hush_libraries, output_in_log
-from pipeline.hyperparameters import resolve_hyperparameters
+from pipeline.inputs import resolve_hyperparameters
 from pipeline.runners.job_settings import KUBEFLOW, VERTEX, describe_platform
 
 # Kubeflow's and Vertex's clients go by the suffix too.

@@ -53,7 +53,7 @@ def _infer(data_path: str, folder: str) -> str:
 
     from components.face_example_gen.component import FerExampleGen
     from fer_tfx.contract import TRAIN_SPLIT
-    from pipeline.lineage import open_store, read_latest_run
+    from pipeline.history import open_store, read_latest_run
 
     data_config = DataConfig(path=data_path)
     data = resolve_input(data_config)

@@ -9,12 +9,10 @@ from configs.spec import PipelineConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError
 from pipeline.engines.profiles import build_arguments
-from pipeline.hyperparameters import resolve_hyperparameters
-from pipeline.inputs import Input
+from pipeline.inputs import Input, read_schema, resolve_hyperparameters
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.job_settings import KUBEFLOW, require_deployable, settle_job, settle_tasks
 from pipeline.runners.parameters import Json, Parameter, make_parameters, mark, put_placeholders
-from pipeline.schema_text import read_schema
 
 ENTRY = ("python", "-m", "pipeline.runners.container_entry")
 
@@ -119,8 +117,8 @@ def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, co
 
 
 def _make_places(marked: PipelineConfig, schema_text: str, config: PipelineConfig) -> Any:
-    from pipeline.baseline import PublishedComparison
     from pipeline.graph import Places
+    from pipeline.lookups import PublishedComparison
     from pipeline.runners.vertex_training import choose_trainer
 
     paths = RunPaths.of(marked)

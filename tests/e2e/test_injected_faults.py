@@ -71,7 +71,7 @@ def test_run_on_a_damaged_artifact_sets_it_aside_and_makes_it_anew(struck: tuple
     done = room.run()
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{record.name} has another checksum than it was written with; it is made anew" in done.stdout
+    assert f"{record.name} has another checksum than it was written with; it is rebuilt" in done.stdout
     after = room.nodes()
     assert not after["BulkInferrer"].is_cached
     assert after["Trainer"].is_cached

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fer_tfx.cli import main
-from pipeline.runners.exclusive import only_run_in
+from pipeline.runners.work_folder import only_run_in
 
 
 def accept(root: Path, *options: str) -> int:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fer_tfx.errors import ConfigError, DataError
-from pipeline.runners.exclusive import LOCK_FILE, only_run_in
+from pipeline.runners.work_folder import LOCK_FILE, only_run_in
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from pipeline.runners.exclusive import only_run_in
+from pipeline.runners.work_folder import only_run_in
 with only_run_in(Path(sys.argv[1])):
     print("holding", flush=True)
     time.sleep(600)

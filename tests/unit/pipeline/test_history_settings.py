@@ -2,20 +2,19 @@
 
 import json
 
-from pipeline.history.settings import read_code, read_settings_of_node
-from pipeline.history.sources import read_sources
+from pipeline.history.settings import read_code, read_node_settings, read_sources
 
 
-def test_read_settings_of_node_trainer_gives_dotted_keys():
+def test_read_node_settings_trainer_gives_dotted_keys():
     sections = {"trainer": json.dumps({"epochs": 3, "augmentation": {"flip": True}}), "code": "c0de"}
     parameters = {"custom_config": json.dumps(sections), "run_fn": "models.trainer_fn.run_fn"}
-    found = read_settings_of_node("Trainer", parameters)
+    found = read_node_settings("Trainer", parameters)
     assert found == {"trainer.epochs": 3, "trainer.augmentation.flip": True}
 
 
-def test_read_settings_of_node_without_settings_gives_none():
-    assert read_settings_of_node("Pusher", {"custom_config": "null", "push_destination": "{broken"}) == {}
-    assert read_settings_of_node("FerExampleGen", {"input_base": "/base"}) == {}
+def test_read_node_settings_without_settings_gives_none():
+    assert read_node_settings("Pusher", {"custom_config": "null", "push_destination": "{broken"}) == {}
+    assert read_node_settings("FerExampleGen", {"input_base": "/base"}) == {}
 
 
 def test_read_code_several_metrics_are_joined_and_equal_ones_named_once():

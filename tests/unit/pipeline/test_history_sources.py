@@ -1,6 +1,6 @@
 """What a node read that no node had made."""
 
-from pipeline.history.sources import read_sources
+from pipeline.history.settings import read_sources
 
 
 def test_read_sources_schema_as_text_gives_its_digest():

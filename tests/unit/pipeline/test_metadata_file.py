@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fer_tfx.errors import DataError, FerError
-from pipeline.runners import metadata_file
+from pipeline.runners import work_folder
 
 
 @pytest.fixture
@@ -20,30 +20,30 @@ def metadata(tmp_path: Path) -> Path:
 
 def test_require_usable_sound_or_missing_file_is_left_as_it_is(metadata: Path, tmp_path: Path) -> None:
     before = metadata.read_bytes()
-    metadata_file.require_usable(metadata)
+    work_folder.require_usable(metadata)
     assert metadata.read_bytes() == before
-    metadata_file.require_usable(tmp_path / "none.sqlite")
+    work_folder.require_usable(tmp_path / "none.sqlite")
     assert not (tmp_path / "none.sqlite").exists()
 
 
 def test_require_usable_overwritten_header_says_so_and_leaves_the_file(metadata: Path) -> None:
     damaged = b"\xff" * 100 + metadata.read_bytes()[100:]
     metadata.write_bytes(damaged)
-    with pytest.raises(FerError, match=r"sqlite: metadata.sqlite is damaged \(.*\): put a copy of it back"):
-        metadata_file.require_usable(metadata)
+    with pytest.raises(FerError, match=r"sqlite: metadata.sqlite is damaged \(.*\): restore a copy"):
+        work_folder.require_usable(metadata)
     assert metadata.read_bytes() == damaged
 
 
 def test_require_usable_file_that_another_program_holds_says_so(
     metadata: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metadata_file, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(work_folder, "_PATIENCE_S", 0.1)
     holder = sqlite3.connect(metadata, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(FerError, match=r"sqlite: another program holds metadata.sqlite \(.*\): end it and give the"):
-        metadata_file.require_usable(metadata)
+    with pytest.raises(FerError, match=r"sqlite: another program holds metadata.sqlite \(.*\): end it and run the"):
+        work_folder.require_usable(metadata)
     holder.execute("ROLLBACK")
-    metadata_file.require_usable(metadata)
+    work_folder.require_usable(metadata)
 
 
 @pytest.fixture
@@ -60,14 +60,14 @@ def written_by(metadata: Path) -> Path:
 
 @pytest.mark.parametrize("own", ["1.21.0", "1.21.1", "1.22.0"])
 def test_require_usable_file_of_the_same_or_an_older_tfx_is_taken(written_by, own, monkeypatch):
-    monkeypatch.setattr(metadata_file, "read_stack", lambda: own)
-    metadata_file.require_usable(written_by)
+    monkeypatch.setattr(work_folder, "read_stack", lambda: own)
+    work_folder.require_usable(written_by)
 
 
 def test_require_usable_file_of_a_newer_tfx_is_refused_and_left_as_it_is(written_by, monkeypatch):
     before = written_by.read_bytes()
-    monkeypatch.setattr(metadata_file, "read_stack", lambda: "1.16.0")
+    monkeypatch.setattr(work_folder, "read_stack", lambda: "1.16.0")
     said = r"sqlite: TFX 1\.21\.0 has written in it, and TFX 1\.16\.0, which runs here, .*: run on the newer stack, or"
     with pytest.raises(DataError, match=said):
-        metadata_file.require_usable(written_by)
+        work_folder.require_usable(written_by)
     assert written_by.read_bytes() == before

@@ -9,11 +9,9 @@ from tfx.types import standard_artifacts
 
 from configs.load import from_json, load_config
 from configs.spec import PipelineConfig, TrainerConfig, TunerConfig
-from pipeline.baseline import MetadataComparison
-from pipeline.graph import Places, build_components
-from pipeline.hyperparameters import ImportedHyperparameters
-from pipeline.inputs import Input
-from pipeline.tuning import build_tuning
+from pipeline.graph import Places, build_components, build_tuning
+from pipeline.inputs import ImportedHyperparameters, Input
+from pipeline.lookups import MetadataComparison
 
 IMPORTED = ImportedHyperparameters("/earlier/best_hyperparameters/7", "f1f1")
 

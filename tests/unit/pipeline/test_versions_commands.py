@@ -13,7 +13,7 @@ import pytest
 from components.bucket_versions import BucketVersions
 from fer_tfx.cli import main
 from fer_tfx.versions.versions import ServedModel, VersionFolder
-from pipeline.runners.exclusive import only_run_in
+from pipeline.runners.work_folder import only_run_in
 
 SETTINGS = ("--set", "serving.settle_s=0")
 
@@ -69,7 +69,7 @@ def test_rollback_to_the_version_taken_out_brings_it_back(serving, capsys):
 
 def test_rollback_tells_how_long_it_waits_for_the_servers(serving, capsys):
     assert run("rollback", serving, "--set", "serving.settle_s=0.01") == 0
-    assert capsys.readouterr().err == "fer-tfx: waits 0.01 s until every server has seen that (serving.settle_s)\n"
+    assert capsys.readouterr().err == "fer-tfx: waiting 0.01 s until every server has noticed (serving.settle_s)\n"
 
 
 def test_rollback_to_what_was_forgotten_says_that_an_equal_model_may_be_pushed(serving, capsys):

@@ -1,13 +1,12 @@
 """What ML Metadata says is accepted: data that the data gate let through, models that were pushed and not rolled back.
 
-Each answer leaves out what is being judged and what came of it, so a second run on unchanged input finds the same
+Each answer leaves out what is being judged and what came of it, so a second run on unchanged input gets the same
 answers and everything stays cached. `components.acceptance` has the rule for models.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ml_metadata.proto import metadata_store_pb2
 from tfx.components.example_gen.utils import (
     VERSION_PROPERTY_NAME,
     get_pattern_for_span_version,
@@ -22,30 +21,26 @@ from components.acceptance import (
     ACCEPT_REASON_PROPERTY,
     ACCEPTED_MS_PROPERTY,
     DIGEST_PROPERTY,
+    MODEL_KEY,
     NO_SLOWER_PROPERTY,
     NO_WORSE_PROPERTY,
     Push,
-    find_anchor,
+    choose_references,
     find_in_service,
-    find_latency_reference,
     require_acceptable,
 )
 from components.bucket_versions import find_rolled_back, is_destination_whole
 from components.data_gate.component import DataGate
 from components.span_trainer import read_span
 from fer_tfx.errors import DataError
-from pipeline.history.sources import locate_labelled
-from pipeline.lineage import read_plain_values
+from pipeline.history.records import CACHED, COMPLETE, FAILED, INPUT, OUTPUT, read_plain_values
+from pipeline.history.settings import locate_labelled
 
-# Of the artifacts that a strategy is given and gives back.
-MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY = "model", "latency_model", "service_model"
+# Of the artifacts that a strategy is given and gives back, beside those of `components.acceptance`.
 PUSHED_KEY, CANDIDATE_KEY, CURRENT_KEY = "pushed_model", "candidate", "current"
 STATISTICS_KEY, EXAMPLES_KEY, CACHE_KEY = "statistics", "examples", "analyzer_cache"
 
 _GATE_TYPE = f"{DataGate.__module__}.{DataGate.__name__}"
-_INPUT, _OUTPUT = metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.OUTPUT
-_PASSED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
-_JUDGED = (*_PASSED, metadata_store_pb2.Execution.FAILED)
 
 ArtifactsByKey = dict[str, list[Any]]
 
@@ -55,7 +50,7 @@ class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
 
     Args:
         question: `statistics`, `references`, `spans`, `analysis` or `warm_start`.
-        window: of `spans`: how many at most.
+        window: of `spans`: at most how many.
         pattern: of `spans`: where the data come from, `{SPAN}` as it is.
     """
 
@@ -65,12 +60,11 @@ class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
         self._pattern = pattern
 
     def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
-        """What is kept of the artifacts by key; those of a run itself (`current`, `candidate`) are handed through."""
-        if self._question == "spans":
-            return {**input_dict, EXAMPLES_KEY: find_window(store, input_dict, self._window, self._pattern)}
-        answers = {
+        """Which artifacts are kept, by key; those of the run itself (`current`, `candidate`) are passed through."""
+        answers: dict[str, Callable[[Any, ArtifactsByKey], ArtifactsByKey]] = {
             "statistics": find_drift_reference,
             "references": find_references,
+            "spans": lambda store, given: find_window(store, given, self._window, self._pattern),
             "analysis": find_analysis,
             "warm_start": find_first_weights,
         }
@@ -78,9 +72,9 @@ class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
 
 
 def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
-    """The statistics that the data gate accepted last before the `current` ones were made, and that are still there.
+    """The statistics that the data gate accepted last before the `current` ones were made, and that still exist.
 
-    Those of an older span that was ingested anew are no new delivery: they are another node's, so in another folder.
+    An older span that was ingested again is no new delivery: its statistics are another node's, in another folder.
     """
     current = min(given[CURRENT_KEY], key=lambda artifact: artifact.id)
     earlier = [
@@ -89,43 +83,36 @@ def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
         if each.id < current.id and _folder_of(each) == _folder_of(current) and fileio.exists(each.uri)
     ]
     accepted = find_accepted_statistics(store)
-    latest = max((each for each in earlier if each.id in accepted), key=lambda artifact: artifact.id, default=None)
-    return {STATISTICS_KEY: [latest] if latest else []}
+    return {STATISTICS_KEY: _take_latest(each for each in earlier if each.id in accepted)}
 
 
 def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """Anchor, latency reference and model in service, leaving out the `candidate`.
 
-    Of the two references the model's artifact is compared with, whether or not the version is still kept to be served.
+    Compared is the model's artifact, whether or not the version is still kept for serving.
     """
     candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
-    models = {artifact.id: artifact for artifact in given[MODEL_KEY] if fileio.exists(artifact.uri)}
-    pushes = [
-        each for each in read_pushes(store, given[PUSHED_KEY]) if each.model in models and each.model not in candidates
-    ]
-    found = {
-        MODEL_KEY: find_anchor(pushes),
-        LATENCY_MODEL_KEY: find_latency_reference(pushes),
-        SERVICE_MODEL_KEY: find_in_service(pushes, is_destination_whole),
-    }
+    models = {each.id: each for each in given[MODEL_KEY] if fileio.exists(each.uri) and each.id not in candidates}
+    pushes = [each for each in _read_pushes(store, given[PUSHED_KEY]) if each.model in models]
+    found = choose_references(pushes, is_destination_whole)
     return {PUSHED_KEY: [], **{key: [models[push.model]] if push else [] for key, push in found.items()}}
 
 
-def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) -> list[Any]:
+def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) -> ArtifactsByKey:
     """The `current` examples and those of the accepted spans before them, of the same source, by span.
 
     Raises:
-        DataError: a span's files are gone. `pipeline.spans.find_lost_spans` has those made anew before that can be.
+        DataError: a span's files are gone; `pipeline.history.spans` has those ingested again before a run.
     """
     (current,) = given[CURRENT_KEY]
     older = list_accepted_spans(store, given[EXAMPLES_KEY], read_span(current), pattern)[-window + 1 :]
     for artifact in older:
         if not is_whole(artifact):
             raise DataError(
-                f"span {read_span(artifact)}: {artifact.uri}: its examples are gone; give the same command again to"
-                " have them made anew, or set spans.window=1"
+                f"span {read_span(artifact)}: {artifact.uri}: its examples are gone; run the same command again to"
+                " rebuild them, or set spans.window=1"
             )
-    return [*older, current]
+    return {EXAMPLES_KEY: [*older, current]}
 
 
 def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, pattern: str) -> list[Any]:
@@ -133,7 +120,7 @@ def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, 
 
     Of a span that was accepted more than once the latest counts.
     """
-    accepted = find_accepted_examples(store)
+    accepted = set(_find_inputs(store, find_accepted_statistics(store), EXAMPLES_KEY).values())
     by_span = {
         read_span(artifact): artifact
         for artifact in sorted(examples, key=lambda each: each.id)
@@ -143,87 +130,69 @@ def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, 
 
 
 def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
-    """What Transform's analysis left behind last, before the `current` span was ingested, and that is still there."""
+    """The last cache of Transform's analysis from before the `current` span was ingested, if it still exists."""
     del store
     (current,) = given[CURRENT_KEY]
-    earlier = [each for each in given[CACHE_KEY] if each.id < current.id and fileio.exists(each.uri)]
-    latest = max(earlier, key=lambda artifact: artifact.id, default=None)
-    return {CACHE_KEY: [latest] if latest else []}
+    return {
+        CACHE_KEY: _take_latest(each for each in given[CACHE_KEY] if each.id < current.id and fileio.exists(each.uri))
+    }
 
 
 def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """The model that was in service when the `current` examples were ingested.
 
-    Its version need not be kept any more: the weights lie beside the model's artifact, and were the answer another one
-    once a few more versions are pushed, the same command would train another model.
+    Not the anchor, which may be a model of the same data: this answer stays the same, whatever is trained on the data.
+    For the same reason the version need not be kept any more: the weights are beside the model's artifact.
     """
     (current,) = given[CURRENT_KEY]
     models = {artifact.id: artifact for artifact in given[MODEL_KEY] if fileio.exists(artifact.uri)}
     earlier = [each for each in given[PUSHED_KEY] if each.id < current.id]
-    pushes = [each for each in read_pushes(store, earlier) if each.model in models]
+    pushes = [each for each in _read_pushes(store, earlier) if each.model in models]
     push = find_in_service(pushes, lambda destination: True)
     return {MODEL_KEY: [models[push.model]] if push else [], PUSHED_KEY: []}
 
 
 def find_accepted_statistics(store: Any) -> set[int]:
-    """Ids of the statistics on which the data gate's latest verdict was that they are let through.
+    """Ids of the statistics that the data gate's latest verdict let through.
 
-    A gate that was killed gave no verdict. One that failed for want of disk did, as nothing tells it apart.
+    A gate that was killed gave no verdict. One that failed for lack of disk did, as nothing distinguishes it.
     """
-    gates = {each.id: each for each in store.get_executions_by_type(_GATE_TYPE)}
-    judged = {number for number, each in gates.items() if each.last_known_state in _JUDGED}
-    events = store.get_events_by_execution_ids(sorted(judged)) if judged else []
+    states = {each.id: each.last_known_state for each in store.get_executions_by_type(_GATE_TYPE)}
+    judged = sorted(gate for gate, state in states.items() if state in (COMPLETE, CACHED, FAILED))
     latest: dict[int, int] = {}
-    for event in events:
-        if event.type == _INPUT and _key_of(event) == STATISTICS_KEY:
+    for event in store.get_events_by_execution_ids(judged) if judged else []:
+        if event.type == INPUT and _key_of(event) == STATISTICS_KEY:
             latest[event.artifact_id] = max(event.execution_id, latest.get(event.artifact_id, 0))
-    return {statistics for statistics, gate in latest.items() if gates[gate].last_known_state in _PASSED}
+    return {statistics for statistics, gate in latest.items() if states[gate] != FAILED}
 
 
-def find_accepted_examples(store: Any) -> set[int]:
-    """Ids of the examples whose statistics are accepted."""
-    return set(_find_inputs(store, find_accepted_statistics(store), EXAMPLES_KEY).values())
-
-
-def read_pushes(store: Any, artifacts: Sequence[Any]) -> list[Push]:
-    """Those of the PushedModel artifacts that were pushed. A push that is older than the rule moves both references."""
+def _read_pushes(store: Any, artifacts: Sequence[Any]) -> list[Push]:
+    """The PushedModel artifacts that were pushed. A push that is older than the rule moves both references."""
     pushed = {each.id: each for each in artifacts if each.get_int_custom_property("pushed")}
-    sources = _find_inputs(store, pushed, MODEL_KEY)
-    gone = find_rolled_back({_locate(each): _read_digest(each) for each in pushed.values()})
+    models = _find_inputs(store, pushed, MODEL_KEY)
+    values = {number: read_plain_values(each.mlmd_artifact.custom_properties) for number, each in pushed.items()}
+    places = {number: str(each["pushed_destination"]) for number, each in values.items()}
+    gone = find_rolled_back({place: str(values[number].get(DIGEST_PROPERTY, "")) for number, place in places.items()})
     return [
-        _read_push(artifact, sources[number], _locate(artifact) in gone)
-        for number, artifact in pushed.items()
-        if number in sources
+        Push(
+            version=int(places[number].rpartition("/")[2]),
+            model=model,
+            destination=places[number],
+            pushed_ms=pushed[number].mlmd_artifact.create_time_since_epoch,
+            is_rolled_back=places[number] in gone,
+            is_no_worse=bool(values[number].get(NO_WORSE_PROPERTY, 1)),
+            is_no_slower=bool(values[number].get(NO_SLOWER_PROPERTY, 1)),
+            accepted_ms=int(values[number].get(ACCEPTED_MS_PROPERTY, 0)),
+        )
+        for number, model in models.items()
     ]
 
 
-def _locate(pushed_model: Any) -> str:
-    return str(pushed_model.get_string_custom_property("pushed_destination"))
-
-
-def _read_digest(pushed_model: Any) -> str:
-    return str(pushed_model.get_string_custom_property(DIGEST_PROPERTY))
-
-
-def _read_push(artifact: Any, model_id: int, is_rolled_back: bool) -> Push:
-    properties = read_plain_values(artifact.mlmd_artifact.custom_properties)
-    return Push(
-        version=int(_locate(artifact).rpartition("/")[2]),
-        model=model_id,
-        destination=_locate(artifact),
-        pushed_ms=artifact.mlmd_artifact.create_time_since_epoch,
-        is_rolled_back=is_rolled_back,
-        is_no_worse=bool(properties.get(NO_WORSE_PROPERTY, 1)),
-        is_no_slower=bool(properties.get(NO_SLOWER_PROPERTY, 1)),
-        accepted_ms=int(properties.get(ACCEPTED_MS_PROPERTY, 0)),
-    )
-
-
 def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
-    """Make a pushed version both references by hand, and keep why: later models are compared with it.
+    """Make a pushed version both references by hand, and record why: later models are compared with it.
 
     Args:
-        store: to be written to.
+        store: open for writing.
         version: its number.
         reason: in words.
         now_ms: milliseconds since 1970.
@@ -245,10 +214,17 @@ def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
     store.put_artifacts([artifact])
 
 
+def is_whole(examples: Any) -> bool:
+    """Whether the folder of examples has files for each of its splits; their content is for the seals to check."""
+    splits = artifact_utils.decode_split_names(examples.split_names) if examples.split_names else []
+    folders = [f"{examples.uri}/Split-{split}" for split in splits]
+    return bool(folders) and all(fileio.isdir(folder) and fileio.listdir(folder) for folder in folders)
+
+
 def _is_from(store: Any, examples: Any, pattern: str) -> bool:
     """Whether examples were ingested from the files that `pattern` names for their span and version."""
     events = store.get_events_by_artifact_ids([examples.id])
-    makers = [each.execution_id for each in events if each.type == _OUTPUT and _key_of(each) == EXAMPLES_KEY]
+    makers = [each.execution_id for each in events if each.type == OUTPUT and _key_of(each) == EXAMPLES_KEY]
     if not makers:
         return False
     (maker,) = store.get_executions_by_id([min(makers)])
@@ -260,30 +236,24 @@ def _is_from(store: Any, examples: Any, pattern: str) -> bool:
     return locate_labelled(read_plain_values(maker.custom_properties)) == str(filled)
 
 
-def is_whole(examples: Any) -> bool:
-    """Whether the folder of examples has files for each of its splits; what is in them is the seals' business."""
-    splits = artifact_utils.decode_split_names(examples.split_names) if examples.split_names else []
-    folders = [f"{examples.uri}/Split-{split}" for split in splits]
-    return bool(folders) and all(fileio.isdir(folder) and fileio.listdir(folder) for folder in folders)
-
-
 def _find_inputs(store: Any, outputs: Iterable[int], key: str) -> dict[int, int]:
     """By artifact the one that its maker, the first execution that gave it out, took as `key`."""
     wanted = sorted(outputs)
-    made = store.get_events_by_artifact_ids(wanted) if wanted else []
     makers: dict[int, int] = {}
-    for event in made:
-        if event.type == _OUTPUT:
+    for event in store.get_events_by_artifact_ids(wanted) if wanted else []:
+        if event.type == OUTPUT:
             makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
     taken = store.get_events_by_execution_ids(sorted(set(makers.values()))) if makers else []
-    inputs = {
-        each.execution_id: int(each.artifact_id) for each in taken if each.type == _INPUT and _key_of(each) == key
-    }
+    inputs = {each.execution_id: int(each.artifact_id) for each in taken if each.type == INPUT and _key_of(each) == key}
     return {artifact: inputs[maker] for artifact, maker in makers.items() if maker in inputs}
 
 
+def _take_latest(artifacts: Iterable[Any]) -> list[Any]:
+    return sorted(artifacts, key=lambda artifact: artifact.id)[-1:]
+
+
 def _folder_of(artifact: Any) -> str:
-    """Where the artifacts of one output of one node lie, each in a folder with a number."""
+    """Where the artifacts of one output of one node are, each in a folder with a number."""
     return str(artifact.uri.rpartition("/")[0])
 
 

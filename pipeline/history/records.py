@@ -1,9 +1,6 @@
-"""What the metadata store says about runs.
+"""Runs, nodes and artifacts of a metadata store as plain records. Imports no TFX, which takes seconds."""
 
-Knows no TFX, only its names: the commands that look back should not have to wait for its import.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +11,12 @@ from ml_metadata.proto import metadata_store_pb2
 
 from fer_tfx.errors import DataError
 
-# As TFX's compiler names the types of its contexts; a test holds it to them.
+# As TFX's compiler names the types of its contexts; a test compares them.
 RUN_CONTEXT, NODE_CONTEXT = "pipeline_run", "node"
 
-_COMPLETE = metadata_store_pb2.Execution.COMPLETE
-_CACHED = metadata_store_pb2.Execution.CACHED
-_FAILED = metadata_store_pb2.Execution.FAILED
+INPUT, OUTPUT = metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.OUTPUT
+COMPLETE, CACHED = metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED
+FAILED = metadata_store_pb2.Execution.FAILED
 _MODES = metadata_store_pb2.SqliteMetadataSourceConfig
 
 Properties = dict[str, int | float | str]
@@ -37,7 +34,7 @@ class ArtifactRecord:
 
 @dataclass(frozen=True)
 class NodeRecord:
-    """What one node did in a run."""
+    """What one node did in a run. Neither failed nor finished: it is still running, or was killed."""
 
     is_cached: bool
     is_failed: bool
@@ -45,7 +42,6 @@ class NodeRecord:
     id: int = 0
     """Of the execution."""
     is_finished: bool = True
-    """Whether it came to its end; neither failed nor finished: it works still, or was killed."""
     parameters: Properties = field(default_factory=dict)
     """What TFX calls execution properties."""
 
@@ -60,19 +56,34 @@ class RunRecord:
     nodes: dict[str, NodeRecord]
     """By node id, in the order they started; a node that did not start is missing."""
     notes: Properties = field(default_factory=dict)
-    """What `pipeline.history.notes` wrote down about it."""
+    """What `pipeline.history.notes` recorded about it."""
+
+    def find_artifact(self, node: str, output: str) -> ArtifactRecord | None:
+        """An output of a node; None: the node did not get that far."""
+        record = self.nodes.get(node)
+        return record.outputs.get(output) if record else None
+
+    def find_uri(self, node: str, output: str) -> str:
+        """Where an output of a node is; empty: the node did not get that far."""
+        artifact = self.find_artifact(node, output)
+        return artifact.uri if artifact else ""
+
+    def find_pushed(self, property_name: str) -> str:
+        """A property of the pushed model; empty: none was pushed."""
+        artifact = self.find_artifact("Pusher", "pushed_model")
+        return str(artifact.properties.get(property_name, "")) if artifact else ""
 
 
 def open_store(path: Path) -> ml_metadata.MetadataStore:
-    """The metadata store that LocalDagRunner writes; an empty one if there is none yet."""
+    """The metadata store that LocalDagRunner writes; it is created if need be."""
     return _connect(path, _MODES.READWRITE_OPENCREATE)
 
 
 def open_store_for_reading(path: Path) -> ml_metadata.MetadataStore:
-    """An existing metadata store, which stays as it is.
+    """An existing metadata store, which is not changed.
 
     Raises:
-        DataError: the file is missing, or no metadata store.
+        DataError: the file is missing, or is not a metadata store.
     """
     try:
         return _connect(path, _MODES.READONLY)
@@ -86,12 +97,6 @@ def _connect(path: Path, mode: int) -> ml_metadata.MetadataStore:
     config.sqlite.filename_uri = str(path)
     config.sqlite.connection_mode = mode
     return ml_metadata.MetadataStore(config)
-
-
-def read_latest_run(store: ml_metadata.MetadataStore) -> dict[str, NodeRecord]:
-    """The nodes of the run that was started last, by node id; nodes that did not start are missing."""
-    contexts = list_run_contexts(store)
-    return _read_nodes(store, contexts[0].id) if contexts else {}
 
 
 def list_run_contexts(store: ml_metadata.MetadataStore) -> list[metadata_store_pb2.Context]:
@@ -112,8 +117,14 @@ def read_runs(store: ml_metadata.MetadataStore) -> list[RunRecord]:
     ]
 
 
+def read_latest_run(store: ml_metadata.MetadataStore) -> dict[str, NodeRecord]:
+    """The nodes of the run that was started last, by node id; nodes that did not start are missing."""
+    contexts = list_run_contexts(store)
+    return _read_nodes(store, contexts[0].id) if contexts else {}
+
+
 def read_plain_values(properties: Mapping[str, Any]) -> Properties:
-    """Those of an MLMD object's properties that are numbers or texts."""
+    """The numbers and texts among an MLMD object's properties."""
     return {
         key: getattr(value, value.WhichOneof("value"))
         for key, value in properties.items()
@@ -122,7 +133,7 @@ def read_plain_values(properties: Mapping[str, Any]) -> Properties:
 
 
 def read_node_id(store: ml_metadata.MetadataStore, execution_id: int) -> str:
-    """The node that an execution belongs to; its context is named <pipeline>.<node id>."""
+    """The node of an execution; its context is named <pipeline>.<node id>."""
     (context,) = [each for each in store.get_contexts_by_execution(execution_id) if each.type == NODE_CONTEXT]
     return str(context.name).rpartition(".")[2]
 
@@ -132,11 +143,11 @@ def _read_nodes(store: ml_metadata.MetadataStore, run_id: int) -> dict[str, Node
     outputs = _read_outputs(store, [execution.id for execution in executions])
     return {
         read_node_id(store, execution.id): NodeRecord(
-            is_cached=execution.last_known_state == _CACHED,
-            is_failed=execution.last_known_state == _FAILED,
+            is_cached=execution.last_known_state == CACHED,
+            is_failed=execution.last_known_state == FAILED,
             outputs=outputs.get(execution.id, {}),
             id=execution.id,
-            is_finished=execution.last_known_state in (_COMPLETE, _CACHED),
+            is_finished=execution.last_known_state in (COMPLETE, CACHED),
             parameters=read_plain_values(execution.custom_properties),
         )
         for execution in executions
@@ -144,27 +155,15 @@ def _read_nodes(store: ml_metadata.MetadataStore, run_id: int) -> dict[str, Node
 
 
 def _read_outputs(store: ml_metadata.MetadataStore, execution_ids: list[int]) -> dict[int, dict[str, ArtifactRecord]]:
-    """Outputs by key, by execution. One request for all: a history may be long."""
-    if not execution_ids:
-        return {}
-    events = [
-        event
-        for event in store.get_events_by_execution_ids(execution_ids)
-        if event.type == metadata_store_pb2.Event.OUTPUT and event.path.steps
-    ]
-    artifacts = _read_artifacts(store, {event.artifact_id for event in events})
+    """Outputs by execution and key, with one request for all: a history may be long."""
+    events = store.get_events_by_execution_ids(execution_ids) if execution_ids else []
+    events = [event for event in events if event.type == OUTPUT and event.path.steps]
+    wanted = sorted({event.artifact_id for event in events})
+    artifacts = {
+        each.id: ArtifactRecord(each.uri, read_plain_values(each.custom_properties), each.id, each.type)
+        for each in (store.get_artifacts_by_id(wanted) if wanted else [])
+    }
     outputs: dict[int, dict[str, ArtifactRecord]] = {}
     for event in events:
         outputs.setdefault(event.execution_id, {})[event.path.steps[0].key] = artifacts[event.artifact_id]
     return outputs
-
-
-def _read_artifacts(store: ml_metadata.MetadataStore, ids: Iterable[int]) -> dict[int, ArtifactRecord]:
-    wanted = sorted(ids)
-    found = store.get_artifacts_by_id(wanted) if wanted else []
-    return {
-        artifact.id: ArtifactRecord(
-            artifact.uri, read_plain_values(artifact.custom_properties), artifact.id, artifact.type
-        )
-        for artifact in found
-    }
