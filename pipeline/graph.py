@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
@@ -40,6 +40,7 @@ from pipeline.lookups import Comparison, Lookup, find_first_weights, find_span_w
 from reporting import model_card
 from reporting.render import compute_template_digest
 
+HYPERPARAMETERS_KEY = "hyperparameters"
 TUNER, IMPORTER = "Tuner", "ImportHyperparameters"
 TUNING_OUTPUTS = {TUNER: "best_hyperparameters", IMPORTER: "result"}
 """By node: the output that holds the hyperparameters."""
@@ -81,32 +82,16 @@ class Places:
     """Older spans to be ingested again; see `pipeline.history.spans`."""
 
 
-class Tuning(NamedTuple):
-    """Where the hyperparameters of a training come from."""
-
-    nodes: list[BaseNode]
-    hyperparameters: BaseChannel | None
-
-
-class _Ingestion(NamedTuple):
-    """The nodes that take data in and judge them, and what they give out."""
-
-    nodes: list[BaseNode]
-    example_gen: BaseNode
-    statistics: BaseChannel
-    previous_statistics: BaseChannel | None
-    anomalies: BaseChannel
-    gate: BaseNode
-
-
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     """All nodes of a run, in topological order. A node belongs to one pipeline, so each call builds new ones."""
     schema_gen = InlineSchema(places.schema_text).with_id("ImportSchemaGen")
     schema = schema_gen.outputs["schema"]
-    data = _ingest(config, places, schema)
-    examples, quarantine = data.example_gen.outputs[EXAMPLES_KEY], data.example_gen.outputs[QUARANTINE_KEY]
-    mended = [node for span in places.lost_spans for node in _ingest(config, places, schema, span).nodes]
-    window = find_span_window(config.spans, places.data.labelled_pattern, data.example_gen, mended)
+    data = {node.id: node for node in _ingest(config, places, schema)}
+    example_gen, gate = data["FerExampleGen"], data["DataGate"]
+    examples, quarantine = example_gen.outputs[EXAMPLES_KEY], example_gen.outputs[QUARANTINE_KEY]
+    statistics = data["StatisticsGen"].outputs[STATISTICS_KEY]
+    remade = [node for span in places.lost_spans for node in _ingest(config, places, schema, span)]
+    window = find_span_window(config.spans, places.data.labelled_pattern, example_gen, remade)
 
     transform = tfx.components.Transform(
         examples=window.outputs[EXAMPLES_KEY],
@@ -120,7 +105,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         disable_statistics=True,
         custom_config={"code": _code_of("Transform")},
     )
-    transform.add_upstream_node(data.gate)
+    transform.add_upstream_node(gate)
     learnt_from = {"examples": window.outputs[EXAMPLES_KEY], "transform_graph": transform.outputs["transform_graph"]}
     tuning = build_tuning(config, places.hyperparameters, places.checkpoints, **learnt_from)
     first_weights = find_first_weights(config.spans, examples)
@@ -129,7 +114,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         **learnt_from,
         schema=schema,
         base_model=first_weights.outputs.get(MODEL_KEY),
-        hyperparameters=tuning.hyperparameters,
+        hyperparameters=tuning.outputs.get(HYPERPARAMETERS_KEY),
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config=_settle_trainer(config, places),
@@ -169,7 +154,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         lifted=places.lifted,
     ).with_id("Pusher")
     pushed_model = pusher.outputs["pushed_model"]
-    unlabelled = data.example_gen.outputs[UNLABELLED_EXAMPLES_KEY]
+    unlabelled = example_gen.outputs[UNLABELLED_EXAMPLES_KEY]
     report = HtmlReport(
         config=config,
         stage_code={name: _code_of(name) for name in _MODULES},
@@ -178,9 +163,9 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         examples=examples,
         quarantine=quarantine,
         schema=schema,
-        statistics=data.statistics,
-        previous_statistics=data.previous_statistics,
-        anomalies=data.anomalies,
+        statistics=statistics,
+        previous_statistics=gate.inputs.get("previous_statistics"),
+        anomalies=data["ExampleValidator"].outputs["anomalies"],
         model=model,
         baseline_model=found.get(MODEL_KEY),
         service_model=found.get(SERVICE_MODEL_KEY),
@@ -190,10 +175,10 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         pushed_model=pushed_model,
     )
     return [
-        schema_gen, *data.nodes, *mended, *window.nodes, transform, *tuning.nodes, *first_weights.nodes, trainer,
+        schema_gen, *data.values(), *remade, *window.nodes, transform, *tuning.nodes, *first_weights.nodes, trainer,
         *references.nodes, evaluator, serving_check, card, pusher,
         _infer_in_bulk(examples=unlabelled, model=model, **blessings),
-        *places.comparison.record(data.gate, data.statistics, model, pushed_model), report,
+        *places.comparison.record(gate, statistics, model, pushed_model), report,
     ]  # fmt: skip
 
 
@@ -201,7 +186,7 @@ def _code_of(component: str) -> str:
     return compute_code_fingerprint(*_MODULES[component])
 
 
-def _ingest(config: PipelineConfig, places: Places, schema: BaseChannel, span: int | None = None) -> _Ingestion:
+def _ingest(config: PipelineConfig, places: Places, schema: BaseChannel, span: int | None = None) -> list[BaseNode]:
     """Takes data in and judges them: this run's, or an older span's again, whose drift was judged when it came."""
     suffix = f"OfSpan{span}" if span else ""
     example_gen = FerExampleGen(
@@ -213,21 +198,19 @@ def _ingest(config: PipelineConfig, places: Places, schema: BaseChannel, span: i
     ).with_id(f"FerExampleGen{suffix}")
     # The schema tells StatisticsGen that labels are categories and pixels no words.
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs[EXAMPLES_KEY], schema=schema)
-    statistics = statistics_gen.with_id(f"StatisticsGen{suffix}").outputs["statistics"]
+    statistics = statistics_gen.with_id(f"StatisticsGen{suffix}").outputs[STATISTICS_KEY]
     validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
-    anomalies = validator.with_id(f"ExampleValidator{suffix}").outputs["anomalies"]
     previous = places.comparison.find_statistics(statistics) if span is None else Lookup([], {})
     gate = DataGate(
         statistics=statistics,
         previous_statistics=previous.outputs.get(STATISTICS_KEY),
         schema=schema,
-        anomalies=anomalies,
+        anomalies=validator.with_id(f"ExampleValidator{suffix}").outputs["anomalies"],
         quarantine=example_gen.outputs[QUARANTINE_KEY],
         name=config.name,
         code=_code_of("DataGate"),
     ).with_id(f"DataGate{suffix}")
-    nodes = [example_gen, statistics_gen, validator, *previous.nodes, gate]
-    return _Ingestion(nodes, example_gen, statistics, previous.outputs.get(STATISTICS_KEY), anomalies, gate)
+    return [example_gen, statistics_gen, validator, *previous.nodes, gate]
 
 
 def build_tuning(
@@ -236,7 +219,7 @@ def build_tuning(
     checkpoints: str,
     examples: BaseChannel,
     transform_graph: BaseChannel,
-) -> Tuning:
+) -> Lookup:
     """A Tuner if trials are asked for, an Importer if an earlier result is given, otherwise nothing."""
     if config.tuner.trials:
         tuner = tfx.components.Tuner(
@@ -254,12 +237,12 @@ def build_tuning(
                 "code": compute_code_fingerprint("models.tuner_fn"),
             },
         )
-        return Tuning([tuner], tuner.outputs[TUNING_OUTPUTS[TUNER]])
+        return Lookup([tuner], {HYPERPARAMETERS_KEY: tuner.outputs[TUNING_OUTPUTS[TUNER]]})
     if imported:
         importer = tfx.dsl.Importer(source_uri=imported.uri, artifact_type=standard_artifacts.HyperParameters)
         importer = importer.with_id(IMPORTER)
-        return Tuning([importer], importer.outputs[TUNING_OUTPUTS[IMPORTER]])
-    return Tuning([], None)
+        return Lookup([importer], {HYPERPARAMETERS_KEY: importer.outputs[TUNING_OUTPUTS[IMPORTER]]})
+    return Lookup([], {})
 
 
 def _settle_trainer(config: PipelineConfig, places: Places) -> dict[str, Any]:

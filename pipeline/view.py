@@ -1,4 +1,4 @@
-"""What a person sees while the components run."""
+"""What is shown while the components run."""
 
 import logging
 import re
@@ -13,18 +13,19 @@ from rich.text import Text
 
 from configs.progress import PROGRESS_LOGGER
 
-# What LocalDagRunner and its launcher say, on the logger of absl. A test holds them to it.
+# What LocalDagRunner and its launcher log through absl; a test checks that they still do.
 _STARTED = re.compile(r"Component (\S+) is running\.")
 FINISHED = re.compile(r"Component (\S+) is finished\.")
 _CACHED = re.compile(r"A cached execution \d+ is used\.")
+_LOGGERS = (logging.getLogger("absl"), logging.getLogger(PROGRESS_LOGGER))
 
 
 class RunView(logging.Handler):
     """Follows a run by its log: bars in a terminal, one plain line for each component elsewhere.
 
     Args:
-        names: the components in their order.
-        output: where to write; its being a terminal decides on the bars.
+        names: the components in order.
+        output: where to write; if it is a terminal, it gets bars.
     """
 
     def __init__(self, names: Iterable[str], output: TextIO):
@@ -32,7 +33,7 @@ class RunView(logging.Handler):
         self._names = list(names)
         self.console = Console(file=output, highlight=False, soft_wrap=not output.isatty())
         self._progress = Progress(
-            _MarkColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), _TimeColumn(),
+            TextColumn("{task.fields[mark]}"), TextColumn("{task.description}"), BarColumn(bar_width=24), _TimeColumn(),
             TextColumn("[dim]{task.fields[note]}"), console=self.console, disable=not output.isatty(),
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
@@ -40,12 +41,12 @@ class RunView(logging.Handler):
         self._current = ""
         self._is_cached = False
         self.failed = ""
-        """The component that was at work when an error ended the run."""
+        """The component that was running when an error ended the run."""
 
     def __enter__(self) -> "RunView":
         for name in self._names:
             self._tasks[name] = self._progress.add_task(name, total=None, start=False, note="", mark="·")
-        for logger in (logging.getLogger("absl"), logging.getLogger(PROGRESS_LOGGER)):
+        for logger in _LOGGERS:
             logger.addHandler(self)
             logger.setLevel(logging.INFO)
         self._progress.start()
@@ -58,11 +59,11 @@ class RunView(logging.Handler):
             self.failed = self._current
             self._close(self._current, "[red]✗", "failed")
         self._progress.stop()
-        for logger in (logging.getLogger("absl"), logging.getLogger(PROGRESS_LOGGER)):
+        for logger in _LOGGERS:
             logger.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take one log record; those of other subjects are passed over."""
+        """Take one log record; those about anything else are ignored."""
         if record.name == PROGRESS_LOGGER:
             self._advance(record.progress_done, record.progress_total, record.progress_text)  # type: ignore[attr-defined]
             return
@@ -91,13 +92,6 @@ class RunView(logging.Handler):
         self._progress.stop_task(self._tasks[name])
         if self._progress.disable:
             self.console.print(f"{name:24} {seconds:7.1f} s  {note}".rstrip(), markup=False)
-
-
-class _MarkColumn(ProgressColumn):
-    """The sign before a component: waiting, running, done or failed."""
-
-    def render(self, task: Task) -> Text:
-        return Text.from_markup(task.fields["mark"])
 
 
 class _TimeColumn(ProgressColumn):

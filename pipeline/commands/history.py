@@ -32,15 +32,14 @@ def print_runs(config: PipelineConfig, is_json: bool) -> int:
     """List every run, newest first."""
     runs = _open(config).summarise()
     if is_json:
-        print(json.dumps([asdict(run) for run in runs], indent=2))
+        print(json.dumps(runs, indent=2))
         return 0
-    rows = [
-        (
-            str(run.id), run.started, run.data, _format(run.rows_used, ","), _format(run.accuracy, ".4f"),
-            _format(run.macro_f1, ".4f"), f"{run.version or '-'} {run.version_state or ''}".strip(), run.verdict,
-        )
-        for run in runs
-    ]  # fmt: skip
+    forms = {"rows_used": ",", "accuracy": ".4f", "macro_f1": ".4f"}
+    rows = []
+    for run in runs:
+        figures = ["-" if run[name] is None else format(run[name], form) for name, form in forms.items()]
+        version = f"{run['version'] or '-'} {run['version_state'] or ''}".strip()
+        rows.append([str(run["id"]), run["started"], run["data"], *figures, version, run["verdict"]])
     headings = (">run", "started", "data", ">rows used", ">accuracy", ">macro F1", "version", "verdict")
     _print(_tabulate(headings, rows))
     return 0
@@ -121,10 +120,6 @@ def _describe_marks(product: "Product", state: str) -> str:
     reason = f"accepted by hand: {values['accept_reason']}" if values.get("accept_reason") else ""
     words = ", ".join(filter(None, [*marks, version, state, reason]))
     return f"  ({words})" if words else ""
-
-
-def _format(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
 
 
 def _tabulate(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> "RenderableType":

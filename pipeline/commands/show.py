@@ -29,7 +29,8 @@ def show_report(config: PipelineConfig, name: str, is_opened: bool) -> int:
     require_tfx()
     from pipeline.history import History
 
-    page = History.open(config).find_page(name)
+    history = History.open(config)
+    page = history.find_page(history.find_run(name))
     print(page, flush=True)
     browser = _find_browser() if is_opened else None
     if browser:

@@ -1,7 +1,7 @@
 """What earlier runs left in ML Metadata and beside it. Everything outside this folder comes in here.
 
-`History` is for the commands that look back; the functions below are for a run. The graph alone also imports
-`pipeline.history.acceptance`, whose strategy TFX calls.
+`History` is for the commands that look back; the functions below are for a run and for `fer-tfx accept`. Only the graph
+also imports `pipeline.history.acceptance`, whose strategy TFX calls.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,7 +27,6 @@ from reporting.report_files import PAGE_FILE, REPORT_KEY
 
 if TYPE_CHECKING:
     from pipeline.history.comparison import Section
-    from pipeline.history.figures import RunSummary
     from pipeline.history.lineage import Lineage
     from pipeline.inputs import Input
     from pipeline.outcome import Outcome
@@ -39,12 +38,12 @@ __all__ = [
 
 LATEST = "latest"
 _TRAINER, _LOGS, _REPORTER = "Trainer", "model_run", "HtmlReport"
-_REPAIR = "run the same command again: finished steps are not repeated, and the page comes last"
+_REMEDY = "run the same command again: finished steps are not repeated, and the page comes last"
 
 
 @dataclass(frozen=True)
 class History:
-    """The runs of one pipeline, open for reading."""
+    """The runs of one pipeline, open for reading. Methods raise ConfigError where there is no such run or model."""
 
     config: PipelineConfig
     path: Path
@@ -66,22 +65,14 @@ class History:
         return cls(config, path, open_store_for_reading(path))
 
     def list_runs(self) -> list[RunRecord]:
-        """All runs, newest first; at least one.
-
-        Raises:
-            ConfigError: there is none.
-        """
+        """All runs, newest first; at least one."""
         runs = read_runs(self.store)
         if not runs:
             raise ConfigError(f"{self.path}: no run is recorded there; {_suggest_runs(self.path)}")
         return runs
 
     def find_run(self, name: str) -> RunRecord:
-        """The run with an id as `fer-tfx runs` prints it, or the `latest`.
-
-        Raises:
-            ConfigError: there is no such run.
-        """
+        """The run with an id as `fer-tfx runs` prints it, or the `latest`."""
         runs = self.list_runs()
         for run in runs:
             if name in (LATEST, str(run.id)):
@@ -89,17 +80,17 @@ class History:
         known = ", ".join(str(run.id) for run in runs[:10]) + (", ..." if len(runs) > 10 else "")
         raise ConfigError(f"{self.path}: has no run {name!r}, only {known}, or {LATEST}; `fer-tfx runs` lists them")
 
-    def summarise(self) -> "list[RunSummary]":
-        """A line for each run, newest first."""
-        from pipeline.history.figures import RunSummary
+    def summarise(self) -> list[dict[str, Any]]:
+        """What is known of each run, newest first: `pipeline.history.figures.summarise`."""
+        from pipeline.history.figures import summarise
 
-        return [RunSummary.of(run, self.config) for run in self.list_runs()]
+        return [summarise(run, self.config) for run in self.list_runs()]
 
     def compare(self, first: RunRecord, second: RunRecord) -> "list[Section]":
         """Everything in which two runs can be compared."""
-        from pipeline.history.comparison import Measured, compare_runs
+        from pipeline.history.comparison import compare_runs
 
-        return compare_runs(Measured.of(first), Measured.of(second))
+        return compare_runs(first, second)
 
     def trace(self, name: str) -> "Lineage":
         """What a model was made of, and what was made of it: `pipeline.history.lineage.trace`."""
@@ -107,22 +98,21 @@ class History:
 
         return trace(self.store, name, self.config)
 
-    def find_page(self, name: str) -> Path:
+    def find_page(self, run: RunRecord) -> Path:
         """The page that a run wrote at its end, or the data gate when it refused the data.
 
         Raises:
-            ConfigError: there is no such run.
-            DataError: it has no page.
+            DataError: there is none.
         """
         from pipeline.history.figures import locate_refused
 
-        run = self.find_run(name)
         folder = run.find_uri(_REPORTER, REPORT_KEY) or locate_refused(run, self.config)
-        if not folder:
-            raise DataError(f"run {run.id}: has no page, {_explain_missing_page(run)}; {_REPAIR}")
         page = Path(folder, PAGE_FILE)
+        if not folder:
+            why = next(filter(None, map(_explain_end, run.nodes.items())), f"it ended without {_REPORTER}")
+            raise DataError(f"run {run.id}: has no page, as {why}; {_REMEDY}")
         if not page.is_file():
-            raise DataError(f"{page}: the page of run {run.id} is gone; {_REPAIR}, or choose one of `fer-tfx runs`")
+            raise DataError(f"{page}: the page of run {run.id} is gone; {_REMEDY}, or choose one of `fer-tfx runs`")
         return page
 
     def find_training_logs(self, run: RunRecord) -> Path:
@@ -131,11 +121,10 @@ class History:
         Raises:
             DataError: there are none.
         """
-        node = run.nodes.get(_TRAINER)
-        if node is None:
+        if _TRAINER not in run.nodes:
             raise DataError(f"run {run.id}: did not start training; `fer-tfx runs` tells how each run ended")
         # A training that is running, or was killed, has no output yet, but TFX has made the folder already.
-        expected = Path(RunPaths.of(self.config).artifacts, _TRAINER, _LOGS, str(node.id))
+        expected = Path(RunPaths.of(self.config).artifacts, _TRAINER, _LOGS, str(run.nodes[_TRAINER].id))
         folder = Path(run.find_uri(_TRAINER, _LOGS) or expected)
         if not folder.is_dir():
             raise DataError(f"{folder}: the logs of run {run.id} are gone; `fer-tfx runs` lists other runs")
@@ -165,13 +154,12 @@ def run_with_notes(
     return run_with_notes(dag, config, metadata, at_end)
 
 
-def _explain_missing_page(run: RunRecord) -> str:
-    for name, node in run.nodes.items():
-        if node.is_failed:
-            return f"as it failed at {name}"
-        if not node.is_finished:
-            return f"as {name} is still running, or was killed"
-    return f"as it ended without {_REPORTER}"
+def _explain_end(item: tuple[str, NodeRecord]) -> str:
+    """How a node kept a run from its end; empty: it finished."""
+    name, node = item
+    if node.is_finished:
+        return ""
+    return f"it failed at {name}" if node.is_failed else f"{name} is still running, or was killed"
 
 
 def _suggest_runs(path: Path) -> str:

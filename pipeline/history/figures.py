@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
@@ -56,44 +56,20 @@ class Figures:
         return cls(**{**plain, "refusals": tuple(plain["refusals"])})
 
 
-@dataclass(frozen=True)
-class TrainingFigures:
-    """What a training was."""
-
-    epochs: int
-    seconds: float
-    """Of all epochs together, as far as they were recorded."""
-    parameters: int
-
-
-@dataclass(frozen=True)
-class RunSummary:
+def summarise(run: RunRecord, config: PipelineConfig) -> dict[str, Any]:
     """A line of `fer-tfx runs`; None: the run did not get that far, or the artifact is gone."""
-
-    id: int
-    started: str
-    data: str
-    rows_used: int | None
-    accuracy: float | None
-    macro_f1: float | None
-    version: str | None
-    version_state: str | None
-    verdict: str
-
-    @classmethod
-    def of(cls, run: RunRecord, config: PipelineConfig) -> "RunSummary":
-        figures, rows, version = read_figures(run), read_rows(run), run.find_pushed("pushed_version")
-        return cls(
-            id=run.id,
-            started=describe_time(run.started_s),
-            data=Path(str(read_settings(run).get("data.path", ""))).name or "-",
-            rows_used=rows.rows_emitted if rows else None,
-            accuracy=figures.accuracy if figures else None,
-            macro_f1=figures.macro_f1 if figures else None,
-            version=version or None,
-            version_state=describe_version(run.find_pushed("pushed_destination"), config) if version else None,
-            verdict=describe_verdict(run, figures, _read_refusal(run, config)),
-        )
+    figures, rows, version = read_figures(run), read_rows(run), run.find_pushed("pushed_version")
+    return {
+        "id": run.id,
+        "started": describe_time(run.started_s),
+        "data": Path(str(read_settings(run).get("data.path", ""))).name or "-",
+        "rows_used": rows.rows_emitted if rows else None,
+        "accuracy": figures.accuracy if figures else None,
+        "macro_f1": figures.macro_f1 if figures else None,
+        "version": version or None,
+        "version_state": describe_version(run.find_pushed("pushed_destination"), config) if version else None,
+        "verdict": describe_verdict(run, figures, _read_refusal(run, config)),
+    }
 
 
 def read_figures(run: RunRecord) -> Figures | None:
@@ -118,22 +94,17 @@ def read_rows(run: RunRecord) -> IngestionReport | None:
     return IngestionReport.from_json(path.read_text("utf-8")) if uri and path.is_file() else None
 
 
-def read_training(run: RunRecord) -> TrainingFigures | None:
-    """From the record beside the exported graph; None: there is none, or it is gone."""
-    uri = run.find_uri("Trainer", "model")
-    path = Path(uri, _MODEL_DIR, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE)
-    if not uri or not path.is_file():
-        return None
-    record = json.loads(path.read_text("utf-8"))
-    seconds = sum(epoch["seconds"] for epoch in record["history"])
-    return TrainingFigures(len(record["history"]), seconds, record["parameters"])
-
-
-def read_model_bytes(run: RunRecord) -> int | None:
-    """Size of the exported model with everything beside the graph; None: there is none, or it is gone."""
+def read_training(run: RunRecord) -> dict[str, float]:
+    """Epochs, their seconds, parameters and bytes of the exported model, as far as the files still exist."""
     uri = run.find_uri("Trainer", "model")
     files = [path for path in Path(uri, _MODEL_DIR).rglob("*") if path.is_file()] if uri else []
-    return sum(path.stat().st_size for path in files) or None
+    found: dict[str, float] = {"model bytes": sum(path.stat().st_size for path in files)} if files else {}
+    path = Path(uri, _MODEL_DIR, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE)
+    if path in files:
+        record = json.loads(path.read_text("utf-8"))
+        seconds = sum(epoch["seconds"] for epoch in record["history"])
+        found |= {"epochs": len(record["history"]), "seconds": seconds, "parameters": record["parameters"]}
+    return found
 
 
 def locate_refused(run: RunRecord, config: PipelineConfig) -> str:

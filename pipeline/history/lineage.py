@@ -1,6 +1,6 @@
 """From an artifact back to the files it was made of, and forward to what was made of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -40,7 +40,7 @@ class WorkStep:
     """Fingerprints by name."""
     sources: dict[str, str]
     """Files that no other execution made, by name."""
-    inputs: dict[str, list["Product"]] = field(default_factory=dict)
+    inputs: dict[str, list["Product"]]
     """By key: a window of spans gives a Trainer several `examples`."""
 
 
@@ -52,16 +52,15 @@ class Product:
     type_name: str
     uri: str
     properties: Properties
-    made_by: WorkStep | None = None
+    made_by: WorkStep | None
     """None: it is shown elsewhere in the same tree, came from outside, or is what a warm start began with."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """What an execution made of an artifact."""
+    """What an execution made of an artifact, which it took as its input `key`."""
 
     key: str
-    """The input that took it: `model`, or `baseline_model`."""
     step: WorkStep
     outputs: dict[str, list[Product]]
 
@@ -73,7 +72,7 @@ class Lineage:
     artifact: Product
     uses: list[Use]
     states: dict[int, str]
-    """State of the version that an output was pushed as, by the artifact's id; empty: it is none."""
+    """State of the version that an output was pushed as, by the artifact's id; empty: it was not."""
 
 
 def trace(store: ml_metadata.MetadataStore, name: str, config: PipelineConfig) -> Lineage:
@@ -125,7 +124,7 @@ class _Graph:
         step_id = self._find_maker(artifact_id)
         if step_id is None or self._read_product(artifact_id).type_name != _PUSHED_MODEL:
             return artifact_id
-        (model,) = self._read_artifacts_of(step_id, INPUT).get(_MODEL_KEY, [artifact_id])
+        (model,) = self._list_artifacts(step_id, INPUT).get(_MODEL_KEY, [artifact_id])
         return model
 
     def trace_back(self, artifact_id: int, shown: set[int]) -> Product:
@@ -138,7 +137,7 @@ class _Graph:
             key: [
                 self._read_product(each) if key == _EARLIER_MODEL_KEY else self.trace_back(each, shown) for each in ids
             ]
-            for key, ids in self._read_artifacts_of(maker, INPUT).items()
+            for key, ids in self._list_artifacts(maker, INPUT).items()
         }
         return self._read_product(artifact_id, self._read_step(maker, inputs))
 
@@ -146,7 +145,7 @@ class _Graph:
         """What was made of an artifact directly, in the order of the executions; cached repeats are left out."""
         uses = []
         for event in sorted(self._store.get_events_by_artifact_ids([artifact_id]), key=lambda each: each.execution_id):
-            outputs = self._read_artifacts_of(event.execution_id, OUTPUT)
+            outputs = self._list_artifacts(event.execution_id, OUTPUT)
             is_use = event.type == INPUT and event.path.steps and outputs
             if is_use and self._read_execution(event.execution_id).last_known_state != CACHED:
                 made = {key: [self._read_product(each) for each in ids] for key, ids in outputs.items()}
@@ -158,11 +157,14 @@ class _Graph:
         events = self._store.get_events_by_artifact_ids([artifact_id])
         return min((event.execution_id for event in events if event.type == OUTPUT), default=None)
 
-    def _read_artifacts_of(self, execution_id: int, kind: int) -> dict[str, list[int]]:
+    def _list_artifacts(self, execution_id: int, kind: int) -> dict[str, list[int]]:
         """Ids of an execution's inputs or outputs by key, in the order in which it had them."""
-        events = self._store.get_events_by_execution_ids([execution_id])
-        places = [(*_read_place(each), each.artifact_id) for each in events if each.type == kind and each.path.steps]
-        return {key: [each for *_, each in group] for key, group in groupby(sorted(places), key=itemgetter(0))}
+        steps = [
+            (*(step.key or step.index for step in event.path.steps), event.artifact_id)
+            for event in self._store.get_events_by_execution_ids([execution_id])
+            if event.type == kind and event.path.steps
+        ]
+        return {key: [each for *_, each in group] for key, group in groupby(sorted(steps), key=itemgetter(0))}
 
     def _read_execution(self, execution_id: int) -> Any:
         (execution,) = self._store.get_executions_by_id([execution_id])
@@ -171,23 +173,12 @@ class _Graph:
     def _read_step(self, execution_id: int, inputs: dict[str, list[Product]]) -> WorkStep:
         node = read_node_id(self._store, execution_id)
         parameters = read_plain_values(self._read_execution(execution_id).custom_properties)
-        contexts = self._store.get_contexts_by_execution(execution_id)
+        contexts = {context.id for context in self._store.get_contexts_by_execution(execution_id)}
         return WorkStep(
-            id=execution_id,
-            node=node,
-            run_id=next((context.id for context in contexts if context.id in self._runs), 0),
-            settings=read_node_settings(node, parameters),
-            code=read_code(parameters),
-            sources=read_sources(parameters),
-            inputs=inputs,
-        )
+            execution_id, node, min(contexts & self._runs, default=0), read_node_settings(node, parameters),
+            read_code(parameters), read_sources(parameters), inputs,
+        )  # fmt: skip
 
     def _read_product(self, artifact_id: int, made_by: WorkStep | None = None) -> Product:
         (artifact,) = self._store.get_artifacts_by_id([artifact_id])
         return Product(artifact_id, artifact.type, artifact.uri, read_plain_values(artifact.custom_properties), made_by)
-
-
-def _read_place(event: Any) -> tuple[str, int]:
-    """Key of an event's artifact, and its position among those with that key."""
-    key, *position = event.path.steps
-    return key.key, position[0].index if position else 0

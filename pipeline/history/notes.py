@@ -16,13 +16,7 @@ from configs.load import to_json
 from configs.spec import PipelineConfig
 from fer_tfx.errors import FerError
 from pipeline.history.figures import FIGURES_NOTE, Figures
-from pipeline.history.records import (
-    RUN_CONTEXT,
-    list_run_contexts,
-    open_store,
-    open_store_for_reading,
-    read_latest_run,
-)
+from pipeline.history.records import RUN_CONTEXT, list_run_contexts, open_store, open_store_for_reading, read_latest_run
 from pipeline.history.settings import SETTINGS_NOTE
 from pipeline.outcome import Outcome, read_outcome
 

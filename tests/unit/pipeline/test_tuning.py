@@ -83,7 +83,7 @@ def test_build_tuning_compiles_for_kubeflow(tmp_path, config, imported, producer
     graph = tfx.dsl.Importer(source_uri="/graph", artifact_type=standard_artifacts.TransformGraph).with_id("Graph")
     data = {"examples": examples.outputs["result"], "transform_graph": graph.outputs["result"]}
     tuning = build_tuning(config, imported, "/checkpoints", **data)
-    trainer = tfx.components.Trainer(run_fn="a.b", hyperparameters=tuning.hyperparameters, **data)
+    trainer = tfx.components.Trainer(run_fn="a.b", **tuning.outputs, **data)
     nodes = [examples, graph, *tuning.nodes, trainer]
     settings = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig("image", use_pipeline_spec_2_1=True)
     tfx.orchestration.experimental.KubeflowV2DagRunner(settings, str(tmp_path), "pipeline.json").run(
