@@ -4,7 +4,6 @@ import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from fer_tfx.errors import FerError
 
@@ -17,59 +16,35 @@ class ComponentError(Exception):
         self.node = node
 
 
-class _Kind(NamedTuple):
-    """A kind of failure. Beam and TensorFlow pass on the words of an error, not always its type."""
-
-    words: str
-    cause: str
-    remedy: str
-
-
-_KINDS = (
-    _Kind(
-        r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded|database or disk is full",
-        "no room is left on the disk", "make room",
-    ),
-    _Kind(
-        r"disk I/O error", "the disk did not take what was written, most likely because it is full", "make room"
-    ),
-    _Kind(
-        r"\[Errno 27\]|File too large|file size limit",
-        "a file has reached the size limit", "raise the limit (`ulimit -f`) or set another runtime.root",
-    ),
-    _Kind(
-        r"\[Errno (13|1|30)\]|Permission denied|Read-only file system|readonly database|PermissionDenied",
-        "a file or folder may not be read or written", "fix its permissions or set another runtime.root",
-    ),
-    _Kind(r"\[Errno 24\]|Too many open files", "too many files are open at once", "raise the limit (`ulimit -n`)"),
-    _Kind(r"database is locked", "another program holds metadata.sqlite", "end it"),
-    _Kind(
-        r"file is not a database|disk image is malformed|file is encrypted",
-        "metadata.sqlite is damaged", "restore a copy of it, or move the work folder away and start from scratch,",
-    ),
-    _Kind(
-        r"MemoryError|bad_alloc|ResourceExhausted|\[Errno 12\]|Cannot allocate memory|failed to allocate|OOM when",
-        "memory ran out", "close other programs, lower trainer.batch_size, or use a larger machine",
-    ),
-    _Kind(
-        r"Worker subprocess exited",
-        "a worker process has ended, most likely because memory ran out",
-        "close other programs, lower beam.workers, or use a larger machine",
-    ),
-    _Kind(
-        r"StatusCode\.UNAVAILABLE|Socket closed|failed to connect to all addresses",
-        "a service that the run needs has gone, most likely Beam's job service", "check that beam.endpoint answers",
-    ),
-    _Kind(
-        r"can't start new thread",
-        "no further thread could be started, for lack of memory or by a limit",
-        "close other programs or raise the limit (`ulimit -u`)",
-    ),
-    _Kind(
-        r"DataLossError|corrupted record|DATA_LOSS|Truncated (record|file)|not a valid gzip|CRC check failed",
-        "a stored record is damaged", "remove the artifacts that the log names",
-    ),
-)  # fmt: skip
+# Kinds of failures by their words: cause and remedy. Beam and TensorFlow pass on an error's words, not always its type.
+_KINDS = {
+    r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded|database or disk is full":
+        ("no room is left on the disk", "make room"),
+    r"disk I/O error":
+        ("the disk did not take what was written, most likely because it is full", "make room"),
+    r"\[Errno 27\]|File too large|file size limit":
+        ("a file has reached the size limit", "raise the limit (`ulimit -f`) or set another runtime.root"),
+    r"\[Errno (13|1|30)\]|Permission denied|Read-only file system|readonly database|PermissionDenied":
+        ("a file or folder may not be read or written", "fix its permissions or set another runtime.root"),
+    r"\[Errno 24\]|Too many open files":
+        ("too many files are open at once", "raise the limit (`ulimit -n`)"),
+    r"database is locked":
+        ("another program holds metadata.sqlite", "end it"),
+    r"file is not a database|disk image is malformed|file is encrypted":
+        ("metadata.sqlite is damaged", "restore a copy of it, or move the work folder away and start from scratch,"),
+    r"MemoryError|bad_alloc|ResourceExhausted|\[Errno 12\]|Cannot allocate memory|failed to allocate|OOM when":
+        ("memory ran out", "close other programs, lower trainer.batch_size, or use a larger machine"),
+    r"Worker subprocess exited":
+        ("a worker process has ended, most likely because memory ran out",
+         "close other programs, lower beam.workers, or use a larger machine"),
+    r"StatusCode\.UNAVAILABLE|Socket closed|failed to connect to all addresses":
+        ("a service that the run needs has gone, most likely Beam's job service", "check that beam.endpoint answers"),
+    r"can't start new thread":
+        ("no further thread could be started, for lack of memory or by a limit",
+         "close other programs or raise the limit (`ulimit -u`)"),
+    r"DataLossError|corrupted record|DATA_LOSS|Truncated (record|file)|not a valid gzip|CRC check failed":
+        ("a stored record is damaged", "remove the artifacts that the log names"),
+}  # fmt: skip
 
 
 @contextmanager
@@ -80,43 +55,30 @@ def explaining_failures(kind: type[Exception], log: str = "") -> Iterator[None]:
     except (FerError, BrokenPipeError):  # the latter: the reader closed the pipe, which is no failure
         raise
     except kind as error:
-        if log:
-            with suppress(OSError):
+        with suppress(OSError):
+            if log:
                 traceback.print_exc()
-        cause = error.__cause__ if isinstance(error, ComponentError) and error.__cause__ else error
-        node = error.node if isinstance(error, ComponentError) else ""
+        node, cause = (error.node, error.__cause__ or error) if isinstance(error, ComponentError) else ("", error)
         raise FerError(explain_failure(cause, node, log)) from error
 
 
 def explain_failure(error: BaseException, node: str, log: str) -> str:
-    """One line for an error that is no `FerError`.
-
-    Args:
-        error: that ended the run.
-        node: the component that was running; empty: none.
-        log: file that holds the traceback; empty: there is none.
-    """
-    origin, kind = _recognise(error)
-    where = f"{node}: " if node else ""
+    """One line for an error that is no `FerError`, with the running component and the log, if there are any."""
+    origin, words = _recognise(error)
+    where, more = f"{node}: " if node else "", f"; details are in {log}" if log else ""
     found = f"{type(origin).__name__}: {_last_words(origin)}"
-    more = f"; details are in {log}" if log else ""
-    if kind is None:
+    if not words:
         return f"{where}{found}{more}"
-    return f"{where}{kind.cause} ({found}): {kind.remedy} and run the same command again{more}"
+    cause, remedy = _KINDS[words]
+    return f"{where}{cause} ({found}): {remedy} and run the same command again{more}"
 
 
-def _recognise(error: BaseException) -> tuple[BaseException, _Kind | None]:
+def _recognise(error: BaseException) -> tuple[BaseException, str]:
     """The error, or the one in whose handling it arose: on a full disk recording a failure fails as well."""
-    chain: list[BaseException] = []
-    each: BaseException | None = error
-    while each is not None:
-        chain.append(each)
-        each = each.__cause__ or each.__context__
-    for origin in reversed(chain):
-        for kind in _KINDS:
-            if re.search(kind.words, f"{type(origin).__name__}: {origin}"):
-                return origin, kind
-    return error, None
+    earlier = error.__cause__ or error.__context__
+    if earlier and (found := _recognise(earlier))[1]:
+        return found
+    return error, next((words for words in _KINDS if re.search(words, f"{type(error).__name__}: {error}")), "")
 
 
 def _last_words(error: BaseException) -> str:

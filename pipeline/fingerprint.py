@@ -7,7 +7,7 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -19,6 +19,7 @@ _PACKAGES = ("components", "configs", "fer_tfx", "models", "reporting", "schema"
 _VALUES = "configs.spec"
 # Libraries that affect no result: logging, messages between processes, files of settings.
 _HARMLESS = {"absl", "google", "yaml"}
+_list_distributions = cache(packages_distributions)
 
 
 class _Source(NamedTuple):
@@ -42,25 +43,20 @@ def compute_code_fingerprint(*modules: str) -> str:
     Raises:
         ModuleNotFoundError: this project has no such module.
     """
-    digest = hashlib.sha256()
     names = _closure(modules)
-    for name in sorted(each for each in names if _is_own(each)):
-        digest.update(name.encode())
-        digest.update(_read(name).code.encode())
-    for library in sorted({each.partition(".")[0] for each in names if not _is_own(each)}):
-        digest.update(_describe_library(library).encode())
-    return digest.hexdigest()[:16]
+    sources = [f"{name}{_read(name).code}" for name in sorted(filter(_is_own, names))]
+    libraries = sorted({each.partition(".")[0] for each in names if not _is_own(each)})
+    text = "".join([*sources, *map(_describe_library, libraries)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _closure(modules: tuple[str, ...]) -> set[str]:
     seen: set[str] = set()
-    waiting = list(modules)
+    waiting = set(modules)
     while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            imports = _read(name).imports if _is_own(name) else ()
-            waiting += [each for each in imports if (_find(each) or not _is_own(each)) and each != _VALUES]
+        seen |= waiting
+        found = {each for name in waiting if _is_own(name) for each in _read(name).imports}
+        waiting = {each for each in found - seen if (_find(each) or not _is_own(each)) and each != _VALUES}
     return seen
 
 
@@ -73,12 +69,6 @@ def _describe_library(name: str) -> str:
     if name in _HARMLESS or name in sys.stdlib_module_names:
         return ""
     return "".join(f"{each} {version(each)}\n" for each in sorted(set(_list_distributions().get(name, ()))))
-
-
-@cache
-def _list_distributions() -> Mapping[str, list[str]]:
-    """By top-level module."""
-    return packages_distributions()
 
 
 def _read(name: str) -> _Source:

@@ -121,8 +121,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     ).with_id("Trainer")
     model = trainer.outputs["model"]
 
-    references = places.comparison.find_models(model) if config.gate.use_baseline else Lookup([], {})
-    found = references.outputs
+    references, found = places.comparison.find_models(model) if config.gate.use_baseline else Lookup([], {})
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=model,
@@ -140,9 +139,8 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     )
     evaluation = evaluator.outputs["evaluation"]
     blessings = {"model_blessing": evaluator.outputs["blessing"], "infra_blessing": serving_check.outputs["blessing"]}
-    card = build_model_card(
-        config, examples=examples, quarantine=quarantine, model=model, evaluation=evaluation, **blessings
-    )
+    judged = {"examples": examples, "quarantine": quarantine, "model": model, "evaluation": evaluation, **blessings}
+    card = build_model_card(config, **judged)
     pusher = AtomicPusher(
         model=model,
         **blessings,
@@ -154,30 +152,25 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         lifted=places.lifted,
     ).with_id("Pusher")
     pushed_model = pusher.outputs["pushed_model"]
-    unlabelled = example_gen.outputs[UNLABELLED_EXAMPLES_KEY]
     report = HtmlReport(
         config=config,
         stage_code={name: _code_of(name) for name in _MODULES},
         # The template is no module, and an edit of it is an edit of the page.
         code=f"{compute_code_fingerprint('components.html_report.executor')}-{compute_template_digest()}",
-        examples=examples,
-        quarantine=quarantine,
+        **judged,
         schema=schema,
         statistics=statistics,
         previous_statistics=gate.inputs.get("previous_statistics"),
         anomalies=data["ExampleValidator"].outputs["anomalies"],
-        model=model,
         baseline_model=found.get(MODEL_KEY),
         service_model=found.get(SERVICE_MODEL_KEY),
-        evaluation=evaluation,
-        **blessings,
         card=card.outputs[CARD_KEY],
         pushed_model=pushed_model,
     )
     return [
         schema_gen, *data.values(), *remade, *window.nodes, transform, *tuning.nodes, *first_weights.nodes, trainer,
-        *references.nodes, evaluator, serving_check, card, pusher,
-        _infer_in_bulk(examples=unlabelled, model=model, **blessings),
+        *references, evaluator, serving_check, card, pusher,
+        _infer_in_bulk(examples=example_gen.outputs[UNLABELLED_EXAMPLES_KEY], model=model, **blessings),
         *places.comparison.record(gate, statistics, model, pushed_model), report,
     ]  # fmt: skip
 
@@ -283,10 +276,8 @@ def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
 
 
 def _infer_in_bulk(**inputs: BaseChannel) -> BaseNode:
-    columns = [
-        bulk_inferrer_pb2.PredictOutputCol(output_key=key, output_column=key)
-        for key in (PROBABILITIES_KEY, CLASS_INDEX_KEY)
-    ]
+    keys = (PROBABILITIES_KEY, CLASS_INDEX_KEY)
+    columns = [bulk_inferrer_pb2.PredictOutputCol(output_key=key, output_column=key) for key in keys]
     predict_output = bulk_inferrer_pb2.PredictOutput(output_columns=columns)
     return GatedBulkInferrer(
         **inputs,

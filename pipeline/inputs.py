@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,7 +16,7 @@ from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from pipeline.paths import is_remote
 
-_WILDCARDS = "*?[{"
+_AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
 _HYPERPARAMETERS = "tuner.hyperparameters_path"
 
 
@@ -80,25 +81,14 @@ def _require_utf8(pattern: str) -> None:
 
 
 def _common_base(paths: list[str]) -> str:
-    folders = [_fixed_folder(path) for path in paths]
-    base, root = folders[0], _root(paths[0])
-    if any(_root(path) != root for path in paths):
+    roots = {"/".join(path.split("/")[:3]) if is_remote(path) else "" for path in paths}
+    if len(roots) > 1:
         raise DataError(f"{' and '.join(paths)}: are on different file systems or buckets; put them into one")
+    folders = [re.sub(_AFTER_FIXED_FOLDER, "", path) for path in paths]
+    base = folders[0]
     while not all(f"{folder}/".startswith(f"{base}/") for folder in folders):
         base = base.rpartition("/")[0]
     return base or "/"
-
-
-def _root(path: str) -> str:
-    """`gs://bucket` of a remote path; empty for a local one."""
-    return "/".join(path.split("/")[:3]) if is_remote(path) else ""
-
-
-def _fixed_folder(path: str) -> str:
-    folder = path.rpartition("/")[0]
-    while any(each in folder for each in _WILDCARDS):
-        folder = folder.rpartition("/")[0]
-    return folder
 
 
 def read_schema(config: ValidationConfig) -> str:

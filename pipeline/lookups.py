@@ -4,7 +4,7 @@ On a cluster, where TFX runs no strategy of ours, a folder that all runs share h
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
@@ -32,23 +32,27 @@ class Lookup(NamedTuple):
     outputs: Mapping[str, BaseChannel]
 
 
-class Comparison(Protocol):
-    """How a runner finds what a run is compared with. Its nodes belong to one graph."""
+class Comparison:
+    """What a run is compared with. Its nodes belong to one graph."""
 
     def find_statistics(self, statistics: BaseChannel) -> Lookup:
         """What the data gate compares the current `statistics` with."""
+        raise NotImplementedError
 
     def find_models(self, model: BaseChannel) -> Lookup:
         """What the candidate `model` is compared with: anchor, latency reference and model in service."""
+        raise NotImplementedError
 
     def record(
         self, gate: BaseNode, statistics: BaseChannel, model: BaseChannel, pushed_model: BaseChannel
     ) -> list[BaseNode]:
         """Nodes that record for later runs what `gate` accepted and what was pushed."""
+        del gate, statistics, model, pushed_model
+        return []
 
 
-class MetadataComparison:
-    """Finds everything in ML Metadata, which records every run of this machine."""
+class MetadataComparison(Comparison):
+    """Finds everything in ML Metadata, which records every run of this machine by itself."""
 
     def find_statistics(self, statistics: BaseChannel) -> Lookup:
         wanted = {STATISTICS_KEY: standard_artifacts.ExampleStatistics}
@@ -59,15 +63,8 @@ class MetadataComparison:
         wanted[PUSHED_KEY] = standard_artifacts.PushedModel
         return _resolve("Baseline", {"question": "references"}, wanted, {CANDIDATE_KEY: model})
 
-    def record(
-        self, gate: BaseNode, statistics: BaseChannel, model: BaseChannel, pushed_model: BaseChannel
-    ) -> list[BaseNode]:
-        """None: the metadata has it all."""
-        del gate, statistics, model, pushed_model
-        return []
 
-
-class PublishedComparison:
+class PublishedComparison(Comparison):
     """Finds everything in a folder that the runs of a cluster share."""
 
     def __init__(self, folder: str):

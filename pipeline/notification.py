@@ -36,8 +36,7 @@ class RunEnd:
     def take_outcome(self, outcome: "Outcome") -> None:
         """The run got to its end."""
         self.report, self.model, self.reason = outcome.report_path, outcome.model_path, "; ".join(outcome.refusals)
-        is_pushed = outcome.is_pushed
-        self.verdict, self.exit_code = (PUSHED, 0) if is_pushed else (REFUSED, GateError.exit_code)
+        self.verdict, self.exit_code = (PUSHED, 0) if outcome.is_pushed else (REFUSED, GateError.exit_code)
 
     def take_error(self, error: BaseException) -> None:
         """The run ended early."""

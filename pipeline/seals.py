@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -20,11 +20,10 @@ _CHUNK_BYTES = 1 << 20
 
 
 class Damage(NamedTuple):
-    """An artifact that is no longer what a component wrote."""
+    """An artifact that is no longer what a component wrote, and the first of its files that differs."""
 
     folder: Path
     file: str
-    """The first that differs, below the folder."""
     found: str
 
 
@@ -48,35 +47,27 @@ def keeping_seals(home: Path, output: TextIO) -> Iterator["Seals"]:
     except (ComponentError, FerError) as failure:
         # Damage that left size and time of a file alone may be what made the component fail.
         for damage in seals.find_damage(is_thorough=True):
-            aside = seals.set_aside(damage)
-            raise FerError(
-                f"{damage.folder}: {damage.file} {damage.found}: it is in {aside} now; run the same command again to"
-                " rebuild it"
-            ) from failure
+            found = f"{damage.folder}: {damage.file} {damage.found}: it is in {seals.set_aside(damage)} now"
+            raise FerError(f"{found}; run the same command again to rebuild it") from failure
         raise
 
 
-@dataclass(frozen=True)
-class Seals:
+class Seals(NamedTuple):
     """The seals of one work folder, `<runtime.root>/<name>`."""
 
     home: Path
 
     def seal(self, folders: Iterable[Path]) -> None:
         """Record the files of those artifacts that have no seal yet. Folders elsewhere are ignored."""
-        artifacts = self.home / "artifacts"
         for folder in folders:
-            if not folder.is_relative_to(artifacts) or not folder.is_dir():
-                continue
-            seal = self._locate(folder.relative_to(artifacts))
-            if not seal.exists():
-                seal.parent.mkdir(parents=True, exist_ok=True)
-                paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-                partial = seal.with_suffix(".partial")
-                partial.write_text(
-                    json.dumps({str(path.relative_to(folder)): _look_at(path) for path in paths}), "utf-8"
-                )
-                partial.replace(seal)
+            if folder.is_relative_to(self.home / "artifacts") and folder.is_dir():
+                seal = self._locate(folder)
+                if not seal.exists():
+                    seal.parent.mkdir(parents=True, exist_ok=True)
+                    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+                    files = {str(path.relative_to(folder)): _look_at(path) for path in paths}
+                    seal.with_suffix(".partial").write_text(json.dumps(files), "utf-8")
+                    seal.with_suffix(".partial").replace(seal)
 
     def find_damage(self, *, is_thorough: bool = False) -> list[Damage]:
         """Sealed artifacts that exist and differ.
@@ -89,15 +80,16 @@ class Seals:
 
     def set_aside(self, damage: Damage) -> Path:
         """Move a damaged artifact out of the cache's reach; its new place."""
-        relative = damage.folder.relative_to(self.home / "artifacts")
-        aside = _find_free(self.home / "damaged" / relative)
+        place = self.home / "damaged" / damage.folder.relative_to(self.home / "artifacts")
+        names = (f"{place.name}-{number}" if number > 1 else place.name for number in count(1))
+        aside = next(path for path in map(place.with_name, names) if not path.exists())
         aside.parent.mkdir(parents=True, exist_ok=True)
         damage.folder.rename(aside)
-        self._locate(relative).unlink(missing_ok=True)
+        self._locate(damage.folder).unlink(missing_ok=True)
         return aside
 
-    def _locate(self, artifact: Path) -> Path:
-        return (self.home / "seals" / artifact).with_suffix(".json")
+    def _locate(self, folder: Path) -> Path:
+        return (self.home / "seals" / folder.relative_to(self.home / "artifacts")).with_suffix(".json")
 
     def _check(self, seal: Path, is_thorough: bool) -> Damage | None:
         folder = self.home / "artifacts" / seal.relative_to(self.home / "seals").with_suffix("")
@@ -135,12 +127,3 @@ def _compute_crc(path: Path) -> int:
         while chunk := file.read(_CHUNK_BYTES):
             crc = zlib.crc32(chunk, crc)
     return crc
-
-
-def _find_free(path: Path) -> Path:
-    """`path`, or the first of `path-2`, `path-3`, ... that does not exist yet."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free

@@ -25,14 +25,11 @@ _MEANINGS = {
 def supervise(work: Callable[[], int]) -> int:
     """Do `work` in a child process; its exit code.
 
-    The child gets the signals that ask for an end: SIGINT from the terminal, SIGTERM and SIGHUP from here. Where the
-    system can't fork, the work is done in this process.
+    The child gets the signals that ask for an end: SIGINT from the terminal, SIGTERM and SIGHUP from here.
 
     Args:
         work: returns an exit code, and has printed its own messages.
     """
-    if not hasattr(os, "fork"):
-        return work()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()

@@ -15,12 +15,7 @@ _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
 
 
 def show_report(config: PipelineConfig, name: str, is_opened: bool) -> int:
-    """Print the path of a run's page, and open it where there is a display; the exit code is 0.
-
-    Args:
-        config: says where the runs are recorded.
-        name: id of a run, or `latest`.
-        is_opened: False: print only.
+    """Print the path of a run's page, and open it if asked to and there is a display; the exit code is 0.
 
     Raises:
         ConfigError: there is no such run, or TFX is not installed.
@@ -32,8 +27,7 @@ def show_report(config: PipelineConfig, name: str, is_opened: bool) -> int:
     history = History.open(config)
     page = history.find_page(history.find_run(name))
     print(page, flush=True)
-    browser = _find_browser() if is_opened else None
-    if browser:
+    if is_opened and (browser := _find_browser()):
         browser.open(page.as_uri())
     return 0
 
@@ -50,10 +44,7 @@ def _find_browser() -> webbrowser.BaseBrowser | None:
 def start_tensorboard(config: PipelineConfig, name: str, port: int) -> int:
     """Serve the logs of a run, also of one that is still training, until the user interrupts; the exit code is 0.
 
-    Args:
-        config: says where the runs are recorded.
-        name: id of a run, or `latest`.
-        port: to listen on, at this machine's own address only.
+    Only this machine can connect to the port.
 
     Raises:
         ConfigError: TensorBoard is not installed, or there is no such run.

@@ -62,17 +62,17 @@ def accept(config: PipelineConfig, version: int, reason: str) -> int:
     hush_libraries()
     paths, now_ms = RunPaths.of(config), int(time.time() * 1000)
     if is_remote(paths.home):
-        from components.acceptance_record import accept_version as accept_in_bucket
+        from components import acceptance_record
 
-        accept_in_bucket(paths.baseline, version, reason, now_ms)
+        acceptance_record.accept_version(paths.baseline, version, reason, now_ms)
+    elif not paths.metadata.exists():
+        raise ConfigError(f"{paths.metadata}: no such file; `fer-tfx run` makes it (drawn faces: name=fer-drawn)")
     else:
-        if not paths.metadata.exists():
-            raise ConfigError(f"{paths.metadata}: no such file; `fer-tfx run` makes it (drawn faces: name=fer-drawn)")
+        from pipeline import history
+
         with only_run_in(Path(paths.home)):
             require_usable(paths.metadata)
-            from pipeline.history import accept_version
-
-            accept_version(paths.metadata, version, reason, now_ms)
+            history.accept_version(paths.metadata, version, reason, now_ms)
     print(f"{paths.home}: new models are compared with version {version} from now on")
     return 0
 

@@ -14,7 +14,6 @@ import ml_metadata
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
 from pipeline.history.records import (
-    ArtifactRecord,
     NodeRecord,
     RunRecord,
     open_store,
@@ -31,10 +30,7 @@ if TYPE_CHECKING:
     from pipeline.inputs import Input
     from pipeline.outcome import Outcome
 
-__all__ = [
-    "ArtifactRecord", "History", "NodeRecord", "RunRecord", "accept_version", "find_lost_spans", "open_store",
-    "open_store_for_reading", "read_latest_run", "run_with_notes",
-]  # fmt: skip
+__all__ = ["History", "NodeRecord", "RunRecord", "open_store", "open_store_for_reading", "read_latest_run"]
 
 LATEST = "latest"
 _TRAINER, _LOGS, _REPORTER = "Trainer", "model_run", "HtmlReport"

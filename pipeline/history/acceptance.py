@@ -46,29 +46,21 @@ ArtifactsByKey = dict[str, list[Any]]
 
 
 class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
-    """Answers one question about what is accepted; each answer is a function below.
+    """Answers one question about what is accepted; each answer is a function below, which gets the settings."""
 
-    Args:
-        question: `statistics`, `references`, `spans`, `analysis` or `warm_start`.
-        window: of `spans`: at most how many.
-        pattern: of `spans`: where the data come from, `{SPAN}` as it is.
-    """
-
-    def __init__(self, question: str, window: int = 1, pattern: str = "") -> None:
-        self._question = question
-        self._window = window
-        self._pattern = pattern
+    def __init__(self, question: str, **settings: Any) -> None:
+        self._question, self._settings = question, settings
 
     def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
         """Which artifacts are kept, by key; those of the run itself (`current`, `candidate`) are passed through."""
-        answers: dict[str, Callable[[Any, ArtifactsByKey], ArtifactsByKey]] = {
+        answers: dict[str, Callable[..., ArtifactsByKey]] = {
             "statistics": find_drift_reference,
             "references": find_references,
-            "spans": lambda store, given: find_window(store, given, self._window, self._pattern),
+            "spans": find_window,
             "analysis": find_analysis,
             "warm_start": find_first_weights,
         }
-        return {**input_dict, **answers[self._question](store, input_dict)}
+        return {**input_dict, **answers[self._question](store, input_dict, **self._settings)}
 
 
 def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
@@ -77,13 +69,9 @@ def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     An older span that was ingested again is no new delivery: its statistics are another node's, in another folder.
     """
     current = min(given[CURRENT_KEY], key=lambda artifact: artifact.id)
-    earlier = [
-        each
-        for each in given[STATISTICS_KEY]
-        if each.id < current.id and _folder_of(each) == _folder_of(current) and fileio.exists(each.uri)
-    ]
     accepted = find_accepted_statistics(store)
-    return {STATISTICS_KEY: _take_latest(each for each in earlier if each.id in accepted)}
+    same_node = [each for each in given[STATISTICS_KEY] if _folder_of(each) == _folder_of(current)]
+    return {STATISTICS_KEY: _take_latest([each for each in same_node if each.id in accepted], current)}
 
 
 def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
@@ -99,7 +87,13 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
 
 
 def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) -> ArtifactsByKey:
-    """The `current` examples and those of the accepted spans before them, of the same source, by span.
+    """The `current` examples and those of the accepted spans before them, at most `window` in all, by span.
+
+    Args:
+        store: the metadata.
+        given: artifacts by key.
+        window: how many spans.
+        pattern: where the data come from, `{SPAN}` as it is.
 
     Raises:
         DataError: a span's files are gone; `pipeline.history.spans` has those ingested again before a run.
@@ -133,9 +127,7 @@ def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """The last cache of Transform's analysis from before the `current` span was ingested, if it still exists."""
     del store
     (current,) = given[CURRENT_KEY]
-    return {
-        CACHE_KEY: _take_latest(each for each in given[CACHE_KEY] if each.id < current.id and fileio.exists(each.uri))
-    }
+    return {CACHE_KEY: _take_latest(given[CACHE_KEY], current)}
 
 
 def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
@@ -189,13 +181,7 @@ def _read_pushes(store: Any, artifacts: Sequence[Any]) -> list[Push]:
 
 
 def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
-    """Make a pushed version both references by hand, and record why: later models are compared with it.
-
-    Args:
-        store: open for writing.
-        version: its number.
-        reason: in words.
-        now_ms: milliseconds since 1970.
+    """Make a pushed version both references by hand at `now_ms` since 1970, and record why.
 
     Raises:
         ConfigError: no such version was pushed, it is rolled back, or no reason is given.
@@ -248,8 +234,10 @@ def _find_inputs(store: Any, outputs: Iterable[int], key: str) -> dict[int, int]
     return {artifact: inputs[maker] for artifact, maker in makers.items() if maker in inputs}
 
 
-def _take_latest(artifacts: Iterable[Any]) -> list[Any]:
-    return sorted(artifacts, key=lambda artifact: artifact.id)[-1:]
+def _take_latest(artifacts: Iterable[Any], current: Any) -> list[Any]:
+    """The last one that was made before `current` and still exists; empty: there is none."""
+    earlier = [each for each in artifacts if each.id < current.id and fileio.exists(each.uri)]
+    return sorted(earlier, key=lambda artifact: artifact.id)[-1:]
 
 
 def _folder_of(artifact: Any) -> str:

@@ -82,12 +82,8 @@ def trace(store: ml_metadata.MetadataStore, name: str, config: PipelineConfig) -
 
     Args:
         store: open for reading.
-        name: a pushed version's number or folder, also one that was rolled back since, or the path of an artifact or of
-            a file within it.
-        config: says where versions are.
-
-    Raises:
-        ConfigError: there is no such artifact.
+        name: a pushed version's number or folder, even if rolled back, or the path of an artifact or a file in it.
+        config: says how versions are served.
     """
     graph = _Graph(store)
     model = graph.find_model(graph.find_artifact(name))

@@ -24,13 +24,9 @@ from pipeline.outcome import Outcome, read_outcome
 def run_with_notes(
     dag: Any, config: PipelineConfig, metadata: Path, at_end: Callable[[Iterable[Path]], None]
 ) -> Outcome:
-    """Run a pipeline, with notes of its settings and figures.
+    """Run a `tfx.dsl.Pipeline`, with notes of its settings and figures.
 
-    Args:
-        dag: a `tfx.dsl.Pipeline`.
-        config: of the run.
-        metadata: the SQLite file.
-        at_end: is given the folders of all artifacts that the nodes have finished, also if the run failed.
+    `at_end` is given the folders of all artifacts that the nodes have finished, also if the run failed.
     """
     try:
         NotingRunner(config).run(dag)
@@ -41,7 +37,8 @@ def run_with_notes(
     finally:
         # With a full disk or damaged metadata, what made the run fail is the error to report, not this.
         with suppress(OSError, FerError):
-            at_end(_list_finished_artifacts(metadata))
+            nodes = read_latest_run(open_store_for_reading(metadata)).values() if metadata.exists() else ()
+            at_end([Path(each.uri) for node in nodes if node.is_finished for each in node.outputs.values()])
 
 
 class NotingRunner(tfx.orchestration.LocalDagRunner):  # type: ignore[misc]
@@ -65,10 +62,3 @@ def note_figures(store: ml_metadata.MetadataStore, figures: Figures) -> None:
     context = list_run_contexts(store)[0]
     context.custom_properties[FIGURES_NOTE].string_value = figures.to_json()
     store.put_contexts([context])
-
-
-def _list_finished_artifacts(metadata: Path) -> list[Path]:
-    if not metadata.exists():
-        return []
-    nodes = read_latest_run(open_store_for_reading(metadata)).values()
-    return [Path(each.uri) for node in nodes if node.is_finished for each in node.outputs.values()]

@@ -40,10 +40,9 @@ class NodeRecord:
     is_failed: bool
     outputs: dict[str, ArtifactRecord] = field(default_factory=dict)
     id: int = 0
-    """Of the execution."""
+    """Of the execution, as are the parameters."""
     is_finished: bool = True
     parameters: Properties = field(default_factory=dict)
-    """What TFX calls execution properties."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,11 @@ class RunRecord:
 
     id: int
     started_s: float
-    """Seconds since 1970."""
+    """Since 1970."""
     nodes: dict[str, NodeRecord]
     """By node id, in the order they started; a node that did not start is missing."""
     notes: Properties = field(default_factory=dict)
-    """What `pipeline.history.notes` recorded about it."""
+    """What `pipeline.history.notes` recorded."""
 
     def find_artifact(self, node: str, output: str) -> ArtifactRecord | None:
         """An output of a node; None: the node did not get that far."""
@@ -108,13 +107,11 @@ def read_runs(store: ml_metadata.MetadataStore) -> list[RunRecord]:
     """All runs, newest first."""
     return [
         RunRecord(
-            id=context.id,
-            started_s=context.create_time_since_epoch / 1000,
-            nodes=_read_nodes(store, context.id),
-            notes=read_plain_values(context.custom_properties),
+            each.id, each.create_time_since_epoch / 1000, _read_nodes(store, each.id),
+            read_plain_values(each.custom_properties),
         )
-        for context in list_run_contexts(store)
-    ]
+        for each in list_run_contexts(store)
+    ]  # fmt: skip
 
 
 def read_latest_run(store: ml_metadata.MetadataStore) -> dict[str, NodeRecord]:

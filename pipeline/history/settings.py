@@ -51,7 +51,7 @@ def read_sources(parameters: Properties) -> dict[str, str]:
     """
     if "schema_text" in parameters:
         return {"schema": f"sha256 {hashlib.sha256(str(parameters['schema_text']).encode()).hexdigest()[:16]}"}
-    if "schema_file" in parameters:  # of runs before the schema travelled as text
+    if "schema_file" in parameters:  # in runs before the schema travelled as text
         return {"schema_file": str(parameters["schema_file"])}
     # `split:labelled,num_files:1,...`, a line for each input.
     lines = [line.split(",") for line in str(parameters.get("input_fingerprint", "")).splitlines()]

@@ -34,11 +34,7 @@ if TYPE_CHECKING:
 
 
 def run_pipeline(config: PipelineConfig) -> int:
-    """A whole run, from settings to exit code: 0 pushed, 3 refused.
-
-    Raises:
-        FerError: bad input or configuration, data that the gate refused, or a failure that nobody foresaw.
-    """
+    """A whole run, from settings to exit code: 0 pushed, 3 refused. Whatever else ends it is a FerError."""
     with telling_end(config.notify, config.name) as end:
         require_tfx()
         config = check(config)
@@ -107,8 +103,7 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
         at_end: is given the folders of all finished artifacts, also if a component failed.
 
     Raises:
-        FerError: bad input, or refused data.
-        ComponentError: a component failed in a way that nobody foresaw.
+        FerError, ComponentError: bad input or refused data; a component failed in a way that nobody foresaw.
     """
     # The collector would walk the millions of objects of these imports again and again, and once more at exit: 5 s of
     # CPU time for nothing, since they stay until the end.
@@ -169,13 +164,10 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     )
     arguments = build_arguments(config.beam, config.runtime.beam_pipeline_args)
     parse_options(arguments)
-    nodes = build_components(config, places)
-    return assemble(config.name, nodes, paths.artifacts, paths.metadata, arguments)
+    return assemble(config.name, build_components(config, places), paths.artifacts, paths.metadata, arguments)
 
 
-def assemble(
-    name: str, nodes: list[Any], root: str, metadata_path: Path, beam_pipeline_args: Sequence[str] = ()
-) -> Any:
+def assemble(name: str, nodes: list[Any], root: str, metadata: Path, beam_pipeline_args: Sequence[str] = ()) -> Any:
     """A cached `tfx.dsl.Pipeline` of `nodes` with its metadata in SQLite."""
     from tfx import v1 as tfx
 
@@ -184,6 +176,6 @@ def assemble(
         pipeline_root=root,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata_path)),
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata)),
         beam_pipeline_args=list(beam_pipeline_args),
     )

@@ -11,7 +11,7 @@ from components import refusals
 from components.corruption_metric import ANSWERS_KEY
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
-from pipeline.history import ArtifactRecord, NodeRecord
+from pipeline.history.records import ArtifactRecord, NodeRecord
 from pipeline.outcome import read_outcome
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.serving_figures import FIGURES_FILE
