@@ -41,7 +41,7 @@ def print_runs(config: PipelineConfig, is_json: bool) -> int:
         version = f"{run['version'] or '-'} {run['version_state'] or ''}".strip()
         rows.append([str(run["id"]), run["started"], run["data"], *figures, version, run["verdict"]])
     headings = (">run", "started", "data", ">rows used", ">accuracy", ">macro F1", "version", "verdict")
-    _print(_tabulate(headings, rows))
+    print(*_tabulate(headings, rows), sep="\n")
     return 0
 
 
@@ -49,12 +49,13 @@ def print_comparison(config: PipelineConfig, first: str, second: str) -> int:
     """Print in what two runs, ids or `latest`, differ and what they reached; differences are second - first."""
     history = _open(config)
     runs = [history.find_run(name) for name in (first, second)]
-    rows: list[tuple[str, ...]] = []
-    for section in history.compare(*runs):
-        rows += [("",), (section.title,), *((f"  {line[0]}", *line[1:]) for line in section.lines)]
-        rows += [] if section.lines else [("  none",)]
-        rows += [(f"  {section.remark}",)] if section.remark else []
-    _print(_tabulate(("", f"run {runs[0].id}", f"run {runs[1].id}", "difference"), rows))
+    sections = history.compare(*runs)
+    headings = ("", f"run {runs[0].id}", f"run {runs[1].id}", "difference")
+    heading, *lines = _tabulate(headings, [line for section in sections for line in section.lines])
+    print(f"  {heading}")
+    for section in sections:
+        shown = [lines.pop(0) for _ in section.lines] or ["none"]
+        print(f"\n{section.title}", *shown, *filter(None, [section.remark]), sep="\n  ")
     return 0
 
 
@@ -75,15 +76,15 @@ def print_lineage(config: PipelineConfig, name: str, is_json: bool) -> int:
         return 0
     root = Tree(_describe_product("", lineage.artifact))
     _grow(root, lineage.artifact)
-    _print(root)
+    print(*_render(root), sep="\n")
     if lineage.uses:
-        root = Tree("\nused by")
+        root = Tree("used by")
         for use in lineage.uses:
             branch = root.add(f"{_describe_step(use.step)}  as {use.key}")
             for key, products in sorted(use.outputs.items()):
                 for each in products:
                     branch.add(_describe_product(key, each) + _describe_marks(each, lineage.states[each.id]))
-        _print(root)
+        print("", *_render(root), sep="\n")
     return 0
 
 
@@ -122,23 +123,23 @@ def _describe_marks(product: "Product", state: str) -> str:
     return f"  ({words})" if words else ""
 
 
-def _tabulate(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> "RenderableType":
-    """Columns of plain text; `>` before a heading aligns its column to the right."""
+def _tabulate(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A line for the headings and each row; `>` before a heading aligns its column to the right."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
-        table.add_column(heading.lstrip(">"), justify="right" if heading[:1] == ">" else "left", header_style="none")
+        table.add_column(heading.lstrip(">"), justify="right" if heading[:1] == ">" else "left")
     for row in rows:
-        table.add_row(*row)
-    return table
+        table.add_row(*(cell.replace("\n", " ") for cell in row))
+    return _render(table)
 
 
-def _print(shown: "RenderableType") -> None:
-    """Whole lines, however narrow the terminal, with no text taken for mark-up."""
+def _render(shown: "RenderableType") -> list[str]:
+    """Plain lines of any length, with no text taken for mark-up."""
     from rich.console import Console
 
-    console = Console(width=100_000, markup=False, highlight=False, emoji=False)
+    console = Console(width=100_000, markup=False, highlight=False, emoji=False, color_system=None)
     with console.capture() as captured:
         console.print(shown)
-    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    return [line.rstrip() for line in captured.get().splitlines()]

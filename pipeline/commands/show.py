@@ -1,4 +1,8 @@
-"""fer-tfx report, tensorboard: the page of a run and its training curves, in the browser."""
+"""fer-tfx report, tensorboard: the page of a run and its training curves, in the browser.
+
+A run is named by its id or `latest`. Both raise ConfigError (there is no such run, or something is not installed) and
+DataError (the run has no page or logs, or they are gone).
+"""
 
 import shutil
 import subprocess
@@ -15,12 +19,7 @@ _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
 
 
 def show_report(config: PipelineConfig, name: str, is_opened: bool) -> int:
-    """Print the path of a run's page, and open it if asked to and there is a display; the exit code is 0.
-
-    Raises:
-        ConfigError: there is no such run, or TFX is not installed.
-        DataError: the run has no page, or it is gone.
-    """
+    """Print the path of a run's page, and open it if asked to and there is a display; the exit code is 0."""
     require_tfx()
     from pipeline.history import History
 
@@ -42,13 +41,9 @@ def _find_browser() -> webbrowser.BaseBrowser | None:
 
 
 def start_tensorboard(config: PipelineConfig, name: str, port: int) -> int:
-    """Serve the logs of a run, also of one that is still training, until the user interrupts; the exit code is 0.
-
-    Only this machine can connect to the port.
+    """Serve the logs of a run, finished or not, to this machine until the user interrupts; the exit code is 0.
 
     Raises:
-        ConfigError: TensorBoard is not installed, or there is no such run.
-        DataError: the run did not start training, or its logs are gone.
         FerError: TensorBoard gave up.
     """
     require_tfx()

@@ -1,4 +1,8 @@
-"""fer-tfx versions, rollback, accept: which version is served, and which one new models are compared with."""
+"""fer-tfx versions, rollback, accept: which version is served, and which one new models are compared with.
+
+Each command exits with 0, or raises ConfigError (there is no such version, or a run is at work) or DataError (the
+folder or the metadata can't be read or written; nothing has changed then).
+"""
 
 import sys
 import time
@@ -17,12 +21,7 @@ from pipeline.runners.work_folder import only_run_in, require_usable
 
 
 def print_versions(config: PipelineConfig) -> int:
-    """List every version, newest first, with its date and state; the exit code is 0.
-
-    Raises:
-        ConfigError: there is none.
-        DataError: the folder can't be read.
-    """
+    """List every version, newest first, with its date and state."""
     folder = _open_folder(config)
     states = folder.describe_states() | dict.fromkeys(folder.list_forgotten(), "rolled back, then removed")
     if not states:
@@ -33,12 +32,7 @@ def print_versions(config: PipelineConfig) -> int:
 
 
 def roll_back(config: PipelineConfig, to: int | None) -> int:
-    """Serve an earlier version, or one that was rolled back before; the exit code is 0.
-
-    Raises:
-        ConfigError: there is no such version, or a run is at work.
-        DataError: the folder can't be written to; nothing has changed then.
-    """
+    """Serve an earlier version, or one that was rolled back before; None: the one before the newest."""
     folder, home = _open_folder(config), RunPaths.of(config).home
     # No run may push meanwhile. A cluster's runs can't be locked out, and where there is no work folder, none runs.
     with only_run_in(Path(home)) if not is_remote(home) and Path(home).is_dir() else nullcontext():
@@ -52,12 +46,7 @@ def roll_back(config: PipelineConfig, to: int | None) -> int:
 
 
 def accept(config: PipelineConfig, version: int, reason: str) -> int:
-    """Compare later models with a pushed version, whatever was better before; the exit code is 0.
-
-    Raises:
-        ConfigError: there is no such version, no reason, or a run is at work.
-        DataError: the metadata can't be written.
-    """
+    """Compare later models with a pushed version, whatever was better before."""
     require_tfx()
     hush_libraries()
     paths, now_ms = RunPaths.of(config), int(time.time() * 1000)

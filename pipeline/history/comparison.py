@@ -4,14 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT
-from pipeline.history.figures import (
-    Figures,
-    describe_time,
-    describe_verdict,
-    read_figures,
-    read_rows,
-    read_training,
-)
+from pipeline.history.figures import Figures, describe_time, describe_verdict, read_figures, read_rows, read_training
 from pipeline.history.records import RunRecord
 from pipeline.history.settings import has_all_settings, read_code, read_settings
 from reporting.difference import newcombe_interval

@@ -10,16 +10,9 @@ import ml_metadata
 
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
+from pipeline.history import records
 from pipeline.history.figures import describe_version
-from pipeline.history.records import (
-    CACHED,
-    INPUT,
-    OUTPUT,
-    Properties,
-    list_run_contexts,
-    read_node_id,
-    read_plain_values,
-)
+from pipeline.history.records import CACHED, INPUT, OUTPUT, Properties, read_node_id, read_plain_values
 from pipeline.history.settings import read_code, read_node_settings, read_sources
 
 _PUSHED_MODEL, _MODEL_KEY = "PushedModel", "model"
@@ -98,7 +91,7 @@ class _Graph:
 
     def __init__(self, store: ml_metadata.MetadataStore) -> None:
         self._store = store
-        self._runs = {context.id for context in list_run_contexts(store)}
+        self._runs = {context.id for context in records.list_run_contexts(store)}
 
     def find_artifact(self, name: str) -> int:
         path = Path(name).expanduser().absolute()

@@ -107,11 +107,13 @@ def read_runs(store: ml_metadata.MetadataStore) -> list[RunRecord]:
     """All runs, newest first."""
     return [
         RunRecord(
-            each.id, each.create_time_since_epoch / 1000, _read_nodes(store, each.id),
+            each.id,
+            each.create_time_since_epoch / 1000,
+            _read_nodes(store, each.id),
             read_plain_values(each.custom_properties),
         )
         for each in list_run_contexts(store)
-    ]  # fmt: skip
+    ]
 
 
 def read_latest_run(store: ml_metadata.MetadataStore) -> dict[str, NodeRecord]:
@@ -122,11 +124,9 @@ def read_latest_run(store: ml_metadata.MetadataStore) -> dict[str, NodeRecord]:
 
 def read_plain_values(properties: Mapping[str, Any]) -> Properties:
     """The numbers and texts among an MLMD object's properties."""
-    return {
-        key: getattr(value, value.WhichOneof("value"))
-        for key, value in properties.items()
-        if value.WhichOneof("value") in ("int_value", "double_value", "string_value")
-    }
+    kinds = {key: value.WhichOneof("value") for key, value in properties.items()}
+    plain = ("int_value", "double_value", "string_value")
+    return {key: getattr(properties[key], kind) for key, kind in kinds.items() if kind in plain}
 
 
 def read_node_id(store: ml_metadata.MetadataStore, execution_id: int) -> str:
@@ -137,17 +137,17 @@ def read_node_id(store: ml_metadata.MetadataStore, execution_id: int) -> str:
 
 def _read_nodes(store: ml_metadata.MetadataStore, run_id: int) -> dict[str, NodeRecord]:
     executions = sorted(store.get_executions_by_context(run_id), key=lambda each: each.id)
-    outputs = _read_outputs(store, [execution.id for execution in executions])
+    outputs = _read_outputs(store, [each.id for each in executions])
     return {
-        read_node_id(store, execution.id): NodeRecord(
-            is_cached=execution.last_known_state == CACHED,
-            is_failed=execution.last_known_state == FAILED,
-            outputs=outputs.get(execution.id, {}),
-            id=execution.id,
-            is_finished=execution.last_known_state in (COMPLETE, CACHED),
-            parameters=read_plain_values(execution.custom_properties),
+        read_node_id(store, each.id): NodeRecord(
+            is_cached=each.last_known_state == CACHED,
+            is_failed=each.last_known_state == FAILED,
+            outputs=outputs.get(each.id, {}),
+            id=each.id,
+            is_finished=each.last_known_state in (COMPLETE, CACHED),
+            parameters=read_plain_values(each.custom_properties),
         )
-        for execution in executions
+        for each in executions
     }
 
 
