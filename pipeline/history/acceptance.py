@@ -7,28 +7,14 @@ answers and everything stays cached. `components.acceptance` has the rule for mo
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tfx.components.example_gen.utils import (
-    VERSION_PROPERTY_NAME,
-    get_pattern_for_span_version,
-    verify_split_pattern_specs,
-)
+from tfx.components.example_gen import utils
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
-from components.acceptance import (
-    ACCEPT_REASON_PROPERTY,
-    ACCEPTED_MS_PROPERTY,
-    DIGEST_PROPERTY,
-    MODEL_KEY,
-    NO_SLOWER_PROPERTY,
-    NO_WORSE_PROPERTY,
-    Push,
-    choose_references,
-    find_in_service,
-    require_acceptable,
-)
+from components import acceptance as rule
+from components.acceptance import MODEL_KEY
 from components.bucket_versions import find_rolled_back, is_destination_whole
 from components.data_gate.component import DataGate
 from components.span_trainer import read_span
@@ -82,7 +68,7 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
     models = {each.id: each for each in given[MODEL_KEY] if fileio.exists(each.uri) and each.id not in candidates}
     pushes = [each for each in _read_pushes(store, given[PUSHED_KEY]) if each.model in models]
-    found = choose_references(pushes, is_destination_whole)
+    found = rule.choose_references(pushes, is_destination_whole)
     return {PUSHED_KEY: [], **{key: [models[push.model]] if push else [] for key, push in found.items()}}
 
 
@@ -140,7 +126,7 @@ def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     models = {artifact.id: artifact for artifact in given[MODEL_KEY] if fileio.exists(artifact.uri)}
     earlier = [each for each in given[PUSHED_KEY] if each.id < current.id]
     pushes = [each for each in _read_pushes(store, earlier) if each.model in models]
-    push = find_in_service(pushes, lambda destination: True)
+    push = rule.find_in_service(pushes, lambda destination: True)
     return {MODEL_KEY: [models[push.model]] if push else [], PUSHED_KEY: []}
 
 
@@ -158,23 +144,25 @@ def find_accepted_statistics(store: Any) -> set[int]:
     return {statistics for statistics, gate in latest.items() if states[gate] != FAILED}
 
 
-def _read_pushes(store: Any, artifacts: Sequence[Any]) -> list[Push]:
+def _read_pushes(store: Any, artifacts: Sequence[Any]) -> list[rule.Push]:
     """The PushedModel artifacts that were pushed. A push that is older than the rule moves both references."""
     pushed = {each.id: each for each in artifacts if each.get_int_custom_property("pushed")}
     models = _find_inputs(store, pushed, MODEL_KEY)
     values = {number: read_plain_values(each.mlmd_artifact.custom_properties) for number, each in pushed.items()}
     places = {number: str(each["pushed_destination"]) for number, each in values.items()}
-    gone = find_rolled_back({place: str(values[number].get(DIGEST_PROPERTY, "")) for number, place in places.items()})
+    gone = find_rolled_back(
+        {place: str(values[number].get(rule.DIGEST_PROPERTY, "")) for number, place in places.items()}
+    )
     return [
-        Push(
+        rule.Push(
             version=int(places[number].rpartition("/")[2]),
             model=model,
             destination=places[number],
             pushed_ms=pushed[number].mlmd_artifact.create_time_since_epoch,
             is_rolled_back=places[number] in gone,
-            is_no_worse=bool(values[number].get(NO_WORSE_PROPERTY, 1)),
-            is_no_slower=bool(values[number].get(NO_SLOWER_PROPERTY, 1)),
-            accepted_ms=int(values[number].get(ACCEPTED_MS_PROPERTY, 0)),
+            is_no_worse=bool(values[number].get(rule.NO_WORSE_PROPERTY, 1)),
+            is_no_slower=bool(values[number].get(rule.NO_SLOWER_PROPERTY, 1)),
+            accepted_ms=int(values[number].get(rule.ACCEPTED_MS_PROPERTY, 0)),
         )
         for number, model in models.items()
     ]
@@ -193,10 +181,10 @@ def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
     }
     places = {number: each.custom_properties["pushed_destination"].string_value for number, each in pushes.items()}
     gone = find_rolled_back(dict.fromkeys(places.values(), ""))
-    require_acceptable(version, reason, {number: place in gone for number, place in places.items()})
+    rule.require_acceptable(version, reason, {number: place in gone for number, place in places.items()})
     artifact = pushes[version]
-    artifact.custom_properties[ACCEPTED_MS_PROPERTY].int_value = now_ms
-    artifact.custom_properties[ACCEPT_REASON_PROPERTY].string_value = reason.strip()
+    artifact.custom_properties[rule.ACCEPTED_MS_PROPERTY].int_value = now_ms
+    artifact.custom_properties[rule.ACCEPT_REASON_PROPERTY].string_value = reason.strip()
     store.put_artifacts([artifact])
 
 
@@ -214,10 +202,13 @@ def _is_from(store: Any, examples: Any, pattern: str) -> bool:
     if not makers:
         return False
     (maker,) = store.get_executions_by_id([min(makers)])
-    version = examples.get_int_custom_property(VERSION_PROPERTY_NAME) if "{VERSION" in pattern else None
+    version = examples.get_int_custom_property(utils.VERSION_PROPERTY_NAME) if "{VERSION" in pattern else None
     # TFX notes the pattern with span and version filled in.
-    filled = get_pattern_for_span_version(
-        pattern, *verify_split_pattern_specs(example_gen_pb2.Input.Split(pattern=pattern)), read_span(examples), version
+    filled = utils.get_pattern_for_span_version(
+        pattern,
+        *utils.verify_split_pattern_specs(example_gen_pb2.Input.Split(pattern=pattern)),
+        read_span(examples),
+        version,
     )
     return locate_labelled(read_plain_values(maker.custom_properties)) == str(filled)
 

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 
 def run_pipeline(config: PipelineConfig) -> int:
-    """A whole run, from settings to exit code: 0 pushed, 3 refused. Whatever else ends it is a FerError."""
+    """A whole run, from settings to exit code: 0 pushed, 3 refused. Any other end is a FerError.
+
+    The settings, the lock and the metadata are checked before TFX is imported; the notification comes last, whatever
+    ends the run.
+    """
     with telling_end(config.notify, config.name) as end:
         require_tfx()
         config = check(config)
