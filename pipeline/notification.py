@@ -62,27 +62,23 @@ def telling_end(config: NotifyConfig, run: str) -> Iterator[RunEnd]:
 def notify(config: NotifyConfig, end: RunEnd) -> str:
     """Run the program with the end as JSON on its standard input; what went wrong, empty: nothing."""
     try:
-        # Its output goes to a file: a pipe would be waited for as long as any child of the program holds it.
+        # Its output goes to a file: a pipe would be waited for as long as any child of the program holds it. In a
+        # session of its own a Ctrl-C for the run does not reach it, and its children can be ended with it.
         with tempfile.TemporaryFile() as output:
-            return _run_program(config, json.dumps(asdict(end)).encode(), output)
+            process = subprocess.Popen(
+                config.command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+            )
+            try:
+                process.communicate(json.dumps(asdict(end)).encode(), config.timeout_s)
+            except subprocess.TimeoutExpired:
+                return f"was ended after notify.timeout_s, {config.timeout_s:g} s"
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            return f"ended with {process.returncode}{_quote_last_line(output)}" if process.returncode else ""
     except (OSError, ValueError) as error:
         return f"can't be started: {getattr(error, 'strerror', None) or error}"
-
-
-def _run_program(config: NotifyConfig, message: bytes, output: BinaryIO) -> str:
-    # In a session of its own: a Ctrl-C for the run does not reach it, and its children can be ended with it.
-    process = subprocess.Popen(
-        config.command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
-    )
-    try:
-        process.communicate(message, config.timeout_s)
-    except subprocess.TimeoutExpired:
-        return f"was ended after notify.timeout_s, {config.timeout_s:g} s"
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    return f"ended with {process.returncode}{_quote_last_line(output)}" if process.returncode else ""
 
 
 def _quote_last_line(output: BinaryIO) -> str:
