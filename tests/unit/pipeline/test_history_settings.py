@@ -1,4 +1,4 @@
-"""Settings and code fingerprints out of the parameters that TFX keeps of a node."""
+"""Settings, code fingerprints and source files out of the parameters that TFX keeps of a node."""
 
 import json
 
@@ -41,3 +41,12 @@ def test_read_sources_before_ingestion_ended_names_the_files_alone():
 
 def test_read_sources_of_a_node_without_files_gives_none():
     assert read_sources({"code": "c0de"}) == {}
+
+
+def test_read_sources_schema_as_text_gives_its_digest():
+    # printf 'feature {}' | sha256sum
+    assert read_sources({"schema_text": "feature {}"}) == {"schema": "sha256 07a36d59c7d2da30"}
+
+
+def test_read_sources_schema_file_of_an_earlier_version_gives_its_path():
+    assert read_sources({"schema_file": "/s.pbtxt"}) == {"schema_file": "/s.pbtxt"}
