@@ -1,4 +1,4 @@
-"""Errors that nobody foresaw, in one line: where it happened, what it was and what to do."""
+"""Unexpected errors, in one line: where it happened, what it was and what to do."""
 
 import re
 import traceback

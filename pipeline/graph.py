@@ -106,12 +106,12 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         custom_config={"code": _code_of("Transform")},
     )
     transform.add_upstream_node(gate)
-    learnt_from = {"examples": window.outputs[EXAMPLES_KEY], "transform_graph": transform.outputs["transform_graph"]}
-    tuning = build_tuning(config, places.hyperparameters, places.checkpoints, **learnt_from)
+    training_data = {"examples": window.outputs[EXAMPLES_KEY], "transform_graph": transform.outputs["transform_graph"]}
+    tuning = build_tuning(config, places.hyperparameters, places.checkpoints, **training_data)
     first_weights = find_first_weights(config.spans, examples)
     trainer = places.trainer_class(
         run_fn="models.trainer_fn.run_fn",
-        **learnt_from,
+        **training_data,
         schema=schema,
         base_model=first_weights.outputs.get(MODEL_KEY),
         hyperparameters=tuning.outputs.get(HYPERPARAMETERS_KEY),
@@ -189,7 +189,7 @@ def _ingest(config: PipelineConfig, places: Places, schema: BaseChannel, span: i
         code=_code_of("FerExampleGen"),
         span=span,
     ).with_id(f"FerExampleGen{suffix}")
-    # The schema tells StatisticsGen that labels are categories and pixels no words.
+    # The schema tells StatisticsGen that labels are categories and pixels are not words.
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs[EXAMPLES_KEY], schema=schema)
     statistics = statistics_gen.with_id(f"StatisticsGen{suffix}").outputs[STATISTICS_KEY]
     validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)

@@ -92,15 +92,15 @@ class PublishedComparison(Comparison):
 
 
 def find_span_window(
-    config: SpansConfig, pattern: str, example_gen: BaseNode, mended: Sequence[BaseNode] = ()
+    config: SpansConfig, pattern: str, example_gen: BaseNode, remade: Sequence[BaseNode] = ()
 ) -> Lookup:
-    """The newest accepted spans of data together, and what Transform has learnt of the older ones.
+    """The newest accepted spans of data together, and what Transform has learned from the older ones.
 
     Args:
         config: the settings; with a window of one span there is no node, and the examples are those of this run.
         pattern: where the data come from, `{SPAN}` as it is.
         example_gen: gives this run's examples.
-        mended: nodes that ingest and judge older spans again; the look-up waits for them.
+        remade: nodes that ingest and judge older spans again; the look-up waits for them.
     """
     current = example_gen.outputs[EXAMPLES_KEY]
     if config.window == 1:
@@ -108,7 +108,7 @@ def find_span_window(
     question = {"question": "spans", "window": config.window, "pattern": pattern}
     # Examples of all components: if this channel named one, TFX's compiler would take the two channels for one.
     window = _resolve("SpanWindow", question, {EXAMPLES_KEY: standard_artifacts.Examples}, {CURRENT_KEY: current})
-    window.nodes[0].add_upstream_nodes(mended)
+    window.nodes[0].add_upstream_nodes(remade)
     wanted = {CACHE_KEY: standard_artifacts.TransformCache}
     cache = _resolve("PreviousAnalysis", {"question": "analysis"}, wanted, {CURRENT_KEY: current})
     outputs = {EXAMPLES_KEY: window.outputs[EXAMPLES_KEY], CACHE_KEY: cache.outputs[CACHE_KEY]}

@@ -69,7 +69,7 @@ def _infer(data_path: str, folder: str) -> str:
 
 
 def _add_what_is_known(schema: "schema_pb2.Schema", statistics: "statistics_pb2.DatasetFeatureStatisticsList") -> None:
-    """What inference can't see: pixels are no words, labels are classes and absent when serving."""
+    """What inference can't see: pixels are not words; labels are classes, and absent when serving."""
     schema.default_environment.extend([TRAINING_ENVIRONMENT, SERVING_ENVIRONMENT])
     seen = {each.path.step[0]: each.num_stats for each in statistics.datasets[0].features}
     for feature in schema.feature:

@@ -1,6 +1,6 @@
 """fer-tfx versions, rollback, accept: which version is served, and which one new models are compared with.
 
-Each command exits with 0, or raises ConfigError (there is no such version, or a run is at work) or DataError (the
+Each command exits with 0, or raises ConfigError (there is no such version, or a run is in progress) or DataError (the
 folder or the metadata can't be read or written; nothing has changed then).
 """
 

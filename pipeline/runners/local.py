@@ -107,7 +107,7 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
         at_end: is given the folders of all finished artifacts, also if a component failed.
 
     Raises:
-        FerError, ComponentError: bad input or refused data; a component failed in a way that nobody foresaw.
+        FerError, ComponentError: bad input or refused data; a component failed unexpectedly.
     """
     # The collector would walk the millions of objects of these imports again and again, and once more at exit: 5 s of
     # CPU time for nothing, since they stay until the end.

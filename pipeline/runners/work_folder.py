@@ -42,7 +42,7 @@ def only_run_in(home: Path) -> Iterator[None]:
             fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(
-                f"{home}: another run is at work in it ({holder.read().strip() or 'no details known'});"
+                f"{home}: another run is using it ({holder.read().strip() or 'no details known'});"
                 " wait for its end, or set another runtime.root or name"
             ) from None
         holder.truncate(0)

@@ -129,7 +129,7 @@ def test_second_run_in_the_same_folder_is_refused_and_the_first_finishes(finishe
     while lock.read_text() == before and first.poll() is None:
         time.sleep(0.1)
     second = finished.run()
-    assert list(check_line(second, "another run is at work in it .*; wait for its end, or set another", 2)) == []
+    assert list(check_line(second, "another run is using it .*; wait for its end, or set another", 2)) == []
     assert (first.communicate()[1], first.returncode) == ("", 0)
     require_success(finished, "--set", "trainer.seed=2")
 

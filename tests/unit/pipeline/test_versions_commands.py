@@ -90,7 +90,7 @@ def test_rollback_while_a_run_is_at_work_is_one_line_and_changes_nothing(serving
     with only_run_in(serving.parent):
         assert run("rollback", serving) == 2
     said = capsys.readouterr()
-    assert f"{serving.parent}: another run is at work in it (process {os.getpid()} since" in said.err
+    assert f"{serving.parent}: another run is using it (process {os.getpid()} since" in said.err
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert sorted(serving.rglob("*")) == before
 

@@ -40,7 +40,7 @@ def test_only_run_in_a_folder_that_is_held_names_the_holder_and_the_remedy(tmp_p
         holder.kill()
         holder.communicate()
     said = str(refused.value)
-    assert said.startswith(f"{tmp_path / 'fer'}: another run is at work in it (process {holder.pid} since 20")
+    assert said.startswith(f"{tmp_path / 'fer'}: another run is using it (process {holder.pid} since 20")
     assert said.endswith("wait for its end, or set another runtime.root or name")
     assert "\n" not in said
 
