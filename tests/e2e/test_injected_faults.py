@@ -46,7 +46,7 @@ def test_run_on_damaged_metadata_leaves_the_file_alone_and_says_what_to_do(
 
     done = room.run()
 
-    assert list(check_line(done, "metadata.sqlite is damaged .*: put a copy of it back, or set the work folder")) == []
+    assert list(check_line(done, "metadata.sqlite is damaged .*: restore a copy of it, or move the work folder")) == []
     assert metadata.read_bytes() == damaged
     metadata.write_bytes(sound)
 
