@@ -10,7 +10,7 @@ from benchmarks.component_sizes import measure_outputs
 from benchmarks.marks import Mark
 from configs.load import load_config
 from configs.spec import PipelineConfig
-from pipeline.lineage import open_store, read_latest_run
+from pipeline.history import open_store, read_latest_run
 from pipeline.paths import RunPaths
 from pipeline.runners.local import build_pipeline
 from pipeline.view import FINISHED

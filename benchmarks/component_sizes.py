@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.lineage import NodeRecord
+from pipeline.history import NodeRecord
 
 
 def measure_outputs(nodes: Mapping[str, NodeRecord]) -> dict[str, int]:

@@ -15,13 +15,12 @@ from configs.spec import PipelineConfig
 from fer_tfx.contract import EVAL_SPLIT, TRAIN_SPLIT
 from models.dataset import make_eval_dataset, read_examples
 from models.transform_graph import TransformGraph
-from pipeline.baseline import MetadataComparison
 from pipeline.graph import Places, build_components
-from pipeline.inputs import resolve_input
-from pipeline.lineage import open_store, read_latest_run
+from pipeline.history import open_store, read_latest_run
+from pipeline.inputs import read_schema, resolve_input
+from pipeline.lookups import MetadataComparison
 from pipeline.paths import RunPaths
 from pipeline.runners.local import assemble
-from pipeline.schema_text import read_schema
 
 _LAST_NODE = "Transform"
 

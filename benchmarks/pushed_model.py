@@ -8,7 +8,7 @@ from fer_tfx.errors import DataError, GateError
 from reporting.ingestion import REPORT_FILE, IngestionReport
 
 if TYPE_CHECKING:
-    from pipeline.lineage import NodeRecord
+    from pipeline.history import NodeRecord
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def read_pushed_model(run: Path) -> PushedModel:
     store = run / "metadata.sqlite"
     if not store.is_file():
         raise DataError(f"{store}: no such file; give --run the folder of a run, <runtime.root>/<name>")
-    from pipeline.lineage import open_store, read_latest_run
+    from pipeline.history import open_store, read_latest_run
 
     nodes = read_latest_run(open_store(store))
     for node in ("Evaluator", "ServingCheck"):

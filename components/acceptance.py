@@ -5,7 +5,7 @@ was no worse by it, measured side by side. A model that is pushed although it is
 becomes neither, or a little would be lost with each push: see docs/protocol.md, "A bar that can't sink". Data is
 accepted when the data gate's latest verdict let it through.
 
-`pipeline.acceptance` reads the pushes from ML Metadata. The runs of a cluster keep a record in a folder they share:
+`pipeline.history.acceptance` reads the pushes from ML Metadata. Runs on a cluster keep a record in a shared folder:
 
 <folder>/record.json             every push, and the statistics that the data gate accepted last; written last of all
 <folder>/<version>/model/        the Model artifact as the Trainer gave it
@@ -15,7 +15,7 @@ accepted when the data gate's latest verdict let it through.
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from fer_tfx.errors import ConfigError
 NO_WORSE_PROPERTY, NO_SLOWER_PROPERTY, DIGEST_PROPERTY = "is_no_worse", "is_no_slower", "model_digest"
 ACCEPTED_MS_PROPERTY, ACCEPT_REASON_PROPERTY = "accepted_ms", "accept_reason"
 _RECORD, _BEFORE_ROLLBACKS = "record.json", "latest.json"
+MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY = "model", "latency_model", "service_model"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,15 @@ def find_in_service(pushes: Iterable[Push], is_whole: Callable[[str], bool]) -> 
     """
     newest_first = sorted(pushes, key=lambda push: push.version, reverse=True)
     return next((each for each in newest_first if not each.is_rolled_back and is_whole(each.destination)), None)
+
+
+def choose_references(pushes: Sequence[Push], is_whole: Callable[[str], bool]) -> dict[str, Push | None]:
+    """Anchor, latency reference and model in service, by the key of the artifact that holds each model."""
+    return {
+        MODEL_KEY: find_anchor(pushes),
+        LATENCY_MODEL_KEY: find_latency_reference(pushes),
+        SERVICE_MODEL_KEY: find_in_service(pushes, is_whole),
+    }
 
 
 def find_anchor(pushes: Iterable[Push]) -> Push | None:

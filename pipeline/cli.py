@@ -59,7 +59,7 @@ def run(
     overrides: Overrides = None,
 ) -> int:
     """Run the whole pipeline on this machine."""
-    from pipeline.commands.run import run_pipeline
+    from pipeline.runners.local import run_pipeline
 
     given = {"data.path": data, "data.unlabelled_path": unlabelled}
     return run_pipeline(_load(config, overrides, {key: value for key, value in given.items() if value}))
@@ -100,21 +100,21 @@ def accept(
     overrides: Overrides = None,
 ) -> int:
     """Compare new models with a pushed version, whatever was better before."""
-    from pipeline.commands import accept as command
+    from pipeline.commands import versions as command
 
     return command.accept(_load(config, overrides), version, reason)
 
 
 def runs(json: AsJson = False, config: Config = None, overrides: Overrides = None) -> int:
     """List the runs, newest first: data, figures, verdict, version."""
-    from pipeline.commands.runs import print_runs
+    from pipeline.commands.history import print_runs
 
     return print_runs(_load(config, overrides), json)
 
 
 def compare(first: Run, second: Run, config: Config = None, overrides: Overrides = None) -> int:
     """Compare two runs: settings, rows, figures, training, code."""
-    from pipeline.commands.compare import print_comparison
+    from pipeline.commands.history import print_comparison
 
     return print_comparison(_load(config, overrides), first, second)
 
@@ -128,7 +128,7 @@ def lineage(
     overrides: Overrides = None,
 ) -> int:
     """Show what a model was made of, back to the files, and what came of it."""
-    from pipeline.commands.lineage import print_lineage
+    from pipeline.commands.history import print_lineage
 
     return print_lineage(_load(config, overrides), model, json)
 
@@ -140,7 +140,7 @@ def tensorboard(
     overrides: Overrides = None,
 ) -> int:
     """Show the training curves of a run in a browser."""
-    from pipeline.commands.tensorboard import start_tensorboard
+    from pipeline.commands.show import start_tensorboard
 
     return start_tensorboard(_load(config, overrides), run, port)
 
@@ -152,7 +152,7 @@ def report(
     overrides: Overrides = None,
 ) -> int:
     """Show the page of a run in the browser, also of a refused one."""
-    from pipeline.commands.report import show_report
+    from pipeline.commands.show import show_report
 
     return show_report(_load(config, overrides), run, not no_open)
 

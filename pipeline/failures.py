@@ -1,107 +1,88 @@
-"""What nobody foresaw, in one line: where it happened, what it was and what to do."""
+"""Unexpected errors, in one line: where it happened, what it was and what to do."""
 
 import re
-from dataclasses import dataclass
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from fer_tfx.errors import FerError
 
 
-@dataclass(frozen=True)
-class _Known:
-    """A kind of failure. Beam and TensorFlow hand on the words of an error, not always its type."""
+class ComponentError(Exception):
+    """A component ended with an error that is no `FerError`, which is the cause."""
 
-    words: str
-    cause: str
-    remedy: str
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
 
 
-_KINDS = (
-    _Known(
-        r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded|database or disk is full",
-        "no room is left on the disk", "make room",
-    ),
-    _Known(
-        r"disk I/O error",
-        "the disk did not take what was written, most likely because it is full", "make room",
-    ),
-    _Known(
-        r"\[Errno 27\]|File too large|file size limit",
-        "a file may not grow as large as it must", "raise the limit (`ulimit -f`) or set another runtime.root",
-    ),
-    _Known(
-        r"\[Errno (13|1|30)\]|Permission denied|Read-only file system|readonly database|PermissionDenied",
-        "a file or folder may not be read or written", "mend its rights or set another runtime.root",
-    ),
-    _Known(
-        r"\[Errno 24\]|Too many open files", "too many files are open at once", "raise the limit (`ulimit -n`)",
-    ),
-    _Known(
-        r"database is locked",
-        "another program holds metadata.sqlite", "end it",
-    ),
-    _Known(
-        r"file is not a database|disk image is malformed|file is encrypted",
-        "metadata.sqlite is damaged",
-        "put a copy of it back, or set the work folder aside to run every component once more,",
-    ),
-    _Known(
-        r"MemoryError|bad_alloc|ResourceExhausted|\[Errno 12\]|Cannot allocate memory|failed to allocate|OOM when",
-        "the memory is used up", "close other programs, lower trainer.batch_size, or take a larger machine",
-    ),
-    _Known(
-        r"Worker subprocess exited",
-        "a worker process has ended, most likely because the memory was used up",
-        "close other programs, lower beam.workers, or take a larger machine",
-    ),
-    _Known(
-        r"StatusCode\.UNAVAILABLE|Socket closed|failed to connect to all addresses",
-        "a service that it works with has gone, most likely Beam's job service",
-        "look whether beam.endpoint answers",
-    ),
-    _Known(
-        r"can't start new thread",
-        "no further thread could be started, for want of memory or by a limit",
-        "close other programs or raise the limit (`ulimit -u`)",
-    ),
-    _Known(
-        r"DataLossError|corrupted record|DATA_LOSS|Truncated (record|file)|not a valid gzip|CRC check failed",
-        "a stored record is damaged", "remove the artifacts that the log names",
-    ),
-)  # fmt: skip
+# Kinds of failures by their words: cause and remedy. Beam and TensorFlow pass on an error's words, not always its type.
+_KINDS = {
+    r"\[Errno (28|122)\]|No space left on device|Disk quota exceeded|database or disk is full":
+        ("no room is left on the disk", "make room"),
+    r"disk I/O error":
+        ("the disk did not take what was written, most likely because it is full", "make room"),
+    r"\[Errno 27\]|File too large|file size limit":
+        ("a file has reached the size limit", "raise the limit (`ulimit -f`) or set another runtime.root"),
+    r"\[Errno (13|1|30)\]|Permission denied|Read-only file system|readonly database|PermissionDenied":
+        ("a file or folder may not be read or written", "fix its permissions or set another runtime.root"),
+    r"\[Errno 24\]|Too many open files":
+        ("too many files are open at once", "raise the limit (`ulimit -n`)"),
+    r"database is locked":
+        ("another program holds metadata.sqlite", "end it"),
+    r"file is not a database|disk image is malformed|file is encrypted":
+        ("metadata.sqlite is damaged", "restore a copy of it, or move the work folder away and start from scratch,"),
+    r"MemoryError|bad_alloc|ResourceExhausted|\[Errno 12\]|Cannot allocate memory|failed to allocate|OOM when":
+        ("memory ran out", "close other programs, lower trainer.batch_size, or use a larger machine"),
+    r"Worker subprocess exited":
+        ("a worker process has ended, most likely because memory ran out",
+         "close other programs, lower beam.workers, or use a larger machine"),
+    r"StatusCode\.UNAVAILABLE|Socket closed|failed to connect to all addresses":
+        ("a service that the run needs has gone, most likely Beam's job service", "check that beam.endpoint answers"),
+    r"can't start new thread":
+        ("no further thread could be started, for lack of memory or by a limit",
+         "close other programs or raise the limit (`ulimit -u`)"),
+    r"DataLossError|corrupted record|DATA_LOSS|Truncated (record|file)|not a valid gzip|CRC check failed":
+        ("a stored record is damaged", "remove the artifacts that the log names"),
+}  # fmt: skip
+
+
+@contextmanager
+def explaining_failures(kind: type[Exception], log: str = "") -> Iterator[None]:
+    """Turn errors of `kind` into a FerError with one line; the traceback is printed, which is to say in the log."""
+    try:
+        yield
+    except (FerError, BrokenPipeError):  # the latter: the reader closed the pipe, which is no failure
+        raise
+    except kind as error:
+        with suppress(OSError):
+            if log:
+                traceback.print_exc()
+        node, cause = (error.node, error.__cause__ or error) if isinstance(error, ComponentError) else ("", error)
+        raise FerError(explain_failure(cause, node, log)) from error
 
 
 def explain_failure(error: BaseException, node: str, log: str) -> str:
-    """One line for an error that is no `FerError`.
-
-    Args:
-        error: that ended the run.
-        node: which component was at work; empty: none.
-        log: file that holds the traceback; empty: there is none.
-    """
-    origin, known = _recognise(error)
-    where = f"{node}: " if node else ""
+    """One line for an error that is no `FerError`, with the running component and the log, if there are any."""
+    origin, words = _recognise(error)
+    where, more = f"{node}: " if node else "", f"; details are in {log}" if log else ""
     found = f"{type(origin).__name__}: {_last_words(origin)}"
-    more = f"; the whole story is in {log}" if log else ""
-    if known is None:
+    if not words:
         return f"{where}{found}{more}"
-    return f"{where}{known.cause} ({found}): {known.remedy} and give the same command again{more}"
+    cause, remedy = _KINDS[words]
+    return f"{where}{cause} ({found}): {remedy} and run the same command again{more}"
 
 
-def _recognise(error: BaseException) -> tuple[BaseException, _Known | None]:
-    """The error, or that in whose handling it arose: on a full disk the note of a failure fails as well."""
-    chain: list[BaseException] = []
-    each: BaseException | None = error
-    while each is not None:
-        chain.append(each)
-        each = each.__cause__ or each.__context__
-    for origin in reversed(chain):
-        story = f"{type(origin).__name__}: {origin}"
-        for known in _KINDS:
-            if re.search(known.words, story):
-                return origin, known
-    return error, None
+def _recognise(error: BaseException) -> tuple[BaseException, str]:
+    """The error, or the one in whose handling it arose: on a full disk recording a failure fails as well."""
+    earlier = error.__cause__ or error.__context__
+    if earlier and (found := _recognise(earlier))[1]:
+        return found
+    return error, next((words for words in _KINDS if re.search(words, f"{type(error).__name__}: {error}")), "")
 
 
 def _last_words(error: BaseException) -> str:
-    """The line that says what happened: the last one of a traceback that was handed on as text, else the first."""
+    """The line that says what happened: the last one of a traceback that was passed on as text, else the first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return "no message"

@@ -7,25 +7,26 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import NamedTuple
 
 _PACKAGES = ("components", "configs", "fer_tfx", "models", "reporting", "schema")
-# It declares settings, which reach a stage as values, and the values are part of the key already. So an edit of one
-# section repeats no stage that another one is for. What turns texts into values, and values into others, counts.
+# It declares settings, whose values are part of the cache key already: left out, so that an edit of one section repeats
+# no stage that uses another. What parses or derives values counts.
 _VALUES = "configs.spec"
-# Libraries that decide nothing: for the log, for messages between processes, and for files of settings.
+# Libraries that affect no result: logging, messages between processes, files of settings.
 _HARMLESS = {"absl", "google", "yaml"}
+_list_distributions = cache(packages_distributions)
 
 
 class _Source(NamedTuple):
     """What a module's file holds."""
 
     imports: tuple[str, ...]
-    """Dotted names, of modules and of what lies in them, of this project or not."""
+    """Dotted names, of modules and of what is in them, of this project or not."""
     code: str
     """Without comments, docstrings and layout."""
 
@@ -33,8 +34,8 @@ class _Source(NamedTuple):
 def compute_code_fingerprint(*modules: str) -> str:
     """SHA-256 over the given modules and all that they import, first 16 digits.
 
-    Of this project's modules the code counts, but no comments, docstrings and layout, which change nothing that a stage
-    does. Of a library its version counts, as it is installed where the graph is built.
+    Of this project's modules the code counts, without comments, docstrings and layout. Of a library the version counts
+    that is installed where the graph is built.
 
     Args:
         modules: dotted names; one of a library, such as `tfx`, stands for its version.
@@ -42,29 +43,21 @@ def compute_code_fingerprint(*modules: str) -> str:
     Raises:
         ModuleNotFoundError: this project has no such module.
     """
-    digest = hashlib.sha256()
     names = _closure(modules)
-    for name in sorted(each for each in names if _is_own(each)):
-        digest.update(name.encode())
-        digest.update(_code_of(name).encode())
-    for library in sorted({each.partition(".")[0] for each in names if not _is_own(each)}):
-        digest.update(_describe_library(library).encode())
-    return digest.hexdigest()[:16]
+    sources = [f"{name}{_read(name).code}" for name in sorted(filter(_is_own, names))]
+    libraries = sorted({each.partition(".")[0] for each in names if not _is_own(each)})
+    text = "".join([*sources, *map(_describe_library, libraries)])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _closure(modules: tuple[str, ...]) -> set[str]:
     seen: set[str] = set()
-    waiting = list(modules)
+    waiting = set(modules)
     while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(_imports_of(name) if _is_own(name) else ())
+        seen |= waiting
+        found = {each for name in waiting if _is_own(name) for each in _read(name).imports}
+        waiting = {each for each in found - seen if (_find(each) or not _is_own(each)) and each != _VALUES}
     return seen
-
-
-def _imports_of(name: str) -> Iterator[str]:
-    return (each for each in _read(name).imports if (_find(each) or not _is_own(each)) and each != _VALUES)
 
 
 def _is_own(name: str) -> bool:
@@ -72,21 +65,10 @@ def _is_own(name: str) -> bool:
 
 
 def _describe_library(name: str) -> str:
-    """Such as "tensorflow 2.16.2"; empty for what comes with Python, is not installed, or decides nothing."""
+    """Such as "tensorflow 2.16.2"; empty for what comes with Python, is not installed, or affects nothing."""
     if name in _HARMLESS or name in sys.stdlib_module_names:
         return ""
-    distributions = sorted(set(_list_distributions().get(name, ())))
-    return "".join(f"{each} {version(each)}\n" for each in distributions)
-
-
-@cache
-def _list_distributions() -> Mapping[str, list[str]]:
-    """By top-level module."""
-    return packages_distributions()
-
-
-def _code_of(name: str) -> str:
-    return _read(name).code
+    return "".join(f"{each} {version(each)}\n" for each in sorted(set(_list_distributions().get(name, ()))))
 
 
 def _read(name: str) -> _Source:
@@ -98,8 +80,8 @@ def _read(name: str) -> _Source:
 
 @cache
 def _read_file(path: Path, changed_ns: int) -> _Source:
-    """Once for the many stages that a module is part of."""
-    del changed_ns  # part of the key only
+    """Once for all stages that a module is part of; again once it is edited."""
+    del changed_ns  # part of the cache's key only
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imports = tuple(_list_imports(tree))
     for node in ast.walk(tree):
@@ -123,7 +105,7 @@ def _is_text(node: ast.AST) -> bool:
 
 
 def _find(name: str) -> Path | None:
-    """The source file of a module of this project. Asks for the package alone: a spec further down imports its way."""
+    """The source file of a module of this project. Finds the package alone: a spec further down imports its parents."""
     package, *rest = name.split(".")
     spec = importlib.util.find_spec(package) if package in _PACKAGES else None
     if spec is None or spec.origin is None:

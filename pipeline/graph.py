@@ -1,20 +1,25 @@
 """The one graph: every runner builds its nodes here."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import bulk_inferrer_pb2, trainer_pb2
+from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel
 
+from components.acceptance import LATENCY_MODEL_KEY, MODEL_KEY, SERVICE_MODEL_KEY
 from components.artifacts import CARD_KEY, QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
 from components.atomic_pusher.component import AtomicPusher
 from components.data_gate.component import DataGate
 from components.face_example_gen.component import FerExampleGen
 from components.gated_bulk_inferrer.component import GatedBulkInferrer
+from components.html_report.component import HtmlReport
 from components.inline_schema.component import InlineSchema
+from components.model_card.component import ModelCard
 from components.serving_check.component import ServingCheck
 from components.span_trainer import Trainer
 from configs.load import to_json
@@ -27,15 +32,33 @@ from fer_tfx.contract import (
     TRAIN_SPLIT,
     UNLABELLED_SPLIT,
 )
-from pipeline.baseline import Comparison
 from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
-from pipeline.hyperparameters import ImportedHyperparameters
-from pipeline.inputs import Input
-from pipeline.report import TRAINER_MODULES, TRANSFORM_MODULES, build_model_card, build_report
-from pipeline.spans import build_span_window
-from pipeline.tuning import build_tuning
-from pipeline.warm_start import build_warm_start
+from pipeline.history.acceptance import CACHE_KEY, EXAMPLES_KEY, STATISTICS_KEY
+from pipeline.inputs import ImportedHyperparameters, Input
+from pipeline.lookups import Comparison, Lookup, find_first_weights, find_span_window
+from reporting import model_card, render
+from reporting.templates import compute_digest
+
+HYPERPARAMETERS_KEY = "hyperparameters"
+TUNER, IMPORTER = "Tuner", "ImportHyperparameters"
+TUNING_OUTPUTS = {TUNER: "best_hyperparameters", IMPORTER: "result"}
+"""By node: the output that holds the hyperparameters."""
+
+# Where the code of each component begins. TFX's own executors run Transform, so its version counts.
+_MODULES = {
+    "FerExampleGen": ("components.face_example_gen.executor",),
+    "DataGate": ("components.data_gate.executor",),
+    "Transform": ("models.preprocessing", "tfx"),
+    "Trainer": ("models.trainer_fn", "components.span_trainer"),
+    "Evaluator": EVALUATOR_MODULES,
+    "ServingCheck": ("components.serving_check.executor", "components.serving_check.probe_process"),
+    "ModelCard": ("components.model_card.executor",),
+    "Pusher": ("components.atomic_pusher.executor",),
+}
+# What the model card names: the components and settings that a model and what is said of it depend on.
+_MODEL_STAGES = ("FerExampleGen", "Transform", "Trainer", "Evaluator", "ServingCheck")
+_MODEL_SETTINGS = ("name", "data", "spans", "validation", "model", "trainer", "training_input", "export", "gate")
 
 
 @dataclass(frozen=True)
@@ -50,200 +73,211 @@ class Places:
     comparison: Comparison
     hyperparameters: ImportedHyperparameters | None = None
     lifted: int = 0
-    """How many versions there were brought back after a push had been refused for them."""
+    """How many versions were brought back after a push had been refused for them."""
     trainer_class: type[BaseNode] = Trainer
     """One with the interface of TFX's."""
     trainer_settings: dict[str, Any] = field(default_factory=dict)
     """What such a one needs in its `custom_config`."""
     lost_spans: Sequence[int] = ()
-    """Older spans to be ingested anew; see `pipeline.spans`."""
+    """Older spans to be ingested again; see `pipeline.history.spans`."""
 
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
-    """All nodes of a run, in topological order. A node belongs to one pipeline, so they are built anew."""
-    data_nodes, schema, gate = _build_data_nodes(config, places)
-    mended = [node for span in places.lost_spans for node in _build_mending_nodes(config, places, schema, span)]
-    window = build_span_window(config.spans, places.data.labelled_pattern, data_nodes[0], mended)
+    """All nodes of a run, in topological order. A node belongs to one pipeline, so each call builds new ones."""
+    schema_gen = InlineSchema(places.schema_text).with_id("ImportSchemaGen")
+    schema = schema_gen.outputs["schema"]
+    data = {node.id: node for node in _ingest(config, places, schema)}
+    example_gen, gate = data["FerExampleGen"], data["DataGate"]
+    examples, quarantine = example_gen.outputs[EXAMPLES_KEY], example_gen.outputs[QUARANTINE_KEY]
+    statistics = data["StatisticsGen"].outputs[STATISTICS_KEY]
+    remade = [node for span in places.lost_spans for node in _ingest(config, places, schema, span)]
+    window = find_span_window(config.spans, places.data.labelled_pattern, example_gen, remade)
+
     transform = tfx.components.Transform(
-        examples=window.examples,
-        analyzer_cache=window.analyzer_cache,
+        examples=window.outputs[EXAMPLES_KEY],
+        analyzer_cache=window.outputs.get(CACHE_KEY),
         schema=schema,
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN_SPLIT], transform=[TRAIN_SPLIT, EVAL_SPLIT]),
-        # Trainer and export apply the graph themselves: writing normalised floats would take ten times the
-        # space of the pictures and more time than computing them.
+        # Trainer and export apply the graph themselves: written as normalised floats the pictures would take ten times
+        # the space, and more time than computing them.
         materialize=False,
         disable_statistics=True,
-        custom_config={"code": compute_code_fingerprint(*TRANSFORM_MODULES)},
+        custom_config={"code": _code_of("Transform")},
     )
     transform.add_upstream_node(gate)
-    transform_graph = transform.outputs["transform_graph"]
-    tuning = build_tuning(config, places.hyperparameters, places.checkpoints, window.examples, transform_graph)
-    warm_start = build_warm_start(config.spans, data_nodes[0].outputs["examples"])
+    training_data = {"examples": window.outputs[EXAMPLES_KEY], "transform_graph": transform.outputs["transform_graph"]}
+    tuning = build_tuning(config, places.hyperparameters, places.checkpoints, **training_data)
+    first_weights = find_first_weights(config.spans, examples)
     trainer = places.trainer_class(
         run_fn="models.trainer_fn.run_fn",
-        examples=window.examples,
-        transform_graph=transform_graph,
+        **training_data,
         schema=schema,
-        base_model=warm_start.base_model,
-        hyperparameters=tuning.hyperparameters,
+        base_model=first_weights.outputs.get(MODEL_KEY),
+        hyperparameters=tuning.outputs.get(HYPERPARAMETERS_KEY),
         train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
         eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
-        custom_config={
-            "model": to_json(config.model),
-            "trainer": to_json(config.trainer),
-            "export": to_json(config.export),
-            "training_input": to_json(config.training_input),
-            "checkpoint_root": places.checkpoints,
-            "code": compute_code_fingerprint(*TRAINER_MODULES),
-            "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
-            "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
-            **tuning.trainer_settings,
-            **warm_start.trainer_settings,
-            **places.trainer_settings,
-        },
+        custom_config=_settle_trainer(config, places),
     ).with_id("Trainer")
     model = trainer.outputs["model"]
-    model_nodes = _build_model_nodes(config, places, model, data_nodes[0])
-    nodes = [*data_nodes, *mended, *window.nodes, transform, *tuning.nodes, *warm_start.nodes, trainer, *model_nodes]
-    outputs = {node.id: node.outputs for node in nodes}
-    kept = places.comparison.build_nodes_after_acceptance(
-        gate, outputs["StatisticsGen"]["statistics"], model, outputs["Pusher"]["pushed_model"]
-    )
-    return [*nodes, *kept, _build_report(config, places, outputs)]
 
-
-def _build_data_nodes(config: PipelineConfig, places: Places) -> tuple[list[BaseNode], BaseChannel, BaseNode]:
-    """The nodes, FerExampleGen first; the schema and the gate."""
-    example_gen = _build_example_gen(config, places)
-    schema_gen = InlineSchema(places.schema_text).with_id("ImportSchemaGen")
-    schema = schema_gen.outputs["schema"]
-    # The schema tells StatisticsGen that labels are categories and pixels no words.
-    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"], schema=schema)
-    statistics = statistics_gen.outputs["statistics"]
-    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
-    comparison_nodes = places.comparison.build_nodes_before_data_gate(statistics)
-    gate = _build_data_gate(config, example_gen, statistics, schema, validator, places.comparison.previous_statistics)
-    nodes = [example_gen, schema_gen, statistics_gen, validator, *comparison_nodes, gate]
-    return nodes, schema, gate
-
-
-def _build_mending_nodes(
-    config: PipelineConfig, places: Places, schema: BaseChannel, span: int
-) -> tuple[BaseNode, BaseNode, BaseNode, BaseNode]:
-    """Ingests an older span anew and holds it to the schema; its drift was judged when it came."""
-    suffix = f"OfSpan{span}"
-    example_gen = _build_example_gen(config, places, span).with_id(f"FerExampleGen{suffix}")
-    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"], schema=schema)
-    statistics = statistics_gen.with_id(f"StatisticsGen{suffix}").outputs["statistics"]
-    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
-    validator = validator.with_id(f"ExampleValidator{suffix}")
-    gate = _build_data_gate(config, example_gen, statistics, schema, validator).with_id(f"DataGate{suffix}")
-    return example_gen, statistics_gen, validator, gate
-
-
-def _build_example_gen(config: PipelineConfig, places: Places, span: int | None = None) -> FerExampleGen:
-    return FerExampleGen(
-        input_base=places.data.base,
-        patterns=places.data.patterns,
-        data_config=config.data,
-        code=compute_code_fingerprint("components.face_example_gen.executor"),
-        span=span,
-    )
-
-
-def _build_data_gate(
-    config: PipelineConfig,
-    example_gen: BaseNode,
-    statistics: BaseChannel,
-    schema: BaseChannel,
-    validator: BaseNode,
-    previous_statistics: BaseChannel | None = None,
-) -> DataGate:
-    return DataGate(
-        statistics=statistics,
-        previous_statistics=previous_statistics,
-        schema=schema,
-        anomalies=validator.outputs["anomalies"],
-        quarantine=example_gen.outputs[QUARANTINE_KEY],
-        name=config.name,
-        code=compute_code_fingerprint("components.data_gate.executor"),
-    )
-
-
-def _build_model_nodes(
-    config: PipelineConfig, places: Places, model: BaseChannel, example_gen: BaseNode
-) -> list[BaseNode]:
-    examples, unlabelled = (example_gen.outputs[key] for key in ("examples", UNLABELLED_EXAMPLES_KEY))
-    resolvers = places.comparison.build_nodes_before_evaluation(model) if config.gate.use_baseline else []
-    references = places.comparison if config.gate.use_baseline else None
+    references, found = places.comparison.find_models(model) if config.gate.use_baseline else Lookup([], {})
     evaluator = tfx.components.Evaluator(
         examples=examples,
         model=model,
-        baseline_model=references.anchor if references else None,
+        baseline_model=found.get(MODEL_KEY),
         example_splits=[EVAL_SPLIT],
-        eval_config=build_eval_config(config.gate, compute_code_fingerprint(*EVALUATOR_MODULES)),
+        eval_config=build_eval_config(config.gate, _code_of("Evaluator")),
         module_path=EXTRACTOR_MODULE,
     )
     serving_check = ServingCheck(
         model=model,
         examples=examples,
-        baseline_model=references.latency_model if references else None,
+        baseline_model=found.get(LATENCY_MODEL_KEY),
         gate=config.gate,
-        code=compute_code_fingerprint("components.serving_check.executor", "components.serving_check.probe_process"),
+        code=_code_of("ServingCheck"),
     )
-    blessings = {
-        "model_blessing": evaluator.outputs["blessing"],
-        "infra_blessing": serving_check.outputs["blessing"],
-    }
-    card = build_model_card(
-        config,
-        examples=examples,
-        quarantine=example_gen.outputs[QUARANTINE_KEY],
-        model=model,
-        evaluation=evaluator.outputs["evaluation"],
-        **blessings,
-    )
+    evaluation = evaluator.outputs["evaluation"]
+    blessings = {"model_blessing": evaluator.outputs["blessing"], "infra_blessing": serving_check.outputs["blessing"]}
+    judged = {"examples": examples, "quarantine": quarantine, "model": model, "evaluation": evaluation, **blessings}
+    card = build_model_card(config, **judged)
     pusher = AtomicPusher(
         model=model,
         **blessings,
         card=card.outputs[CARD_KEY],
-        evaluation=evaluator.outputs["evaluation"],
+        evaluation=evaluation,
         folder=places.serving,
         config=config.serving,
-        code=compute_code_fingerprint("components.atomic_pusher.executor"),
+        code=_code_of("Pusher"),
         lifted=places.lifted,
     ).with_id("Pusher")
-    bulk_inferrer = _build_bulk_inferrer(examples=unlabelled, model=model, **blessings)
-    return [*resolvers, evaluator, serving_check, card, pusher, bulk_inferrer]
+    pushed_model = pusher.outputs["pushed_model"]
+    report = HtmlReport(
+        config=config,
+        stage_code={name: _code_of(name) for name in _MODULES},
+        # The template is no module, and an edit of it is an edit of the page.
+        code=f"{compute_code_fingerprint('components.html_report.executor')}-{compute_digest(render.TEMPLATE)}",
+        **judged,
+        schema=schema,
+        statistics=statistics,
+        previous_statistics=gate.inputs.get("previous_statistics"),
+        anomalies=data["ExampleValidator"].outputs["anomalies"],
+        baseline_model=found.get(MODEL_KEY),
+        service_model=found.get(SERVICE_MODEL_KEY),
+        card=card.outputs[CARD_KEY],
+        pushed_model=pushed_model,
+    )
+    return [
+        schema_gen, *data.values(), *remade, *window.nodes, transform, *tuning.nodes, *first_weights.nodes, trainer,
+        *references, evaluator, serving_check, card, pusher,
+        _infer_in_bulk(examples=example_gen.outputs[UNLABELLED_EXAMPLES_KEY], model=model, **blessings),
+        *places.comparison.record(gate, statistics, model, pushed_model), report,
+    ]  # fmt: skip
 
 
-def _build_report(config: PipelineConfig, places: Places, outputs: dict[str, Any]) -> BaseNode:
-    """The page, of a refused model too. `outputs` are those of each node, by its id."""
-    return build_report(
-        config,
-        examples=outputs["FerExampleGen"]["examples"],
-        quarantine=outputs["FerExampleGen"][QUARANTINE_KEY],
-        schema=outputs["ImportSchemaGen"]["schema"],
-        statistics=outputs["StatisticsGen"]["statistics"],
-        previous_statistics=places.comparison.previous_statistics,
-        anomalies=outputs["ExampleValidator"]["anomalies"],
-        model=outputs["Trainer"]["model"],
-        baseline_model=places.comparison.anchor if config.gate.use_baseline else None,
-        service_model=places.comparison.service_model if config.gate.use_baseline else None,
-        evaluation=outputs["Evaluator"]["evaluation"],
-        model_blessing=outputs["Evaluator"]["blessing"],
-        infra_blessing=outputs["ServingCheck"]["blessing"],
-        card=outputs["ModelCard"][CARD_KEY],
-        pushed_model=outputs["Pusher"]["pushed_model"],
+def _code_of(component: str) -> str:
+    return compute_code_fingerprint(*_MODULES[component])
+
+
+def _ingest(config: PipelineConfig, places: Places, schema: BaseChannel, span: int | None = None) -> list[BaseNode]:
+    """Takes data in and judges them: this run's, or an older span's again, whose drift was judged when it came."""
+    suffix = f"OfSpan{span}" if span else ""
+    example_gen = FerExampleGen(
+        input_base=places.data.base,
+        patterns=places.data.patterns,
+        data_config=config.data,
+        code=_code_of("FerExampleGen"),
+        span=span,
+    ).with_id(f"FerExampleGen{suffix}")
+    # The schema tells StatisticsGen that labels are categories and pixels are not words.
+    statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs[EXAMPLES_KEY], schema=schema)
+    statistics = statistics_gen.with_id(f"StatisticsGen{suffix}").outputs[STATISTICS_KEY]
+    validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
+    previous = places.comparison.find_statistics(statistics) if span is None else Lookup([], {})
+    gate = DataGate(
+        statistics=statistics,
+        previous_statistics=previous.outputs.get(STATISTICS_KEY),
+        schema=schema,
+        anomalies=validator.with_id(f"ExampleValidator{suffix}").outputs["anomalies"],
+        quarantine=example_gen.outputs[QUARANTINE_KEY],
+        name=config.name,
+        code=_code_of("DataGate"),
+    ).with_id(f"DataGate{suffix}")
+    return [example_gen, statistics_gen, validator, *previous.nodes, gate]
+
+
+def build_tuning(
+    config: PipelineConfig,
+    imported: ImportedHyperparameters | None,
+    checkpoints: str,
+    examples: BaseChannel,
+    transform_graph: BaseChannel,
+) -> Lookup:
+    """A Tuner if trials are asked for, an Importer if an earlier result is given, otherwise nothing."""
+    if config.tuner.trials:
+        tuner = tfx.components.Tuner(
+            tuner_fn="models.tuner_fn.tuner_fn",
+            examples=examples,
+            transform_graph=transform_graph,
+            train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
+            eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
+            custom_config={
+                "model": to_json(config.model),
+                # With the length of a trial, so that another length of the final training repeats no search.
+                "trainer": to_json(replace(config.trainer, epochs=config.tuner.epochs)),
+                "tuner": to_json(config.tuner),
+                "checkpoint_root": checkpoints,
+                "code": compute_code_fingerprint("models.tuner_fn"),
+            },
+        )
+        return Lookup([tuner], {HYPERPARAMETERS_KEY: tuner.outputs[TUNING_OUTPUTS[TUNER]]})
+    if imported:
+        importer = tfx.dsl.Importer(source_uri=imported.uri, artifact_type=standard_artifacts.HyperParameters)
+        importer = importer.with_id(IMPORTER)
+        return Lookup([importer], {HYPERPARAMETERS_KEY: importer.outputs[TUNING_OUTPUTS[IMPORTER]]})
+    return Lookup([], {})
+
+
+def _settle_trainer(config: PipelineConfig, places: Places) -> dict[str, Any]:
+    """The Trainer's settings, and what its cache key must know besides."""
+    settings = {
+        "model": to_json(config.model),
+        "trainer": to_json(config.trainer),
+        "export": to_json(config.export),
+        "training_input": to_json(config.training_input),
+        "checkpoint_root": places.checkpoints,
+        "code": _code_of("Trainer"),
+        "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
+        "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
+    }
+    if places.hyperparameters and not config.tuner.trials:
+        settings["hyperparameters"] = places.hyperparameters.fingerprint
+    if config.spans.warm_start:
+        settings["warm_start_code"] = compute_code_fingerprint("models.warm_start")
+    return {**settings, **places.trainer_settings}
+
+
+def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
+    """ModelCard; `inputs` are the artifacts that it reads, by the keys of its spec."""
+    sections = json.loads(to_json(config))
+    settings = {name: sections[name] for name in _MODEL_SETTINGS}
+    # The same files may have several paths; the card names them by their content.
+    for key in ("path", "unlabelled_path"):
+        del settings["data"][key]
+    # The settings of a search that did not happen are no property of the model.
+    is_tuned = config.tuner.trials or config.tuner.hyperparameters_path
+    settings["tuner"] = sections["tuner"] if is_tuned else {"trials": 0}
+    return ModelCard(
+        settings=settings,
+        stage_code={name: _code_of(name) for name in _MODEL_STAGES},
+        code=f"{_code_of('ModelCard')}-{compute_digest(model_card.TEMPLATE)}",
+        **inputs,
     )
 
 
-def _build_bulk_inferrer(**inputs: BaseChannel) -> BaseNode:
-    columns = [
-        bulk_inferrer_pb2.PredictOutputCol(output_key=key, output_column=key)
-        for key in (PROBABILITIES_KEY, CLASS_INDEX_KEY)
-    ]
+def _infer_in_bulk(**inputs: BaseChannel) -> BaseNode:
+    keys = (PROBABILITIES_KEY, CLASS_INDEX_KEY)
+    columns = [bulk_inferrer_pb2.PredictOutputCol(output_key=key, output_column=key) for key in keys]
     predict_output = bulk_inferrer_pb2.PredictOutput(output_columns=columns)
     return GatedBulkInferrer(
         **inputs,

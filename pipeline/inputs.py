@@ -1,37 +1,54 @@
-"""`data.path` and `data.unlabelled_path` -> the base folder and patterns that FerExampleGen takes."""
+"""What a run is given, checked before it starts: data, schema, hyperparameters."""
 
 import glob
+import hashlib
+import json
 import os
+import re
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
-from configs.spec import DataConfig
+from configs.hyperparameters import apply_hyperparameters
+from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
-from fer_tfx.errors import DataError
+from fer_tfx.errors import ConfigError, DataError
 from pipeline.paths import is_remote
 
-_WILDCARDS = "*?[{"
+_AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
+_HYPERPARAMETERS = "tuner.hyperparameters_path"
 
 
 @dataclass(frozen=True)
 class Input:
-    """Files are `base` joined with each of the patterns, which are keyed as FerExampleGen wants them."""
+    """Files are `base` joined with each of the patterns, which have the keys that FerExampleGen wants."""
 
     base: str
     patterns: dict[str, str]
 
     @property
     def labelled_pattern(self) -> str:
-        """Where the files to learn from lie, `{SPAN}` as it is."""
+        """Where the labelled files are, `{SPAN}` as it is."""
         return os.path.join(self.base, self.patterns.get(LABELLED_INPUT, ""))
 
 
+@dataclass(frozen=True)
+class ImportedHyperparameters:
+    """An earlier search's result."""
+
+    uri: str
+    """The folder that holds its one file."""
+    fingerprint: str
+    """SHA-256 of that file, first 16 digits, since TFX's cache looks at the URI alone; empty: it could not be read."""
+
+
 def resolve_input(config: DataConfig) -> Input:
-    """Split the given paths into a common base and patterns.
+    """Split `data.path` and `data.unlabelled_path` into a common base and patterns.
 
     Raises:
         DataError: no path is given, a local one matches nothing, may not be read or leads to a name that is not UTF-8,
-            or the two lie on different file systems.
+            or the two are on different file systems.
     """
     given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
     paths = {name: _to_pattern(path) for name, path in given.items() if path}
@@ -47,41 +64,115 @@ def _to_pattern(path: str) -> str:
     if is_remote(path):
         return f"{path}*" if path.endswith("/") else path
     absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 (keeps links, which may be the point)
-    if os.path.exists(absolute) and not os.access(absolute, os.R_OK):  # noqa: PTH110
-        raise DataError(f"{path}: can't be read: Permission denied; mend its rights")
-    if os.path.isdir(absolute):  # noqa: PTH112
-        return os.path.join(glob.escape(absolute), "*")
     if os.path.exists(absolute):  # noqa: PTH110
-        return glob.escape(absolute)
+        if not os.access(absolute, os.R_OK):
+            raise DataError(f"{path}: can't be read: Permission denied; fix its permissions")
+        return f"{glob.escape(absolute)}/*" if os.path.isdir(absolute) else glob.escape(absolute)  # noqa: PTH112
     if "{" not in path and not glob.glob(absolute):  # noqa: PTH207 ({SPAN} and {VERSION} are TFX's to fill in)
         raise DataError(f"{path}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data")
     return absolute
 
 
 def _require_utf8(pattern: str) -> None:
-    """Neither TensorFlow's glob nor Protocol Buffers take a name of other bytes."""
+    """Neither TensorFlow's glob nor Protocol Buffers accept other names."""
     for name in (pattern, *glob.iglob(pattern)):  # noqa: PTH207
-        if any("\ud800" <= each <= "\udfff" for each in name):  # as Python spells such bytes
+        if any("\ud800" <= each <= "\udfff" for each in name):  # how Python spells such bytes
             raise DataError(f"{os.fsencode(name)!r}: a name that is not UTF-8; rename the file")
 
 
 def _common_base(paths: list[str]) -> str:
-    folders = [_fixed_folder(path) for path in paths]
-    base, root = folders[0], _root(paths[0])
-    if any(_root(path) != root for path in paths):
-        raise DataError(f"{' and '.join(paths)}: lie on different file systems or buckets; put them into one")
+    roots = {"/".join(path.split("/")[:3]) if is_remote(path) else "" for path in paths}
+    if len(roots) > 1:
+        raise DataError(f"{' and '.join(paths)}: are on different file systems or buckets; put them into one")
+    folders = [re.sub(_AFTER_FIXED_FOLDER, "", path) for path in paths]
+    base = folders[0]
     while not all(f"{folder}/".startswith(f"{base}/") for folder in folders):
         base = base.rpartition("/")[0]
     return base or "/"
 
 
-def _root(path: str) -> str:
-    """`gs://bucket` of a remote path; empty for a local one."""
-    return "/".join(path.split("/")[:3]) if is_remote(path) else ""
+def read_schema(config: ValidationConfig) -> str:
+    """The text of the schema that the settings name, or of the curated one; it travels with the pipeline.
+
+    Raises:
+        DataError: it can't be read, or is not a schema.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    own = config.schema_path
+    path = Path(own).expanduser() if own else resources.files("schema").joinpath("schema.pbtxt")
+    try:
+        text = path.read_text("utf-8")
+        text_format.Parse(text, schema_pb2.Schema())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{own}: can't be read: {error}; write a schema with `fer-tfx schema`") from None
+    except text_format.ParseError as error:
+        raise DataError(f"{own}:{error.GetLine()}: not a schema: {error}; see schema/schema.pbtxt for one") from None
+    return text
 
 
-def _fixed_folder(path: str) -> str:
-    folder = path.rpartition("/")[0]
-    while any(each in folder for each in _WILDCARDS):
-        folder = folder.rpartition("/")[0]
-    return folder
+def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -> ImportedHyperparameters | None:
+    """The earlier search's result that the settings ask for; None: they ask for none.
+
+    Args:
+        config: the settings.
+        must_read: False: one in a bucket that this machine can't read is accepted unread, without a fingerprint.
+
+    Raises:
+        ConfigError: there is none, it can't be read, or it doesn't fit the settings of this version.
+    """
+    path = config.tuner.hyperparameters_path
+    if not path:
+        return None
+    if not is_remote(path):
+        path = str(Path(path).expanduser().absolute())
+        file, content = _read_local(Path(path))
+    elif isinstance(found := _read_remote(path), str):
+        if must_read:
+            raise ConfigError(f"{_HYPERPARAMETERS}: {path}: can't be read here: {found}; copy it and name the copy")
+        return ImportedHyperparameters(path, "")
+    else:
+        file, content = found
+    try:
+        apply_hyperparameters(Recipe(config.model, config.trainer), json.loads(content))
+    except ConfigError as error:
+        raise ConfigError(f"{_HYPERPARAMETERS}: {file}: {error}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        expected = "expected a tuner's best_hyperparameters.txt, got no JSON"
+        raise ConfigError(f"{_HYPERPARAMETERS}: {file}: {expected}") from None
+    return ImportedHyperparameters(path, hashlib.sha256(content).hexdigest()[:16])
+
+
+def _read_local(folder: Path) -> tuple[str, bytes]:
+    """Path and content of a folder's one file, which is all that TFX allows there."""
+    file = folder / _choose(str(folder), [each.name for each in folder.iterdir()] if folder.is_dir() else [])
+    try:
+        return str(file), file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{_HYPERPARAMETERS}: {file}: can't be read: {error.strerror}") from None
+
+
+@cache
+def _read_remote(uri: str) -> tuple[str, bytes] | str:
+    """The same in a bucket; if it can't be read, why. Cached, as a bucket may be slow to refuse."""
+    from tfx.dsl.io import fileio
+
+    try:
+        names = [each.rstrip("/") for each in fileio.listdir(uri)] if fileio.exists(uri) else []
+        file = f"{uri.rstrip('/')}/{_choose(uri, names)}"
+        with fileio.open(file, "rb") as opened:
+            return file, opened.read()
+    except ConfigError:
+        raise
+    except Exception as error:  # of whichever file system serves the URI
+        return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def _choose(folder: str, names: list[str]) -> str:
+    if len(names) != 1:
+        raise ConfigError(
+            f"{_HYPERPARAMETERS}: {folder}: expected a folder with one file, found {len(names)}; give a folder"
+            " below artifacts/Tuner/best_hyperparameters"
+        )
+    return names[0]

@@ -31,13 +31,12 @@ class RunEnd:
     log: str = ""
     report: str = ""
     model: str = ""
-    """The pushed version, or the export that was refused. Paths are empty where the run did not come that far."""
+    """The pushed version, or the export that was refused. Paths are empty if the run did not get that far."""
 
     def take_outcome(self, outcome: "Outcome") -> None:
-        """The run came to its end."""
+        """The run got to its end."""
         self.report, self.model, self.reason = outcome.report_path, outcome.model_path, "; ".join(outcome.refusals)
-        is_pushed = outcome.is_pushed
-        self.verdict, self.exit_code = (PUSHED, 0) if is_pushed else (REFUSED, GateError.exit_code)
+        self.verdict, self.exit_code = (PUSHED, 0) if outcome.is_pushed else (REFUSED, GateError.exit_code)
 
     def take_error(self, error: BaseException) -> None:
         """The run ended early."""
@@ -48,12 +47,7 @@ class RunEnd:
 
 @contextmanager
 def telling_end(config: NotifyConfig, run: str) -> Iterator[RunEnd]:
-    """Yield what to fill in; at the end tell of it, if that is asked for. Whatever comes of that, the end stays.
-
-    Args:
-        config: whom to tell, and of what.
-        run: the run's name.
-    """
+    """Yield what to fill in; at the end notify, if the settings ask for it. A failure to do so changes no exit code."""
     end = RunEnd(run)
     try:
         yield end
@@ -62,42 +56,33 @@ def telling_end(config: NotifyConfig, run: str) -> Iterator[RunEnd]:
         raise
     finally:
         if config.command and end.verdict in config.on and (fault := notify(config, end)):
-            print(f"fer-tfx: notify.command: {config.command[0]}: {fault}; nobody was told", file=sys.stderr)
+            print(f"fer-tfx: notify.command: {config.command[0]}: {fault}; nobody was notified", file=sys.stderr)
 
 
 def notify(config: NotifyConfig, end: RunEnd) -> str:
     """Run the program with the end as JSON on its standard input; what went wrong, empty: nothing."""
     try:
-        # What it prints goes to a file: a pipe would be waited for as long as any child of its own holds it.
+        # Its output goes to a file: a pipe would be waited for as long as any child of the program holds it. In a
+        # session of its own a Ctrl-C for the run does not reach it, and its children can be ended with it.
         with tempfile.TemporaryFile() as output:
-            return _run_program(config, json.dumps(asdict(end)).encode(), output)
+            process = subprocess.Popen(
+                config.command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+            )
+            try:
+                process.communicate(json.dumps(asdict(end)).encode(), config.timeout_s)
+            except subprocess.TimeoutExpired:
+                return f"was ended after notify.timeout_s, {config.timeout_s:g} s"
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            return f"ended with {process.returncode}{_quote_last_line(output)}" if process.returncode else ""
     except (OSError, ValueError) as error:
         return f"can't be started: {getattr(error, 'strerror', None) or error}"
-
-
-def _run_program(config: NotifyConfig, told: bytes, output: BinaryIO) -> str:
-    process = subprocess.Popen(
-        config.command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
-    )
-    try:
-        process.communicate(told, config.timeout_s)
-    except subprocess.TimeoutExpired:
-        return f"was ended after notify.timeout_s, {config.timeout_s:g} s"
-    finally:
-        _end_session(process)
-    return f"ended with {process.returncode}{_quote_last_line(output)}" if process.returncode else ""
-
-
-def _end_session(process: "subprocess.Popen[bytes]") -> None:
-    """End a program that still works, and its children. It has a session of its own, so a Ctrl-C for the run is none
-    for it."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _quote_last_line(output: BinaryIO) -> str:
     output.seek(0)
     lines = output.read(10_000).decode("utf-8", errors="replace").split("\n")
-    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f" ({ascii(said[:200])[1:-1]})" if said else ""
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f" ({ascii(last[:200])[1:-1]})" if last else ""

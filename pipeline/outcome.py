@@ -13,8 +13,8 @@ from components.metrics.rows import Accuracy, ExampleCount, MacroF1
 from components.refusals import REFUSAL_PROPERTY, find_refusals
 from configs.hyperparameters import read_values
 from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
-from pipeline.lineage import NodeRecord
-from pipeline.tuning import TUNING_OUTPUTS
+from pipeline.graph import TUNING_OUTPUTS
+from pipeline.history import NodeRecord
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
 from reporting.report_files import PAGE_FILE, REPORT_KEY

@@ -13,7 +13,7 @@ def is_remote(uri: str) -> bool:
 
 
 def _absolute(uri: str) -> str:
-    return uri if is_remote(uri) else os.path.abspath(Path(uri).expanduser())  # noqa: PTH100 (takes `..` out)
+    return uri if is_remote(uri) else os.path.abspath(Path(uri).expanduser())  # noqa: PTH100 (resolves `..`)
 
 
 @dataclass(frozen=True)
@@ -50,5 +50,5 @@ class RunPaths:
 
     @property
     def baseline(self) -> str:
-        """What a cluster's runs are compared with, left here by the last push."""
+        """What a cluster's runs are compared with: the record of their pushes."""
         return os.path.join(self.home, "baseline")

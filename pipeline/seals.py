@@ -1,111 +1,124 @@
-"""Notes how each artifact looked when it was finished, so that a damaged one is not taken from the cache.
+"""Records how each artifact looked when it was finished, so that a damaged one is not taken from the cache.
 
 `<home>/seals/<component>/<key>/<number>.json` holds size, time of change and CRC-32 of each file below
-`<home>/artifacts/<component>/<key>/<number>`. A CRC tells accidents, not forgery. TFX's cache passes over an artifact
-that is gone, so what is set aside is made anew.
+`<home>/artifacts/<component>/<key>/<number>`. A CRC detects accidents, not forgery. TFX's cache ignores an artifact
+that is gone, so what is set aside is rebuilt.
 """
 
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from fer_tfx.errors import FerError, GateError
+from pipeline.failures import ComponentError
 
 _CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True)
-class FileSeal:
-    """One file as it was."""
-
-    size_bytes: int
-    changed_ns: int
-    """Time of the last change of its content, nanoseconds since 1970."""
-    crc32: int
-
-
-@dataclass(frozen=True)
-class Damage:
-    """An artifact that is no longer what a component wrote."""
+class Damage(NamedTuple):
+    """An artifact that is no longer what a component wrote, and the first of its files that differs."""
 
     folder: Path
     file: str
-    """The first that differs, below the folder."""
     found: str
 
 
-@dataclass(frozen=True)
-class Seals:
-    """The seals of one work folder.
+@contextmanager
+def keeping_seals(home: Path, output: TextIO) -> Iterator["Seals"]:
+    """Set damaged artifacts aside before a run; if it fails, look again more thoroughly.
 
-    Args:
-        home: `<runtime.root>/<name>`, local.
+    Raises:
+        FerError: a component failed, and an artifact was damaged.
     """
+    seals = Seals(home)
+    for damage in seals.find_damage():
+        aside = seals.set_aside(damage)
+        print(
+            f"{damage.folder}: {damage.file} {damage.found}; it is rebuilt, and the old one is in {aside}", file=output
+        )
+    try:
+        yield seals
+    except GateError:
+        raise
+    except (ComponentError, FerError) as failure:
+        # Damage that left size and time of a file alone may be what made the component fail.
+        for damage in seals.find_damage(is_thorough=True):
+            found = f"{damage.folder}: {damage.file} {damage.found}: it is in {seals.set_aside(damage)} now"
+            raise FerError(f"{found}; run the same command again to rebuild it") from failure
+        raise
+
+
+class Seals(NamedTuple):
+    """The seals of one work folder, `<runtime.root>/<name>`."""
 
     home: Path
 
     def seal(self, folders: Iterable[Path]) -> None:
-        """Note the files of those artifacts that have no seal yet. Folders of other places are passed over."""
+        """Record the files of those artifacts that have no seal yet. Folders elsewhere are ignored."""
         for folder in folders:
-            path = self._seal_path(folder)
-            if path and folder.is_dir() and not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                files = {name: vars(_look_at(folder / name)) for name in _list_files(folder)}
-                partial = path.with_suffix(".partial")
-                partial.write_text(json.dumps(files), "utf-8")
-                partial.replace(path)
+            if folder.is_relative_to(self.home / "artifacts") and folder.is_dir():
+                seal = self._locate(folder)
+                if not seal.exists():
+                    seal.parent.mkdir(parents=True, exist_ok=True)
+                    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+                    files = {str(path.relative_to(folder)): _look_at(path) for path in paths}
+                    seal.with_suffix(".partial").write_text(json.dumps(files), "utf-8")
+                    seal.with_suffix(".partial").replace(seal)
 
     def find_damage(self, *, is_thorough: bool = False) -> list[Damage]:
-        """Sealed artifacts that are there and differ.
+        """Sealed artifacts that exist and differ.
 
         Args:
             is_thorough: read every file; else only those whose size or time of change differ.
         """
-        found = (self._check(path, is_thorough) for path in sorted((self.home / "seals").glob("*/*/*.json")))
+        found = (self._check(seal, is_thorough) for seal in sorted((self.home / "seals").glob("*/*/*.json")))
         return [damage for damage in found if damage]
 
     def set_aside(self, damage: Damage) -> Path:
-        """Take a damaged artifact out of the cache's reach; where it lies now."""
-        relative = damage.folder.relative_to(self.home / "artifacts")
-        aside = _find_free(self.home / "damaged" / relative)
+        """Move a damaged artifact out of the cache's reach; its new place."""
+        place = self.home / "damaged" / damage.folder.relative_to(self.home / "artifacts")
+        names = (f"{place.name}-{number}" if number > 1 else place.name for number in count(1))
+        aside = next(path for path in map(place.with_name, names) if not path.exists())
         aside.parent.mkdir(parents=True, exist_ok=True)
         damage.folder.rename(aside)
-        (self.home / "seals" / relative).with_suffix(".json").unlink(missing_ok=True)
+        self._locate(damage.folder).unlink(missing_ok=True)
         return aside
 
-    def _seal_path(self, folder: Path) -> Path | None:
-        artifacts = self.home / "artifacts"
-        if not folder.is_relative_to(artifacts):
-            return None
-        return (self.home / "seals" / folder.relative_to(artifacts)).with_suffix(".json")
+    def _locate(self, folder: Path) -> Path:
+        return (self.home / "seals" / folder.relative_to(self.home / "artifacts")).with_suffix(".json")
 
     def _check(self, seal: Path, is_thorough: bool) -> Damage | None:
         folder = self.home / "artifacts" / seal.relative_to(self.home / "seals").with_suffix("")
         if not folder.is_dir():
             return None
         try:
-            files = {name: FileSeal(**values) for name, values in json.loads(seal.read_text("utf-8")).items()}
+            for name, was in json.loads(seal.read_text("utf-8")).items():
+                if fault := _find_fault(folder / name, is_thorough, **was):
+                    return Damage(folder, name, fault)
         except (ValueError, TypeError, AttributeError):
             return Damage(folder, str(seal), "its seal can't be read")
-        faults = ((name, _find_fault(folder / name, was, is_thorough)) for name, was in files.items())
-        return next((Damage(folder, name, fault) for name, fault in faults if fault), None)
+        return None
 
 
-def _find_fault(path: Path, was: FileSeal, is_thorough: bool) -> str:
+def _look_at(path: Path) -> dict[str, int]:
+    state = path.stat()
+    return {"size_bytes": state.st_size, "changed_ns": state.st_mtime_ns, "crc32": _compute_crc(path)}
+
+
+def _find_fault(path: Path, is_thorough: bool, size_bytes: int, changed_ns: int, crc32: int) -> str:
     """What is wrong with a file; empty: nothing."""
     if not path.is_file():
         return "is missing"
     state = path.stat()
-    if state.st_size != was.size_bytes:
-        return f"has {state.st_size} bytes, was written with {was.size_bytes}"
-    if not is_thorough and state.st_mtime_ns == was.changed_ns:
+    if state.st_size != size_bytes:
+        return f"has {state.st_size} bytes, was written with {size_bytes}"
+    if not is_thorough and state.st_mtime_ns == changed_ns:
         return ""
-    return "" if _compute_crc(path) == was.crc32 else "has another checksum than it was written with"
-
-
-def _look_at(path: Path) -> FileSeal:
-    state = path.stat()
-    return FileSeal(state.st_size, state.st_mtime_ns, _compute_crc(path))
+    return "" if _compute_crc(path) == crc32 else "has another checksum than it was written with"
 
 
 def _compute_crc(path: Path) -> int:
@@ -114,16 +127,3 @@ def _compute_crc(path: Path) -> int:
         while chunk := file.read(_CHUNK_BYTES):
             crc = zlib.crc32(chunk, crc)
     return crc
-
-
-def _list_files(folder: Path) -> Iterator[str]:
-    return (str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def _find_free(path: Path) -> Path:
-    """`path`, or the first of `path-2`, `path-3`, ... that is not there yet."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}-{number}")
-    return free

@@ -14,10 +14,9 @@ def read_release(text: str) -> tuple[int, ...]:
 
 
 def build_local_runner() -> list[str]:
-    """Options for Beam in this process; none at all where that is what Beam does by itself.
+    """Options for Beam in this process; none where that is Beam's default.
 
-    From 2.68 on Beam tries another runner first, Prism, a program that it downloads and whose errors come in other
-    words.
+    From 2.68 on Beam first tries Prism, a program that it downloads and whose error messages differ.
     """
     if read_release(version("apache-beam")) < (2, 68):
         return []

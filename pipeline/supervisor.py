@@ -1,7 +1,7 @@
-"""Watches over a run from outside, so that one which the kernel kills does not end without a word.
+"""Watches a run from outside, so that one which the kernel kills still ends with a message.
 
-A process that is out of memory gets no exception: it is killed, or aborts within native code. So the run works in a
-child, forked while nothing heavy is imported, and this small process waits for it.
+A process that runs out of memory gets no exception: it is killed, or aborts within native code. So the run works in a
+child, forked before anything heavy is imported, and this small process waits for it.
 """
 
 import os
@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 _MEANINGS = {
-    signal.SIGKILL: "most likely because the memory was used up; close other programs, lower trainer.batch_size, or"
-    " take a larger machine",
-    signal.SIGABRT: "a library gave up, most likely because the memory was used up; the log says more",
-    signal.SIGSEGV: "a library crashed, perhaps because the memory was used up; the log says more",
+    signal.SIGKILL: "most likely because memory ran out; close other programs, lower trainer.batch_size, or use a"
+    " larger machine",
+    signal.SIGABRT: "a library gave up, most likely because memory ran out; the log says more",
+    signal.SIGSEGV: "a library crashed, perhaps because memory ran out; the log says more",
     signal.SIGBUS: "most likely because the disk is full; make room",
     signal.SIGTERM: "somebody ended it",
 }
@@ -25,14 +25,11 @@ _MEANINGS = {
 def supervise(work: Callable[[], int]) -> int:
     """Do `work` in a child process; its exit code.
 
-    Signals that ask for an end (SIGINT, SIGTERM, SIGHUP) are left to the child, which a terminal's Ctrl-C reaches by
-    itself and which gets the others from here. Where the system can't fork, the work is done in this process.
+    The child gets the signals that ask for an end: SIGINT from the terminal, SIGTERM and SIGHUP from here.
 
     Args:
-        work: returns an exit code, and has said what there is to say.
+        work: returns an exit code, and has printed its own messages.
     """
-    if not hasattr(os, "fork"):
-        return work()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -43,12 +40,15 @@ def supervise(work: Callable[[], int]) -> int:
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
-    _explain(signal.Signals(-code))
+    killer = signal.Signals(-code)
+    meaning = _MEANINGS.get(killer, "a library crashed; the log says more")
+    end = "the same command resumes where it stopped"
+    print(f"fer-tfx: the run was ended by {killer.name}, {meaning}; {end}", file=sys.stderr)
     return 1
 
 
 def _work_and_leave(work: Callable[[], int]) -> NoReturn:
-    """Never returns: what the parent was about to do is not to be done twice."""
+    """Never returns: what the parent was about to do must not be done twice."""
     code = 1
     try:
         code = work()
@@ -74,11 +74,3 @@ def _passing_on_signals(child: int) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _explain(number: signal.Signals) -> None:
-    meaning = _MEANINGS.get(number, "a library crashed; the log says more")
-    print(
-        f"fer-tfx: the run was ended by {number.name}, {meaning}; the same command goes on where it stopped",
-        file=sys.stderr,
-    )

@@ -39,7 +39,7 @@ from fer_tfx.errors import ConfigError
 from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.model_digest import compute_digest
 from fer_tfx.versions.versions import ServedModel
-from pipeline.acceptance import AcceptedStrategy, accept_version, is_whole, list_accepted_spans
+from pipeline.history.acceptance import AcceptedStrategy, accept_version, is_whole, list_accepted_spans
 from reporting.intervals import CHANGE_LEVEL, paired_difference_interval
 from reporting.serving_figures import ServingFigures
 
@@ -284,7 +284,7 @@ class AcceptanceMachine(RuleBasedStateMachine):
         return passes
 
     def _mend_window(self, delivery: Delivery) -> bool:
-        """As `pipeline.spans.find_lost_spans` and the nodes that it adds; False: the run stops."""
+        """As `pipeline.history.spans.find_lost_spans` and the nodes that it adds; False: the run stops."""
         pattern = _pattern(delivery)
         older = list_accepted_spans(self.store, self._wrap(self._all("Examples")), delivery.span, pattern)[-2:]
         for artifact in older:

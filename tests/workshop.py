@@ -9,7 +9,7 @@ from forked import run_command
 from planted_secret import ENVIRONMENT
 from small_run import SETTINGS
 
-from pipeline.lineage import NodeRecord, open_store, read_latest_run
+from pipeline.history import NodeRecord, open_store, read_latest_run
 from schema.drawn_faces import DrawnSummary
 
 PROJECT = Path(__file__).parents[1]

@@ -5,10 +5,10 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.acceptance import MODEL_KEY
 from components.artifacts import BaselineRecord
 from components.published_baseline.executor import (
     FOLDER_KEY,
-    MODEL_KEY,
     MODEL_KEYS,
     PUSHED_KEY,
     RECORD_KEY,

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable
 from typing import Any
 
 from absl import logging
@@ -14,21 +13,28 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components import acceptance
-from components.acceptance import AcceptanceRecord, Push, RecordedPush, locate_model, read_record, write_record
+from components.acceptance import (
+    DIGEST_PROPERTY,
+    LATENCY_MODEL_KEY,
+    MODEL_KEY,
+    NO_SLOWER_PROPERTY,
+    NO_WORSE_PROPERTY,
+    SERVICE_MODEL_KEY,
+    AcceptanceRecord,
+    RecordedPush,
+    choose_references,
+    locate_model,
+    read_record,
+    write_record,
+)
 from components.artifacts import ABSENT_PROPERTY
 from components.bucket_versions import is_destination_whole
 from components.remote_files import read_files
 from fer_tfx.versions.model_digest import compute_digest
 
 FOLDER_KEY = "baseline_folder"
-MODEL_KEY, STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "model", "statistics", "pushed_model", "record"
-_REFERENCES: dict[str, Callable[[list[Push]], Push | None]] = {
-    MODEL_KEY: acceptance.find_anchor,
-    "latency_model": acceptance.find_latency_reference,
-    "service_model": lambda pushes: acceptance.find_in_service(pushes, is_destination_whole),
-}
-MODEL_KEYS = tuple(_REFERENCES)
+STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "statistics", "pushed_model", "record"
+MODEL_KEYS = (MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY)
 RECORD_FILE = "baseline.json"
 
 Artifacts = dict[str, list[types.Artifact]]
@@ -42,8 +48,7 @@ class Reader(base_executor.BaseExecutor):  # type: ignore[misc]
         folder = exec_properties[FOLDER_KEY]
         record = read_record(folder)
         pushes = [each for each in record.list_pushes() if fileio.exists(locate_model(folder, each.model))]
-        for key, find in _REFERENCES.items():
-            found = find(pushes)
+        for key, found in choose_references(pushes, is_destination_whole).items():
             _fill(output_dict[key], locate_model(folder, found.model) if found else "")
             logging.info("%s: %s", key, found.version if found else "none yet")
         _fill(output_dict[STATISTICS_KEY], os.path.join(folder, record.statistics) if record.statistics else "")
@@ -95,10 +100,10 @@ def _add_push(folder: str, record: AcceptanceRecord, model_uri: str, pushed: typ
     push = RecordedPush(
         version=os.path.basename(destination.rstrip("/")),  # noqa: PTH119
         destination=destination,
-        digest=pushed.get_string_custom_property(acceptance.DIGEST_PROPERTY),
+        digest=pushed.get_string_custom_property(DIGEST_PROPERTY),
         pushed_ms=int(time.time() * 1000),
-        is_no_worse=bool(pushed.get_int_custom_property(acceptance.NO_WORSE_PROPERTY)),
-        is_no_slower=bool(pushed.get_int_custom_property(acceptance.NO_SLOWER_PROPERTY)),
+        is_no_worse=bool(pushed.get_int_custom_property(NO_WORSE_PROPERTY)),
+        is_no_slower=bool(pushed.get_int_custom_property(NO_SLOWER_PROPERTY)),
     )
     io_utils.copy_dir(model_uri, locate_model(folder, push.version))
     return dataclasses.replace(record, pushes=(*record.pushes, push))

@@ -1,12 +1,11 @@
 """fer-tfx schema: a first schema from data, to be read and tightened by a person."""
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.spec import DataConfig
-from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
+from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAIN_SPLIT, TRAINING_ENVIRONMENT
 from fer_tfx.errors import DataError
 from fer_tfx.installation import require_tfx
 from fer_tfx.quiet import hush_libraries, output_in_log
@@ -40,7 +39,7 @@ def write_schema(data_path: str, out: Path) -> int:
     partial = out.with_name(f".{out.name}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(out)
-    print(f"schema written to {out}; use it with --set validation.schema_path={out}", file=sys.stdout)
+    print(f"schema written to {out}; use it with --set validation.schema_path={out}")
     return 0
 
 
@@ -52,8 +51,7 @@ def _infer(data_path: str, folder: str) -> str:
     from tfx.types import standard_artifacts
 
     from components.face_example_gen.component import FerExampleGen
-    from fer_tfx.contract import TRAIN_SPLIT
-    from pipeline.lineage import open_store, read_latest_run
+    from pipeline.history import open_store, read_latest_run
 
     data_config = DataConfig(path=data_path)
     data = resolve_input(data_config)
@@ -61,9 +59,9 @@ def _infer(data_path: str, folder: str) -> str:
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     metadata = Path(folder, "metadata.sqlite")
     tfx.orchestration.LocalDagRunner().run(assemble("schema", [example_gen, statistics_gen], folder, metadata))
-    record = read_latest_run(open_store(metadata))["StatisticsGen"].outputs["statistics"]
     artifact = standard_artifacts.ExampleStatistics()
-    artifact.uri, artifact.split_names = record.uri, f'["{TRAIN_SPLIT}"]'
+    artifact.uri = read_latest_run(open_store(metadata))["StatisticsGen"].outputs["statistics"].uri
+    artifact.split_names = f'["{TRAIN_SPLIT}"]'
     statistics = stats_artifact_utils.load_statistics(artifact, TRAIN_SPLIT).proto()
     schema = tfdv.infer_schema(statistics, infer_feature_shape=True, max_string_domain_size=0)
     _add_what_is_known(schema, statistics)
@@ -71,7 +69,7 @@ def _infer(data_path: str, folder: str) -> str:
 
 
 def _add_what_is_known(schema: "schema_pb2.Schema", statistics: "statistics_pb2.DatasetFeatureStatisticsList") -> None:
-    """What inference can't see: pixels are no words, labels are classes and absent when serving."""
+    """What inference can't see: pixels are not words; labels are classes, and absent when serving."""
     schema.default_environment.extend([TRAINING_ENVIRONMENT, SERVING_ENVIRONMENT])
     seen = {each.path.step[0]: each.num_stats for each in statistics.datasets[0].features}
     for feature in schema.feature:

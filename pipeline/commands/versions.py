@@ -1,8 +1,12 @@
-"""fer-tfx versions, fer-tfx rollback: which version is served."""
+"""fer-tfx versions, rollback, accept: which version is served, and which one new models are compared with.
+
+Each command exits with 0, or raises ConfigError (there is no such version, or a run is in progress) or DataError (the
+folder or the metadata can't be read or written; nothing has changed then).
+"""
 
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -10,19 +14,15 @@ from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 from fer_tfx.installation import require_tfx
+from fer_tfx.quiet import hush_libraries
 from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.versions import Versions
 from pipeline.paths import RunPaths, is_remote
-from pipeline.runners.exclusive import only_run_in
+from pipeline.runners.work_folder import only_run_in, require_usable
 
 
 def print_versions(config: PipelineConfig) -> int:
-    """List every version, newest first, with its date and state; the exit code is 0.
-
-    Raises:
-        ConfigError: there is none.
-        DataError: the folder can't be read.
-    """
+    """List every version, newest first, with its date and state."""
     folder = _open_folder(config)
     states = folder.describe_states() | dict.fromkeys(folder.list_forgotten(), "rolled back, then removed")
     if not states:
@@ -33,14 +33,10 @@ def print_versions(config: PipelineConfig) -> int:
 
 
 def roll_back(config: PipelineConfig, to: int | None) -> int:
-    """Serve an earlier version, or one that was rolled back before; the exit code is 0.
-
-    Raises:
-        ConfigError: there is no such version, or a run is at work.
-        DataError: the folder can't be written to; nothing has changed then.
-    """
-    folder = _open_folder(config)
-    with _alone(RunPaths.of(config).home):
+    """Serve an earlier version, or one that was rolled back before; None: the one before the newest."""
+    folder, home = _open_folder(config), RunPaths.of(config).home
+    # No run may push meanwhile. A cluster's runs can't be locked out, and where there is no work folder, none runs.
+    with only_run_in(Path(home)) if not is_remote(home) and Path(home).is_dir() else nullcontext():
         served = folder.roll_back(to)
     if to not in (None, served):
         print(f"{folder.place}: version {to} was removed and can't be served; an equal model may be pushed again")
@@ -50,16 +46,29 @@ def roll_back(config: PipelineConfig, to: int | None) -> int:
     return 0
 
 
-def _alone(home: str) -> AbstractContextManager[None]:
-    """No run pushes meanwhile. A cluster's runs can't be locked out, and where there is no work folder, none runs."""
-    return only_run_in(Path(home)) if not is_remote(home) and Path(home).is_dir() else nullcontext()
+def accept(config: PipelineConfig, version: int, reason: str) -> int:
+    """Compare later models with a pushed version, whatever was better before."""
+    require_tfx()
+    hush_libraries()
+    paths, now_ms = RunPaths.of(config), int(time.time() * 1000)
+    if is_remote(paths.home):
+        from components import acceptance_record
+
+        acceptance_record.accept_version(paths.baseline, version, reason, now_ms)
+    elif not paths.metadata.exists():
+        raise ConfigError(f"{paths.metadata}: no such file; `fer-tfx run` makes it (drawn faces: name=fer-drawn)")
+    else:
+        from pipeline import history
+
+        with only_run_in(Path(paths.home)):
+            require_usable(paths.metadata)
+            history.accept_version(paths.metadata, version, reason, now_ms)
+    print(f"{paths.home}: new models are compared with version {version} from now on")
+    return 0
 
 
 def _open_folder(config: PipelineConfig) -> Versions:
-    place, model = (
-        RunPaths.of(config).serving,
-        served_model_of(config.serving),
-    )
+    place, model = RunPaths.of(config).serving, served_model_of(config.serving)
     if not is_remote(place):
         return VersionFolder(Path(place), model, _wait_aloud)
     require_tfx()
@@ -70,7 +79,7 @@ def _open_folder(config: PipelineConfig) -> Versions:
 
 def _wait_aloud(seconds: float) -> None:
     if seconds:
-        print(f"fer-tfx: waits {seconds:g} s until every server has seen that (serving.settle_s)", file=sys.stderr)
+        print(f"fer-tfx: waiting {seconds:g} s until every server has noticed (serving.settle_s)", file=sys.stderr)
         time.sleep(seconds)
 
 

@@ -1,1 +1,166 @@
-"""What earlier runs left in the metadata store and beside it, for the commands that look back."""
+"""What earlier runs left in ML Metadata and beside it. Everything outside this folder comes in here.
+
+`History` is for the commands that look back; the functions below are for a run and for `fer-tfx accept`. Only the graph
+also imports `pipeline.history.acceptance`, whose strategy TFX calls.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ml_metadata
+
+from configs.spec import PipelineConfig
+from fer_tfx.errors import ConfigError, DataError
+from pipeline.history.records import (
+    NodeRecord,
+    RunRecord,
+    open_store,
+    open_store_for_reading,
+    read_latest_run,
+    read_runs,
+)
+from pipeline.paths import RunPaths, is_remote
+from reporting.report_files import PAGE_FILE, REPORT_KEY
+
+if TYPE_CHECKING:
+    from pipeline.history.comparison import Section
+    from pipeline.history.lineage import Lineage
+    from pipeline.inputs import Input
+    from pipeline.outcome import Outcome
+
+__all__ = ["History", "NodeRecord", "RunRecord", "open_store", "open_store_for_reading", "read_latest_run"]
+
+LATEST = "latest"
+_TRAINER, _LOGS, _REPORTER = "Trainer", "model_run", "HtmlReport"
+_REMEDY = "run the same command again: finished steps are not repeated, and the page comes last"
+
+
+@dataclass(frozen=True)
+class History:
+    """The runs of one pipeline, open for reading. Methods raise ConfigError where there is no such run or model."""
+
+    config: PipelineConfig
+    path: Path
+    store: ml_metadata.MetadataStore
+
+    @classmethod
+    def open(cls, config: PipelineConfig) -> "History":
+        """Open the store that `fer-tfx run` would write to with these settings.
+
+        Raises:
+            ConfigError: there is none, or it would be in a bucket.
+            DataError: it can't be read.
+        """
+        if is_remote(config.runtime.root):
+            raise ConfigError(f"runtime.root: {config.runtime.root}: metadata is kept in a local folder; name that one")
+        path = RunPaths.of(config).metadata
+        if not path.is_file():
+            raise ConfigError(f"{path}: no run is recorded there; {_suggest_runs(path)}")
+        return cls(config, path, open_store_for_reading(path))
+
+    def list_runs(self) -> list[RunRecord]:
+        """All runs, newest first; at least one."""
+        runs = read_runs(self.store)
+        if not runs:
+            raise ConfigError(f"{self.path}: no run is recorded there; {_suggest_runs(self.path)}")
+        return runs
+
+    def find_run(self, name: str) -> RunRecord:
+        """The run with an id as `fer-tfx runs` prints it, or the `latest`."""
+        runs = self.list_runs()
+        for run in runs:
+            if name in (LATEST, str(run.id)):
+                return run
+        known = ", ".join(str(run.id) for run in runs[:10]) + (", ..." if len(runs) > 10 else "")
+        raise ConfigError(f"{self.path}: has no run {name!r}, only {known}, or {LATEST}; `fer-tfx runs` lists them")
+
+    def summarise(self) -> list[dict[str, Any]]:
+        """What is known of each run, newest first: `pipeline.history.figures.summarise`."""
+        from pipeline.history.figures import summarise
+
+        return [summarise(run, self.config) for run in self.list_runs()]
+
+    def compare(self, first: RunRecord, second: RunRecord) -> "list[Section]":
+        """Everything in which two runs can be compared."""
+        from pipeline.history.comparison import compare_runs
+
+        return compare_runs(first, second)
+
+    def trace(self, name: str) -> "Lineage":
+        """What a model was made of, and what was made of it: `pipeline.history.lineage.trace`."""
+        from pipeline.history.lineage import trace
+
+        return trace(self.store, name, self.config)
+
+    def find_page(self, run: RunRecord) -> Path:
+        """The page that a run wrote at its end, or the data gate when it refused the data.
+
+        Raises:
+            DataError: there is none.
+        """
+        from pipeline.history.figures import locate_refused
+
+        folder = run.find_uri(_REPORTER, REPORT_KEY) or locate_refused(run, self.config)
+        page = Path(folder, PAGE_FILE)
+        if not folder:
+            why = next(filter(None, map(_explain_end, run.nodes.items())), f"it ended without {_REPORTER}")
+            raise DataError(f"run {run.id}: has no page, as {why}; {_REMEDY}")
+        if not page.is_file():
+            raise DataError(f"{page}: the page of run {run.id} is gone; {_REMEDY}, or choose one of `fer-tfx runs`")
+        return page
+
+    def find_training_logs(self, run: RunRecord) -> Path:
+        """Folder of the logs of a run's training.
+
+        Raises:
+            DataError: there are none.
+        """
+        if _TRAINER not in run.nodes:
+            raise DataError(f"run {run.id}: did not start training; `fer-tfx runs` tells how each run ended")
+        # A training that is running, or was killed, has no output yet, but TFX has made the folder already.
+        expected = Path(RunPaths.of(self.config).artifacts, _TRAINER, _LOGS, str(run.nodes[_TRAINER].id))
+        folder = Path(run.find_uri(_TRAINER, _LOGS) or expected)
+        if not folder.is_dir():
+            raise DataError(f"{folder}: the logs of run {run.id} are gone; `fer-tfx runs` lists other runs")
+        return folder
+
+
+def accept_version(metadata: Path, version: int, reason: str, now_ms: int) -> None:
+    """Compare later models with a pushed version: `pipeline.history.acceptance.accept_version`."""
+    from pipeline.history.acceptance import accept_version
+
+    accept_version(open_store(metadata), version, reason, now_ms)
+
+
+def find_lost_spans(metadata: Path, data: "Input", window: int) -> list[int]:
+    """Older spans to be ingested again before a run: `pipeline.history.spans.find_lost_spans`."""
+    from pipeline.history.spans import find_lost_spans
+
+    return find_lost_spans(metadata, data, window) if window > 1 and metadata.exists() else []
+
+
+def run_with_notes(
+    dag: Any, config: PipelineConfig, metadata: Path, at_end: Callable[[Iterable[Path]], None]
+) -> "Outcome":
+    """Run a pipeline and note its settings and figures: `pipeline.history.notes.run_with_notes`."""
+    from pipeline.history.notes import run_with_notes
+
+    return run_with_notes(dag, config, metadata, at_end)
+
+
+def _explain_end(item: tuple[str, NodeRecord]) -> str:
+    """How a node kept a run from its end; empty: it finished."""
+    name, node = item
+    if node.is_finished:
+        return ""
+    return f"it failed at {name}" if node.is_failed else f"{name} is still running, or was killed"
+
+
+def _suggest_runs(path: Path) -> str:
+    """What to do where there is no run: choose a pipeline beside this one that has some, or start a run."""
+    names = sorted(each.parent.name for each in path.parent.parent.glob(f"*/{path.name}") if each != path)
+    if names:
+        return f"there are runs of {', '.join(names)}: choose one with --set name=NAME"
+    return "`fer-tfx run` makes one; name its folder with --set runtime.root=FOLDER"

@@ -1,26 +1,16 @@
 """Two runs -> what differs between them, line by line."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT
-from pipeline.history.figures import (
-    Figures,
-    TrainingFigures,
-    find_artifact,
-    read_figures,
-    read_model_bytes,
-    read_rows,
-    read_training,
-)
-from pipeline.history.runs import describe_time, describe_verdict, find_version
+from pipeline.history.figures import Figures, describe_time, describe_verdict, read_figures, read_rows, read_training
+from pipeline.history.records import RunRecord
 from pipeline.history.settings import has_all_settings, read_code, read_settings
-from pipeline.lineage import RunRecord
 from reporting.ingestion import IngestionReport
 from reporting.intervals import newcombe_interval
 
-ABSENT = "-"
+_ABSENT = "-"
 
 
 class Line(NamedTuple):
@@ -32,8 +22,7 @@ class Line(NamedTuple):
     difference: str = ""
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """Figures of one kind."""
 
     title: str
@@ -41,140 +30,96 @@ class Section:
     remark: str = ""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """All that is known of one run."""
-
-    run: RunRecord
-    figures: Figures | None
-    rows: IngestionReport | None
-    training: TrainingFigures | None
-    model_bytes: int | None
-
-    @classmethod
-    def of(cls, run: RunRecord) -> "Measured":
-        return cls(run, read_figures(run), read_rows(run), read_training(run), read_model_bytes(run))
-
-
-def compare_runs(first: Measured, second: Measured) -> list[Section]:
-    """Everything that two runs have in common and in which they differ."""
+def compare_runs(*runs: RunRecord) -> list[Section]:
+    """Everything in which two runs can be compared."""
+    figures, rows = [read_figures(run) for run in runs], [read_rows(run) for run in runs]
+    ends = [
+        Line("started", *(describe_time(run.started_s) for run in runs)),
+        Line("verdict", *(describe_verdict(run, each) for run, each in zip(runs, figures, strict=True))),
+        Line("version", *(run.find_pushed("pushed_version") or _ABSENT for run in runs)),
+    ]
     return [
-        Section("runs", list(_compare_ends(first, second))),
-        _compare_settings(first.run, second.run),
-        Section("rows", list(_compare_rows(first.rows, second.rows))),
-        _compare_figures(first, second),
-        Section("training", list(_compare_training(first, second))),
-        Section("code that differs", _list_differing(_read_all_code(first.run), _read_all_code(second.run))),
+        Section("runs", ends),
+        _compare_settings(*runs),
+        Section("rows", _compare_rows(rows)),
+        _compare_figures(runs, figures, rows),
+        Section("training", _compare_training(runs)),
+        Section("code that differs", _list_differing(*(_read_all_code(run) for run in runs))),
     ]
 
 
-def _compare_ends(first: Measured, second: Measured) -> Iterator[Line]:
-    runs = (first.run, second.run)
-    yield Line("started", *(describe_time(run.started_s) for run in runs))
-    yield Line("verdict", *(describe_verdict(each.run, each.figures) for each in (first, second)))
-    yield Line("version", *(find_version(run) or ABSENT for run in runs))
-
-
 def _compare_settings(first: RunRecord, second: RunRecord) -> Section:
-    runs = [run for run in (first, second) if not has_all_settings(run)]
-    lines = _list_differing(read_settings(first), read_settings(second))
-    if not runs:
-        return Section("settings that differ", lines)
-    # A setting that was not kept is not known to differ.
-    kept = read_settings(first).keys() & read_settings(second).keys()
-    ids = " and ".join(str(run.id) for run in runs)
-    return Section(
-        "settings that differ",
-        [line for line in lines if line.name in kept],
-        f"run {ids} noted no settings: only those are compared that both runs' nodes were given",
-    )
+    title, lines = "settings that differ", _list_differing(read_settings(first), read_settings(second))
+    ids = " and ".join(str(run.id) for run in (first, second) if not has_all_settings(run))
+    if not ids:
+        return Section(title, lines)
+    # A setting that was not noted is not known to differ.
+    noted = read_settings(first).keys() & read_settings(second).keys()
+    remark = f"run {ids} noted no settings: only those that the nodes of both runs were given are compared"
+    return Section(title, [line for line in lines if line.name in noted], remark)
 
 
 def _list_differing(first: dict[str, Any], second: dict[str, Any]) -> list[Line]:
     return [
-        Line(key, str(first.get(key, ABSENT)), str(second.get(key, ABSENT)))
+        Line(key, str(first.get(key, _ABSENT)), str(second.get(key, _ABSENT)))
         for key in sorted({*first, *second})
         if first.get(key) != second.get(key)
     ]
 
 
-def _compare_rows(first: IngestionReport | None, second: IngestionReport | None) -> Iterator[Line]:
-    for split in sorted({split for rows in (first, second) if rows for split in rows.emitted}):
-        yield Line(split, *(_format(rows.split_size(split) if rows else None, ",") for rows in (first, second)))
-    for name in ("rows_dropped", "rows_quarantined"):
-        label = name.removeprefix("rows_")
-        yield Line(label, *(_format(getattr(rows, name) if rows else None, ",") for rows in (first, second)))
+def _read_all_code(run: RunRecord) -> dict[str, str]:
+    codes = {name: read_code(node.parameters) for name, node in run.nodes.items()}
+    return {f"{name}.{key}": value for name, code in codes.items() for key, value in code.items()}
 
 
-def _compare_figures(first: Measured, second: Measured) -> Section:
-    if not first.figures and not second.figures:
-        return Section("figures", [], "neither run came to a verdict")
-    lines = [
-        _compare_shares("accuracy", _accuracy(first), _accuracy(second)),
-        _compare_plain("macro F1", *(each.figures.macro_f1 if each.figures else None for each in (first, second))),
-        *(_compare_shares(f"recall of {name}", _recall(first, name), _recall(second, name)) for name in CLASS_NAMES),
+def _compare_rows(rows: list[IngestionReport | None]) -> list[Line]:
+    splits = sorted({split for each in rows if each for split in each.emitted})
+    return [
+        *(_line(split, [each.split_size(split) if each else None for each in rows], ",") for split in splits),
+        _line("dropped", [each.rows_dropped if each else None for each in rows], ","),
+        _line("quarantined", [each.rows_quarantined if each else None for each in rows], ","),
     ]
-    return Section(f"figures on the {EVAL_SPLIT} split", lines, _describe_intervals(first.run, second.run))
 
 
-def _compare_shares(name: str, first: "_Share", second: "_Share") -> Line:
-    line = _compare_plain(name, first.fraction, second.fraction)
-    if first.fraction is None or second.fraction is None or not first.row_count or not second.row_count:
-        return line
-    interval = newcombe_interval(first.fraction, first.row_count, second.fraction, second.row_count)
-    return line._replace(difference=f"{line.difference} [{interval.low:+.4f}, {interval.high:+.4f}]")
-
-
-def _compare_plain(name: str, first: float | None, second: float | None) -> Line:
-    difference = "" if first is None or second is None else f"{second - first:+.4f}"
-    return Line(name, _format(first, ".4f"), _format(second, ".4f"), difference)
-
-
-class _Share(NamedTuple):
-    """A share of rows; None: not measured."""
-
-    fraction: float | None
-    row_count: int
-
-
-def _accuracy(measured: Measured) -> _Share:
-    figures = measured.figures
-    return _Share(figures.accuracy, figures.eval_count) if figures else _Share(None, 0)
-
-
-def _recall(measured: Measured, name: str) -> _Share:
-    fraction = measured.figures.recalls.get(name) if measured.figures else None
-    rows_by_class = measured.rows.emitted.get(EVAL_SPLIT, {}) if measured.rows else {}
-    return _Share(fraction, rows_by_class.get(name, 0))
-
-
-def _describe_intervals(first: RunRecord, second: RunRecord) -> str:
-    ids = [artifact.id if artifact else 0 for artifact in (_find_examples(first), _find_examples(second))]
-    same = "the same examples" if ids[0] and ids[0] == ids[1] else "examples that were made separately"
-    return (
-        f"[...]: unpaired 95 % interval (Newcombe), as a run keeps no answers row by row; both were judged on {same};"
+def _compare_figures(
+    runs: Sequence[RunRecord], figures: list[Figures | None], rows: list[IngestionReport | None]
+) -> Section:
+    if not any(figures):
+        return Section("figures", [], "neither run reached a verdict")
+    counts = [each.eval_count if each else 0 for each in figures]
+    lines = [
+        _line("accuracy", [each.accuracy if each else None for each in figures], ".4f", counts),
+        _line("macro F1", [each.macro_f1 if each else None for each in figures], ".4f", (0, 0)),
+    ]
+    for name in CLASS_NAMES:
+        counts = [each.emitted.get(EVAL_SPLIT, {}).get(name, 0) if each else 0 for each in rows]
+        recalls = [each.recalls.get(name) if each else None for each in figures]
+        lines.append(_line(f"recall of {name}", recalls, ".4f", counts))
+    examples = [run.find_artifact("FerExampleGen", "examples") for run in runs]
+    same = examples[0] and examples[1] and examples[0].id == examples[1].id
+    remark = (
+        "[...]: unpaired 95 % interval (Newcombe), as a run keeps no answers row by row; both were judged on"
+        f" {'the same examples' if same else 'examples that were made separately'};"
         " on equal rows a paired interval would be narrower"
     )
+    return Section(f"figures on the {EVAL_SPLIT} split", lines, remark)
 
 
-def _find_examples(run: RunRecord) -> Any:
-    return find_artifact(run, "FerExampleGen", "examples")
+def _compare_training(runs: Sequence[RunRecord]) -> list[Line]:
+    trainings = [read_training(run) for run in runs]
+    if not any("epochs" in each for each in trainings):
+        return []
+    forms = {"epochs": ",", "seconds": ",.0f", "parameters": ",", "model bytes": ","}
+    return [_line(name, [each.get(name) for each in trainings], form) for name, form in forms.items()]
 
 
-def _compare_training(first: Measured, second: Measured) -> Iterator[Line]:
-    trainings = (first.training, second.training)
-    if any(trainings):
-        yield Line("epochs", *(_format(each.epochs if each else None, ",") for each in trainings))
-        yield Line("seconds", *(_format(each.seconds if each else None, ",.0f") for each in trainings))
-        yield Line("parameters", *(_format(each.parameters if each else None, ",") for each in trainings))
-        yield Line("model bytes", *(_format(each.model_bytes, ",") for each in (first, second)))
-
-
-def _read_all_code(run: RunRecord) -> dict[str, str]:
-    return {
-        f"{name}.{key}": value for name, node in run.nodes.items() for key, value in read_code(node.parameters).items()
-    }
-
-
-def _format(value: float | None, form: str) -> str:
-    return ABSENT if value is None else format(value, form)
+def _line(name: str, values: Sequence[float | None], form: str, row_counts: Sequence[int] = ()) -> Line:
+    """With `row_counts` the difference is shown, and where none is 0 its interval, for shares of that many rows."""
+    (first, second), difference = values, ""
+    if first is not None and second is not None and row_counts:
+        difference = f"{second - first:+.4f}"
+        if all(row_counts):
+            interval = newcombe_interval(first, row_counts[0], second, row_counts[1])
+            difference += f" [{interval.low:+.4f}, {interval.high:+.4f}]"
+    left, right = (_ABSENT if value is None else format(value, form) for value in values)
+    return Line(name, left, right, difference)

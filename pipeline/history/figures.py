@@ -1,28 +1,37 @@
-"""What a run was measured to be."""
+"""What came of a run: rows, training, figures, verdict and version."""
 
 import dataclasses
 import json
 import tempfile
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from configs.served_model import served_model_of
+from configs.spec import PipelineConfig
 from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.quiet import hush_libraries, output_in_log
-from pipeline.lineage import ArtifactRecord, RunRecord
+from fer_tfx.versions.folder import VersionFolder
+from pipeline.history.records import RunRecord
+from pipeline.history.settings import read_settings
+from pipeline.paths import RunPaths, is_remote
 from reporting.ingestion import REPORT_FILE, IngestionReport
+from reporting.report_files import NUMBERS_FILE, REPORT_KEY
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
 
 FIGURES_NOTE = "figures"
+_GATE = "DataGate"
 _MODEL_DIR = "Format-Serving"  # where TFX's Trainer puts the SavedModel within its artifact
 _JUDGES = ("FerExampleGen", "Trainer", "Evaluator", "ServingCheck", "Pusher", "BulkInferrer")
+_LAST_NODES = ("BulkInferrer", "Pusher")
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The Evaluator's figures and the verdict, as `fer-tfx run` told them."""
+    """The Evaluator's figures and the verdict, as `fer-tfx run` printed them."""
 
     eval_count: int
     accuracy: float
@@ -47,21 +56,29 @@ class Figures:
         return cls(**{**plain, "refusals": tuple(plain["refusals"])})
 
 
-@dataclass(frozen=True)
-class TrainingFigures:
-    """What a training was."""
-
-    epochs: int
-    seconds: float
-    """Of all epochs together, as far as they were noted."""
-    parameters: int
+def summarise(run: RunRecord, config: PipelineConfig) -> dict[str, Any]:
+    """A line of `fer-tfx runs`; None: the run did not get that far, or the artifact is gone."""
+    figures, rows, version = read_figures(run), read_rows(run), run.find_pushed("pushed_version")
+    return {
+        "id": run.id,
+        "started": describe_time(run.started_s),
+        "data": Path(str(read_settings(run).get("data.path", ""))).name or "-",
+        "rows_used": rows.rows_emitted if rows else None,
+        "accuracy": figures.accuracy if figures else None,
+        "macro_f1": figures.macro_f1 if figures else None,
+        "version": version or None,
+        "version_state": describe_version(run.find_pushed("pushed_destination"), config) if version else None,
+        "verdict": describe_verdict(run, figures, _read_refusal(run, config)),
+    }
 
 
 def read_figures(run: RunRecord) -> Figures | None:
-    """From the run's own note; for a run that left none, from its evaluation, which imports TFMA. None: not judged."""
+    """From the run's own note; without one, from its evaluation, which imports TFMA. None: not judged."""
     if FIGURES_NOTE in run.notes:
         return Figures.from_json(str(run.notes[FIGURES_NOTE]))
-    if not _is_judged(run):
+    if not all(name in run.nodes and run.nodes[name].is_finished for name in _JUDGES):
+        return None
+    if read_rows(run) is None or not Path(run.find_uri("Evaluator", "evaluation")).is_dir():
         return None
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
@@ -71,44 +88,68 @@ def read_figures(run: RunRecord) -> Figures | None:
 
 
 def read_rows(run: RunRecord) -> IngestionReport | None:
-    """The account of all rows; None: there is none, or no longer."""
-    uri = find_uri(run, "FerExampleGen", "quarantine")
+    """The account of all rows; None: there is none, or it is gone."""
+    uri = run.find_uri("FerExampleGen", "quarantine")
     path = Path(uri, REPORT_FILE)
     return IngestionReport.from_json(path.read_text("utf-8")) if uri and path.is_file() else None
 
 
-def read_training(run: RunRecord) -> TrainingFigures | None:
-    """From the record that lies beside the exported graph; None: there is none, or no longer."""
-    uri = find_uri(run, "Trainer", "model")
-    path = Path(uri, _MODEL_DIR, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE)
-    if not uri or not path.is_file():
-        return None
-    record = json.loads(path.read_text("utf-8"))
-    seconds = sum(epoch["seconds"] for epoch in record["history"])
-    return TrainingFigures(len(record["history"]), seconds, record["parameters"])
-
-
-def read_model_bytes(run: RunRecord) -> int | None:
-    """Size of the exported model with all that lies beside the graph; None: there is none, or no longer."""
-    uri = find_uri(run, "Trainer", "model")
+def read_training(run: RunRecord) -> dict[str, float]:
+    """Epochs, their seconds, parameters and bytes of the exported model, as far as the files still exist."""
+    uri = run.find_uri("Trainer", "model")
     files = [path for path in Path(uri, _MODEL_DIR).rglob("*") if path.is_file()] if uri else []
-    return sum(path.stat().st_size for path in files) or None
+    found: dict[str, float] = {"model bytes": sum(path.stat().st_size for path in files)} if files else {}
+    path = Path(uri, _MODEL_DIR, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE)
+    if path in files:
+        record = json.loads(path.read_text("utf-8"))
+        seconds = sum(epoch["seconds"] for epoch in record["history"])
+        found |= {"epochs": len(record["history"]), "seconds": seconds, "parameters": record["parameters"]}
+    return found
 
 
-def find_artifact(run: RunRecord, node: str, output: str) -> ArtifactRecord | None:
-    """An output of a node; None: the node did not come so far."""
-    record = run.nodes.get(node)
-    return record.outputs.get(output) if record else None
+def locate_refused(run: RunRecord, config: PipelineConfig) -> str:
+    """Folder of the data gate's report of refused data; empty: it refused none.
+
+    A failed execution has no output in MLMD, so this is where `components.data_gate.executor` writes it.
+    """
+    gate = run.nodes.get(_GATE)
+    return str(Path(RunPaths.of(config).artifacts, _GATE, REPORT_KEY, str(gate.id))) if gate and gate.is_failed else ""
 
 
-def find_uri(run: RunRecord, node: str, output: str) -> str:
-    """Where an output of a node lies; empty: the node did not come so far."""
-    artifact = find_artifact(run, node, output)
-    return artifact.uri if artifact else ""
+def _read_refusal(run: RunRecord, config: PipelineConfig) -> str:
+    """The sentence with which the data was refused; empty: it wasn't, or the report is gone."""
+    folder = locate_refused(run, config)
+    path = Path(folder, NUMBERS_FILE)
+    if not folder or not path.is_file():
+        return ""
+    refusals = json.loads(path.read_text("utf-8"))["verdict"]["refusals"]
+    return str(refusals[0]) if refusals else ""
 
 
-def _is_judged(run: RunRecord) -> bool:
-    """Whether `read_outcome` has all that it reads: nodes that came to their end, files that lie there still."""
-    if not all(name in run.nodes and run.nodes[name].is_finished for name in _JUDGES):
-        return False
-    return read_rows(run) is not None and Path(find_uri(run, "Evaluator", "evaluation")).is_dir()
+def describe_verdict(run: RunRecord, figures: Figures | None, data_refusal: str = "") -> str:
+    """How a run ended, in a few words; `data_refusal` is the sentence of the data gate, if it left one."""
+    if data_refusal:
+        return f"refused: {data_refusal}"
+    for name, node in run.nodes.items():
+        if not node.is_finished:
+            return f"{'failed' if node.is_failed else 'unfinished'} at {name}"
+    if missing := [name for name in _LAST_NODES if name not in run.nodes]:
+        return f"stopped before {missing[0]}"
+    if figures and figures.refusals:
+        return f"refused: {figures.refusals[0]}"
+    if not run.find_pushed("pushed_version"):
+        return "refused"
+    return "pushed before, unchanged" if run.nodes["Pusher"].is_cached else "pushed"
+
+
+def describe_version(destination: str, config: PipelineConfig) -> str:
+    """State of the version that was pushed to <folder>/<version>; empty: there is none, or it is in a bucket."""
+    path = Path(destination)
+    if is_remote(destination) or not path.name.isdecimal():
+        return ""
+    return VersionFolder(path.parent, served_model_of(config.serving)).describe_states().get(int(path.name), "removed")
+
+
+def describe_time(seconds: float) -> str:
+    """Seconds since 1970 as date and time."""
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,7 +1,12 @@
-"""What a run writes down about itself in its context, so that its whole configuration is part of its lineage.
+"""What a run notes about itself in its context in ML Metadata: its settings, and the figures it reached.
 
-A context is in no node's cache key (`tfx.orchestration.portable.cache_utils`), so nothing runs anew for it.
+A context is in no node's cache key (`tfx.orchestration.portable.cache_utils`), so notes make nothing run again.
 """
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import ml_metadata
 from tfx import v1 as tfx
@@ -9,24 +14,42 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from configs.load import to_json
 from configs.spec import PipelineConfig
+from fer_tfx.errors import FerError
 from pipeline.history.figures import FIGURES_NOTE, Figures
+from pipeline.history.records import RUN_CONTEXT, list_run_contexts, open_store, open_store_for_reading, read_latest_run
 from pipeline.history.settings import SETTINGS_NOTE
-from pipeline.lineage import RUN_CONTEXT, list_run_contexts
+from pipeline.outcome import Outcome, read_outcome
+
+
+def run_with_notes(
+    dag: Any, config: PipelineConfig, metadata: Path, at_end: Callable[[Iterable[Path]], None]
+) -> Outcome:
+    """Run a `tfx.dsl.Pipeline`, with notes of its settings and figures.
+
+    `at_end` is given the folders of all artifacts that the nodes have finished, also if the run failed.
+    """
+    try:
+        NotingRunner(config).run(dag)
+        store = open_store(metadata)
+        outcome = read_outcome(read_latest_run(store))
+        note_figures(store, Figures.of(outcome))
+        return outcome
+    finally:
+        # With a full disk or damaged metadata, what made the run fail is the error to report, not this.
+        with suppress(OSError, FerError):
+            nodes = read_latest_run(open_store_for_reading(metadata)).values() if metadata.exists() else ()
+            at_end([Path(each.uri) for node in nodes if node.is_finished for each in node.outputs.values()])
 
 
 class NotingRunner(tfx.orchestration.LocalDagRunner):  # type: ignore[misc]
-    """LocalDagRunner that has the settings noted as soon as the first node starts, so a killed run has them too.
-
-    Args:
-        config: of the run.
-    """
+    """LocalDagRunner that notes the settings as soon as the first node starts, so that a killed run has them too."""
 
     def __init__(self, config: PipelineConfig) -> None:
         super().__init__()
         self._settings = to_json(config)
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> None:
-        """Run a compiled pipeline; its run's context, which each node would make if it came first, gets the note."""
+        """Run a compiled pipeline. Every node carries the note: whichever starts first creates the run's context."""
         for node in pipeline.nodes:
             for context in node.pipeline_node.contexts.contexts:
                 if context.type.name == RUN_CONTEXT:
@@ -35,7 +58,7 @@ class NotingRunner(tfx.orchestration.LocalDagRunner):  # type: ignore[misc]
 
 
 def note_figures(store: ml_metadata.MetadataStore, figures: Figures) -> None:
-    """Write the figures down in the context of the latest run."""
+    """Add the figures to the context of the latest run."""
     context = list_run_contexts(store)[0]
     context.custom_properties[FIGURES_NOTE].string_value = figures.to_json()
     store.put_contexts([context])

@@ -1,21 +1,25 @@
-"""The settings and the code that a run was made of, from what its nodes were given."""
+"""What a run was made of: its settings, the fingerprints of its code, the files it read."""
 
+import hashlib
 import json
+import os
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.lineage import Properties, RunRecord
+from fer_tfx.contract import LABELLED_INPUT
+from pipeline.history.records import Properties, RunRecord
 
 SETTINGS_NOTE = "settings"
-# By node: the sections of the configuration that it is given, as JSON texts of these names.
+# By node: the sections of the configuration that it is given, as JSON texts with these names.
 _SECTIONS = {"Trainer": ("model", "trainer", "export"), "Pusher": ("serving",)}
 
 
 def read_settings(run: RunRecord) -> dict[str, Any]:
-    """By dotted key: from the run's own note; for a run that left none, only what its nodes were given."""
-    noted = run.notes.get(SETTINGS_NOTE)
-    nested = json.loads(str(noted)) if noted else _gather_settings(run)
-    return dict(_flatten(nested, ""))
+    """By dotted key: from the run's own note; without one, only what its nodes were given."""
+    if has_all_settings(run):
+        return dict(_flatten(json.loads(str(run.notes[SETTINGS_NOTE]))))
+    nodes = run.nodes.items()
+    return {key: value for name, node in nodes for key, value in read_node_settings(name, node.parameters).items()}
 
 
 def has_all_settings(run: RunRecord) -> bool:
@@ -23,36 +27,54 @@ def has_all_settings(run: RunRecord) -> bool:
     return SETTINGS_NOTE in run.notes
 
 
-def read_settings_of_node(node: str, parameters: Properties) -> dict[str, Any]:
+def read_node_settings(node: str, parameters: Properties) -> dict[str, Any]:
     """Settings that a node was given, by dotted key."""
-    return dict(_flatten(_gather_of_node(node, parameters), ""))
+    values = dict(_walk(_unfold(dict(parameters))))
+    if node == "FerExampleGen":
+        return dict(_flatten({"data": values["config"]})) if "config" in values else {}
+    return dict(_flatten({section: values[section] for section in _SECTIONS.get(node, ()) if section in values}))
 
 
 def read_code(parameters: Properties) -> dict[str, str]:
     """Fingerprints of code among a node's parameters, by name (`code`, `training_code`); several are joined by `+`."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}
     for key, value in _walk(_unfold(dict(parameters))):
-        if key.endswith("code") and isinstance(value, str) and value and value not in found.get(key, []):
-            found.setdefault(key, []).append(value)
+        if key.endswith("code") and isinstance(value, str) and value:
+            found.setdefault(key, set()).add(value)
     return {key: "+".join(sorted(values)) for key, values in sorted(found.items())}
 
 
-def _gather_settings(run: RunRecord) -> dict[str, Any]:
-    sections: dict[str, Any] = {}
-    for name, node in run.nodes.items():
-        sections |= _gather_of_node(name, node.parameters)
-    return sections
+def read_sources(parameters: Properties) -> dict[str, str]:
+    """The files that a node read and no node made, by name: the schema, or each input with its fingerprint.
+
+    The fingerprint is TFX's own: number and bytes of the files, and two sums over the times they were changed.
+    """
+    if "schema_text" in parameters:
+        return {"schema": f"sha256 {hashlib.sha256(str(parameters['schema_text']).encode()).hexdigest()[:16]}"}
+    if "schema_file" in parameters:  # in runs before the schema travelled as text
+        return {"schema_file": str(parameters["schema_file"])}
+    # `split:labelled,num_files:1,...`, a line for each input.
+    lines = [line.split(",") for line in str(parameters.get("input_fingerprint", "")).splitlines()]
+    prints = {name: ", ".join(rest).replace(":", " ") for name, *rest in lines}
+    return {
+        name: "; ".join(filter(None, (pattern, prints.get(f"split:{name}"))))
+        for name, pattern in _list_patterns(parameters).items()
+    }
 
 
-def _gather_of_node(node: str, parameters: Properties) -> dict[str, Any]:
-    values = dict(_walk(_unfold(dict(parameters))))
-    if node == "FerExampleGen":
-        return {"data": values["config"]} if "config" in values else {}
-    return {section: values[section] for section in _SECTIONS.get(node, ()) if section in values}
+def locate_labelled(parameters: Properties) -> str:
+    """The pattern of an ingestion's labelled files, its span filled in; empty: it was no ingestion."""
+    return _list_patterns(parameters).get(LABELLED_INPUT, "")
+
+
+def _list_patterns(parameters: Properties) -> dict[str, str]:
+    base = str(parameters.get("input_base", ""))
+    splits = json.loads(str(parameters.get("input_config", "{}"))).get("splits", [])
+    return {each["name"]: os.path.join(base, each["pattern"]) for each in splits}
 
 
 def _unfold(value: Any) -> Any:
-    """JSON within texts, however deep, as what it stands for: TFX packs parameters as texts, and ours lie in those."""
+    """Parses JSON within texts, at any depth: TFX packs parameters as texts, which hold ours."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return _unfold(json.loads(value))
@@ -64,17 +86,15 @@ def _unfold(value: Any) -> Any:
 
 
 def _walk(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key with its value, at whatever depth."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield key, each
-            yield from _walk(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _walk(each)
+    """Every key with its value, at any depth."""
+    for key, each in value.items() if isinstance(value, dict) else ():
+        yield key, each
+        yield from _walk(each)
+    for each in value if isinstance(value, list) else ():
+        yield from _walk(each)
 
 
-def _flatten(nested: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def _flatten(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in nested.items():
         if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{key}.")

@@ -17,12 +17,10 @@ from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.installation import require_tfx
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.engines import build_arguments
-from pipeline.hyperparameters import resolve_hyperparameters
-from pipeline.inputs import Input
+from pipeline.inputs import Input, read_schema, resolve_hyperparameters
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json
 from pipeline.runners.parameters import make_parameters, mark, put_placeholders
-from pipeline.schema_text import read_schema
 
 # Kubeflow's and Vertex AI's clients go by the suffix too.
 _SUFFIXES = {KUBEFLOW: (".yaml", ".yml"), VERTEX: (".json",)}
@@ -166,8 +164,8 @@ def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, co
     from tfx import v1 as tfx
     from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-    from pipeline.baseline import PublishedComparison
     from pipeline.graph import Places, build_components
+    from pipeline.lookups import PublishedComparison
     from pipeline.runners.vertex_training import choose_trainer
 
     marked_paths = RunPaths.of(marked)

@@ -1,41 +1,74 @@
-"""A run on this machine: LocalDagRunner, metadata in SQLite, Beam in this process."""
+"""A run on this machine, in order: `run_pipeline`. LocalDagRunner, metadata in SQLite, Beam in this process."""
 
 import dataclasses
 import gc
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from configs.load import to_yaml
 from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
-from fer_tfx.errors import ConfigError, FerError
+from fer_tfx.errors import ConfigError, FerError, GateError
+from fer_tfx.installation import require_tfx
+from fer_tfx.model_files import PUSHED, KnownModels, note_model
+from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.engines import build_arguments, parse_options, require_engine
-from pipeline.hyperparameters import resolve_hyperparameters
-from pipeline.inputs import resolve_input
+from pipeline.failures import ComponentError, explaining_failures
+from pipeline.inputs import read_schema, resolve_hyperparameters, resolve_input
 from pipeline.lost_workers import ending_with_workers
+from pipeline.notification import telling_end
 from pipeline.paths import RunPaths, is_remote
-from pipeline.schema_text import read_schema
+from pipeline.runners.work_folder import only_run_in, require_usable
+from pipeline.seals import keeping_seals
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
 
 
-class RunFailureError(Exception):
-    """A component ended with an error that is no `FerError`."""
+def run_pipeline(config: PipelineConfig) -> int:
+    """A whole run, from settings to exit code: 0 pushed, 3 refused. Any other end is a FerError.
 
-    def __init__(self, node: str) -> None:
-        super().__init__(node)
-        self.node = node
+    The settings, the lock and the metadata are checked before TFX is imported; the notification comes last, whatever
+    ends the run.
+    """
+    with telling_end(config.notify, config.name) as end:
+        require_tfx()
+        config = check(config)
+        paths, end.run = RunPaths.of(config), config.name
+        with explaining_failures(OSError), only_run_in(Path(paths.home)):
+            require_usable(paths.metadata)
+            config, started_s = prepare(config), time.monotonic()
+            end.log = str(paths.logs / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.log")
+            hush_libraries()
+            with output_in_log(Path(end.log)) as output:
+                print(f"fer-tfx: run {config.name!r} on {config.data.path}; log: {end.log}", file=output, flush=True)
+                with explaining_failures(Exception, end.log), keeping_seals(Path(paths.home), output) as seals:
+                    outcome = run(config, output, seals.seal)
+                from pipeline.summary import write_summary
+
+                spent_s = time.monotonic() - started_s
+                print(f"\n{write_summary(outcome)}\n{'time':<12} {spent_s:.0f} s", file=output)
+        end.take_outcome(outcome)
+        if not outcome.is_pushed:
+            print(f"fer-tfx: the gate refused the model: {'; '.join(outcome.refusals)}", file=sys.stderr)
+            return GateError.exit_code
+        # `fer-tfx predict --model` loads only known models. In a bucket, or rolled back, there is nothing to load.
+        model = Path(outcome.model_path)
+        if model.is_dir() and (warning := note_model(model, PUSHED, KnownModels.of_user())):
+            print(f"fer-tfx: {warning}", file=sys.stderr)
+    return 0
 
 
 def check(config: PipelineConfig) -> PipelineConfig:
-    """Look at what is given before anything is written, and before TFX takes its seconds to import.
+    """Check what is given before anything is written, and before TFX takes its seconds to import.
 
-    A run without data of its own gets another name: a model of drawn faces is no baseline for a real one, nor served
-    beside it.
+    A run without data gets another name: a model of drawn faces is no baseline for a real one, nor served beside it.
 
     Raises:
         ConfigError, DataError: a path can't be used.
@@ -54,41 +87,32 @@ def check(config: PipelineConfig) -> PipelineConfig:
 
 
 def prepare(config: PipelineConfig) -> PipelineConfig:
-    """Draw faces if no data is given.
-
-    Args:
-        config: settings that have passed `check`.
-    """
-    return config if config.data.path else _draw_data(config)
-
-
-def _draw_data(config: PipelineConfig) -> PipelineConfig:
+    """Draw faces if no data is given."""
+    if config.data.path:
+        return config
     drawn = write_drawn_csvs(RunPaths.of(config).drawn_data)
     unlabelled = config.data.unlabelled_path or str(drawn.unlabelled_path)
     data = dataclasses.replace(config.data, path=str(drawn.labelled_path), unlabelled_path=unlabelled)
     return dataclasses.replace(config, data=data)
 
 
-def run(config: PipelineConfig, output: TextIO) -> "Outcome":
+def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]], None]) -> "Outcome":
     """Run the whole graph.
 
     Args:
         config: settings that `prepare` has completed.
         output: where the progress is shown.
+        at_end: is given the folders of all finished artifacts, also if a component failed.
 
     Raises:
-        FerError: bad input, or refused data.
-        RunFailureError: a component failed in a way that nobody foresaw; the cause is the error itself.
+        FerError, ComponentError: bad input or refused data; a component failed unexpectedly.
     """
-    # The collector walks the millions of objects of these imports again and again, and once more at exit: 5 s of
+    # The collector would walk the millions of objects of these imports again and again, and once more at exit: 5 s of
     # CPU time for nothing, since they stay until the end.
     gc.disable()
     from absl import logging
 
-    from pipeline.history.figures import Figures
-    from pipeline.history.notes import NotingRunner, note_figures
-    from pipeline.lineage import open_store, read_latest_run
-    from pipeline.outcome import read_outcome
+    from pipeline.history import run_with_notes
     from pipeline.view import RunView
 
     _settle_threads(config.trainer.threads)
@@ -99,17 +123,14 @@ def run(config: PipelineConfig, output: TextIO) -> "Outcome":
     paths = RunPaths.of(config)
     dag = build_pipeline(config, paths)
     view = RunView([node.id for node in dag.components], output)
+    watch = ending_with_workers if config.beam.engine == "local-parallel" else nullcontext
     try:
-        with view, _watching_workers(config):
-            NotingRunner(config).run(dag)
+        with view, watch():
+            return run_with_notes(dag, config, paths.metadata, at_end)
     except FerError:
         raise
     except Exception as error:
-        raise RunFailureError(view.failed) from error
-    store = open_store(paths.metadata)
-    outcome = read_outcome(read_latest_run(store))
-    note_figures(store, Figures.of(outcome))
-    return outcome
+        raise ComponentError(view.failed) from error
 
 
 def _settle_threads(count: int) -> None:
@@ -120,20 +141,6 @@ def _settle_threads(count: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
-def _watching_workers(config: PipelineConfig) -> AbstractContextManager[None]:
-    return ending_with_workers() if config.beam.engine == "local-parallel" else nullcontext()
-
-
-def list_finished_artifacts(paths: RunPaths) -> list[Path]:
-    """Folders of all that the nodes of the latest run have finished."""
-    from pipeline.lineage import open_store_for_reading, read_latest_run
-
-    if not paths.metadata.exists():
-        return []
-    nodes = read_latest_run(open_store_for_reading(paths.metadata)).values()
-    return [Path(each.uri) for node in nodes if node.is_finished for each in node.outputs.values()]
-
-
 def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`.
 
@@ -142,9 +149,9 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         DataError: the schema can't be read, or an older span is lost for good.
     """
     from components.bucket_versions import open_versions
-    from pipeline.baseline import MetadataComparison
     from pipeline.graph import Places, build_components
-    from pipeline.spans import find_lost_spans
+    from pipeline.history import find_lost_spans
+    from pipeline.lookups import MetadataComparison
 
     data = resolve_input(config.data)
     places = Places(
@@ -159,13 +166,10 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     )
     arguments = build_arguments(config.beam, config.runtime.beam_pipeline_args)
     parse_options(arguments)
-    nodes = build_components(config, places)
-    return assemble(config.name, nodes, paths.artifacts, paths.metadata, arguments)
+    return assemble(config.name, build_components(config, places), paths.artifacts, paths.metadata, arguments)
 
 
-def assemble(
-    name: str, nodes: list[Any], root: str, metadata_path: Path, beam_pipeline_args: Sequence[str] = ()
-) -> Any:
+def assemble(name: str, nodes: list[Any], root: str, metadata: Path, beam_pipeline_args: Sequence[str] = ()) -> Any:
     """A cached `tfx.dsl.Pipeline` of `nodes` with its metadata in SQLite."""
     from tfx import v1 as tfx
 
@@ -174,6 +178,6 @@ def assemble(
         pipeline_root=root,
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata_path)),
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(metadata)),
         beam_pipeline_args=list(beam_pipeline_args),
     )

@@ -10,7 +10,7 @@ from components.inline_schema.component import InlineSchema
 from components.inline_schema.executor import Executor
 from configs.spec import ValidationConfig
 from fer_tfx.errors import DataError
-from pipeline.schema_text import read_schema
+from pipeline.inputs import read_schema
 
 
 def test_executor_text_becomes_the_file_that_tfx_reads(make_artifact):

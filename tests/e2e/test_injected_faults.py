@@ -46,7 +46,7 @@ def test_run_on_damaged_metadata_leaves_the_file_alone_and_says_what_to_do(
 
     done = room.run()
 
-    assert list(check_line(done, "metadata.sqlite is damaged .*: put a copy of it back, or set the work folder")) == []
+    assert list(check_line(done, "metadata.sqlite is damaged .*: restore a copy of it, or move the work folder")) == []
     assert metadata.read_bytes() == damaged
     metadata.write_bytes(sound)
 
@@ -71,7 +71,7 @@ def test_run_on_a_damaged_artifact_sets_it_aside_and_makes_it_anew(struck: tuple
     done = room.run()
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{record.name} has another checksum than it was written with; it is made anew" in done.stdout
+    assert f"{record.name} has another checksum than it was written with; it is rebuilt" in done.stdout
     after = room.nodes()
     assert not after["BulkInferrer"].is_cached
     assert after["Trainer"].is_cached

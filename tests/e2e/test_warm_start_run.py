@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from small_run import TINY_NETWORK
 
-from pipeline.lineage import ArtifactRecord
+from pipeline.history.records import ArtifactRecord
 from schema.drawn_faces import write_drawn_csvs
 
 # As small as may be, and whatever comes of it is pushed.

@@ -10,7 +10,7 @@ from pathlib import Path
 from fault_injection.kill_points import MIDDLE, START, KillPoint
 from fault_injection.survival import Room, find_half_written
 
-LATER = "and give the same command again; the whole story is in "
+LATER = "and run the same command again; details are in "
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def ingestion_faults(data: Path) -> list[Fault]:
     return [
         Fault(
             "file-size=20000", KillPoint("FerExampleGen", START),
-            "FerExampleGen: a file may not grow as large as it must .*: raise the limit", is_in_log=False,
+            "FerExampleGen: a file has reached the size limit .*: raise the limit", is_in_log=False,
         ),
         Fault(
             f"append={data}", KillPoint("FerExampleGen", START),
@@ -49,7 +49,7 @@ def training_faults(trainer_s: float) -> list[Fault]:
         # Whatever asks first for what is not there: Python, TensorFlow, a thread; an abort leaves no stack trace.
         Fault(
             "memory=20", KillPoint("Trainer", START),
-            "the memory is used up|no further thread could be started|was ended by SIG.* the memory was used up",
+            "memory ran out|no further thread could be started|was ended by SIG.* memory ran out",
             is_in_log=False,
         ),
         Fault(
@@ -63,7 +63,7 @@ def training_faults(trainer_s: float) -> list[Fault]:
 
 def writing_faults() -> list[Fault]:
     """No room for a checkpoint, nor for the pushed model. A limit on the process hits its log and metadata too."""
-    full = "a file may not grow as large as it must|the disk did not take what was written"
+    full = "a file has reached the size limit|the disk did not take what was written"
     return [
         Fault("file-size=60000", KillPoint("Trainer", START), f"Trainer: ({full})", is_in_log=False),
         Fault("file-size=60000", KillPoint("Pusher", START), full, exit_code=1, is_in_log=False),

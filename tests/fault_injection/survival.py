@@ -15,7 +15,8 @@ from forked import run_command
 from google.protobuf import text_format
 
 from fault_injection.kill_points import END, KillPoint
-from pipeline.lineage import NodeRecord, open_store, read_latest_run, read_runs
+from pipeline.history import NodeRecord, open_store, read_latest_run
+from pipeline.history.records import read_runs
 
 TESTS = Path(__file__).resolve().parents[1]
 PROJECT = TESTS.parent

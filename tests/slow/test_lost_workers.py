@@ -109,7 +109,7 @@ def test_workers_of_a_run_that_is_killed_end_with_it(options: tuple[str, ...], t
 
     done = finish(run)
 
-    assert list(check_line(done, "the run was ended by SIGKILL, most likely because the memory was used up")) == []
+    assert list(check_line(done, "the run was ended by SIGKILL, most likely because memory ran out")) == []
     wait_until(lambda: not find_workers(run))
 
 

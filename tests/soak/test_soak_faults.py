@@ -16,7 +16,7 @@ from fault_injection.survival import Room, find_differences, run_undisturbed
 from ml_metadata.proto import metadata_store_pb2
 from small_run import list_options, write_small_csvs
 
-from pipeline.lineage import open_store
+from pipeline.history import open_store
 
 HOUR_S = 3600
 # A busy machine is no fault of the model, nor is another seed after so short a training.
@@ -98,7 +98,7 @@ def test_run_into_a_folder_that_may_not_be_written_says_so(finished: Room) -> No
     finally:
         for each, mode in kept.items():
             each.chmod(mode)
-    assert list(check_line(done, "Trainer: a file or folder may not be read or written .*: mend its rights")) == []
+    assert list(check_line(done, "Trainer: a file or folder may not be read or written .*: fix its permissions")) == []
     require_success(finished, *changed)
 
 
@@ -106,7 +106,9 @@ def test_run_into_a_root_that_may_not_be_written_says_so(finished: Room, tmp_pat
     room = Room(tmp_path / "sealed", finished.options)
     room.root.mkdir(mode=0o555)
     done = room.run(AT_ONCE, "obey-rights")
-    assert list(check_line(done, "can't be written: Permission denied; mend its rights or set runtime.root", 2)) == []
+    assert (
+        list(check_line(done, "can't be written: Permission denied; fix its permissions or set runtime.root", 2)) == []
+    )
     room.root.chmod(0o755)
     require_success(room)
 
@@ -116,7 +118,7 @@ def test_run_on_input_that_may_not_be_read_says_so(finished: Room) -> None:
     data.chmod(0)
     done = finished.run(AT_ONCE, "obey-rights")
     data.chmod(0o644)
-    assert list(check_line(done, f"{data.name}: can't be read: Permission denied; mend its rights", 2)) == []
+    assert list(check_line(done, f"{data.name}: can't be read: Permission denied; fix its permissions", 2)) == []
     require_success(finished)
 
 
@@ -127,7 +129,7 @@ def test_second_run_in_the_same_folder_is_refused_and_the_first_finishes(finishe
     while lock.read_text() == before and first.poll() is None:
         time.sleep(0.1)
     second = finished.run()
-    assert list(check_line(second, "another run is at work in it .*; wait for its end, or set another", 2)) == []
+    assert list(check_line(second, "another run is using it .*; wait for its end, or set another", 2)) == []
     assert (first.communicate()[1], first.returncode) == ("", 0)
     require_success(finished, "--set", "trainer.seed=2")
 
@@ -215,5 +217,5 @@ def test_run_with_a_broken_seal_makes_the_artifact_anew(finished: Room) -> None:
 
     done = require_success(finished, "--set", "trainer.seed=5")
 
-    assert "its seal can't be read; it is made anew" in done.stdout
+    assert "its seal can't be read; it is rebuilt" in done.stdout
     assert not finished.nodes()["Transform"].is_cached

@@ -11,7 +11,7 @@ from tfx.types import standard_artifacts
 from configs.spec import BeamConfig, GateConfig
 from pipeline.engines import build_arguments
 from pipeline.eval_config import EXTRACTOR_MODULE, build_eval_config
-from pipeline.lineage import open_store_for_reading, read_latest_run
+from pipeline.history import open_store_for_reading, read_latest_run
 from pipeline.runners.local import assemble
 
 

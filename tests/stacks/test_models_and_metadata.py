@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from small_run import list_options
 
-from pipeline.lineage import open_store_for_reading, read_latest_run
+from pipeline.history import open_store_for_reading, read_latest_run
 from schema.drawn_faces import DrawnSummary, write_drawn_csvs
 
 TOLERANCE = 1e-4

@@ -84,6 +84,18 @@ def test_package_imports_point_left_only(package):
     assert find_importers(forbidden, list_sources(package)) == []
 
 
+def test_history_is_entered_by_its_one_module_and_by_the_graph():
+    """Only the types that a tree is drawn from, and the strategy that TFX calls, come from within."""
+    modules = {f"pipeline.history.{path.stem}" for path in (ROOT / "pipeline/history").glob("[a-z]*.py")}
+    sources = [path for path in list_sources("pipeline") if path.parent.name != "history"]
+    assert {found for found in find_importers(modules, sources) if "history.acceptance" not in found} == {
+        "pipeline/commands/history.py: pipeline.history.lineage.Product",
+        "pipeline/commands/history.py: pipeline.history.lineage.WorkStep",
+    }
+    users = {found.partition(":")[0] for found in find_importers({"pipeline.history.acceptance"}, sources)}
+    assert users == {"pipeline/graph.py", "pipeline/lookups.py"}
+
+
 def test_package_sources_are_found_for_every_package_with_code():
     assert {"schema", "configs", "models", "reporting", "components", "pipeline"} <= PRESENT
     assert {package for package in PRESENT if not list_sources(package)} == set()

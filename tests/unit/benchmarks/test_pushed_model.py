@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from benchmarks.pushed_model import read_pushed_model
 from fer_tfx.errors import DataError, GateError
-from pipeline.lineage import open_store
+from pipeline.history import open_store
 from reporting.ingestion import IngestionReport
 
 ROWS = IngestionReport({"a.csv": 3}, {"train": {"sad": 2}}, {"repeat within train": 1}, {})

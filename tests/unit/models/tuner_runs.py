@@ -15,7 +15,7 @@ from components.span_trainer import Trainer
 from configs.load import to_json
 from configs.overlay import read_setting
 from configs.spec import ExportConfig, ModelConfig, PipelineConfig, Recipe, TrainingInputConfig, TunerConfig
-from pipeline.tuning import build_tuning
+from pipeline.graph import build_tuning
 from schema.drawn_faces import draw_faces
 from schema.example import to_example
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from pipeline.history import open_store
 from pipeline.history.figures import Figures
-from pipeline.lineage import NODE_CONTEXT, RUN_CONTEXT, open_store
+from pipeline.history.records import NODE_CONTEXT, RUN_CONTEXT
 from reporting.ingestion import REPORT_FILE, IngestionReport
 
 INPUT, OUTPUT = mlmd.Event.INPUT, mlmd.Event.OUTPUT

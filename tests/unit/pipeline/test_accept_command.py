@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fer_tfx.cli import main
-from pipeline.runners.exclusive import only_run_in
+from pipeline.runners.work_folder import only_run_in
 
 
 def accept(root: Path, *options: str) -> int:
@@ -22,7 +22,7 @@ def test_accept_while_a_run_is_at_work_is_refused(capsys, tmp_path):
     (tmp_path / "fer" / "metadata.sqlite").touch()
     with only_run_in(tmp_path / "fer"):
         assert accept(tmp_path, "--reason", "mended labels") == 2
-    assert "another run is at work in it" in capsys.readouterr().err
+    assert "another run is using it" in capsys.readouterr().err
 
 
 def test_accept_without_a_reason_is_refused(capsys, tmp_path):

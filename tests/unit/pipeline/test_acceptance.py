@@ -12,8 +12,8 @@ from tfx.types import standard_artifacts
 
 from components.data_gate.component import DataGate
 from fer_tfx.errors import ConfigError, DataError
-from pipeline.acceptance import AcceptedStrategy, accept_version
-from pipeline.lineage import open_store
+from pipeline.history import open_store
+from pipeline.history.acceptance import AcceptedStrategy, accept_version
 
 GATE = f"{DataGate.__module__}.{DataGate.__name__}"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from acceptance_machine import try_histories
 
-from pipeline import acceptance
+from pipeline.history import acceptance
 
 
 def test_two_thousand_histories_keep_the_rule():

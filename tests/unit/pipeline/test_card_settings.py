@@ -19,7 +19,7 @@ from configs.spec import (
     TunerConfig,
     ValidationConfig,
 )
-from pipeline.report import build_model_card
+from pipeline.graph import build_model_card
 
 
 def describe(**changes) -> dict:

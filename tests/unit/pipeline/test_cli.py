@@ -16,10 +16,9 @@ from fer_tfx.cli import main, start
 from fer_tfx.errors import DataError, GateError
 from fer_tfx.model_files import KnownModels, compute_model_digest
 from pipeline import cli
-from pipeline.commands import run as run_command
-from pipeline.commands.run import run_pipeline
 from pipeline.outcome import Outcome
 from pipeline.runners import local
+from pipeline.runners.local import run_pipeline
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Interval
 
@@ -46,7 +45,7 @@ def given(monkeypatch) -> list[PipelineConfig]:
         configs.append(config)
         return 0
 
-    monkeypatch.setattr(run_command, "run_pipeline", take)
+    monkeypatch.setattr(local, "run_pipeline", take)
     return configs
 
 
@@ -56,7 +55,7 @@ def run_with(monkeypatch, tmp_path, csv_path):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
 
     def run(result: Outcome | Exception) -> int:
-        def fake_runner(config, output):
+        def fake_runner(*_):
             print("chatter of a library")
             if isinstance(result, Exception):
                 raise result
@@ -169,7 +168,7 @@ def test_main_interrupt_says_how_to_go_on(capsys, monkeypatch):
     def interrupt(config: PipelineConfig) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_command, "run_pipeline", interrupt)
+    monkeypatch.setattr(local, "run_pipeline", interrupt)
     code, line = complain(capsys, "run")
     assert (code, line) == (1, "fer-tfx: interrupted; the same command resumes training where it stopped")
 
@@ -289,7 +288,7 @@ def test_run_pipeline_error_that_a_person_can_mend_is_one_line_with_its_code(run
 def test_run_pipeline_unexpected_error_ends_with_1_and_leaves_its_traceback_in_the_log(csv_path, tmp_path, error, said):
     code = (
         "from pipeline.runners import local\nfrom fer_tfx.cli import main\n"
-        f"def fail(config, output): raise {error}\n"
+        f"def fail(*_): raise {error}\n"
         "local.run = fail\nraise SystemExit(main())"
     )
     done = subprocess.run(
@@ -298,7 +297,7 @@ def test_run_pipeline_unexpected_error_ends_with_1_and_leaves_its_traceback_in_t
     )  # fmt: skip
     (log,) = (tmp_path / "runs" / "fer" / "logs").iterdir()
     assert done.returncode == 1
-    assert f"fer-tfx: {said}; the whole story is in {log}\n" in done.stdout + done.stderr
+    assert f"fer-tfx: {said}; details are in {log}\n" in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert log.read_text("utf-8").startswith("Traceback (most recent call last):")
 

@@ -8,8 +8,8 @@ import pytest
 from pipeline.failures import explain_failure
 
 TOOK = "the disk did not take what was written"
-FULL, MENDING, LOCK = "no room is left on the disk", "mend its rights", "another program holds"
-RIGHTS, MEMORY = "may not be read or written", "the memory is used up"
+FULL, MENDING, LOCK = "no room is left on the disk", "fix its permissions", "another program holds"
+RIGHTS, MEMORY = "may not be read or written", "memory ran out"
 KINDS = {
     "disk full": (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), FULL, "make room"),
     "disk full, as SQLite says it while it writes": (RuntimeError("disk I/O error query: COMMIT;"), TOOK, "make room"),
@@ -19,13 +19,13 @@ KINDS = {
         FULL, "make room",
     ),
     "disk full, as SQLite says it": (RuntimeError("Internal error: database or disk is full"), FULL, "make room"),
-    "file size limit": (OSError(errno.EFBIG, os.strerror(errno.EFBIG)), "a file may not grow", "ulimit -f"),
+    "file size limit": (OSError(errno.EFBIG, os.strerror(errno.EFBIG)), "has reached the size limit", "ulimit -f"),
     "no rights": (PermissionError(errno.EACCES, "Permission denied", "/x"), RIGHTS, MENDING),
     "read-only": (OSError(errno.EROFS, os.strerror(errno.EROFS)), RIGHTS, MENDING),
     "read-only metadata": (RuntimeError("attempt to write a readonly database"), RIGHTS, MENDING),
     "too many files": (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "too many files are open", "ulimit -n"),
     "locked metadata": (RuntimeError("Error when executing query: database is locked"), LOCK, "end it"),
-    "damaged metadata": (RuntimeError("file is not a database query: SELECT"), "is damaged", "every component once"),
+    "damaged metadata": (RuntimeError("file is not a database query: SELECT"), "is damaged", "start from scratch"),
     "memory": (MemoryError(), MEMORY, "trainer.batch_size"),
     "memory, as C++ says it": (RuntimeError("std::bad_alloc"), MEMORY, "trainer.batch_size"),
     "worker killed": (RuntimeError("Worker subprocess exited with return code 137"), "a worker", "lower beam"),
@@ -41,7 +41,7 @@ KINDS = {
 def test_explain_failure_of_a_known_kind_names_cause_and_remedy(error: Exception, cause: str, remedy: str) -> None:
     said = explain_failure(error, "Transform", "/runs/fer/logs/1.log")
     assert said.startswith("Transform: ")
-    assert said.endswith("and give the same command again; the whole story is in /runs/fer/logs/1.log")
+    assert said.endswith("and run the same command again; details are in /runs/fer/logs/1.log")
     assert cause in said
     assert remedy in said.partition("): ")[2]
     assert "\n" not in said
@@ -49,12 +49,12 @@ def test_explain_failure_of_a_known_kind_names_cause_and_remedy(error: Exception
 
 def test_explain_failure_of_an_unknown_kind_says_what_python_said() -> None:
     assert explain_failure(ValueError("bad\nmore"), "Trainer", "1.log") == (
-        "Trainer: ValueError: bad; the whole story is in 1.log"
+        "Trainer: ValueError: bad; details are in 1.log"
     )
 
 
 def test_explain_failure_without_a_component_or_a_message_is_still_one_line() -> None:
-    assert explain_failure(KeyError(), "", "1.log") == "KeyError: no message; the whole story is in 1.log"
+    assert explain_failure(KeyError(), "", "1.log") == "KeyError: no message; details are in 1.log"
 
 
 def test_explain_failure_of_a_traceback_in_words_takes_its_last_line() -> None:

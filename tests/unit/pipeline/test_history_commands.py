@@ -12,8 +12,7 @@ from history_double import CACHED, COMPLETE, FAILED, RUNNING, HistoryDouble
 from configs.load import to_json
 from configs.spec import PipelineConfig, TrainerConfig
 from fer_tfx.cli import main
-from pipeline.history.figures import Figures
-from pipeline.history.runs import describe_time
+from pipeline.history.figures import Figures, describe_time
 
 RECALLS = dict.fromkeys(("disgust", "fear", "happy", "surprise", "neutral"), 0.0)
 GOOD = Figures(200, 0.7, 0.65, {"angry": 0.6, "sad": 0.8, **RECALLS}, ())
@@ -175,7 +174,7 @@ def test_runs_file_that_is_no_store_is_one_line(run, tmp_path):
 
 def test_runs_root_in_a_bucket_is_refused(capsys):
     assert main(["runs", "--set", "runtime.root=gs://bucket/runs"]) == 2
-    assert "gs://bucket/runs: metadata lies in a local folder" in capsys.readouterr().err
+    assert "gs://bucket/runs: metadata is kept in a local folder" in capsys.readouterr().err
 
 
 def test_history_commands_leave_the_store_as_it_is(run, two_runs):

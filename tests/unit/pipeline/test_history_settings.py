@@ -1,21 +1,20 @@
-"""Settings and code fingerprints out of the parameters that TFX keeps of a node."""
+"""Settings, code fingerprints and source files out of the parameters that TFX keeps of a node."""
 
 import json
 
-from pipeline.history.settings import read_code, read_settings_of_node
-from pipeline.history.sources import read_sources
+from pipeline.history.settings import read_code, read_node_settings, read_sources
 
 
-def test_read_settings_of_node_trainer_gives_dotted_keys():
+def test_read_node_settings_trainer_gives_dotted_keys():
     sections = {"trainer": json.dumps({"epochs": 3, "augmentation": {"flip": True}}), "code": "c0de"}
     parameters = {"custom_config": json.dumps(sections), "run_fn": "models.trainer_fn.run_fn"}
-    found = read_settings_of_node("Trainer", parameters)
+    found = read_node_settings("Trainer", parameters)
     assert found == {"trainer.epochs": 3, "trainer.augmentation.flip": True}
 
 
-def test_read_settings_of_node_without_settings_gives_none():
-    assert read_settings_of_node("Pusher", {"custom_config": "null", "push_destination": "{broken"}) == {}
-    assert read_settings_of_node("FerExampleGen", {"input_base": "/base"}) == {}
+def test_read_node_settings_without_settings_gives_none():
+    assert read_node_settings("Pusher", {"custom_config": "null", "push_destination": "{broken"}) == {}
+    assert read_node_settings("FerExampleGen", {"input_base": "/base"}) == {}
 
 
 def test_read_code_several_metrics_are_joined_and_equal_ones_named_once():
@@ -42,3 +41,12 @@ def test_read_sources_before_ingestion_ended_names_the_files_alone():
 
 def test_read_sources_of_a_node_without_files_gives_none():
     assert read_sources({"code": "c0de"}) == {}
+
+
+def test_read_sources_schema_as_text_gives_its_digest():
+    # printf 'feature {}' | sha256sum
+    assert read_sources({"schema_text": "feature {}"}) == {"schema": "sha256 07a36d59c7d2da30"}
+
+
+def test_read_sources_schema_file_of_an_earlier_version_gives_its_path():
+    assert read_sources({"schema_file": "/s.pbtxt"}) == {"schema_file": "/s.pbtxt"}

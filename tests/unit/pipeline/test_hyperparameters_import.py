@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from configs.spec import DataConfig, PipelineConfig, RuntimeConfig, TunerConfig
 from fer_tfx.errors import ConfigError
-from pipeline.hyperparameters import ImportedHyperparameters, _read_remote, resolve_hyperparameters
+from pipeline.inputs import ImportedHyperparameters, _read_remote, resolve_hyperparameters
 from pipeline.runners import local
 
 
@@ -79,7 +79,7 @@ def test_resolve_hyperparameters_remote_result_that_does_not_fit_is_named():
 def test_resolve_hyperparameters_remote_folder_that_can_not_be_read_is_refused_or_taken_unseen(uri):
     message = message_of(uri)
     assert message.startswith("folder: can't be read here: File system scheme")
-    assert message.endswith("; copy it and give the copy's folder")
+    assert message.endswith("; copy it and name the copy")
     config = PipelineConfig(tuner=TunerConfig(hyperparameters_path=uri))
     assert resolve_hyperparameters(config, must_read=False) == ImportedHyperparameters(uri, "")
 

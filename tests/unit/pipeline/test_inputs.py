@@ -118,7 +118,7 @@ def test_resolve_input_that_may_not_be_read_is_refused(folder, name):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     (folder / name).chmod(0o755)
-    said = f"fer_tfx.errors.DataError: {folder / name}: can't be read: Permission denied; mend its rights"
+    said = f"fer_tfx.errors.DataError: {folder / name}: can't be read: Permission denied; fix its permissions"
     assert done.stderr.splitlines()[-1] == said
 
 

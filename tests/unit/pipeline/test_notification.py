@@ -16,7 +16,6 @@ import pytest
 from configs.load import load_config, to_yaml
 from configs.spec import NotifyConfig
 from fer_tfx.errors import ConfigError, DataError, GateError
-from pipeline.commands import run as run_command
 from pipeline.notification import RunEnd, notify, telling_end
 from pipeline.outcome import Outcome
 from pipeline.runners import local
@@ -56,7 +55,7 @@ def run_with(monkeypatch, tmp_path, command):
     (tmp_path / "fer.csv").touch()
 
     def run(result: Outcome | BaseException, **values: object) -> int:
-        def give(config, output):
+        def give(*_):
             if isinstance(result, BaseException):
                 raise result
             return result
@@ -64,7 +63,7 @@ def run_with(monkeypatch, tmp_path, command):
         monkeypatch.setattr(local, "run", give)
         settings = {"data.path": str(tmp_path / "fer.csv"), "runtime.root": str(tmp_path / "runs")}
         settings |= {"notify.command": list(command)} | {f"notify.{name}": value for name, value in values.items()}
-        return run_command.run_pipeline(load_config(values=settings))
+        return local.run_pipeline(load_config(values=settings))
 
     return run
 
@@ -101,7 +100,7 @@ def test_run_that_ended_early_is_told_with_its_exit_code_and_reason(run_with, to
 def test_run_refused_before_it_began_is_told_without_paths(told, tmp_path, command):
     values = {"data.path": str(tmp_path / "none.csv"), "notify.command": list(command)}
     with pytest.raises(DataError):
-        run_command.run_pipeline(load_config(values=values))
+        local.run_pipeline(load_config(values=values))
     end = json.loads(told.read_text("utf-8"))
     assert (end["run"], end["verdict"], end["exit_code"], end["log"]) == ("fer", "failed", 2, "")
     assert "none.csv: no such file or folder" in end["reason"]
@@ -124,9 +123,12 @@ def test_run_refused_model_is_not_told_where_failures_alone_are(run_with, told):
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("echo first; echo 'no such channel' >&2; exit 7", "/bin/sh: ended with 7 (no such channel); nobody was told"),
-        ("printf 'a\\033[31mred\\n'; exit 1", "/bin/sh: ended with 1 (a\\x1b[31mred); nobody was told"),
-        ("kill -9 $$", "/bin/sh: ended with -9; nobody was told"),
+        (
+            "echo first; echo 'no such channel' >&2; exit 7",
+            "/bin/sh: ended with 7 (no such channel); nobody was notified",
+        ),
+        ("printf 'a\\033[31mred\\n'; exit 1", "/bin/sh: ended with 1 (a\\x1b[31mred); nobody was notified"),
+        ("kill -9 $$", "/bin/sh: ended with -9; nobody was notified"),
     ],
 )
 def test_run_program_that_fails_is_one_warning_and_the_exit_code_stays(run_with, capfd, tmp_path, body, said):
@@ -201,7 +203,7 @@ def test_main_interrupted_run_tells_of_it_and_ends_with_1(told, command, tmp_pat
     code = (
         "import os, signal, sys\nfrom pipeline.runners import local\nfrom fer_tfx.cli import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "local.run = lambda config, output: os.killpg(0, signal.SIGINT)\nsys.exit(main(sys.argv[1:]))"
+        "local.run = lambda *_: os.killpg(0, signal.SIGINT)\nsys.exit(main(sys.argv[1:]))"
     )
     settings = [f"runtime.root={tmp_path / 'runs'}", f"notify.command={json.dumps(command)}"]
     words = ["run", "--data", str(tmp_path / "fer.csv"), *(word for each in settings for word in ("--set", each))]

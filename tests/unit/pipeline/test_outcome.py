@@ -11,7 +11,7 @@ from components.metrics import evaluation as evaluation_of_metrics
 from components.metrics.corrupted_accuracy import ANSWERS_KEY
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
-from pipeline.lineage import ArtifactRecord, NodeRecord
+from pipeline.history.records import ArtifactRecord, NodeRecord
 from pipeline.outcome import read_outcome
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.serving_figures import FIGURES_FILE

@@ -109,9 +109,7 @@ def test_report_page_that_is_gone_is_named(browser, history, tmp_path, capsys):
     run_id, folder = add_refused_run(history)
     assert show(tmp_path) == 2
     said = capsys.readouterr().err
-    assert said.startswith(
-        f"fer-tfx: {folder / 'report.html'}: the page of run {run_id} is not there; give the command"
-    )
+    assert said.startswith(f"fer-tfx: {folder / 'report.html'}: the page of run {run_id} is gone; run the same")
     assert (said.count("\n"), browser.opened) == (1, [])
 
 
@@ -119,7 +117,7 @@ def test_report_page_that_is_gone_is_named(browser, history, tmp_path, capsys):
     ("node", "state", "reason"),
     [
         ("Transform", FAILED, "as it failed at Transform"),
-        ("Trainer", RUNNING, "as Trainer works still, or was killed"),
+        ("Trainer", RUNNING, "as Trainer is still running, or was killed"),
         ("BulkInferrer", None, "as it ended without HtmlReport"),
     ],
 )
@@ -127,7 +125,7 @@ def test_report_run_without_a_page_says_why_and_what_to_do(browser, history, tmp
     run_id = history.start_run()
     history.add_node(node, **({} if state is None else {"state": state}))
     assert show(tmp_path) == 2
-    expected = f"run {run_id}: has no page, {reason}; give the command of that run again: what is done is not repeated"
+    expected = f"run {run_id}: has no page, {reason}; run the same command again: finished steps are not repeated"
     said = capsys.readouterr().err
     assert said == f"fer-tfx: {expected}, and the page comes last\n"
     assert browser.opened == []

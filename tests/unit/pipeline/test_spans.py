@@ -9,9 +9,9 @@ from history_double import HistoryDouble
 from components.data_gate.component import DataGate
 from configs.spec import SpansConfig
 from fer_tfx.errors import DataError
+from pipeline.history import find_lost_spans, open_store
 from pipeline.inputs import Input
-from pipeline.lineage import open_store
-from pipeline.spans import build_span_window, find_lost_spans
+from pipeline.lookups import find_span_window
 
 GATE = f"{DataGate.__module__}.{DataGate.__name__}"
 
@@ -81,4 +81,4 @@ def test_span_window_of_one_adds_no_node():
     class GenStub:
         outputs = {"examples": "as they come"}
 
-    assert build_span_window(SpansConfig(), "", GenStub()) == ([], "as they come", None)
+    assert find_span_window(SpansConfig(), "", GenStub()) == ([], {"examples": "as they come"})

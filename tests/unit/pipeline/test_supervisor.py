@@ -34,9 +34,9 @@ def test_supervise_work_that_ends_by_itself_passes_on_its_code_and_words(code: i
 @pytest.mark.parametrize(
     ("number", "said"),
     [
-        (signal.SIGKILL, "SIGKILL, most likely because the memory was used up; close other programs"),
-        (signal.SIGABRT, "SIGABRT, a library gave up, most likely because the memory was used up"),
-        (signal.SIGSEGV, "SIGSEGV, a library crashed, perhaps because the memory was used up; the log"),
+        (signal.SIGKILL, "SIGKILL, most likely because memory ran out; close other programs"),
+        (signal.SIGABRT, "SIGABRT, a library gave up, most likely because memory ran out"),
+        (signal.SIGSEGV, "SIGSEGV, a library crashed, perhaps because memory ran out; the log"),
         (signal.SIGFPE, "SIGFPE, a library crashed; the log says more"),
         (signal.SIGTERM, "SIGTERM, somebody ended it"),
     ],
@@ -45,7 +45,7 @@ def test_supervise_work_that_is_killed_ends_with_1_and_one_line(number: signal.S
     done = supervised(f"os.kill(os.getpid(), {int(number)})\ntime.sleep(60)")
     assert done.returncode == 1
     assert done.stderr.startswith(f"fer-tfx: the run was ended by {said}")
-    assert done.stderr.endswith("; the same command goes on where it stopped\n")
+    assert done.stderr.endswith("; the same command resumes where it stopped\n")
     assert done.stderr.count("\n") == 1
 
 

@@ -73,7 +73,7 @@ def test_tensorboard_run_that_did_not_train_is_refused(given, history, tmp_path,
     run_id = history.start_run()
     history.add_data_nodes()
     assert start(tmp_path) == 2
-    assert f"run {run_id}: did not come to train" in capsys.readouterr().err
+    assert f"run {run_id}: did not start training" in capsys.readouterr().err
     assert not given.exists()
 
 

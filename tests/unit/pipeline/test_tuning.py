@@ -9,11 +9,9 @@ from tfx.types import standard_artifacts
 
 from configs.load import from_json, load_config
 from configs.spec import PipelineConfig, TrainerConfig, TunerConfig
-from pipeline.baseline import MetadataComparison
-from pipeline.graph import Places, build_components
-from pipeline.hyperparameters import ImportedHyperparameters
-from pipeline.inputs import Input
-from pipeline.tuning import build_tuning
+from pipeline.graph import Places, build_components, build_tuning
+from pipeline.inputs import ImportedHyperparameters, Input
+from pipeline.lookups import MetadataComparison
 
 IMPORTED = ImportedHyperparameters("/earlier/best_hyperparameters/7", "f1f1")
 
@@ -85,7 +83,7 @@ def test_build_tuning_compiles_for_kubeflow(tmp_path, config, imported, producer
     graph = tfx.dsl.Importer(source_uri="/graph", artifact_type=standard_artifacts.TransformGraph).with_id("Graph")
     data = {"examples": examples.outputs["result"], "transform_graph": graph.outputs["result"]}
     tuning = build_tuning(config, imported, "/checkpoints", **data)
-    trainer = tfx.components.Trainer(run_fn="a.b", hyperparameters=tuning.hyperparameters, **data)
+    trainer = tfx.components.Trainer(run_fn="a.b", **tuning.outputs, **data)
     nodes = [examples, graph, *tuning.nodes, trainer]
     settings = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig("image", use_pipeline_spec_2_1=True)
     tfx.orchestration.experimental.KubeflowV2DagRunner(settings, str(tmp_path), "pipeline.json").run(

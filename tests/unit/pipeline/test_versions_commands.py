@@ -14,7 +14,7 @@ from components.bucket_versions import BucketVersions
 from fer_tfx.cli import main
 from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.versions import ServedModel
-from pipeline.runners.exclusive import only_run_in
+from pipeline.runners.work_folder import only_run_in
 
 SETTINGS = ("--set", "serving.settle_s=0")
 
@@ -70,7 +70,7 @@ def test_rollback_to_the_version_taken_out_brings_it_back(serving, capsys):
 
 def test_rollback_tells_how_long_it_waits_for_the_servers(serving, capsys):
     assert run("rollback", serving, "--set", "serving.settle_s=0.01") == 0
-    assert capsys.readouterr().err == "fer-tfx: waits 0.01 s until every server has seen that (serving.settle_s)\n"
+    assert capsys.readouterr().err == "fer-tfx: waiting 0.01 s until every server has noticed (serving.settle_s)\n"
 
 
 def test_rollback_to_what_was_forgotten_says_that_an_equal_model_may_be_pushed(serving, capsys):
@@ -91,7 +91,7 @@ def test_rollback_while_a_run_is_at_work_is_one_line_and_changes_nothing(serving
     with only_run_in(serving.parent):
         assert run("rollback", serving) == 2
     said = capsys.readouterr()
-    assert f"{serving.parent}: another run is at work in it (process {os.getpid()} since" in said.err
+    assert f"{serving.parent}: another run is using it (process {os.getpid()} since" in said.err
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert sorted(serving.rglob("*")) == before
 

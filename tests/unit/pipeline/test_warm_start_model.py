@@ -9,11 +9,11 @@ from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
 from configs.load import load_config
-from pipeline.acceptance import AcceptedStrategy
-from pipeline.baseline import MetadataComparison
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.graph import Places, build_components
+from pipeline.history.acceptance import AcceptedStrategy
 from pipeline.inputs import Input
+from pipeline.lookups import MetadataComparison
 
 
 class Pushes:

@@ -1,0 +1,253 @@
+"""What ML Metadata says is accepted: data that the data gate let through, models that were pushed and not rolled back.
+
+Each answer leaves out what is being judged and what came of it, so a second run on unchanged input gets the same
+answers and everything stays cached. `components.acceptance` has the rule for models.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from tfx.components.example_gen import utils
+from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_artifacts
+
+from components import acceptance as rule
+from components.acceptance import MODEL_KEY
+from components.bucket_versions import find_rolled_back, is_destination_whole
+from components.data_gate.component import DataGate
+from components.span_trainer import read_span
+from fer_tfx.errors import DataError
+from pipeline.history.records import CACHED, COMPLETE, FAILED, INPUT, OUTPUT, read_plain_values
+from pipeline.history.settings import locate_labelled
+
+# Of the artifacts that a strategy is given and gives back, beside those of `components.acceptance`.
+PUSHED_KEY, CANDIDATE_KEY, CURRENT_KEY = "pushed_model", "candidate", "current"
+STATISTICS_KEY, EXAMPLES_KEY, CACHE_KEY = "statistics", "examples", "analyzer_cache"
+
+_GATE_TYPE = f"{DataGate.__module__}.{DataGate.__name__}"
+
+ArtifactsByKey = dict[str, list[Any]]
+
+
+class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
+    """Answers one question about what is accepted; each answer is a function below, which gets the settings."""
+
+    def __init__(self, question: str, **settings: Any) -> None:
+        self._question, self._settings = question, settings
+
+    def resolve_artifacts(self, store: Any, input_dict: ArtifactsByKey) -> ArtifactsByKey | None:
+        """Which artifacts are kept, by key; those of the run itself (`current`, `candidate`) are passed through."""
+        answers: dict[str, Callable[..., ArtifactsByKey]] = {
+            "statistics": find_drift_reference,
+            "references": find_references,
+            "spans": find_window,
+            "analysis": find_analysis,
+            "warm_start": find_first_weights,
+        }
+        return {**input_dict, **answers[self._question](store, input_dict, **self._settings)}
+
+
+def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
+    """The statistics that the data gate accepted last before the `current` ones were made, and that still exist.
+
+    An older span that was ingested again is no new delivery: its statistics are another node's, in another folder.
+    """
+    current = min(given[CURRENT_KEY], key=lambda artifact: artifact.id)
+    accepted = find_accepted_statistics(store)
+    same_node = [each for each in given[STATISTICS_KEY] if _folder_of(each) == _folder_of(current)]
+    return {STATISTICS_KEY: _take_latest([each for each in same_node if each.id in accepted], current)}
+
+
+def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
+    """Anchor, latency reference and model in service, leaving out the `candidate`.
+
+    Compared is the model's artifact, whether or not the version is still kept for serving.
+    """
+    candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
+    others = [each for each in _read_pushes(store, given[PUSHED_KEY]) if each.model not in candidates]
+    models = _find_models(given, others)
+    pushes = [each for each in others if each.model in models]
+    found = rule.choose_references(pushes, is_destination_whole)
+    return {PUSHED_KEY: [], **{key: [models[push.model]] if push else [] for key, push in found.items()}}
+
+
+def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) -> ArtifactsByKey:
+    """The `current` examples and those of the accepted spans before them, at most `window` in all, by span.
+
+    Args:
+        store: the metadata.
+        given: artifacts by key.
+        window: how many spans.
+        pattern: where the data come from, `{SPAN}` as it is.
+
+    Raises:
+        DataError: a span's files are gone; `pipeline.history.spans` has those ingested again before a run.
+    """
+    (current,) = given[CURRENT_KEY]
+    older = list_accepted_spans(store, given[EXAMPLES_KEY], read_span(current), pattern)[-window + 1 :]
+    for artifact in older:
+        if not is_whole(artifact):
+            raise DataError(
+                f"span {read_span(artifact)}: {artifact.uri}: its examples are gone; run the same command again to"
+                " rebuild them, or set spans.window=1"
+            )
+    return {EXAMPLES_KEY: [*older, current]}
+
+
+def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, pattern: str) -> list[Any]:
+    """The accepted examples of each span before the current one that come from the files of `pattern`, by span.
+
+    Of a span that was accepted more than once the latest counts.
+    """
+    accepted = set(_find_inputs(store, find_accepted_statistics(store), EXAMPLES_KEY).values())
+    earlier = [each for each in examples if each.id in accepted and read_span(each) < current_span]
+    sources = _locate_sources(store, earlier)
+    by_span = {
+        read_span(artifact): artifact
+        for artifact in sorted(earlier, key=lambda each: each.id)
+        if sources.get(artifact.id) == _fill_in(pattern, artifact)
+    }
+    return [by_span[span] for span in sorted(by_span)]
+
+
+def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
+    """The last cache of Transform's analysis from before the `current` span was ingested, if it still exists."""
+    del store
+    (current,) = given[CURRENT_KEY]
+    return {CACHE_KEY: _take_latest(given[CACHE_KEY], current)}
+
+
+def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
+    """The model that was in service when the `current` examples were ingested.
+
+    Not the anchor, which may be a model of the same data: this answer stays the same, whatever is trained on the data.
+    For the same reason the version need not be kept any more: the weights are beside the model's artifact.
+    """
+    (current,) = given[CURRENT_KEY]
+    earlier = _read_pushes(store, [each for each in given[PUSHED_KEY] if each.id < current.id])
+    models = _find_models(given, earlier)
+    pushes = [each for each in earlier if each.model in models]
+    push = rule.find_in_service(pushes, lambda destination: True)
+    return {MODEL_KEY: [models[push.model]] if push else [], PUSHED_KEY: []}
+
+
+def find_accepted_statistics(store: Any) -> set[int]:
+    """Ids of the statistics that the data gate's latest verdict let through.
+
+    A gate that was killed gave no verdict. One that failed for lack of disk did, as nothing distinguishes it.
+    """
+    states = {each.id: each.last_known_state for each in store.get_executions_by_type(_GATE_TYPE)}
+    judged = sorted(gate for gate, state in states.items() if state in (COMPLETE, CACHED, FAILED))
+    latest: dict[int, int] = {}
+    for event in store.get_events_by_execution_ids(judged) if judged else []:
+        if event.type == INPUT and _key_of(event) == STATISTICS_KEY:
+            latest[event.artifact_id] = max(event.execution_id, latest.get(event.artifact_id, 0))
+    return {statistics for statistics, gate in latest.items() if states[gate] != FAILED}
+
+
+def _read_pushes(store: Any, artifacts: Sequence[Any]) -> list[rule.Push]:
+    """The PushedModel artifacts that were pushed. A push that is older than the rule moves both references."""
+    pushed = {each.id: each for each in artifacts if each.get_int_custom_property("pushed")}
+    models = _find_inputs(store, pushed, MODEL_KEY)
+    values = {number: read_plain_values(each.mlmd_artifact.custom_properties) for number, each in pushed.items()}
+    places = {number: str(each["pushed_destination"]) for number, each in values.items()}
+    gone = find_rolled_back(
+        {place: str(values[number].get(rule.DIGEST_PROPERTY, "")) for number, place in places.items()}
+    )
+    return [
+        rule.Push(
+            version=int(places[number].rpartition("/")[2]),
+            model=model,
+            destination=places[number],
+            pushed_ms=pushed[number].mlmd_artifact.create_time_since_epoch,
+            is_rolled_back=places[number] in gone,
+            is_no_worse=bool(values[number].get(rule.NO_WORSE_PROPERTY, 1)),
+            is_no_slower=bool(values[number].get(rule.NO_SLOWER_PROPERTY, 1)),
+            accepted_ms=int(values[number].get(rule.ACCEPTED_MS_PROPERTY, 0)),
+        )
+        for number, model in models.items()
+    ]
+
+
+def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
+    """Make a pushed version both references by hand at `now_ms` since 1970, and record why.
+
+    Raises:
+        ConfigError: no such version was pushed, it is rolled back, or no reason is given.
+    """
+    pushes = {
+        int(each.custom_properties["pushed_version"].string_value): each
+        for each in store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
+        if each.custom_properties["pushed"].int_value
+    }
+    places = {number: each.custom_properties["pushed_destination"].string_value for number, each in pushes.items()}
+    gone = find_rolled_back(dict.fromkeys(places.values(), ""))
+    rule.require_acceptable(version, reason, {number: place in gone for number, place in places.items()})
+    artifact = pushes[version]
+    artifact.custom_properties[rule.ACCEPTED_MS_PROPERTY].int_value = now_ms
+    artifact.custom_properties[rule.ACCEPT_REASON_PROPERTY].string_value = reason.strip()
+    store.put_artifacts([artifact])
+
+
+def is_whole(examples: Any) -> bool:
+    """Whether the folder of examples has files for each of its splits; their content is for the seals to check."""
+    splits = artifact_utils.decode_split_names(examples.split_names) if examples.split_names else []
+    folders = [f"{examples.uri}/Split-{split}" for split in splits]
+    return bool(folders) and all(fileio.isdir(folder) and fileio.listdir(folder) for folder in folders)
+
+
+def _locate_sources(store: Any, examples: Iterable[Any]) -> dict[int, str]:
+    """The pattern of the files that each of the examples was ingested from, by their id."""
+    makers = _find_makers(store, [each.id for each in examples])
+    executions = store.get_executions_by_id(sorted(set(makers.values()))) if makers else []
+    patterns = {each.id: locate_labelled(read_plain_values(each.custom_properties)) for each in executions}
+    return {artifact: patterns[maker] for artifact, maker in makers.items()}
+
+
+def _fill_in(pattern: str, examples: Any) -> str:
+    """The pattern as TFX records it: with the span and version of the examples filled in."""
+    version = examples.get_int_custom_property(utils.VERSION_PROPERTY_NAME) if "{VERSION" in pattern else None
+    specs = utils.verify_split_pattern_specs(example_gen_pb2.Input.Split(pattern=pattern))
+    return str(utils.get_pattern_for_span_version(pattern, *specs, read_span(examples), version))
+
+
+def _find_inputs(store: Any, outputs: Iterable[int], key: str) -> dict[int, int]:
+    """By artifact the one that its maker took as `key`."""
+    makers = _find_makers(store, outputs)
+    taken = store.get_events_by_execution_ids(sorted(set(makers.values()))) if makers else []
+    inputs = {each.execution_id: int(each.artifact_id) for each in taken if each.type == INPUT and _key_of(each) == key}
+    return {artifact: inputs[maker] for artifact, maker in makers.items() if maker in inputs}
+
+
+def _find_makers(store: Any, outputs: Iterable[int]) -> dict[int, int]:
+    """By artifact the first execution that gave it out."""
+    wanted = sorted(outputs)
+    makers: dict[int, int] = {}
+    for event in store.get_events_by_artifact_ids(wanted) if wanted else []:
+        if event.type == OUTPUT:
+            makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
+    return makers
+
+
+def _find_models(given: ArtifactsByKey, pushes: Iterable[rule.Push]) -> dict[int, Any]:
+    """By id the artifacts of pushed models that still exist."""
+    pushed = {each.model for each in pushes}
+    return {each.id: each for each in given[MODEL_KEY] if each.id in pushed and fileio.exists(each.uri)}
+
+
+def _take_latest(artifacts: Iterable[Any], current: Any) -> list[Any]:
+    """The last one that was made before `current` and still exists; empty: there is none."""
+    newest_first = sorted((each for each in artifacts if each.id < current.id), key=lambda each: -each.id)
+    return list(islice((each for each in newest_first if fileio.exists(each.uri)), 1))
+
+
+def _folder_of(artifact: Any) -> str:
+    """Where the artifacts of one output of one node are, each in a folder with a number."""
+    return str(artifact.uri.rpartition("/")[0])
+
+
+def _key_of(event: Any) -> str:
+    return str(event.path.steps[0].key) if event.path.steps else ""
