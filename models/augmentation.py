@@ -1,4 +1,4 @@
-"""Random changes of training pictures. Whole batches at once; the same seed always gives the same pictures.
+"""Random changes of training pictures, whole batches at once; the same seed always gives the same pictures.
 
 Geometry is one warp, so a picture is interpolated once however many changes it gets.
 """
@@ -21,19 +21,17 @@ def augment(
     config: AugmentationConfig,
     size_px: int | tf.Tensor = IMAGE_SIZE_PX,
 ) -> tf.Tensor:
-    """Change every picture at random and cut a square out of it.
+    """Change pictures at random and cut a square of side `size_px`, int32 (), out of each, at a random place.
 
     Args:
         images: float32 (batch, 48, 48, 1), z-scored, so that 0 is the mean grey with which gaps are filled.
         is_flipped: bool (batch,), which pictures are mirrored.
         seed: int (2,).
-        config: how far each change may go; all zero: the pictures are only cut.
-        size_px: side of the square; its place is random, too.
 
     Returns:
         float32 (batch, size_px, size_px, 1).
     """
-    warp_seed, blur_seed, noise_seed, erase_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 4))
+    warp_seed, blur_seed, noise_seed, erase_seed = _split(seed, 4)
     images = _warp_randomly(images, is_flipped, warp_seed, config, tf.convert_to_tensor(size_px))
     if config.blur_fraction:
         images = _blur_randomly(images, blur_seed, config.blur_fraction)
@@ -52,33 +50,17 @@ def warp(
     shift_px: tf.Tensor,
     size_px: tf.Tensor,
 ) -> tf.Tensor:
-    """Flip, turn and enlarge each picture about its centre, shift it, and cut the middle out; bilinear.
+    """Flip, rotate and enlarge each picture about its centre, shift it, and cut the middle out; bilinear.
 
     Args:
         images: float32 (batch, 48, 48, 1).
-        is_flipped: bool (batch,), left and right are swapped.
+        is_flipped: bool (batch,).
         rotation_rad: float32 (batch,), counter-clockwise.
         scale: float32 (batch,), above 1 enlarges.
         shift_px: float32 (batch, 2), to the right and down.
-        size_px: int32 (), side of the square that is kept.
-
-    Returns:
-        float32 (batch, size_px, size_px, 1); gaps are filled with 0.
+        size_px: int32 (), side of the square that is kept; gaps are filled with 0.
     """
-    return tf.raw_ops.ImageProjectiveTransformV3(
-        images=images,
-        transforms=_compute_transforms(is_flipped, rotation_rad, scale, shift_px, size_px),
-        output_shape=tf.stack([size_px, size_px]),
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
-    )
-
-
-def _compute_transforms(
-    is_flipped: tf.Tensor, rotation_rad: tf.Tensor, scale: tf.Tensor, shift_px: tf.Tensor, size_px: tf.Tensor
-) -> tf.Tensor:
-    """The op wants the way back: rows (8,) that map a pixel of the new picture to its place in the old one."""
+    # The op takes the inverse transform: rows (8,) that map a pixel of the new picture to its place in the old one.
     mirror = tf.where(is_flipped, -1.0, 1.0)
     cosine, sine = tf.cos(rotation_rad) / scale, tf.sin(rotation_rad) / scale
     x_from_x, x_from_y = mirror * cosine, -mirror * sine
@@ -88,37 +70,41 @@ def _compute_transforms(
     x_offset = _CENTRE_PX - (x_from_x * moved_x + x_from_y * moved_y)
     y_offset = _CENTRE_PX - (y_from_x * moved_x + y_from_y * moved_y)
     zeros = tf.zeros_like(scale)
-    return tf.stack([x_from_x, x_from_y, x_offset, y_from_x, y_from_y, y_offset, zeros, zeros], axis=1)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([x_from_x, x_from_y, x_offset, y_from_x, y_from_y, y_offset, zeros, zeros], axis=1),
+        output_shape=tf.stack([size_px, size_px]),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
 
 
 def _warp_randomly(
     images: tf.Tensor, is_flipped: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig, size_px: tf.Tensor
 ) -> tf.Tensor:
     count = tf.shape(images)[0]
-    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    rotation_seed, scale_seed, shift_seed = _split(seed, 3)
     cut_away_px = tf.cast(IMAGE_SIZE_PX - size_px, tf.float32)
     return warp(
         images,
         is_flipped=is_flipped,
-        rotation_rad=_draw([count], seeds[0], math.radians(config.rotation_deg)),
-        scale=1.0 + _draw([count], seeds[1], config.scale_fraction),
-        shift_px=_draw([count, 2], seeds[2], config.shift_fraction * IMAGE_SIZE_PX + cut_away_px / 2.0),
+        rotation_rad=_draw([count], rotation_seed, math.radians(config.rotation_deg)),
+        scale=1.0 + _draw([count], scale_seed, config.scale_fraction),
+        shift_px=_draw([count, 2], shift_seed, config.shift_fraction * IMAGE_SIZE_PX + cut_away_px / 2.0),
         size_px=size_px,
     )
 
 
 def _blur_randomly(images: tf.Tensor, seed: tf.Tensor, blur_fraction: float) -> tf.Tensor:
     """Replace each pixel by the mean of 3x3 in a share of the pictures."""
-    count = tf.shape(images)[0]
-    is_chosen = tf.random.stateless_uniform([count], seed) < blur_fraction
-    chosen = tf.where(is_chosen)
-    blurred = tf.nn.avg_pool2d(tf.gather_nd(images, chosen), 3, 1, "SAME")
-    return tf.tensor_scatter_nd_update(images, chosen, blurred)
+    chosen = tf.where(tf.random.stateless_uniform([tf.shape(images)[0]], seed) < blur_fraction)
+    return tf.tensor_scatter_nd_update(images, chosen, tf.nn.avg_pool2d(tf.gather_nd(images, chosen), 3, 1, "SAME"))
 
 
 def _add_noise_randomly(images: tf.Tensor, seed: tf.Tensor, noise_fraction: float, max_noise: float) -> tf.Tensor:
-    """Add independent Gaussian noise to a share of the pictures, to each as strong as chance has it."""
-    choice_seed, strength_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    """Add independent Gaussian noise to a share of the pictures, of a random strength for each."""
+    choice_seed, strength_seed, noise_seed = _split(seed, 3)
     chosen = tf.where(tf.random.stateless_uniform([tf.shape(images)[0]], choice_seed) < noise_fraction)
     clean = tf.gather_nd(images, chosen)
     strengths = tf.random.stateless_uniform([tf.shape(clean)[0], 1, 1, 1], strength_seed, 0.0, max_noise)
@@ -129,7 +115,7 @@ def _add_noise_randomly(images: tf.Tensor, seed: tf.Tensor, noise_fraction: floa
 def _erase_randomly(images: tf.Tensor, seed: tf.Tensor, erasing_fraction: float, max_px: int) -> tf.Tensor:
     """Set one rectangle to 0 in a share of the pictures (Zhong et al. 2017, "Random Erasing Data Augmentation")."""
     count, height, width = tf.unstack(tf.shape(images)[:3])
-    choice_seed, row_seed, column_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+    choice_seed, row_seed, column_seed = _split(seed, 3)
     is_chosen = tf.random.stateless_uniform([count, 1, 1], choice_seed) < erasing_fraction
     rows, columns = _draw_span(count, height, row_seed, max_px), _draw_span(count, width, column_seed, max_px)
     is_erased = is_chosen & rows[:, :, tf.newaxis] & columns[:, tf.newaxis, :]
@@ -138,10 +124,9 @@ def _erase_randomly(images: tf.Tensor, seed: tf.Tensor, erasing_fraction: float,
 
 def _draw_span(count: tf.Tensor, size_px: tf.Tensor, seed: tf.Tensor, max_px: int) -> tf.Tensor:
     """One random stretch of pixels along one axis for each picture: bool (count, size_px)."""
-    length_seed, start_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    lengths = tf.random.stateless_uniform(
-        [count, 1], length_seed, _MIN_ERASED_PX, tf.minimum(max_px, size_px) + 1, tf.int32
-    )
+    length_seed, start_seed = _split(seed, 2)
+    longest = tf.minimum(max_px, size_px) + 1
+    lengths = tf.random.stateless_uniform([count, 1], length_seed, _MIN_ERASED_PX, longest, tf.int32)
     fractions = tf.random.stateless_uniform([count, 1], start_seed)
     starts = tf.cast(fractions * tf.cast(size_px - lengths + 1, tf.float32), tf.int32)
     positions = tf.range(size_px)[tf.newaxis, :]
@@ -151,3 +136,7 @@ def _draw_span(count: tf.Tensor, size_px: tf.Tensor, seed: tf.Tensor, max_px: in
 def _draw(shape: list[tf.Tensor | int], seed: tf.Tensor, bound: float | tf.Tensor) -> tf.Tensor:
     """Uniform float32 in [-bound, bound)."""
     return tf.random.stateless_uniform(shape, seed, -1.0, 1.0) * bound
+
+
+def _split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
+    return list(tf.unstack(tf.random.experimental.stateless_split(seed, count)))

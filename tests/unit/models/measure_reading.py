@@ -7,8 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 from model_doubles import stub_transform
 
-from models.data_digest import compute_data_digest
-from models.dataset import find_examples, read_examples
+from models.dataset import compute_data_digest, find_examples, read_examples
 
 
 def read_status(field: str) -> int:

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 from model_doubles import TINY_MODEL, draw_pixels
 
-from models.averaging import WeightAverage, calibrate_batch_norm
-from models.network import build_network
+from models.networks import build_network
+from models.recipe import WeightAverage, calibrate_batch_norm
 
 
 def build_one_weight_network() -> keras.Model:

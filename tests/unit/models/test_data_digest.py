@@ -9,9 +9,8 @@ import tensorflow as tf
 from model_doubles import build_examples, draw_pixels, stub_transform, to_raw
 from test_dataset import write_examples
 
-from models.data_digest import compute_data_digest, compute_streamed_digest
-from models.dataset import find_examples
-from models.streaming import StreamedExamples
+from models.dataset import compute_data_digest, find_examples
+from models.streaming import StreamedExamples, compute_streamed_digest
 
 PIXELS, CLASSES = draw_pixels(4), [0, 1, 2, 3]
 
@@ -65,10 +64,10 @@ def test_compute_data_digest_splits_exchanged_give_another():
     assert compute_data_digest(one, other, stub_transform) != compute_data_digest(other, one, stub_transform)
 
 
-STREAM = StreamedExamples(("a", "b"), (3, 1), "d1", ())
+STREAM = StreamedExamples(("a", "b"), (3, 1), "d1", (), 50)
 
 
-def streamed_digest(train=STREAM, eval_=STREAM, how=(50, 1, "c0de"), transform=stub_transform) -> str:
+def streamed_digest(train=STREAM, eval_=STREAM, how=(1, "c0de"), transform=stub_transform) -> str:
     return compute_streamed_digest(train, eval_, transform, *how)
 
 
@@ -82,8 +81,8 @@ def test_compute_streamed_digest_files_of_other_names_give_the_same():
         {"train": replace(STREAM, digest="d2")},
         {"train": replace(STREAM, row_counts=(2, 2))},
         {"eval_": replace(STREAM, digest="d2")},
-        {"how": (51, 1, "c0de")},
-        {"how": (50, 2, "c0de")},
+        {"train": replace(STREAM, shuffle_rows=51)},
+        {"how": (2, "c0de")},
         {"transform": lambda raw: stub_transform(raw) + 0.01},
     ],
 )

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.normalisation import BatchNormalization
+from models.networks.layers import BatchNormalization
 
 MAPS = np.random.default_rng(2).normal(1.5, 2.0, size=(6, 5, 4, 3)).astype(np.float32)
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from model_doubles import TINY_TRAINER
 
-from models.schedule import build_schedule
+from models.recipe import build_schedule
 
 TRAINER = replace(TINY_TRAINER, epochs=4, peak_learning_rate=0.1, warmup_epochs=1.0)
 

@@ -17,8 +17,8 @@ from configs.load import to_json
 from configs.spec import ModelConfig, TrainingInputConfig
 from fer_tfx.errors import ConfigError
 from models import trainer_fn
-from models.averaging import WeightAverage
-from models.network import build_network
+from models.networks import build_network
+from models.recipe import WeightAverage
 from models.trainer_fn import run_fn
 from models.training import fit
 from models.transform_graph import TransformGraph
@@ -92,7 +92,7 @@ def test_apply_network_of_another_shape_names_the_settings_and_the_remedy(export
         read_warm_start(exported).apply(build_tiny_network(2, config), config)
     assert str(caught.value) == (
         f"spans.warm_start: {Path(exported).parent}: {said},"
-        " or to begin with random weights, give --set spans.warm_start=false"
+        " or to begin with random weights, use --set spans.warm_start=false"
     )
 
 
@@ -106,7 +106,7 @@ def test_read_warm_start_model_that_kept_no_weights_says_what_to_set(tmp_path):
         read_warm_start(str(tmp_path / "12" / "Format-Serving"))
     assert str(caught.value) == (
         f"spans.warm_start: {tmp_path / '12'}: keeps no weights, as an earlier version of fer-tfx trained it;"
-        " to begin with random weights, give --set spans.warm_start=false"
+        " to begin with random weights, use --set spans.warm_start=false"
     )
 
 
