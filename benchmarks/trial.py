@@ -62,7 +62,7 @@ def train(recipe: Recipe, rows: Pictures, measured: Pictures, folder: Path) -> T
     """
     transform = make_transform(rows.pixels)
     examples, eval_ = (_to_examples(each) for each in (rows, measured))
-    state = folder / _name_state(recipe, compute_data_digest(examples, eval_, transform))
+    state = folder / _name_state(recipe, compute_data_digest([examples, eval_], transform))
     network = build_seeded_network(recipe)
     dirs = {"checkpoint_dir": str(state), "log_dir": str(state / "log")}
     result = fit(network, examples, eval_, transform, recipe.trainer, **dirs)

@@ -106,8 +106,7 @@ def choose_worker_strategy() -> tf.distribute.Strategy | None:
     Call it before any TensorFlow operation has run: collective operations can't be set up later.
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    workers = resolver.cluster_spec().as_dict()
-    if len(workers.get("chief", [])) + len(workers.get("worker", [])) <= 1:
+    if sum(_count_workers(resolver)) <= 1:
         return None
     return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
@@ -117,9 +116,12 @@ def find_share(strategy: tf.distribute.Strategy | None) -> Share:
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return ALONE
     resolver = strategy.cluster_resolver
-    if not resolver.cluster_spec():
-        return ALONE
-    workers = resolver.cluster_spec().as_dict()
-    chiefs = len(workers.get("chief", []))
+    chiefs, others = _count_workers(resolver)
     is_chief = resolver.task_type in ("chief", None)
-    return Share(0 if is_chief else chiefs + resolver.task_id, chiefs + len(workers.get("worker", [])))
+    return Share(0 if is_chief else chiefs + resolver.task_id, max(1, chiefs + others))
+
+
+def _count_workers(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> tuple[int, int]:
+    """Chiefs, of which there is at most one, and others."""
+    jobs = resolver.cluster_spec().as_dict()
+    return len(jobs.get("chief", [])), len(jobs.get("worker", []))

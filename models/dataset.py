@@ -4,7 +4,7 @@ Here the train split is held in memory as raw bytes (FER2013's: 66 MB) and decod
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -88,20 +88,16 @@ class LabelledExamples:
             return tf.data.Dataset.from_tensor_slices((epoch * steps + tf.range(steps, dtype=tf.int64), batches))
 
         def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            epoch = step // steps
             raw, class_indices = self.take(rows)
-            # Each picture is seen both ways in any two epochs: alternating flip, Jordan 2024, arXiv:2404.00498.
-            is_flipped = tf.not_equal(tf.gather(is_odd, rows), epoch % 2 == 1) & config.augmentation.flip
             seed = fold_seed(config.seed, _AUGMENT_STREAM, step)
-            size_px = compute_size_px(epoch, config)
-            return augment(transform(raw), is_flipped, seed, config.augmentation, size_px), class_indices
+            return draw_images(transform(raw), tf.gather(is_odd, rows), step // steps, seed, config), class_indices
 
         return make_epochs(shuffle, load, range(start_epoch, config.epochs))
 
     def make_sample_dataset(self, transform: Transform, batch_size: int) -> tf.data.Dataset:
         """See `models.training.TrainExamples`; spread evenly over the split."""
         pixels, _ = self.take(tf.range(0, len(self), max(1, len(self) // SAMPLE_COUNT)))
-        return make_image_dataset(pixels, transform, min(batch_size, len(self)))
+        return make_image_dataset(pixels, transform, batch_size)
 
 
 @dataclass(frozen=True)
@@ -208,10 +204,18 @@ def make_epochs(
     )
 
 
-def compute_size_px(epoch: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
-    """Side of the training pictures in `epoch`, int64 () from 0: `crop_px`, but 48 in the last epochs; int32 ()."""
+def draw_images(
+    images: tf.Tensor, is_odd: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor, config: TrainerConfig
+) -> tf.Tensor:
+    """Augmented images of `epoch`, int64 () from 0: `crop_px` wide, but 48 in the last epochs.
+
+    Each picture is seen both ways in any two epochs, those that are odd first as they are: alternating flip, Jordan
+    2024, arXiv:2404.00498.
+    """
+    is_flipped = tf.not_equal(is_odd, epoch % 2 == 1) & config.augmentation.flip
     first_whole_epoch = round(config.epochs * (1.0 - config.full_size_fraction))
-    return tf.where(epoch < first_whole_epoch, config.crop_px, IMAGE_SIZE_PX)
+    size_px = tf.where(epoch < first_whole_epoch, config.crop_px, IMAGE_SIZE_PX)
+    return augment(images, is_flipped, seed, config.augmentation, size_px)
 
 
 def fold_seed(seed: int, stream: int, position: tf.Tensor) -> tf.Tensor:
@@ -234,21 +238,18 @@ def make_eval_dataset(examples: Examples, transform: Transform) -> tf.data.Datas
     )
 
 
-def compute_data_digest(train: Examples, eval_: Examples, transform: Transform) -> str:
-    """SHA-256 over both splits, in their order, and what `transform` does; which files hold the rows doesn't count."""
-    digest = hashlib.sha256()
-    for examples in (train, eval_):
+def compute_data_digest(splits: Sequence[Examples], transform: Transform, how: object = "") -> str:
+    """SHA-256 over splits, what `transform` does, and the `repr` of `how`; which files hold the rows doesn't count.
+
+    A gigabyte takes a second; memory holds a thousand pictures at a time.
+    """
+    digest = hashlib.sha256(repr(how).encode() if how else b"")
+    for examples in splits:
         class_indices = []
         for raw, classes in read_batches(examples):
             digest.update(b"".join(raw))
             class_indices.append(classes.tobytes())
         digest.update(b"".join(class_indices))
-    digest.update(describe_transform(transform))
-    return digest.hexdigest()
-
-
-def describe_transform(transform: Transform) -> bytes:
-    """What `transform` makes of a picture that has every value."""
     every_value = (np.arange(PIXEL_COUNT) % 256).astype(np.uint8).tobytes()
-    images: bytes = transform(tf.constant([every_value])).numpy().tobytes()
-    return images
+    digest.update(transform(tf.constant([every_value])).numpy().tobytes())
+    return digest.hexdigest()

@@ -39,16 +39,12 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Images, float32 (batch, 48, 48, 1) -> logits, float32 (batch, 7)."""
-        if not self._averages_flip:
-            return self._compute_logits(images)
-        both = self._compute_logits(tf.concat([images, images[:, :, ::-1]], axis=0))
-        return tf.add_n(tf.split(both, 2)) / 2.0
-
-    def _compute_logits(self, images: tf.Tensor) -> tf.Tensor:
+        if self._averages_flip:
+            images = tf.concat([images, images[:, :, ::-1]], axis=0)
         weights = [weight.read() if isinstance(weight, HalfWeight) else weight for weight in self.weights]
         trainable, others = weights[: self._trainable_count], weights[self._trainable_count :]
         logits, _ = self._apply(trainable, others, images, training=False)
-        return logits
+        return tf.add_n(tf.split(logits, 2)) / 2.0 if self._averages_flip else logits
 
 
 def export_model(

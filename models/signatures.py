@@ -1,13 +1,14 @@
 """The signatures of an exported model: three kinds of input, one graph of preprocessing, one softmax."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 
 from fer_tfx import contract
 from models.calibration import Calibration
 from models.picture_bounds import bound_picture, check_headers
+from models.transform_graph import TransformGraph
 
 Outputs = dict[str, tf.Tensor]
 Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]
@@ -17,16 +18,8 @@ _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 _DECODED_AT_ONCE = 2  # of one request; each takes up to 400 MB
 
 
-class PictureTransform(Protocol):
-    """The Transform graph, see `models.transform_graph`."""
-
-    def __call__(self, raw: tf.Tensor) -> tf.Tensor: ...
-
-    def apply_to_pixels(self, pixels: tf.Tensor) -> tf.Tensor: ...
-
-
 def build_signatures(
-    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: PictureTransform, calibration: Calibration
+    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: TransformGraph, calibration: Calibration
 ) -> dict[str, Signature]:
     """Functions of a model that takes serialised examples, raw pixels or files of pictures.
 

@@ -12,7 +12,6 @@ import tensorflow as tf
 from configs.spec import TrainerConfig
 from fer_tfx.errors import ConfigError
 from models import dataset
-from models.augmentation import augment
 from models.computation import ALONE, Share
 from models.dataset import DatasetError, StoredExamples, Transform
 
@@ -37,9 +36,6 @@ class StreamedExamples(StoredExamples):
     """At most 2,048 pictures, drawn evenly: those whose own digests are the least."""
     shuffle_rows: int
     """Pictures from which each next one is drawn."""
-
-    def __len__(self) -> int:
-        return sum(self.row_counts)
 
     def share_of(self, share: Share) -> tuple[tuple[str, ...], int]:
         """The files of one worker, and their rows."""
@@ -91,13 +87,10 @@ class StreamedExamples(StoredExamples):
 
         def load(step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             pixels, class_indices = dataset.parse(batch)
-            epoch = step // steps
-            # Each picture is seen both ways in any two epochs, see models.dataset; here its bytes are the coin.
+            # The bytes of a picture are the coin.
             is_odd = tf.equal(tf.strings.to_hash_bucket_strong(pixels, 2, key=[config.seed, 0]), 1)
-            is_flipped = tf.not_equal(is_odd, epoch % 2 == 1) & config.augmentation.flip
             seed = dataset.fold_seed(config.seed, _AUGMENT_STREAM, step * share.count + share.index)
-            size_px = dataset.compute_size_px(epoch, config)
-            return augment(transform(pixels), is_flipped, seed, config.augmentation, size_px), class_indices
+            return dataset.draw_images(transform(pixels), is_odd, step // steps, seed, config), class_indices
 
         return dataset.make_epochs(shuffle, load, range(start_epoch, config.epochs))
 
@@ -126,15 +119,3 @@ def scan_examples(patterns: Iterable[str], shuffle_rows: int = 1) -> StreamedExa
             sample = sorted([*sample, *keyed])[: dataset.SAMPLE_COUNT]
     pictures = tuple(picture for _, picture in reversed(sample))
     return StreamedExamples(paths, tuple(counts), digest.hexdigest(), pictures, shuffle_rows)
-
-
-def compute_streamed_digest(
-    train: StreamedExamples, eval_: StreamedExamples, transform: Transform, *how: object
-) -> str:
-    """`models.dataset.compute_data_digest` for streams. The rows of each file count too: they decide what is read when.
-
-    `how` is all else that decides the order of the pictures, each with a `repr` of its own.
-    """
-    digest = hashlib.sha256(repr((how, train.shuffle_rows, train.row_counts, train.digest, eval_.digest)).encode())
-    digest.update(dataset.describe_transform(transform))
-    return digest.hexdigest()

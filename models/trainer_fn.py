@@ -20,7 +20,7 @@ from models.computation import Computation
 from models.dataset import Examples
 from models.export import ServingNetwork, export_model
 from models.networks import build_network, build_seeded_network, fold_network
-from models.streaming import compute_streamed_digest, scan_examples
+from models.streaming import scan_examples
 from models.tfx_adapter import Task, compute_run_key, match_run_keys
 from models.training import TrainExamples, fit, predict_logits
 from models.transform_graph import TransformGraph
@@ -53,9 +53,8 @@ def run_fn(fn_args: Any) -> None:
     task = Task(fn_args)
     threads = computation.use_threads(task.recipe.trainer.threads)
     strategy = computation.choose_worker_strategy()
-    is_streamed = _is_streamed(task, strategy)
     transform = task.load_transform()
-    train, eval_, digest = _read_splits(task, strategy, transform, is_streamed=is_streamed)
+    train, eval_, digest = _read_splits(task, strategy, transform)
     settled = computation.settle_computation(task.recipe.trainer, threads, strategy)
     warm_start = _find_warm_start(task)
     run_key = compute_run_key(task.settings, settled, digest, warm_start.digest if warm_start else "")
@@ -84,31 +83,26 @@ def run_fn(fn_args: Any) -> None:
         strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(lambda: tf.constant(1.0)), axis=None).numpy()
 
 
-def _is_streamed(task: Task, strategy: tf.distribute.Strategy | None) -> bool:
-    config = _read_training_input(task)
-    if strategy is not None and config.mode == "memory":
-        raise ConfigError("training_input.mode: memory: workers that train together stream; set auto or stream")
-    if strategy is not None or config.mode != "auto":
-        return strategy is not None or config.mode == "stream"
-    most = int(min(config.max_memory_mb * 1e6 / dataset.ROW_BYTES, 2**40))
-    return dataset.count_examples(dataset.find_examples(task.train_patterns), most + 1) > most
-
-
-def _read_training_input(task: Task) -> TrainingInputConfig:
-    return from_json(TrainingInputConfig, task.settings["training_input"])
-
-
 def _read_splits(
-    task: Task, strategy: tf.distribute.Strategy | None, transform: TransformGraph, *, is_streamed: bool
+    task: Task, strategy: tf.distribute.Strategy | None, transform: TransformGraph
 ) -> tuple[TrainExamples, Examples, str]:
     """Both splits, and the name of what a training makes of them."""
+    config = from_json(TrainingInputConfig, task.settings["training_input"])
+    if strategy is not None and config.mode == "memory":
+        raise ConfigError("training_input.mode: memory: workers that train together stream; set auto or stream")
+    is_streamed = strategy is not None or config.mode == "stream"
+    if config.mode == "auto" and not is_streamed:
+        most = int(min(config.max_memory_mb * 1e6 / dataset.ROW_BYTES, 2**40))
+        is_streamed = dataset.count_examples(dataset.find_examples(task.train_patterns), most + 1) > most
+    eval_ = dataset.find_examples(task.eval_patterns)
     if not is_streamed:
-        held, stored = dataset.read_examples(task.train_patterns), dataset.find_examples(task.eval_patterns)
-        return held, stored, dataset.compute_data_digest(held, stored, transform)
-    train = scan_examples(task.train_patterns, _read_training_input(task).shuffle_rows)
-    eval_ = scan_examples(task.eval_patterns)
-    how = (computation.find_share(strategy).count, task.settings["streaming_code"])
-    return train, eval_, compute_streamed_digest(train, eval_, transform, *how)
+        held = dataset.read_examples(task.train_patterns)
+        return held, eval_, dataset.compute_data_digest([held, eval_], transform)
+    stream = scan_examples(task.train_patterns, config.shuffle_rows)
+    worker_count = computation.find_share(strategy).count
+    # The rows of each file decide what is read when.
+    how = (stream.digest, stream.row_counts, config.shuffle_rows, worker_count, task.settings["streaming_code"])
+    return stream, eval_, dataset.compute_data_digest([eval_], transform, how)
 
 
 def _find_warm_start(task: Task) -> WarmStart | None:
@@ -125,27 +119,20 @@ def describe_training(
     network: keras.Model, task: Task, settled: Computation, history: History, warm_start: WarmStart | None
 ) -> dict[str, Any]:
     """What decided the weights of `network`, and how it went: JSON, which the card and the page of its model copy."""
+    unknown = {"span": None, "fingerprint": None}  # another executor than our own ran the Trainer
+    spans = json.loads(task.settings.get("spans", "null")) or [unknown] * len(task.train_patterns)
+    counts = [dataset.count_examples(dataset.find_examples([pattern])) for pattern in task.train_patterns]
     return {
         "parameters": network.count_params(),
         "precision": settled.precision,
         "threads": list(settled.threads),
         "device": computation.describe_device(),
         "versions": {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "spans": _describe_spans(task),
+        "spans": [{**span, "train_rows": count} for span, count in zip(spans, counts, strict=True)],
         "warm_start": {"model": warm_start.model, "weights": warm_start.digest} if warm_start else None,
         **{section: json.loads(task.settings[section]) for section in ("model", "trainer", "training_input")},
         "history": [asdict(metrics) for metrics in history],
     }
-
-
-def _describe_spans(task: Task) -> list[dict[str, Any]]:
-    """`span`, `fingerprint` and `train_rows` of each; the first two are None where another executor ran the Trainer."""
-    unknown = {"span": None, "fingerprint": None}
-    spans = json.loads(task.settings.get("spans", "null")) or [unknown] * len(task.train_patterns)
-    return [
-        {**span, "train_rows": dataset.count_examples(dataset.find_examples([pattern]))}
-        for span, pattern in zip(spans, task.train_patterns, strict=True)
-    ]
 
 
 def _export(task: Task, finished: Finished, eval_dataset: tf.data.Dataset, transform: TransformGraph) -> None:

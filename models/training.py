@@ -42,8 +42,8 @@ class TrainExamples(Protocol):
     ) -> tf.data.Dataset:
         """Shuffled, augmented batches of one worker, of the epochs from `start_epoch` to the last, one after the other.
 
-        Elements (images float32 (b, size, size, 1), class_indices int64 (b,)), of the size that
-        `models.dataset.compute_size_px` gives. A batch depends on seed, epoch, step and worker only.
+        Elements (images float32 (b, size, size, 1), class_indices int64 (b,)); each depends on seed, epoch, step and
+        worker only.
         """
 
     def make_sample_dataset(self, transform: Transform, batch_size: int) -> tf.data.Dataset:
@@ -73,8 +73,8 @@ def fit(
 
     The same seed, network and examples give the same result bit for bit on the same processor with the same number of
     threads (`models.computation.use_threads`), whatever else the machine does. A run that is killed and called again
-    with the same `checkpoint_dir` resumes after its last whole epoch and comes to the same result. Initial weights and
-    dropout come from Keras's seed: call `keras.utils.set_random_seed` before the network is built.
+    with the same `checkpoint_dir` resumes after its last whole epoch and comes to the same result. Dropout comes from
+    Keras's seed.
 
     Workers of a MultiWorkerMirroredStrategy call it alike, each with the same files, and hold the same weights
     afterwards. All of them read `checkpoint_dir`, and the first one writes it.

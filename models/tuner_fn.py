@@ -52,7 +52,7 @@ def tuner_fn(fn_args: Any) -> Any:
     threads = use_threads(task.recipe.trainer.threads)
     transform = task.load_transform()
     train, eval_ = read_examples(task.train_patterns), find_examples(task.eval_patterns)
-    digest = compute_data_digest(train, eval_, transform)
+    digest = compute_data_digest([train, eval_], transform)
 
     def train_trial(recipe: Recipe, folder: str) -> float:
         keras.utils.clear_session()  # frees what the trial before has built

@@ -266,3 +266,35 @@ def test_run_fn_network_is_built_from_the_configured_seed(transform_dir, tmp_pat
         with pytest.raises(InterruptedError):
             run_fn(fn_args)
     assert built[0] == built[1]
+
+
+@pytest.mark.parametrize("change", ["shuffle_rows", "streaming_code", "rows of each file"])
+def test_run_fn_stream_that_is_read_in_another_order_is_another_training(transform_dir, tmp_path, monkeypatch, change):
+    states = []
+
+    def stop_before_training(*_: object, checkpoint_dir: str, **__: object) -> None:
+        states.append(checkpoint_dir)
+        raise InterruptedError
+
+    monkeypatch.setattr(trainer_fn, "fit", stop_before_training)
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    for is_changed in (False, True, True):
+        rows = 17 if is_changed and change == "shuffle_rows" else 16
+        fn_args.custom_config["training_input"] = to_json(TrainingInputConfig("stream", shuffle_rows=rows))
+        if is_changed and change == "streaming_code":
+            fn_args.custom_config["streaming_code"] = "edited"
+        if is_changed and change == "rows of each file" and len(states) == 1:
+            split_file(tmp_path / "train" / "data.gz")
+        with pytest.raises(InterruptedError):
+            run_fn(fn_args)
+    assert states[0] != states[1] == states[2]
+
+
+def split_file(path: Path) -> None:
+    """The same rows in the same order, in two files."""
+    rows = list(tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator())
+    for name, part in (("data-0.gz", rows[:20]), ("data-1.gz", rows[20:])):
+        with tf.io.TFRecordWriter(str(path.with_name(name)), "GZIP") as writer:
+            for row in part:
+                writer.write(row)
+    path.unlink()
