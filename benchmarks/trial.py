@@ -16,11 +16,11 @@ from benchmarks.view_logits import ViewLogits
 from configs.load import to_json
 from configs.spec import Recipe
 from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE, IMAGE_SIZE_PX
-from models.augmentation import warp
 from models.checkpoint import History
 from models.computation import choose_policy
 from models.dataset import LabelledExamples, Transform, compute_data_digest, make_eval_dataset
 from models.networks import build_seeded_network
+from models.recipe import warp
 from models.training import fit, predict_logits
 from pipeline.fingerprint import compute_code_fingerprint
 

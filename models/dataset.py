@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from configs.spec import TrainerConfig
 from fer_tfx.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
 from fer_tfx.errors import FerError
-from models.augmentation import augment
 from models.computation import ALONE, Share
+from models.recipe import augment
 
 Transform = Callable[[tf.Tensor], tf.Tensor]
 """Raw pictures, string (batch,), -> images, float32 (batch, 48, 48, 1); the same for each pixel of any picture."""

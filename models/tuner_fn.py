@@ -91,13 +91,11 @@ def build_search_space(recipe: Recipe, space: Mapping[str, Interval | Choices]) 
 
 def find_configured_values(recipe: Recipe, space: Mapping[str, Interval | Choices]) -> dict[str, Any] | None:
     """The recipe's own value of each searched setting; None: one lies outside the space."""
-    configured = {}
+    configured = {setting: read_setting(recipe, setting) for setting in space}
     for setting, searched in space.items():
-        value, allowed = read_setting(recipe, setting), list_values(recipe, setting, searched)
-        is_inside = allowed[0] <= value <= allowed[1] if isinstance(searched, Interval) else value in allowed
-        if not is_inside:
+        value, allowed = configured[setting], list_values(recipe, setting, searched)
+        if not (allowed[0] <= value <= allowed[1] if isinstance(searched, Interval) else value in allowed):
             return None
-        configured[setting] = value
     return configured
 
 
