@@ -1,4 +1,4 @@
-"""Learning rate and averaged weights."""
+"""Loss, optimiser, learning rate and averaged weights."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 from model_doubles import TINY_MODEL, TINY_TRAINER, draw_pixels
 
 from models.networks import build_network
-from models.recipe import WeightAverage, build_schedule, calibrate_batch_norm
+from models.recipe import WeightAverage, build_loss, build_optimizer, build_schedule, calibrate_batch_norm
 
 TRAINER = replace(TINY_TRAINER, epochs=4, peak_learning_rate=0.1, warmup_epochs=1.0)
 
@@ -99,3 +99,22 @@ def test_applied_network_is_averaged_within_and_as_before_afterwards():
         assert not np.allclose(norm.moving_variance, 1.0)
     for variable, value in zip(network.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_build_loss_smoothed_targets_equals_sum_by_hand():
+    logits = np.array([[2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]], np.float32)
+    logs = logits[0] - np.log(np.exp(logits[0]).sum())
+    targets = np.full(7, 0.1 / 7)
+    targets[6] += 0.9
+    assert float(build_loss(0.1)(tf.constant([6.0]), logits)[0]) == pytest.approx(-(targets * logs).sum(), rel=1e-5)
+
+
+def test_build_optimizer_no_gradient_decays_kernels_alone():
+    network = build_network(TINY_MODEL)
+    config = replace(TINY_TRAINER, weight_decay=0.01, momentum=0.9, peak_learning_rate=0.1, warmup_epochs=0.0)
+    before = [weight.numpy() for weight in network.trainable_variables]
+    optimizer = build_optimizer(network, config, steps_per_epoch=4)
+    optimizer.apply([tf.zeros(weight.shape) for weight in before], network.trainable_variables)
+    for old, new in zip(before, network.trainable_variables, strict=True):
+        kept = 1 - 0.1 * 0.01 / (1 - 0.9) if old.ndim > 1 else 1.0
+        np.testing.assert_allclose(new.numpy(), old * kept, rtol=1e-5)
