@@ -15,14 +15,11 @@ _CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Computation(NamedTuple):
-    """What `trainer.precision` and `trainer.threads` came to, and on what."""
+    """Keras's dtype policy, the threads of each worker in order, and the GPUs of all, 0 where processors train."""
 
     precision: str
-    """Keras's dtype policy: `float32` or `mixed_bfloat16`."""
     threads: tuple[int, ...]
-    """Of each worker that trains, in their order."""
     gpus: int = 0
-    """Of all workers; 0: processors train."""
 
     def __str__(self) -> str:
         """As `float32-2-cpu`, or `mixed_bfloat16-4_8-gpu2` for two workers."""

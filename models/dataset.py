@@ -31,9 +31,7 @@ _EVAL_BATCH_SIZE = 256
 _FEATURES = {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string), LABEL_KEY: tf.io.FixedLenFeature([], tf.int64)}
 
 # Streams of random numbers: one key each, so that no stream repeats another's numbers.
-_SHUFFLE_STREAM = 1
-_AUGMENT_STREAM = 2
-_FLIP_STREAM = 3
+_SHUFFLE_STREAM, _AUGMENT_STREAM, _FLIP_STREAM = 1, 2, 3
 
 
 class DatasetError(FerError):

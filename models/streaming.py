@@ -19,9 +19,7 @@ _FILES_AT_ONCE = 8
 _ROWS_IN_TURN = 16
 
 # One stream of random numbers each; those of models.dataset are 1 to 3.
-_FILE_STREAM = 11
-_SHUFFLE_STREAM = 12
-_AUGMENT_STREAM = 13
+_FILE_STREAM, _SHUFFLE_STREAM, _AUGMENT_STREAM = 11, 12, 13
 
 
 @dataclass(frozen=True)

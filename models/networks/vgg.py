@@ -26,9 +26,8 @@ def build(config: ModelConfig) -> keras.Model:
     return keras.Model(images, logits, name="vgg")
 
 
-def fold(network: keras.Model) -> keras.Model:
-    """See `models.networks.Family`."""
-    return fold_batch_norm(network)
+fold = fold_batch_norm
+"""See `models.networks.Family`."""
 
 
 def _add_convolution(images: keras.KerasTensor, filters: int, *, is_halved: bool) -> keras.KerasTensor:
