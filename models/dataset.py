@@ -207,8 +207,8 @@ def draw_images(
 ) -> tf.Tensor:
     """Augmented images of `epoch`, int64 () from 0: `crop_px` wide, but 48 in the last epochs.
 
-    Each picture is seen both ways in any two epochs, those that are odd first as they are: alternating flip, Jordan
-    2024, arXiv:2404.00498.
+    Each picture is mirrored in every second epoch, from the first one on where `is_odd`, bool (b,): alternating flip,
+    Jordan 2024, arXiv:2404.00498.
     """
     is_flipped = tf.not_equal(is_odd, epoch % 2 == 1) & config.augmentation.flip
     first_whole_epoch = round(config.epochs * (1.0 - config.full_size_fraction))

@@ -85,7 +85,7 @@ class StreamedExamples(StoredExamples):
 
         def load(step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             pixels, class_indices = dataset.parse(batch)
-            # The bytes of a picture are the coin.
+            # A fair coin for each picture, tossed by its bytes.
             is_odd = tf.equal(tf.strings.to_hash_bucket_strong(pixels, 2, key=[config.seed, 0]), 1)
             seed = dataset.fold_seed(config.seed, _AUGMENT_STREAM, step * share.count + share.index)
             return dataset.draw_images(transform(pixels), is_odd, step // steps, seed, config), class_indices
@@ -97,7 +97,7 @@ class StreamedExamples(StoredExamples):
         return dataset.make_image_dataset(tf.constant(list(self.sample)), transform, batch_size)
 
 
-def scan_examples(patterns: Iterable[str], shuffle_rows: int = 1) -> StreamedExamples:
+def scan_examples(patterns: Iterable[str], shuffle_rows: int) -> StreamedExamples:
     """Read the files that match any of `patterns` (paths or globs) through once, a thousand rows at a time.
 
     Raises:

@@ -58,33 +58,33 @@ def test_scan_names_the_same_rows_alike_and_a_changed_label_otherwise(examples, 
         (tmp_path / folder).mkdir()
     assert write_files(tmp_path / "same", 10, 9, 7).digest == examples.digest
     write_examples(tmp_path / "changed" / "data.gz", RAWS, [(row + (row == 25)) % 7 for row in range(COUNT)])
-    assert scan_examples([str(tmp_path / "changed" / "*")]).digest != examples.digest
+    assert scan_examples([str(tmp_path / "changed" / "*")], 8).digest != examples.digest
 
 
 def test_scan_samples_the_same_pictures_in_whatever_files_they_lie(examples, tmp_path, monkeypatch):
     assert set(examples.sample) == set(RAWS)
     monkeypatch.setattr(dataset, "SAMPLE_COUNT", 5)
     (tmp_path / "other").mkdir()
-    few, again = scan_examples(list(examples.paths)), write_files(tmp_path / "other", 3, 23)
+    few, again = scan_examples(list(examples.paths), 8), write_files(tmp_path / "other", 3, 23)
     assert len(few.sample) == 5
     assert few.sample == again.sample
 
 
 def test_scan_no_file_names_the_pattern(tmp_path):
     with pytest.raises(DatasetError, match=r"none-\*'\], found none; run ExampleGen first"):
-        scan_examples([str(tmp_path / "none-*")])
+        scan_examples([str(tmp_path / "none-*")], 8)
 
 
 def test_scan_empty_file_names_it(tmp_path):
     write_examples(tmp_path / "empty.gz", [], [])
     with pytest.raises(DatasetError, match=r"at least one example in .*empty\.gz"):
-        scan_examples([str(tmp_path / "empty.gz")])
+        scan_examples([str(tmp_path / "empty.gz")], 8)
 
 
 def test_scan_other_file_names_it(tmp_path):
     (tmp_path / "other.gz").write_bytes(b"no gzip at all")
     with pytest.raises(DatasetError, match=r"other\.gz"):
-        scan_examples([str(tmp_path / "other.gz")])
+        scan_examples([str(tmp_path / "other.gz")], 8)
 
 
 def test_train_stream_reads_each_row_at_most_once_in_an_epoch_and_leaves_out_less_than_a_batch(examples):
@@ -189,7 +189,7 @@ def test_sample_comes_in_batches_of_one_size(examples):
 def test_stream_holds_a_bounded_number_of_rows_at_hand(tmp_path):
     """A large file behind a small buffer: the first batch comes of the first rows alone."""
     write_examples(tmp_path / "data.gz", RAWS, [0] * COUNT)
-    examples = scan_examples([str(tmp_path / "*")])
+    examples = scan_examples([str(tmp_path / "*")], 8)
     first = read_rows(examples, shuffle_rows=4)[0]
     assert max(first) < 4 + 4
     tf.debugging.assert_equal(len(set(first)), 4)
