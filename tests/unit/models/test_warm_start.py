@@ -158,9 +158,9 @@ def build_warm_fn_args(transform_dir: Path, folder: Path, earlier: Path, mode: s
     return fn_args
 
 
-@pytest.mark.parametrize(("mode", "name"), [("memory", "fit"), ("stream", "fit_streamed")])
+@pytest.mark.parametrize("mode", ["memory", "stream"])
 def test_run_fn_warm_start_hands_the_earlier_weights_to_the_training(
-    transform_dir, tmp_path, earlier, monkeypatch, mode, name
+    transform_dir, tmp_path, earlier, monkeypatch, mode
 ):
     begun_with = []
 
@@ -168,7 +168,7 @@ def test_run_fn_warm_start_hands_the_earlier_weights_to_the_training(
         begun_with.extend(network.get_weights())
         raise InterruptedError
 
-    monkeypatch.setattr(trainer_fn, name, stop_before_training)
+    monkeypatch.setattr(trainer_fn, "fit", stop_before_training)
     with pytest.raises(InterruptedError):
         run_fn(build_warm_fn_args(transform_dir, tmp_path, earlier, mode))
     kept = read_warm_start(str(earlier / "model" / "Format-Serving")).weights
@@ -208,7 +208,7 @@ def test_run_fn_warm_start_without_an_earlier_model_says_so_and_is_the_cold_trai
     fn_args.custom_config |= {"warm_start_code": "beef", "checkpoint_root": str(earlier / "checkpoints")}
     with caplog.at_level(logging.INFO, logger="absl"):
         run_fn(fn_args)
-    assert "Warm start: no model was pushed before these data came; begins with random weights" in caplog.text
+    assert "Warm start: no model was pushed before this data came; begins with random weights" in caplog.text
     assert read_record(tmp_path)["warm_start"] is read_record(earlier)["warm_start"] is None
     # Down to the seconds: nothing was trained again.
     assert read_record(tmp_path)["history"] == read_record(earlier)["history"]
