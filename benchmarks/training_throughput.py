@@ -17,10 +17,10 @@ import tensorflow as tf
 from configs.load import load_config
 from configs.spec import ModelConfig, TrainerConfig
 from fer_tfx.contract import CLASS_COUNT, PIXEL_COUNT
-from models.dataset import LabelledExamples, count_steps_per_epoch, make_train_dataset
-from models.network import build_network
-from models.precision import choose_policy
-from models.training import compile_network
+from models.computation import choose_policy
+from models.dataset import LabelledExamples
+from models.networks import build_network
+from models.recipe import compile_network
 
 _EXAMPLE_COUNT = 28_709
 _CONVOLUTION = (64, 24, 64)  # pictures, px, filters: large enough for the best rate of a 3x3 convolution
@@ -46,8 +46,9 @@ def measure(model: ModelConfig, trainer: TrainerConfig, *, steps: int, rounds: i
     """Train `steps` steps from the pipeline and from memory by turns, `rounds` times."""
     policy = choose_policy(trainer.precision)
     network = build_network(model, policy)
-    compile_network(network, trainer, count_steps_per_epoch(_EXAMPLE_COUNT, trainer.batch_size))
-    pipeline = make_train_dataset(_draw_examples(), _normalise, trainer)
+    examples = _draw_examples()
+    compile_network(network, trainer, examples.count_steps(trainer.batch_size))
+    pipeline = examples.make_train_dataset(_normalise, trainer)
     batch = next(iter(pipeline))
     memory = tf.data.Dataset.from_tensors(batch).repeat().prefetch(tf.data.AUTOTUNE)
     for dataset in (pipeline, memory):

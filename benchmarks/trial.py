@@ -16,14 +16,12 @@ from benchmarks.view_logits import ViewLogits
 from configs.load import to_json
 from configs.spec import Recipe
 from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE, IMAGE_SIZE_PX
-from models.augmentation import warp
-from models.data_digest import compute_data_digest
-from models.dataset import LabelledExamples, Transform, make_eval_dataset
-from models.evaluation import predict_logits
-from models.history import History
-from models.precision import choose_policy
-from models.seeded_network import build_seeded_network
-from models.training import fit
+from models.checkpoint import History
+from models.computation import choose_policy
+from models.dataset import LabelledExamples, Transform, compute_data_digest, make_eval_dataset
+from models.networks import build_seeded_network
+from models.recipe import warp
+from models.training import fit, predict_logits
 from pipeline.fingerprint import compute_code_fingerprint
 
 _ZOOM = 1.1
@@ -64,7 +62,7 @@ def train(recipe: Recipe, rows: Pictures, measured: Pictures, folder: Path) -> T
     """
     transform = make_transform(rows.pixels)
     examples, eval_ = (_to_examples(each) for each in (rows, measured))
-    state = folder / _name_state(recipe, compute_data_digest(examples, eval_, transform))
+    state = folder / _name_state(recipe, compute_data_digest([examples, eval_], transform))
     network = build_seeded_network(recipe)
     dirs = {"checkpoint_dir": str(state), "log_dir": str(state / "log")}
     result = fit(network, examples, eval_, transform, recipe.trainer, **dirs)
@@ -74,7 +72,7 @@ def train(recipe: Recipe, rows: Pictures, measured: Pictures, folder: Path) -> T
 def _name_state(recipe: Recipe, data_digest: str) -> str:
     # Sums in other numbers, or shared out among other cores, have other last digits, and training amplifies those.
     where = (choose_policy(recipe.trainer.precision), len(os.sched_getaffinity(0)))
-    code = compute_code_fingerprint("models.training", "models.seeded_network")
+    code = compute_code_fingerprint("models.training", "models.networks")
     return hashlib.sha256(repr((to_json(recipe), data_digest, where, code)).encode()).hexdigest()[:16]
 
 

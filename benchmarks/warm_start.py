@@ -19,9 +19,9 @@ from benchmarks.command import run_command
 from configs.spec import ModelConfig, Recipe, TrainerConfig
 from fer_tfx.contract import PIXEL_COUNT
 from models.dataset import LabelledExamples, make_eval_dataset
-from models.evaluation import build_evaluation
-from models.seeded_network import build_seeded_network
-from models.training import compile_network, fit
+from models.networks import build_seeded_network
+from models.recipe import compile_network
+from models.training import build_evaluation, fit
 from models.warm_start import WarmStart, keep_weights, read_warm_start
 from schema.drawn_faces import draw_faces
 

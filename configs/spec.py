@@ -6,11 +6,13 @@ YAML -> `configs.load` -> `PipelineConfig` -> each stage gets its own part as JS
 import re
 from dataclasses import dataclass, field, fields
 
+from configs.convert import suggest
 from configs.search_space import LOG, Choices, Interval, check_space
 from fer_tfx.errors import ConfigError
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 TRAINING_INPUTS = ("auto", "memory", "stream")
+NETWORK_FAMILIES = ("vgg",)
 ENGINES = ("local", "local-parallel", "portable", "flink", "spark", "dataflow")
 BEAM_PLACES = ("in_process", "dataflow")
 TRAINING_PLACES = ("container", "vertex")
@@ -96,6 +98,8 @@ class ValidationConfig:
 class ModelConfig:
     """Shape of the network."""
 
+    family: str = "vgg"
+    """Kind of network: one of `NETWORK_FAMILIES`, each a file of models/networks."""
     stem_filters: int = 16
     """Filters of the one convolution at 48 px."""
     stage_filters: tuple[int, ...] = (32, 64, 128)
@@ -105,6 +109,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _require_fractions("model", self)
+        if self.family not in NETWORK_FAMILIES:
+            raise ConfigError(f"model.family: unknown family {self.family!r}{suggest(self.family, NETWORK_FAMILIES)}")
         _require(self.stem_filters > 0, "model.stem_filters", "at least 1", self.stem_filters)
         _require(
             1 <= len(self.stage_filters) <= 4 and min(self.stage_filters) > 0,

@@ -61,5 +61,5 @@ THRESHOLD_KEY = "abstain_threshold"  # in that file: the least confidence at whi
 TRAINING_RECORD_FILE = "training_record.json"
 WARM_UP_FILE = "tf_serving_warmup_requests"  # TensorFlow Serving looks for this name
 
-# A model in its light form, see `models.light_form`.
+# A model in its light form, see `models.export`.
 LIGHT_MODEL_FILE = "model.tflite"

@@ -1,4 +1,4 @@
-"""Logits -> probabilities that mean what they say."""
+"""Logits -> calibrated probabilities, and the confidence below which the model abstains."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -29,15 +29,15 @@ class Calibration:
     """Pictures that it was learned from."""
 
     def to_json(self) -> str:
-        """The text of `assets.extra/calibration.json`."""
+        """The text of `calibration.json`."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
 def calibrate(logits: Floats, class_indices: npt.NDArray[np.int64], abstain_accuracy: float) -> Calibration:
-    """Fit temperature and abstain threshold.
+    """Fit temperature and abstain threshold to pictures that were not trained on.
 
     Args:
-        logits: float (n, 7) of pictures that were not trained on.
+        logits: float (n, 7).
         class_indices: int (n,).
         abstain_accuracy: share, 0-1, of the kept pictures that is to be right.
     """
@@ -63,15 +63,7 @@ def fit_temperature(logits: Floats, class_indices: npt.NDArray[np.int64]) -> flo
 def find_abstain_threshold(probabilities: Floats, class_indices: npt.NDArray[np.int64], accuracy: float) -> float:
     """Least confidence such that, of all pictures with at least this confidence, a share `accuracy` is right.
 
-    Pictures of equal confidence are kept or left out together.
-
-    Args:
-        probabilities: float (n, 7).
-        class_indices: int (n,).
-        accuracy: 0-1.
-
-    Returns:
-        A confidence, 0-1; 1 when no picture's is high enough.
+    1 when there is none. Pictures of equal confidence are kept or left out together. Probabilities are float (n, 7).
     """
     confidences = probabilities.max(axis=1)
     order = np.argsort(-confidences, kind="stable")

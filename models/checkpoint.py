@@ -1,40 +1,63 @@
-"""The state of a run on disk, so that a killed run goes on where its last whole epoch ended.
+"""The state of a run on disk, so that a killed run resumes after its last whole epoch.
 
-Keras's `BackupAndRestore` won't do: it overwrites its only file in place and writes the epoch's number to a
-second one, so a kill in between loses the run or repeats an epoch. `tf.train.CheckpointManager` points to a new
-checkpoint only once that is complete, and takes bucket URIs.
+Keras's `BackupAndRestore` overwrites its only file in place, so a kill may lose the run. `tf.train.CheckpointManager`
+points to a new checkpoint only once that is complete, and takes bucket URIs.
 """
 
+import io
 import json
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 from zipfile import BadZipFile
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging
+from numpy.typing import NDArray
 
-from models.averaging import WeightAverage
-from models.history import History, format_history, parse_history
-from models.weights import Weights, pack_weights, unpack_weights
+from models.recipe import WeightAverage
 
 _FINISHED_FILE, _RECORD_FILE, _WEIGHTS_FILE = "finished", "training.json", "weights.npz"
 _DAY_S = 86_400.0
 _LONGEST_AGE_S = 30 * _DAY_S
 _KEPT_COUNT = 3
 
+Weights = tuple[NDArray[np.float32], ...]
+"""In the order of a network's `weights`, the statistics of batch normalisation among them."""
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """Figures at the end of one epoch."""
+
+    epoch: int
+    """From 1."""
+    loss: float
+    """Mean training loss of the epoch, with label smoothing and augmentation."""
+    accuracy: float
+    """Training accuracy of the epoch, with augmentation: 0-1."""
+    eval_loss: float | None
+    """Cross entropy of the averaged weights on the eval split, without label smoothing, in nats; None: not measured."""
+    eval_accuracy: float | None
+    """Accuracy of the averaged weights on the eval split: 0-1; None: not measured."""
+    learning_rate: float
+    """Rate of the step that comes next; 0 after the last epoch."""
+    seconds: float = field(compare=False)
+    """Wall time of the epoch, its evaluation included; what a killed run lost is not counted."""
+
+
+History = tuple[EpochMetrics, ...]
+
 
 class TrainingCheckpoint:
-    """Saves and restores network, optimiser, averaged weights and history.
+    """Saves and restores network, optimiser, averaged weights and history, all of them built.
 
-    Args:
-        directory: folder or bucket URI that belongs to this run alone.
-        network: must be built.
-        optimizer: must be built.
-        average: of `network`.
+    `directory` is a folder or bucket URI that belongs to this run alone.
     """
 
     def __init__(
@@ -51,69 +74,74 @@ class TrainingCheckpoint:
         self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=2)
 
     def restore(self) -> History:
-        """Restore the latest complete state and return the epochs it has behind it; none: change nothing."""
+        """Restore the latest complete state, if there is one, and return the epochs it has behind it."""
         if self._manager.latest_checkpoint:
             self._checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
-        return parse_history(self._history.numpy().decode())
+        return tuple(EpochMetrics(**metrics) for metrics in json.loads(self._history.numpy()))
 
     def save(self, history: History) -> None:
         """Save the state after the last epoch of `history`."""
-        self._history.assign(format_history(history))
+        self._history.assign(json.dumps([asdict(metrics) for metrics in history]))
         self._manager.save(checkpoint_number=len(history))
+
+
+def pack_weights(weights: Sequence[NDArray[np.float32]]) -> bytes:
+    """The content of a file for them: data that nothing unpickles."""
+    buffer = io.BytesIO()
+    np.savez(buffer, *weights)
+    return buffer.getvalue()
+
+
+def unpack_weights(content: bytes) -> Weights:
+    """The inverse of `pack_weights`."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        return tuple(archive[f"arr_{index}"] for index in range(len(archive.files)))
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a training has come to. It is exported anew from here, without a step more, also by another machine."""
+    """The outcome of a training, from which any machine can export it again."""
 
     record: dict[str, Any]
-    """What the training told of itself; JSON."""
+    """What the training tells of itself; JSON."""
     weights: Weights
 
 
 def keep_finished(directory: str, finished: Finished) -> None:
-    """Put what a training has come to beside its state, which counts as finished from then on."""
-    _write(directory, _WEIGHTS_FILE, pack_weights(finished.weights))
-    _write(directory, _RECORD_FILE, (json.dumps(finished.record, indent=1) + "\n").encode())
-    _write(directory, _FINISHED_FILE, b"")  # last: what was cut off before is not taken for whole
+    """Put the outcome of a training beside its state, which counts as finished from then on."""
+    record = json.dumps(finished.record, indent=1) + "\n"
+    # The mark comes last, so that an interrupted write isn't taken for a whole one.
+    contents = {_WEIGHTS_FILE: pack_weights(finished.weights), _RECORD_FILE: record.encode(), _FINISHED_FILE: b""}
+    for name, content in contents.items():
+        write_file(tf.io.gfile.join(directory, name), content)
 
 
 def find_finished(directory: str, *, alike: str) -> tuple[str, Finished] | None:
-    """A finished training and its folder: `directory`, or the first beside it whose name matches; None: there is none.
+    """A finished training and its folder: `directory`, or the first beside it that matches `alike`, a shell's pattern.
 
-    One whose files are damaged is passed over: the training is then done anew from its last state.
-
-    Args:
-        directory: of the training as this process would do it.
-        alike: pattern of names, as a shell has it, that would do as well.
+    One whose files are damaged is skipped: the training is then repeated from its last state.
     """
     root, name = os.path.split(directory.rstrip("/"))
     for candidate in (name, *sorted(each for each in _list_folders(root) if fnmatchcase(each, alike))):
         folder: str = tf.io.gfile.join(root, candidate)
-        # Earlier versions kept the mark alone.
-        if all(tf.io.gfile.exists(tf.io.gfile.join(folder, each)) for each in (_FINISHED_FILE, _RECORD_FILE)):
+        if tf.io.gfile.exists(tf.io.gfile.join(folder, _FINISHED_FILE)):
             try:
-                return folder, _read_finished(folder)
+                record, weights = (read_file(tf.io.gfile.join(folder, each)) for each in (_RECORD_FILE, _WEIGHTS_FILE))
+                return folder, Finished(json.loads(record), unpack_weights(weights))
             except (tf.errors.OpError, ValueError, KeyError, EOFError, BadZipFile) as error:
-                logging.warning("%s: can't be read, so the training goes on at its last state: %s", folder, error)
+                logging.warning("%s: can't be read, so the training resumes from its last state: %s", folder, error)
     return None
-
-
-def _read_finished(directory: str) -> Finished:
-    record, weights = (_read(directory, name) for name in (_RECORD_FILE, _WEIGHTS_FILE))
-    return Finished(json.loads(record), unpack_weights(weights))
 
 
 def clear_others(directory: str) -> None:
     """Remove the states beside `directory` that nothing will take up.
 
-    Those of finished trainings go; one is enough for an export anew. Of those that were never finished the three
-    written last stay for a retry, and all of the last day, since one may be at work; after 30 days they go as well.
+    Those of finished trainings go: one is enough to export again. Of the unfinished ones the last three stay for a
+    retry, and all of the last day, since one may be in use; after 30 days they go as well.
     """
     root, name = os.path.split(directory.rstrip("/"))
-    others = [tf.io.gfile.join(root, other) for other in _list_folders(root) if other != name]
     unfinished = []
-    for folder in others:
+    for folder in (tf.io.gfile.join(root, other) for other in _list_folders(root) if other != name):
         if tf.io.gfile.exists(tf.io.gfile.join(folder, _FINISHED_FILE)):
             _remove(folder)
         else:
@@ -129,29 +157,31 @@ def _list_folders(root: str) -> list[str]:
 
 
 def _find_last_change_s(folder: str) -> float:
-    """Unix time at which the folder, or any file in it, was written last; now, where the file system doesn't tell."""
+    """Unix time of the last change of the folder or any file in it; now, where the file system doesn't tell."""
     files = [tf.io.gfile.join(place, name) for place, _, names in tf.io.gfile.walk(folder) for name in names]
     try:
-        told_s = max(float(tf.io.gfile.stat(path).mtime_nsec) for path in (folder, *files)) / 1e9
-        return told_s or time.time()
-    except tf.errors.NotFoundError:  # somebody is at work there
+        changed_s = max(float(tf.io.gfile.stat(path).mtime_nsec) for path in (folder, *files)) / 1e9
+        return changed_s or time.time()
+    except tf.errors.NotFoundError:  # another process is at work there
         return time.time()
 
 
 def _remove(folder: str) -> None:
-    """Or leave it for the next time: what others do there must not cost a training that has ended."""
+    """Failure is only logged: what others do there must not cost a finished training."""
     try:
         tf.io.gfile.rmtree(folder)
     except tf.errors.OpError as error:
         logging.warning("%s: can't be removed: %s", folder, error)
 
 
-def _write(directory: str, name: str, content: bytes) -> None:
-    with tf.io.gfile.GFile(tf.io.gfile.join(directory, name), "wb") as file:
+def write_file(path: str, content: bytes) -> None:
+    """`path` may be a bucket URI."""
+    with tf.io.gfile.GFile(path, "wb") as file:
         file.write(content)
 
 
-def _read(directory: str, name: str) -> bytes:
-    with tf.io.gfile.GFile(tf.io.gfile.join(directory, name), "rb") as file:
+def read_file(path: str) -> bytes:
+    """`path` may be a bucket URI."""
+    with tf.io.gfile.GFile(path, "rb") as file:
         content: bytes = file.read()
     return content

@@ -1,31 +1,30 @@
-"""Writes the SavedModel."""
+"""A trained network -> SavedModel -> its light form, which LiteRT runs without TensorFlow."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
+from tensorflow_serving.apis import prediction_log_pb2
 
 from configs.spec import ExportConfig
-from fer_tfx.contract import (
-    CALIBRATION_FILE,
-    CLASS_NAMES,
-    CLASS_NAMES_FILE,
-    EXTRA_ASSETS_DIR,
-    TRAINING_RECORD_FILE,
-    WARM_UP_FILE,
-)
+from fer_tfx import contract
 from models.calibration import Calibration
-from models.half_weights import HalfWeight, is_half_enough
 from models.signatures import build_signatures
 from models.transform_graph import TransformGraph
-from models.warm_up import write_warm_up
+
+_LARGEST_HALF_ERROR = 2.0**-10  # of the largest weight; float16 rounds to 2 ** -11 of a value
+# One picture, and a batch as the server gathers it: memory is set up for both.
+_WARM_UP_BATCH_SIZES = (1, 32)
+_LARGE_PICTURE_PX = 512
+_ONE_PICTURE = tf.TensorSpec([1, *contract.IMAGE_SHAPE], tf.uint8, name=contract.PIXELS_KEY)
 
 
 class ServingNetwork(tf.Module):  # type: ignore[misc]
-    """A network as it is served: weights stored in few bytes, and the mirror image looked at if so configured.
-
-    Args:
-        network: images -> logits, see `fold_network`.
-        config: how weights are stored and whether the mirror image counts.
-    """
+    """A network as it is served: its weights in few bytes, averaged with the mirror image if so configured."""
 
     def __init__(self, network: keras.Model, config: ExportConfig) -> None:
         super().__init__()
@@ -39,51 +38,175 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
         self._averages_flip = config.average_flip
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        """Images, float32 (batch, 48, 48, 1), -> logits, float32 (batch, 7)."""
-        if not self._averages_flip:
-            return self._compute_logits(images)
-        both = self._compute_logits(tf.concat([images, images[:, :, ::-1]], axis=0))
-        return tf.add_n(tf.split(both, 2)) / 2.0
-
-    def _compute_logits(self, images: tf.Tensor) -> tf.Tensor:
+        """Images, float32 (batch, 48, 48, 1) -> logits, float32 (batch, 7)."""
+        if self._averages_flip:
+            images = tf.concat([images, images[:, :, ::-1]], axis=0)
         weights = [weight.read() if isinstance(weight, HalfWeight) else weight for weight in self.weights]
         trainable, others = weights[: self._trainable_count], weights[self._trainable_count :]
         logits, _ = self._apply(trainable, others, images, training=False)
-        return logits
+        return tf.add_n(tf.split(logits, 2)) / 2.0 if self._averages_flip else logits
 
 
 def export_model(
     network: ServingNetwork, transform: TransformGraph, calibration: Calibration, training_record: str, path: str
 ) -> None:
-    """Write network, Transform graph and all signatures to `path`, a folder or bucket URI.
+    """Write network, Transform graph and all signatures to `path`, a folder or bucket URI that holds no model yet.
 
-    `ExportArchive` writes each variable once. `tf.saved_model.save(network)` would write a Keras 3 variable
-    twice, and TensorFlow Serving and BulkInferrer would read the copy that is never restored (keras#19274).
-    What lies in `assets.extra` is for readers: class names, one per line in index order, calibration, and how the
-    network was trained; the graph has its own. The requests there TensorFlow Serving replays before it serves.
-
-    Args:
-        network: images -> logits.
-        transform: raw pictures -> images.
-        calibration: its temperature goes into the graph.
-        training_record: JSON.
-        path: must not hold a model yet.
+    `ExportArchive` writes each variable once. `tf.saved_model.save(network)` would write a Keras 3 variable twice, and
+    TensorFlow Serving and BulkInferrer would read the copy that is never restored (keras#19274). In `assets.extra` lie
+    class names, calibration and training record (JSON) for readers alone, and requests that TensorFlow Serving replays
+    before it serves.
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
     archive.track(transform.layer)
-    signatures = build_signatures(network, transform, calibration)
-    for name, (function, spec) in signatures.items():
+    for name, (function, spec) in build_signatures(network, transform, calibration).items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(path, verbose=False)
-    extra = tf.io.gfile.join(path, EXTRA_ASSETS_DIR)
+    extra = tf.io.gfile.join(path, contract.EXTRA_ASSETS_DIR)
     tf.io.gfile.makedirs(extra)
-    _write(tf.io.gfile.join(extra, CLASS_NAMES_FILE), "\n".join(CLASS_NAMES) + "\n")
-    _write(tf.io.gfile.join(extra, CALIBRATION_FILE), calibration.to_json())
-    _write(tf.io.gfile.join(extra, TRAINING_RECORD_FILE), training_record)
-    write_warm_up(tf.io.gfile.join(extra, WARM_UP_FILE))
+    texts = {
+        contract.CLASS_NAMES_FILE: "\n".join(contract.CLASS_NAMES) + "\n",
+        contract.CALIBRATION_FILE: calibration.to_json(),
+        contract.TRAINING_RECORD_FILE: training_record,
+    }
+    for name, text in texts.items():
+        with tf.io.gfile.GFile(tf.io.gfile.join(extra, name), "w") as file:
+            file.write(text)
+    write_warm_up(tf.io.gfile.join(extra, contract.WARM_UP_FILE))
 
 
-def _write(path: str, text: str) -> None:
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write(text)
+def is_half_enough(values: NDArray[np.float32]) -> bool:
+    """Whether float16, which holds 6e-5 to 65,504, keeps values to a thousandth of the largest."""
+    with np.errstate(over="ignore"):
+        halves = values.astype(np.float16).astype(np.float32)
+    largest = np.abs(values).max(initial=0.0)
+    return bool((np.abs(halves - values) <= _LARGEST_HALF_ERROR * largest).all())
+
+
+class HalfWeight(tf.saved_model.experimental.TrackableResource):  # type: ignore[misc]
+    """A float32 tensor that a SavedModel stores as float16 and converts back once, when it is loaded.
+
+    A cast within the graph would run for each request: a fifth of the time of one picture. So the float32 values live
+    in a variable that the checkpoint leaves out, and that is freed with the model. Loaders fill it by the model's
+    initialisation, as they fill lookup tables; what they would create for a table is a scalar here.
+    """
+
+    def __init__(self, values: NDArray[np.float32]) -> None:
+        super().__init__()
+        halves = values.astype(np.float16)
+        self._stored = self._track_trackable(tf.Variable(halves, trainable=False), "stored")
+        self._values = self._track_trackable(tf.Variable(halves.astype(np.float32), trainable=False), "values")
+        _leave_out(self._values)
+        self._name = f"half_weight_{hashlib.sha256(halves.tobytes() + repr(halves.shape).encode()).hexdigest()}"
+
+    def _create_resource(self) -> tf.Tensor:
+        return tf.raw_ops.VarHandleOp(dtype=tf.bool, shape=[], shared_name=self._name)
+
+    def _initialize(self) -> None:
+        self._values.assign(tf.cast(self._stored, tf.float32))
+
+    def read(self) -> tf.Tensor:
+        """The values as float32."""
+        # `read_value` would have the graph keep the variable in a set, and its order, another in each process, would be
+        # that of the exported objects: two exports of the same weights would be two models.
+        return tf.raw_ops.ReadVariableOp(resource=self._values.handle, dtype=tf.float32)
+
+
+def _leave_out(variable: tf.Variable) -> None:
+    """Keep the values of a variable, and of its copy in the graph of a SavedModel, out of the checkpoint.
+
+    TensorFlow has no public way: these are the methods by which it asks each object what to write, and to copy itself.
+    """
+    copy = variable._export_to_saved_model_graph
+
+    def copy_and_leave_out(object_map: dict[Any, Any], **keywords: Any) -> Any:
+        copied = copy(object_map=object_map, **keywords)
+        object_map[variable]._serialize_to_tensors = dict
+        return copied
+
+    variable._serialize_to_tensors = dict
+    variable._export_to_saved_model_graph = copy_and_leave_out
+
+
+def write_warm_up(path: str) -> None:
+    """Write requests, as a TFRecord file of PredictionLog, that TensorFlow Serving replays when it loads a model.
+
+    So no caller waits for the first answer: each signature is asked for one picture and for a batch of grey ramps.
+    """
+    ramp, large = _draw_ramp(contract.IMAGE_SIZE_PX), _draw_ramp(_LARGE_PICTURE_PX)
+    example = tf.train.Example()
+    example.features.feature[contract.PIXELS_KEY].bytes_list.value.append(ramp.numpy().tobytes())
+    with tf.io.TFRecordWriter(path) as writer:
+        for count in _WARM_UP_BATCH_SIZES:
+            files = [tf.io.encode_png(ramp), tf.io.encode_jpeg(large)] * count
+            batches = {
+                contract.SERVE_EXAMPLES: tf.constant([example.SerializeToString()] * count),
+                contract.SERVE_PIXELS: tf.repeat(ramp[tf.newaxis], count, axis=0),
+                contract.SERVE_IMAGES: tf.stack(files[:count]),
+            }
+            for signature, batch in batches.items():
+                log = prediction_log_pb2.PredictionLog()
+                request = log.predict_log.request
+                request.model_spec.signature_name = signature
+                request.inputs[contract.INPUT_OF_SIGNATURE[signature]].CopyFrom(tf.make_tensor_proto(batch))
+                writer.write(log.SerializeToString())
+
+
+def _draw_ramp(size_px: int) -> tf.Tensor:
+    """From black to white, uint8 (size_px, size_px, 1)."""
+    row = tf.cast(tf.linspace(0.0, 255.0, size_px), tf.uint8)
+    return tf.reshape(tf.tile(row, [size_px]), [size_px, size_px, contract.IMAGE_SHAPE[-1]])
+
+
+def convert_to_light(folder: Path) -> bytes:
+    """The content of `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, 7), as `serve_pixels` has them.
+
+    Weights are stored as float16 and computed with as float32, as in a SavedModel with half-precision weights.
+    """
+    model = tf.saved_model.load(str(folder))
+    fixed = _OnePicture(model.signatures[contract.SERVE_PIXELS])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([fixed.answer.get_concrete_function()], fixed)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+    content: bytes = converter.convert()
+    return content
+
+
+class _OnePicture(tf.Module):  # type: ignore[misc]
+    """The signature for one picture, its weights in variables of known values.
+
+    The converter finds no values behind `HalfWeight`, whose resources a loader fills by the graph.
+    """
+
+    def __init__(self, signature: Any) -> None:
+        super().__init__()
+        self._graph_def = signature.graph.as_graph_def()
+        self._inner = [tensor.name for tensor in signature.graph.internal_captures]
+        self._captured = [_to_variable(each) for each in signature.captured_inputs]
+        (self._fed,) = (tensor.name for tensor in signature.graph.inputs if tensor.name not in self._inner)
+        outputs = sorted(signature.structured_outputs)  # the order in which TensorFlow flattens them
+        self._wanted = signature.outputs[outputs.index(contract.PROBABILITIES_KEY)].name
+
+    @tf.function(input_signature=[_ONE_PICTURE], autograph=False)  # type: ignore[untyped-decorator]
+    def answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        values = dict(zip(self._inner, map(_enter, self._captured), strict=True))
+        (probabilities,) = tf.graph_util.import_graph_def(
+            self._graph_def, input_map={self._fed: pixels, **values}, return_elements=[self._wanted], name=""
+        )
+        return {contract.PROBABILITIES_KEY: probabilities}
+
+
+def _to_variable(captured: tf.Tensor) -> tf.Tensor | tf.Variable:
+    if captured.dtype != tf.resource:
+        return captured
+    (inside,) = captured._handle_data.shape_and_type
+    return tf.Variable(tf.raw_ops.ReadVariableOp(resource=captured, dtype=tf.dtypes.as_dtype(inside.dtype)))
+
+
+def _enter(value: tf.Tensor | tf.Variable) -> tf.Tensor:
+    """The value within the current graph."""
+    if not isinstance(value, tf.Variable):
+        return tf.identity(value)
+    value.read_value()  # makes the graph know the variable, which the handle alone does not
+    return tf.compat.v1.get_default_graph().capture(value.handle)

@@ -1,6 +1,6 @@
-"""How many pixels a file of a picture holds, by its header: in TensorFlow's own ops, for an exported graph.
+"""How many pixels a file of a picture holds, by its header, in ops of an exported graph.
 
-TensorFlow's decoders take any size. A PNG of 62 kB may hold 64 megapixels, which take a server 1 GB.
+TensorFlow's decoders take any size: a PNG of 62 kB may hold 64 megapixels, which take a server 1 GB.
 """
 
 import tensorflow as tf
@@ -17,10 +17,10 @@ _MAX_GIF_BLOCKS = 150_000  # of 255 bytes: what LZW makes of 25 million pixels o
 
 
 def check_headers(files: tf.Tensor) -> tf.Tensor:
-    """Refuse what can be refused by the first bytes of the files, string (n,), all at once: that is quicker.
+    """Refuse what the first bytes of the files, string (n,), give away; all files at once, which is quicker.
 
     Fails with InvalidArgumentError if one is neither PNG, JPEG, GIF nor BMP, or a PNG or BMP of more than
-    `MAX_SERVED_PIXELS`. What else is wrong with a file its decoder says.
+    `MAX_SERVED_PIXELS`.
 
     Returns:
         Kinds for `bound_picture`, int32 (n,): 1 for a JPEG, 2 for a GIF, 0 for what is known to be within the bound.
@@ -28,7 +28,7 @@ def check_headers(files: tf.Tensor) -> tf.Tensor:
     header = tf.cast(tf.io.decode_raw(files, tf.uint8, fixed_length=_HEADER_BYTES), tf.int64)  # a short file has zeros
     magic = header[:, 0] * 256 + header[:, 1]
     is_png, is_bmp, is_jpeg, is_gif = (tf.equal(magic, each) for each in (_PNG, _BMP, _JPEG, _GIF))
-    # libpng passes over an unknown chunk before the header, and would read another size than is read here.
+    # libpng skips an unknown chunk before the header, and would read another size than is read here.
     begins_well = tf.reduce_all(tf.equal(header[:, 12:16], list(b"IHDR")), axis=1)
     sides = tf.reduce_sum(tf.gather(header, [_PNG_SIDES, _BMP_SIDES], axis=1) * [2**24, 2**16, 2**8, 1], axis=3)
     height = sides[:, 1, 1]
@@ -44,19 +44,20 @@ def check_headers(files: tf.Tensor) -> tf.Tensor:
 
 
 def bound_picture(file: tf.Tensor, kind: tf.Tensor) -> tf.Tensor:
-    """The file, string (), as it may be decoded: of a GIF the first frame alone.
+    """The file, string (), of a `kind` from `check_headers`, as it may be decoded: of a GIF the first frame alone.
 
     Fails with InvalidArgumentError if it is a JPEG or a GIF of more than `MAX_SERVED_PIXELS`.
-
-    Args:
-        file: of a picture.
-        kind: that `check_headers` gave for it.
     """
-    return tf.switch_case(kind, [lambda: tf.identity(file), lambda: _bound_jpeg(file), lambda: _bound_gif(file)])
+
+    def bound_jpeg() -> tf.Tensor:
+        with tf.control_dependencies([_require_fit(_count_pixels(tf.io.extract_jpeg_shape(file)[:2]))]):
+            return tf.identity(file)
+
+    return tf.switch_case(kind, [lambda: tf.identity(file), bound_jpeg, lambda: _bound_gif(file)])
 
 
 def _count_pixels(sides: tf.Tensor) -> tf.Tensor:
-    """int64 (..., 2) -> int64 (...,); a product that int64 can't hold is lowered to one that is too large as well."""
+    """int64 (..., 2) -> int64 (...,); sides are capped, so that the product fits int64."""
     return tf.reduce_prod(tf.minimum(tf.cast(sides, tf.int64), MAX_SERVED_PIXELS + 1), axis=-1)
 
 
@@ -65,17 +66,12 @@ def _require(conditions: tf.Tensor, message: str, *values: tf.Tensor) -> tf.Oper
 
 
 def _require_fit(pixel_count: tf.Tensor) -> tf.Operation:
-    said = f"a picture may have {MAX_SERVED_PIXELS:,} pixels; scale it down, it has"
-    return _require(pixel_count <= MAX_SERVED_PIXELS, said, tf.strings.as_string(pixel_count))
-
-
-def _bound_jpeg(file: tf.Tensor) -> tf.Tensor:
-    with tf.control_dependencies([_require_fit(_count_pixels(tf.io.extract_jpeg_shape(file)[:2]))]):
-        return tf.identity(file)
+    message = f"a picture may have {MAX_SERVED_PIXELS:,} pixels; scale it down, it has"
+    return _require(pixel_count <= MAX_SERVED_PIXELS, message, tf.strings.as_string(pixel_count))
 
 
 def _bound_gif(file: tf.Tensor) -> tf.Tensor:
-    """TensorFlow's decoder holds all frames, each of a size of its own, before it gives the first one."""
+    """TensorFlow's decoder would hold all frames, each of its own size, before it returns the first one."""
     blocks = _GifBlocks(file)
     frame, budget = tf.while_loop(
         lambda position, budget: tf.equal(blocks.at(position), _GIF_EXTENSION) & (budget > 0),
@@ -100,16 +96,16 @@ class _GifBlocks:
         self._data = tf.io.decode_raw(tf.strings.join([file, b"\0"]), tf.uint8)
 
     def at(self, position: tf.Tensor) -> tf.Tensor:
-        """The byte there, int32 (); past the end 0."""
+        """int32 (); past the end 0."""
         return tf.cast(tf.gather(self._data, tf.minimum(position, self._size)), tf.int32)
 
     def skip_colours(self, flags: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
-        """`position` behind the table of colours that begins there if the byte at `flags` says so."""
+        """The position after the colour table that begins at `position` if the byte at `flags` says so."""
         flag = self.at(flags)
         return position + tf.where(flag >= 128, 6 * tf.bitwise.left_shift(1, flag % 8), 0)
 
     def skip(self, position: tf.Tensor, budget: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The position behind the last block, at most the end of the file, and what is left of the budget of blocks."""
+        """The position after the last block, at most the end of the file, and what is left of the budget of blocks."""
         last, budget = tf.while_loop(
             lambda position, budget: (self.at(position) > 0) & (budget > 0),
             lambda position, budget: (position + self.at(position) + 1, budget - 1),

@@ -1,48 +1,67 @@
-"""The recipe: how a network is trained on two splits. No TFX here."""
+"""The loop over epochs and steps: trains a network by the recipe, measures, saves and reports. No TFX here."""
 
+import math
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import NamedTuple, Protocol
 
 import keras
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
+from configs.progress import report_progress
 from configs.spec import TrainerConfig
-from fer_tfx.contract import CLASS_COUNT
-from models.averaging import WeightAverage
-from models.callbacks import AverageUpdate, EpochRecord, LossGuard, ProgressReport
-from models.checkpoint import TrainingCheckpoint
-from models.dataset import (
-    Examples,
-    LabelledExamples,
-    Transform,
-    count_steps_per_epoch,
-    make_eval_dataset,
-    make_train_dataset,
-)
-from models.evaluation import build_evaluation
-from models.history import History
-from models.schedule import build_schedule
+from fer_tfx.errors import FerError
+from models.checkpoint import EpochMetrics, History, TrainingCheckpoint
+from models.computation import Share, find_share
+from models.dataset import Examples, Transform, make_eval_dataset
+from models.recipe import WeightAverage, compile_network
 
-_CALIBRATION_EXAMPLE_COUNT = 2048  # enough for statistics of 24 x 24 values each; 1 s on a CPU
+_REPORT_INTERVAL_S = 1.0
 
 
-@dataclass(frozen=True)
-class TrainResult:
+class TrainingError(FerError):
+    """Training can't go on."""
+
+
+class TrainExamples(Protocol):
+    """The train split, held in memory (`models.dataset`) or read anew in each epoch (`models.streaming`)."""
+
+    def count_steps(self, batch_size: int, worker_count: int) -> int:
+        """Training steps per epoch.
+
+        Raises:
+            DatasetError: there are fewer files than workers, or too few rows for a batch.
+        """
+
+    def make_train_dataset(
+        self, transform: Transform, config: TrainerConfig, start_epoch: int, share: Share
+    ) -> tf.data.Dataset:
+        """Shuffled, augmented batches of one worker, of the epochs from `start_epoch` to the last, one after the other.
+
+        Elements (images float32 (b, size, size, 1), class_indices int64 (b,)); each depends on seed, epoch, step and
+        worker only.
+        """
+
+    def make_sample_dataset(self, transform: Transform, batch_size: int) -> tf.data.Dataset:
+        """Some 2,000 pictures from all over the split, as they are when served: float32 (b, 48, 48, 1), of one b."""
+
+
+class TrainResult(NamedTuple):
     """What `fit` did."""
 
     history: History
     """All epochs of the run, those before a resume included."""
-    epochs_run: int
-    """Epochs that this call ran."""
     resumed_from_epoch: int
     """Epochs that a checkpoint had behind it; 0: the run started afresh."""
-    seconds: float
-    """Wall time of this call."""
 
 
 def fit(
     network: keras.Model,
-    train: LabelledExamples,
+    train: TrainExamples,
     eval_: Examples,
     transform: Transform,
     config: TrainerConfig,
@@ -53,97 +72,131 @@ def fit(
     """Train `network`; afterwards it holds the averaged weights, with batch-norm statistics that fit them.
 
     The same seed, network and examples give the same result bit for bit on the same processor with the same number of
-    threads (`models.computation.use_threads`), whatever else the machine does; with another number of threads results
-    differ from the first step on. A run that is killed and called again with the same `checkpoint_dir` goes on to the
-    same result. Initial weights and dropout come from Keras's seed: call
-    `keras.utils.set_random_seed` before the network is built.
+    threads (`models.computation.use_threads`), whatever else the machine does. A run that is killed and called again
+    with the same `checkpoint_dir` resumes after its last whole epoch and comes to the same result. Dropout comes from
+    Keras's seed.
+
+    Workers of a MultiWorkerMirroredStrategy call it alike, each with the same files, and hold the same weights
+    afterwards. All of them read `checkpoint_dir`, and the first one writes it.
 
     Args:
         network: images -> logits, built within the scope of the strategy that is to train it.
         train: the split to learn from.
-        eval_: the split that each epoch is measured on; nothing is chosen by it.
+        eval_: the split that epochs are measured on; nothing is chosen by it.
         transform: raw pictures -> images.
         config: the recipe.
-        checkpoint_dir: folder or bucket URI of this run's state; the caller removes it when all is done.
+        checkpoint_dir: folder or bucket URI of this run's state; the caller removes it in the end.
         log_dir: folder or bucket URI of TensorBoard's files.
 
     Raises:
+        DatasetError: there are fewer files than workers, or too few rows for a batch.
         TrainingError: the loss is no longer a number.
     """
-    started_s = time.monotonic()
-    steps_per_epoch = count_steps_per_epoch(len(train), config.batch_size)
-    compile_network(network, config, steps_per_epoch)
+    share = find_share(network.distribute_strategy)
+    steps = train.count_steps(config.batch_size, share.count)
+    compile_network(network, config, steps)
     average = WeightAverage(network, config.ema_momentum)
+    sample = train.make_sample_dataset(transform, config.batch_size)
     checkpoint = TrainingCheckpoint(checkpoint_dir, network, network.optimizer, average)
-    calibration_images = _make_calibration_images(train, transform, config.batch_size)
-    done = checkpoint.restore()
+    history = done = checkpoint.restore()
     evaluate = build_evaluation(network, make_eval_dataset(eval_, transform))
+    progress = ProgressReport(config.epochs * steps)
+    with tempfile.TemporaryDirectory(prefix="worker-") as scratch:
+        if share.index:  # the first worker alone writes the state; nobody reads what the others write
+            checkpoint, log_dir = TrainingCheckpoint(scratch, network, network.optimizer, average), scratch
+        writer = tf.summary.create_file_writer(log_dir)
+        if len(done) < config.epochs:
+            take_step = _build_step(network, train.make_train_dataset(transform, config, len(done), share))
+        for epoch in range(len(done) + 1, config.epochs + 1):
+            epoch_started_s = time.monotonic()
+            network.reset_metrics()
+            for step in range((epoch - 1) * steps + 1, epoch * steps + 1):
+                loss, accuracy = take_step()
+                if not math.isfinite(loss):
+                    raise TrainingError(
+                        f"loss is {loss} at step {step}: lower trainer.peak_learning_rate and run again"
+                    )
+                average.update(network.optimizer.iterations.value)
+                progress.tell_step(epoch, step, loss)
+            eval_loss, eval_accuracy = None, None
+            if epoch % config.evaluation_interval_epochs == 0 or epoch == config.epochs:
+                with average.applied(sample):
+                    eval_loss, eval_accuracy = evaluate()
+            rate, seconds = float(network.optimizer.learning_rate), round(time.monotonic() - epoch_started_s, 3)
+            metrics = EpochMetrics(epoch, loss, accuracy, eval_loss, eval_accuracy, rate, seconds)
+            history = (*history, metrics)
+            with writer.as_default(step=epoch):
+                for name, value in asdict(metrics).items():
+                    if name != "epoch" and value is not None:
+                        tf.summary.scalar(name, value)
+            writer.flush()
+            checkpoint.save(history)
+            progress.tell_epoch(epoch, epoch * steps, eval_accuracy)
+    average.apply(sample)
+    return TrainResult(history, len(done))
 
-    def evaluate_average() -> tuple[float, float]:
-        with average.applied(calibration_images):
-            return evaluate()
 
-    def is_measured(epoch: int) -> bool:
-        return epoch % config.evaluation_interval_epochs == 0 or epoch == config.epochs
+def _build_step(network: keras.Model, dataset: tf.data.Dataset) -> Callable[[], tuple[float, float]]:
+    """Function that takes the next step and returns loss and accuracy of the epoch so far.
 
-    record = EpochRecord(evaluate_average, is_measured, checkpoint, log_dir, done)
-    if len(done) < config.epochs:
-        network.fit(
-            make_train_dataset(train, transform, config, start_epoch=len(done)),
-            initial_epoch=len(done),
-            epochs=config.epochs,
-            steps_per_epoch=steps_per_epoch,
-            callbacks=[LossGuard(), AverageUpdate(average), record, ProgressReport(config.epochs * steps_per_epoch)],
-            verbose=0,
-        )
-    average.apply(calibration_images)
-    seconds = time.monotonic() - started_s
-    return TrainResult(record.history, len(record.history) - len(done), len(done), seconds)
-
-
-def compile_network(network: keras.Model, config: TrainerConfig, steps_per_epoch: int) -> None:
-    """Give `network` optimiser and loss of the recipe."""
-    with network.distribute_strategy.scope():
-        optimizer = _build_optimizer(network, config, steps_per_epoch)
-        optimizer.build(network.trainable_variables)
-        network.compile(
-            optimizer,
-            loss=_build_loss(config.label_smoothing),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-            jit_compile=False,  # XLA on CPU only adds a long compilation
-        )
-
-
-def _build_optimizer(network: keras.Model, config: TrainerConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """SGD with Nesterov momentum (Sutskever et al. 2013).
-
-    `weight_decay` means the L2 penalty of the usual recipes. Keras decays weights beside the gradient
-    (Loshchilov and Hutter 2017), where momentum doesn't amplify it 1 / (1 - momentum) times, so that factor is
-    put in here. Biases and the scales and offsets of batch normalisation, all of rank 1, are not decayed.
+    Not Keras 3.15's `fit`: under a MultiWorkerMirroredStrategy it reduces a whole batch, a tuple, across workers, which
+    TensorFlow's collective operations refuse.
     """
-    optimizer = keras.optimizers.SGD(
-        learning_rate=build_schedule(config, steps_per_epoch),
-        momentum=config.momentum,
-        nesterov=config.momentum > 0,
-        weight_decay=config.weight_decay / (1 - config.momentum),
-    )
-    optimizer.exclude_from_weight_decay(var_list=[v for v in network.trainable_variables if len(v.shape) < 2])
-    return optimizer
+    strategy = network.distribute_strategy
+    if find_share(strategy).count > 1:  # workers have batches of their own; devices of one machine share each out
+        batches = iter(strategy.distribute_datasets_from_function(lambda _: dataset))
+    else:
+        batches = iter(strategy.experimental_distribute_dataset(dataset))
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def train_on_next(batches: tf.distribute.DistributedIterator) -> None:
+        strategy.run(network.train_step, args=(next(batches),))
+
+    def take_step() -> tuple[float, float]:
+        train_on_next(batches)
+        metrics = network.get_metrics_result()
+        return float(metrics["loss"]), float(metrics["accuracy"])
+
+    return take_step
 
 
-def _build_loss(label_smoothing: float) -> keras.losses.Loss:
-    """Mean cross entropy of logits against class indices, with smoothed targets (Szegedy et al. 2015)."""
+class ProgressReport:
+    """Reports the steps done of `total_steps`, those before a resume included, about once a second."""
 
-    def compute_loss(class_indices: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        targets = tf.one_hot(tf.cast(tf.reshape(class_indices, [-1]), tf.int32), CLASS_COUNT)
-        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
+    def __init__(self, total_steps: int, read_clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._total_steps = total_steps
+        self._read_clock_s = read_clock_s
+        self._reported_at_s = -math.inf
 
-    return compute_loss
+    def tell_step(self, epoch: int, step: int, loss: float) -> None:
+        """`step` of the run is done."""
+        now_s = self._read_clock_s()
+        if now_s - self._reported_at_s >= _REPORT_INTERVAL_S:
+            self._reported_at_s = now_s
+            report_progress(step, self._total_steps, f"epoch {epoch}, loss {loss:.2f}")
+
+    def tell_epoch(self, epoch: int, step: int, eval_accuracy: float | None) -> None:
+        """`epoch` is done; None: it wasn't measured."""
+        measured = "" if eval_accuracy is None else f", eval accuracy {eval_accuracy:.3f}"
+        report_progress(step, self._total_steps, f"epoch {epoch} finished{measured}")
 
 
-def _make_calibration_images(train: LabelledExamples, transform: Transform, batch_size: int) -> tf.data.Dataset:
-    """Batches of pictures spread evenly over the train split, without augmentation, as they are when served."""
-    stride = max(1, len(train) // _CALIBRATION_EXAMPLE_COUNT)
-    pixels, _ = train.take(tf.range(0, len(train), stride))
-    size = min(batch_size, len(train), int(pixels.shape[0]))
-    return tf.data.Dataset.from_tensor_slices(pixels).batch(size, drop_remainder=True).map(transform).prefetch(1)
+def build_evaluation(network: keras.Model, dataset: tf.data.Dataset) -> Callable[[], tuple[float, float]]:
+    """Function that computes cross entropy, in nats, and accuracy, 0-1, of `network` as it is when called."""
+    compute_logits = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
+
+    def evaluate() -> tuple[float, float]:
+        logits, class_indices = predict_logits(compute_logits, dataset)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(class_indices, logits).numpy()
+        return float(losses.mean()), float((logits.argmax(axis=1) == class_indices).mean())
+
+    return evaluate
+
+
+def predict_logits(
+    compute_logits: Callable[[tf.Tensor], tf.Tensor], dataset: tf.data.Dataset
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Logits, float32 (n, 7), and classes, int64 (n,), of a dataset of (images float32 (b, 48, 48, 1), classes)."""
+    batches = [(compute_logits(images).numpy(), class_indices.numpy()) for images, class_indices in dataset]
+    logits, class_indices = zip(*batches, strict=True)
+    return np.concatenate(logits), np.concatenate(class_indices)

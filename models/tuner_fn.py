@@ -1,43 +1,58 @@
-"""What TFX's Tuner calls: unpacks its arguments, hands back the search."""
+"""The search for better settings, as TFX's Tuner calls it: KerasTuner proposes them, a training judges them."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import keras
+import keras_tuner
 import tensorflow as tf
-import tensorflow_transform as tft
-from tfx.components.trainer.fn_args_utils import FnArgs
-from tfx.components.tuner.component import TunerFnResult
+from absl import logging
+from keras_tuner.engine import trial as trial_module
 
-from configs.load import from_json
+from configs.load import from_json, to_json
+from configs.overlay import overlay, read_setting
+from configs.search_space import Choices, Interval, list_values
 from configs.spec import Recipe, TunerConfig
-from models.computation import settle_computation, use_threads
-from models.data_digest import compute_data_digest
-from models.dataset import find_examples, read_examples
-from models.run_settings import compute_run_key, read_recipe
-from models.search import RecipeSearch
-from models.seeded_network import build_seeded_network
-from models.training import fit
-from models.transform_graph import TransformGraph
+from fer_tfx.errors import FerError
+from models.computation import choose_policy, settle_computation, use_threads
+from models.dataset import compute_data_digest, find_examples, read_examples
+from models.networks import build_seeded_network
+from models.tfx_adapter import Task, compute_run_key, wrap_search
+from models.training import TrainingError, fit
+
+TrialTraining = Callable[[Recipe, str], float]
+"""A recipe and the trial's folder -> accuracy on the eval split, 0-1."""
+
+_OBJECTIVE = keras_tuner.Objective("eval_accuracy", "max")
 
 
-def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+class TuningError(FerError):
+    """All trials failed."""
+
+
+def tuner_fn(fn_args: Any) -> Any:
     """The search over recipes, each trained by `fit` and judged by its accuracy on the eval split.
 
-    A search that was killed goes on where it stopped when the same data, settings and code come again.
+    A search that was killed resumes where it stopped when the same data, settings and code come again.
 
     Args:
-        fn_args: `custom_config` holds `model`, `trainer` (with the epochs of a trial) and `tuner` (JSON of the
-            dataclasses), `checkpoint_root` (folder or bucket URI) and `code` (fingerprint of this package).
+        fn_args: TFX's `FnArgs`. Its `custom_config` holds `model`, `trainer` (with the epochs of a trial) and `tuner`
+            (JSON of the dataclasses), `checkpoint_root` (folder or bucket URI) and `code` (fingerprint of this code).
+
+    Returns:
+        TFX's `TunerFnResult`.
 
     Raises:
-        ConfigError: the threads can't be had.
+        ConfigError: the number of threads can't be set.
         DatasetError: the examples are missing or unreadable.
     """
-    fn_args.transform_output = fn_args.transform_graph_path  # as Trainer's executor does
-    settings = fn_args.custom_config
-    recipe = read_recipe(settings)
-    threads = use_threads(recipe.trainer.threads)
-    transform = TransformGraph(tft.TFTransformOutput(fn_args.transform_output))
-    train, eval_ = read_examples(fn_args.train_files), find_examples(fn_args.eval_files)
-    digest = compute_data_digest(train, eval_, transform)
+    task = Task(fn_args)
+    threads = use_threads(task.recipe.trainer.threads)
+    transform = task.load_transform()
+    train, eval_ = read_examples(task.train_patterns), find_examples(task.eval_patterns)
+    digest = compute_data_digest([train, eval_], transform)
 
     def train_trial(recipe: Recipe, folder: str) -> float:
         keras.utils.clear_session()  # frees what the trial before has built
@@ -47,12 +62,123 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         assert last.eval_accuracy is not None, "the last epoch is always measured"
         return last.eval_accuracy
 
-    run_key = compute_run_key(settings, settle_computation(recipe.trainer, threads), digest)
+    run_key = compute_run_key(task.settings, settle_computation(task.recipe.trainer, threads), digest)
     search = RecipeSearch(
-        recipe,
-        from_json(TunerConfig, settings["tuner"]),
+        task.recipe,
+        from_json(TunerConfig, task.settings["tuner"]),
         train_trial,
-        state_dir=tf.io.gfile.join(settings["checkpoint_root"], run_key),
-        scratch_dir=fn_args.working_dir,
+        state_dir=tf.io.gfile.join(task.settings["checkpoint_root"], run_key),
+        scratch_dir=task.scratch_dir,
     )
-    return TunerFnResult(tuner=search, fit_kwargs={})
+    return wrap_search(search)
+
+
+def build_search_space(recipe: Recipe, space: Mapping[str, Interval | Choices]) -> keras_tuner.HyperParameters:
+    """`space` in KerasTuner's terms, each parameter named as its setting."""
+    parameters = keras_tuner.HyperParameters()
+    for setting, searched in space.items():
+        values = list_values(recipe, setting, searched)
+        if isinstance(values[0], bool):  # KerasTuner's Choice would make numbers of them
+            parameters.Boolean(setting) if len(set(values)) == 2 else parameters.Fixed(setting, values[0])
+        elif not isinstance(searched, Interval):
+            parameters.Choice(setting, values)
+        elif isinstance(values[0], int):
+            parameters.Int(setting, *values, sampling=searched.scale)
+        else:
+            parameters.Float(setting, *values, sampling=searched.scale)
+    return parameters
+
+
+def find_configured_values(recipe: Recipe, space: Mapping[str, Interval | Choices]) -> dict[str, Any] | None:
+    """The recipe's own value of each searched setting; None: one lies outside the space."""
+    configured = {setting: read_setting(recipe, setting) for setting in space}
+    for setting, searched in space.items():
+        value, allowed = configured[setting], list_values(recipe, setting, searched)
+        if not (allowed[0] <= value <= allowed[1] if isinstance(searched, Interval) else value in allowed):
+            return None
+    return configured
+
+
+class RecipeOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]
+    """Random search (Bergstra and Bengio 2012) that tries `first_values`, if any, first, so the winner is never worse.
+
+    What it proposes depends on the seed alone and not on the outcome of earlier trials.
+    """
+
+    def __init__(self, first_values: dict[str, Any] | None, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self._first_values = first_values
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if self._first_values is not None and not self.trials:
+            return {"status": trial_module.TrialStatus.RUNNING, "values": self._first_values}
+        proposed: dict[str, Any] = super().populate_space(trial_id)
+        return proposed
+
+
+class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[misc]
+    """Trains one recipe after the other and remembers how good each was.
+
+    A search that was killed resumes when it is called again with the same `state_dir`: the same recipes are proposed in
+    the same order, and a training resumes in its old folder after its last epoch, or is found finished. KerasTuner's
+    own files are not read again: it writes them in place, so a kill may leave half a file.
+
+    Args:
+        recipe: the settings that the search doesn't change.
+        config: how many trials and where to search.
+        train: trains one recipe.
+        state_dir: folder or bucket URI of this search alone; removed in the end.
+        scratch_dir: where KerasTuner may write its files.
+    """
+
+    def __init__(
+        self, recipe: Recipe, config: TunerConfig, train: TrialTraining, *, state_dir: str, scratch_dir: str
+    ) -> None:
+        oracle = RecipeOracle(
+            find_configured_values(recipe, config.space),
+            objective=_OBJECTIVE,
+            max_trials=config.trials,
+            seed=recipe.trainer.seed + 1,  # KerasTuner takes 0 for none
+            hyperparameters=build_search_space(recipe, config.space),
+            allow_new_entries=False,
+            max_consecutive_failed_trials=config.trials + 1,  # a failed trial is an answer too
+        )
+        oracle.verbose = 0
+        super().__init__(oracle, directory=scratch_dir, project_name="search", overwrite=True)
+        self._recipe = recipe
+        self._train = train
+        self._state_dir = state_dir
+
+    def run_trial(self, trial: Any) -> dict[str, float]:
+        """Accuracy of one trial on the eval split.
+
+        Raises:
+            FailedTrialError: its training failed; the search continues.
+            FatalRuntimeError: something else went wrong, as it would in the next trial too.
+        """
+        recipe = overlay(self._recipe, trial.hyperparameters.values)
+        # What `auto` comes to: another machine doesn't resume a killed trial in other numbers.
+        settled = replace(recipe, trainer=replace(recipe.trainer, precision=choose_policy(recipe.trainer.precision)))
+        name = hashlib.sha256(to_json(settled).encode()).hexdigest()[:16]
+        try:
+            accuracy = self._train(recipe, tf.io.gfile.join(self._state_dir, name))
+        except TrainingError as error:
+            logging.warning("Trial %s failed, with %s: %s", trial.trial_id, trial.hyperparameters.values, error)
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
+        except Exception as error:
+            raise keras_tuner.errors.FatalRuntimeError(f"trial {trial.trial_id}: {error}") from error
+        logging.info("Trial %s: %.4f on eval, with %s", trial.trial_id, accuracy, trial.hyperparameters.values)
+        return {_OBJECTIVE.name: accuracy}
+
+    def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
+        """Run all trials.
+
+        Raises:
+            TuningError: all of them failed.
+        """
+        super().search(*fit_args, **fit_kwargs)
+        trials = self.oracle.trials.values()
+        if all(trial.score is None for trial in trials):
+            raise TuningError(f"all {len(trials)} trials failed: lower the learning rates in tuner.space; see the log")
+        if tf.io.gfile.exists(self._state_dir):
+            tf.io.gfile.rmtree(self._state_dir)

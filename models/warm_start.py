@@ -1,13 +1,12 @@
 """The weights of an earlier model that a training begins with, and where each model keeps its own for later ones.
 
-The export holds a folded network, from which the one that trains can't be had again. So the weights lie beside it as
-they were trained, `<model>/Format-Training/weights.npz`: a few MB, and no part of what goes to a server. Every model
-keeps them, as none knows whether a later one will begin with it.
+The export holds a folded network, from which the trained one can't be recovered. So every model keeps the weights as
+they were trained beside it, `<model>/Format-Training/weights.npz`: a few MB, which no server gets.
 """
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 import keras
 import tensorflow as tf
@@ -15,12 +14,10 @@ import tensorflow as tf
 from configs.spec import ModelConfig
 from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.errors import ConfigError
-from models.weights import Weights, pack_weights, unpack_weights
+from models.checkpoint import Weights, pack_weights, read_file, unpack_weights, write_file
 
-_STATE_DIR, _WEIGHTS_FILE = "Format-Training", "weights.npz"
-# Those of `model` that change no weight's shape.
-_SHAPELESS = {"dropout_fraction"}
-_REMEDY = "to begin with random weights, give --set spans.warm_start=false"
+_SHAPELESS = {"dropout_fraction"}  # settings of `model` that change no weight's shape
+_REMEDY = "to begin with random weights, use --set spans.warm_start=false"
 
 
 @dataclass(frozen=True)
@@ -46,10 +43,10 @@ class WarmStart:
 
     def _find_difference(self, config: ModelConfig) -> str:
         """The settings whose values differ, and what to do about it."""
-        earlier = _read_record(self.model)["model"]
+        record = read_file(f"{self.model}/Format-Serving/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}")
         now = json.loads(json.dumps(asdict(config)))  # a list for each tuple, as in the record
-        names = [each.name for each in fields(ModelConfig) if each.name not in _SHAPELESS]
-        differing = [name for name in names if earlier.get(name) != now[name]]
+        earlier = {"family": "vgg", **json.loads(record)["model"]}  # earlier versions had no other family
+        differing = [name for name in now if name not in _SHAPELESS and earlier.get(name) != now[name]]
         if not differing:
             return "its network was built by other code; go back to that version"
         pairs = [f"model.{name} {earlier.get(name)}, now {now[name]}" for name in differing]
@@ -57,18 +54,14 @@ class WarmStart:
 
 
 def read_warm_start(exported: str) -> WarmStart:
-    """What an earlier model has kept.
-
-    Args:
-        exported: path or URI of its SavedModel, which the weights lie beside.
+    """What the earlier model whose SavedModel is `exported`, a path or URI, has kept.
 
     Raises:
-        ConfigError: it has kept none.
+        ConfigError: it has kept nothing.
     """
-    model = _find_model(exported)
+    model, path = _find_model(exported)
     try:
-        with tf.io.gfile.GFile(_name_file(model), "rb") as file:
-            content = file.read()
+        content = read_file(path)
     except tf.errors.NotFoundError:
         raise ConfigError(
             f"spans.warm_start: {model}: keeps no weights, as an earlier version of fer-tfx trained it; {_REMEDY}"
@@ -77,29 +70,13 @@ def read_warm_start(exported: str) -> WarmStart:
 
 
 def keep_weights(network: keras.Model, exported: str) -> None:
-    """Write the weights of a trained network beside its SavedModel.
-
-    Args:
-        network: as it was trained, before it is folded.
-        exported: path or URI of the SavedModel.
-    """
-    path = _name_file(_find_model(exported))
+    """Write the weights of a trained network, before it is folded, beside its SavedModel at `exported`."""
+    _, path = _find_model(exported)
     tf.io.gfile.makedirs(path.rpartition("/")[0])
-    with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(pack_weights(network.get_weights()))
+    write_file(path, pack_weights(network.get_weights()))
 
 
-def _find_model(exported: str) -> str:
-    """The artifact that TFX has put the SavedModel into."""
-    return exported.rstrip("/").rpartition("/")[0]
-
-
-def _name_file(model: str) -> str:
-    return f"{model}/{_STATE_DIR}/{_WEIGHTS_FILE}"
-
-
-def _read_record(model: str) -> dict[str, dict[str, object]]:
-    path = f"{model}/Format-Serving/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}"
-    with tf.io.gfile.GFile(path) as file:
-        record: dict[str, dict[str, object]] = json.loads(file.read())
-    return record
+def _find_model(exported: str) -> tuple[str, str]:
+    """The artifact that TFX has put the SavedModel into, and the file of its weights."""
+    model = exported.rstrip("/").rpartition("/")[0]
+    return model, f"{model}/Format-Training/weights.npz"

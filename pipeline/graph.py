@@ -247,8 +247,8 @@ def _settle_trainer(config: PipelineConfig, places: Places) -> dict[str, Any]:
         "training_input": to_json(config.training_input),
         "checkpoint_root": places.checkpoints,
         "code": _code_of("Trainer"),
-        "training_code": compute_code_fingerprint("models.training", "models.seeded_network"),
-        "streaming_code": compute_code_fingerprint("models.streamed_training", "models.worker_strategy"),
+        "training_code": compute_code_fingerprint("models.training", "models.networks"),
+        "streaming_code": compute_code_fingerprint("models.streaming"),
     }
     if places.hyperparameters and not config.tuner.trials:
         settings["hyperparameters"] = places.hyperparameters.fingerprint

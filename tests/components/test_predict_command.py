@@ -28,8 +28,8 @@ from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.pictures import decode_picture
 from models.calibration import Calibration
 from models.export import ServingNetwork, export_model
-from models.folding import fold_network
-from models.network import build_network
+from models.networks import build_network
+from models.networks.layers import fold_batch_norm
 from models.preprocessing import preprocessing_fn
 from models.transform_graph import TransformGraph
 
@@ -80,7 +80,7 @@ def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytes
     head.bias.assign(head.bias * 5.0 / tf.math.reduce_std(logits))
     folder = tmp_path_factory.mktemp("serving") / "17"
     calibration = Calibration(1.3, THRESHOLD, 0.8, 0.5, 100)
-    export_model(ServingNetwork(fold_network(network), ExportConfig()), transform, calibration, "{}", str(folder))
+    export_model(ServingNetwork(fold_batch_norm(network), ExportConfig()), transform, calibration, "{}", str(folder))
     assert note_model(folder, PUSHED, KnownModels.of_user()) == ""
     return folder
 

@@ -24,7 +24,7 @@ from fer_tfx.contract import (
     SERVE_IMAGES,
     SERVE_PIXELS,
 )
-from models.warm_up import write_warm_up
+from models.export import write_warm_up
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.example import to_example
 

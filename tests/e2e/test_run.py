@@ -170,7 +170,7 @@ def test_rollback_of_the_version_is_told_by_the_next_run_and_taken_back(
 
 def test_run_after_an_edited_comment_executes_nothing(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
     del first_run
-    source = workshop.sources / "models" / "augmentation.py"
+    source = workshop.sources / "models" / "recipe.py"
     source.write_text(source.read_text() + "\n# A remark.\n")
     assert workshop.run(drawn).exit_code == 0
     assert workshop.executed() <= {"PreviousStatistics", "Baseline"}

@@ -79,7 +79,7 @@ def read_weights(model: ArtifactRecord) -> list[np.ndarray]:
 def test_run_of_the_first_span_begins_with_random_weights_and_says_so(workshop: Any, first: ArtifactRecord) -> None:
     assert read_record(first)["warm_start"] is None
     (log,) = (workshop.root / "fer" / "logs").iterdir()
-    assert "no model was pushed before these data came; begins with random weights" in log.read_text(errors="replace")
+    assert "no model was pushed before this data came; begins with random weights" in log.read_text(errors="replace")
 
 
 def test_run_of_the_second_span_begins_with_the_weights_of_the_first(

@@ -133,11 +133,11 @@ def test_component_shared_files_import_no_component_folder():
     assert find_importers(folders, sorted((ROOT / "components").glob("*.py"))) == []
 
 
-def test_tfx_is_imported_only_by_components_pipeline_and_the_adapters_of_models():
+def test_tfx_is_imported_only_by_components_pipeline_and_the_adapter_of_models():
     sources = list_sources("fer_tfx", "schema", "configs", "models", "reporting")
-    adapters = {ROOT / "models/trainer_fn.py", ROOT / "models/tuner_fn.py"}
-    assert adapters <= set(sources)
-    assert find_importers({"tfx"}, [path for path in sources if path not in adapters]) == []
+    adapter = ROOT / "models/tfx_adapter.py"
+    assert adapter in sources
+    assert find_importers({"tfx"}, [path for path in sources if path != adapter]) == []
 
 
 def test_tensorflow_is_not_imported_where_callers_and_settings_live():

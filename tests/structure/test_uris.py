@@ -20,9 +20,9 @@ EXCEPTIONS = {
     ("components/bucket_versions.py", "pathlib"): "a local folder of versions, if it is not in a bucket",
     ("components/published_baseline/executor.py", "os.path.basename"): "takes a URI apart as text",
     ("components/remote_files.py", "os.path.relpath"): "takes a URI apart as text",
-    ("models/precision.py", "pathlib"): "/proc/cpuinfo",
-    ("models/streamed_training.py", "tempfile"): "what no one reads: the state as workers but the first would keep it",
-    ("models/light_form.py", "pathlib"): "makes the shipped model's light form in a checkout; no stage runs it",
+    ("models/computation.py", "pathlib"): "/proc/cpuinfo",
+    ("models/training.py", "tempfile"): "what no one reads: the state as workers but the first would keep it",
+    ("models/export.py", "pathlib"): "makes the shipped model's light form in a checkout; no stage runs it",
     ("models/checkpoint.py", "os.path.split"): "takes a URI apart as text",
 }
 

@@ -2,7 +2,7 @@ import pytest
 
 from benchmarks.training_throughput import Throughput, count_training_flops, format_throughput, measure
 from configs.spec import ModelConfig, TrainerConfig
-from models.network import build_network
+from models.networks import build_network
 
 TINY = ModelConfig(stem_filters=2, stage_filters=(3, 5), convolutions_per_stage=1)
 

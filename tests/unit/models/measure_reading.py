@@ -7,8 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 from model_doubles import stub_transform
 
-from models.data_digest import compute_data_digest
-from models.dataset import find_examples, read_examples
+from models.dataset import compute_data_digest, find_examples, read_examples
 
 
 def read_status(field: str) -> int:
@@ -21,5 +20,5 @@ if __name__ == "__main__":
     Path("/proc/self/clear_refs").write_text("5")  # the peak is what it holds now
     before = read_status("VmRSS")
     path = sys.argv[1]
-    compute_data_digest(read_examples([path]), find_examples([path]), stub_transform)
+    compute_data_digest([read_examples([path]), find_examples([path])], stub_transform)
     print(read_status("VmHWM") - before)

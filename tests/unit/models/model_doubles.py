@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from configs.spec import AugmentationConfig, ModelConfig, TrainerConfig
 from models.dataset import LabelledExamples
-from models.network import build_network
+from models.networks import build_network
 from models.training import TrainResult, fit
 
 NO_AUGMENTATION = AugmentationConfig(flip=False, rotation_deg=0, scale_fraction=0, shift_fraction=0)

@@ -4,22 +4,21 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 from tuner_runs import load_faces, load_graph, run_tuner
 
-from models.callbacks import LossGuard
+from models.training import ProgressReport
 
 
 def kill_at(step: int) -> None:
     """Make this process end at the `step`th step of all trials as by `kill -9`, without any clean-up."""
     steps = iter(range(1, step + 1))
 
-    def kill(guard: Any, batch: int, logs: Any = None) -> None:
+    def kill(report: ProgressReport, epoch: int, taken: int, loss: float) -> None:
         if next(steps) == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    LossGuard.on_train_batch_end = kill
+    ProgressReport.tell_step = kill
 
 
 faces_dir, transform_dir, folder = (Path(text) for text in sys.argv[1:4])

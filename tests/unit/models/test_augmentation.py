@@ -5,7 +5,7 @@ import tensorflow as tf
 from model_doubles import NO_AUGMENTATION
 
 from configs.spec import AugmentationConfig
-from models.augmentation import augment, warp
+from models.recipe import augment, warp
 
 SEED = tf.constant([3, 7], tf.int64)
 

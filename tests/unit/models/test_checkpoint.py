@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 from model_doubles import TINY_MODEL
 
-from models.averaging import WeightAverage
-from models.checkpoint import Finished, TrainingCheckpoint, clear_others, find_finished, keep_finished
-from models.history import EpochMetrics, format_history, parse_history
-from models.network import build_network
+from models.checkpoint import EpochMetrics, Finished, TrainingCheckpoint, clear_others, find_finished, keep_finished
+from models.networks import build_network
+from models.recipe import WeightAverage
 
 FIRST = EpochMetrics(1, 2.0, 0.1, 1.9, 0.2, 0.1, 9.5)
 SECOND = EpochMetrics(2, 1.5, 0.3, 1.4, 0.4, 0.05, 9.5)
@@ -22,10 +21,6 @@ def build_checkpoint(folder: Path) -> tuple[TrainingCheckpoint, keras.Model]:
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
     optimizer.build(network.trainable_variables)
     return TrainingCheckpoint(str(folder), network, optimizer, WeightAverage(network, 0.9)), network
-
-
-def test_parse_history_returns_what_was_formatted():
-    assert parse_history(format_history([FIRST, SECOND])) == (FIRST, SECOND)
 
 
 def test_restore_empty_folder_returns_no_history_and_keeps_weights(tmp_path):

@@ -56,8 +56,8 @@ def test_use_threads_number_that_tensorflow_does_not_work_with_is_refused_once_i
     with pytest.raises(ConfigError) as caught:
         use_threads(used + 1)
     assert str(caught.value) == (
-        f"trainer.threads: {used + 1}: TensorFlow has begun to work with {used} threads in this process and can't"
-        f" change that; train in a process of its own, or set trainer.threads={used}"
+        f"trainer.threads: {used + 1}: TensorFlow already runs with {used} threads in this process and can't"
+        f" change that; train in a separate process, or set trainer.threads={used}"
     )
     assert use_threads(0) == used
 

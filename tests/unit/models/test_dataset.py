@@ -12,10 +12,8 @@ from models.dataset import (
     ROW_BYTES,
     DatasetError,
     count_examples,
-    count_steps_per_epoch,
     find_examples,
     make_eval_dataset,
-    make_train_dataset,
     read_batches,
     read_examples,
 )
@@ -40,7 +38,7 @@ def write_examples(path: Path, raws: list[bytes], class_indices: list[int]) -> N
 def read_train_batches(examples, config, start_epoch=0):
     return [
         (images.numpy(), labels.numpy())
-        for images, labels in make_train_dataset(examples, stub_transform, config, start_epoch)
+        for images, labels in examples.make_train_dataset(stub_transform, config, start_epoch)
     ]
 
 
@@ -129,8 +127,8 @@ def test_read_examples_without_label_names_the_feature(tmp_path, read):
 
 
 @pytest.mark.parametrize(("count", "steps"), [(1, 1), (3, 1), (4, 1), (7, 1), (8, 2)])
-def test_count_steps_per_epoch_counts_whole_batches_but_at_least_one(count, steps):
-    assert count_steps_per_epoch(count, 4) == steps
+def test_count_steps_counts_whole_batches_but_at_least_one(count, steps):
+    assert build_examples(draw_pixels(count), range(count)).count_steps(4) == steps
 
 
 def test_make_train_dataset_same_seed_repeats_every_batch():

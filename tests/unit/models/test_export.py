@@ -19,8 +19,8 @@ from fer_tfx.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PI
 from fer_tfx.versions.model_digest import compute_digest, counts_for_digest
 from models.calibration import Calibration
 from models.export import ServingNetwork, export_model
-from models.folding import fold_network
-from models.network import build_network
+from models.networks import build_network
+from models.networks.layers import fold_batch_norm
 from models.transform_graph import TransformGraph
 
 SIGNATURES = (SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS)
@@ -49,7 +49,7 @@ def write_export(
     temperature: float = 1.0,
 ) -> Path:
     calibration = Calibration(temperature, 0.6, 0.8, 0.5, 100)
-    export_model(ServingNetwork(fold_network(network), config), transform, calibration, RECORD, str(folder))
+    export_model(ServingNetwork(fold_batch_norm(network), config), transform, calibration, RECORD, str(folder))
     return folder
 
 
@@ -186,7 +186,7 @@ def test_export_model_half_precision_halves_the_weights_and_answers_alike_in_the
     np.testing.assert_allclose(answers, expected, atol=2e-3)
     assert not np.array_equal(answers, expected)
     sizes = [(folder / "variables" / "variables.data-00000-of-00001").stat().st_size for folder in (half, whole)]
-    weights_bytes = 4 * sum(weight.size for weight in fold_network(network).get_weights())
+    weights_bytes = 4 * sum(weight.size for weight in fold_batch_norm(network).get_weights())
     assert sizes[1] - sizes[0] == pytest.approx(weights_bytes / 2, rel=0.1)
 
 

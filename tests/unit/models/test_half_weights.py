@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.half_weights import HalfWeight, is_half_enough
+from models.export import HalfWeight, is_half_enough
 
 COUNT = 5_000_000
 VALUES = np.random.default_rng(3).normal(size=COUNT).astype(np.float32)

@@ -12,10 +12,9 @@ from model_doubles import TINY_MODEL, draw_pixels
 from configs.spec import ExportConfig
 from fer_tfx.contract import SERVE_PIXELS
 from models.calibration import Calibration
-from models.export import ServingNetwork, export_model
-from models.folding import fold_network
-from models.light_form import convert_to_light
-from models.network import build_network
+from models.export import ServingNetwork, convert_to_light, export_model
+from models.networks import build_network
+from models.networks.layers import fold_batch_norm
 from models.transform_graph import TransformGraph
 
 
@@ -36,7 +35,7 @@ def ask_light(content: bytes, pixels: np.ndarray) -> np.ndarray:
 )
 def test_convert_to_light_probabilities_are_those_of_the_saved_model(transform: TransformGraph, tmp_path: Path, config):
     keras.utils.set_random_seed(4)
-    network = ServingNetwork(fold_network(build_network(TINY_MODEL)), config)
+    network = ServingNetwork(fold_batch_norm(build_network(TINY_MODEL)), config)
     export_model(network, transform, Calibration(0.5, 0.6, 0.8, 0.5, 100), "{}", str(tmp_path / "model"))
     pixels = draw_pixels(20)
     served = tf.saved_model.load(str(tmp_path / "model")).signatures[SERVE_PIXELS](pixels=tf.constant(pixels))

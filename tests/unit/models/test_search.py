@@ -9,8 +9,8 @@ from configs.overlay import read_setting
 from configs.search_space import Interval
 from configs.spec import ModelConfig, Recipe, TrainerConfig, TunerConfig
 from fer_tfx.errors import ConfigError
-from models.callbacks import TrainingError
-from models.search import RecipeSearch, TuningError, build_search_space, find_configured_values
+from models.training import TrainingError
+from models.tuner_fn import RecipeSearch, TuningError, build_search_space, find_configured_values
 
 RATE = "trainer.peak_learning_rate"
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.2), TrainerConfig(epochs=2, peak_learning_rate=0.1, seed=5))

@@ -15,11 +15,11 @@ import tensorflow as tf
 from model_doubles import TINY_MODEL, TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
 from test_dataset import write_examples
 
-from models.network import build_network
-from models.streamed_training import find_share, fit_streamed
-from models.streaming import Share, scan_examples
+from models.computation import Share, choose_worker_strategy, find_share
+from models.networks import build_network
+from models.streaming import scan_examples
+from models.training import fit
 from models.warm_start import keep_weights
-from models.worker_strategy import choose_worker_strategy
 
 HERE = Path(__file__).parent
 
@@ -37,16 +37,16 @@ def folder(tmp_path):
 def fit_tiny_stream(folder, config=TINY_TRAINER, state="checkpoints"):
     keras.utils.set_random_seed(config.seed)
     network = build_network(TINY_MODEL, config.precision)
-    train, eval_ = (scan_examples([str(folder / f"{name}-*")]) for name in ("train", "eval"))
+    train, eval_ = (scan_examples([str(folder / f"{name}-*")], shuffle_rows=16) for name in ("train", "eval"))
     dirs = {"checkpoint_dir": str(folder / state), "log_dir": str(folder / "logs")}
-    return fit_streamed(network, train, eval_, stub_transform, config, shuffle_rows=16, **dirs), network
+    return fit(network, train, eval_, stub_transform, config, **dirs), network
 
 
 def test_fit_streamed_learns_what_the_training_in_memory_learns(folder):
     config = replace(TINY_TRAINER, epochs=8)
     streamed, _ = fit_tiny_stream(folder, config)
     held, _ = fit_tiny_network(folder / "memory", config)
-    assert streamed.epochs_run == 8
+    assert len(streamed.history) == 8
     assert streamed.history[-1].learning_rate == held.history[-1].learning_rate
     assert streamed.history[-1].eval_accuracy == held.history[-1].eval_accuracy == 1.0
 
@@ -64,23 +64,19 @@ def test_fit_streamed_stopped_after_an_epoch_ends_with_the_same_weights(folder, 
         fit_tiny_stream(folder, state="stopped")
     monkeypatch.undo()
     again, network = fit_tiny_stream(folder, state="stopped")
-    assert (again.resumed_from_epoch, again.epochs_run) == (1, 3)
+    assert (again.resumed_from_epoch, len(again.history)) == (1, 4)
     assert [epoch.loss for epoch in again.history] == [epoch.loss for epoch in whole.history]
     for first, second in zip(expected.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(first, second)
 
 
 def stop_after_first_epoch(monkeypatch):
-    from models import streamed_training
+    from models import training
 
-    class StoppingReport(keras.callbacks.Callback):
-        def __init__(self, total_steps):
-            super().__init__()
+    def stop(*_):
+        raise InterruptedError
 
-        def on_epoch_end(self, epoch, logs=None):
-            raise InterruptedError
-
-    monkeypatch.setattr(streamed_training, "ProgressReport", StoppingReport)
+    monkeypatch.setattr(training.ProgressReport, "tell_epoch", stop)
 
 
 def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exports(folder, transform_dir):

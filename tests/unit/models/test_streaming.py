@@ -12,16 +12,10 @@ from test_dataset import write_examples
 
 from configs.spec import AugmentationConfig
 from fer_tfx.errors import ConfigError
-from models import streaming
+from models import dataset
+from models.computation import ALONE, Share
 from models.dataset import DatasetError, make_eval_dataset
-from models.streaming import (
-    Share,
-    StreamedExamples,
-    count_streamed_steps,
-    make_sample_dataset,
-    make_streamed_train_dataset,
-    scan_examples,
-)
+from models.streaming import StreamedExamples, scan_examples
 
 COUNT = 26
 RAWS = to_raw(draw_pixels(COUNT))
@@ -36,12 +30,13 @@ def write_files(folder: Path, *sizes: int) -> StreamedExamples:
         rows = range(start, start + size)
         write_examples(folder / f"data-{index}.gz", [RAWS[row] for row in rows], [row % 7 for row in rows])
         start += size
-    return scan_examples([str(folder / "*.gz")])
+    return scan_examples([str(folder / "*.gz")], shuffle_rows=8)
 
 
-def read_rows(examples, config=PLAIN, shuffle_rows=8, start_epoch=0, share=Share()):  # noqa: B008
+def read_rows(examples, config=PLAIN, shuffle_rows=8, start_epoch=0, share=ALONE):
     """The rows of each batch. The stub of Transform is undone by the picture's first pixels, which tell the row."""
-    batches = make_streamed_train_dataset(examples, stub_transform, config, shuffle_rows, start_epoch, share)
+    stream = replace(examples, shuffle_rows=shuffle_rows)
+    batches = stream.make_train_dataset(stub_transform, config, start_epoch, share)
     return [[find_row(image) for image in images.numpy()] for images, _ in batches]
 
 
@@ -56,7 +51,6 @@ def examples(tmp_path):
 
 def test_scan_counts_the_rows_of_each_file(examples):
     assert examples.row_counts == (10, 9, 7)
-    assert len(examples) == 26
 
 
 def test_scan_names_the_same_rows_alike_and_a_changed_label_otherwise(examples, tmp_path):
@@ -64,33 +58,33 @@ def test_scan_names_the_same_rows_alike_and_a_changed_label_otherwise(examples, 
         (tmp_path / folder).mkdir()
     assert write_files(tmp_path / "same", 10, 9, 7).digest == examples.digest
     write_examples(tmp_path / "changed" / "data.gz", RAWS, [(row + (row == 25)) % 7 for row in range(COUNT)])
-    assert scan_examples([str(tmp_path / "changed" / "*")]).digest != examples.digest
+    assert scan_examples([str(tmp_path / "changed" / "*")], 8).digest != examples.digest
 
 
 def test_scan_samples_the_same_pictures_in_whatever_files_they_lie(examples, tmp_path, monkeypatch):
     assert set(examples.sample) == set(RAWS)
-    monkeypatch.setattr(streaming, "_SAMPLE_SIZE", 5)
+    monkeypatch.setattr(dataset, "SAMPLE_COUNT", 5)
     (tmp_path / "other").mkdir()
-    few, again = scan_examples(list(examples.paths)), write_files(tmp_path / "other", 3, 23)
+    few, again = scan_examples(list(examples.paths), 8), write_files(tmp_path / "other", 3, 23)
     assert len(few.sample) == 5
     assert few.sample == again.sample
 
 
 def test_scan_no_file_names_the_pattern(tmp_path):
     with pytest.raises(DatasetError, match=r"none-\*'\], found none; run ExampleGen first"):
-        scan_examples([str(tmp_path / "none-*")])
+        scan_examples([str(tmp_path / "none-*")], 8)
 
 
 def test_scan_empty_file_names_it(tmp_path):
     write_examples(tmp_path / "empty.gz", [], [])
     with pytest.raises(DatasetError, match=r"at least one example in .*empty\.gz"):
-        scan_examples([str(tmp_path / "empty.gz")])
+        scan_examples([str(tmp_path / "empty.gz")], 8)
 
 
 def test_scan_other_file_names_it(tmp_path):
     (tmp_path / "other.gz").write_bytes(b"no gzip at all")
     with pytest.raises(DatasetError, match=r"other\.gz"):
-        scan_examples([str(tmp_path / "other.gz")])
+        scan_examples([str(tmp_path / "other.gz")], 8)
 
 
 def test_train_stream_reads_each_row_at_most_once_in_an_epoch_and_leaves_out_less_than_a_batch(examples):
@@ -126,7 +120,7 @@ def test_train_stream_taken_up_at_an_epoch_goes_on_as_if_never_stopped(examples)
 
 
 def test_train_stream_images_keep_their_labels(examples):
-    batches = make_streamed_train_dataset(examples, stub_transform, PLAIN, 8)
+    batches = examples.make_train_dataset(stub_transform, PLAIN)
     for images, class_indices in batches:
         assert [find_row(image) % 7 for image in images.numpy()] == class_indices.numpy().tolist()
 
@@ -135,9 +129,7 @@ def test_train_stream_augments_alike_when_repeated_and_otherwise_in_the_next_ste
     config = replace(PLAIN, augmentation=AugmentationConfig(), epochs=1)
 
     def read():
-        return np.stack(
-            [images.numpy() for images, _ in make_streamed_train_dataset(examples, stub_transform, config, 8)]
-        )
+        return np.stack([images.numpy() for images, _ in examples.make_train_dataset(stub_transform, config)])
 
     images = read()
     np.testing.assert_array_equal(images, read())
@@ -147,7 +139,7 @@ def test_train_stream_augments_alike_when_repeated_and_otherwise_in_the_next_ste
 def test_train_stream_shows_each_picture_both_ways_in_two_epochs(tmp_path):
     write_examples(tmp_path / "data.gz", RAWS[:8], [*range(7), 0])
     config = replace(PLAIN, epochs=2, augmentation=replace(NO_AUGMENTATION, flip=True))
-    stream = make_streamed_train_dataset(scan_examples([str(tmp_path / "*")]), stub_transform, config, 8)
+    stream = scan_examples([str(tmp_path / "*")], 8).make_train_dataset(stub_transform, config)
     images = np.concatenate([images.numpy() for images, _ in stream])
     straight = {name: Counter() for name in range(8)}
     for image in images:
@@ -169,17 +161,17 @@ def test_workers_share_the_files_out_and_take_as_many_steps(examples):
 
 def test_count_of_steps_fewer_files_than_workers_is_refused(examples):
     with pytest.raises(DatasetError, match=r"3 files of examples for 4 workers: .* write more shards"):
-        count_streamed_steps(examples, 8, worker_count=4)
+        examples.count_steps(8, worker_count=4)
 
 
 def test_count_of_steps_batch_smaller_than_the_workers_is_refused(examples):
     with pytest.raises(ConfigError, match=r"^trainer\.batch_size: expected at least 1 for each of 3 workers, got 2$"):
-        count_streamed_steps(examples, 2, worker_count=3)
+        examples.count_steps(2, worker_count=3)
 
 
 def test_count_of_steps_less_than_one_batch_is_refused(examples):
     with pytest.raises(DatasetError, match=r"26 rows for a worker, fewer than .* trainer\.batch_size 27"):
-        count_streamed_steps(examples, 27)
+        examples.count_steps(27)
 
 
 def test_eval_stream_gives_every_row_once_in_order(examples):
@@ -189,7 +181,7 @@ def test_eval_stream_gives_every_row_once_in_order(examples):
 
 
 def test_sample_comes_in_batches_of_one_size(examples):
-    batches = [batch.numpy() for batch in make_sample_dataset(examples, stub_transform, 8)]
+    batches = [batch.numpy() for batch in examples.make_sample_dataset(stub_transform, 8)]
     assert [batch.shape for batch in batches] == [(8, 48, 48, 1)] * 3
     assert len({find_row(image) for batch in batches for image in batch}) == 24
 
@@ -197,7 +189,7 @@ def test_sample_comes_in_batches_of_one_size(examples):
 def test_stream_holds_a_bounded_number_of_rows_at_hand(tmp_path):
     """A large file behind a small buffer: the first batch comes of the first rows alone."""
     write_examples(tmp_path / "data.gz", RAWS, [0] * COUNT)
-    examples = scan_examples([str(tmp_path / "*")])
+    examples = scan_examples([str(tmp_path / "*")], 8)
     first = read_rows(examples, shuffle_rows=4)[0]
     assert max(first) < 4 + 4
     tf.debugging.assert_equal(len(set(first)), 4)

@@ -14,8 +14,9 @@ from test_dataset import write_examples
 from configs.load import to_json
 from configs.spec import ExportConfig, TrainingInputConfig
 from fer_tfx.errors import ConfigError
-from models import precision, trainer_fn
+from models import computation, trainer_fn
 from models.dataset import DatasetError, LabelledExamples, StoredExamples
+from models.streaming import StreamedExamples
 from models.trainer_fn import run_fn
 
 
@@ -38,11 +39,12 @@ def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
     return SimpleNamespace(
         train_files=[str(folder / "train" / "*")],
         eval_files=[str(folder / "eval" / "*")],
-        transform_output=str(transform_dir),
+        transform_graph_path=str(transform_dir),
         serving_model_dir=str(folder / "model" / "Format-Serving"),
         model_run_dir=str(folder / "run"),
         base_model=None,
         hyperparameters=None,
+        working_dir=None,
         custom_config=settings,
     )
 
@@ -134,7 +136,7 @@ def test_run_fn_threads_that_can_not_be_had_any_more_are_refused(transform_dir, 
     fn_args = build_fn_args(transform_dir, tmp_path)
     set_trainer(fn_args, threads=1000)
     tf.constant(1) + 1  # TensorFlow has begun to work
-    with pytest.raises(ConfigError, match=r"^trainer\.threads: 1000: TensorFlow has begun to work with \d+ threads"):
+    with pytest.raises(ConfigError, match=r"^trainer\.threads: 1000: TensorFlow already runs with \d+ threads"):
         run_fn(fn_args)
     assert not (tmp_path / "checkpoints").exists()
 
@@ -178,7 +180,7 @@ def set_trainer(fn_args: SimpleNamespace, **changes: object) -> None:
 def become_machine(monkeypatch: pytest.MonkeyPatch, path: Path, flags: str, name: str) -> None:
     """Have the training see a processor of these flags."""
     path.write_text(f"model name\t: {name}\nflags : fpu {flags}\n")
-    monkeypatch.setattr(precision, "_CPU_INFO", path)
+    monkeypatch.setattr(computation, "_CPU_INFO", path)
 
 
 def test_run_fn_no_examples_names_the_pattern(transform_dir, tmp_path):
@@ -212,14 +214,18 @@ def test_run_fn_same_rows_in_files_written_anew_goes_on_with_the_same_training(t
 def test_run_fn_streams_where_it_is_told_to_or_the_pictures_take_too_much_memory(
     transform_dir, tmp_path, monkeypatch, feed, is_streamed
 ):
-    def stop_before_training(*_: object, **__: object) -> None:
+    splits = []
+
+    def stop_before_training(_: keras.Model, train: object, *__: object, **___: object) -> None:
+        splits.append(type(train))
         raise InterruptedError
 
-    monkeypatch.setattr(trainer_fn, "fit_streamed" if is_streamed else "fit", stop_before_training)
+    monkeypatch.setattr(trainer_fn, "fit", stop_before_training)
     fn_args = build_fn_args(transform_dir, tmp_path)
     fn_args.custom_config["training_input"] = to_json(feed)
     with pytest.raises(InterruptedError):
         run_fn(fn_args)
+    assert splits == [StreamedExamples if is_streamed else LabelledExamples]
 
 
 def test_run_fn_in_memory_holds_the_train_split_and_leaves_the_eval_split_on_disk(transform_dir, tmp_path, monkeypatch):
@@ -249,7 +255,7 @@ def test_run_fn_streamed_leaves_a_model_and_a_state_of_another_name(transform_di
 
 
 def test_run_fn_several_workers_in_memory_are_refused(transform_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer_fn, "choose_worker_strategy", tf.distribute.get_strategy)
+    monkeypatch.setattr(computation, "choose_worker_strategy", tf.distribute.get_strategy)
     fn_args = build_fn_args(transform_dir, tmp_path)
     fn_args.custom_config["training_input"] = to_json(TrainingInputConfig("memory"))
     with pytest.raises(ConfigError, match=r"training_input\.mode: memory: workers that train together stream"):
@@ -274,3 +280,35 @@ def test_run_fn_network_is_built_from_the_configured_seed(transform_dir, tmp_pat
         with pytest.raises(InterruptedError):
             run_fn(fn_args)
     assert built[0] == built[1]
+
+
+@pytest.mark.parametrize("change", ["shuffle_rows", "streaming_code", "rows of each file"])
+def test_run_fn_stream_that_is_read_in_another_order_is_another_training(transform_dir, tmp_path, monkeypatch, change):
+    states = []
+
+    def stop_before_training(*_: object, checkpoint_dir: str, **__: object) -> None:
+        states.append(checkpoint_dir)
+        raise InterruptedError
+
+    monkeypatch.setattr(trainer_fn, "fit", stop_before_training)
+    fn_args = build_fn_args(transform_dir, tmp_path)
+    for is_changed in (False, True, True):
+        rows = 17 if is_changed and change == "shuffle_rows" else 16
+        fn_args.custom_config["training_input"] = to_json(TrainingInputConfig("stream", shuffle_rows=rows))
+        if is_changed and change == "streaming_code":
+            fn_args.custom_config["streaming_code"] = "edited"
+        if is_changed and change == "rows of each file" and len(states) == 1:
+            split_file(tmp_path / "train" / "data.gz")
+        with pytest.raises(InterruptedError):
+            run_fn(fn_args)
+    assert states[0] != states[1] == states[2]
+
+
+def split_file(path: Path) -> None:
+    """The same rows in the same order, in two files."""
+    rows = list(tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator())
+    for name, part in (("data-0.gz", rows[:20]), ("data-1.gz", rows[20:])):
+        with tf.io.TFRecordWriter(str(path.with_name(name)), "GZIP") as writer:
+            for row in part:
+                writer.write(row)
+    path.unlink()

@@ -11,12 +11,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from model_doubles import TINY_MODEL, TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
+from model_doubles import TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
 
 from configs.progress import PROGRESS_LOGGER
-from models.callbacks import ProgressReport, TrainingError
-from models.network import build_network
-from models.training import TrainResult, _build_loss, _build_optimizer
+from models.training import ProgressReport, TrainingError, TrainResult
 
 SCRIPTS = Path(__file__).parent
 
@@ -36,8 +34,7 @@ def test_fit_lying_and_standing_stripes_are_told_apart(uninterrupted):
     result, _ = uninterrupted
     assert result.history[-1].eval_accuracy >= 0.9
     assert [metrics.epoch for metrics in result.history] == [1, 2, 3, 4]
-    assert (result.epochs_run, result.resumed_from_epoch) == (4, 0)
-    assert result.seconds > 0
+    assert result.resumed_from_epoch == 0
 
 
 def test_fit_last_figures_belong_to_the_weights_the_network_keeps(uninterrupted):
@@ -59,7 +56,7 @@ def test_fit_killed_run_goes_on_to_the_same_result(uninterrupted, tmp_path):
     killed = run_script("train_and_be_killed.py", tmp_path, 9)  # step 9 of 16: within epoch 3
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     resumed, network = fit_tiny_network(tmp_path)
-    assert (resumed.resumed_from_epoch, resumed.epochs_run) == (2, 2)
+    assert resumed.resumed_from_epoch == 2
     assert resumed.history == uninterrupted[0].history
     for weight, expected in zip(network.get_weights(), uninterrupted[1].get_weights(), strict=True):
         np.testing.assert_allclose(weight, expected, atol=1e-6)
@@ -68,7 +65,7 @@ def test_fit_killed_run_goes_on_to_the_same_result(uninterrupted, tmp_path):
 def test_fit_finished_run_called_again_trains_no_more(uninterrupted, tmp_path):
     fit_tiny_network(tmp_path)
     again, network = fit_tiny_network(tmp_path)
-    assert (again.resumed_from_epoch, again.epochs_run) == (4, 0)
+    assert again.resumed_from_epoch == 4
     assert again.history == uninterrupted[0].history
     for weight, expected in zip(network.get_weights(), uninterrupted[1].get_weights(), strict=True):
         np.testing.assert_allclose(weight, expected, atol=1e-6)
@@ -96,7 +93,7 @@ def test_fit_longer_evaluation_interval_measures_those_epochs_and_the_last(tmp_p
     result, _ = fit_tiny_network(tmp_path, replace(TINY_TRAINER, epochs=3, evaluation_interval_epochs=2))
     assert [metrics.eval_accuracy is not None for metrics in result.history] == [False, True, True]
     assert [metrics.eval_loss is not None for metrics in result.history] == [False, True, True]
-    assert result.seconds >= sum(metrics.seconds for metrics in result.history) > 0
+    assert all(metrics.seconds > 0 for metrics in result.history)
 
 
 def test_fit_bfloat16_and_crops_learns_as_well(tmp_path):
@@ -113,41 +110,16 @@ def test_fit_two_devices_of_a_mirrored_strategy_train_one_epoch(tmp_path):
 
 
 def test_progress_report_many_steps_reports_once_a_second_and_each_epoch(caplog):
-    class NetworkStub:
-        optimizer = keras.optimizers.SGD()
-
     seconds = iter([10.0, 10.4, 10.9, 11.1])
     report = ProgressReport(total_steps=8, read_clock_s=lambda: next(seconds))
-    report.set_model(NetworkStub())
     with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
-        report.on_epoch_begin(0)
-        for step in range(4):
-            NetworkStub.optimizer.iterations.assign(step + 1)
-            report.on_train_batch_end(step, {"loss": 1.5})
-        report.on_epoch_end(0, {"eval_accuracy": 0.25})
-        report.on_epoch_end(0, {"eval_accuracy": None})
+        for step in range(1, 5):
+            report.tell_step(1, step, 1.5)
+        report.tell_epoch(1, 4, 0.25)
+        report.tell_epoch(1, 4, None)
     assert [record.getMessage() for record in caplog.records] == [
         "1/8 epoch 1, loss 1.50",
         "4/8 epoch 1, loss 1.50",
         "4/8 epoch 1 finished, eval accuracy 0.250",
         "4/8 epoch 1 finished",
     ]
-
-
-def test_build_loss_smoothed_targets_equals_sum_by_hand():
-    logits = np.array([[2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]], np.float32)
-    logs = logits[0] - np.log(np.exp(logits[0]).sum())
-    targets = np.full(7, 0.1 / 7)
-    targets[6] += 0.9
-    assert float(_build_loss(0.1)(tf.constant([6.0]), logits)[0]) == pytest.approx(-(targets * logs).sum(), rel=1e-5)
-
-
-def test_build_optimizer_no_gradient_decays_kernels_alone():
-    network = build_network(TINY_MODEL)
-    config = replace(TINY_TRAINER, weight_decay=0.01, momentum=0.9, peak_learning_rate=0.1, warmup_epochs=0.0)
-    before = [weight.numpy() for weight in network.trainable_variables]
-    optimizer = _build_optimizer(network, config, steps_per_epoch=4)
-    optimizer.apply([tf.zeros(weight.shape) for weight in before], network.trainable_variables)
-    for old, new in zip(before, network.trainable_variables, strict=True):
-        kept = 1 - 0.1 * 0.01 / (1 - 0.9) if old.ndim > 1 else 1.0
-        np.testing.assert_allclose(new.numpy(), old * kept, rtol=1e-5)

@@ -18,9 +18,9 @@ from configs.hyperparameters import read_values
 from configs.load import to_json
 from configs.overlay import overlay
 from configs.spec import Recipe, TunerConfig
+from fer_tfx.errors import FerError
 from models import trainer_fn, training, tuner_fn
-from models.network import build_network
-from models.search import TuningError
+from models.networks import build_network
 from models.training import fit
 
 
@@ -104,7 +104,7 @@ def test_tuner_fn_killed_search_goes_on_to_the_same_result(tuned, faces, transfo
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
     run_tuner(faces, load_graph(transform_dir), tmp_path)
-    assert [(result.resumed_from_epoch, result.epochs_run) for _, _, result in fitted] == [(2, 0), (0, 2)]
+    assert [(result.resumed_from_epoch, len(result.history)) for _, _, result in fitted] == [(2, 2), (0, 2)]
     assert read_best(tmp_path) == read_best(tuned)
     for found, expected in zip(read_results(tmp_path), read_results(tuned), strict=True):
         assert found == {**expected, "score": pytest.approx(expected["score"], abs=0.02)}
@@ -113,5 +113,5 @@ def test_tuner_fn_killed_search_goes_on_to_the_same_result(tuned, faces, transfo
 def test_tuner_fn_hopeless_space_ends_in_one_line(faces, transform_dir, tmp_path):
     space = {"trainer.peak_learning_rate": (1e30,)}
     config = replace(CONFIG, tuner=TunerConfig(trials=1, epochs=1, space=space))
-    with pytest.raises(TuningError, match="all 1 trials failed"):
+    with pytest.raises(FerError, match="all 1 trials failed"):
         run_tuner(faces, load_graph(transform_dir), tmp_path, config)

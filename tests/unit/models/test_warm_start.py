@@ -17,8 +17,8 @@ from configs.load import to_json
 from configs.spec import ModelConfig, TrainingInputConfig
 from fer_tfx.errors import ConfigError
 from models import trainer_fn
-from models.averaging import WeightAverage
-from models.network import build_network
+from models.networks import build_network
+from models.recipe import WeightAverage
 from models.trainer_fn import run_fn
 from models.training import fit
 from models.transform_graph import TransformGraph
@@ -92,7 +92,7 @@ def test_apply_network_of_another_shape_names_the_settings_and_the_remedy(export
         read_warm_start(exported).apply(build_tiny_network(2, config), config)
     assert str(caught.value) == (
         f"spans.warm_start: {Path(exported).parent}: {said},"
-        " or to begin with random weights, give --set spans.warm_start=false"
+        " or to begin with random weights, use --set spans.warm_start=false"
     )
 
 
@@ -106,7 +106,7 @@ def test_read_warm_start_model_that_kept_no_weights_says_what_to_set(tmp_path):
         read_warm_start(str(tmp_path / "12" / "Format-Serving"))
     assert str(caught.value) == (
         f"spans.warm_start: {tmp_path / '12'}: keeps no weights, as an earlier version of fer-tfx trained it;"
-        " to begin with random weights, give --set spans.warm_start=false"
+        " to begin with random weights, use --set spans.warm_start=false"
     )
 
 
@@ -158,9 +158,9 @@ def build_warm_fn_args(transform_dir: Path, folder: Path, earlier: Path, mode: s
     return fn_args
 
 
-@pytest.mark.parametrize(("mode", "name"), [("memory", "fit"), ("stream", "fit_streamed")])
+@pytest.mark.parametrize("mode", ["memory", "stream"])
 def test_run_fn_warm_start_hands_the_earlier_weights_to_the_training(
-    transform_dir, tmp_path, earlier, monkeypatch, mode, name
+    transform_dir, tmp_path, earlier, monkeypatch, mode
 ):
     begun_with = []
 
@@ -168,7 +168,7 @@ def test_run_fn_warm_start_hands_the_earlier_weights_to_the_training(
         begun_with.extend(network.get_weights())
         raise InterruptedError
 
-    monkeypatch.setattr(trainer_fn, name, stop_before_training)
+    monkeypatch.setattr(trainer_fn, "fit", stop_before_training)
     with pytest.raises(InterruptedError):
         run_fn(build_warm_fn_args(transform_dir, tmp_path, earlier, mode))
     kept = read_warm_start(str(earlier / "model" / "Format-Serving")).weights
@@ -208,7 +208,7 @@ def test_run_fn_warm_start_without_an_earlier_model_says_so_and_is_the_cold_trai
     fn_args.custom_config |= {"warm_start_code": "beef", "checkpoint_root": str(earlier / "checkpoints")}
     with caplog.at_level(logging.INFO, logger="absl"):
         run_fn(fn_args)
-    assert "Warm start: no model was pushed before these data came; begins with random weights" in caplog.text
+    assert "Warm start: no model was pushed before this data came; begins with random weights" in caplog.text
     assert read_record(tmp_path)["warm_start"] is read_record(earlier)["warm_start"] is None
     # Down to the seconds: nothing was trained again.
     assert read_record(tmp_path)["history"] == read_record(earlier)["history"]

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from fer_tfx.contract import INPUT_OF_SIGNATURE
-from models.warm_up import write_warm_up
+from models.export import write_warm_up
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ with strategy.scope():
 
 copies = [strategy.experimental_local_results(weight.value) for weight in network.trainable_variables]
 is_same = all(np.array_equal(first.numpy(), second.numpy()) for first, second in copies)
+copies_count = strategy.num_replicas_in_sync
 is_finite = math.isfinite(result.history[0].eval_loss)
-print(
-    f"replicas {strategy.num_replicas_in_sync}, epochs {result.epochs_run}, finite {is_finite}, same weights {is_same}"
-)
+print(f"replicas {copies_count}, epochs {len(result.history)}, finite {is_finite}, same weights {is_same}")

@@ -16,7 +16,7 @@ from model_doubles import TINY_TRAINER, draw_striped_examples, stub_transform  #
 
 from configs.spec import ModelConfig  # noqa: E402
 from models.computation import settle_computation, use_threads  # noqa: E402
-from models.network import build_network  # noqa: E402
+from models.networks import build_network  # noqa: E402
 from models.training import fit  # noqa: E402
 
 config = replace(TINY_TRAINER, epochs=1, batch_size=64, threads=THREADS)

@@ -19,20 +19,21 @@ from model_doubles import TINY_MODEL, TINY_TRAINER  # noqa: E402
 from configs.load import to_json  # noqa: E402
 from configs.spec import ExportConfig, TrainingInputConfig  # noqa: E402
 from models import trainer_fn  # noqa: E402
-from models.streamed_training import find_share, fit_streamed  # noqa: E402
+from models.computation import find_share  # noqa: E402
+from models.training import fit  # noqa: E402
 
 
 def fit_and_tell(network, *arguments, **keywords):
     """Trains as ever, keeps the weights before and after for the test and prints how it went."""
     np.savez(FOLDER / f"begun-{INDEX}.npz", *network.get_weights())
-    result = fit_streamed(network, *arguments, **keywords)
+    result = fit(network, *arguments, **keywords)
     np.savez(FOLDER / f"worker-{INDEX}.npz", *network.get_weights())
     strategy = network.distribute_strategy
     share = find_share(strategy)
     told = {
         "share": [share.index, share.count],
         "replicas": strategy.num_replicas_in_sync,
-        "epochs": result.epochs_run,
+        "epochs": len(result.history),
         "resumed": result.resumed_from_epoch,
         "losses": [epoch.loss for epoch in result.history],
         "eval_losses": [epoch.eval_loss for epoch in result.history],
@@ -41,17 +42,18 @@ def fit_and_tell(network, *arguments, **keywords):
     return result
 
 
-trainer_fn.fit_streamed = fit_and_tell
+trainer_fn.fit = fit_and_tell
 model_dir = FOLDER / "model"
 trainer_fn.run_fn(
     SimpleNamespace(
         train_files=[str(FOLDER / "train-*")],
         eval_files=[str(FOLDER / "eval-*")],
-        transform_output=TRANSFORM,
+        transform_graph_path=TRANSFORM,
         serving_model_dir=str(model_dir),
         model_run_dir=str(FOLDER / "logs"),
         base_model=str(FOLDER / "earlier" / "Format-Serving"),
         hyperparameters=None,
+        working_dir=None,
         custom_config={
             "model": to_json(TINY_MODEL),
             "trainer": to_json(replace(TINY_TRAINER, peak_learning_rate=0.02)),

@@ -23,7 +23,7 @@ STAGES = [EXAMPLE_GEN, DATA_GATE, TRANSFORM, TUNER, TRAINER, TRAINING, EVALUATOR
 # A function's first result becomes another one.
 CODE = ("    return ", "    return None or ")
 FILES = {
-    "augmentation": ("models/augmentation.py", *CODE),
+    "recipe": ("models/recipe.py", *CODE),
     "preprocessing": ("models/preprocessing.py", *CODE),
     "row": ("fer_tfx/reading/csv_form.py", *CODE),
     "contract": ("fer_tfx/contract.py", *CODE),
@@ -85,7 +85,7 @@ def measured(tmp_path_factory) -> tuple[dict[str, dict[str, str]], list[str]]:
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        ("augmentation", {TUNER, TRAINER, TRAINING}),
+        ("recipe", {TUNER, TRAINER, TRAINING}),
         ("hyperparameters", {TUNER, TRAINER}),
         ("overlay", {TUNER, TRAINER}),
         ("search space", {TUNER}),

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from configs.spec import ModelConfig
-from models.network import build_network
+from models.networks import build_network
 
 SMALL = ModelConfig(stem_filters=2, stage_filters=(3, 5), convolutions_per_stage=2, dropout_fraction=0.0)
 

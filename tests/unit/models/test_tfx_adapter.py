@@ -10,10 +10,10 @@ import pytest
 from configs.load import to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
 from fer_tfx.errors import ConfigError
-from models import run_settings
+from models import tfx_adapter
 from models.computation import Computation
-from models.run_settings import compute_run_key as compute_key
-from models.run_settings import match_run_keys, read_recipe, read_settings
+from models.tfx_adapter import compute_run_key as compute_key
+from models.tfx_adapter import match_run_keys, read_recipe, read_settings
 
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3))
 HERE = Computation("float32", (2,))
@@ -36,7 +36,9 @@ def build_fn_args(hyperparameters: Any, **changed: Any) -> SimpleNamespace:
 def compute_run_key(
     fn_args: SimpleNamespace, data_digest: str = "rows", computation: Computation = HERE, first_weights: str = ""
 ) -> str:
-    return compute_key(read_settings(fn_args), computation, data_digest, first_weights)
+    return compute_key(
+        read_settings(fn_args.custom_config, fn_args.hyperparameters), computation, data_digest, first_weights
+    )
 
 
 def tuned(**values: Any) -> dict[str, Any]:
@@ -45,14 +47,14 @@ def tuned(**values: Any) -> dict[str, Any]:
 
 def test_read_settings_no_tuner_gives_what_the_component_was_given():
     fn_args = build_fn_args(None)
-    assert read_settings(fn_args) is fn_args.custom_config
-    assert read_recipe(read_settings(fn_args)) == RECIPE
+    assert read_settings(fn_args.custom_config, None) is fn_args.custom_config
+    assert read_recipe(fn_args.custom_config) == RECIPE
 
 
 def test_read_settings_tuned_values_take_the_place_of_the_component_s(caplog):
     fn_args = build_fn_args(tuned(weight_decay=0.003))
     with caplog.at_level(logging.INFO, logger="absl"):
-        settings = read_settings(fn_args)
+        settings = read_settings(fn_args.custom_config, fn_args.hyperparameters)
     assert read_recipe(settings) == Recipe(RECIPE.model, TrainerConfig(epochs=3, weight_decay=0.003))
     assert settings["code"] == "c0de"
     assert "trainer.weight_decay': 0.003" in caplog.text
@@ -69,7 +71,7 @@ def test_read_settings_tuned_values_take_the_place_of_the_component_s(caplog):
 )
 def test_read_settings_result_that_does_not_fit_is_refused_in_one_line(hyperparameters, expected):
     with pytest.raises(ConfigError) as caught:
-        read_settings(build_fn_args(hyperparameters))
+        read_settings(build_fn_args(None).custom_config, hyperparameters)
     assert str(caught.value) == expected
 
 
@@ -116,7 +118,7 @@ def test_compute_run_key_code_that_puts_values_in_place_counts_by_what_it_does(m
     """The values of a tuner that are not put in place make another training, and it is named so."""
     fn_args = build_fn_args(tuned(momentum=0.8))
     before = compute_run_key(fn_args)
-    monkeypatch.setattr(run_settings, "apply_hyperparameters", lambda recipe, _: recipe)
+    monkeypatch.setattr(tfx_adapter, "apply_hyperparameters", lambda recipe, _: recipe)
     assert compute_run_key(fn_args) == compute_run_key(build_fn_args(None)) != before
 
 

@@ -1,11 +1,46 @@
+"""Loss, optimiser, learning rate and averaged weights."""
+
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from model_doubles import TINY_MODEL, draw_pixels
+from model_doubles import TINY_MODEL, TINY_TRAINER, draw_pixels
 
-from models.averaging import WeightAverage, calibrate_batch_norm
-from models.network import build_network
+from models.networks import build_network
+from models.recipe import WeightAverage, build_loss, build_optimizer, build_schedule, calibrate_batch_norm
+
+TRAINER = replace(TINY_TRAINER, epochs=4, peak_learning_rate=0.1, warmup_epochs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"),
+    [(0, 0.1 / 11), (5, 0.6 / 11), (10, 0.1), (25, 0.05), (20, 0.075), (30, 0.025), (40, 0.0)],
+)
+def test_build_schedule_four_epochs_of_ten_steps_warms_up_then_follows_a_cosine(step, rate):
+    assert float(build_schedule(TRAINER, 10)(step)) == pytest.approx(rate, abs=1e-6)
+
+
+def test_build_schedule_run_as_short_as_warm_up_reaches_the_peak_half_way():
+    schedule = build_schedule(replace(TRAINER, epochs=1), 10)
+    rates = [float(schedule(step)) for step in range(11)]
+    assert rates.index(max(rates)) == 5
+    assert rates[5] == pytest.approx(0.1)
+    assert rates[10] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_build_schedule_no_warm_up_starts_at_the_peak():
+    assert float(build_schedule(replace(TRAINER, warmup_epochs=0.0), 10)(0)) == pytest.approx(0.1)
+
+
+def test_build_schedule_run_of_one_step_uses_the_peak():
+    assert float(build_schedule(replace(TRAINER, epochs=1), 1)(0)) == pytest.approx(0.1)
+
+
+def test_build_schedule_warm_up_beyond_all_steps_takes_half_of_the_run():
+    longest = build_schedule(replace(TRAINER, warmup_epochs=1e308), 10_000)
+    assert [float(longest(step)) for step in (20_000, 40_000)] == pytest.approx([0.1, 0.0], abs=1e-6)
 
 
 def build_one_weight_network() -> keras.Model:
@@ -64,3 +99,22 @@ def test_applied_network_is_averaged_within_and_as_before_afterwards():
         assert not np.allclose(norm.moving_variance, 1.0)
     for variable, value in zip(network.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_build_loss_smoothed_targets_equals_sum_by_hand():
+    logits = np.array([[2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]], np.float32)
+    logs = logits[0] - np.log(np.exp(logits[0]).sum())
+    targets = np.full(7, 0.1 / 7)
+    targets[6] += 0.9
+    assert float(build_loss(0.1)(tf.constant([6.0]), logits)[0]) == pytest.approx(-(targets * logs).sum(), rel=1e-5)
+
+
+def test_build_optimizer_no_gradient_decays_kernels_alone():
+    network = build_network(TINY_MODEL)
+    config = replace(TINY_TRAINER, weight_decay=0.01, momentum=0.9, peak_learning_rate=0.1, warmup_epochs=0.0)
+    before = [weight.numpy() for weight in network.trainable_variables]
+    optimizer = build_optimizer(network, config, steps_per_epoch=4)
+    optimizer.apply([tf.zeros(weight.shape) for weight in before], network.trainable_variables)
+    for old, new in zip(before, network.trainable_variables, strict=True):
+        kept = 1 - 0.1 * 0.01 / (1 - 0.9) if old.ndim > 1 else 1.0
+        np.testing.assert_allclose(new.numpy(), old * kept, rtol=1e-5)

@@ -1,0 +1,255 @@
+"""The recipe: loss, optimiser, learning rate, averaged weights, augmentation."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import tensorflow as tf
+
+from configs.spec import AugmentationConfig, TrainerConfig
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX
+
+_CENTRE_PX = (IMAGE_SIZE_PX - 1) / 2
+_MIN_ERASED_PX = 6  # a sixty-fourth of the picture, near the 2 % of Zhong et al. 2017, "Random Erasing"
+
+
+def compile_network(network: keras.Model, config: TrainerConfig, steps_per_epoch: int) -> None:
+    """Give `network` optimiser and loss of the recipe."""
+    with network.distribute_strategy.scope():
+        optimizer = build_optimizer(network, config, steps_per_epoch)
+        optimizer.build(network.trainable_variables)
+        network.compile(
+            optimizer,
+            loss=build_loss(config.label_smoothing),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            jit_compile=False,  # XLA on CPU only adds a long compilation
+        )
+
+
+def build_loss(label_smoothing: float) -> keras.losses.Loss:
+    """Mean cross entropy of logits against class indices, with smoothed targets (Szegedy et al. 2015)."""
+
+    def compute_loss(class_indices: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        targets = tf.one_hot(tf.cast(tf.reshape(class_indices, [-1]), tf.int32), CLASS_COUNT)
+        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
+
+    return compute_loss
+
+
+def build_optimizer(network: keras.Model, config: TrainerConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """SGD with Nesterov momentum (Sutskever et al. 2013).
+
+    `weight_decay` means the L2 penalty of the usual recipes. Keras decays weights beside the gradient (Loshchilov and
+    Hutter 2017), where momentum doesn't amplify it 1 / (1 - momentum) times, so that factor is put in here. Biases and
+    the scales and offsets of batch normalisation, all of rank 1, are not decayed.
+    """
+    optimizer = keras.optimizers.SGD(
+        learning_rate=build_schedule(config, steps_per_epoch),
+        momentum=config.momentum,
+        nesterov=config.momentum > 0,
+        weight_decay=config.weight_decay / (1 - config.momentum),
+    )
+    optimizer.exclude_from_weight_decay(var_list=[v for v in network.trainable_variables if len(v.shape) < 2])
+    return optimizer
+
+
+def build_schedule(config: TrainerConfig, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Linear warm-up to `peak_learning_rate`, then half a cosine to 0 (Loshchilov and Hutter 2016, "SGDR").
+
+    With w warm-up steps, step t < w has the rate peak * (t + 1) / (w + 1): the first step is not wasted at 0. Warm-up
+    takes at most half of the run, so that a run of one epoch still learns.
+    """
+    total_steps = config.epochs * steps_per_epoch
+    warmup_steps = round(min(config.warmup_epochs * steps_per_epoch, total_steps // 2))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.peak_learning_rate / (warmup_steps + 1),
+        warmup_target=config.peak_learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+        decay_steps=total_steps - warmup_steps,
+    )
+
+
+class WeightAverage:
+    """Exponential moving average of a built network's trainable weights (Polyak and Juditsky 1992).
+
+    Step t, from 1, keeps min(momentum, (1 + t) / (10 + t)) of the average, the ramp of TensorFlow's
+    `tf.train.ExponentialMovingAverage`: a short run doesn't export its first weights. Keras's `use_ema` has no ramp.
+    """
+
+    def __init__(self, network: keras.Model, momentum: float) -> None:
+        self._network = network
+        self._momentum = momentum
+        self.variables = [tf.Variable(weight.numpy()) for weight in network.trainable_variables]
+        """The average, one tf.Variable for each trainable weight."""
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def update(self, step: tf.Tensor) -> None:
+        """Take in the weights as they are after `step` steps, int64 ()."""
+        count = tf.cast(step, tf.float32)
+        kept_fraction = tf.minimum(self._momentum, (1.0 + count) / (10.0 + count))
+        for average, weight in zip(self.variables, self._network.trainable_variables, strict=True):
+            average.assign_sub((1.0 - kept_fraction) * (average - weight.value))
+
+    def apply(self, images: tf.data.Dataset) -> None:
+        """Give the network the averaged weights and the batch-norm statistics that they have on `images`."""
+        for weight, average in zip(self._network.trainable_variables, self.variables, strict=True):
+            weight.assign(average.numpy())
+        calibrate_batch_norm(self._network, images)
+
+    @contextmanager
+    def applied(self, images: tf.data.Dataset) -> Iterator[None]:
+        """Within the block the network is as after `apply`; afterwards it is as it was before."""
+        saved = [variable.numpy() for variable in self._network.variables]
+        self.apply(images)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._network.variables, saved, strict=True):
+                variable.assign(value)
+
+
+def calibrate_batch_norm(network: keras.Model, images: tf.data.Dataset) -> None:
+    """Set each batch-norm layer's mean and variance to their average over batches of one size, float32 (b, 48, 48, 1).
+
+    Averaged weights were never trained on, so the statistics that training collected don't belong to them (Izmailov
+    et al. 2018, "Averaging Weights Leads to Wider Optima"). Seeds of dropout change as well.
+    """
+    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in layers]
+    for seen_batches, batch in enumerate(images):
+        for layer in layers:  # the running mean of n + 1 values is n / (n + 1) of that of n values plus the rest
+            layer.momentum = seen_batches / (seen_batches + 1)
+        network(batch, training=True)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def augment(
+    images: tf.Tensor,
+    is_flipped: tf.Tensor,
+    seed: tf.Tensor,
+    config: AugmentationConfig,
+    size_px: int | tf.Tensor = IMAGE_SIZE_PX,
+) -> tf.Tensor:
+    """Change pictures at random and cut a square of side `size_px`, int32 (), out of each, at a random place.
+
+    The same seed always gives the same pictures. Geometry is one warp, so a picture is interpolated once.
+
+    Args:
+        images: float32 (batch, 48, 48, 1), z-scored, so that 0 is the mean grey with which gaps are filled.
+        is_flipped: bool (batch,), which pictures are mirrored.
+        seed: int (2,).
+
+    Returns:
+        float32 (batch, size_px, size_px, 1).
+    """
+    warp_seed, blur_seed, noise_seed, erase_seed = _split(seed, 4)
+    images = _warp_randomly(images, is_flipped, warp_seed, config, tf.convert_to_tensor(size_px))
+    if config.blur_fraction:
+        images = _blur_randomly(images, blur_seed, config.blur_fraction)
+    if config.noise_fraction:
+        images = _add_noise_randomly(images, noise_seed, config.noise_fraction, config.max_noise)
+    if config.erasing_fraction:
+        images = _erase_randomly(images, erase_seed, config.erasing_fraction, config.max_erased_px)
+    return images
+
+
+def warp(
+    images: tf.Tensor,
+    is_flipped: tf.Tensor,
+    rotation_rad: tf.Tensor,
+    scale: tf.Tensor,
+    shift_px: tf.Tensor,
+    size_px: tf.Tensor,
+) -> tf.Tensor:
+    """Flip, rotate and enlarge each picture about its centre, shift it, and cut the middle out; bilinear.
+
+    Args:
+        images: float32 (batch, 48, 48, 1).
+        is_flipped: bool (batch,).
+        rotation_rad: float32 (batch,), counter-clockwise.
+        scale: float32 (batch,), above 1 enlarges.
+        shift_px: float32 (batch, 2), to the right and down.
+        size_px: int32 (), side of the square that is kept; gaps are filled with 0.
+    """
+    # The op takes the inverse transform: rows (8,) that map a pixel of the new picture to its place in the old one.
+    mirror = tf.where(is_flipped, -1.0, 1.0)
+    cosine, sine = tf.cos(rotation_rad) / scale, tf.sin(rotation_rad) / scale
+    x_from_x, x_from_y = mirror * cosine, -mirror * sine
+    y_from_x, y_from_y = sine, cosine
+    new_centre_px = (tf.cast(size_px, tf.float32) - 1.0) / 2.0
+    moved_x, moved_y = new_centre_px + shift_px[:, 0], new_centre_px + shift_px[:, 1]
+    x_offset = _CENTRE_PX - (x_from_x * moved_x + x_from_y * moved_y)
+    y_offset = _CENTRE_PX - (y_from_x * moved_x + y_from_y * moved_y)
+    zeros = tf.zeros_like(scale)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.stack([x_from_x, x_from_y, x_offset, y_from_x, y_from_y, y_offset, zeros, zeros], axis=1),
+        output_shape=tf.stack([size_px, size_px]),
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
+def _warp_randomly(
+    images: tf.Tensor, is_flipped: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig, size_px: tf.Tensor
+) -> tf.Tensor:
+    count = tf.shape(images)[0]
+    rotation_seed, scale_seed, shift_seed = _split(seed, 3)
+    cut_away_px = tf.cast(IMAGE_SIZE_PX - size_px, tf.float32)
+    return warp(
+        images,
+        is_flipped=is_flipped,
+        rotation_rad=_draw([count], rotation_seed, math.radians(config.rotation_deg)),
+        scale=1.0 + _draw([count], scale_seed, config.scale_fraction),
+        shift_px=_draw([count, 2], shift_seed, config.shift_fraction * IMAGE_SIZE_PX + cut_away_px / 2.0),
+        size_px=size_px,
+    )
+
+
+def _blur_randomly(images: tf.Tensor, seed: tf.Tensor, blur_fraction: float) -> tf.Tensor:
+    """Replace each pixel by the mean of 3x3 in a share of the pictures."""
+    chosen = tf.where(tf.random.stateless_uniform([tf.shape(images)[0]], seed) < blur_fraction)
+    return tf.tensor_scatter_nd_update(images, chosen, tf.nn.avg_pool2d(tf.gather_nd(images, chosen), 3, 1, "SAME"))
+
+
+def _add_noise_randomly(images: tf.Tensor, seed: tf.Tensor, noise_fraction: float, max_noise: float) -> tf.Tensor:
+    """Add independent Gaussian noise to a share of the pictures, of a random strength for each."""
+    choice_seed, strength_seed, noise_seed = _split(seed, 3)
+    chosen = tf.where(tf.random.stateless_uniform([tf.shape(images)[0]], choice_seed) < noise_fraction)
+    clean = tf.gather_nd(images, chosen)
+    strengths = tf.random.stateless_uniform([tf.shape(clean)[0], 1, 1, 1], strength_seed, 0.0, max_noise)
+    noise = tf.random.stateless_normal(tf.shape(clean), noise_seed, alg="philox")
+    return tf.tensor_scatter_nd_update(images, chosen, clean + strengths * noise)
+
+
+def _erase_randomly(images: tf.Tensor, seed: tf.Tensor, erasing_fraction: float, max_px: int) -> tf.Tensor:
+    """Set one rectangle to 0 in a share of the pictures (Zhong et al. 2017, "Random Erasing Data Augmentation")."""
+    count, height, width = tf.unstack(tf.shape(images)[:3])
+    choice_seed, row_seed, column_seed = _split(seed, 3)
+    is_chosen = tf.random.stateless_uniform([count, 1, 1], choice_seed) < erasing_fraction
+    rows, columns = _draw_span(count, height, row_seed, max_px), _draw_span(count, width, column_seed, max_px)
+    is_erased = is_chosen & rows[:, :, tf.newaxis] & columns[:, tf.newaxis, :]
+    return tf.where(is_erased[..., tf.newaxis], 0.0, images)
+
+
+def _draw_span(count: tf.Tensor, size_px: tf.Tensor, seed: tf.Tensor, max_px: int) -> tf.Tensor:
+    """One random stretch of pixels along one axis for each picture: bool (count, size_px)."""
+    length_seed, start_seed = _split(seed, 2)
+    longest = tf.minimum(max_px, size_px) + 1
+    lengths = tf.random.stateless_uniform([count, 1], length_seed, _MIN_ERASED_PX, longest, tf.int32)
+    fractions = tf.random.stateless_uniform([count, 1], start_seed)
+    starts = tf.cast(fractions * tf.cast(size_px - lengths + 1, tf.float32), tf.int32)
+    positions = tf.range(size_px)[tf.newaxis, :]
+    return (positions >= starts) & (positions < starts + lengths)
+
+
+def _draw(shape: list[tf.Tensor | int], seed: tf.Tensor, bound: float | tf.Tensor) -> tf.Tensor:
+    """Uniform float32 in [-bound, bound)."""
+    return tf.random.stateless_uniform(shape, seed, -1.0, 1.0) * bound
+
+
+def _split(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
+    return list(tf.unstack(tf.random.experimental.stateless_split(seed, count)))

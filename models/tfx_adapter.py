@@ -1,0 +1,115 @@
+"""What TFX hands to a training or a search, in our own terms: the one file of `models` that knows TFX.
+
+`run_fn` and `tuner_fn` have files of their own, so that an edit of what one of them runs doesn't repeat the other.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+import tensorflow_transform as tft
+from absl import logging
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import TunerFnResult
+
+from configs.hyperparameters import apply_hyperparameters, read_values
+from configs.load import from_json, to_json
+from configs.spec import ModelConfig, Recipe, TrainerConfig
+from fer_tfx.errors import ConfigError
+from models.computation import Computation
+from models.transform_graph import TransformGraph
+
+# What TFX's extension for Vertex Training finds in the settings: the machine and the image of the job.
+_JOB = "ai_platform_"
+
+
+class Task:
+    """The training or search that TFX's Trainer or Tuner asks for; places are paths or bucket URIs.
+
+    Raises:
+        ConfigError: a tuner's result doesn't fit the settings of this version.
+    """
+
+    def __init__(self, fn_args: FnArgs) -> None:
+        self.settings = read_settings(fn_args.custom_config, fn_args.hyperparameters)
+        """JSON of each section of the settings, and fingerprints of the code."""
+        self.recipe = read_recipe(self.settings)
+        self.train_patterns: list[str] = fn_args.train_files
+        """Files of each span."""
+        self.eval_patterns: list[str] = fn_args.eval_files
+        self.base_model: str | None = fn_args.base_model
+        """SavedModel whose weights a warm start takes over."""
+        self.model_dir: str = fn_args.serving_model_dir
+        self.log_dir: str = fn_args.model_run_dir
+        self.scratch_dir: str = fn_args.working_dir
+        self._transform_dir = fn_args.transform_graph_path
+
+    def load_transform(self) -> TransformGraph:
+        """The Transform graph. TensorFlow begins to work."""
+        return TransformGraph(tft.TFTransformOutput(self._transform_dir))
+
+
+def wrap_search(search: Any) -> TunerFnResult:
+    """A KerasTuner as TFX's Tuner takes it."""
+    return TunerFnResult(tuner=search, fit_kwargs={})
+
+
+def read_recipe(settings: dict[str, str]) -> Recipe:
+    """`model` and `trainer` of a component's settings."""
+    return Recipe(from_json(ModelConfig, settings["model"]), from_json(TrainerConfig, settings["trainer"]))
+
+
+def read_settings(settings: dict[str, str], hyperparameters: dict[str, Any] | None) -> dict[str, str]:
+    """A component's settings with a tuner's values put in place in `model` and `trainer`.
+
+    Raises:
+        ConfigError: the tuner's result doesn't fit the settings of this version.
+    """
+    if hyperparameters is None:
+        return settings
+    try:
+        recipe = apply_hyperparameters(read_recipe(settings), hyperparameters)
+    except ConfigError as error:
+        raise ConfigError(f"hyperparameters: {error}") from None
+    logging.info("Settings that the tuner chose: %s", read_values(hyperparameters))
+    return {**settings, "model": to_json(recipe.model), "trainer": to_json(recipe.trainer)}
+
+
+def compute_run_key(
+    settings: dict[str, str], computation: Computation, data_digest: str, first_weights: str = ""
+) -> str:
+    """Name of all that decides the outcome of a training or search: 16 hexadecimal digits, a dash, and `computation`.
+
+    Paths are left out: a CSV that was copied and ingested again continues the same training. So is what is done with a
+    trained network afterwards, where `training_code` tells the code apart: a change of the export doesn't cost a night
+    of training. `model` and `trainer` count by their values, whatever code has read them.
+
+    Args:
+        settings: see `Task`.
+        computation: in place of `trainer.precision` and `trainer.threads`, which may leave it to the machine.
+        data_digest: see `models.dataset.compute_data_digest`.
+        first_weights: digest of those that a warm start begins with; empty: random ones, which the seed decides.
+    """
+    # How a stream is read doesn't matter to a training in memory; for one that streams it is part of `data_digest`.
+    left_out = {"checkpoint_root", "export", "training_input", "streaming_code", "warm_start_code", "spans"}
+    left_out |= {"model", "trainer", "hyperparameters"} | ({"code"} if "training_code" in settings else set())
+    recipe = asdict(read_recipe(settings))
+    del recipe["trainer"]["precision"], recipe["trainer"]["threads"]
+    parts = [
+        {name: text for name, text in settings.items() if name not in left_out and not name.startswith(_JOB)},
+        recipe,
+        data_digest,
+        # A training from random weights has one name, whether a warm start was asked for or not.
+        *([first_weights, settings.get("warm_start_code")] if first_weights else []),
+    ]
+    return f"{hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]}-{computation}"
+
+
+def match_run_keys(run_key: str, trainer: TrainerConfig) -> str:
+    """Pattern, as in a shell, of the keys of trainings that are as good an answer to the same settings.
+
+    Where `trainer` leaves precision or threads to the machine, any machine's choice will do. So will any device.
+    """
+    digest, precision, threads, _ = run_key.split("-")
+    return f"{digest}-{'*' if trainer.precision == 'auto' else precision}-{threads if trainer.threads else '*'}-*"
