@@ -32,7 +32,7 @@ def choose(asked, system, machine, glibc, python):
         without = " without glibc" if system == "Linux" and glibc is None else ""
         raise ValueError(
             f"TFX has wheels for Linux on x86-64 with glibc alone, this is {system} on {machine}{without}: use a"
-            " container of Debian 13 or Ubuntu 24.04; to predict, `pip install .` is enough"
+            " container of Debian 13 or Ubuntu 24.04; to predict, `pip install ./fer_tfx` is enough"
         )
     faults = {"1.16": _fault_of_older(python), "1.21": _fault_of_current(glibc, python)}
     wanted = [asked] if asked else ["1.21", "1.16"]

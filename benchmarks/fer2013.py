@@ -11,11 +11,11 @@ from typing import BinaryIO, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from components.face_example_gen.repeats import Candidate, settle
+from components.face_example_gen.settling import Candidate, settle
 from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
-from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow, iter_rows
-from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.csv_form import CSV
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 
 TRAIN_FILE = "train.csv.xz"
 TEST_FILE = "test.csv.xz"
@@ -117,7 +117,7 @@ def _read_labels(path: Path) -> npt.NDArray[np.int64]:
 def _iter_rows(path: Path) -> Iterator[ParsedRow]:
     try:
         with lzma.open(path) as stream:
-            for row in iter_rows(cast(BinaryIO, stream), path.name, ReadingLimits().max_line_bytes):
+            for row in CSV.read(cast(BinaryIO, stream), path.name, ReadingLimits()):
                 if isinstance(row, RejectedRow):
                     raise DataError(f"{path}, line {row.line}: {row.detail}; give the competition's file unchanged")
                 yield row

@@ -91,5 +91,7 @@ def describe_abstention(answers: Answers, threshold: float) -> dict[str, Any]:
     return {
         "threshold": found.threshold,
         "coverage": describe_share(found.coverage_fraction, len(answers.class_indices)),
-        "accuracy": describe_share(found.accuracy_fraction, found.kept_count),
+        "accuracy": describe_share(
+            found.accuracy_fraction, round(found.coverage_fraction * len(answers.class_indices))
+        ),
     }

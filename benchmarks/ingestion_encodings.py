@@ -26,8 +26,8 @@ from benchmarks.ingestion_scale import draw_samples
 from benchmarks.report import describe_machine
 from benchmarks.samples import write_sample
 from components.face_example_gen import settling
-from components.face_example_gen.repeats import Candidate
-from components.face_example_gen.rows import Outputs, ingest
+from components.face_example_gen.graph import Outputs, ingest
+from components.face_example_gen.settling import Candidate
 from configs.spec import DataConfig
 from fer_tfx.contract import PIXELS_KEY
 from fer_tfx.reading.sources import Source

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.folder_swap import replace_folder
 from fer_tfx.contract import CALIBRATION_FILE, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
-from fer_tfx.shipped import verify_sums, write_sums
+from fer_tfx.model_files import verify_sums, write_sums
 from models.light_form import convert_to_light
 
 

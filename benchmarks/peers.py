@@ -29,8 +29,8 @@ from benchmarks.peer_process import ContenderProcess
 from benchmarks.peer_report import write_peer_report
 from benchmarks.timings import Timings, summarise_timings
 from fer_tfx.errors import ConfigError, DataError
+from reporting.classification import compare_hits
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
-from reporting.significance import compare_hits
 
 OURS, LIGHT = "ours", "ours-light"
 PEERS = ("fer", "fer-keras")

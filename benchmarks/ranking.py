@@ -47,7 +47,7 @@ def split_rows(rows: StrictRows) -> RankingRows:
     Raises:
         DataError: a part is empty.
     """
-    from components.face_example_gen.reading import split_by_digest
+    from components.face_example_gen.graph import split_by_digest
 
     config = DataConfig(eval_fraction=SCORED_FRACTION)
     is_scored = np.array([split_by_digest(digest, config) != TRAIN_SPLIT for digest in rows.digests])

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from fer_tfx.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
 from fer_tfx.errors import DataError
-from fer_tfx.reading.csv_rows import ParsedRow
-from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.form import ParsedRow, ReadingLimits
 from fer_tfx.reading.sources import Source, read_source
 
 _TEXT_OF_VALUE = [str(value) for value in range(256)]

@@ -23,7 +23,7 @@ from benchmarks.model_card import Subject, describe_versions, render_card
 from benchmarks.pushed_model import PushedModel, read_pushed_model
 from fer_tfx.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.errors import DataError, GateError
-from fer_tfx.shipped import LIGHT_FOLDER, SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
+from fer_tfx.model_files import LIGHT_FOLDER, SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
 from reporting.model_card import CARD_FILE
 
 MAX_MODEL_BYTES = 3_000_000

@@ -23,8 +23,9 @@ from tfx.utils import io_utils
 from components.local_copy import is_remote
 from components.model_digest import list_files
 from fer_tfx.errors import DataError
+from fer_tfx.versions.folder import VersionFolder, is_whole
 from fer_tfx.versions.model_digest import GRAPH_FILE
-from fer_tfx.versions.versions import LOADED_COUNT, ServedModel, VersionFolder, Versions, is_whole
+from fer_tfx.versions.versions import LOADED_COUNT, ServedModel, Versions
 
 _GRAPH_PATTERN = r"/saved_model\.pb$"
 _FAILURES = (OSError, tf.errors.OpError, fileio.NotFoundError)

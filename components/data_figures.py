@@ -1,17 +1,29 @@
-"""Artifacts of ingestion and validation -> what a report says of the data."""
+"""Artifacts of ingestion and validation -> what gate, card and page say about the data."""
 
+import os
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from typing import Any
 
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tfx import types
+from tfx.components.statistics_gen import stats_artifact_utils
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
+from tfx.utils import io_utils
 
-from components.anomalies import describe_anomalies
-from components.label_statistics import read_label_shift
-from components.model_facts import Artifacts, read_rows
 from components.quarantine import iter_quarantined
+from fer_tfx.contract import CLASS_COUNT, LABEL_KEY
+from reporting.ingestion import REPORT_FILE, IngestionReport
+from reporting.label_shift import Counts, LabelShift, compute_label_shift
 from reporting.report_data import DataFigures, QuarantinedRow
 
+ANOMALIES_FILE = "SchemaDiff.pb"
 _EXAMPLES_PER_REASON = 3
+
+Artifacts = dict[str, list[types.Artifact]]
+Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 
 
 def read_data(inputs: Artifacts) -> DataFigures:
@@ -29,17 +41,87 @@ def read_data(inputs: Artifacts) -> DataFigures:
     )
 
 
-def choose_quarantined(folder: str) -> tuple[QuarantinedRow, ...]:
-    """The first three rows of each reason, by file and line; no more of them are held.
+def read_rows(quarantine: str) -> IngestionReport:
+    """The account of all rows, from the URI of the quarantine."""
+    return IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
 
-    Args:
-        folder: URI of a `Quarantine` artifact.
-    """
+
+def choose_quarantined(quarantine: str) -> tuple[QuarantinedRow, ...]:
+    """The first three rows of each reason, by file and line; no more than that are held in memory."""
     names = [field.name for field in fields(QuarantinedRow)]
     first: dict[str, list[QuarantinedRow]] = defaultdict(list)
-    for row in iter_quarantined(folder):
+    for row in iter_quarantined(quarantine):
         of_reason = first[row["reason"]]
         of_reason.append(QuarantinedRow(**{name: row[name] for name in names}))
         of_reason.sort(key=lambda each: (each.source, each.line))
         del of_reason[_EXAMPLES_PER_REASON:]
     return tuple(row for reason in sorted(first) for row in first[reason])
+
+
+def describe_anomalies(artifact: types.Artifact) -> Iterator[str]:
+    """The sentences of all splits of an ExampleAnomalies artifact."""
+    for split in artifact_utils.decode_split_names(artifact.split_names):
+        path = os.path.join(artifact_utils.get_split_uri([artifact], split), ANOMALIES_FILE)
+        yield from find_anomalies(anomalies_pb2.Anomalies.FromString(fileio.open(path, "rb").read()), split)
+
+
+def find_anomalies(anomalies: anomalies_pb2.Anomalies, where: str) -> Iterator[str]:
+    """One sentence a feature, then those about the whole data set."""
+    for feature, info in sorted(anomalies.anomaly_info.items()):
+        yield f"{where}: {feature}: {info.short_description}: {info.description}"
+    for reason in anomalies.dataset_anomaly_info.reason:
+        yield f"{where}: {reason.short_description}: {reason.description}"
+
+
+def read_label_shift(inputs: Artifacts) -> LabelShift:
+    """From `statistics`, `previous_statistics`, which may be missing, and `schema`."""
+    now, before = (
+        {split: count_labels(of_split) for split, of_split in load_statistics(inputs.get(key, [])).items()}
+        for key in ("statistics", "previous_statistics")
+    )
+    schema = load_schema(inputs["schema"])
+    skew, drift = (find_bound(schema, comparator) for comparator in ("skew_comparator", "drift_comparator"))
+    return compute_label_shift(now, before, skew, drift)
+
+
+def load_statistics(artifacts: list[types.Artifact]) -> Statistics:
+    """Statistics by split; empty for no artifact."""
+    return {
+        split: stats_artifact_utils.load_statistics(artifact, split).proto()
+        for artifact in artifacts
+        for split in artifact_utils.decode_split_names(artifact.split_names)
+    }
+
+
+def load_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
+    """The schema of the only artifact."""
+    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts)))
+
+
+def count_labels(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Counts:
+    """Rows by class, in class order, without labels that are no class; zeros if there is no label."""
+    counts = [0] * CLASS_COUNT
+    for dataset in statistics.datasets:
+        for feature in dataset.features:
+            if feature.path.step == [LABEL_KEY]:
+                for bucket in feature.string_stats.rank_histogram.buckets:
+                    if bucket.label.isdecimal() and int(bucket.label) < CLASS_COUNT:
+                        counts[int(bucket.label)] += int(bucket.sample_count)
+    return tuple(counts)
+
+
+def find_bound(schema: schema_pb2.Schema, comparator: str) -> float | None:
+    """The L-infinity bound of one of the label's comparators, `skew_comparator` or `drift_comparator`."""
+    norm = _find_comparator(schema, comparator).infinity_norm
+    return float(norm.threshold) if norm.HasField("threshold") else None
+
+
+def list_unjudged_norms(schema: schema_pb2.Schema, comparator: str) -> list[str]:
+    """Measures other than the L-infinity distance that one of the label's comparators bounds."""
+    names = (field.name for field, _ in _find_comparator(schema, comparator).ListFields())
+    return [name for name in names if name != "infinity_norm"]
+
+
+def _find_comparator(schema: schema_pb2.Schema, comparator: str) -> Any:
+    of_label = (getattr(feature, comparator) for feature in schema.feature if feature.name == LABEL_KEY)
+    return next(of_label, schema_pb2.FeatureComparator())

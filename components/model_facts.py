@@ -1,38 +1,31 @@
-"""What the page of a run and the card of its model both tell: how the model was trained and what it was made of."""
+"""What page and card both say about a model: how it was trained and what it was made from."""
 
 import json
 import os
 from typing import Any
 
-from tfx import types
 from tfx.utils import io_utils
 
+from components.data_figures import Artifacts
 from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
-from reporting.ingestion import REPORT_FILE, IngestionReport
+from reporting.ingestion import IngestionReport
 from reporting.report_data import Epoch, Lineage, TrainedSpan, TrainingFigures, UsedArtifact
 
-# Settings that the training itself has written down.
+# Settings that the training itself recorded.
 _RECORDED = ("model", "trainer", "training_input")
-
-Artifacts = dict[str, list[types.Artifact]]
 
 
 def read_extra(model_dir: str, name: str) -> dict[str, Any]:
-    """A JSON file that lies beside an exported graph."""
+    """A JSON file beside an exported graph."""
     content: dict[str, Any] = json.loads(io_utils.read_string_file(os.path.join(model_dir, EXTRA_ASSETS_DIR, name)))
     return content
 
 
-def read_rows(quarantine: str) -> IngestionReport:
-    """The account of all rows, from the URI of the quarantine."""
-    return IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
-
-
 def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigures:
-    """The training record of an exported model. Those of earlier versions say less.
+    """The training record of an exported model; records of earlier versions hold less.
 
     Args:
-        record: as it lies beside the graph.
+        record: from beside the graph.
         rows: the account of the newest span, for a record without the number of rows.
     """
     spans = tuple(
@@ -53,7 +46,7 @@ def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigu
 def describe_lineage(
     inputs: Artifacts, settings: dict[str, Any], record: dict[str, Any], stage_code: dict[str, str]
 ) -> Lineage:
-    """What the model was made of; versions and settings are those of the training, a tuner's values put in place."""
+    """What the model was made from; versions and settings are those of the training, with a tuner's values."""
     (examples,) = inputs["examples"]
     used = [(role, artifact) for role, artifacts in sorted(inputs.items()) for artifact in artifacts]
     return Lineage(

@@ -4,7 +4,7 @@ import os
 
 from tfx.utils import io_utils
 
-from reporting.faces import Faces
+from reporting.evaluation import Faces
 from reporting.render import render_report
 from reporting.report_data import ReportData
 from reporting.report_files import NUMBERS_FILE, PAGE_FILE

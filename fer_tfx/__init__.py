@@ -1,21 +1,33 @@
-"""For callers of a model, and for whoever puts it into service: no TensorFlow is needed here.
+"""Names the expression in pictures of faces; no TensorFlow is needed.
 
-prediction.py      the answer for one picture, and what all who answer have in common
-pictures.py        files of pictures -> pixels, upright, by Pillow
-face_detection.py  faces in a photo
-shipped.py         the models that come with the package, and whether their files are the ones that were shipped
-light.py           a model in its light form, in this process
-versions.py        the folder that TensorFlow Serving watches: putting a version into service, and back
+    from fer_tfx import LightModel, decode_picture
 
-client.py          a model behind TensorFlow Serving: pictures -> answers, in batches
-errors.py          what can go wrong there: the tree of errors
-address.py         which model on which server
-inputs.py          what is refused before it is sent
-windows.py         pictures of both kinds, in windows that bound the memory
-answers.py         what a server said -> answers, or an error rather than a wrong answer
-blame.py           which of several files a server can't decode
-retries.py         one deadline over all attempts
-transport.py       what REST and gRPC have in common
-rest_transport.py  REST, by urllib3
-grpc_transport.py  gRPC, by tensorflow-serving-api: the one module that imports TensorFlow, when it is used
+What callers use is imported from here, each name's module when it is first asked for. Below: pictures.py (files ->
+pixels), light.py and saved_model.py (models in this process), client/ (models behind TensorFlow Serving),
+face_detection.py, reading/ (files and archives -> rows), versions/ (the folder that TensorFlow Serving watches),
+model_files.py (which models are shipped, and which may be loaded), cli.py and predict/ (the command).
 """
+
+from importlib import import_module
+from typing import Any
+
+_NAMES = {
+    "client.checks": ["FileLimits"],
+    "client.client": ["Client"],
+    "contract": ["CLASS_NAMES"],
+    "errors": ["BadAnswerError", "BadRequestError", "ConfigError", "DataError", "DeadlineExceededError", "FerError",
+               "RequestRefusedError", "ServerUnreachableError", "ServingError"],
+    "face_detection": ["Box", "FaceDetector", "crop_face"],
+    "light": ["LightModel"],
+    "pictures": ["decode_picture", "open_upright", "to_pixels"],
+    "prediction": ["Prediction", "Predictor"],
+    "saved_model": ["SavedModel"],
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = [*_MODULE_OF]  # noqa: PLE0604 (strings, all of them)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"fer_tfx.{_MODULE_OF[name]}"), name)

@@ -6,11 +6,11 @@ the entry point group `fer_tfx.commands`.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,8 @@ from fer_tfx.errors import ConfigError, FerError
 from fer_tfx.installation import INSTALL_ALL
 
 PLUGINS = "fer_tfx.commands"
+Launcher = Callable[[Callable[[], int]], int]
+"""Runs a command in another process; a command names its launcher in its Typer setting `obj`."""
 
 
 class Format(str, Enum):
@@ -42,16 +44,23 @@ Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="With --u
 
 
 def start() -> int:
-    """The console script."""
-    return main()
+    """The console script: `main`, in the child process of a launcher if the command declares one."""
+    words = sys.argv[1:]
+    app = typer.main.get_command(build_app())
+    command = getattr(app, "commands", {}).get(next(iter(words), ""))
+    launch: Launcher | None = command.context_settings.get("obj") if command else None
+    return launch(lambda: _run(app, words)) if launch else _run(app, words)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 anything else."""
+    return _run(typer.main.get_command(build_app()), list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(app: Any, words: list[str]) -> int:
     exit_code = FerError.exit_code
     try:
-        with typer.main.get_command(build_app()).make_context("fer-tfx", words) as context:
+        with app.make_context("fer-tfx", list(words)) as context:
             exit_code = context.command.invoke(context) or 0
         sys.stdout.flush()
         return exit_code
@@ -96,11 +105,8 @@ def build_app() -> typer.Typer:
 def _in_one_line(error: typer.TyperException) -> str:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     line = " ".join(text.split()).rstrip(".")
-    return f"{line} (the commands of the pipeline need more: {INSTALL_ALL})" if _is_unknown_command(line) else line
-
-
-def _is_unknown_command(line: str) -> bool:
-    return line.startswith("No such command") and not entry_points(group=PLUGINS)
+    is_of_pipeline = line.startswith("No such command") and not entry_points(group=PLUGINS)
+    return f"{line} (the commands of the pipeline need more: {INSTALL_ALL})" if is_of_pipeline else line
 
 
 def predict(
@@ -130,7 +136,7 @@ def predict(
     timeout: Timeout = None,
 ) -> int:
     """Name the expression in pictures, or in the rows of a CSV."""
-    from fer_tfx.commands import predict as command
+    from fer_tfx.predict import command
     from fer_tfx.predict.back_ends import BackEnd
 
     if abstain and abstain_below is not None:
@@ -153,16 +159,14 @@ def submission(
     timeout: Timeout = None,
 ) -> int:
     """Predict test.csv for Kaggle: one class index a line."""
-    from fer_tfx.commands.submission import write_submission
     from fer_tfx.predict.back_ends import BackEnd
+    from fer_tfx.predict.command import write_submission
 
     return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust))
 
 
-def download(
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to put it.")] = Path("data"),
-) -> int:
+def download(out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to put it.")] = Path("data")) -> int:
     """Download FER2013 from Kaggle (needs the kaggle package and a token)."""
-    from fer_tfx.commands.download import download_from_kaggle
+    from fer_tfx.download import download_from_kaggle
 
     return download_from_kaggle(out)

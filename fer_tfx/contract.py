@@ -51,7 +51,7 @@ ABSTAIN_KEY = "abstain"  # bool (batch,), whether the confidence lies below the 
 
 # How many pixels a file of a picture may have, known by its header before it is decoded.
 MAX_SERVED_PIXELS = 25_000_000  # by `serve_images`, which takes 16 bytes for each
-MAX_LOCAL_PIXELS = 100_000_000  # by Pillow on the machine of whoever asks, which takes 4
+MAX_LOCAL_PIXELS = 100_000_000  # by Pillow on the asking machine, which takes 4
 
 # What lies beside an exported graph, for readers.
 EXTRA_ASSETS_DIR = "assets.extra"

@@ -1,15 +1,4 @@
-"""What can go wrong in a way that a person can mend, and the exit code that says so.
-
-FerError
-├── ConfigError                    exit 2: a setting is unknown, of the wrong type or out of range
-├── DataError                      exit 2: an input file is missing, unreadable or too broken to use
-│   └── BadRequestError            exit 2: an input was refused before anything was sent to a server
-├── GateError                      exit 3: the run was fine, the data or the model was not good enough
-└── ServingError                   exit 1: a server can't be used
-    ├── ServerUnreachableError     no connection, or it is too busy (503, 429), after the last attempt
-    ├── DeadlineExceededError      the call ran out of time
-    ├── RequestRefusedError        the server answered with an error
-    └── BadAnswerError             the server answered with something that can't be right
+"""What can go wrong in a way that a person can fix, and the exit code that says so.
 
 Each message is one line that names what was found, where, and what to do next; of a server, also the model and the
 signature.
@@ -17,7 +6,7 @@ signature.
 
 
 class FerError(Exception):
-    """Base of the errors that are shown as one line, without a traceback."""
+    """Base of all: shown as one line, without a traceback."""
 
     exit_code = 1
 
@@ -41,11 +30,7 @@ class GateError(FerError):
 
 
 class BadRequestError(DataError):
-    """An input was refused here; nothing of it was sent.
-
-    Attributes:
-        index: of the picture at fault, from 0; None if it isn't one picture.
-    """
+    """An input was refused before anything was sent; `index` is that of the picture at fault, None if it isn't one."""
 
     def __init__(self, message: str, index: int | None = None) -> None:
         super().__init__(message)
@@ -53,15 +38,15 @@ class BadRequestError(DataError):
 
 
 class ServingError(FerError):
-    """The server can't be used, or doesn't want to be."""
+    """A server can't be used."""
 
 
 class ServerUnreachableError(ServingError):
-    """No connection, or the server is too busy: what another attempt may mend."""
+    """No connection, or the server is too busy: another attempt may help."""
 
 
 class DeadlineExceededError(ServingError):
-    """The time that the call had is up."""
+    """The call ran out of time."""
 
 
 class RequestRefusedError(ServingError):
@@ -70,7 +55,7 @@ class RequestRefusedError(ServingError):
     Attributes:
         status: `HTTP 400`, or gRPC's name of the code, such as `INVALID_ARGUMENT`.
         reason: the server's own words.
-        index: of the picture that the server can't decode, from 0; None if it isn't known to be one picture.
+        index: of the picture that the server can't decode, from 0; None if no single picture is to blame.
     """
 
     def __init__(self, where: str, status: str, reason: str, index: int | None = None) -> None:
@@ -89,8 +74,12 @@ class BadAnswerError(ServingError):
     """The server answered with something that can't be right."""
 
 
+def in_one_line(text: str) -> str:
+    """Foreign text as part of one line: line breaks, controls and undecodable bytes escaped."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def shorten(text: str, limit: int = 300) -> str:
-    """Foreign words as the part of one line: control characters escaped, the end cut off."""
-    line = " ".join(text.split())
-    printable = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
-    return printable if len(printable) <= limit else f"{printable[:limit]}..."
+    """Foreign text as part of one line, its white space and length reduced."""
+    line = in_one_line(" ".join(text.split()))
+    return line if len(line) <= limit else f"{line[:limit]}..."

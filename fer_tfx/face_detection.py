@@ -1,5 +1,6 @@
 """Faces in a photo, by OpenCV's cascade for frontal faces, which comes within opencv-python-headless."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from fer_tfx.errors import ConfigError
 from fer_tfx.pictures import to_grey
 
 _CASCADE_FILE = "haarcascade_frontalface_default.xml"
-# A face takes a good part of a photo: beyond this side the search costs time and finds buttons and leaves.
+# In a larger photo the search takes longer and finds buttons and leaves.
 _SEARCH_SIDE_PX = 1_024
 _MIN_FACE_PX = 30
 _SCALE_STEP = 1.1
@@ -18,7 +19,7 @@ _MIN_NEIGHBOURS = 5
 
 
 class Box(NamedTuple):
-    """Where a face is, in px of the upright picture; (x, y) is the upper left corner."""
+    """A face in px of the upright picture; (x, y) is the upper left corner."""
 
     x: int
     y: int
@@ -30,7 +31,12 @@ class FaceDetector:
     """Finds upright faces that look into the camera. Raises ConfigError without OpenCV or its cascade."""
 
     def __init__(self) -> None:
-        cv2 = _import_opencv()
+        try:
+            cv2: Any = import_module("cv2")
+        except ImportError as error:
+            raise ConfigError(
+                f"--detect needs OpenCV ({error}); `pip install './fer_tfx[detect]'` in a checkout of fer-tfx"
+            ) from None
         path = Path(cv2.data.haarcascades) / _CASCADE_FILE
         self._cascade = cv2.CascadeClassifier(str(path))
         if self._cascade.empty():
@@ -49,7 +55,7 @@ class FaceDetector:
 
 
 def crop_face(picture: Image.Image, box: Box) -> Image.Image:
-    """The part of an upright picture that the box encloses."""
+    """The part of an upright picture within the box."""
     return picture.crop((box.x, box.y, box.x + box.width, box.y + box.height))
 
 
@@ -66,13 +72,3 @@ def _to_box(found: list[int], scale: float, size: tuple[int, int]) -> Box:
     right, bottom = (round((start + side) / scale) for start, side in ((left, width), (top, height)))
     x, y = round(left / scale), round(top / scale)
     return Box(x, y, min(right, size[0]) - x, min(bottom, size[1]) - y)
-
-
-def _import_opencv() -> Any:
-    try:
-        import cv2
-    except ImportError as error:
-        raise ConfigError(
-            f"--detect needs OpenCV ({error}); `pip install '.[detect]'` in a checkout of fer-tfx"
-        ) from None
-    return cv2

@@ -8,18 +8,18 @@ import numpy.typing as npt
 
 from fer_tfx.contract import CALIBRATION_FILE, IMAGE_SHAPE, LIGHT_MODEL_FILE, THRESHOLD_KEY
 from fer_tfx.errors import DataError
+from fer_tfx.model_files import LIGHT_FOLDER, find_shipped_model
 from fer_tfx.prediction import Pixels, Prediction
-from fer_tfx.shipped import LIGHT_FOLDER, find_shipped_model
 
 _THREADS = 2
 
 
 class LightModel:
-    """A converted model, loaded. One picture after the other: batches bring LiteRT nothing on a CPU.
+    """A converted model, loaded. It takes one picture at a time: batches gain nothing in LiteRT on a CPU.
 
     Args:
         folder: holds `model.tflite`, uint8 (1, 48, 48, 1) -> float32 (1, 7), and `calibration.json`.
-        threads: that one picture is computed with.
+        threads: for one picture.
 
     Raises:
         DataError: a file is missing or is not what it should be.

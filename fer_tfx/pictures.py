@@ -5,38 +5,24 @@ import os
 import struct
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fer_tfx.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, MAX_LOCAL_PIXELS
-from fer_tfx.errors import DataError
+from fer_tfx.errors import DataError, in_one_line
 from fer_tfx.prediction import Pixels
 
 MAX_FILE_BYTES = 200_000_000
 _READABLE_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # MPO: a JPEG with further ones behind it
 # Luma of ITU-R BT.601. They sum to 1, so grey stays as it is.
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-_ORIENTATION_TAG = 0x0112
-_TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 # What Pillow raises for bytes that aren't what their header says.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
-
-
-def in_one_line(name: str) -> str:
-    """A file name for a line of text: line breaks, controls and undecodable bytes escaped."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
+DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 
 
 def read_picture_file(name: str) -> bytes:
@@ -58,30 +44,25 @@ def read_picture_file(name: str) -> bytes:
 
 def read_bounded(stream: BinaryIO, name: str) -> bytes:
     """The rest of a stream. Raises DataError if it is larger than MAX_FILE_BYTES, of a file before it is read."""
-    size = os.fstat(stream.fileno()).st_size if _is_file(stream) else 0
+    try:
+        size = os.fstat(stream.fileno()).st_size
+    except (OSError, AttributeError):  # no file
+        size = 0
     content = stream.read(MAX_FILE_BYTES + 1) if size <= MAX_FILE_BYTES else b""
     if max(size, len(content)) > MAX_FILE_BYTES:
         raise DataError(f"{in_one_line(name)}: larger than {MAX_FILE_BYTES:,} bytes; give a smaller picture")
     return content
 
 
-def _is_file(stream: BinaryIO) -> bool:
-    try:
-        stream.fileno()
-    except (OSError, AttributeError):
-        return False
-    return True
-
-
 def open_upright(content: bytes, name: str) -> Image.Image:
-    """Decode a PNG, JPEG, BMP or the first frame of a GIF, and turn it as the camera noted that it is to be seen.
+    """Decode a PNG, JPEG, BMP or the first frame of a GIF, and turn it upright by its EXIF note.
 
     Args:
         content: of a file.
         name: what to call it in messages.
 
     Raises:
-        DataError: it is no picture, one of another format, one of more than MAX_LOCAL_PIXELS, or damaged.
+        DataError: it is no picture, of another format, of more than MAX_LOCAL_PIXELS, or damaged.
     """
     picture = _open(content, name)
     if picture.width * picture.height > MAX_LOCAL_PIXELS:
@@ -90,35 +71,27 @@ def open_upright(content: bytes, name: str) -> Image.Image:
         raise DataError(f"{in_one_line(name)}: a {picture.format} picture can't be read; save it as PNG or JPEG")
     try:
         picture.load()
-    except _DAMAGE:
+    except DAMAGE:
         raise DataError(f"{in_one_line(name)}: is damaged or ends early; replace it, or leave it out") from None
-    transposition = _TRANSPOSITIONS.get(_read_orientation(picture))
-    return picture if transposition is None else picture.transpose(transposition)
+    with suppress(*DAMAGE):  # without a readable note it is upright
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
 
 
 def _open(content: bytes, name: str) -> Image.Image:
-    """Look at the header alone. Pillow warns from 89 megapixels on, and refuses from 179; here 100 is the bound."""
+    """Look at the header alone. Pillow warns from 89 megapixels on and refuses from 179; the bound here is 100."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(content))
     except Image.DecompressionBombError:
         raise _too_large(name) from None
-    except _DAMAGE:
+    except DAMAGE:
         raise DataError(f"{in_one_line(name)}: is no picture; give a PNG or JPEG file") from None
 
 
 def _too_large(name: str) -> DataError:
     return DataError(f"{in_one_line(name)}: more than {MAX_LOCAL_PIXELS:,} pixels; scale it down")
-
-
-def _read_orientation(picture: Image.Image) -> int:
-    """1 to 8, as EXIF counts; without a note that can be read it is upright, 1."""
-    try:
-        orientation = picture.getexif().get(_ORIENTATION_TAG)
-    except _DAMAGE:
-        return 1
-    return orientation if isinstance(orientation, int) else 1
 
 
 def decode_picture(content: bytes, name: str) -> Pixels:

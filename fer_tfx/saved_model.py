@@ -16,10 +16,7 @@ _OUTPUTS = (CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY, ABSTAIN_KEY)
 
 
 class SavedModel:
-    """A SavedModel, loaded.
-
-    Args:
-        folder: of the SavedModel.
+    """A SavedModel, loaded from its folder.
 
     Raises:
         ConfigError: TensorFlow is not installed, or the model lacks a signature or an output.
@@ -30,7 +27,7 @@ class SavedModel:
         self._tensorflow = _import_tensorflow()
         try:
             self._model = self._tensorflow.saved_model.load(str(folder))
-        except Exception as error:  # whatever the loader stumbles over, the files are at fault
+        except Exception as error:  # whatever the loader raises, the files are at fault
             found = next(iter(str(error).splitlines()), type(error).__name__)
             raise DataError(f"{folder}: the model can't be loaded ({found}); export or copy it again") from error
         self._function = self._find_function(SERVE_PIXELS, folder)
@@ -57,7 +54,7 @@ class SavedModel:
 
 
 def _import_tensorflow() -> Any:
-    """TensorFlow in 1.7 instead of 3.4 CPU seconds: without Keras, and without the collector's rounds."""
+    """TensorFlow in 1.7 instead of 3.4 CPU seconds: without Keras and garbage collection."""
     gc.disable()
     try:
         with _without_keras():

@@ -5,6 +5,7 @@ answers and everything stays cached. `components.acceptance` has the rule for mo
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
@@ -83,14 +84,13 @@ def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     Those of an older span that was ingested anew are no new delivery: they are another node's, so in another folder.
     """
     current = min(given[CURRENT_KEY], key=lambda artifact: artifact.id)
+    accepted = find_accepted_statistics(store)
     earlier = [
         each
         for each in given[STATISTICS_KEY]
-        if each.id < current.id and _folder_of(each) == _folder_of(current) and fileio.exists(each.uri)
+        if each.id < current.id and each.id in accepted and _folder_of(each) == _folder_of(current)
     ]
-    accepted = find_accepted_statistics(store)
-    latest = max((each for each in earlier if each.id in accepted), key=lambda artifact: artifact.id, default=None)
-    return {STATISTICS_KEY: [latest] if latest else []}
+    return {STATISTICS_KEY: _find_latest(earlier)}
 
 
 def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
@@ -99,10 +99,9 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     Of the two references the model's artifact is compared with, whether or not the version is still kept to be served.
     """
     candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
-    models = {artifact.id: artifact for artifact in given[MODEL_KEY] if fileio.exists(artifact.uri)}
-    pushes = [
-        each for each in read_pushes(store, given[PUSHED_KEY]) if each.model in models and each.model not in candidates
-    ]
+    others = [each for each in read_pushes(store, given[PUSHED_KEY]) if each.model not in candidates]
+    models = _find_models(given, others)
+    pushes = [each for each in others if each.model in models]
     found = {
         MODEL_KEY: find_anchor(pushes),
         LATENCY_MODEL_KEY: find_latency_reference(pushes),
@@ -134,10 +133,12 @@ def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, 
     Of a span that was accepted more than once the latest counts.
     """
     accepted = find_accepted_examples(store)
+    earlier = [each for each in examples if each.id in accepted and read_span(each) < current_span]
+    sources = _locate_sources(store, earlier)
     by_span = {
         read_span(artifact): artifact
-        for artifact in sorted(examples, key=lambda each: each.id)
-        if artifact.id in accepted and read_span(artifact) < current_span and _is_from(store, artifact, pattern)
+        for artifact in sorted(earlier, key=lambda each: each.id)
+        if sources.get(artifact.id) == _fill_in(pattern, artifact)
     }
     return [by_span[span] for span in sorted(by_span)]
 
@@ -146,9 +147,7 @@ def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """What Transform's analysis left behind last, before the `current` span was ingested, and that is still there."""
     del store
     (current,) = given[CURRENT_KEY]
-    earlier = [each for each in given[CACHE_KEY] if each.id < current.id and fileio.exists(each.uri)]
-    latest = max(earlier, key=lambda artifact: artifact.id, default=None)
-    return {CACHE_KEY: [latest] if latest else []}
+    return {CACHE_KEY: _find_latest([each for each in given[CACHE_KEY] if each.id < current.id])}
 
 
 def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
@@ -158,9 +157,9 @@ def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     once a few more versions are pushed, the same command would train another model.
     """
     (current,) = given[CURRENT_KEY]
-    models = {artifact.id: artifact for artifact in given[MODEL_KEY] if fileio.exists(artifact.uri)}
-    earlier = [each for each in given[PUSHED_KEY] if each.id < current.id]
-    pushes = [each for each in read_pushes(store, earlier) if each.model in models]
+    earlier = read_pushes(store, [each for each in given[PUSHED_KEY] if each.id < current.id])
+    models = _find_models(given, earlier)
+    pushes = [each for each in earlier if each.model in models]
     push = find_in_service(pushes, lambda destination: True)
     return {MODEL_KEY: [models[push.model]] if push else [], PUSHED_KEY: []}
 
@@ -245,19 +244,21 @@ def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
     store.put_artifacts([artifact])
 
 
-def _is_from(store: Any, examples: Any, pattern: str) -> bool:
-    """Whether examples were ingested from the files that `pattern` names for their span and version."""
-    events = store.get_events_by_artifact_ids([examples.id])
-    makers = [each.execution_id for each in events if each.type == _OUTPUT and _key_of(each) == EXAMPLES_KEY]
-    if not makers:
-        return False
-    (maker,) = store.get_executions_by_id([min(makers)])
+def _locate_sources(store: Any, examples: Iterable[Any]) -> dict[int, str]:
+    """The pattern of the files that each of the examples was ingested from, by their id; of what was none, nothing."""
+    makers = _find_makers(store, [each.id for each in examples])
+    parameters = {
+        each.id: read_plain_values(each.custom_properties)
+        for each in (store.get_executions_by_id(sorted(set(makers.values()))) if makers else [])
+    }
+    return {artifact: locate_labelled(parameters[maker]) for artifact, maker in makers.items()}
+
+
+def _fill_in(pattern: str, examples: Any) -> str:
+    """The pattern as TFX notes it: with the span and version of the examples filled in."""
     version = examples.get_int_custom_property(VERSION_PROPERTY_NAME) if "{VERSION" in pattern else None
-    # TFX notes the pattern with span and version filled in.
-    filled = get_pattern_for_span_version(
-        pattern, *verify_split_pattern_specs(example_gen_pb2.Input.Split(pattern=pattern)), read_span(examples), version
-    )
-    return locate_labelled(read_plain_values(maker.custom_properties)) == str(filled)
+    specs = verify_split_pattern_specs(example_gen_pb2.Input.Split(pattern=pattern))
+    return str(get_pattern_for_span_version(pattern, *specs, read_span(examples), version))
 
 
 def is_whole(examples: Any) -> bool:
@@ -269,17 +270,34 @@ def is_whole(examples: Any) -> bool:
 
 def _find_inputs(store: Any, outputs: Iterable[int], key: str) -> dict[int, int]:
     """By artifact the one that its maker, the first execution that gave it out, took as `key`."""
-    wanted = sorted(outputs)
-    made = store.get_events_by_artifact_ids(wanted) if wanted else []
-    makers: dict[int, int] = {}
-    for event in made:
-        if event.type == _OUTPUT:
-            makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
+    makers = _find_makers(store, outputs)
     taken = store.get_events_by_execution_ids(sorted(set(makers.values()))) if makers else []
     inputs = {
         each.execution_id: int(each.artifact_id) for each in taken if each.type == _INPUT and _key_of(each) == key
     }
     return {artifact: inputs[maker] for artifact, maker in makers.items() if maker in inputs}
+
+
+def _find_makers(store: Any, outputs: Iterable[int]) -> dict[int, int]:
+    """By artifact the first execution that gave it out."""
+    wanted = sorted(outputs)
+    makers: dict[int, int] = {}
+    for event in store.get_events_by_artifact_ids(wanted) if wanted else []:
+        if event.type == _OUTPUT:
+            makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
+    return makers
+
+
+def _find_latest(artifacts: Iterable[Any]) -> list[Any]:
+    """The latest of them whose files are still there, or none."""
+    newest_first = sorted(artifacts, key=lambda artifact: artifact.id, reverse=True)
+    return list(islice((each for each in newest_first if fileio.exists(each.uri)), 1))
+
+
+def _find_models(given: ArtifactsByKey, pushes: Iterable[Push]) -> dict[int, Any]:
+    """By id the artifacts of the models that were pushed, and whose files are still there."""
+    pushed = {each.model for each in pushes}
+    return {each.id: each for each in given[MODEL_KEY] if each.id in pushed and fileio.exists(each.uri)}
 
 
 def _folder_of(artifact: Any) -> str:

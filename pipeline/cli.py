@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.supervisor import supervise
+
 if TYPE_CHECKING:
     from configs.spec import PipelineConfig
 
@@ -34,8 +36,9 @@ class Target(str, Enum):
 
 def add_commands(app: typer.Typer) -> None:
     """Register every command of this file."""
-    for command in (run, config, versions, rollback, accept, runs, compare, lineage, tensorboard, report, schema,
-                    compile_, replay, submit):  # fmt: skip
+    app.command("run", context_settings={"obj": supervise})(run)
+    for command in (config, versions, rollback, accept, runs, compare, lineage, tensorboard, report, schema, compile_,
+                    replay, submit):  # fmt: skip
         app.command(command.__name__.rstrip("_"))(command)
 
 
@@ -56,15 +59,10 @@ def run(
     overrides: Overrides = None,
 ) -> int:
     """Run the whole pipeline on this machine."""
-    from pipeline.supervisor import supervise
+    from pipeline.commands.run import run_pipeline
 
-    def work() -> int:
-        from pipeline.commands.run import run_pipeline
-
-        given = {"data.path": data, "data.unlabelled_path": unlabelled}
-        return run_pipeline(_load(config, overrides, {key: value for key, value in given.items() if value}))
-
-    return supervise(work)
+    given = {"data.path": data, "data.unlabelled_path": unlabelled}
+    return run_pipeline(_load(config, overrides, {key: value for key, value in given.items() if value}))
 
 
 def config(config: Config = None, overrides: Overrides = None) -> int:

@@ -1,4 +1,4 @@
-"""What a finished run came to: rows, accuracy, verdict, model."""
+"""The result of a finished run: rows, accuracy, verdict, model."""
 
 import json
 import os
@@ -8,8 +8,8 @@ from typing import Any
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME
-from components.evaluation_result import EXAMPLE_COUNT_NAME, read_metrics
+from components.metrics.evaluation import read_metrics
+from components.metrics.rows import Accuracy, ExampleCount, MacroF1
 from components.refusals import REFUSAL_PROPERTY, find_refusals
 from configs.hyperparameters import read_values
 from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
@@ -36,16 +36,16 @@ class Outcome:
     model_path: str
     """The pushed version, or the refused export."""
     is_in_service: bool
-    """Whether the pushed version still lies there: a run on unchanged input pushes none that was rolled back."""
+    """Whether the pushed version is still there: a run on unchanged input doesn't push again what was rolled back."""
     predictions_uri: str
     """Folder of the batch predictions; empty if there were no unlabelled rows or the model was refused."""
     report_path: str
-    """The page of this run; empty: it ended without one, as all did before there were pages."""
+    """The page of this run; empty: it has none."""
     cached_nodes: list[str]
     tuned_values: dict[str, Any] = field(default_factory=dict)
-    """Settings that a search chose, by dotted key; empty: there was none."""
+    """Settings that a search chose, by dotted key; empty: there was no search."""
     hyperparameters_uri: str = ""
-    """Folder of the search's result, to be imported by other runs; empty: there was none."""
+    """Folder of the search's result, which other runs can import; empty: there was no search."""
 
     @property
     def is_pushed(self) -> bool:
@@ -58,7 +58,7 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
     rows = IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
     metrics = read_metrics(nodes["Evaluator"].outputs["evaluation"].uri)
     overall = metrics[()]
-    count = int(overall[EXAMPLE_COUNT_NAME])
+    count = int(overall[ExampleCount.NAME])
     pushed = nodes["Pusher"].outputs["pushed_model"].properties
     refusals = _find_refusals(nodes)
     tuned_values, hyperparameters_uri = _read_tuning(nodes)
@@ -68,9 +68,9 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         rows=rows,
         quarantine_uri=quarantine,
         eval_count=count,
-        accuracy=overall[ACCURACY_NAME],
-        accuracy_interval=wilson_interval(overall[ACCURACY_NAME], count),
-        macro_f1=overall[MACRO_F1_NAME],
+        accuracy=overall[Accuracy.NAME],
+        accuracy_interval=wilson_interval(overall[Accuracy.NAME], count),
+        macro_f1=overall[MacroF1.NAME],
         recalls=_read_recalls(metrics),
         refusals=refusals,
         model_path=destination if not refusals else nodes["Trainer"].outputs["model"].uri,
@@ -84,7 +84,7 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
 
 
 def _read_tuning(nodes: dict[str, NodeRecord]) -> tuple[dict[str, Any], str]:
-    """The values that a search of this run or an earlier one chose, and the folder they lie in."""
+    """The values that a search of this run or an earlier one chose, and their folder."""
     for name, key in TUNING_OUTPUTS.items():
         if name in nodes:
             uri = nodes[name].outputs[key].uri
@@ -94,7 +94,7 @@ def _read_tuning(nodes: dict[str, NodeRecord]) -> tuple[dict[str, Any], str]:
 
 def _read_recalls(metrics: dict[tuple[tuple[str, int], ...], dict[str, float]]) -> dict[str, float]:
     """Recall by class name, in class order; the accuracy within one true class is that class's recall."""
-    by_class = {int(slice_key[0][1]): values[ACCURACY_NAME] for slice_key, values in metrics.items() if slice_key}
+    by_class = {int(slice_key[0][1]): values[Accuracy.NAME] for slice_key, values in metrics.items() if slice_key}
     return {CLASS_NAMES[index]: by_class[index] for index in sorted(by_class)}
 
 

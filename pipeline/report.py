@@ -11,8 +11,8 @@ from configs.load import to_json
 from configs.spec import PipelineConfig
 from pipeline.eval_config import EVALUATOR_MODULES
 from pipeline.fingerprint import compute_code_fingerprint
-from reporting import model_card
-from reporting.render import compute_template_digest
+from reporting import model_card, render
+from reporting.templates import compute_digest
 
 # TFX's own executors run these, so its version counts.
 TRANSFORM_MODULES = ("models.preprocessing", "tfx")
@@ -46,7 +46,7 @@ def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
     return ModelCard(
         settings=settings,
         stage_code=compute_stage_code(*_MODEL_STAGES),
-        code=f"{compute_code_fingerprint(*_MODULES['ModelCard'])}-{model_card.compute_template_digest()}",
+        code=f"{compute_code_fingerprint(*_MODULES['ModelCard'])}-{compute_digest(model_card.TEMPLATE)}",
         **inputs,
     )
 
@@ -58,7 +58,7 @@ def build_report(config: PipelineConfig, **inputs: BaseChannel | None) -> BaseNo
         config=config,
         stage_code=compute_stage_code(*_MODULES),
         # The template is no module, and an edit of it is an edit of the page.
-        code=f"{own_code}-{compute_template_digest()}",
+        code=f"{own_code}-{compute_digest(render.TEMPLATE)}",
         **inputs,
     )
 

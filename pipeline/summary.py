@@ -1,4 +1,4 @@
-"""The last words of a run, for a person."""
+"""The summary of a run, for people."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _SHOWN_FILES = 3
 
 
 def write_summary(outcome: Outcome) -> str:
-    """The outcome in a few lines: rows, accuracy, verdict, where things lie, what to do next."""
+    """The outcome in a few lines: rows, accuracy, verdict, where things are, what to do next."""
     return "\n".join(f"{title:<12} {text}".rstrip() for title, text in _lines(outcome))
 
 
@@ -25,7 +25,7 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
             f"{', '.join(f'{n} {why}' for why, n in rows.quarantined.items())}; {outcome.quarantine_uri}",
         )
     if rows.skipped_files:
-        yield "left aside", _describe_skipped(rows)
+        yield "skipped", _describe_skipped(rows)
     yield (
         "accuracy",
         (

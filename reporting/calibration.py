@@ -1,4 +1,10 @@
-"""How far probabilities may be believed."""
+"""How far probabilities can be trusted.
+
+Throughout, `probabilities` is float (n, classes) with n at least 1, `class_indices` is int (n,), the true classes, and
+the confidence of a row is its largest probability. Bins have equal width: as in Guo et al. 2017 bin m holds confidences
+above (m - 1) / bin_count, up to and including m / bin_count. Scikit-learn's calibration curve closes its bins at the
+other end and drops empty ones.
+"""
 
 import math
 from dataclasses import dataclass
@@ -6,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from reporting.intervals import Z_95, Interval
 
@@ -15,21 +22,20 @@ Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.integer[Any]]
 
 
-class AbstainThreshold(NamedTuple):
-    """A bound on confidence and what it leaves."""
+@dataclass(frozen=True)
+class CoveragePoint:
+    """What is left when only answers of at least a given confidence are kept."""
 
     threshold: float
-    """Rows whose largest probability is at least this are kept."""
     coverage_fraction: float
     """Share of the rows that is kept."""
     accuracy_fraction: float
     """Share of the kept rows that is right."""
-    kept_count: int
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The rows whose confidence lies above `low` and up to `high`."""
+    """The rows whose confidence is above `low` and up to `high`."""
 
     low: float
     high: float
@@ -40,42 +46,6 @@ class ReliabilityBin:
     """Share of them that is right; 0 of none."""
 
 
-def compute_reliability(
-    probabilities: Floats, class_indices: Integers, bin_count: int = 15
-) -> tuple[ReliabilityBin, ...]:
-    """Bins of equal width, as of a reliability diagram; bin m ends with m / bin_count.
-
-    Args:
-        probabilities: float (n, classes).
-        class_indices: int (n,), the true classes.
-        bin_count: number of bins between 0 and 1.
-    """
-    confidences, hits = _find_confidences(probabilities, class_indices)
-    counts, *sums = _sum_bins(confidences, (np.ones(len(hits)), confidences, hits), bin_count)
-    edges = np.linspace(0, 1, bin_count + 1)
-    means = [np.divide(values, counts, out=np.zeros(bin_count), where=counts > 0) for values in sums]
-    columns = (edges[:-1], edges[1:], counts.astype(np.int64), *means)
-    return tuple(ReliabilityBin(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
-
-
-def compute_calibration_error(probabilities: Floats, class_indices: Integers, bin_count: int = 15) -> float:
-    """Expected calibration error over bins of equal width (Guo et al. 2017, arXiv:1706.04599, equation 3).
-
-    The mean, weighted by the rows in a bin, of the distance between its accuracy and its mean confidence. As in the
-    paper bin m holds confidences above (m - 1) / bin_count up to and with m / bin_count.
-
-    Args:
-        probabilities: float (n, classes), n at least 1.
-        class_indices: int (n,), the true classes.
-        bin_count: number of bins between 0 and 1.
-
-    Returns:
-        From 0 (as good as said) to 1.
-    """
-    surpluses = compute_bin_sums(probabilities, class_indices, bin_count)[0]
-    return float(np.abs(surpluses).sum() / len(class_indices))
-
-
 class CalibrationEstimate(NamedTuple):
     """An expected calibration error and how well the rows determine it, all in [0, 1]."""
 
@@ -84,12 +54,32 @@ class CalibrationEstimate(NamedTuple):
     """95 %, of the error that the model would have on endlessly many rows."""
 
 
+def compute_reliability(
+    probabilities: Floats, class_indices: Integers, bin_count: int = 15
+) -> tuple[ReliabilityBin, ...]:
+    """The bins of a reliability diagram."""
+    confidences, hits = _find_confidences(probabilities, class_indices)
+    counts, *sums = _sum_bins(confidences, (np.ones(len(hits)), confidences, hits), bin_count)
+    edges = np.linspace(0, 1, bin_count + 1)
+    columns = (edges[:-1], edges[1:], counts.astype(np.int64), *(values / np.maximum(counts, 1) for values in sums))
+    return tuple(ReliabilityBin(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
+
+
+def compute_calibration_error(probabilities: Floats, class_indices: Integers, bin_count: int = 15) -> float:
+    """Expected calibration error, from 0 to 1 (Guo et al. 2017, arXiv:1706.04599, equation 3).
+
+    The mean, weighted by the rows in a bin, of the distance between its accuracy and its mean confidence.
+    """
+    surpluses = compute_bin_sums(probabilities, class_indices, bin_count)[0]
+    return float(np.abs(surpluses).sum() / len(class_indices))
+
+
 def compute_bin_sums(probabilities: Floats, class_indices: Integers, bin_count: int = 15) -> npt.NDArray[np.float64]:
     """What an estimate of the calibration error needs, summed over the rows of each bin: float64 (4, bin_count).
 
-    In this order: surpluses, that is hits minus confidences; their squares; how fast the confidences grow with the
-    logarithm of a temperature; and what the rows tell of that logarithm (Fisher information). The sums of two sets of
-    rows add up to those of both. Arguments and bins are those of `compute_calibration_error`.
+    In this order: surpluses, that is hits minus confidences; their squares; the derivative of the confidences by the
+    logarithm of a temperature; and the Fisher information of that logarithm. The sums of two sets of rows add up to
+    those of both.
     """
     confidences, hits = _find_confidences(probabilities, class_indices)
     logs = np.log(np.maximum(probabilities.astype(np.float64), _LEAST_PROBABILITY))
@@ -116,8 +106,8 @@ def estimate_calibration_error(sums: npt.NDArray[np.float64], count: int, *, is_
     of 0 is taken for a calibrated one.
 
     Args:
-        sums: float64 (4, bins), as `compute_bin_sums` gives them.
-        count: rows that they are of, at least one.
+        sums: float64 (4, bins), from `compute_bin_sums`.
+        count: their number of rows, at least one.
         is_fitted: whether the model's temperature was fitted on these rows.
     """
     surpluses, squares, slopes, information = sums
@@ -137,50 +127,33 @@ def estimate_calibration_error(sums: npt.NDArray[np.float64], count: int, *, is_
 def _find_confidences(
     probabilities: Floats, class_indices: Integers
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """The largest probability of each row, and whether it is that of the true class: (n,) each."""
+    """Of each row the confidence and whether it is right: (n,) each."""
     return probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == class_indices
 
 
 def _sum_bins(
     confidences: npt.NDArray[np.float64], columns: tuple[npt.NDArray[Any], ...], bin_count: int
 ) -> npt.NDArray[np.float64]:
-    """Each column (n,), summed over the rows of each confidence bin: float64 (columns, bin_count)."""
+    """Each column (n,), summed over the rows of each bin: float64 (columns, bin_count)."""
     bins = np.digitize(confidences, np.linspace(0, 1, bin_count + 1)[1:-1], right=True)
     return np.array([np.bincount(bins, weights=column, minlength=bin_count) for column in columns])
 
 
 def compute_nll(probabilities: Floats, class_indices: Integers) -> float:
-    """Mean negative logarithm of the true class's probability, in nats; an exact 0 counts as 1.2e-38.
-
-    Args:
-        probabilities: float (n, classes), n at least 1.
-        class_indices: int (n,), the true classes.
-    """
+    """Mean negative logarithm of the true class's probability, in nats; an exact 0 counts as 1.2e-38."""
     of_true_class = probabilities[np.arange(len(class_indices)), class_indices].astype(np.float64)
     return float(-np.log(np.maximum(of_true_class, _LEAST_PROBABILITY)).mean())
 
 
 def compute_brier_score(probabilities: Floats, class_indices: Integers) -> float:
-    """Mean over rows of the squared distances, summed over classes, to 1 for the true class and 0 else (Brier 1950).
-
-    Args:
-        probabilities: float (n, classes), n at least 1.
-        class_indices: int (n,), the true classes.
-
-    Returns:
-        From 0 to 2.
-    """
+    """Mean over rows of the squared distances to the true class, summed over classes; 0 to 2 (Brier 1950)."""
     distances = probabilities.astype(np.float64)
     distances[np.arange(len(class_indices)), class_indices] -= 1
     return float(np.square(distances).sum(axis=1).mean())
 
 
 def scale_probabilities(probabilities: Floats, temperature: float) -> npt.NDArray[np.float64]:
-    """What softmax(logits / temperature) would be, from softmax(logits): p ** (1 / temperature), normalised.
-
-    Args:
-        probabilities: float (n, classes), rows sum to 1; a 0 stays 0.
-        temperature: above 1 flattens, below 1 sharpens; `1 / t` undoes `t`.
+    """softmax(logits / temperature) from softmax(logits): p ** (1 / temperature), normalised; a 0 stays 0.
 
     Raises:
         ValueError: the temperature is not above 0.
@@ -188,21 +161,30 @@ def scale_probabilities(probabilities: Floats, temperature: float) -> npt.NDArra
     if not temperature > 0:
         raise ValueError(f"temperature: expected more than 0, got {temperature!r}")
     with np.errstate(divide="ignore"):
-        logs = np.log(probabilities.astype(np.float64)) / temperature
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return np.asarray(softmax(np.log(probabilities.astype(np.float64)) / temperature, axis=1))
 
 
-def apply_abstain_threshold(probabilities: Floats, class_indices: Integers, threshold: float) -> AbstainThreshold:
-    """What a given threshold leaves; with no row kept the accuracy is 0.
+def apply_abstain_threshold(probabilities: Floats, class_indices: Integers, threshold: float) -> CoveragePoint:
+    """What a threshold of the confidence, 0-1, leaves; with no row kept the accuracy is 0."""
+    _, hits = _find_confidences(probabilities, class_indices)
+    is_kept = probabilities.max(axis=1) >= threshold  # in the precision in which the graph compares
+    return CoveragePoint(threshold, float(is_kept.mean()), float(hits[is_kept].mean()) if is_kept.any() else 0.0)
 
-    Args:
-        probabilities: float (n, classes), n at least 1.
-        class_indices: int (n,), the true classes.
-        threshold: least confidence that is kept, 0-1.
+
+def compute_coverage(
+    probabilities: Floats, class_indices: Integers, point_count: int = 40
+) -> tuple[CoveragePoint, ...]:
+    """The curve from the most confident answers alone to all of them, in at most `point_count` steps.
+
+    Rows of equal confidence are kept or left out together.
     """
-    is_kept = probabilities.max(axis=1) >= threshold
-    is_right = probabilities.argmax(axis=1) == class_indices
-    count = int(is_kept.sum())
-    accuracy = float(is_right[is_kept].mean()) if count else 0.0
-    return AbstainThreshold(threshold, count / len(class_indices), accuracy, count)
+    confidences, hits = _find_confidences(probabilities, class_indices)
+    order = np.argsort(-confidences, kind="stable")
+    kept_counts = np.arange(1, len(order) + 1)
+    accuracies = np.cumsum(hits[order]) / kept_counts
+    (ends,) = np.nonzero(np.append(np.diff(confidences[order]) < 0, True))
+    chosen = ends[np.unique(np.linspace(0, len(ends) - 1, point_count).round().astype(int))]
+    return tuple(
+        CoveragePoint(float(confidences[order[end]]), float(kept_counts[end] / len(order)), float(accuracies[end]))
+        for end in chosen
+    )

@@ -1,11 +1,17 @@
-"""Which classes were told apart, from a confusion matrix."""
+"""Which rows and classes a model gets right.
+
+`confusion` holds numbers of rows by true class (first axis) and predicted class: int64 (classes, classes). Figures by
+class are in index order. Scikit-learn is used in the tests only, as importing it changes the process's environment.
+"""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest
 
 Integers = npt.NDArray[np.integer[Any]]
+Hits = npt.NDArray[np.bool_]
 Confusion = npt.NDArray[np.int64]
 
 
@@ -18,14 +24,19 @@ class Recall(NamedTuple):
     """Rows of the class."""
 
 
-def compute_confusion(class_indices: Integers, predicted_indices: Integers, class_count: int) -> Confusion:
-    """Numbers of rows by true class (first axis) and predicted class: int64 (class_count, class_count).
+class McNemar(NamedTuple):
+    """McNemar's test (1947) of two models on the same rows."""
 
-    Args:
-        class_indices: int (n,), the true classes, 0 to class_count - 1.
-        predicted_indices: int (n,), likewise.
-        class_count: number of classes, whether or not all occur.
-    """
+    first_only: int
+    """Rows that the first got right and the second wrong."""
+    second_only: int
+    """Rows that the second got right and the first wrong."""
+    p_value: float
+    """Two-sided and exact: were both equally good, the chance of a split at least as uneven."""
+
+
+def compute_confusion(class_indices: Integers, predicted_indices: Integers, class_count: int) -> Confusion:
+    """The confusion of true and predicted classes, int (n,) from 0 to class_count - 1, whether or not all occur."""
     pairs = class_indices.astype(np.int64) * class_count + predicted_indices
     return np.bincount(pairs, minlength=class_count**2).reshape(class_count, class_count)
 
@@ -35,36 +46,47 @@ def compute_accuracy(confusion: Confusion) -> float:
     return float(np.trace(confusion) / confusion.sum())
 
 
-def compute_macro_f1(confusion: Confusion) -> float:
-    """Unweighted mean of 2 TP / (2 TP + FP + FN) over all classes.
-
-    A class that was neither present nor predicted counts 0, as in scikit-learn and in the Evaluator.
-    """
-    return float(np.mean(compute_f1_scores(confusion)))
-
-
 def compute_recalls(confusion: Confusion) -> list[Recall]:
-    """Recall of each class, in index order."""
-    counts = confusion.sum(axis=1)
-    return [
-        Recall(float(hits / count) if count else 0.0, int(count))
-        for hits, count in zip(np.diag(confusion), counts, strict=True)
-    ]
+    """Recall of each class."""
+    pairs = zip(np.diag(confusion), confusion.sum(axis=1), strict=True)
+    return [Recall(float(hits / max(1, count)), int(count)) for hits, count in pairs]
 
 
 def compute_precisions(confusion: Confusion) -> list[Recall]:
-    """Precision of each class, in index order: of the rows predicted as it the share that is of it; 0 of no row."""
+    """Precision of each class: the share of its predictions that is right, 0 of none, and their number."""
     return compute_recalls(confusion.T)
 
 
 def compute_f1_scores(confusion: Confusion) -> list[float]:
-    """F1 of each class, in index order; 0 where the class was neither present nor predicted."""
-    hits = np.diag(confusion).astype(np.float64)
+    """F1 of each class; 0 where the class was neither present nor predicted."""
     true_plus_predicted = confusion.sum(axis=0) + confusion.sum(axis=1)
-    scores = np.divide(2 * hits, true_plus_predicted, out=np.zeros_like(hits), where=true_plus_predicted > 0)
-    return [float(score) for score in scores]
+    return [float(score) for score in 2 * np.diag(confusion) / np.maximum(true_plus_predicted, 1)]
+
+
+def compute_macro_f1(confusion: Confusion) -> float:
+    """Unweighted mean F1 over all classes, whether or not they occur."""
+    return float(np.mean(compute_f1_scores(confusion)))
 
 
 def compute_balanced_accuracy(confusion: Confusion) -> float:
     """Unweighted mean recall of the classes that have rows; the matrix must hold a row."""
     return float(np.mean([recall.fraction for recall in compute_recalls(confusion) if recall.row_count]))
+
+
+def compare_hits(first_hits: Hits, second_hits: Hits) -> McNemar:
+    """Exact McNemar test: the rows on which only one model is right, against a fair coin.
+
+    Args:
+        first_hits: bool (n,), whether the first model was right.
+        second_hits: bool (n,), whether the second was, on the same rows in the same order.
+
+    Raises:
+        ValueError: the two have different lengths.
+    """
+    if first_hits.shape != second_hits.shape:
+        raise ValueError(
+            f"hits of the same rows: expected equal shapes, got {first_hits.shape} and {second_hits.shape}"
+        )
+    first_only, second_only = int((first_hits & ~second_hits).sum()), int((second_hits & ~first_hits).sum())
+    discordant = first_only + second_only
+    return McNemar(first_only, second_only, float(binomtest(first_only, discordant).pvalue) if discordant else 1.0)

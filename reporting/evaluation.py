@@ -1,4 +1,4 @@
-"""A model's answers and the true classes -> the figures of its evaluation."""
+"""A model's answers and the true classes -> the figures of its evaluation, and the pictures that go with them."""
 
 import math
 from collections.abc import Iterable
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX
+from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, PIXEL_COUNT
 from reporting.calibration import (
     apply_abstain_threshold,
     compute_bin_sums,
     compute_brier_score,
+    compute_coverage,
     compute_nll,
     compute_reliability,
     estimate_calibration_error,
@@ -20,6 +21,7 @@ from reporting.calibration import (
 )
 from reporting.classification import (
     Confusion,
+    compare_hits,
     compute_accuracy,
     compute_confusion,
     compute_f1_scores,
@@ -28,67 +30,74 @@ from reporting.classification import (
     compute_recalls,
 )
 from reporting.corruptions import DESCRIPTIONS
-from reporting.coverage import compute_coverage
-from reporting.intervals import find_detectable_loss
-from reporting.report_data import (
-    ClassFigures,
-    Comparison,
-    CoveragePoint,
-    Evaluation,
-    Mistake,
-    Robustness,
-    Share,
-    Trust,
-)
-from reporting.significance import compare_hits
+from reporting.intervals import Share, find_detectable_loss
+from reporting.report_data import ClassFigures, Comparison, Evaluation, Mistake, Robustness, Trust
 from reporting.slices import choose_rows, compute_slices
 
 Probabilities = npt.NDArray[np.floating[Any]]
+Integers = npt.NDArray[np.int64]
+Pictures = npt.NDArray[np.uint8]
 
 MISTAKE_COUNT = 12
 
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Some rows of a split; equal positions belong together."""
+    """n rows of a split: pictures (n, 48, 48), true classes 0-6 (n,), and the file and row that each was read from."""
 
-    pixels: npt.NDArray[np.uint8]
-    """(n, 48, 48)"""
-    class_indices: npt.NDArray[np.int64]
-    """(n,), 0-6."""
+    pixels: Pictures
+    class_indices: Integers
     sources: tuple[str, ...]
-    """Files that the rows were read from."""
-    positions: npt.NDArray[np.int64]
-    """(n,), rows of these files, from 0."""
+    positions: Integers
 
 
 @dataclass(frozen=True)
 class AnsweredRows:
     """What is kept of a split that a model was asked about: numbers of each row, pictures of a few."""
 
-    class_indices: npt.NDArray[np.int64]
+    class_indices: Integers
     """(n,), 0-6."""
     probabilities: Probabilities
     """(n, 7), the answers, with the temperature in them."""
-    looked_at: npt.NDArray[np.int64]
-    """(k,), rows that `choose_rows` gives, whose pictures are kept."""
-    pixels: npt.NDArray[np.uint8]
-    """(k, 48, 48), theirs."""
+    looked_at: Integers
+    """(k,), rows from `choose_rows`, whose `pixels` (k, 48, 48) are kept."""
+    pixels: Pictures
     mistakes: tuple[Mistake, ...]
     """Most confident first."""
-    mistaken: npt.NDArray[np.uint8]
+    mistaken: Pictures
     """(m, 48, 48), in the order of `mistakes`."""
 
 
-def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_count: int) -> AnsweredRows:
-    """Go through a split once; memory holds one batch of pictures, and those that are kept.
+@dataclass(frozen=True)
+class Faces:
+    """What the page shows and `report.json` does not hold."""
 
-    Args:
-        batches: rows, and the answers to them, float (b, 7).
-        row_count: of the whole split, at least 1.
+    means: Pictures
+    """(7, 48, 48), the mean face of each class in train; black for a class without a row."""
+    mistakes: Pictures
+    """(n, 48, 48), in the order of `Evaluation.mistakes`."""
+
+
+def compute_mean_faces(batches: Iterable[LabelledRows]) -> Pictures:
+    """The mean picture of each class, uint8 (7, 48, 48); zeros for a class without a row."""
+    sums, counts = np.zeros((CLASS_COUNT, PIXEL_COUNT)), np.zeros((CLASS_COUNT, 1))
+    for batch in batches:
+        # One product of matrices adds up each class; float32 holds the sums of 1,024 rows of bytes exactly.
+        is_of_class = (np.arange(CLASS_COUNT)[:, None] == batch.class_indices).astype(np.float32)
+        sums += is_of_class @ batch.pixels.reshape(-1, PIXEL_COUNT).astype(np.float32)
+        counts += is_of_class.sum(axis=1, keepdims=True)
+    means = sums / np.maximum(counts, 1)
+    return np.asarray(means.round(), np.uint8).reshape(CLASS_COUNT, IMAGE_SIZE_PX, IMAGE_SIZE_PX)
+
+
+def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_count: int) -> AnsweredRows:
+    """Go once through a split of `row_count` rows, at least 1, in batches of rows and answers, float (b, 7).
+
+    Memory holds one batch of pictures and those that are kept.
     """
     looked_at = choose_rows(row_count)
-    class_indices, answers, pixels, mistakes = [], [], [], _Mistakes()
+    class_indices, answers, pixels = [], [], []
+    worst: list[tuple[Mistake, Pictures]] = []
     start = 0
     for rows, probabilities in batches:
         end = start + len(rows.class_indices)
@@ -96,108 +105,69 @@ def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_coun
         pixels.append(rows.pixels[looked_at[first:last] - start])
         class_indices.append(rows.class_indices)
         answers.append(probabilities)
-        mistakes.add(rows, probabilities)
+        for at in find_mistakes(probabilities, rows.class_indices):
+            worst.append((_describe_mistake(rows, probabilities, at), rows.pixels[at].copy()))
+        # The earlier row comes first where two are as confident.
+        order = np.argsort([-mistake.confidence for mistake, _ in worst], kind="stable")
+        worst = [worst[at] for at in order[:MISTAKE_COUNT]]
         start = end
     return AnsweredRows(
         np.concatenate(class_indices),
         np.concatenate(answers),
         looked_at,
         np.concatenate(pixels),
-        tuple(mistake for mistake, _ in mistakes.worst),
-        np.array([picture for _, picture in mistakes.worst], np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX),
+        tuple(mistake for mistake, _ in worst),
+        np.array([picture for _, picture in worst], np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX),
     )
 
 
-def evaluate(rows: AnsweredRows, temperature: float, threshold: float) -> Evaluation:
-    """All figures of one model.
-
-    Args:
-        rows: at least one, with the answers.
-        temperature: that the model divides its logits by.
-        threshold: least confidence at which the model should answer.
-    """
-    true, probabilities = rows.class_indices, rows.probabilities
-    said = probabilities.argmax(axis=1)
-    confusion = compute_confusion(true, said, CLASS_COUNT)
-    abstain = apply_abstain_threshold(probabilities, true, threshold)
-    return Evaluation(
-        accuracy=Share.of(compute_accuracy(confusion), len(true)),
-        macro_f1=compute_macro_f1(confusion),
-        classes=_describe_classes(confusion),
-        confusion=tuple(tuple(counts) for counts in confusion.tolist()),
-        temperature=temperature,
-        before=_describe_trust(scale_probabilities(probabilities, 1 / temperature), true, is_fitted=False),
-        after=_describe_trust(probabilities, true, is_fitted=True),
-        coverage=compute_coverage(probabilities, true),
-        abstain=CoveragePoint(threshold, abstain.coverage_fraction, abstain.accuracy_fraction),
-        slices=compute_slices(rows.pixels, (said == true)[rows.looked_at]),
-        mistakes=rows.mistakes,
-    )
-
-
-def find_mistakes(
-    probabilities: Probabilities, class_indices: npt.NDArray[np.int64], count: int = MISTAKE_COUNT
-) -> list[int]:
+def find_mistakes(probabilities: Probabilities, class_indices: Integers, count: int = MISTAKE_COUNT) -> list[int]:
     """Positions of the wrong answers, most confident first, at most `count` of them."""
     confidences = probabilities.max(axis=1)
     (wrong,) = np.nonzero(probabilities.argmax(axis=1) != class_indices)
     return [int(position) for position in wrong[np.argsort(-confidences[wrong], kind="stable")][:count]]
 
 
-def compare(
-    candidate: Probabilities,
-    baseline: Probabilities,
-    class_indices: npt.NDArray[np.int64],
-    baseline_uri: str,
-    margin: float,
-) -> Comparison:
-    """Two models' answers on the same rows, float (n, 7) each, n at least 1. `margin`: the loss that the gate bears."""
-    confusion = compute_confusion(class_indices, baseline.argmax(axis=1), CLASS_COUNT)
-    test = compare_hits(candidate.argmax(axis=1) == class_indices, baseline.argmax(axis=1) == class_indices)
-    return Comparison(
-        baseline_uri=baseline_uri,
-        accuracy=Share.of(compute_accuracy(confusion), len(class_indices)),
+def _describe_mistake(rows: LabelledRows, probabilities: Probabilities, position: int) -> Mistake:
+    return Mistake(
+        source=rows.sources[position],
+        row=int(rows.positions[position]),
+        true_class=CLASS_NAMES[rows.class_indices[position]],
+        predicted_class=CLASS_NAMES[int(probabilities[position].argmax())],
+        confidence=float(probabilities[position].max()),
+    )
+
+
+def evaluate(rows: AnsweredRows, temperature: float, threshold: float) -> Evaluation:
+    """All figures of one model, which has this temperature and answers from this confidence on."""
+    true, probabilities = rows.class_indices, rows.probabilities
+    predicted = probabilities.argmax(axis=1)
+    confusion = compute_confusion(true, predicted, CLASS_COUNT)
+    return Evaluation(
+        accuracy=Share.of(compute_accuracy(confusion), len(true)),
         macro_f1=compute_macro_f1(confusion),
-        recalls=tuple(Share.of(*recall) for recall in compute_recalls(confusion)),
-        candidate_only=test.first_only,
-        baseline_only=test.second_only,
-        p_value=test.p_value,
-        detectable_loss=find_detectable_loss(
-            (test.first_only + test.second_only) / len(class_indices), len(class_indices), margin
-        ),
+        classes=describe_classes(confusion),
+        confusion=tuple(tuple(counts) for counts in confusion.tolist()),
+        temperature=temperature,
+        before=_describe_trust(scale_probabilities(probabilities, 1 / temperature), true, is_fitted=False),
+        after=_describe_trust(probabilities, true, is_fitted=True),
+        coverage=compute_coverage(probabilities, true),
+        abstain=apply_abstain_threshold(probabilities, true, threshold),
+        slices=compute_slices(rows.pixels, (predicted == true)[rows.looked_at]),
+        mistakes=rows.mistakes,
     )
 
 
-def describe_robustness(accuracies: dict[str, float], clean: Share) -> tuple[Robustness, ...]:
-    """What the Evaluator measured on corrupted pictures.
-
-    Args:
-        accuracies: by corruption, on the same rows as `clean`.
-        clean: the accuracy on pictures as they are.
-    """
-    return tuple(
-        Robustness(
-            name, DESCRIPTIONS[name], Share.of(accuracy, clean.count),
-            accuracy / clean.fraction if clean.fraction else math.nan,
-        )
-        for name, accuracy in accuracies.items()
-    )  # fmt: skip
-
-
-def _describe_classes(confusion: Confusion) -> tuple[ClassFigures, ...]:
-    figures = zip(
-        CLASS_NAMES,
-        compute_recalls(confusion),
-        compute_precisions(confusion),
-        compute_f1_scores(confusion),
-        strict=True,
-    )
+def describe_classes(confusion: Confusion) -> tuple[ClassFigures, ...]:
+    """Recall, precision and F1 of each class, in class order."""
+    recalls, precisions = compute_recalls(confusion), compute_precisions(confusion)
+    figures = zip(CLASS_NAMES, recalls, precisions, compute_f1_scores(confusion), strict=True)
     return tuple(
         ClassFigures(name, Share.of(*recall), Share.of(*precision), f1) for name, recall, precision, f1 in figures
     )
 
 
-def _describe_trust(probabilities: Probabilities, class_indices: npt.NDArray[np.int64], *, is_fitted: bool) -> Trust:
+def _describe_trust(probabilities: Probabilities, class_indices: Integers, *, is_fitted: bool) -> Trust:
     sums = compute_bin_sums(probabilities, class_indices)
     ece = estimate_calibration_error(sums, len(class_indices), is_fitted=is_fitted)
     return Trust(
@@ -209,25 +179,29 @@ def _describe_trust(probabilities: Probabilities, class_indices: npt.NDArray[np.
     )
 
 
-class _Mistakes:
-    """The most confident mistakes of the batches so far, each with its picture."""
+def compare(
+    candidate: Probabilities, baseline: Probabilities, class_indices: Integers, baseline_uri: str, margin: float
+) -> Comparison:
+    """Two models' answers on the same rows, float (n, 7) each, n at least 1; margin: the loss that the gate allows."""
+    count = len(class_indices)
+    confusion = compute_confusion(class_indices, baseline.argmax(axis=1), CLASS_COUNT)
+    test = compare_hits(candidate.argmax(axis=1) == class_indices, baseline.argmax(axis=1) == class_indices)
+    return Comparison(
+        baseline_uri=baseline_uri,
+        accuracy=Share.of(compute_accuracy(confusion), count),
+        macro_f1=compute_macro_f1(confusion),
+        recalls=tuple(Share.of(*recall) for recall in compute_recalls(confusion)),
+        candidate_only=test.first_only,
+        baseline_only=test.second_only,
+        p_value=test.p_value,
+        detectable_loss=find_detectable_loss((test.first_only + test.second_only) / count, count, margin),
+    )
 
-    def __init__(self) -> None:
-        self.worst: list[tuple[Mistake, npt.NDArray[np.uint8]]] = []
-        """Most confident first, the earlier row first where two are as confident."""
 
-    def add(self, rows: LabelledRows, probabilities: Probabilities) -> None:
-        found = find_mistakes(probabilities, rows.class_indices)
-        known = [*self.worst, *((_describe_mistake(rows, probabilities, at), rows.pixels[at].copy()) for at in found)]
-        order = np.argsort([-mistake.confidence for mistake, _ in known], kind="stable")
-        self.worst = [known[at] for at in order[:MISTAKE_COUNT]]
-
-
-def _describe_mistake(rows: LabelledRows, probabilities: Probabilities, position: int) -> Mistake:
-    return Mistake(
-        source=rows.sources[position],
-        row=int(rows.positions[position]),
-        true_class=CLASS_NAMES[rows.class_indices[position]],
-        predicted_class=CLASS_NAMES[int(probabilities[position].argmax())],
-        confidence=float(probabilities[position].max()),
+def describe_robustness(accuracies: dict[str, float], clean: Share) -> tuple[Robustness, ...]:
+    """Accuracies by corruption beside `clean`, the accuracy on the same pictures unchanged."""
+    base = clean.fraction or math.nan
+    return tuple(
+        Robustness(name, DESCRIPTIONS[name], Share.of(accuracy, clean.count), accuracy / base)
+        for name, accuracy in accuracies.items()
     )

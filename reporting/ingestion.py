@@ -1,4 +1,4 @@
-"""The account of all rows that came in: read = emitted + dropped as repeats + quarantined."""
+"""The account of all input rows: read = emitted + dropped as repeats + quarantined."""
 
 import dataclasses
 import json
@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 
 REPORT_FILE = "ingestion.json"
 
-# An outcome is a tuple of words whose first says which account it belongs to.
+# A tuple of words, of which the first names the account.
 Outcome = tuple[str, ...]
-# How many files, or members of archives, a stored report names; the others are summed up.
+# How many files, or members of archives, a stored report names; the others are added up.
 MAX_LISTED = 100
 
 READ = "read"  # (READ, file)
 EMITTED = "emitted"  # (EMITTED, split, class name or "")
 DROPPED = "dropped"  # (DROPPED, reason)
 QUARANTINED = "quarantined"  # (QUARANTINED, reason)
-CONFLICT = "conflict"  # (CONFLICT,): a picture that stands in the data with several labels
+CONFLICT = "conflict"  # (CONFLICT,): a picture that has several labels
 
 
 @dataclass(frozen=True)
 class IngestionReport:
-    """How many rows came in and what became of each; all values are numbers of rows unless said otherwise."""
+    """How many rows were read and what became of each; values are numbers of rows unless noted."""
 
     read: dict[str, int]
-    """By file, or member of an archive; when stored, the first `MAX_LISTED`, and all others as one."""
+    """By file, or member of an archive; when stored, the first `MAX_LISTED`, and the others as one entry."""
     emitted: dict[str, dict[str, int]]
     """By split, then by class name; the unlabelled split has the class name ""."""
     dropped: dict[str, int]
@@ -33,11 +33,10 @@ class IngestionReport:
     quarantined: dict[str, int]
     """By reason."""
     conflicting_pictures: int = 0
-    """Number of different pictures that stand in the data with more than one label."""
+    """Different pictures that have more than one label."""
     skipped_files: dict[str, str] = field(default_factory=dict)
-    """Files that were left aside, with the reason; when stored, the first `MAX_LISTED`."""
+    """Reason by file; when stored, the first `MAX_LISTED`, and `unlisted_files` more."""
     unlisted_files: int = 0
-    """Number of files that were left aside beyond those."""
 
     @property
     def rows_read(self) -> int:
@@ -73,7 +72,7 @@ class IngestionReport:
             )
 
     def to_json(self) -> str:
-        """The report, with no more than `MAX_LISTED` files named for each account: page and card are made of it."""
+        """The report as page and card read it, with at most `MAX_LISTED` files named for each account."""
         listed = dict(sorted(self.skipped_files.items())[:MAX_LISTED])
         unlisted_files = self.unlisted_files + len(self.skipped_files) - len(listed)
         stored = dataclasses.replace(self, read=_sum_up(self.read), skipped_files=listed, unlisted_files=unlisted_files)
@@ -86,10 +85,8 @@ class IngestionReport:
     @classmethod
     def from_outcomes(cls, counts: Iterable[tuple[Outcome, int]], skipped_files: dict[str, str]) -> "IngestionReport":
         """Sort the counted outcomes into their accounts."""
-        read: dict[str, int] = {}
+        accounts: dict[str, dict[str, int]] = {READ: {}, DROPPED: {}, QUARANTINED: {}}
         emitted: dict[str, dict[str, int]] = defaultdict(dict)
-        dropped: dict[str, int] = {}
-        quarantined: dict[str, int] = {}
         conflicts = 0
         for (account, *words), count in counts:
             if account == EMITTED:
@@ -97,7 +94,8 @@ class IngestionReport:
             elif account == CONFLICT:
                 conflicts = count
             else:
-                {READ: read, DROPPED: dropped, QUARANTINED: quarantined}[account][words[0]] = count
+                accounts[account][words[0]] = count
+        read, dropped, quarantined = accounts.values()
         return cls(read, dict(emitted), dropped, quarantined, conflicts, skipped_files)
 
 

@@ -1,13 +1,14 @@
-"""Confidence intervals of shares and of their differences."""
+"""Shares and other figures with their confidence intervals."""
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
 Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
 
 CHANGE_LEVEL = 0.99
-"""Confidence of the interval by which the gate judges a change of accuracy; docs/protocol.md says why it is no less."""
+"""Confidence of the interval by which the gate judges a change of accuracy; docs/protocol.md says why."""
 
 
 class Interval(NamedTuple):
@@ -17,12 +18,45 @@ class Interval(NamedTuple):
     high: float
 
 
+@dataclass(frozen=True)
+class Share:
+    """A share of rows with Wilson's 95 % interval; all three fractions lie in [0, 1]."""
+
+    fraction: float
+    low: float
+    high: float
+    count: int
+    """Rows that it is a share of; 0 gives the interval from 0 to 1."""
+
+    @classmethod
+    def of(cls, fraction: float, count: int) -> "Share":
+        return cls(fraction, *wilson_interval(fraction, count), count)
+
+    @property
+    def value(self) -> float:
+        return self.fraction
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric of the eval split, as the Evaluator measured it."""
+
+    title: str
+    value: float
+    interval: Interval | None
+    """95 %; None: there is none."""
+    count: int
+    """Rows that were measured."""
+
+
 def wilson_interval(fraction: float, count: int) -> Interval:
     """The 95 % score interval of a share (Wilson 1927), sound near 0 and 1 and for small counts.
 
-    Args:
-        fraction: the share that was observed, in [0, 1].
-        count: number of observations; 0 gives the whole of [0, 1].
+    No observation gives the whole of [0, 1]. SciPy's takes whole numbers of hits only, and no NaN.
     """
     if count == 0:
         return Interval(0.0, 1.0)
@@ -30,6 +64,19 @@ def wilson_interval(fraction: float, count: int) -> Interval:
     centre = (fraction + z2 / (2 * count)) / (1 + z2 / count)
     half = Z_95 / (1 + z2 / count) * math.sqrt(fraction * (1 - fraction) / count + z2 / (4 * count**2))
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
+
+
+def newcombe_interval(first_fraction: float, first_count: int, second_fraction: float, second_count: int) -> Interval:
+    """The 95 % interval of second - first for two independent samples (Newcombe 1998, method 10), in [-1, 1].
+
+    It combines the two Wilson intervals. For two models on the same rows, which mostly fail together, it is too wide,
+    never too narrow, unless one fails where the other doesn't.
+    """
+    first, second = wilson_interval(first_fraction, first_count), wilson_interval(second_fraction, second_count)
+    difference = second_fraction - first_fraction
+    below = math.hypot(second_fraction - second.low, first.high - first_fraction)
+    above = math.hypot(second.high - second_fraction, first_fraction - first.low)
+    return Interval(difference - below, difference + above)
 
 
 def paired_difference_interval(gained: int, lost: int, count: int, level: float = 0.95) -> Interval:
@@ -56,13 +103,13 @@ def find_detectable_loss(discordant_fraction: float, count: int, margin: float, 
 
     A loss d is found when the upper end of the interval lies below -margin. With a share s of discordant rows the
     estimate has the variance (s - d^2) / count (Connor 1987, Biometrics 43), so d = margin + k sqrt((s - d^2) / count),
-    where k is the sum of the two normal quantiles. A loss needs at least as large a share of discordant rows: s is d
-    where it would be less.
+    where k is the sum of the two normal quantiles. The share of discordant rows is at least the loss: s is d where it
+    would be less.
 
     Args:
         discordant_fraction: share of rows that just one of the two models gets right.
         count: all rows; 0 gives 1.
-        margin: the loss that the gate bears.
+        margin: the loss that the gate allows.
         power: probability.
     """
     if count == 0:

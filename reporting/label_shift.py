@@ -1,12 +1,16 @@
-"""How far the labels of two sets of rows are distributed otherwise."""
+"""How far the labels of two sets of rows are distributed differently, and what of it is beyond chance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy.stats import beta, hypergeom
 
 from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, TRAIN_SPLIT
-from reporting.significance import LABEL_DOUBT, bound_share_differences, compute_absence_chances
+
+# Skew, drift and absent classes are judged at a third each: all three together refuse sound labels once in 100 times.
+LABEL_DOUBT = 0.01 / 3
 
 Counts = tuple[int, ...]
 
@@ -23,7 +27,7 @@ class SplitLabels:
 
 @dataclass(frozen=True)
 class LabelDistance:
-    """How far two distributions are apart, and how far they may be."""
+    """The distance between two label distributions, and its bound."""
 
     between: str
     class_name: str
@@ -31,7 +35,7 @@ class LabelDistance:
     distance: float
     """Largest difference of a class's share, in [0, 1]: the L-infinity norm, as TFDV's comparators measure it."""
     least: float
-    """What the distance is at least beyond doubt, in [0, 1]; few rows say little, so it lies below `distance`."""
+    """Beyond doubt the distance is at least this, in [0, 1]; few rows prove little, so it is below `distance`."""
     bound: float | None
     """What the schema allows; None: it sets no such bound."""
 
@@ -43,11 +47,11 @@ class LabelDistance:
 
 @dataclass(frozen=True)
 class Absence:
-    """A class that train has and eval has not."""
+    """A class that train has and eval lacks."""
 
     name: str
     chance: float
-    """How often eval lacks the class if the rows are parted at random, in [0, 1]."""
+    """How often eval lacks the class if the rows are split at random, in [0, 1]."""
     is_refused: bool
     """Whether that is too seldom to be chance."""
 
@@ -68,12 +72,12 @@ def compute_label_shift(
     """Compare train with eval, and each of them with the data accepted last.
 
     Args:
-        now: numbers of rows by class, by split.
-        before: likewise of the data accepted last; empty: there was none. A split without a label is as good as none.
-        skew_bound: of the distance between train and eval.
-        drift_bound: of the distance between train and train of the data accepted last; eval has no bound.
+        now: numbers of rows by class, by split; a split without a label counts as missing.
+        before: likewise of the data accepted last; empty: there was none.
+        skew_bound: on the distance between train and eval.
+        drift_bound: on the distance between train and the earlier train; eval has no bound.
     """
-    now, before = _drop_uncounted(now), _drop_uncounted(before)
+    now, before = ({split: counts for split, counts in each.items() if any(counts)} for each in (now, before))
     present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if split in now]
     distances = [
         measure_distance(f"{split} and {split} of the data accepted last", now[split], before[split], bound)
@@ -98,7 +102,7 @@ def measure_distance(between: str, first: Counts, second: Counts, bound: float |
 
 
 def find_absences(train: Sequence[int], eval_: Sequence[int]) -> tuple[Absence, ...]:
-    """The classes that train has and eval, which has at least one row, has not; both in class order."""
+    """The classes that train has and eval lacks; eval has at least one row, and both are in class order."""
     chances = compute_absence_chances(train, sum(eval_)).tolist()
     return tuple(
         Absence(name, chance, chance < LABEL_DOUBT / len(CLASS_NAMES))  # Bonferroni: any one class may be absent
@@ -107,6 +111,33 @@ def find_absences(train: Sequence[int], eval_: Sequence[int]) -> tuple[Absence, 
     )
 
 
-def _drop_uncounted(counts: Mapping[str, Counts]) -> dict[str, Counts]:
-    """The splits that have a label: of the others there are no shares."""
-    return {split: of_split for split, of_split in counts.items() if any(of_split)}
+def bound_share_differences(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """How far each class's shares differ at least: lower ends of simultaneous confidence intervals.
+
+    For two samples with the same underlying shares, any end is above 0 in at most `LABEL_DOUBT` of cases.
+    The ends of a difference come from those of its two shares (Zou and Donner 2008, doi:10.1002/sim.3095), which are
+    exact (Clopper and Pearson 1934) and therefore sound for rare classes and few rows, with Bonferroni's correction.
+
+    Both are numbers of rows by class, int (..., classes), at least one in all; the result is in [0, 1].
+    """
+    counts = np.stack([np.asarray(first), np.asarray(second)]).astype(np.float64)
+    others = counts.sum(axis=-1, keepdims=True) - counts
+    tail = LABEL_DOUBT / counts.shape[-1] / 2  # either share may be the larger one
+    shares = counts / (counts + others)
+    # Without a row of the class, or of another, the formula is undefined and the end is 0 or 1.
+    lows = np.where(counts > 0, beta.ppf(tail, np.maximum(counts, 1), others + 1), 0)
+    highs = np.where(others > 0, beta.isf(tail, counts + 1, np.maximum(others, 1)), 1)
+    more = shares[0] - shares[1] - np.hypot(shares[0] - lows[0], highs[1] - shares[1])
+    less = shares[1] - shares[0] - np.hypot(shares[1] - lows[1], highs[0] - shares[0])
+    return np.asarray(np.maximum(np.maximum(more, less), 0))
+
+
+def compute_absence_chances(present: npt.ArrayLike, other_count: int) -> npt.NDArray[np.float64]:
+    """How probable it is that a random sample misses a class that the other rows have: a hypergeometric tail.
+
+    Args:
+        present: int (classes,), rows by class outside the sample.
+        other_count: rows of the sample, none of which is of the class.
+    """
+    counts = np.asarray(present)
+    return np.asarray(hypergeom.pmf(0, counts.sum() + other_count, counts, other_count), np.float64)

@@ -1,4 +1,4 @@
-"""CardData -> the card that travels with a model: Markdown as GitHub has it, every number from the run itself."""
+"""CardData -> the card that travels with a model: GitHub's Markdown, every number from the run itself."""
 
 import json
 import math
@@ -6,83 +6,30 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
-
-from fer_tfx.contract import (
-    ABSTAIN_KEY,
-    CLASS_INDEX_KEY,
-    CLASS_NAME_KEY,
-    CLASS_NAMES,
-    CONFIDENCE_KEY,
-    INPUT_OF_SIGNATURE,
-    LABELLED_SPLITS,
-    PROBABILITIES_KEY,
-    SERVE_EXAMPLES,
-    SERVE_IMAGES,
-    SERVE_PIXELS,
-)
+from fer_tfx import contract
 from reporting import card_texts, templates
 from reporting.ingestion import IngestionReport
-from reporting.intervals import Interval
-from reporting.report_data import Lineage, Share, TrainingFigures
+from reporting.intervals import Figure, Interval, Share
+from reporting.report_data import ClassFigures, Lineage, TrainingFigures
 
 CARD_FILE = "MODEL_CARD.md"
-_TEMPLATE = "model_card.md"
-_INPUTS = {
-    SERVE_EXAMPLES: "serialised `tf.Example` with `pixels`, 2,304 bytes",
-    SERVE_PIXELS: "uint8 (n, 48, 48, 1) or (n, 48, 48)",
-    SERVE_IMAGES: "PNG or JPEG, any size and colour, the face cut out",
-}
-_OUTPUTS = {
-    PROBABILITIES_KEY: "(n, 7), calibrated, in label order",
-    CLASS_INDEX_KEY: "(n,), of the largest",
-    CLASS_NAME_KEY: "(n, 1)",
-    CONFIDENCE_KEY: "(n,), the largest probability",
-    ABSTAIN_KEY: "(n,), whether the confidence is below the threshold",
-}
-
-
-@dataclass(frozen=True)
-class ClassRates:
-    """How well one class is told apart."""
-
-    name: str
-    recall: Share
-    """Of the rows of the class those that were predicted as it."""
-    precision: Share
-    """Of the rows that were predicted as the class those that are of it."""
-
-
-@dataclass(frozen=True)
-class AccuracyChange:
-    """Accuracy minus that of the baseline on the same rows."""
-
-    difference: float
-    interval: Interval
-    """95 %, paired."""
+TEMPLATE = "model_card.md"
 
 
 @dataclass(frozen=True)
 class CardFigures:
-    """What the Evaluator measured on the eval split. What can't be told of a model that answers NaN is NaN."""
+    """What the Evaluator measured on the eval split. Figures of a model that answers NaN are NaN."""
 
     accuracy: Share
-    macro_f1: float
-    calibration_error: float
-    """Over 15 bins, 0-1."""
-    calibration_interval: Interval
-    """95 %."""
-    nll: float
-    """In nats."""
-    brier: float
-    classes: tuple[ClassRates, ...]
+    measured: tuple[Figure, ...]
+    classes: tuple[ClassFigures, ...]
     """In class order."""
     confusion: tuple[tuple[int, ...], ...]
     """Numbers of rows by true class, then by predicted class."""
     corrupted: dict[str, Share]
-    """Accuracy on the same rows by what makes their pictures worse; empty: it was not measured."""
-    change: AccuracyChange | None
-    """None: there was no baseline."""
+    """Accuracy on the same rows by how their pictures were corrupted; empty: it was not measured."""
+    change: Figure | None
+    """Accuracy minus the anchor's on the same rows, with its paired 99 % interval; None: there was no anchor."""
 
 
 @dataclass(frozen=True)
@@ -93,21 +40,20 @@ class Confidence:
     threshold: float
     """Least confidence at which the model should answer."""
     coverage: Share
-    """Of the rows those with at least that confidence."""
+    """Rows with at least that confidence."""
     accuracy: Share
-    """Of the rows that are kept those that are right."""
+    """Those of them that are right."""
 
 
 @dataclass(frozen=True)
 class CardData:
-    """All that a card says of one model."""
+    """All that a card says about the model of a run."""
 
     name: str
-    """Of the run."""
     is_drawn: bool
-    """Whether the model saw schematic faces in place of data."""
+    """Whether the model saw schematic faces instead of data."""
     refusals: tuple[str, ...]
-    """Why a gate refused the model; empty: none did."""
+    """Of the gates; empty: none refused."""
     rows: IngestionReport
     training: TrainingFigures
     figures: CardFigures
@@ -116,27 +62,25 @@ class CardData:
 
 
 def render_card(card: CardData) -> str:
-    """The whole card. What comes from data or settings stands in code spans and can't become mark-up."""
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )
-    environment.filters |= {
+    """The whole card. What comes from data or settings is put in code spans and can't become mark-up."""
+    filters = {
         "code": format_code, "number": format_number, "cells": format_cells, "interval": format_interval,
-        "count": "{:,}".format, "indented": lambda text: text.replace("\n", "\n  "),
+        "indented": lambda text: text.replace("\n", "\n  "),
     }  # fmt: skip
-    return environment.from_string(templates.read_template(_TEMPLATE)).render(
+    return templates.render(
+        TEMPLATE,
+        filters,
+        is_html=False,
         card=card,
         texts=card_texts,
-        class_names=CLASS_NAMES,
-        splits=[split for split in LABELLED_SPLITS if card.rows.split_size(split)],
+        contract=contract,
+        splits=[split for split in contract.LABELLED_SPLITS if card.rows.split_size(split)],
         settings=json.dumps(_pin(card), indent=1, sort_keys=True),
-        inputs=[(signature, INPUT_OF_SIGNATURE[signature], text) for signature, text in _INPUTS.items()],
-        outputs=_OUTPUTS,
     )
 
 
 def _pin(card: CardData) -> dict[str, Any]:
-    """The settings, with what `auto` and 0 came to: on another machine they would come to something else."""
+    """The settings, with what `auto` and 0 resolved to on the machine that trained."""
     settings, training = card.lineage.settings, card.training
     pinned: dict[str, Any] = {"precision": training.precision}
     if len(set(training.threads)) == 1:
@@ -144,16 +88,11 @@ def _pin(card: CardData) -> dict[str, Any]:
     return {**settings, "trainer": {**settings["trainer"], **pinned}} if "trainer" in settings else settings
 
 
-def compute_template_digest() -> str:
-    """First 16 digits of the template's SHA-256."""
-    return templates.compute_digest(_TEMPLATE)
-
-
 def format_code(text: object) -> str:
-    """A text as a code span, where Markdown knows no mark-up, links or HTML; also within a table.
+    """A text as a code span, in which Markdown ignores mark-up, links and HTML; also within a table.
 
-    What can't be printed, line breaks among it, becomes its escape. A bar gets the backslash that tables ask for
-    (GitHub Flavored Markdown, 4.10). The fence is longer than any run of backticks within (CommonMark, 6.1).
+    Line breaks and whatever else can't be printed are escaped. A bar gets the backslash that tables need (GitHub
+    Flavored Markdown, 4.10). The fence is longer than any run of backticks within (CommonMark, 6.1).
     """
     shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text))
     if not shown.strip():
@@ -168,12 +107,12 @@ def format_number(value: float, sign: str = "") -> str:
     return "NaN" if math.isnan(value) else f"{value:{sign}.4f}"
 
 
-def format_interval(bounds: Interval | Share) -> str:
-    """0.0061 to 0.0434; a dash if they are NaN."""
-    return "-" if math.isnan(bounds.low) else f"{bounds.low:.4f} to {bounds.high:.4f}"
+def format_interval(interval: Interval | None) -> str:
+    """0.0061 to 0.0434; a dash if there is none."""
+    return "-" if interval is None or math.isnan(interval.low) else f"{interval.low:.4f} to {interval.high:.4f}"
 
 
-def format_cells(share: Share) -> str:
-    """0.6801 | 0.6647 to 0.6952 | 3,589: a share, its interval and its rows as three cells of a table."""
-    interval = "-" if math.isnan(share.fraction) else format_interval(share)
-    return f"{format_number(share.fraction)} | {interval} | {share.count:,}"
+def format_cells(figure: Figure | Share) -> str:
+    """0.6801 | 0.6647 to 0.6952 | 3,589: a figure, its interval and its rows as three cells of a table."""
+    interval = None if math.isnan(figure.value) else figure.interval
+    return f"{format_number(figure.value)} | {format_interval(interval)} | {figure.count:,}"

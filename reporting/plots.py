@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
 from reporting.ingestion import IngestionReport
+from reporting.intervals import Share
 from reporting.report_data import ClassFigures, Epoch, Evaluation, Slice, TrainingFigures
 
 # Drawn in the light colours; the dark page gets the same text of SVG with the others in their place.
@@ -22,11 +24,7 @@ _STYLE: Any = {
     "svg.hashsalt": "fer-tfx",  # the same figures give the same bytes
     "font.family": "sans-serif",
     "font.size": 9,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _INK),
     "grid.color": _GRID,
     "axes.grid": True,
     "axes.axisbelow": True,
@@ -39,45 +37,33 @@ _STYLE: Any = {
 
 @dataclass(frozen=True)
 class Plot:
-    """One figure."""
+    """A figure as data URIs of two SVGs with a transparent ground, for a light and a dark page."""
 
     light: str
-    """Data URI of an SVG with a transparent ground, for a light page."""
     dark: str
-    """The same for a dark page."""
     alt: str
     """What the figure shows, in words."""
 
 
-class _Canvas:
-    """A figure with one pair of axes; `plot` is there once the drawing is finished."""
-
-    def __init__(self, axes: Any, alt: str):
-        self.axes = axes
-        self.plot = Plot("", "", alt)
-
-
 @contextmanager
-def _draw(alt: str, x_label: str, y_label: str) -> Iterator[_Canvas]:
-    # Imported late: the import makes a folder in the home of whoever imports it.
+def _draw(alt: str, x_label: str, y_label: str) -> Iterator[tuple[Any, list[Plot]]]:
+    """A pair of axes to draw on, and a list that holds the plot once the drawing is finished."""
+    # Imported late: the import makes a folder in the user's home.
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-        canvas = _Canvas(figure.subplots(), alt)
-        canvas.axes.set(xlabel=x_label, ylabel=y_label)
-        yield canvas
+        axes = figure.subplots()
+        axes.set(xlabel=x_label, ylabel=y_label)
+        plots: list[Plot] = []
+        yield axes, plots
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
-    svg = file.getvalue()
-    canvas.plot = Plot(_to_uri(svg), _to_uri(_darken(svg)), alt)
-
-
-def _darken(svg: str) -> str:
-    for light, dark in _DARK_OF.items():
-        svg = svg.replace(light, dark)
-    return svg
+    light = dark = file.getvalue()
+    for color, of_dark in _DARK_OF.items():
+        dark = dark.replace(color, of_dark)
+    plots.append(Plot(_to_uri(light), _to_uri(dark), alt))
 
 
 def _to_uri(svg: str) -> str:
@@ -93,16 +79,16 @@ def plot_class_balance(rows: IngestionReport) -> Plot:
     alt = "Share of each class, by split. " + " ".join(
         f"{split}: {_list(CLASS_NAMES, values)}." for split, values in shares.items()
     )
-    with _draw(alt, "share of the split, %", "") as canvas:
+    with _draw(alt, "share of the split, %", "") as (axes, plots):
         height = 0.8 / len(splits)
         places = np.arange(len(CLASS_NAMES))
         for index, (split, color) in enumerate(zip(splits, (_FIRST, _SECOND, _THIRD), strict=False)):
             values = 100 * np.array(shares[split])
-            canvas.axes.barh(places + height * index, values, height, color=color, label=split)
-        canvas.axes.set_yticks(places + height * (len(splits) - 1) / 2, CLASS_NAMES)
-        canvas.axes.invert_yaxis()
-        canvas.axes.legend()
-    return canvas.plot
+            axes.barh(places + height * index, values, height, color=color, label=split)
+        axes.set_yticks(places + height * (len(splits) - 1) / 2, CLASS_NAMES)
+        axes.invert_yaxis()
+        axes.legend()
+    return plots[0]
 
 
 def plot_training(training: TrainingFigures) -> tuple[Plot, ...]:
@@ -129,14 +115,13 @@ def _plot_epochs(epochs: Sequence[Epoch], label: str, fields: dict[str, str]) ->
         for title, points in lines.items()
         if points
     )
-    with _draw(alt, "epoch", label) as canvas:
+    with _draw(alt, "epoch", label) as (axes, plots):
         for (title, points), color, style in zip(lines.items(), (_FIRST, _SECOND), ("-", "--"), strict=False):
-            xs, ys = [point[0] for point in points], [point[1] for point in points]
-            canvas.axes.plot(xs, ys, style, color=color, marker="o", markersize=3, label=title)
-        canvas.axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.plot(*np.array(points).reshape(-1, 2).T, style, color=color, marker="o", markersize=3, label=title)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(fields) > 1:
-            canvas.axes.legend()
-    return canvas.plot
+            axes.legend()
+    return plots[0]
 
 
 def plot_classes(classes: Sequence[ClassFigures]) -> Plot:
@@ -144,21 +129,16 @@ def plot_classes(classes: Sequence[ClassFigures]) -> Plot:
     alt = "Recall and precision of each class with 95 % intervals; the table has the figures. Recall: " + _list(
         [each.name for each in classes], [each.recall.fraction for each in classes]
     )
-    with _draw(alt, "", "") as canvas:
+    with _draw(alt, "", "") as (axes, plots):
         kinds = (("recall", _FIRST, "o", -0.12), ("precision", _SECOND, "s", 0.12))
         for title, color, marker, offset in kinds:
             shares = [getattr(each, title) for each in classes]
-            values = np.array([share.fraction for share in shares])
-            bounds = np.array([[share.low for share in shares], [share.high for share in shares]])
-            # Rounding may leave a bound on the wrong side of a value of 0 or 1.
-            lengths = np.maximum(np.abs(bounds - values), 0)
-            places = np.arange(len(classes)) + offset
-            canvas.axes.errorbar(values, places, xerr=lengths, fmt=marker, color=color, markersize=4, label=title)
-        canvas.axes.set_yticks(range(len(classes)), [each.name for each in classes])
-        canvas.axes.set_xlim(-0.02, 1.02)
-        canvas.axes.invert_yaxis()
-        canvas.axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-    return canvas.plot
+            _mark_shares(axes, shares, np.arange(len(classes)) + offset, fmt=marker, color=color, label=title)
+        axes.set_yticks(range(len(classes)), [each.name for each in classes])
+        axes.set_xlim(-0.02, 1.02)
+        axes.invert_yaxis()
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    return plots[0]
 
 
 def plot_reliability(evaluation: Evaluation) -> Plot:
@@ -167,35 +147,33 @@ def plot_reliability(evaluation: Evaluation) -> Plot:
         f"Accuracy of the answers by their confidence. The calibration error is {evaluation.before.ece:.4f} before and"
         f" {evaluation.after.ece:.4f} after the temperature; on the diagonal it would be 0."
     )
-    with _draw(alt, "confidence", "accuracy") as canvas:
-        canvas.axes.plot([0, 1], [0, 1], ":", color=_THIRD, label="as good as said")
+    with _draw(alt, "confidence", "accuracy") as (axes, plots):
+        axes.plot([0, 1], [0, 1], ":", color=_THIRD, label="perfectly calibrated")
         kinds = (("before", evaluation.before, _SECOND, "s--"), ("after", evaluation.after, _FIRST, "o-"))
         for title, trust, color, style in kinds:
-            bins = [each for each in trust.bins if each.count]
-            xs, ys = [each.confidence for each in bins], [each.accuracy for each in bins]
-            canvas.axes.plot(xs, ys, style, color=color, markersize=4, label=title)
-        canvas.axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
-        canvas.axes.legend()
-    return canvas.plot
+            points = [(each.confidence, each.accuracy) for each in trust.bins if each.count]
+            axes.plot(*zip(*points, strict=True), style, color=color, markersize=4, label=title)
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+        axes.legend()
+    return plots[0]
 
 
 def plot_coverage(evaluation: Evaluation) -> Plot:
-    """Accuracy of what is kept against the share that is kept, with the model's own threshold."""
+    """Accuracy of the answers that are kept against their share, with the model's own threshold."""
     abstain = evaluation.abstain
     alt = (
-        f"Accuracy of the kept answers against the share that is kept. At the model's threshold {abstain.threshold:.3f}"
+        f"Accuracy of the answers that are kept against their share. At the model's threshold {abstain.threshold:.3f}"
         f" {abstain.coverage_fraction:.1%} are kept, of which {abstain.accuracy_fraction:.1%} are right; of all"
         f" {evaluation.accuracy.fraction:.1%} are."
     )
-    with _draw(alt, "share that is kept", "accuracy of these") as canvas:
-        xs = [point.coverage_fraction for point in evaluation.coverage]
-        ys = [point.accuracy_fraction for point in evaluation.coverage]
-        canvas.axes.plot(xs, ys, color=_FIRST)
+    with _draw(alt, "share of answers kept", "accuracy of these") as (axes, plots):
+        points = [(point.coverage_fraction, point.accuracy_fraction) for point in evaluation.coverage]
+        axes.plot(*zip(*points, strict=True), color=_FIRST)
         label = f"abstain below {abstain.threshold:.2f}"
-        canvas.axes.plot(abstain.coverage_fraction, abstain.accuracy_fraction, "D", color=_SECOND, label=label)
-        canvas.axes.set_xlim(0, 1.02)
-        canvas.axes.legend()
-    return canvas.plot
+        axes.plot(abstain.coverage_fraction, abstain.accuracy_fraction, "D", color=_SECOND, label=label)
+        axes.set_xlim(0, 1.02)
+        axes.legend()
+    return plots[0]
 
 
 def plot_slices(slices: Sequence[Slice]) -> Plot:
@@ -204,15 +182,18 @@ def plot_slices(slices: Sequence[Slice]) -> Plot:
     alt = "Accuracy by quality of the picture with 95 % intervals. " + _list(
         names, [each.accuracy.fraction for each in slices]
     )
-    with _draw(alt, "accuracy", "") as canvas:
-        values = np.array([each.accuracy.fraction for each in slices])
-        bounds = np.array([[each.accuracy.low for each in slices], [each.accuracy.high for each in slices]])
-        canvas.axes.errorbar(
-            values, range(len(slices)), xerr=np.abs(bounds - values), fmt="o", color=_FIRST, markersize=4
-        )
-        canvas.axes.set_yticks(range(len(slices)), [name.removesuffix(" third") for name in names])
-        canvas.axes.invert_yaxis()
-    return canvas.plot
+    with _draw(alt, "accuracy", "") as (axes, plots):
+        _mark_shares(axes, [each.accuracy for each in slices], np.arange(len(slices)), fmt="o", color=_FIRST)
+        axes.set_yticks(range(len(slices)), [name.removesuffix(" third") for name in names])
+        axes.invert_yaxis()
+    return plots[0]
+
+
+def _mark_shares(axes: Any, shares: Sequence[Share], places: npt.NDArray[Any], **style: Any) -> None:
+    """Each share as a mark with its interval."""
+    values = np.array([share.fraction for share in shares])
+    bounds = np.array([[share.low for share in shares], [share.high for share in shares]])
+    axes.errorbar(values, places, xerr=np.abs(bounds - values), markersize=4, **style)
 
 
 def _list(names: Sequence[str], fractions: Sequence[float]) -> str:

@@ -5,18 +5,17 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
-from reporting import card_texts, plots
-from reporting.faces import Faces
-from reporting.report_data import Evaluation, ReportData, Share, Trust
-from reporting.templates import compute_digest, read_template
+from reporting import card_texts, plots, templates
+from reporting.evaluation import Faces
+from reporting.intervals import Interval, Share
+from reporting.report_data import Evaluation, ReportData
 
-_TEMPLATE = "template.html"
+TEMPLATE = "template.html"
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
@@ -25,23 +24,20 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
 
     Args:
         report: parts that it lacks, the page lacks too.
-        faces: None if and only if the report has no evaluation.
-        card: the model's card as Markdown, which the page shows as it is; empty: there is none.
+        faces: None if the report has no evaluation.
+        card: the model's card as Markdown, shown verbatim; empty: there is none.
     """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "share": format_share, "percent": format_percent, "ece": format_calibration_error, "count": "{:,}".format,
-    }  # fmt: skip
     rows = report.data.rows
-    return environment.from_string(read_template(_TEMPLATE)).render(
+    return templates.render(
+        TEMPLATE,
+        {"share": format_share, "percent": format_percent, "figure": format_figure},
+        is_html=True,
         report=report,
         card=card,
         rows=rows,
         splits=[split for split in LABELLED_SPLITS if rows.split_size(split)],
         class_names=CLASS_NAMES,
-        texts={name.lower(): getattr(card_texts, name) for name in dir(card_texts) if name.isupper()},
+        texts=card_texts,
         balance_plot=plots.plot_class_balance(rows) if any(map(rows.split_size, LABELLED_SPLITS)) else None,
         training_plots=plots.plot_training(report.training) if report.training else (),
         settings=list(flatten(report.lineage.settings)) if report.lineage else [],
@@ -52,7 +48,10 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
 def _draw_evaluation(evaluation: Evaluation, faces: Faces) -> dict[str, Any]:
     """What the template shows of an evaluation besides its figures."""
     return {
-        "shading": _compute_shading(evaluation),
+        # Of each cell of the confusion matrix the share of its true class, as a percentage for the style sheet.
+        "shading": [
+            [f"{60 * count / max(1, sum(counts)):.0f}%" for count in counts] for counts in evaluation.confusion
+        ],
         "mean_faces": [encode_picture(face) for face in faces.means],
         "mistakes": list(zip(evaluation.mistakes, map(encode_picture, faces.mistakes), strict=True)),
         "classes_plot": plots.plot_classes(evaluation.classes),
@@ -62,13 +61,8 @@ def _draw_evaluation(evaluation: Evaluation, faces: Faces) -> dict[str, Any]:
     }
 
 
-def compute_template_digest() -> str:
-    """First 16 digits of the template's SHA-256: with the code it decides what the page looks like."""
-    return compute_digest(_TEMPLATE)
-
-
 def format_percent(fraction: float) -> str:
-    """0.6817 -> 68.2 %, which no line break parts."""
+    """0.6817 -> 68.2 %, without a line break."""
     return f"{100 * fraction:.1f}{_NO_BREAK}%"
 
 
@@ -77,9 +71,9 @@ def format_share(share: Share) -> str:
     return f"{format_percent(share.fraction)} [{100 * share.low:.1f},{_NO_BREAK}{100 * share.high:.1f}]"
 
 
-def format_calibration_error(trust: Trust) -> str:
-    """0.0243 [0.0000, 0.0391]: the expected calibration error with its interval."""
-    return f"{trust.ece:.4f} [{trust.ece_interval.low:.4f},{_NO_BREAK}{trust.ece_interval.high:.4f}]"
+def format_figure(value: float, interval: Interval | None) -> str:
+    """0.0243 [0.0000, 0.0391]: a figure, with its interval if it has one."""
+    return f"{value:.4f}" + (f" [{interval.low:.4f},{_NO_BREAK}{interval.high:.4f}]" if interval else "")
 
 
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -96,8 +90,3 @@ def encode_picture(pixels: npt.NDArray[np.uint8]) -> str:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _compute_shading(evaluation: Evaluation) -> list[list[str]]:
-    """Per cell of the confusion matrix the share of its true class, as a percentage for the style sheet."""
-    return [[f"{60 * count / max(1, sum(counts)):.0f}%" for count in counts] for counts in evaluation.confusion]

@@ -5,27 +5,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from reporting.calibration import ReliabilityBin
+from reporting.calibration import CoveragePoint, ReliabilityBin
 from reporting.ingestion import IngestionReport
-from reporting.intervals import Interval, wilson_interval
+from reporting.intervals import Figure, Interval, Share
 from reporting.label_shift import LabelShift
 from reporting.serving_figures import ServingFigures
-
-
-@dataclass(frozen=True)
-class Share:
-    """A share of rows with Wilson's 95 % interval; all three fractions lie in [0, 1]."""
-
-    fraction: float
-    low: float
-    high: float
-    count: int
-    """Rows that it is a share of; 0 gives the interval from 0 to 1."""
-
-    @classmethod
-    def of(cls, fraction: float, count: int) -> "Share":
-        interval = wilson_interval(fraction, count)
-        return cls(fraction, interval.low, interval.high, count)
 
 
 @dataclass(frozen=True)
@@ -40,25 +24,22 @@ class Verdict:
 
 @dataclass(frozen=True)
 class QuarantinedRow:
-    """One row that could not be used."""
+    """One row that could not be used, with its text, truncated."""
 
     source: str
     line: int
     reason: str
     detail: str
     text: str
-    """The offending text, cut."""
 
 
 @dataclass(frozen=True)
 class DataFigures:
-    """What came in and what became of it."""
+    """What was read and what happened to it: a few quarantined rows of each reason, TFDV's anomalies as sentences."""
 
     rows: IngestionReport
     quarantined: tuple[QuarantinedRow, ...]
-    """A few for each reason."""
     anomalies: tuple[str, ...]
-    """What TFDV found amiss, a sentence each."""
     label_shift: LabelShift
 
 
@@ -80,15 +61,15 @@ class TrainedSpan:
     """One of the pieces of data that a model was trained on."""
 
     number: int | None
-    """0: the data doesn't come in spans; None: the training was not told."""
+    """0: the data has no spans; None: not recorded."""
     train_rows: int
     fingerprint: str = ""
-    """Of its files, as TFX computes it; empty: the training was not told."""
+    """TFX's, of its files; empty: not recorded."""
 
 
 @dataclass(frozen=True)
 class TrainingFigures:
-    """How the model was trained. What records of earlier versions leave out has a default."""
+    """How the model was trained; what records of earlier versions lack has a default."""
 
     epochs: tuple[Epoch, ...]
     parameters: int
@@ -96,12 +77,11 @@ class TrainingFigures:
     train_rows: int
     """Of all spans together."""
     warm_start: str = ""
-    """Digest of the weights of an earlier model that the training began with; empty: random ones."""
+    """Digest of the earlier model's weights that the training started from; empty: random ones."""
     threads: tuple[int, ...] = ()
     """Of each worker."""
     device: str = ""
     spans: tuple[TrainedSpan, ...] = ()
-    """In their order."""
 
     @property
     def seconds(self) -> float:
@@ -116,59 +96,42 @@ class TrainingFigures:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """How well one class is told apart."""
+    """How well one class is recognised."""
 
     name: str
     recall: Share
-    """Of the rows of the class those that were predicted as it."""
     precision: Share
-    """Of the rows that were predicted as the class those that are of it."""
     f1: float
 
 
 @dataclass(frozen=True)
 class Trust:
-    """How far confidence may be believed."""
+    """How far confidence can be trusted; the ECE is corrected for a temperature that was fitted on the same rows."""
 
     ece: float
-    """Expected calibration error over 15 bins; what a temperature takes from it by being fitted on the same rows is
-    given back."""
     ece_interval: Interval
-    """95 %."""
     nll: float
     brier: float
     bins: tuple[ReliabilityBin, ...]
 
 
 @dataclass(frozen=True)
-class CoveragePoint:
-    """What is left when only confident answers are given."""
-
-    threshold: float
-    coverage_fraction: float
-    accuracy_fraction: float
-
-
-@dataclass(frozen=True)
 class Slice:
-    """The rows whose pictures are alike in one quality."""
+    """The rows whose pictures have one quality from `low` to `high`."""
 
     quality: str
     level: str
     low: float
-    """Least value of the quality within the slice."""
     high: float
-    """Largest value of it."""
     accuracy: Share
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong answer."""
+    """A wrong answer, to a row of a file, from 0."""
 
     source: str
     row: int
-    """Position in that file, from 0."""
     true_class: str
     predicted_class: str
     confidence: float
@@ -176,7 +139,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the exported model's answers on the eval split came to."""
+    """How well the exported model answers on the eval split."""
 
     accuracy: Share
     macro_f1: float
@@ -185,12 +148,12 @@ class Evaluation:
     """Numbers of rows by true class, then by predicted class."""
     temperature: float
     before: Trust
-    """With the temperature taken out of the answers again."""
+    """Without the temperature."""
     after: Trust
-    """As the model answers."""
+    """With it, as the model answers."""
     coverage: tuple[CoveragePoint, ...]
     abstain: CoveragePoint
-    """At the threshold that the model itself uses."""
+    """At the model's own threshold."""
     slices: tuple[Slice, ...]
     mistakes: tuple[Mistake, ...]
     """Most confident first."""
@@ -198,43 +161,36 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Robustness:
-    """What is left of the accuracy when pictures get worse in one way."""
+    """Accuracy on pictures corrupted in one way, a key of `reporting.corruptions.CORRUPTIONS`."""
 
     corruption: str
-    """A key of `reporting.corruptions.CORRUPTIONS`."""
     description: str
-    """The corruption in words."""
     accuracy: Share
     relative: float
-    """Share of the accuracy on pictures as they are; NaN where that is 0."""
+    """To the accuracy on unchanged pictures; NaN where that is 0."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The candidate and an earlier model, the anchor or the one in service, on the same rows."""
+    """An earlier model, the anchor or the one in service, and how the candidate compares on the same rows."""
 
     baseline_uri: str
-    """Of the earlier model."""
     accuracy: Share
-    """Of the earlier model."""
     macro_f1: float
-    """Of the earlier model."""
     recalls: tuple[Share, ...]
-    """Of the earlier model, in class order."""
+    """In class order."""
     candidate_only: int
-    """Rows that only the candidate got right."""
     baseline_only: int
-    """Rows that only the earlier model got right."""
+    """Rows that only one of the two got right."""
     p_value: float
     """Two-sided, of McNemar's exact test."""
     detectable_loss: float
-    """Of accuracy: the smallest that the gate finds in four of five cases on this number of rows, so many of which just
-    one of the two models gets right."""
+    """The smallest loss of accuracy that the gate finds in four of five cases on these rows."""
 
 
 @dataclass(frozen=True)
 class UsedArtifact:
-    """One of the artifacts that the page was made of."""
+    """One of the artifacts that the page was made from."""
 
     role: str
     type_name: str
@@ -244,14 +200,14 @@ class UsedArtifact:
 
 @dataclass(frozen=True)
 class Lineage:
-    """What the model was made of and by which code."""
+    """What the model was made from and by which code."""
 
     input_fingerprint: str
-    """Of all data files of the newest span, as TFX computes it: numbers, bytes and checksums by input."""
+    """TFX's, of all data files of the newest span: numbers, bytes and checksums by input."""
     code: dict[str, str]
     """Fingerprint of the sources by component."""
     versions: dict[str, str]
-    """Of the libraries that the training had, by name; empty: its record is from before they were kept."""
+    """Of the libraries that the training used, by name; empty: they were not recorded."""
     settings: dict[str, Any]
     """Of the run, by section."""
     artifacts: tuple[UsedArtifact, ...]
@@ -259,26 +215,27 @@ class Lineage:
 
 @dataclass(frozen=True)
 class ReportData:
-    """A run's whole report; of a run whose data was refused, what was known by then."""
+    """A run's whole report; if its data was refused, what was known by then."""
 
     name: str
-    """Of the run."""
     verdict: Verdict
     data: DataFigures
     training: TrainingFigures | None = None
     evaluation: Evaluation | None = None
+    figures: tuple[Figure, ...] = ()
+    """What the Evaluator measured and the gate judged."""
     robustness: tuple[Robustness, ...] = ()
-    """By corruption; empty: the evaluation is from before they were asked about."""
+    """By corruption; empty: it was not measured."""
     serving: ServingFigures | None = None
     """None: there was no export, or it could not be served."""
     comparison: Comparison | None = None
-    """With the anchor. None: there was none, or no model."""
+    """With the anchor; None: there is no anchor or no model."""
     service: Comparison | None = None
-    """With the model in service before this run, which may be the anchor. None: there was none, or no model."""
+    """With the model in service before this run, which may be the anchor; None: there is no such or no model."""
     lineage: Lineage | None = None
 
     def to_json(self) -> str:
-        """All of it, with what is derived beside what it is derived from; a NaN, which JSON doesn't know, is null."""
+        """All of it, derived figures included; NaN, which JSON lacks, becomes null."""
         content = dataclasses.asdict(self)
         content["verdict"]["is_pushed"] = not self.verdict.refusals
         rows = self.data.rows

@@ -1,4 +1,4 @@
-"""Where a report lies within a run's artifacts."""
+"""Names of a report and its files among a run's artifacts."""
 
 REPORT_KEY = "report"
 PAGE_FILE = "report.html"

@@ -1,10 +1,10 @@
-"""What a servable model weighs and how fast it answers, with the sentences of the bounds that it misses."""
+"""How large a servable model is and how fast it answers, with a sentence for each bound that it misses."""
 
 import dataclasses
 import json
 from dataclasses import dataclass
 
-FIGURES_FILE = "serving.json"  # within ServingCheck's blessing; only where the export could be served
+FIGURES_FILE = "serving.json"  # within ServingCheck's blessing, if the export could be served
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class ServingFigures:
     latency_ms: float
     """Median wall time of `serve_pixels` for one picture."""
     baseline_latency_ms: float | None
-    """The same of the latency reference, in turns with it; None: there was none."""
+    """That of the latency reference, measured in alternation; None: there was none."""
 
     @property
     def megabytes(self) -> float:
@@ -25,7 +25,7 @@ class ServingFigures:
 
     @property
     def latency_ratio(self) -> float | None:
-        """How many times as long as the latency reference one picture takes; None: there was none."""
+        """Time for one picture relative to the latency reference; None: there was none."""
         return None if self.baseline_latency_ms is None else self.latency_ms / self.baseline_latency_ms
 
     def find_excess(self, max_model_mb: float, max_latency_ratio: float) -> list[str]:

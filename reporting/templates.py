@@ -1,14 +1,29 @@
-"""The templates that lie beside this module."""
+"""The Jinja templates beside this module."""
 
 import hashlib
 from importlib import resources
+from typing import Any
+
+import jinja2
 
 
-def read_template(name: str) -> str:
-    """The text of a template."""
-    return resources.files("reporting").joinpath(name).read_text("utf-8")
+def render(name: str, filters: dict[str, Any], *, is_html: bool, **values: Any) -> str:
+    """Fill in a template; in HTML every value is escaped."""
+    environment = jinja2.Environment(
+        autoescape=is_html,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=not is_html,
+    )
+    environment.filters |= filters | {"count": "{:,}".format}
+    return environment.from_string(_read(name)).render(values)
 
 
 def compute_digest(name: str) -> str:
     """First 16 digits of a template's SHA-256: with the code it decides what is rendered."""
-    return hashlib.sha256(read_template(name).encode()).hexdigest()[:16]
+    return hashlib.sha256(_read(name).encode()).hexdigest()[:16]
+
+
+def _read(name: str) -> str:
+    return resources.files("reporting").joinpath(name).read_text("utf-8")

@@ -36,8 +36,9 @@ from components.data_gate.checks import find_drift
 from components.data_gate.component import DataGate
 from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, TRAIN_SPLIT
 from fer_tfx.errors import ConfigError
+from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.model_digest import compute_digest
-from fer_tfx.versions.versions import ServedModel, VersionFolder
+from fer_tfx.versions.versions import ServedModel
 from pipeline.acceptance import AcceptedStrategy, accept_version, is_whole, list_accepted_spans
 from reporting.intervals import CHANGE_LEVEL, paired_difference_interval
 from reporting.serving_figures import ServingFigures
@@ -207,7 +208,8 @@ class AcceptanceMachine(RuleBasedStateMachine):
         """A person accepts what is in service."""
         version = self.served[-1]
         accept_version(self.store, version, "looked at by hand", int(time.time() * 1000) + 1)
-        self.wrapped.clear()
+        for pushed_model in self._all("PushedModel"):
+            self.wrapped.pop(pushed_model, None)  # the store knows more of it now
         self._look_again()
         assert self.anchor is not None
         assert self.models[self.anchor].content == self.contents[version], "what was accepted by hand is not the anchor"
@@ -255,15 +257,13 @@ class AcceptanceMachine(RuleBasedStateMachine):
         }
         marks = {"span": delivery.span, "kind": delivery.kind, "source": delivery.source}
         examples = self._put("FerExampleGen", {}, "examples", "Examples", marks, parameters=parameters)
-        proto = self._get(examples)
-        (Path(proto.uri) / "Split-train").mkdir(parents=True)
-        (Path(proto.uri) / "Split-train" / "data.gz").touch()
-        proto.properties["split_names"].string_value = '["train"]'
-        self.store.put_artifacts([proto])
         statistics = self._put(
             "StatisticsGen", {"examples": examples}, "statistics", "ExampleStatistics", {"kind": delivery.kind}
         )
-        Path(self._get(statistics).uri).mkdir(parents=True)
+        data, described = (Path(artifact.uri) for artifact in self._wrap([examples, statistics]))
+        (data / "Split-train").mkdir(parents=True)
+        (data / "Split-train" / "data.gz").touch()
+        described.mkdir(parents=True)
         return examples, statistics
 
     def _find_drift_reference(self, statistics: int) -> int | None:
@@ -450,13 +450,15 @@ class AcceptanceMachine(RuleBasedStateMachine):
         execution = mlmd.Execution(type_id=self._type("execution", node), last_known_state=state)
         for name, text in (parameters or {}).items():
             execution.custom_properties[name].string_value = text
-        pairs = [
-            (self._get(each), _event(_INPUT, name))
+        pairs: list[tuple[mlmd.Artifact | None, mlmd.Event]] = [
+            (None, _event(_INPUT, name, each))
             for name, ids in inputs.items()
             for each in (ids if isinstance(ids, list) else [ids])
         ]
         if kind:
             artifact = mlmd.Artifact(type_id=self._type("artifact", kind))
+            if kind == "Examples":
+                artifact.properties["split_names"].string_value = '["train"]'
             artifact.uri = str(self.home / "artifacts" / node / key / str(self._tick()))
             for name, value in marks.items():
                 if isinstance(value, int):
@@ -485,8 +487,8 @@ def _artifact_type(name: str) -> mlmd.ArtifactType:
     return getattr(standard_artifacts, name)._get_artifact_type()
 
 
-def _event(kind: int, key: str) -> mlmd.Event:
-    event = mlmd.Event(type=kind)
+def _event(kind: int, key: str, artifact_id: int | None = None) -> mlmd.Event:
+    event = mlmd.Event(type=kind, artifact_id=artifact_id)
     event.path.steps.add().key = key
     return event
 

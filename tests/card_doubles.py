@@ -6,24 +6,25 @@ from typing import Any
 
 from fer_tfx.contract import CLASS_NAMES
 from reporting.ingestion import IngestionReport
-from reporting.intervals import Interval
-from reporting.model_card import AccuracyChange, CardData, CardFigures, ClassRates, Confidence
-from reporting.report_data import Epoch, Lineage, Share, TrainedSpan, TrainingFigures, UsedArtifact
+from reporting.intervals import Figure, Interval, Share, wilson_interval
+from reporting.model_card import CardData, CardFigures, Confidence
+from reporting.report_data import ClassFigures, Epoch, Lineage, TrainedSpan, TrainingFigures, UsedArtifact
 
 HOSTILE = (
     "a|b\n\n# c `d` ``e`` <script>alert('x')</script> [f](http://evil.example) www.evil.example me@evil.example \u202e"
 )
 FIGURES = CardFigures(
     accuracy=Share.of(7 / 12, 12),
-    macro_f1=0.54762,
-    calibration_error=0.03125,
-    calibration_interval=Interval(0.0125, 0.0625),
-    nll=1.25,
-    brier=0.5,
-    classes=tuple(ClassRates(name, Share.of(0.5, 4), Share.of(1.0, 2)) for name in CLASS_NAMES),
+    measured=(
+        Figure("accuracy", 7 / 12, wilson_interval(7 / 12, 12), 12),
+        Figure("macro F1", 0.54762, None, 12),
+        Figure("expected calibration error, 15 bins", 0.03125, Interval(0.0125, 0.0625), 12),
+        Figure("Brier score", 0.5, None, 12),
+    ),
+    classes=tuple(ClassFigures(name, Share.of(0.5, 4), Share.of(1.0, 2), 0.5) for name in CLASS_NAMES),
     confusion=tuple(tuple(1000 * row + column for column in range(7)) for row in range(7)),
     corrupted={"blurred": Share.of(0.25, 12)},
-    change=AccuracyChange(0.0125, Interval(-0.01, 0.035)),
+    change=Figure("accuracy", 0.0125, Interval(-0.01, 0.035), 12),
 )
 
 
@@ -70,10 +71,11 @@ def make_hostile_card() -> CardData:
 def make_nan_card() -> CardData:
     """A card of a model that answers NaN."""
     share = Share.of(math.nan, 12)
-    classes = tuple(ClassRates(name, share, share) for name in CLASS_NAMES)
-    figures = dataclasses.replace(
-        FIGURES, accuracy=share, macro_f1=math.nan, calibration_error=math.nan,
-        calibration_interval=Interval(math.nan, math.nan), nll=math.nan, brier=math.nan,
-        classes=classes, change=AccuracyChange(math.nan, Interval(math.nan, math.nan)),
-    )  # fmt: skip
-    return make_card(figures=figures, refusals=("nll is nan, at most 88.0000",))
+    nothing = Interval(math.nan, math.nan)
+    classes = tuple(ClassFigures(name, share, share, math.nan) for name in CLASS_NAMES)
+    measured = tuple(
+        dataclasses.replace(each, value=math.nan, interval=each.interval and nothing) for each in FIGURES.measured
+    )
+    change = Figure("accuracy", math.nan, nothing, 12)
+    figures = dataclasses.replace(FIGURES, accuracy=share, measured=measured, classes=classes, change=change)
+    return make_card(figures=figures, refusals=("negative log-likelihood is nan, at most 88.0000",))

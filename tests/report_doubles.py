@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 
-from reporting.evaluation import AnsweredRows, LabelledRows, compare, describe_robustness, evaluate, keep_answers
-from reporting.faces import Faces
+from reporting.evaluation import AnsweredRows, Faces, LabelledRows, compare, describe_robustness, evaluate, keep_answers
 from reporting.ingestion import IngestionReport
+from reporting.intervals import Figure, Interval
 from reporting.label_shift import compute_label_shift
 from reporting.report_data import (
     DataFigures,
@@ -82,6 +82,9 @@ def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) ->
             123_456, "float32", 1_200,
         ),
         evaluation=evaluation,
+        figures=(
+            Figure("macro F1", evaluation.macro_f1, None, 12), Figure("error, 15 bins", 0.25, Interval(0.0, 0.5), 12)
+        ),
         robustness=describe_robustness({"gaussian_noise_20": 0.5, "eyes_masked": 0.25}, evaluation.accuracy),
         serving=ServingFigures(2_340_000, 1.5, 1.2 if has_baseline else None),
         comparison=compare(probabilities, baseline, TRUE, "/model/3", 0.01) if has_baseline else None,
@@ -95,7 +98,7 @@ def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) ->
 
 def make_report_of_nan() -> ReportData:
     """A report of a model that diverged and answers NaN to every row."""
-    report = make_report("nll is nan, at most 88.0000")
+    report = make_report("negative log-likelihood is nan, at most 88.0000")
     answers = np.full((12, 7), math.nan)
     return dataclasses.replace(
         report,

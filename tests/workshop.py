@@ -2,11 +2,10 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from forked import run_command
 from planted_secret import ENVIRONMENT
 from small_run import SETTINGS
 
@@ -42,11 +41,7 @@ class Workshop:
         return self.command("run", *paths, *options)
 
     def command(self, *arguments: str) -> Finished:
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline", *arguments],
-            cwd=self.root, env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(self.sources)},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        done = run_command(arguments, self.root, {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(self.sources)})
         return Finished(done.returncode, done.stdout, done.stderr)
 
     def nodes(self) -> dict[str, NodeRecord]:

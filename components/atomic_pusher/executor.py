@@ -14,11 +14,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
 from components.acceptance import DIGEST_PROPERTY, NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
-from components.accuracy_change_metric import CHANGE_NAME
 from components.artifacts import CARD_KEY
 from components.bucket_versions import open_versions
-from components.evaluation_result import read_metrics
 from components.local_copy import is_remote, local_copy
+from components.metrics.accuracy_change import CHANGE_NAME
+from components.metrics.evaluation import read_metrics
 from components.model_digest import compute_model_digest
 from components.refusals import REFUSAL_PROPERTY
 from configs.load import from_json

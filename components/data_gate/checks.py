@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.label_statistics import Statistics, count_labels, find_bound, list_unjudged_norms
+from components.data_figures import Statistics, count_labels, find_bound, list_unjudged_norms
 from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
 from reporting.ingestion import IngestionReport
 from reporting.label_shift import Counts, find_absences, measure_distance

@@ -9,10 +9,8 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.anomalies import describe_anomalies
-from components.data_figures import read_data
+from components.data_figures import describe_anomalies, load_schema, load_statistics, read_data
 from components.data_gate import checks
-from components.label_statistics import load_schema, load_statistics
 from components.report_folder import write_report
 from fer_tfx.errors import GateError
 from reporting.ingestion import REPORT_FILE, IngestionReport

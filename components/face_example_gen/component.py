@@ -37,16 +37,8 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
         unlabelled_examples: rows without a label, in the split `unlabelled`; no split if there are none.
         quarantine: the rows that could not be used and the account of all rows.
 
-    Pixels are stored as raw bytes. CPU ms for each further row over 10,000 rows of the training set, and MB on
-    disk, by `python -m benchmarks.example_encoding`, all four packed by gzip; here they are not, see `settling.py`:
-
-        encoding     write  statistics  analysis in Transform  MB
-        raw bytes     0.08        0.11                   0.02  22.0
-        PNG           0.15        0.09                      -  17.3  (decoding needs a map over pictures)
-        int64 list    0.33        0.21                   0.09  24.4
-        CSV string    1.02        0.15                   0.22  27.4
-
-    A byte can't leave 0-255, and the data gate holds each value to 2,304 bytes.
+    Pixels are stored as raw bytes, the cheapest form to write and to read; docs/scale.md has the figures. A byte can't
+    leave 0-255, and the data gate holds each value to 2,304 bytes.
     """
 
     SPEC_CLASS = FerExampleGenSpec
@@ -61,12 +53,11 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
             input_base: folder, local or remote, that the patterns start from.
             patterns: globs of the files to learn from (`LABELLED_INPUT`) and, if there are any, of those to
                 predict (`UNLABELLED_INPUT`); TFX's `{SPAN}` and `{VERSION}` may stand in them.
-            data_config: how to split, what to drop and how much to bear.
+            data_config: how to split, what to drop and how much to tolerate.
             code: fingerprint of the sources beneath this component, so that an edit misses the cache.
             span: to ingest that one; None: the newest there is.
         """
-        # Base and patterns say where the files are. Here a path spelt otherwise would only miss the cache, and cost
-        # all that was made of the same rows.
+        # Base and patterns say where the files are. Here a path spelt differently would only miss the cache.
         how = dataclasses.replace(data_config, path="", unlabelled_path="")
         settings = struct_pb2.Struct()
         settings.update({CONFIG_FIELD: to_json(how), CODE_FIELD: code})
@@ -92,14 +83,8 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
         super(FileBasedExampleGen, self).__init__(spec=spec)
 
 
-def _only(span: int) -> range_config_pb2.RangeConfig:
-    return range_config_pb2.RangeConfig(
-        static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
-    )
-
-
 def only_span(span: int) -> range_config_pb2.RangeConfig:
-    """What has TFX's ExampleGen take that span instead of the newest."""
+    """Has TFX's ExampleGen take that span instead of the newest."""
     return range_config_pb2.RangeConfig(
         static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
     )

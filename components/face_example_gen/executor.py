@@ -1,4 +1,4 @@
-"""Runs the Beam graph of `rows.py` and settles the account of all rows."""
+"""Runs the Beam graph of `graph.py` and settles the account of all rows."""
 
 import os
 from collections.abc import Iterator
@@ -15,15 +15,16 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
 from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
-from components.face_example_gen.repeats import held_out_reason
-from components.face_example_gen.rows import Outputs, ingest
+from components.face_example_gen.graph import Outputs, ingest
+from components.face_example_gen.settling import held_out_reason
 from components.face_example_gen.stillness import require_still
 from components.quarantine import iter_quarantined
 from configs.load import from_json
 from configs.spec import DataConfig
 from fer_tfx.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_INPUT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
-from fer_tfx.reading.choice import SkippedMember, describe_skipped, name_some
+from fer_tfx.reading.choice import describe_skipped, name_some
+from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
 from reporting.ingestion import REPORT_FILE, IngestionReport
 
@@ -114,7 +115,7 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
         raise DataError(
             f"{first['source']}:{first['line']}: {first['reason']}: {first['detail']}; {report.rows_quarantined} of"
             f" {report.rows_read} rows ({report.quarantined_fraction:.1%}) of {files} can't be used, at most"
-            f" {config.max_quarantined_fraction:.1%} is borne: mend the rows listed in {kept} or raise"
+            f" {config.max_quarantined_fraction:.1%} is allowed: fix the rows listed in {kept} or raise"
             " data.max_quarantined_fraction"
         )
     if not report.split_size(TRAIN_SPLIT):

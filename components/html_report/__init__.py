@@ -1,1 +1,1 @@
-"""One page that says what a run came to: data, training, evaluation, verdict, lineage."""
+"""The page of a run: data, training, evaluation, verdict, lineage."""

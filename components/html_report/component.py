@@ -1,4 +1,4 @@
-"""HtmlReport: the page of a run, for a pushed model as well as for a refused one."""
+"""HtmlReport: the page of a run, whether its model was pushed or refused."""
 
 import json
 
@@ -42,11 +42,7 @@ class HtmlReportSpec(ComponentSpec):  # type: ignore[misc]
 
 
 class HtmlReport(base_component.BaseComponent):  # type: ignore[misc]
-    """Writes `report.html` and `report.json`; refuses nothing.
-
-    Outputs:
-        report: the page and its numbers.
-    """
+    """Writes `report.html` and `report.json`; refuses nothing."""
 
     SPEC_CLASS = HtmlReportSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
@@ -57,11 +53,10 @@ class HtmlReport(base_component.BaseComponent):  # type: ignore[misc]
         """Declare inputs and settings.
 
         Args:
-            config: of the whole run; the page shows it.
-            stage_code: fingerprint of the sources by component; the page shows them.
-            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
-            inputs: by the keys of the spec; `baseline_model` (the anchor) and `service_model` may be None or resolve to
-                nothing, and `previous_statistics` may resolve to nothing.
+            config: of the whole run; shown on the page.
+            stage_code: fingerprint of the sources by component; shown on the page.
+            code: fingerprint of this component's own sources, so that an edit misses the cache.
+            inputs: by the keys of the spec; `baseline_model` (the anchor) and `service_model` may be None.
         """
         super().__init__(
             HtmlReportSpec(

@@ -8,15 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from components.loaded_model import open_signature
-from fer_tfx.contract import (
-    IMAGE_SIZE_PX,
-    LABEL_KEY,
-    PIXELS_KEY,
-    PROBABILITIES_KEY,
-    ROW_KEY,
-    SERVE_PIXELS,
-    SOURCE_KEY,
-)
+from fer_tfx.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXELS_KEY, PROBABILITIES_KEY, ROW_KEY, SERVE_PIXELS, SOURCE_KEY
 from reporting.evaluation import LabelledRows
 
 _READ_BATCH_SIZE = 1024

@@ -1,1 +1,1 @@
-"""The card that travels with a model: use, data, figures, limits, and how to make it again."""
+"""The card that travels with a model: use, data, figures, limits, and how to reproduce it."""

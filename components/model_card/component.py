@@ -1,4 +1,4 @@
-"""ModelCard: the card of a model, for one that the gates let through as well as for a refused one."""
+"""ModelCard: the card of a model, whether it passed the gates or was refused."""
 
 import json
 from typing import Any
@@ -32,11 +32,7 @@ class ModelCardSpec(ComponentSpec):  # type: ignore[misc]
 
 
 class ModelCard(base_component.BaseComponent):  # type: ignore[misc]
-    """Writes `MODEL_CARD.md` from what the run measured; asks the model nothing and refuses nothing.
-
-    Outputs:
-        card: for Pusher, which puts it beside the graph.
-    """
+    """Writes `MODEL_CARD.md`, which Pusher puts beside the graph, from what the run measured; refuses nothing."""
 
     SPEC_CLASS = ModelCardSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
@@ -45,10 +41,10 @@ class ModelCard(base_component.BaseComponent):  # type: ignore[misc]
         """Declare inputs and settings.
 
         Args:
-            settings: by section, of those that decide what the model is. Any other would make Pusher push a second
-                copy of the same model whenever it changes.
+            settings: by section, only those that shape the model: a change of any other would make Pusher push a
+                second copy of the same model.
             stage_code: fingerprint of the sources by component, of those that the model comes from.
-            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+            code: fingerprint of this component's own sources, so that an edit misses the cache.
             inputs: by the keys of the spec.
         """
         super().__init__(

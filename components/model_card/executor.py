@@ -1,5 +1,6 @@
 """Reads what the other components left and writes the card; no model is loaded."""
 
+import dataclasses
 import json
 import os
 from typing import Any
@@ -9,16 +10,23 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.artifacts import CARD_KEY
-from components.model_card.figures import read_confidence, read_figures
-from components.model_facts import Artifacts, describe_lineage, read_extra, read_rows, read_training
-from components.refusals import find_refusals
-from fer_tfx.contract import CALIBRATION_FILE, TRAINING_RECORD_FILE
-from reporting.model_card import CARD_FILE, CardData, render_card
+from components.data_figures import Artifacts, read_rows
+from components.metrics.accuracy_change import read_change
+from components.metrics.base import Values
+from components.metrics.evaluation import read_confusion, read_figures, read_metrics, read_robustness
+from components.metrics.rows import Accuracy, ExampleCount
+from components.model_facts import describe_lineage, read_extra, read_training
+from components.refusals import read_refusals
+from fer_tfx.contract import CALIBRATION_FILE, LABEL_KEY, THRESHOLD_KEY, TRAINING_RECORD_FILE
+from reporting.corruptions import DESCRIPTIONS
+from reporting.evaluation import describe_classes
+from reporting.intervals import Figure, Interval, Share
+from reporting.model_card import CARD_FILE, CardData, CardFigures, Confidence, render_card
 from schema.drawn_faces.run_name import is_drawn_name
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
-    """Hands plain figures to `reporting`, which knows no TensorFlow."""
+    """Passes plain figures to `reporting`, which knows no TensorFlow."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write `MODEL_CARD.md`."""
@@ -42,25 +50,48 @@ def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, s
     return CardData(
         name=settings["name"],
         is_drawn=is_drawn_name(settings["name"]),
-        refusals=_read_refusals(inputs),
+        refusals=read_refusals(inputs),
         rows=rows,
         training=read_training(record, rows),
-        figures=read_figures(artifact_utils.get_single_uri(inputs["evaluation"])),
+        figures=collect_figures(artifact_utils.get_single_uri(inputs["evaluation"])),
         confidence=read_confidence(calibration),
         lineage=describe_lineage(inputs, settings, record, stage_code),
     )
 
 
-def _read_refusals(inputs: Artifacts) -> tuple[str, ...]:
-    """Why Pusher, which comes later, will refuse the model."""
-    evaluation, blessing, infra = (
-        artifact_utils.get_single_instance(inputs[key]) for key in ("evaluation", "model_blessing", "infra_blessing")
+def collect_figures(evaluation: str) -> CardFigures:
+    """What the Evaluator measured, from the URI of its evaluation."""
+    metrics, confusion = read_metrics(evaluation), read_confusion(evaluation)
+    overall = metrics[()]
+    accuracy, change = _read_accuracy(overall), read_change(overall)
+    classes = describe_classes(confusion)
+    return CardFigures(
+        accuracy=accuracy,
+        measured=read_figures(evaluation),
+        # The accuracy within one true class is its recall, NaN for a model that answers NaN.
+        classes=tuple(
+            dataclasses.replace(each, recall=_read_accuracy(metrics.get(((LABEL_KEY, index),), {})))
+            for index, each in enumerate(classes)
+        ),
+        confusion=tuple(map(tuple, confusion.tolist())),
+        corrupted={
+            DESCRIPTIONS[name]: Share.of(value, accuracy.count) for name, value in read_robustness(evaluation).items()
+        },
+        change=Figure("accuracy", change[0], Interval(*change[1:]), accuracy.count) if change else None,
     )
-    refusals = find_refusals(
-        evaluation.uri,
-        is_blessed=bool(blessing.get_int_custom_property("blessed")),
-        infra_blessing=infra.uri,
-        is_servable=bool(infra.get_int_custom_property("blessed")),
-        is_pushed=True,
+
+
+def read_confidence(calibration: dict[str, Any]) -> Confidence:
+    """What `assets.extra/calibration.json` holds, with intervals."""
+    count, coverage = calibration["n"], calibration["coverage"]
+    return Confidence(
+        temperature=calibration["temperature"],
+        threshold=calibration[THRESHOLD_KEY],
+        coverage=Share.of(coverage, count),
+        accuracy=Share.of(calibration["abstain_accuracy"], round(coverage * count)),
     )
-    return tuple(refusals)
+
+
+def _read_accuracy(values: Values) -> Share:
+    """Of the rows of a slice; a class without rows has no slice."""
+    return Share.of(values.get(Accuracy.NAME, 0.0), int(values.get(ExampleCount.NAME, 0)))

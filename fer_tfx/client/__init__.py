@@ -1,1 +1,1 @@
-"""A model behind TensorFlow Serving: pictures -> answers, in batches."""
+"""A model behind TensorFlow Serving: pictures -> answers; client.py is what callers use."""

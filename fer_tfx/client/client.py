@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from fer_tfx.client.address import ModelAddress, parse_address
-from fer_tfx.client.answers import read_predictions
-from fer_tfx.client.blame import find_broken
-from fer_tfx.client.inputs import FileLimits, check_pixels
-from fer_tfx.client.retries import Deadline, Timing, ask_with_retries
-from fer_tfx.client.transport import AVAILABLE, Transport, VersionStatus
-from fer_tfx.client.windows import Window, read_windows
+from fer_tfx.client.checks import FileLimits, Window, check_pixels, find_broken, read_predictions, read_windows
+from fer_tfx.client.transport import (
+    AVAILABLE,
+    Deadline,
+    ModelAddress,
+    Timing,
+    Transport,
+    VersionStatus,
+    ask_with_retries,
+    parse_address,
+)
 from fer_tfx.contract import INPUT_OF_SIGNATURE, SERVE_IMAGES, SERVE_PIXELS
 from fer_tfx.errors import BadRequestError, ConfigError, DeadlineExceededError, RequestRefusedError, ServingError
 from fer_tfx.prediction import Pixels, Prediction
@@ -21,7 +25,7 @@ _POLL_S = 0.5
 
 
 class Client:
-    """Asks a served model, in the calling thread; threads may share it. Close it, or use it in `with`.
+    """Asks a served model; threads may share it. Close it, or use it in `with`.
 
     Args:
         url: `http://host:8501`, `https://host/prefix`: REST; `grpc://host:8500`, `grpcs://host:443`: gRPC.
@@ -53,7 +57,9 @@ class Client:
         timing: Timing | None = None,
         transport: Transport | None = None,
     ) -> None:
-        _check_at_least_one(attempts=attempts, batch_size=batch_size)
+        for name, count in {"attempts": attempts, "batch_size": batch_size}.items():
+            if count < 1:
+                raise ConfigError(f"{name}: expected at least 1, got {count}")
         self._timeout_s = _check_seconds("timeout_s", timeout_s)
         self._attempts, self._batch_size = attempts, batch_size
         self._limits, self._timing = limits or FileLimits(), timing or Timing()
@@ -78,7 +84,7 @@ class Client:
             ServingError: no answer, or one that can't be right.
         """
         checked = check_pixels(pixels)
-        deadline = self._start_deadline()
+        deadline = Deadline(self._timeout_s, self._timing)
         answers: list[Prediction] = []
         for start in range(0, len(checked), self._batch_size):
             batch = checked[start : start + self._batch_size]
@@ -86,10 +92,10 @@ class Client:
         return answers
 
     def predict(self, images: Iterable[Pixels | bytes]) -> list[Prediction]:
-        """Answers in order for pictures that may be mixed; they are taken, checked and sent window by window.
+        """Answers in order; pictures are taken, checked and sent window by window.
 
         Args:
-            images: each a uint8 array (48, 48, 1) or (48, 48), or the bytes of a PNG, JPEG, GIF or BMP file.
+            images: each a uint8 array (48, 48, 1) or (48, 48), or the bytes of a PNG, JPEG, GIF or BMP file; mixed.
 
         Raises:
             BadRequestError: a picture is neither, or too large; its window was not sent.
@@ -98,24 +104,20 @@ class Client:
         """
         if isinstance(images, str | bytes | bytearray):
             raise BadRequestError(f"images: expected a list of pictures, got {type(images).__name__}; give [it]")
-        deadline = self._start_deadline()
+        deadline = Deadline(self._timeout_s, self._timing)
         windows = read_windows(images, self._batch_size, self._limits)
         return [prediction for window in windows for prediction in self._answer(window, deadline)]
 
     def status(self) -> list[VersionStatus]:
         """How the given version is, else all versions. Raises ServingError."""
-        return ask_with_retries(
-            self._transport.read_status, self._attempts, self._start_deadline(), self._timing, str(self._address)
-        )
+        deadline = Deadline(self._timeout_s, self._timing)
+        return ask_with_retries(self._transport.read_status, self._attempts, deadline, self._timing, str(self._address))
 
     def wait_until_ready(self, deadline_s: float = 60.0) -> None:
         """Return when the model answers.
 
-        Args:
-            deadline_s: seconds from now.
-
         Raises:
-            DeadlineExceededError: it says what was still in the way.
+            DeadlineExceededError: it says what was still in the way after `deadline_s`.
         """
         deadline = Deadline(_check_seconds("deadline_s", deadline_s), self._timing)
         while obstacle := self._find_obstacle(deadline):
@@ -135,9 +137,6 @@ class Client:
         except ServingError as error:
             return str(error)
         return ""
-
-    def _start_deadline(self) -> Deadline:
-        return Deadline(self._timeout_s, self._timing)
 
     def _answer(self, window: Window, deadline: Deadline) -> list[Prediction]:
         """Answers for pictures of both kinds, put back into order."""
@@ -179,10 +178,10 @@ class Client:
 
 def _open_transport(address: ModelAddress, timing: Timing) -> Transport:
     if address.is_grpc:
-        from fer_tfx.client.grpc_transport import GrpcTransport
+        from fer_tfx.client.grpc import GrpcTransport
 
         return GrpcTransport(address)
-    from fer_tfx.client.rest_transport import RestTransport
+    from fer_tfx.client.rest import RestTransport
 
     return RestTransport(address, clock=timing.clock)
 
@@ -191,9 +190,3 @@ def _check_seconds(name: str, seconds: float) -> float:
     if not 0 < seconds < math.inf:
         raise ConfigError(f"{name}: expected a number of seconds above 0, got {seconds}")
     return seconds
-
-
-def _check_at_least_one(**counts: int) -> None:
-    for name, count in counts.items():
-        if count < 1:
-            raise ConfigError(f"{name}: expected at least 1, got {count}")

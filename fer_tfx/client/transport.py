@@ -1,11 +1,82 @@
-"""What REST and gRPC have in common: one attempt to ask a server."""
+"""What REST and gRPC have in common: which model is asked, one attempt, and one deadline over all attempts."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import quote, urlsplit
 
+from fer_tfx.errors import ConfigError, DeadlineExceededError, ServerUnreachableError
 from fer_tfx.prediction import Pixels
 
+Answer = TypeVar("Answer")
+
 AVAILABLE = "AVAILABLE"
+_FIRST_WAIT_S = 0.1
+_MAX_WAIT_S = 2.0
+_REST_SCHEMES, _GRPC_SCHEMES = ("http", "https"), ("grpc", "grpcs")
+_EXPECTED = "expected http://host:8501, https://..., grpc://host:8500 or grpcs://..."
+
+
+@dataclass(frozen=True)
+class ModelAddress:
+    """A model on a server; `parse_address` makes one."""
+
+    scheme: str
+    host_and_port: str
+    prefix: str
+    """Of the path, for a server behind a proxy: empty or such as `/models/here`."""
+    model: str
+    version: int | None = None
+    label: str | None = None
+
+    @property
+    def is_grpc(self) -> bool:
+        return self.scheme in _GRPC_SCHEMES
+
+    @property
+    def is_encrypted(self) -> bool:
+        return self.scheme in {"https", "grpcs"}
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.host_and_port}{self.prefix}"
+
+    @property
+    def rest_url(self) -> str:
+        """URL of the model in the REST API."""
+        choice = "" if self.version is None else f"/versions/{self.version}"
+        choice = choice if self.label is None else f"/labels/{quote(self.label, safe='')}"
+        return f"{self.url}/v1/models/{quote(self.model, safe='')}{choice}"
+
+    def __str__(self) -> str:
+        choice = "" if self.version is None else f" version {self.version}"
+        choice = choice if self.label is None else f" label {self.label}"
+        return f"{self.url}, model {self.model}{choice}"
+
+
+def parse_address(url: str, model: str, version: int | None = None, label: str | None = None) -> ModelAddress:
+    """The address of the latest version of a model, of a given one, or of the one with a label. Raises ConfigError."""
+    if version is not None and label is not None:
+        raise ConfigError(f"model {model}: got version {version} and label {label}; give one of them")
+    if version is not None and version < 0:
+        raise ConfigError(f"model {model}: expected a version from 0 on, got {version}")
+    if not model or "/" in model or ":" in model or label == "":
+        raise ConfigError(f"expected names of a model and a label without / and :, got {model!r} and {label!r}")
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is not None
+    except ValueError as error:
+        raise ConfigError(f"URL {url!r}: {error}; {_EXPECTED}") from None
+    if "@" in parts.netloc:
+        raise ConfigError(f"URL of {parts.hostname!r}: a user or password in it is not supported; leave it out")
+    is_whole = parts.scheme in _REST_SCHEMES + _GRPC_SCHEMES and bool(parts.hostname)
+    if not is_whole or parts.query or parts.fragment or any(each.isspace() for each in url):
+        raise ConfigError(f"URL {url!r}: {_EXPECTED}")
+    if parts.scheme in _GRPC_SCHEMES and (not has_port or parts.path.strip("/")):
+        raise ConfigError(f"URL {url!r}: gRPC takes a port and no path; expected such as grpc://host:8500")
+    return ModelAddress(parts.scheme, parts.netloc, parts.path.rstrip("/"), model, version, label)
 
 
 class VersionStatus(NamedTuple):
@@ -19,26 +90,84 @@ class VersionStatus(NamedTuple):
 
 
 class Transport(Protocol):
-    """One attempt to ask about one model.
+    """One attempt to ask about one model, of at most `timeout_s`.
 
-    Each method takes the seconds it may last, and raises ServerUnreachableError where another attempt may help, else
-    DeadlineExceededError, RequestRefusedError or BadAnswerError.
+    Raises ServerUnreachableError where another attempt may help, else DeadlineExceededError, RequestRefusedError or
+    BadAnswerError.
     """
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
     ) -> Mapping[str, Any]:
-        """All outputs by name, as arrays or nested lists, unchecked.
-
-        Args:
-            batch: uint8 (n, 48, 48, 1), or the contents of n files; n is at least 1.
-        """
+        """All outputs by name, unchecked, for uint8 (n, 48, 48, 1) or the contents of n files; n is at least 1."""
 
     def read_status(self, timeout_s: float) -> list[VersionStatus]:
-        """Of the address's version, else of all versions: TensorFlow Serving passes a label over here."""
+        """Of the address's version, else of all versions: TensorFlow Serving ignores a label here."""
 
     def check_served(self, timeout_s: float) -> None:
         """Return if a request to predict would find its model."""
 
     def close(self) -> None:
         """Free the connections."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Where time and chance come from."""
+
+    clock: Callable[[], float] = time.monotonic  # seconds
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = random.random  # 0 to 1
+
+
+class Deadline:
+    """The end of a call that starts now and may last `timeout_s`."""
+
+    def __init__(self, timeout_s: float, timing: Timing) -> None:
+        self.timeout_s = timeout_s
+        self._clock = timing.clock
+        self._end = timing.clock() + timeout_s
+
+    def measure_left_s(self) -> float:
+        """Seconds that are left; 0 or less: none."""
+        return self._end - self._clock()
+
+
+def compute_wait_s(attempt: int, timing: Timing) -> float:
+    """How long to wait after a failed attempt, counted from 0: half to all of 0.1 s, 0.2 s, 0.4 s, ..., 2 s."""
+    longest = min(_MAX_WAIT_S, _FIRST_WAIT_S * 2.0**attempt)
+    return longest * (0.5 + 0.5 * timing.random())
+
+
+def ask_with_retries(
+    ask: Callable[[float], Answer], attempts: int, deadline: Deadline, timing: Timing, where: str
+) -> Answer:
+    """What `ask` returns, given the seconds that are left; asked again where that may help.
+
+    Not by urllib3's Retry, which has no deadline over all attempts and serves no gRPC.
+
+    Raises:
+        ServerUnreachableError: of the last attempt.
+        DeadlineExceededError: the time is up, or would be before the next attempt.
+    """
+    last = ""
+    for attempt in range(attempts):
+        left_s = deadline.measure_left_s()
+        if left_s <= 0:
+            break
+        try:
+            return ask(left_s)
+        except DeadlineExceededError as error:
+            last = f" ({error})"
+            break
+        except ServerUnreachableError as error:
+            if attempt + 1 == attempts:
+                raise ServerUnreachableError(f"{error} (attempt {attempts} of {attempts})") from error
+            last = f" ({error})"
+            wait_s = compute_wait_s(attempt, timing)
+        if wait_s >= deadline.measure_left_s():
+            break
+        timing.sleep(wait_s)
+    raise DeadlineExceededError(
+        f"{where}: no answer within {deadline.timeout_s:g} s{last}; give it more with timeout_s"
+    )

@@ -7,15 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fer_tfx.errors import ConfigError
-from fer_tfx.predict.model_folder import find_model
+from fer_tfx.model_files import TRUSTED, KnownModels, find_model, note_model, require_known
 from fer_tfx.prediction import Predictor
 from fer_tfx.quiet import hush_libraries, output_in_log
-
-if TYPE_CHECKING:
-    from fer_tfx.known_models import KnownModels
 
 _SERVER_MODEL = "fer"
 _TIMEOUT_S = 10.0
@@ -23,43 +19,34 @@ _TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class BackEnd:
-    """Whom to ask, as it was given; None: not given."""
+    """Whom to ask, as the command line says; None: it doesn't."""
 
-    model: Path | None = None
-    """A SavedModel, or a folder of its versions."""
-    url: str | None = None
-    """Of a server, instead."""
+    model: Path | None = None  # a SavedModel, or a folder of its versions
+    url: str | None = None  # of a server, instead
     server_model: str | None = None
-    timeout_s: float | None = None
-    """For the answer to one batch."""
-    is_trusted: bool = False
-    """Whether the user knows where `model` comes from."""
-    known: "KnownModels | None" = None
-    """Models that need no such word; None: those of the user."""
+    timeout_s: float | None = None  # for one batch
+    is_trusted: bool = False  # the user knows where `model` comes from
+    known: KnownModels | None = None  # models that need no `--trust`; None: those of the user
 
     def check(self) -> "BackEnd":
-        """The same, with `model` a SavedModel that is there and may be loaded. Imports nothing heavy.
+        """The same, with `model` a SavedModel that is there and may be loaded.
 
         Raises:
             ConfigError: options that don't go together, or no model there.
-            DataError: nobody knows where the model comes from.
+            DataError: the model's origin is unknown.
         """
         if self.model and self.url:
             raise ConfigError("--model and --url: give one of them")
         for option, value in (("--server-model", self.server_model), ("--timeout", self.timeout_s)):
             if value is not None and not self.url:
-                raise ConfigError(f"{option} is for a server; give --url, or leave it away")
+                raise ConfigError(f"{option} is for a server; give --url, or omit it")
         if self.timeout_s is not None and not 0 < self.timeout_s < float("inf"):
             raise ConfigError(f"--timeout: expected seconds above 0, got {self.timeout_s}")
         if self.is_trusted and not self.model:
-            raise ConfigError("--trust is for a SavedModel; give --model, or leave it away")
-        return self._check_model(self.model) if self.model else self
-
-    def _check_model(self, given: Path) -> "BackEnd":
-        # Locks files as Linux does; the light form of the model works elsewhere too.
-        from fer_tfx.known_models import TRUSTED, KnownModels, note_model, require_known
-
-        model, known = find_model(given), self.known or KnownModels.of_user()
+            raise ConfigError("--trust is for a SavedModel; give --model, or omit it")
+        if not self.model:
+            return self
+        model, known = find_model(self.model), self.known or KnownModels.of_user()
         if not self.is_trusted:
             require_known(model, known)
         elif warning := note_model(model, TRUSTED, known):
@@ -69,20 +56,21 @@ class BackEnd:
 
 @contextmanager
 def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
-    """Yield who answers; a connection is closed at the end. Until then nothing that libraries print is seen.
-
-    Args:
-        back_end: checked.
+    """Yield who answers, from a checked back end. What libraries print until its end is dropped.
 
     Raises:
         ConfigError: something isn't installed, or the model lacks a signature or an output.
         DataError: a file of the model is damaged.
-        FerError: the server can't be used, see `fer_tfx.errors`.
+        FerError: the server can't be used.
     """
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
         if back_end.url:
-            yield from _ask_server(back_end, back_end.url)
+            from fer_tfx.client.client import Client
+
+            name, timeout_s = back_end.server_model or _SERVER_MODEL, back_end.timeout_s or _TIMEOUT_S
+            with Client(back_end.url, model=name, timeout_s=timeout_s) as client:
+                yield client
         elif back_end.model:
             from fer_tfx.saved_model import SavedModel
 
@@ -91,11 +79,3 @@ def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
             from fer_tfx.light import LightModel
 
             yield LightModel.shipped()
-
-
-def _ask_server(back_end: BackEnd, url: str) -> Iterator[Predictor]:
-    from fer_tfx.client.client import Client
-
-    name, timeout_s = back_end.server_model or _SERVER_MODEL, back_end.timeout_s or _TIMEOUT_S
-    with Client(url, model=name, timeout_s=timeout_s) as client:
-        yield client

@@ -1,50 +1,97 @@
-"""What was given on the command line -> pictures or rows; a file's content tells which, then its name."""
+"""What the command line names -> subjects with their pixels: pictures, or the rows of CSVs.
 
+A file's content tells which it is, then its name. A file is read when its turn comes.
+"""
+
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
-from fer_tfx.contract import PIXELS_KEY
-from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.pictures import in_one_line, read_bounded
-from fer_tfx.predict.csv_faces import iter_rows_of
-from fer_tfx.predict.picture_files import Picture, list_folder
-from fer_tfx.predict.subjects import Item
+import numpy as np
+
+from fer_tfx.contract import IMAGE_SHAPE
+from fer_tfx.errors import ConfigError, DataError, in_one_line
+from fer_tfx.face_detection import Box
+from fer_tfx.pictures import decode_picture, read_bounded, read_picture_file
+from fer_tfx.prediction import Pixels
+from fer_tfx.reading.archives import is_packed
+from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
+from fer_tfx.reading.form import ReadingLimits, RejectedRow, SkippedMember
+from fer_tfx.reading.forms import FORMS, HEAD_BYTES, list_suffixes
+from fer_tfx.reading.sources import Source, read_source
 
 STANDARD_INPUT = "-"
 STANDARD_INPUT_NAME = "standard input"
-_HEAD_BYTES = 512
+PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
-_PACKED_MAGICS = (b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh", b"PK\x03\x04", b"PK\x05\x06")
-_ROW_SUFFIXES = (".csv", ".gz", ".xz", ".bz2", ".zip", ".tar", ".tgz", ".txz", ".tbz2")
-_TAR_MAGIC_AT = 257
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A file of rows."""
+class Subject(NamedTuple):
+    """A picture, a face in a photo, or a row of a CSV."""
+
+    source: str  # file as it was named or found; of a row in an archive, its member
+    place: int  # position of a row in the file, or of a picture among the pictures, from 0
+    face: int = 0  # number within its photo, from 1; 0: no faces were looked for, or none was found
+    box: Box | None = None
+
+
+class Item(NamedTuple):
+    """A subject with what the model gets to see."""
+
+    subject: Subject
+    pixels: Pixels | None  # uint8 (48, 48, 1); None: a photo without a face
+
+
+class Picture(NamedTuple):
+    """A picture that is still to be read: from the file of this name unless its content is here."""
+
+    name: str
+    content: bytes | None = None
+
+    def read(self) -> bytes:
+        """The bytes of the file. Raises DataError, as `fer_tfx.pictures.read_picture_file`."""
+        return read_picture_file(self.name) if self.content is None else self.content
+
+
+class Rows(NamedTuple):
+    """A CSV, or an archive of one; labels are ignored."""
 
     name: str
     open: Callable[[], BinaryIO]
 
     def iter_items(self) -> Iterator[Item]:
-        """Yield its rows. Raises DataError, as `csv_faces.iter_rows_of`."""
+        """Yield the rows in the file's order.
+
+        Unlike ingestion, which sets broken rows aside, this stops: a row left out would shift all that follow.
+
+        Raises:
+            DataError: the file can't be read, holds no row, or a row is broken.
+        """
+        name, place = in_one_line(self.name), 0
         try:
-            stream = self.open()
+            with self.open() as stream:
+                for row in read_source(Source(self.name, self.name, True), stream, ReadingLimits()):
+                    if isinstance(row, SkippedMember):
+                        continue
+                    if isinstance(row, RejectedRow):
+                        found = f"{row.source}, line {row.line}: {row.reason}: {row.detail}"
+                        raise DataError(f"{found}; fix or remove this row")
+                    pixels = np.frombuffer(row.face.pixels, np.uint8).reshape(IMAGE_SHAPE)
+                    yield Item(Subject(row.source, place), pixels)
+                    place += 1
         except OSError as error:
-            name, reason = in_one_line(self.name), error.strerror
-            raise DataError(f"{name}: can't be read: {reason}; give a FER2013 CSV or an archive of it") from None
-        with stream:
-            yield from iter_rows_of(stream, self.name)
+            found = f"{name}: can't be read: {error.strerror}"
+            raise DataError(f"{found}; give a FER2013 CSV or an archive of it") from None
+        if place == 0:
+            raise DataError(f"{name}: no row in it; give a file with a picture in each line below its header")
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """All that is to be predicted: either pictures or files of rows."""
 
     pictures: tuple[Picture, ...] = ()
@@ -55,24 +102,42 @@ class Inputs:
         return [picture.name for picture in self.pictures] + [rows.name for rows in self.rows]
 
 
+def iter_pictures(pictures: Sequence[Picture]) -> Iterator[Item]:
+    """Yield each picture as a whole, in order. Raises DataError: a file can't be read or is no picture."""
+    for place, picture in enumerate(pictures):
+        yield Item(Subject(picture.name, place), decode_picture(picture.read(), picture.name))
+
+
+def list_folder(folder: str) -> list[str]:
+    """Paths of the pictures below a folder, by their suffix, in order. Raises DataError if there is none."""
+    found = [
+        os.path.join(parent, name)
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith(".")
+    ]
+    if not found:
+        suffixes = ", ".join(PICTURE_SUFFIXES)
+        raise DataError(f"{in_one_line(folder)}: no picture in this folder; give files that end in {suffixes}")
+    return sorted(found)
+
+
 @contextmanager
-def open_inputs(given: Sequence[str]) -> Iterator[Inputs]:
-    """Find out what was given: files, folders of pictures, or `-` for standard input.
+def open_inputs(names: Sequence[str]) -> Iterator[Inputs]:
+    """Find out what was named: files, folders of pictures, or `-` for standard input.
 
     Raises:
         ConfigError: pictures and rows in one call.
         DataError: standard input is empty, or a folder holds no picture.
     """
     with tempfile.TemporaryFile() as spool:
-        found = [_recognise(name, cast(BinaryIO, spool)) for name in given]
-        inputs = Inputs(
-            tuple(picture for each in found if isinstance(each, list) for picture in each),
-            tuple(each for each in found if isinstance(each, Rows)),
-        )
-        if inputs.pictures and inputs.rows:
-            picture, rows = in_one_line(inputs.pictures[0].name), in_one_line(inputs.rows[0].name)
-            raise ConfigError(f"{rows} holds rows and {picture} is a picture; give them in two calls")
-        yield inputs
+        found = [_recognise(name, cast(BinaryIO, spool)) for name in names]
+        pictures = tuple(picture for each in found if isinstance(each, list) for picture in each)
+        rows = tuple(each for each in found if isinstance(each, Rows))
+        if pictures and rows:
+            picture, csv = in_one_line(pictures[0].name), in_one_line(rows[0].name)
+            raise ConfigError(f"{csv} holds rows and {picture} is a picture; give them in two calls")
+        yield Inputs(pictures, rows)
 
 
 def open_rows(name: str) -> Rows:
@@ -83,17 +148,16 @@ def open_rows(name: str) -> Rows:
 def _recognise(name: str, spool: BinaryIO) -> list[Picture] | Rows:
     if name == STANDARD_INPUT:
         return _recognise_standard_input(spool)
-    path = Path(name)
-    if path.is_dir():
+    if Path(name).is_dir():
         return [Picture(each) for each in list_folder(name)]
-    return open_rows(name) if holds_rows(_read_head(path), name) else [Picture(name)]
+    return open_rows(name) if holds_rows(_read_head(Path(name)), name) else [Picture(name)]
 
 
 def _recognise_standard_input(spool: BinaryIO) -> list[Picture] | Rows:
-    """Keep what comes in a temporary file: a zip must be read from its end."""
+    """Rows are kept in a temporary file: a zip must be read from its end."""
     if spool.tell():
         raise ConfigError("`-` is given twice, and standard input can be read only once")
-    head = sys.stdin.buffer.read(_HEAD_BYTES)
+    head = sys.stdin.buffer.read(HEAD_BYTES)
     if not head:
         raise DataError(f"{STANDARD_INPUT_NAME}: is empty; give a picture or a CSV")
     spool.write(head)
@@ -105,20 +169,19 @@ def _recognise_standard_input(spool: BinaryIO) -> list[Picture] | Rows:
 
 
 def _read_head(path: Path) -> bytes:
-    """The first bytes; none of what can't be read, which whoever reads it will say."""
+    """The first bytes; none of what can't be read, which is reported later."""
     try:
         if not path.is_file():
             return b""
         with path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
+            return file.read(HEAD_BYTES)
     except (OSError, ValueError):
         return b""
 
 
 def holds_rows(head: bytes, name: str) -> bool:
-    """Whether a file that begins with `head` is a CSV or an archive of one, rather than a picture."""
+    """Whether a file that begins with `head` holds rows or packs them, rather than being a picture."""
     if head.startswith(_PICTURE_MAGICS):
         return False
-    is_packed = head.startswith(_PACKED_MAGICS) or head[_TAR_MAGIC_AT:].startswith(b"ustar")
-    has_header = PIXELS_KEY.encode() in head.partition(b"\n")[0].lower()
-    return is_packed or has_header or name.lower().endswith(_ROW_SUFFIXES)
+    is_form = any(form.recognises(head, name) for form in FORMS)
+    return is_form or is_packed(head) or name.lower().endswith((*list_suffixes(), *ARCHIVE_SUFFIXES))

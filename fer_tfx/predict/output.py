@@ -1,29 +1,152 @@
-"""All of a text or none of it: a file is renamed into place, standard output gets a text that is complete."""
+"""Answers -> text, all of it or none: a file is renamed into place, standard output gets a complete text."""
 
+import csv
+import io
+import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, NamedTuple, TextIO, cast
 
-from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.errors import ConfigError, DataError, in_one_line
+from fer_tfx.face_detection import Box
+from fer_tfx.predict.inputs import Subject
+from fer_tfx.prediction import Prediction
 
+UNSURE, NO_FACE = "unsure", "no face"
+_CLASS_WIDTH = max(len(name) for name in (*CLASS_NAMES, UNSURE))
+_ROW_WIDTH = 7
+_FACE_COLUMNS = ("face", *Box._fields)
+_ANSWER_COLUMNS = ("class", "confidence", *CLASS_NAMES)
 _MEMORY_BYTES = 8_000_000
 
 
-def check_output(out: Path, sources: Iterable[str]) -> None:
-    """Refuse, before any work, a place that can't be written to or that holds what is read.
+class Row(NamedTuple):
+    """One answer as it is shown."""
 
-    Raises:
-        ConfigError, DataError: as above.
-    """
+    subject: Subject
+    prediction: Prediction | None  # None: no face was found
+    is_sure: bool
+
+    @property
+    def class_name(self) -> str | None:
+        if self.prediction is None:
+            return None
+        return self.prediction.class_name if self.is_sure else UNSURE
+
+
+class Layout(NamedTuple):
+    """What tells the subjects of one call apart."""
+
+    has_file: bool = True
+    has_row: bool = False
+    has_face: bool = False
+    width: int = 0  # cells that the longest subject takes in a table
+
+    @property
+    def columns(self) -> list[str]:
+        return ["file"] * self.has_file + ["row"] * self.has_row + [*_FACE_COLUMNS] * self.has_face
+
+    def values(self, subject: Subject) -> list[Any]:
+        """Of the columns."""
+        face = (subject.face, *subject.box) if subject.box else ("",) * len(_FACE_COLUMNS)
+        return [subject.source] * self.has_file + [subject.place] * self.has_row + [*face] * self.has_face
+
+    def tell(self, subject: Subject) -> str:
+        """The subject in a table."""
+        if not self.has_file:
+            return str(subject.place).rjust(self.width)
+        row, face = f" row {subject.place}" * self.has_row, f" #{subject.face}" * (subject.face > 0)
+        text = f"{in_one_line(subject.source)}{row}{face}"
+        return text + " " * (self.width - _count_cells(text))
+
+
+def lay_out_rows(file_names: Sequence[str]) -> Layout:
+    """For the rows of these files, which are named only where there are several."""
+    if len(file_names) == 1:
+        return Layout(has_file=False, has_row=True, width=_ROW_WIDTH)
+    return Layout(has_row=True, width=_measure(file_names) + len(" row ") + _ROW_WIDTH)
+
+
+def lay_out_pictures(file_names: Sequence[str], has_face: bool) -> Layout:
+    """For these pictures, or for the faces in them."""
+    return Layout(has_face=has_face, width=_measure(file_names) + len(" #1") * has_face)
+
+
+def _measure(names: Sequence[str]) -> int:
+    return max((_count_cells(in_one_line(name)) for name in names), default=0)
+
+
+def _count_cells(text: str) -> int:
+    """Cells that a text takes in a terminal; some letters take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def write_rows(rows: Iterable[Row], form: str, layout: Layout, output: TextIO) -> int:
+    """Write one row after the other as `table`, `csv` or `jsonl`; the number of rows."""
+    if form == "csv":
+        output.write(_join_csv([*layout.columns, *_ANSWER_COLUMNS]))
+    write = _LINES[form]
+    count = 0
+    for count, row in enumerate(rows, start=1):  # noqa: B007 (the last count is the number of rows)
+        output.write(write(row, layout))
+    return count
+
+
+def _to_table_line(row: Row, layout: Layout) -> str:
+    if row.prediction is None:
+        return f"{layout.tell(row.subject)}  {NO_FACE}\n"
+    return f"{layout.tell(row.subject)}  {row.class_name:{_CLASS_WIDTH}}  {row.prediction.confidence:.3f}\n"
+
+
+def _to_csv_line(row: Row, layout: Layout) -> str:
+    answer: list[Any] = [""] * len(_ANSWER_COLUMNS)
+    if row.prediction:
+        answer = [row.class_name, *map(_shorten, (row.prediction.confidence, *row.prediction.probabilities))]
+    return _join_csv([*layout.values(row.subject), *answer])
+
+
+def _join_csv(values: Sequence[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    return buffer.getvalue()
+
+
+def _to_json_line(row: Row, layout: Layout) -> str:
+    subject, prediction = row.subject, row.prediction
+    told = dict(zip(layout.columns, layout.values(subject), strict=True))
+    if layout.has_face:
+        told = {"file": subject.source, "face": subject.box and {"number": subject.face, **subject.box._asdict()}}
+    shares = prediction and dict(zip(CLASS_NAMES, map(_shorten, prediction.probabilities), strict=True))
+    confidence = None if prediction is None else _shorten(prediction.confidence)
+    return json.dumps(told | {"class": row.class_name, "confidence": confidence, "probabilities": shares}) + "\n"
+
+
+_LINES: dict[str, Callable[[Row, Layout], str]] = {
+    "table": _to_table_line, "csv": _to_csv_line, "jsonl": _to_json_line,
+}  # fmt: skip
+
+
+def _shorten(value: float) -> float:
+    """The seven digits of a float32."""
+    return float(f"{value:.7g}")
+
+
+def check_output(out: Path, sources: Iterable[str]) -> None:
+    """Raise ConfigError or DataError if `out` can't be written to, or holds what is read."""
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")
     if out.exists() and not out.is_file():
-        raise ConfigError(f"{out}: is no regular file; leave --out away to write to the terminal")
+        raise ConfigError(f"{out}: is no regular file; omit --out to write to the terminal")
     if out.exists() and any(_is_same_file(out, source) for source in sources):
         raise ConfigError(f"{out}: --out is a file to read; give another one")
 
@@ -32,7 +155,7 @@ def _is_same_file(out: Path, source: str) -> bool:
     try:
         return out.samefile(source)
     except (OSError, ValueError):
-        return False  # whoever reads it will say so
+        return False  # reading it will report why
 
 
 @contextmanager
@@ -73,4 +196,4 @@ def _print(spool: TextIO) -> None:
         with raw:
             shutil.copyfileobj(spool, raw)
     except BrokenPipeError:
-        return  # whoever reads, such as `head`, has had enough
+        return  # the reader, such as `head`, closed the pipe

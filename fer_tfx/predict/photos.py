@@ -5,36 +5,23 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
-from typing import Protocol
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageDraw, ImageFont
 
 from fer_tfx.errors import DataError
-from fer_tfx.face_detection import Box, crop_face
+from fer_tfx.face_detection import Box, FaceDetector, crop_face
 from fer_tfx.pictures import open_upright, to_pixels, to_rgb
-from fer_tfx.predict.formats import Row
-from fer_tfx.predict.picture_files import Picture
-from fer_tfx.predict.subjects import Item, Subject
+from fer_tfx.predict.inputs import Item, Picture, Subject
+from fer_tfx.predict.output import Row
 
 _BOX_COLOUR, _TEXT_COLOUR = (255, 210, 0), (0, 0, 0)
 _JPEG_QUALITY = 92
 
 
-class Detector(Protocol):
-    """Finds faces, as `fer_tfx.face_detection.FaceDetector` does."""
-
-    def find_faces(self, picture: Image.Image) -> list[Box]:
-        """Boxes of the faces, in the order in which they are counted."""
-
-
-def iter_faces(photos: Sequence[Picture], detector: Detector) -> Iterator[Item]:
-    """Yield each face of each photo, and one item without pixels for a photo that has none.
-
-    Raises:
-        DataError: a file can't be read or is no picture.
-    """
+def iter_faces(photos: Sequence[Picture], detector: FaceDetector) -> Iterator[Item]:
+    """Yield each face of each photo, and one item without pixels for a photo that has none. Raises DataError."""
     for place, photo in enumerate(photos):
         picture = open_upright(photo.read(), photo.name)
         boxes = detector.find_faces(picture)
@@ -48,10 +35,8 @@ def iter_faces(photos: Sequence[Picture], detector: Detector) -> Iterator[Item]:
 def open_album(folder: Path, photos: Sequence[Picture]) -> Iterator[Callable[[Iterable[Row]], Iterator[Row]]]:
     """Yield a function that passes rows on and draws their photos; `folder` gets them only if the block ends well.
 
-    No file is written over: of two photos of one name, and beside a file that is there, the later gets a number.
-
-    Raises:
-        DataError: the folder can't be written to.
+    No file is overwritten: where a name is taken, the photo gets a number. Raises DataError: the folder can't be
+    written to.
     """
     is_new = not folder.exists()
     try:
@@ -110,10 +95,5 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: Box, text: str) -> None:
 def _move(path: Path, folder: Path, wanted: str) -> None:
     """Give a drawn photo its name, or the next one that is free."""
     stem, suffix = os.path.splitext(wanted)  # noqa: PTH122 (a name, not a path)
-    number = 1
-    while True:
-        target = folder / (f"{stem}-{number}{suffix}" if number > 1 else wanted)
-        number += 1
-        if not os.path.lexists(target):
-            path.rename(target)
-            return
+    targets = (folder / (f"{stem}-{number}{suffix}" if number > 1 else wanted) for number in count(1))
+    path.rename(next(target for target in targets if not os.path.lexists(target)))

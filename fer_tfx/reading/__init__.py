@@ -1,1 +1,1 @@
-"""Files, archives and folders -> rows."""
+"""Files, archives and folders -> rows; form.py says what a form of input implements, forms.py lists them."""

@@ -1,8 +1,8 @@
-"""An opened file, plain or packed -> the CSV streams in it.
+"""An opened file, plain or packed -> the streams of rows in it.
 
-CSV, .gz, .xz, .bz2, .zip and .tar are told apart by their first bytes, and may lie in each other, as in Kaggle's
-whole competition zip. All is streamed: nothing is written to disk and no member is held in memory. The name of
-a member is a label, never a path to open.
+.gz, .xz, .bz2, .zip and .tar are told apart by their first bytes and may lie in each other, as in Kaggle's competition
+zip. All is streamed: nothing is written to disk and no member is held in memory. A member's name is a label, never a
+path to open.
 """
 
 import bz2
@@ -18,25 +18,19 @@ from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, cast
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.choice import (
-    LABELLED_FIRST,
-    ChoiceInOrder,
-    SkippedMember,
-    choose_members,
-    describe_skipped,
-)
-from fer_tfx.reading.limits import ReadingLimits
-from fer_tfx.reading.row import shown
-from fer_tfx.reading.streams import (
+from fer_tfx.reading.choice import LABELLED_FIRST, ChoiceInOrder, choose_members, describe_skipped
+from fer_tfx.reading.form import ReadingLimits, SkippedMember, shown
+from fer_tfx.reading.forms import HEAD_BYTES
+from fer_tfx.reading.unpacking import (
     XZ_MEMORY_BYTES,
     FileLayer,
     Layer,
     ShortReads,
     Unpacked,
     buffered,
+    iter_tar,
     translating,
 )
-from fer_tfx.reading.tars import TAR_BLOCK_BYTES, iter_tar
 
 # The ratio is looked at only past this size, so that a small file that packs well is no bomb.
 _RATIO_GRACE_BYTES = 10_000_000
@@ -63,52 +57,49 @@ _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # with and without members
 
 @dataclass(frozen=True)
 class Member:
-    """A CSV to read, before the next item is asked for: the streams lie one behind the other."""
+    """A file of rows, to be read before the next item is asked for: the streams lie one behind the other."""
 
     name: str
-    """`file.zip/folder/train.csv`; of a file that holds just one CSV, such as train.csv.xz, the file's own name."""
+    """`file.zip/folder/train.csv`; of a file that packs just one, such as train.csv.xz, the file's own name."""
     stream: BinaryIO
+    head: bytes
+    """Its first 512 bytes, also to be read from the stream."""
 
 
 def iter_members(
     stream: BinaryIO, name: str, limits: ReadingLimits, preference: Sequence[str] = LABELLED_FIRST
 ) -> Iterator[Member | SkippedMember]:
-    """Yield each CSV in `stream`, which is read from its start, and each member that is passed over.
+    """Yield each file of rows in `stream`, which is read from its start, and each member that is skipped.
 
-    A zip must be seekable. It lists its members first, so `choose_members` sees all of them; a tar is read in
-    order, and there the choice knows only the names so far: a well-known file that comes after another labelled
-    one is skipped even if it is preferred, and one that comes before may be read besides it.
+    A zip must be seekable. It lists its members first, so `choose_members` sees all of them. In a tar the choice knows
+    only the names so far: a well-known file that comes after another labelled one is skipped even if it is preferred.
 
     Raises:
-        DataError: the file is damaged, ends early, is encrypted, packed in a way that can't be read, larger than
-            `limits` or without a CSV. Damage is found while the members are read.
+        DataError: the file is damaged, ends early, is encrypted, packed in a form that can't be read, larger than
+            `limits` or without rows. Damage is found while the members are read.
     """
     walk = _Walk(name, limits, preference)
     file = FileLayer(stream, name, walk.count_packed, stream.seekable())
-    found: list[SkippedMember] = []
+    skipped: list[SkippedMember] = []
     has_member = False
     for item in walk.open(buffered(file), name, depth=0):
+        yield item
         if isinstance(item, SkippedMember):
-            found.append(item)
+            skipped.append(item)
         else:
             has_member = True
-        yield item
     if not has_member:
-        raise DataError(f"{name}: no CSV in it ({describe_skipped(found)}): give a CSV or an archive of one")
+        raise DataError(f"{name}: no CSV in it ({describe_skipped(skipped)}): give a CSV or an archive of one")
 
 
 def is_packed(head: bytes) -> bool:
-    """Whether a file that begins with `head`, its first 512 bytes, is anything but a plain CSV."""
+    """Whether a file that begins with `head`, its first 512 bytes, is an archive or packed."""
     is_tar = head[_TAR_MAGIC_AT:].startswith(b"ustar")
-    return is_tar or bool(_unpacker_of(head)) or head.startswith((*_ZIP_MAGICS, *_UNREADABLE_FORMS))
-
-
-def _unpacker_of(head: bytes) -> Callable[[], Any] | None:
-    return next((unpacker for magic, unpacker in _UNPACKERS.items() if head.startswith(magic)), None)
+    return is_tar or head.startswith((*_ZIP_MAGICS, *_UNPACKERS, *_UNREADABLE_FORMS))
 
 
 class _Walk:
-    """Goes through the layers of one file and keeps count of what they unpack to."""
+    """Goes through the layers of one file and counts what they unpack to."""
 
     def __init__(self, name: str, limits: ReadingLimits, preference: Sequence[str]) -> None:
         self._name = name
@@ -125,14 +116,14 @@ class _Walk:
     def count_unpacked(self, size: int) -> None:
         """Count the bytes of every layer, so those of a packed archive within an archive too."""
         self._unpacked_bytes += size
-        self._require_within("bytes", self._unpacked_bytes, self._limits.max_decompressed_bytes)
+        self._require_within("bytes", self._unpacked_bytes, "max_decompressed_bytes")
         if self._unpacked_bytes > _RATIO_GRACE_BYTES:
             ratio = self._unpacked_bytes / max(self._packed_bytes, 1)
-            self._require_within("times its size", ratio, self._limits.max_compression_ratio)
+            self._require_within("times its size", ratio, "max_compression_ratio")
 
-    def _require_within(self, unit: str, value: float, limit: float) -> None:
+    def _require_within(self, unit: str, value: float, setting: str) -> None:
+        limit = getattr(self._limits, setting)
         if value > limit:
-            setting = "max_decompressed_bytes" if unit == "bytes" else "max_compression_ratio"
             raise DataError(
                 f"{self._name}: unpacks to more than {limit:,.0f} {unit}, which may be a decompression bomb:"
                 f" give the right file, or raise data.{setting}"
@@ -140,29 +131,30 @@ class _Walk:
 
     def _count_member(self) -> None:
         self._members += 1
-        if self._members > self._limits.max_members:
-            raise DataError(
-                f"{self._name}: more than {self._limits.max_members:,} members, FER2013 has at most ten: give the"
-                " right archive, or the CSV itself"
-            )
+        self._refuse_if(self._members > self._limits.max_members, f"{self._limits.max_members:,} members")
 
     def _count_header(self, size: int) -> None:
         self._header_bytes += size
-        if self._header_bytes > self._limits.max_header_bytes:
+        limit = self._limits.max_header_bytes
+        self._refuse_if(self._header_bytes > limit, f"{limit:,} bytes only to name its members")
+
+    def _refuse_if(self, is_too_much: bool, limit: str) -> None:
+        if is_too_much:
             raise DataError(
-                f"{self._name}: more than {self._limits.max_header_bytes:,} bytes only to name its members, FER2013"
-                " has at most ten: give the right archive, or the CSV itself"
+                f"{self._name}: more than {limit}, FER2013 has at most ten: give the right archive, or the CSV itself"
             )
 
     def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
-        head = stream.peek(TAR_BLOCK_BYTES)
-        _refuse_unreadable_form(head, label)
+        head = stream.peek(HEAD_BYTES)
+        for magic, form in _UNREADABLE_FORMS.items():
+            if head.startswith(magic):
+                raise DataError(f"{label}: a {form} can't be read: unpack it and give the CSV")
         if not is_packed(head):
-            yield Member(label, cast(BinaryIO, stream))
+            yield Member(label, cast(BinaryIO, stream), head[:HEAD_BYTES])
             return
         if depth >= self._limits.max_depth:
             raise DataError(f"{label}: packed more than {depth} times over: unpack it and give the CSV")
-        make_unpacker = _unpacker_of(head)
+        make_unpacker = next((make for magic, make in _UNPACKERS.items() if head.startswith(magic)), None)
         if make_unpacker:
             unpacked = Unpacked(cast(BinaryIO, stream), make_unpacker)
             layer = Layer(cast(BinaryIO, unpacked), label, self.count_unpacked, stream.seekable())
@@ -184,7 +176,10 @@ class _Walk:
             if info.filename.endswith("/"):
                 continue
             member = _joined(label, info.filename)
-            reason = _reason_against_zip_member(info) or _reason_against_repeat(member, seen)
+            is_link = stat.S_ISLNK(info.external_attr >> 16)
+            reason = (
+                "a link" if is_link else _reason_against_path(info.filename) or _reason_against_repeat(member, seen)
+            )
             if reason:
                 yield SkippedMember(member, reason)
             else:
@@ -192,7 +187,7 @@ class _Walk:
         choice = choose_members(list(infos), self._preference)
         for skipped in choice.skipped:
             yield SkippedMember(_joined(label, skipped.name), skipped.reason)
-        # As they lie: going back means to unpack again all that a layer beneath holds before.
+        # In the order in which they lie: to go back, the layer beneath must be unpacked from its start again.
         for name in sorted(choice.chosen, key=lambda name: infos[name].header_offset):
             member = _joined(label, name)
             _require_readable_zip_member(infos[name], member)
@@ -221,12 +216,6 @@ class _Walk:
             yield from self.open(buffered(layer), member, depth)
 
 
-def _reason_against_zip_member(info: zipfile.ZipInfo) -> str:
-    if stat.S_ISLNK(info.external_attr >> 16):
-        return "a link"
-    return _reason_against_path(info.filename)
-
-
 def _reason_against_tar_member(info: tarfile.TarInfo) -> str:
     if info.issym() or info.islnk():
         return "a link"
@@ -238,7 +227,7 @@ def _reason_against_tar_member(info: tarfile.TarInfo) -> str:
 
 
 def _reason_against_repeat(member: str, seen: set[str]) -> str:
-    """Note a member by its label, in which `./a.csv` and `a.csv` are one."""
+    """Note a member by its label, which is the same for `./a.csv` and `a.csv`."""
     is_repeat = member in seen
     seen.add(member)
     return "a second member of the same name" if is_repeat else ""
@@ -262,19 +251,13 @@ def _require_readable_zip_member(info: zipfile.ZipInfo, member: str) -> None:
         )
 
 
-def _refuse_unreadable_form(head: bytes, label: str) -> None:
-    for magic, form in _UNREADABLE_FORMS.items():
-        if head.startswith(magic):
-            raise DataError(f"{label}: a {form} can't be read: unpack it and give the CSV")
-
-
 def _joined(label: str, name: str) -> str:
-    """A label for a member: relative, printable, of bounded length, and with the archive in front."""
+    """A member's label: relative, printable, of bounded length, with the archive in front."""
     return f"{label}/{shown(_relative(name), _SHOWN_NAME_CHARS if _is_long(name) else _MAX_NAME_CHARS)}"
 
 
 def _is_long(name: str) -> bool:
-    """Whether a name is too long as it stands, or as a label in which a character may take ten."""
+    """Whether a name is too long as it is, or as a label, in which a character may take ten."""
     return len(name) > _MAX_NAME_CHARS or len(shown(_relative(name), 10 * _MAX_NAME_CHARS)) > _MAX_NAME_CHARS
 
 

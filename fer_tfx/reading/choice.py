@@ -1,42 +1,36 @@
-"""Which of several files to read, by their names: the competition's rows stand in up to three of them."""
+"""Which of several files to read, by name: the competition's rows stand in up to three of them."""
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-# Well-known files of the competition. The same labelled rows stand in up to three of them: the first is the best.
+from fer_tfx.reading.form import SkippedMember
+from fer_tfx.reading.forms import list_suffixes
+
+# The competition's files, the best first.
 LABELLED_FIRST = ("fer2013.csv", "icml_face_data.csv", "train.csv", "test.csv")
 UNLABELLED_FIRST = ("test.csv",)
 _NO_SOURCES = ("example_submission.csv", "public_test_labels.csv")
 _WELL_KNOWN = (*LABELLED_FIRST, *_NO_SOURCES)
 
-_ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", ".tar", ".zip", ".gz", ".xz", ".bz2")
+ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", ".tar", ".zip", ".gz", ".xz", ".bz2")
 _CSV_SUFFIX = ".csv"
-_MAX_SUFFIXES = 4  # fer2013.tar.gz has one of `_ARCHIVE_SUFFIXES`; what is packed more often is not read anyway
+_MAX_SUFFIXES = 4  # fer2013.tar.gz has one; what is packed more often is not read anyway
 _SHOWN = 3  # of a list, in an error
 
 
-@dataclass(frozen=True)
-class SkippedMember:
-    """A file that is not read, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """Which files of one folder or archive to read."""
 
-    chosen: tuple[str, ...]
-    skipped: tuple[SkippedMember, ...]
+    chosen: list[str]
+    skipped: list[SkippedMember]
 
 
 class ChoiceInOrder:
-    """Chooses among names that come one by one, when those to come are not known and those chosen are read already.
+    """Chooses among names that come one by one, while those to come are unknown and those chosen are read already.
 
     If two or more of the competition's well-known files are there, packed or not, the first of `preference` is
-    read, plain rather than packed, and all others are skipped. Otherwise every CSV and archive is read.
+    read, plain rather than packed, and all others are skipped. Otherwise every file of a known form is read.
     """
 
     def __init__(self, preference: Sequence[str]) -> None:
@@ -54,7 +48,7 @@ class ChoiceInOrder:
         return reason
 
     def reason_beside_noted(self, name: str) -> str:
-        """Why not to read a name that can be read, beside all that were noted; an empty string if it is chosen."""
+        """Why not to read a readable name beside all that were noted; an empty string if it is chosen."""
         if len(self._well_known_bases) < 2 or (name == self._best and _well_known(name) in self._preference):
             return ""
         return _reason_beside(self._best, name, self._preference)
@@ -79,10 +73,8 @@ def choose_members(names: Sequence[str], preference: Sequence[str] = LABELLED_FI
     together = ChoiceInOrder(preference)
     reasons = {name: together.note(name) for name in names}
     reasons = {name: reason or together.reason_beside_noted(name) for name, reason in reasons.items()}
-    return Choice(
-        chosen=tuple(name for name in names if not reasons[name]),
-        skipped=tuple(SkippedMember(name, reason) for name, reason in reasons.items() if reason),
-    )
+    skipped = [SkippedMember(name, reason) for name, reason in reasons.items() if reason]
+    return Choice([name for name in names if not reasons[name]], skipped)
 
 
 def describe_skipped(skipped: Sequence[SkippedMember]) -> str:
@@ -117,7 +109,7 @@ def _well_known(name: str) -> str:
     """The well-known CSV that `name` is or packs (fer2013.tar.gz packs fer2013.csv), or an empty string."""
     base = _base_name(name)
     for _ in range(_MAX_SUFFIXES):
-        base = base.removesuffix(next((suffix for suffix in _ARCHIVE_SUFFIXES if base.endswith(suffix)), ""))
+        base = base.removesuffix(next((suffix for suffix in ARCHIVE_SUFFIXES if base.endswith(suffix)), ""))
     csv = base if base.endswith(_CSV_SUFFIX) else base + _CSV_SUFFIX
     return csv if csv in _WELL_KNOWN else ""
 
@@ -130,6 +122,6 @@ def _reason_to_skip(name: str) -> str:
     parts = name.replace("\\", "/").split("/")
     if "__MACOSX" in parts or (parts[-1].startswith(".") and parts[-1] != ".."):
         return "a file of the system, not of the data set"
-    if not parts[-1].lower().endswith((_CSV_SUFFIX, *_ARCHIVE_SUFFIXES)):
+    if not parts[-1].lower().endswith((*list_suffixes(), *ARCHIVE_SUFFIXES)):
         return "neither a CSV nor an archive by its name"
     return ""

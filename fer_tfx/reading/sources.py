@@ -1,4 +1,8 @@
-"""Which files a run reads, and the rows in one of them."""
+"""Which files a run reads, and the rows in one of them, as a whole or in parts that can be read side by side.
+
+Only a large plain CSV is cut. A physical line is a row there, so a part may begin anywhere: it holds the lines that
+begin in its range of bytes. Lines are counted first, as their numbers depend on the parts before.
+"""
 
 import io
 import os
@@ -7,19 +11,12 @@ from typing import BinaryIO, NamedTuple
 
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
-from fer_tfx.reading.choice import (
-    LABELLED_FIRST,
-    UNLABELLED_FIRST,
-    Choice,
-    SkippedMember,
-    choose_members,
-)
-from fer_tfx.reading.csv_rows import ParsedRow, Place, RejectedRow, iter_rows, parse_lines, read_header
-from fer_tfx.reading.limits import ReadingLimits
-from fer_tfx.reading.parts import ByteRange, Part, cut, iter_range
-from fer_tfx.reading.row import shown
-from fer_tfx.reading.tars import TAR_BLOCK_BYTES
+from fer_tfx.reading.choice import LABELLED_FIRST, UNLABELLED_FIRST, Choice, choose_members
+from fer_tfx.reading.csv_form import CSV, Place, is_blank, iter_lines, parse_lines, read_header
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember, shown
+from fer_tfx.reading.forms import HEAD_BYTES, find_form
 
+_CHUNK_BYTES = 1 << 16
 _MAX_PATH_CHARS = 4096  # Linux' own bound
 
 
@@ -30,17 +27,44 @@ class Source(NamedTuple):
     name: str
     """What it is called in messages and examples: the path below the input's base folder; of several, the first."""
     is_unlabelled: bool
-    """Whether it was given as data to predict; a label in it is then passed over, never trained on."""
+    """Whether it was given as data to predict; a label in it is then ignored, never trained on."""
+
+
+class ByteRange(NamedTuple):
+    """A range of a file, from `start` up to `end`, without it."""
+
+    start: int
+    end: int
+
+
+class LineCount(NamedTuple):
+    """What a range holds."""
+
+    lines: int
+    rows: int  # lines that are not blank
+
+
+class Part(NamedTuple):
+    """A range with the place of its first line in the file."""
+
+    bounds: ByteRange
+    holds: LineCount
+    first_line: int  # from 1, which is the header
+    first_row: int  # from 0
 
 
 def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[list[Source], list[SkippedMember]]:
-    """Choose among the files of one input: one that stands alone is read whatever its name."""
+    """Choose among the files of one input; a single file is read whatever its name."""
     sources = {path.removeprefix(base).lstrip("/"): path for path in sorted(paths)}
-    choice = choose_members(list(sources), _preference(is_unlabelled))
-    if len(sources) == 1:
-        choice = Choice(chosen=tuple(sources), skipped=())
+    choice = Choice([*sources], [])
+    if len(sources) > 1:
+        choice = choose_members([*sources], _preference(is_unlabelled))
     chosen = [Source(sources[name], _printable(name), is_unlabelled) for name in choice.chosen]
     return chosen, [SkippedMember(_printable(each.name), each.reason) for each in choice.skipped]
+
+
+def _preference(is_unlabelled: bool) -> tuple[str, ...]:
+    return UNLABELLED_FIRST if is_unlabelled else LABELLED_FIRST
 
 
 def _printable(name: str) -> str:
@@ -48,12 +72,12 @@ def _printable(name: str) -> str:
 
 
 def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[SkippedMember]]:
-    """Give a file to which several paths lead one name, and read it no more than once for each input."""
+    """Give a file to which several paths lead one name, and read it only once for each input."""
     names: dict[str, str] = {}
     merged: dict[tuple[str, bool], Source] = {}
     skipped = []
     for source in sources:
-        file = os.path.realpath(source.path)  # of a remote path no link is known, and it stays what it is
+        file = os.path.realpath(source.path)  # a remote path has no links that could be known
         name = names.setdefault(file, source.name)
         if (file, source.is_unlabelled) in merged:
             skipped.append(SkippedMember(source.name, f"the same file as {name}"))
@@ -65,7 +89,7 @@ def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[Skipp
 def read_source(
     source: Source, stream: BinaryIO, limits: ReadingLimits
 ) -> Iterator[ParsedRow | RejectedRow | SkippedMember]:
-    """Yield every row of an opened file, and the members of an archive that are passed over.
+    """Yield every row of an opened file, and the members of an archive that are skipped.
 
     Raises:
         DataError: the file, or its header, can't be read.
@@ -74,18 +98,55 @@ def read_source(
         if isinstance(member, SkippedMember):
             yield member
         else:
-            yield from iter_rows(member.stream, member.name, limits.max_line_bytes)
+            yield from find_form(member.head, member.name).read(member.stream, member.name, limits)
 
 
-def cut_source(stream: BinaryIO, limits: ReadingLimits) -> list[ByteRange]:
-    """The parts to read an opened file in: none if it is packed, small or no CSV, and has to be read as a whole."""
-    if not stream.seekable() or is_packed(stream.read(TAR_BLOCK_BYTES)):
+def cut_source(source: Source, stream: BinaryIO, limits: ReadingLimits) -> list[ByteRange]:
+    """The parts to read an opened file in; none if it has to be read as a whole: packed, small or no CSV."""
+    if not stream.seekable():
+        return []
+    head = stream.read(HEAD_BYTES)
+    if is_packed(head) or find_form(head, source.name) is not CSV:
         return []
     file_bytes = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     header_bytes = len(stream.readline(limits.max_line_bytes + 1))
     ranges = cut(header_bytes, file_bytes, limits.part_bytes) if header_bytes <= limits.max_line_bytes else []
     return ranges if len(ranges) > 1 else []
+
+
+def cut(header_bytes: int, file_bytes: int, part_bytes: int) -> list[ByteRange]:
+    """Ranges of `part_bytes`, the last one shorter, that hold all of a file behind its header."""
+    starts = range(header_bytes, file_bytes, part_bytes)
+    return [ByteRange(start, min(start + part_bytes, file_bytes)) for start in starts]
+
+
+def iter_range(stream: BinaryIO, bounds: ByteRange, max_line_bytes: int) -> Iterator[bytes]:
+    """Yield the lines that begin in a range, which must not reach into the header; a long one is cut short."""
+    start = stream.seek(bounds.start - 1)
+    while chunk := stream.readline(_CHUNK_BYTES):  # to the first line that begins in the range
+        start += len(chunk)
+        if chunk.endswith(b"\n"):
+            break
+    return iter_lines(stream, max_line_bytes, bounds.end - start)
+
+
+def count_lines(stream: BinaryIO, bounds: ByteRange, max_line_bytes: int) -> LineCount:
+    """Count the lines that begin in a range, in bounded memory."""
+    lines = rows = 0
+    for line in iter_range(stream, bounds, max_line_bytes):
+        lines += 1
+        rows += not is_blank(line, max_line_bytes)
+    return LineCount(lines, rows)
+
+
+def place(counted: Iterable[tuple[ByteRange, LineCount]]) -> Iterator[Part]:
+    """Sum up the counts of all ranges of one file, in any order."""
+    line, row = 2, 0
+    for bounds, count in sorted(counted):
+        yield Part(bounds, count, line, row)
+        line += count.lines
+        row += count.rows
 
 
 def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
@@ -96,9 +157,8 @@ def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimit
     """
     layout = read_header(stream, source.name, limits.max_line_bytes)
     lines = iter_range(stream, part.bounds, limits.max_line_bytes)
-    place = Place(source.name, part.first_line, part.first_row)
     row_count = 0
-    for item in parse_lines(lines, layout, place, limits.max_line_bytes):
+    for item in parse_lines(lines, layout, Place(source.name, part.first_line, part.first_row), limits.max_line_bytes):
         yield item
         row_count += 1
     if row_count != part.holds.rows:
@@ -106,7 +166,3 @@ def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimit
             f"{source.name}: was changed while it was read ({part.holds.rows} rows behind byte {part.bounds.start} have"
             f" become {row_count}): run again when it is complete"
         )
-
-
-def _preference(is_unlabelled: bool) -> tuple[str, ...]:
-    return UNLABELLED_FIRST if is_unlabelled else LABELLED_FIRST

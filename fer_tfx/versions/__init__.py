@@ -1,1 +1,1 @@
-"""The folder that TensorFlow Serving watches."""
+"""The folder that TensorFlow Serving watches: versions.py has the rules, folder.py keeps them in local files."""

@@ -1,10 +1,10 @@
 """What makes two exports the same model, though the bytes of their files differ.
 
-Two trainings that end with the same weights write equal `variables/`, but never quite equal `saved_model.pb`:
-TensorFlow numbers its functions by all that the process has traced before (`__inference_serve_pixels_2317`). Its own
-`fingerprint.pb` doesn't help: the checksum there is that of the file, and its hashes of the graph leave the functions
-out, so that they are blind to another temperature or to `average_flip`. So the graph is read field by field, names
-without their numbers. What lies in `assets.extra` is for readers (card, times of the training) and doesn't count.
+Two trainings that end with the same weights write equal `variables/`, but not quite equal `saved_model.pb`: TensorFlow
+numbers its functions by all that the process has traced before (`__inference_serve_pixels_2317`). Its `fingerprint.pb`
+doesn't help: one checksum there is that of the file, and the hashes of the graph leave the functions out, so they miss
+another temperature or `average_flip`. So the graph is read field by field, names without their numbers. `assets.extra`
+is for readers (card, times of the training) and doesn't count.
 """
 
 import hashlib

@@ -1,48 +1,39 @@
-"""The folder of a model's versions, as a server polls it: push, roll back, forget, none of it ever half done.
+"""The rules of a folder of versions that a server polls: push, roll back, forget, none of it ever half done.
 
     <folder>/1764000000/           a version; the largest number is served
     <folder>/rolled_back/<number>/ one that was taken out of service, and can come back
-    <folder>/roll_backs.json      which were, and the digests of their models; see `fer_tfx.versions.rolled_back`
+    <folder>/roll_backs.json       which were, and the digests of their models; see `fer_tfx.versions.record`
     <folder>/models.config         for `--model_config_file`: the label `stable`
 
 What a server does decides the order of every change [tensorflow/serving: server_core.cc, UpdateModelVersionLabelMap;
 availability_preserving_policy.cc]:
 
-- It takes up whatever has a number for a name, of those the newest `num_versions`, and lets go of any other as soon as
-  one of them is loaded, whether or not a label names that other: then the label answers 404.
-- It takes a new `models.config` only if each version that a label moves to is loaded, and otherwise stays with the
-  former labels, all of them.
+- It loads the newest `num_versions` folders with numbers for names, and unloads any other as soon as one of them is
+  loaded, whether or not a label names that other: then the label answers 404.
+- It takes a new `models.config` only if each version that a label moves to is loaded; otherwise it keeps all the
+  former labels.
 
 So a label moves before its version goes. A push adds the version and then names it; until it is loaded the server
 stays with the former one, which is still among the `LOADED_COUNT` newest. A roll-back names its target, waits until
 every server has read that, and only then moves the newer versions away. `stable` is the only label: a second one,
-moved to a version that this server can't load, would hold `stable` back as well, and nobody here can know whether a
-server has loaded it.
+moved to a version that this server can't load, would hold `stable` back as well.
 """
 
-import os
-import re
-import shutil
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, GateError
 from fer_tfx.versions.model_digest import GRAPH_FILE, compute_digest, counts_for_digest
-from fer_tfx.versions.rolled_back import RECORD_FILE, Record, RolledBack
+from fer_tfx.versions.record import RECORD_FILE, Record, RolledBack
 
 STABLE, PREVIOUS, ROLLED_BACK, KEPT = "stable", "previous", "rolled back", "kept"
 CONFIG_FILE = "models.config"
 LOADED_COUNT = 3
-"""Newest versions that a server has loaded: the one in service, the one to go back to, and the one in service until
-the newest is loaded."""
+"""Versions that a server has loaded: the one in service, the one to go back to, and the one served meanwhile."""
 ASIDE = "rolled_back"
 _INDEX_FILE, _DATA_FILES = "variables/variables.index", "variables/variables.data-"
-_PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
-_REMOVED = re.compile(r"\.\d+\.removed")
 
 
 class RolledBackError(GateError):
@@ -62,8 +53,8 @@ class ServedModel:
 class Versions(ABC):
     """The rules, whatever the versions are stored in.
 
-    Each step leaves `stable` answering, and a command that is killed between two steps is completed by the next one
-    that changes anything. A roll-back counts from the moment at which the record says so.
+    Each step leaves `stable` answering, and a command killed between two steps is completed by the next one that
+    changes anything. A roll-back counts from the moment at which the record says so.
 
     Attributes:
         place: path or URI of the folder, which need not exist yet.
@@ -89,16 +80,15 @@ class Versions(ABC):
         return sorted(pending | {each for each in self._list_whole(ASIDE) if each not in in_place})
 
     def list_forgotten(self) -> list[int]:
-        """Versions that were taken out of service and are known by their digest alone, oldest first."""
+        """Versions that were taken out of service and removed, oldest first: only their digests are known."""
         return sorted(set(self._read_record().numbers) - set(self.list_rolled_back()))
 
     def read_roll_backs(self) -> Record:
-        """All versions that have been taken out of service, forgotten or not, with the digests of their models.
-
-        Among them what an earlier release has rolled back and not recorded.
-        """
+        """All versions that were taken out of service, also by a release that kept no record, with their digests."""
         record = self._read_record()
-        unknown = [each for each in self.list_rolled_back() if each not in record.numbers]
+        unknown = sorted(set(self._list_numbers(ASIDE)) - set(record.numbers))
+        if unknown:  # or there is no need to look into folders, which in a bucket takes its time
+            unknown = [each for each in self.list_rolled_back() if each in unknown]
         return record.add([RolledBack(each, self._digest_of(f"{ASIDE}/{each}")) for each in unknown])
 
     def describe_states(self) -> dict[int, str]:
@@ -112,19 +102,14 @@ class Versions(ABC):
         return self._read_record().lifted
 
     def find_refusal(self, source: str) -> str:
-        """Why a model must not be pushed, in one sentence; empty: it may.
-
-        Args:
-            source: folder of the SavedModel, path or URI.
-        """
+        """Why the SavedModel in a folder, path or URI, must not be pushed, in one sentence; empty: it may."""
         with self._explained():
             return self._refuse(self._compute_digest(source))
 
     def push(self, source: str, now_s: float) -> int:
         """Put a SavedModel into service; its version is the time, or one more than the newest there is.
 
-        What is in service already, by its digest, is not pushed again: a run that was killed after its push pushes
-        once more.
+        What is in service already, by its digest, is not pushed again, so a run killed after its push may repeat it.
 
         Args:
             source: folder of the SavedModel, path or URI.
@@ -164,11 +149,11 @@ class Versions(ABC):
     def roll_back(self, to: int | None = None) -> int:
         """Serve an earlier version, or one that was rolled back before: the version now served.
 
-        A version that was forgotten can't be served; its record is taken away, so that an equal model may be pushed.
+        A forgotten version can't be served; its record is removed, so that an equal model may be pushed.
 
         Args:
-            to: a version; None: the one before the newest whose model was not rolled back by another number, or what a
-                roll-back that was killed had in mind.
+            to: a version; None: the target of a roll-back that was killed, else the one before the newest whose model
+                was not rolled back under another number.
 
         Raises:
             ConfigError: there is no such version.
@@ -189,7 +174,7 @@ class Versions(ABC):
             if served:
                 self._write_config(stable=served[-1])  # if this fails, nothing has been moved yet
             if folder != str(target):
-                self._write_record(record)  # lest its folder alone brings it back into service
+                self._write_record(record)  # first: its folder alone would put it back into service
                 self._move(folder, str(target))
             if doomed and target not in served[-LOADED_COUNT:]:
                 self._write_config(stable=served[-1], oldest=target)
@@ -200,7 +185,7 @@ class Versions(ABC):
         return target
 
     def _lift(self, digest: str) -> None:
-        """A model that a person serves is no longer rolled back under the numbers of other pushes of it."""
+        """A model that is served again is no longer rolled back under the numbers of its other pushes."""
         record = self._read_record()
         for version in [each.version for each in record.versions if each.digest == digest]:
             if version in self._list_whole(ASIDE):
@@ -240,7 +225,7 @@ class Versions(ABC):
     def forget(self, keep: int) -> list[int]:
         """Remove all but the `keep` newest of the served, and of the rolled back versions; the removed ones.
 
-        As many as a server has loaded stay in service in any case.
+        LOADED_COUNT versions stay in service in any case.
 
         Raises:
             DataError: the folder can't be written to.
@@ -258,7 +243,7 @@ class Versions(ABC):
         return [*doomed, *doomed_aside]
 
     def _settle(self) -> None:
-        """Complete what was committed or left behind: no version in place is one that the record calls rolled back."""
+        """Complete what a killed command began: move away each version that the record calls rolled back."""
         self._clean_up()
         self._write_record(self.read_roll_backs())
         pending = self._list_pending()
@@ -270,21 +255,16 @@ class Versions(ABC):
                 self._move(str(version), f"{ASIDE}/{version}")
         for version in set(self._list_numbers(ASIDE)) & set(self._list_whole("")):
             self._remove(f"{ASIDE}/{version}")  # a bucket's copy of what was brought back
-        if self.list_served():
-            self._write_config()
+        if served := self.list_served():
+            self._write_config(stable=served[-1])
 
     def _list_pending(self) -> list[int]:
-        """Versions in place that a roll-back has taken out of service and not yet moved, oldest first."""
+        """Versions in place that a roll-back has not yet moved, oldest first."""
         gone = self._read_record().numbers
         return [each for each in self._list_numbers("") if each in gone]
 
     def _write_config(self, *, stable: int | None = None, oldest: int | None = None) -> None:
-        """Write `models.config`, in one step.
-
-        Args:
-            stable: the version that is served; None: the newest in service.
-            oldest: that a server must load; None: `stable`.
-        """
+        """Write `models.config` for the version that is served (default: the newest) and the oldest to be loaded."""
         stable = self.list_served()[-1] if stable is None else stable
         oldest = stable if oldest is None else min(stable, oldest)
         loaded = sum(each >= oldest for each in self._list_numbers(""))
@@ -301,7 +281,6 @@ class Versions(ABC):
         return self._compute_digest(self._locate(name))
 
     def _compute_digest(self, model: str) -> str:
-        """Of the model in any folder, path or URI."""
         names = [name for name in self._list_files(model) if counts_for_digest(name)]
         return compute_digest((name, self._read_bytes(f"{model}/{name}")) for name in names)
 
@@ -319,11 +298,7 @@ class Versions(ABC):
 
     @abstractmethod
     def _list_numbers(self, folder: str) -> list[int]:
-        """Numbers that are names in the folder, or in one below it, sorted; none if it isn't there.
-
-        Raises:
-            DataError: it can't be read.
-        """
+        """Numbers that are names in the folder, or in one below it, sorted. Raises DataError: it can't be read."""
 
     @abstractmethod
     def _exists(self, name: str) -> bool:
@@ -366,176 +341,30 @@ class Versions(ABC):
         """Remove a version's folder; half removed it is no version any more."""
 
 
-@dataclass(frozen=True)
-class VersionFolder(Versions):
-    """The versions of one model in a local folder. See `Versions`."""
-
-    path: Path
-    model: ServedModel
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
-
-    @property
-    def place(self) -> str:  # type: ignore[override]
-        return str(self.path)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            place = error.filename2 or error.filename or self.path
-            # copytree gathers what has failed: (from, to, why).
-            found = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
-            raise DataError(f"{place}: can't be written: {found}; make room, or mend its rights") from None
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            found = f"{error.filename or self.path}: can't be read: {error.strerror or error}"
-            raise DataError(f"{found}; mend it or its rights, or name another folder in runtime.serving_path") from None
-
-    def _locate(self, name: str) -> str:
-        return str(self.path / name)
-
-    def _list_numbers(self, folder: str) -> list[int]:
-        with self._reading():
-            try:
-                names = [each.name for each in (self.path / folder).iterdir() if each.is_dir()]
-            except FileNotFoundError:
-                return []
-        return sorted(int(name) for name in names if _is_number(name))
-
-    def _exists(self, name: str) -> bool:
-        with self._reading():
-            return (self.path / name).is_file()
-
-    def _list_files(self, model: str) -> dict[str, int]:
-        with self._reading():
-            return _list_files(Path(model))
-
-    def _read_bytes(self, file: str) -> bytes:
-        with self._reading():
-            return Path(file).read_bytes()
-
-    def _read_text(self, name: str) -> str:
-        return _read_text(self.path / name)
-
-    def _write_text(self, name: str, text: str) -> None:
-        partial = self.path / f".{name}.{os.getpid()}.partial"
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path / name)
-        finally:
-            partial.unlink(missing_ok=True)
-
-    def _add(self, source: str, version: int) -> None:
-        partial = self.path / f".{version}.{os.getpid()}.partial"
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(source, partial)
-            partial.rename(self.path / str(version))
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-
-    def _require_writable(self, names: list[str]) -> None:
-        (self.path / ASIDE).mkdir(exist_ok=True)
-        # A folder that changes its parent is written to itself.
-        for folder in (self.path, self.path / ASIDE, *(self.path / name for name in names)):
-            if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
-                raise DataError(f"{folder}: can't be written; mend its rights, or mount it for writing")
-
-    def _move(self, name: str, to: str) -> None:
-        (self.path / to).parent.mkdir(exist_ok=True)
-        if (self.path / to).exists():  # somebody has copied it by hand
-            self._remove(to)
-        (self.path / name).rename(self.path / to)
-
-    def _remove(self, name: str) -> None:
-        folder = self.path / name
-        doomed = folder.with_name(f".{folder.name}.removed")
-        folder.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
-
-    def _clean_up(self) -> None:
-        for folder in filter(Path.is_dir, (self.path, self.path / ASIDE)):
-            for each in list(folder.iterdir()):
-                maker = _PARTIAL.fullmatch(each.name)
-                if _REMOVED.fullmatch(each.name) or (maker and _is_gone(int(maker[1]))):
-                    shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink(missing_ok=True)
-
-
 def format_config(model: ServedModel, stable: int, loaded_count: int = LOADED_COUNT) -> str:
     """Text of a ModelServerConfig that labels one version as `stable` and has the newest ones loaded.
 
-    Were the versions to load named one by one, the server would refuse the file for the label of a version that is not
-    loaded yet, and so never load it (ServerCore::ReloadConfig looks at labels first). So it finds them by itself.
+    If the versions were named one by one, the server would refuse the file for the label of a version that is not
+    loaded yet, and so never load it (ServerCore::ReloadConfig looks at labels first).
     """
-    return (
-        "# Written by fer-tfx at each push and roll-back.\n"
-        "model_config_list {\n"
-        "  config {\n"
-        f'    name: "{model.name}"\n'
-        f'    base_path: "{model.base_path}"\n'
-        '    model_platform: "tensorflow"\n'
-        f"    model_version_policy {{ latest {{ num_versions: {loaded_count} }} }}\n"
-        f'    version_labels {{ key: "{STABLE}" value: {stable} }}\n'
-        "  }\n"
-        "}\n"
-    )
-
-
-def is_whole(version: Path) -> bool:
-    """Whether the folder of a version has a graph, and weights with their index, none of them empty."""
-    return version.is_dir() and not find_missing(_list_files(version))
+    return f"""# Written by fer-tfx at each push and roll-back.
+model_config_list {{
+  config {{
+    name: "{model.name}"
+    base_path: "{model.base_path}"
+    model_platform: "tensorflow"
+    model_version_policy {{ latest {{ num_versions: {loaded_count} }} }}
+    version_labels {{ key: "{STABLE}" value: {stable} }}
+  }}
+}}
+"""
 
 
 def find_missing(sizes: Mapping[str, int]) -> str:
-    """Which file a SavedModel lacks, or has empty, so that no server could load it; empty: none.
-
-    Args:
-        sizes: in bytes, by name below its folder, with `/`.
-    """
+    """Which file a SavedModel lacks or has empty, by the sizes of its files in bytes; empty: none."""
     if not sizes.get(GRAPH_FILE):
         return GRAPH_FILE
     if not sizes.get(_INDEX_FILE):
         return _INDEX_FILE
     data = [size for name, size in sizes.items() if name.startswith(_DATA_FILES)]
     return "" if data and all(data) else f"{_DATA_FILES}*"
-
-
-def _list_files(folder: Path) -> dict[str, int]:
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        found = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise DataError(f"{path}: can't be read: {found}; mend it or its rights") from None
-
-
-def _is_number(name: str) -> bool:
-    """As a server sees it: digits of ASCII alone."""
-    return name.isascii() and name.isdecimal()
-
-
-def _is_gone(process: int) -> bool:
-    """Whether no other process of that number is at work on this machine."""
-    if process == os.getpid():
-        return True
-    try:
-        os.kill(process, 0)
-    except PermissionError:
-        return False
-    except OSError:
-        return True
-    return False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from configs.spec import PipelineConfig
 from fer_tfx.errors import FerError, GateError
 from fer_tfx.installation import require_tfx
-from fer_tfx.known_models import PUSHED, KnownModels, note_model
+from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.failures import explain_failure
 from pipeline.notification import RunEnd, telling_end

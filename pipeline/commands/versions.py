@@ -10,7 +10,8 @@ from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 from fer_tfx.installation import require_tfx
-from fer_tfx.versions.versions import VersionFolder, Versions
+from fer_tfx.versions.folder import VersionFolder
+from fer_tfx.versions.versions import Versions
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.exclusive import only_run_in
 

@@ -17,8 +17,8 @@ from pipeline.history.figures import (
 from pipeline.history.runs import describe_time, describe_verdict, find_version
 from pipeline.history.settings import has_all_settings, read_code, read_settings
 from pipeline.lineage import RunRecord
-from reporting.difference import newcombe_interval
 from reporting.ingestion import IngestionReport
+from reporting.intervals import newcombe_interval
 
 ABSENT = "-"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
-from fer_tfx.versions.versions import VersionFolder
+from fer_tfx.versions.folder import VersionFolder
 from pipeline.history.figures import find_artifact
 from pipeline.lineage import RunRecord
 from pipeline.paths import is_remote

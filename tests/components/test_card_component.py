@@ -12,7 +12,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 from tfx import types
 
-import models
+import fer_tfx
 from components.artifacts import CARD_KEY, Card
 from components.model_card.component import ModelCard, ModelCardSpec
 from components.model_card.executor import Executor
@@ -81,7 +81,7 @@ def test_model_card_tells_the_runs_figures_rows_training_and_origin(inputs: Any,
         "- **Gates**: passed", "| accuracy | 0.8750 | 0.5291 to 0.9776 | 8 |", "| read | `a.csv` | 12 |",
         "| quarantined | `unknown label` | 1 |", "- **Network**: 99,000 parameters, trained from scratch",
         "| `Trainer` | `0abc` |", "- `split:labelled,num_files:1`",
-        "| accuracy of those | 0.8000 | 0.3368 to 0.9692 | 4 |",
+        "| accuracy on those | 0.8000 | 0.3368 to 0.9692 | 4 |",
     ):  # fmt: skip
         assert f"{line}\n" in card
     assert f"| {inputs['model'][0].id} | `{inputs['model'][0].uri}` |\n" in card
@@ -91,7 +91,7 @@ def test_model_card_tells_the_runs_figures_rows_training_and_origin(inputs: Any,
 
 def test_model_card_of_a_warm_start_names_the_weights_that_it_began_with(inputs: Any, run: Any) -> None:
     change_record(inputs, warm_start={"model": "/earlier", "weights": "0123abcd"})
-    line = "- **Network**: 99,000 parameters, trained on from the weights `0123abcd` of an earlier model\n"
+    line = "- **Network**: 99,000 parameters, trained further from the weights `0123abcd` of an earlier model\n"
     assert line in run(inputs)
 
 
@@ -115,18 +115,18 @@ def test_model_card_versions_threads_and_spans_are_those_of_the_training(inputs:
         "43 training rows, 2 s of wall time:",
     ):  # fmt: skip
         assert f"\n{line}\n" in card
-    assert "by 6 threads on `Another Machine`" in card
+    assert "with 6 threads on `Another Machine`" in card
     assert version("tensorflow") not in card
     assert '"mode": "stream"' in card
 
 
 def test_model_card_record_of_an_earlier_version_has_one_all_the_same(inputs: Any, run: Any) -> None:
     """The record of the model that is shipped with the project, which says nothing of all that."""
-    shipped = json.loads((Path(models.__path__[0]) / "shipped_model/assets.extra/training_record.json").read_text())
+    shipped = json.loads((Path(fer_tfx.__path__[0]) / "shipped_model/assets.extra/training_record.json").read_text())
     assert not shipped.keys() & {"versions", "threads", "spans"}
     change_record(inputs, **shipped)
     card = run(inputs)
-    assert "Which versions of the libraries trained it was not recorded.\n" in card
+    assert "The library versions that trained it were not recorded.\n" in card
     assert "400 epochs in `mixed_bfloat16`,\n3 training rows" in card
     assert version("tensorflow") not in card
 

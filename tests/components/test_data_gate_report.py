@@ -12,9 +12,9 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.data_figures import count_labels
 from components.data_gate.component import DataGateSpec
 from components.data_gate.executor import Executor
-from components.label_statistics import count_labels
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import GateError
 from reporting.ingestion import IngestionReport
@@ -92,7 +92,7 @@ def test_data_gate_drifted_labels_are_refused_with_a_page_that_says_the_same(run
     drift = distances["train and train of the data accepted last"]
     assert drift["distance"] == pytest.approx(140 / 260 - 1 / 7)
     assert drift["bound"] == pytest.approx(0.1)
-    assert "nothing was trained on this data" in (folder / "report.html").read_text()
+    assert "no model was trained on this data" in (folder / "report.html").read_text()
 
 
 def test_data_gate_missing_eval_split_is_refused_with_a_page(run: Any, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """FerExampleGen's executor on files in all their forms: every row is accounted for, none leaks."""
 
 import gzip
+import io
 import json
 import lzma
 import os
@@ -369,6 +370,39 @@ def test_ingest_shows_the_name_of_a_file_in_one_printable_line(ingest: Any, tmp_
     with pytest.raises(DataError, match=f"^{re.escape(shown)}, line 1: ") as said:
         ingest(path)
     assert str(said.value).isprintable()
+
+
+def test_ingest_cuts_the_name_of_a_member_in_all_that_it_writes(ingest: Any, tmp_path: Path) -> None:
+    """A tar may give a member a name of megabytes, which would go on into ingestion.json, page and card."""
+    rows = fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")]).encode()
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz", format=tarfile.GNU_FORMAT) as archive:
+        for name in ("train.csv", "n" * 1_000_000 + ".csv"):
+            member = tarfile.TarInfo(name)
+            member.size = len(rows)
+            archive.addfile(member, io.BytesIO(rows))
+    done = ingest(path)
+    assert done.report.read == {"a.tar.gz/train.csv": 2}
+    assert len(done.report.to_json()) < 2_000
+
+
+@pytest.mark.parametrize("form", ["tar", "zip"])
+def test_ingest_of_an_archive_with_a_member_twice_counts_its_rows_once(ingest: Any, tmp_path: Path, form: str) -> None:
+    """Eval rows that counted double would make each of their mistakes two."""
+    rows = fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")])
+    path = tmp_path / f"a.{form}"
+    if form == "tar":
+        with tarfile.open(path, "w") as archive:
+            for _ in range(2):
+                member = tarfile.TarInfo("faces.csv")
+                member.size = len(rows)
+                archive.addfile(member, io.BytesIO(rows.encode()))
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("faces.csv", "./faces.csv"):
+                archive.writestr(name, rows)
+    report = ingest(path, drop_repeats=False).report
+    assert (report.rows_read, report.split_size("train"), report.split_size("eval")) == (2, 1, 1)
 
 
 def test_ingest_of_an_archive_of_many_files_says_a_few_of_them(ingest: Any, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """HtmlReport's executor on small real artifacts: TFRecords, a SavedModel and what the other components leave."""
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -17,9 +18,9 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
 from components.artifacts import Quarantine, Report
-from components.corruption_metric import ANSWERS_KEY
 from components.html_report.component import HtmlReport, HtmlReportSpec
 from components.html_report.executor import Executor
+from components.metrics.corrupted_accuracy import ANSWERS_KEY
 from configs.spec import GateConfig, PipelineConfig
 from fer_tfx.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from pipeline.eval_config import build_eval_config
@@ -68,7 +69,7 @@ def write_split(uri: str, split: str, labels: list[int], first_pixels: list[int]
     folder.mkdir()
     with tf.io.TFRecordWriter(str(folder / "data.gz"), "GZIP") as writer:
         for row, (label, first) in enumerate(zip(labels, first_pixels, strict=True)):
-            pixels = np.full(48 * 48, 10 * row, np.uint8)
+            pixels = np.full(48 * 48, 10 * row % 256, np.uint8)
             pixels[0] = first
             writer.write(to_example(pixels.tobytes(), label, "a.csv", row).SerializeToString())
 
@@ -226,6 +227,38 @@ def test_html_report_labels_are_compared_with_the_run_before(inputs: Any, run: A
         "absences": [],
     }  # fmt: skip
     assert "Labels now and in the data accepted last" in page
+
+
+def test_html_report_labels_of_data_before_that_counted_none_are_compared_with_nothing(
+    inputs: Any, run: Any, make_artifact: Any
+) -> None:
+    """The page comes after the push, so a failure here would fail a run whose model is in service already."""
+    before = make_artifact(standard_artifacts.ExampleStatistics)
+    before.split_names = '["train"]'
+    write_statistics(before.uri, count_happy=0)
+    numbers, _ = run({**inputs, "previous_statistics": [before]})
+    shift = numbers["data"]["label_shift"]
+    assert shift["splits"] == [{"split": "train", "now": [0, 0, 0, 2, 0, 0, 0], "before": None}]
+    assert shift["distances"] == []
+
+
+def test_html_report_of_four_times_the_rows_holds_no_more_pictures(inputs: Any, run: Any) -> None:
+    """The page keeps a few thousand pictures; of the other rows only numbers, some hundred bytes each."""
+    run(inputs)  # loads all that a page needs
+    peaks = []
+    for count in (5_000, 20_000):
+        folder = Path(inputs["examples"][0].uri, "Split-eval")
+        (folder / "data.gz").unlink()
+        folder.rmdir()
+        write_split(inputs["examples"][0].uri, "eval", [row % 7 for row in range(count)], [1] * count)
+        tracemalloc.start()
+        try:
+            numbers, _ = run(inputs)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert numbers["evaluation"]["accuracy"]["count"] == count
+    assert peaks[1] - peaks[0] < 15_000 * 600  # a picture has 2,304 bytes
 
 
 def test_html_report_refused_model_has_a_page_with_the_reason(inputs: Any, run: Any) -> None:

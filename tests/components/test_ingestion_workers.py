@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.face_example_gen.rows import Outputs, ingest
+from components.face_example_gen.graph import Outputs, ingest
 from configs.spec import DataConfig
 from fer_tfx.reading.sources import Source
 

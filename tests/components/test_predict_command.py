@@ -24,7 +24,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 from configs.spec import ExportConfig, ModelConfig
 from fer_tfx.cli import main
 from fer_tfx.contract import CLASS_NAMES
-from fer_tfx.known_models import PUSHED, KnownModels, note_model
+from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.pictures import decode_picture
 from models.calibration import Calibration
 from models.export import ServingNetwork, export_model
@@ -38,7 +38,7 @@ ROW_COUNT = 300
 ASK_IN_FRESH_PROCESS = """
 import sys
 from fer_tfx.cli import main
-from fer_tfx.known_models import PUSHED, KnownModels, note_model
+from fer_tfx.model_files import KnownModels, PUSHED, note_model
 code = main(sys.argv[2:])
 open(sys.argv[1], "w").write(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 sys.exit(code)

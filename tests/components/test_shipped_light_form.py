@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 from fer_tfx.light import LightModel
-from fer_tfx.reading.csv_rows import ParsedRow, iter_rows
-from fer_tfx.reading.limits import ReadingLimits
-from fer_tfx.shipped import find_shipped_model
+from fer_tfx.model_files import find_shipped_model
+from fer_tfx.reading.csv_form import CSV
+from fer_tfx.reading.form import ParsedRow, ReadingLimits
 from schema.drawn_faces import draw_faces
 
 REAL_TEST_CSV = Path(__file__).parents[3] / "shared" / "data" / "fer2013" / "test.csv.xz"
@@ -26,7 +26,7 @@ def pixels() -> np.ndarray:
     if not REAL_TEST_CSV.exists():
         return draw_faces(500, 21).pixels[..., np.newaxis]
     with lzma.open(REAL_TEST_CSV) as stream:
-        rows = iter_rows(cast(BinaryIO, stream), REAL_TEST_CSV.name, ReadingLimits().max_line_bytes)
+        rows = CSV.read(cast(BinaryIO, stream), REAL_TEST_CSV.name, ReadingLimits())
         faces = [row.face.pixels for row in rows if isinstance(row, ParsedRow)]
     return np.frombuffer(b"".join(faces), np.uint8).reshape(-1, 48, 48, 1)
 

@@ -1,10 +1,11 @@
 """What was refused is never learnt from and never a reference: a story of several nights, with the real command.
 
-The tests run in order on one root.
+The tests run in order on one root, but for the last.
 """
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from deliveries import LAX, read_sound_rows, shift, write
@@ -79,3 +80,17 @@ def test_accepted_version_is_the_anchor_with_its_reason(deliveries: Workshop) ->
     refused = deliveries.command("accept", "1", "--reason", "why not", *places)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert re.fullmatch(r"fer-tfx: 1: no such version was pushed, only .*\n", refused.stderr)
+
+
+def test_worse_model_that_a_lax_gate_let_through_does_not_lower_the_bar(tmp_path: Path, rows: list[str]) -> None:
+    """Else each push would be allowed to lose what one push may, and the bar would sink step by step."""
+    work = make_workshop(tmp_path)
+    data = write(work.root / "a.csv", rows)
+    good = work.run(data, **{**LAX, "model__stage_filters": "[16,32,64]", "trainer__epochs": "4"})
+    assert good.exit_code == 0, good.stderr
+    worse = work.run(data, **LAX)
+    assert worse.exit_code == 0, worse.stderr
+    as_bad = work.run(data, **{**LAX, "gate__max_accuracy_drop": "0.05"}, trainer__seed="2")
+    assert as_bad.exit_code == 3, as_bad.stdout
+    assert re.search(r"accuracy changed by -0\.\d+ against the anchor, at least -0\.0500", as_bad.stderr)
+    assert len(work.versions()) == 2

@@ -49,6 +49,16 @@ def test_window_of_accepted_spans_is_trained_on(spans: Workshop, rows: list[str]
     assert list_window(spans) == [1, 2]
 
 
+def test_card_of_a_model_tells_of_every_span_of_its_window(spans: Workshop) -> None:
+    folder = spans.root / "fer" / "serving" / spans.versions()[-1] / "assets.extra"
+    card = (folder / "MODEL_CARD.md").read_text("utf-8")
+    rows_of_span = {int(span): int(rows) for span, rows in re.findall(r"^\| (\d+) \| (\d+) \|$", card, re.M)}
+    assert sorted(rows_of_span) == [1, 2]
+    assert min(rows_of_span.values()) > 300, "500 rows were delivered of each, of which a fifth is for the evaluation"
+    assert f"\n{sum(rows_of_span.values())} training rows" in card
+    assert re.findall(r"^- span (\d): `split:labelled,num_files:1,", card, re.M) == ["1", "2"]
+
+
 @pytest.mark.parametrize("kind", ["truncated", "gone"])
 def test_older_span_that_is_damaged_is_made_anew_from_its_source(spans: Workshop, kind: str) -> None:
     steps = count_steps(spans)

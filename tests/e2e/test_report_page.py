@@ -89,7 +89,7 @@ def test_report_page_by_keyboard_skips_to_the_report_and_scrolls_its_tables(page
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "What became of the rows"
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "What happened to the rows"
 
 
 def test_report_page_printed_has_light_colours_and_no_links_to_sections(page: Any) -> None:

@@ -54,7 +54,7 @@ def training_faults(trainer_s: float) -> list[Fault]:
         ),
         Fault(
             "interrupt", KillPoint("Trainer", MIDDLE, trainer_s / 2),
-            "fer-tfx: interrupted; the same command takes up training where it stopped", is_in_log=False,
+            "fer-tfx: interrupted; the same command resumes training where it stopped", is_in_log=False,
         ),
         Fault("killed-by-kernel", KillPoint("Trainer", MIDDLE, trainer_s / 2), "ended by SIGKILL, most likely because",
               is_in_log=False),

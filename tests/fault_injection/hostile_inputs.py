@@ -163,7 +163,7 @@ TEXTS: dict[str, Case] = {
     "semicolons": Case(rows(header="emotion;pixels;Usage"), refusal="separate the columns by commas"),
     "tabs between columns": Case(rows(header="emotion\tpixels"), refusal="separate the columns by commas"),
     "no pixel column": Case(rows(header="emotion,image"), refusal="no column `pixels`"),
-    "header of one unclosed quote": Case(b'"emotion,pixels\n', refusal="mend the quotes of the header"),
+    "header of one unclosed quote": Case(b'"emotion,pixels\n', refusal="fix the quotes of the header"),
     "header of 2 MB": Case(b"x" * 2_000_000, refusal="line 1: longer than 1,000,000 bytes"),
     "columns in another order and case": Case(
         f"USAGE, Pixels ,EMOTION\nTraining,{PIXELS},3\n".encode(), used=1

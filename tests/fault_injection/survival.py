@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_data_validation as tfdv
+from forked import run_command
 from google.protobuf import text_format
 
 from fault_injection.kill_points import END, KillPoint
@@ -41,6 +42,8 @@ class Room:
             options: after those of the room.
             user: who runs it; None: whoever runs the tests.
         """
+        if not point and not user:
+            return run_command([*self.arguments(), *options], self.root, self.environment())
         words = ("fault_injection.faulty_run", act, point.node, point.moment, str(point.after_s)) if point else ()
         return subprocess.run(
             [sys.executable, "-m", *(words or ("pipeline",)), *self.arguments(), *options],

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from benchmarks.ingestion_encodings import _OTHERS, Ingested, _ingest_as, write_report
 from benchmarks.samples import Face, write_sample
-from components.face_example_gen.repeats import Candidate
+from components.face_example_gen.settling import Candidate
 
 
 def read_pixels(folder: Path) -> set[bytes]:

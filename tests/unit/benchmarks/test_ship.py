@@ -12,7 +12,7 @@ from benchmarks import evaluate, folder_swap
 from benchmarks.pushed_model import PushedModel
 from benchmarks.ship import main, read_metrics, ship
 from fer_tfx.errors import DataError, GateError
-from fer_tfx.shipped import compute_digest, list_files, verify_sums
+from fer_tfx.model_files import compute_digest, list_files, verify_sums
 from reporting.ingestion import IngestionReport
 
 ROWS = IngestionReport(

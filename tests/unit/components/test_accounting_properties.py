@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.face_example_gen.repeats import Candidate, settle
+from components.face_example_gen.settling import Candidate, settle
 from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
-from fer_tfx.reading.csv_rows import ParsedRow, RejectedRow, iter_rows
-from fer_tfx.reading.limits import ReadingLimits
+from fer_tfx.reading.csv_form import CSV
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from reporting.ingestion import DROPPED, EMITTED, QUARANTINED, READ, IngestionReport
 
 SOUND = b"3," + b" ".join([b"7"] * PIXEL_COUNT)
@@ -37,7 +37,7 @@ CANDIDATES = st.lists(
 @given(lines=LINES, end=st.sampled_from([b"\n", b"\r\n"]))
 def test_iter_rows_of_any_lines_accounts_for_each_that_is_not_blank(lines: list[bytes], end: bytes) -> None:
     stream = io.BytesIO(end.join([b"emotion,pixels", *lines]) + end)
-    rows = list(iter_rows(stream, "x.csv", ReadingLimits().max_line_bytes))
+    rows = list(CSV.read(stream, "x.csv", ReadingLimits()))
     kept = [(number, line) for number, line in enumerate(lines, start=2) if line.strip()]
     assert [row.line for row in rows] == [number for number, _ in kept]
     assert [row.row for row in rows] == list(range(len(kept)))

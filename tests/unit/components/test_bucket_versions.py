@@ -15,8 +15,9 @@ from tfx.utils import io_utils
 from components import bucket_versions
 from components.bucket_versions import BucketVersions, find_rolled_back, open_versions
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.model_digest import compute_digest
-from fer_tfx.versions.versions import RolledBackError, ServedModel, VersionFolder
+from fer_tfx.versions.versions import RolledBackError, ServedModel
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tfma_evaluation import evaluate_rows
 
-from components.calibration_metrics import BrierScore, CalibrationError, NegativeLogLikelihood
+from components.metrics.rows import BrierScore, CalibrationError, NegativeLogLikelihood
 from fer_tfx.contract import CLASS_COUNT
 from reporting.calibration import (
     CalibrationEstimate,

@@ -13,8 +13,8 @@ from tensorflow_model_analysis.utils import model_util
 from tfx.types import standard_artifacts
 
 from components.atomic_pusher.executor import mark_references
-from components.evaluation_result import read_confusion
-from components.model_card.figures import read_confidence, read_figures
+from components.metrics.evaluation import read_confusion
+from components.model_card.executor import collect_figures, read_confidence
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
 from reporting.calibration import compute_bin_sums, estimate_calibration_error
@@ -66,23 +66,31 @@ def alone(evaluate: Callable[..., str]) -> str:
 
 
 def test_read_figures_without_a_baseline_has_every_figure_and_no_change(alone):
-    found = read_figures(alone)
+    found = collect_figures(alone)
     assert (found.accuracy.fraction, found.accuracy.count) == (pytest.approx(7 / 12, abs=1e-6), 12)
     assert (found.accuracy.low, found.accuracy.high) == pytest.approx(wilson_interval(7 / 12, 12), abs=1e-6)
     # Confidence is 0.4 in each row: one bin of 7 / 12 - 0.4, and what the fit of the temperature takes from that.
     estimate = estimate_calibration_error(compute_bin_sums(answer(SAID), TRUE), 12, is_fitted=True)
-    assert found.calibration_error == pytest.approx(estimate.value)
-    assert found.calibration_error > 7 / 12 - 0.4
-    assert found.calibration_interval == pytest.approx(estimate.interval)
-    assert found.nll == pytest.approx(-(7 * math.log(0.4) + 5 * math.log(0.1)) / 12)
-    # Right: 0.6^2 + 6 * 0.1^2; wrong: 0.9^2 + 0.4^2 + 5 * 0.1^2.
-    assert found.brier == pytest.approx((7 * 0.42 + 5 * 1.02) / 12)
-    assert found.macro_f1 == pytest.approx((4 / 6 + 2 / 4 + 1 + 2 / 4 + 2 / 3 + 0 + 2 / 5) / 7)
+    assert estimate.value > 7 / 12 - 0.4
+    measured = {each.title: each for each in found.measured}
+    assert {title: each.value for title, each in measured.items()} == {
+        "accuracy": pytest.approx(7 / 12),
+        "macro F1": pytest.approx((4 / 6 + 2 / 4 + 1 + 2 / 4 + 2 / 3 + 0 + 2 / 5) / 7),
+        "expected calibration error, 15 bins": pytest.approx(estimate.value),
+        "negative log-likelihood, nats": pytest.approx(-(7 * math.log(0.4) + 5 * math.log(0.1)) / 12),
+        # Right: 0.6^2 + 6 * 0.1^2; wrong: 0.9^2 + 0.4^2 + 5 * 0.1^2.
+        "Brier score": pytest.approx((7 * 0.42 + 5 * 1.02) / 12),
+        "mean accuracy on corrupted pictures": pytest.approx(math.nan, nan_ok=True),  # nobody asked about them
+    }
+    assert measured["accuracy"].interval == pytest.approx(wilson_interval(7 / 12, 12))
+    assert measured["expected calibration error, 15 bins"].interval == pytest.approx(estimate.interval)
+    assert measured["macro F1"].interval is None
+    assert {each.count for each in found.measured} == {12}
     assert found.change is None
 
 
 def test_read_figures_classes_have_recall_of_their_rows_and_precision_of_their_answers(alone):
-    angry, surprise, neutral = (read_figures(alone).classes[index] for index in (0, 5, 6))
+    angry, surprise, neutral = (collect_figures(alone).classes[index] for index in (0, 5, 6))
     assert (angry.name, angry.recall.fraction, angry.recall.count) == ("angry", pytest.approx(2 / 3, abs=1e-6), 3)
     assert (angry.precision.fraction, angry.precision.count) == (pytest.approx(2 / 3), 3)
     assert (neutral.recall.count, neutral.precision.fraction, neutral.precision.count) == (3, 0.5, 2)
@@ -98,18 +106,18 @@ def test_read_confusion_counts_rows_by_true_and_said_class(alone):
 
 
 def test_read_figures_with_a_baseline_are_the_candidates(evaluate):
-    found = read_figures(evaluate(answer(SAID), answer(BASELINE)))
+    found = collect_figures(evaluate(answer(SAID), answer(BASELINE)))
     assert found.accuracy.fraction == pytest.approx(7 / 12, abs=1e-6)
     assert [sum(counts) for counts in found.confusion] == [3, 2, 1, 2, 1, 0, 3]
     assert found.confusion[6] == (0, 0, 0, 1, 1, 0, 1)
     # Five rows that only the candidate got right, two that only the baseline did.
-    assert found.change.difference == pytest.approx(3 / 12)
+    assert found.change.value == pytest.approx(3 / 12)
     assert found.change.interval == pytest.approx(paired_difference_interval(5, 2, 12, level=0.99))
 
 
 def test_read_figures_of_a_model_that_answers_nan_are_nan(evaluate):
-    found = read_figures(evaluate(np.full((12, 7), math.nan)))
-    assert all(math.isnan(value) for value in (found.macro_f1, found.calibration_error, found.nll, found.brier))
+    found = collect_figures(evaluate(np.full((12, 7), math.nan)))
+    assert all(math.isnan(each.value) for each in found.measured)
 
 
 def test_read_confidence_shares_have_the_rows_that_they_are_of():

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import f1_score
 from tfma_evaluation import evaluate_rows
 
-from components.confusion_metrics import Accuracy, MacroF1
+from components.metrics.rows import Accuracy, MacroF1
 from fer_tfx.contract import CLASS_COUNT
 from reporting.classification import compute_macro_f1
 

@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+import numpy as np
 import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
@@ -15,7 +16,7 @@ from components.data_gate.checks import (
 )
 from fer_tfx.contract import CLASS_NAMES
 from reporting.ingestion import IngestionReport
-from reporting.significance import bound_share_differences
+from reporting.label_shift import bound_share_differences
 
 EVEN = {0: 100, 1: 100, 2: 100, 3: 100, 4: 100, 5: 100, 6: 100}
 
@@ -175,6 +176,27 @@ def test_find_skew_share_beyond_the_bound_names_class_distance_and_bound(schema)
         "train against eval: emotion: the shares of happy differ by 0.2571, beyond doubt by more than"
         f" {least:.4f}; the schema's skew_comparator allows 0.1"
     )
+
+
+@pytest.mark.parametrize("eval_count", [50, 100])
+def test_splits_that_are_drawn_alike_are_hardly_ever_refused_however_few_their_rows(schema, eval_count):
+    """The split is a hash of the rows: whoever is refused by chance is refused at each further try as well."""
+    random = np.random.default_rng(eval_count)
+    shares = [0.139, 0.015, 0.143, 0.251, 0.168, 0.111, 0.173]  # of FER2013's classes
+    skewed = lacking = 0
+    for _ in range(300):
+        drawn = {"train": random.multinomial(9 * eval_count, shares), "eval": random.multinomial(eval_count, shares)}
+        counts = {split: of_split.tolist() for split, of_split in drawn.items()}
+        statistics = {split: make_statistics(count_by_index(of_split)) for split, of_split in counts.items()}
+        report = make_report(**{split: dict(zip(CLASS_NAMES, each, strict=True)) for split, each in counts.items()})
+        skewed += bool(list(find_skew(statistics, schema)))
+        lacking += any(fault.startswith("eval") for fault in find_gaps(report))
+    assert max(skewed, lacking) <= 3, f"{skewed} for their shares, {lacking} for a class without a row"
+
+
+def count_by_index(counts: list[int]) -> dict[int, int]:
+    """As TFDV counts them: a class without a row is not there."""
+    return {index: count for index, count in enumerate(counts) if count}
 
 
 @pytest.mark.parametrize("threshold", [float("nan"), float("inf"), -0.1, 1.5])

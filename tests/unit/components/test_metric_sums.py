@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from components.calibration_metrics import BrierScore, CalibrationError, NegativeLogLikelihood
-from components.confusion_metrics import Accuracy, MacroF1
-from components.metric_sums import RowSums
+from components.metrics.rows import Accuracy, BrierScore, CalibrationError, MacroF1, NegativeLogLikelihood, RowSums
 
 METRICS = (CalibrationError, NegativeLogLikelihood, BrierScore, Accuracy, MacroF1)
 RNG = np.random.default_rng(5)

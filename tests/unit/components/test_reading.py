@@ -6,7 +6,7 @@ from pathlib import Path
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.face_example_gen.reading import MAX_KEPT_ROWS, read_rows
+from components.face_example_gen.graph import MAX_KEPT_ROWS, read_rows
 from configs.spec import DataConfig
 from fer_tfx.reading.sources import Source
 

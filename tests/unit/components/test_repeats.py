@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from components.face_example_gen.repeats import Candidate, has_conflict, settle
+from components.face_example_gen.settling import Candidate, has_conflict, settle
 
 
 def face(split: str, source: str = "a.csv", row: int = 0, class_index: int = 3) -> Candidate:

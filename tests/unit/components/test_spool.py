@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from components.face_example_gen.repeats import Candidate
-from components.face_example_gen.settling import Spool, write_shard
-from components.face_example_gen.spool import Segment, count_slices, read_slice, slice_of, write_run
+from components.face_example_gen.settling import (
+    Candidate,
+    Segment,
+    Spool,
+    count_slices,
+    read_slice,
+    slice_of,
+    write_run,
+    write_shard,
+)
 
 
 def face(first_byte: int, row: int = 0, source: str = "a.csv") -> Candidate:

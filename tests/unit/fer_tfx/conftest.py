@@ -9,7 +9,7 @@ from PIL import Image
 from serving_double import TensorFlowServingDouble, answer_by_first_value
 
 from fer_tfx.client.client import Client
-from fer_tfx.client.retries import Timing
+from fer_tfx.client.transport import Timing
 
 
 class ClockDouble:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_tfx.client.address import parse_address
+from fer_tfx.client.transport import parse_address
 from fer_tfx.errors import ConfigError
 
 

@@ -5,7 +5,7 @@ import pytest
 from serving_double.fer_function import build_outputs
 from transport_double import TransportDouble
 
-from fer_tfx.client.answers import read_predictions
+from fer_tfx.client.checks import read_predictions
 from fer_tfx.client.client import Client
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import BadAnswerError

@@ -76,6 +76,7 @@ def test_crop_face_is_the_part_in_the_box():
 def test_face_detector_without_opencv_names_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(
-        ConfigError, match=r"^--detect needs OpenCV \(.*\); `pip install '\.\[detect\]'` in a checkout of fer-tfx$"
+        ConfigError,
+        match=r"^--detect needs OpenCV \(.*\); `pip install '\./fer_tfx\[detect\]'` in a checkout of fer-tfx$",
     ):
         FaceDetector()

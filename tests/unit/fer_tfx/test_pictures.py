@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from fer_tfx import pictures
-from fer_tfx.errors import DataError
-from fer_tfx.pictures import decode_picture, in_one_line, open_upright, read_bounded, read_picture_file, to_pixels
+from fer_tfx.errors import DataError, in_one_line
+from fer_tfx.pictures import decode_picture, open_upright, read_bounded, read_picture_file, to_pixels
 
 ORIENTATION = 0x0112
 

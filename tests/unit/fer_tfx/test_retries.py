@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_tfx.client.retries import Deadline, Timing, ask_with_retries, compute_wait_s
+from fer_tfx.client.transport import Deadline, Timing, ask_with_retries, compute_wait_s
 from fer_tfx.errors import DeadlineExceededError, RequestRefusedError, ServerUnreachableError
 
 

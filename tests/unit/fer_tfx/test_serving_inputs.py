@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from transport_double import TransportDouble
 
+from fer_tfx.client.checks import FileLimits
 from fer_tfx.client.client import Client
-from fer_tfx.client.inputs import FileLimits
 from fer_tfx.errors import BadRequestError
 
 

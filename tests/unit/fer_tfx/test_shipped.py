@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from fer_tfx import shipped
+from fer_tfx import model_files
 from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.shipped import find_shipped_model, list_files, verify_sums, write_sums
+from fer_tfx.model_files import find_shipped_model, list_files, verify_sums, write_sums
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that stands in for the installed package `models`."""
-    monkeypatch.setattr(shipped.resources, "files", lambda name: {"fer_tfx": tmp_path}[name])
+    monkeypatch.setattr(model_files.resources, "files", lambda name: {"fer_tfx": tmp_path}[name])
     return tmp_path
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from serving_double import FolderPolls, ServingFault, TensorFlowServingDouble, answer_by_first_value
 
-from fer_tfx.versions.versions import ServedModel, VersionFolder
+from fer_tfx.versions.folder import VersionFolder
+from fer_tfx.versions.versions import ServedModel
 
 VERSIONS = (10, 20, 30, 40, 50)
 MODEL = ServedModel("fer", "/models/fer", settle_s=15)

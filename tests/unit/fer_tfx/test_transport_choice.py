@@ -19,7 +19,7 @@ def test_client_grpc_url_without_the_extra_names_what_to_install(monkeypatch, mi
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(
-        ConfigError, match=rf"^{missing}.* is not installed, .*: `pip install '\.\[grpc\]'` in a checkout"
+        ConfigError, match=rf"^{missing}.* is not installed, .*: `pip install '\./fer_tfx\[grpc\]'` in a checkout"
     ):
         Client("grpc://localhost:8500")
 

@@ -10,14 +10,9 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from fer_tfx.errors import ConfigError, DataError, GateError
-from fer_tfx.versions import versions
-from fer_tfx.versions.versions import (
-    RolledBackError,
-    ServedModel,
-    VersionFolder,
-    format_config,
-    is_whole,
-)
+from fer_tfx.versions import folder as folder_module
+from fer_tfx.versions.folder import VersionFolder, is_whole
+from fer_tfx.versions.versions import RolledBackError, ServedModel, format_config
 
 MODEL = ServedModel("fer", "/models/fer")
 
@@ -85,7 +80,7 @@ def test_push_shows_no_version_before_every_file_is_there(folder, source, monkey
         seen.append(list_numbers(folder.path))
 
     copytree = shutil.copytree
-    monkeypatch.setattr(versions.shutil, "copytree", lambda a, b, *_: copytree(a, b, copy_function=copy_and_look))
+    monkeypatch.setattr(folder_module.shutil, "copytree", lambda a, b, *_: copytree(a, b, copy_function=copy_and_look))
     folder.push(source, 10)
     assert seen == [[], [], []]
     assert list_numbers(folder.path) == ["10"]
@@ -94,7 +89,7 @@ def test_push_shows_no_version_before_every_file_is_there(folder, source, monkey
 def test_push_that_fails_half_way_leaves_the_folder_as_it_was(three, source, monkeypatch):
     (source / "saved_model.pb").write_bytes(b"graph 40")
     before = sorted(path.relative_to(three.path) for path in three.path.rglob("*"))
-    monkeypatch.setattr(versions.shutil, "copytree", fail_half_way)
+    monkeypatch.setattr(folder_module.shutil, "copytree", fail_half_way)
     with pytest.raises(DataError, match=r"serving: can't be written: No space left on device; make room"):
         three.push(source, 40)
     assert sorted(path.relative_to(three.path) for path in three.path.rglob("*")) == before
@@ -317,7 +312,7 @@ def test_a_damaged_record_stops_every_command_and_changes_nothing(three, source,
     (three.path / "roll_backs.json").write_bytes(text.encode("latin-1"))
     before = sorted(three.path.rglob("*"))
     calls = {"push": lambda: three.push(source, 40)}
-    with pytest.raises(DataError, match=r"roll_backs\.json: .*; (mend|bring)") as caught:
+    with pytest.raises(DataError, match=r"roll_backs\.json: .*; (fix|bring)") as caught:
         calls.get(command, getattr(three, command, None))()
     assert "\n" not in str(caught.value)
     assert sorted(three.path.rglob("*")) == before
@@ -381,7 +376,7 @@ def test_roll_back_where_something_else_stands_in_the_way_moves_nothing(three, n
     place = three.path / name
     place.unlink(missing_ok=True)
     place.mkdir() if name == "models.config" else place.write_text("notes")
-    with pytest.raises(DataError, match=rf"{name}: can't be (written|read): \w+ .*; (make room|mend it)"):
+    with pytest.raises(DataError, match=rf"{name}: can't be (written|read): \w+ .*; (make room|fix it)"):
         three.roll_back()
     assert list_numbers(three.path) == ["10", "20", "30"]
     assert (three.list_served() if name == "models.config" else list_numbers(three.path))[-1] in (30, "30")

@@ -19,6 +19,7 @@ from models.dataset import (
     read_batches,
     read_examples,
 )
+from models.streaming import scan_examples
 
 # 11 examples in batches of 4: two steps, three examples left out in each epoch. The class tells which is which.
 EXAMPLES = build_examples(draw_pixels(11), range(11))
@@ -82,6 +83,14 @@ def test_count_examples_stops_at_the_most_that_is_asked_for(tmp_path, most, coun
     write_examples(tmp_path / "a.gz", to_raw(draw_pixels(3)), [4, 2, 3])
     write_examples(tmp_path / "b.gz", to_raw(draw_pixels(2)), [1, 5])
     assert count_examples(find_examples([str(tmp_path / "*")]), most) == count
+
+
+@pytest.mark.parametrize("open_examples", [read_examples, find_examples, scan_examples])
+def test_read_examples_pattern_that_matches_no_file_beside_one_that_does_is_named(tmp_path, open_examples):
+    """Else a training would go on with the spans of a window that are still there."""
+    write_examples(tmp_path / "span-2.gz", to_raw(draw_pixels(3)), [4, 2, 3])
+    with pytest.raises(DatasetError, match=r"expected files of examples at \['\S+/span-1\*'\], found none"):
+        open_examples([str(tmp_path / "span-1*"), str(tmp_path / "span-2*")])
 
 
 def test_read_examples_overlapping_patterns_reads_each_file_once(tmp_path):

@@ -15,7 +15,7 @@ from configs.load import to_json
 from configs.spec import ExportConfig, TrainingInputConfig
 from fer_tfx.errors import ConfigError
 from models import precision, trainer_fn
-from models.dataset import DatasetError
+from models.dataset import DatasetError, LabelledExamples, StoredExamples
 from models.trainer_fn import run_fn
 
 
@@ -220,6 +220,20 @@ def test_run_fn_streams_where_it_is_told_to_or_the_pictures_take_too_much_memory
     fn_args.custom_config["training_input"] = to_json(feed)
     with pytest.raises(InterruptedError):
         run_fn(fn_args)
+
+
+def test_run_fn_in_memory_holds_the_train_split_and_leaves_the_eval_split_on_disk(transform_dir, tmp_path, monkeypatch):
+    """Each picture that is held takes `ROW_BYTES`, and `max_memory_mb` counts those of the train split alone."""
+    given = []
+
+    def note_and_stop(_: object, *examples: object, **__: object) -> None:
+        given.extend(examples[:2])
+        raise InterruptedError
+
+    monkeypatch.setattr(trainer_fn, "fit", note_and_stop)
+    with pytest.raises(InterruptedError):
+        run_fn(build_fn_args(transform_dir, tmp_path))
+    assert [type(each) for each in given] == [LabelledExamples, StoredExamples]
 
 
 def test_run_fn_streamed_leaves_a_model_and_a_state_of_another_name(transform_dir, tmp_path):

@@ -165,10 +165,12 @@ def test_window_of_a_span_accepted_twice_the_later_counts(work):
     assert work.find_window(older, 2) == [later["examples"], older["examples"]]
 
 
-def test_window_holds_spans_of_one_source(work):
-    work.judge(work.ingest(1, "other/span-{}/*"))
-    work.judge(work.ingest(0, "all.csv"))
-    mine, current = work.judge(work.ingest(1)), work.ingest(2)
+@pytest.mark.parametrize(("span", "pattern"), [(0, "all.csv"), (1, "other/span-{}/*")])
+def test_window_holds_spans_of_one_source(work, span, pattern):
+    """Also where another source has given the same span since."""
+    mine = work.judge(work.ingest(1))
+    work.judge(work.ingest(span, pattern))
+    current = work.ingest(2)
     assert work.find_window(current, 5) == [mine["examples"], current["examples"]]
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from configs.load import LOCAL_CONFIG, load_config
 from configs.spec import PipelineConfig
-from fer_tfx.cli import main
+from fer_tfx.cli import main, start
 from fer_tfx.errors import DataError, GateError
-from fer_tfx.known_models import KnownModels, compute_model_digest
+from fer_tfx.model_files import KnownModels, compute_model_digest
+from pipeline import cli
 from pipeline.commands import run as run_command
 from pipeline.commands.run import run_pipeline
 from pipeline.outcome import Outcome
@@ -79,20 +80,23 @@ def complain(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
 
 
 def test_main_help_lists_commands_and_exit_codes(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["--help"])
+    assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert ended.value.code == 0
-    assert all(f"\n    {command} " in shown for command in ("run", "config", "schema", "download"))
+    assert all(f"\n  {command} " in shown for command in ("run", "config", "schema", "download"))
     assert "Exit codes: 0 done, 2 bad input or configuration, 3 refused by a gate" in shown
 
 
-@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--dta", "a.csv"], ["schema", "--data", "a.csv"]])
-def test_main_unknown_or_missing_argument_exits_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: fer-tfx")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Missing command"),
+        (["walk"], "No such command 'walk'"),
+        (["run", "--dta", "a.csv"], "No such option: --dta (Possible options: --data, --set)"),
+        (["schema", "--data", "a.csv"], "Missing option '--out'"),
+    ],
+)
+def test_main_unknown_or_missing_argument_is_one_line_with_the_way_to_help(arguments, said, capsys):
+    assert complain(capsys, *arguments) == (2, f"fer-tfx: {said}; see `fer-tfx --help`")
 
 
 @pytest.mark.parametrize("command", ["run", "config"])
@@ -152,13 +156,22 @@ def test_main_error_in_a_process_of_its_own_has_its_exit_code_and_no_traceback()
     assert done.stderr == "fer-tfx: --set: gate.min_accuracy: expected a fraction from 0 to 1, got 2.0\n"
 
 
+def test_start_launches_run_alone_in_the_child_of_a_supervisor(given, monkeypatch):
+    launched = []
+    monkeypatch.setattr(cli, "supervise", lambda work: launched.append(work()) or 7)
+    monkeypatch.setattr(sys, "argv", ["fer-tfx", "run", "--data", "a.csv"])
+    assert (start(), launched, given[0].data.path) == (7, [0], "a.csv")
+    monkeypatch.setattr(sys, "argv", ["fer-tfx", "config"])
+    assert (start(), launched) == (0, [0])
+
+
 def test_main_interrupt_says_how_to_go_on(capsys, monkeypatch):
     def interrupt(config: PipelineConfig) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run_command, "run_pipeline", interrupt)
     code, line = complain(capsys, "run")
-    assert (code, line) == (1, "fer-tfx: interrupted; the same command takes up training where it stopped")
+    assert (code, line) == (1, "fer-tfx: interrupted; the same command resumes training where it stopped")
 
 
 def test_main_config_prints_yaml_that_loads_back(capsys, tmp_path):
@@ -303,11 +316,11 @@ def test_run_pipeline_prepares_before_it_makes_a_log(tmp_path):
     ids=["cut off while it writes", "done, and refused"],
 )
 def test_main_reader_that_has_had_enough_ends_without_a_word_and_hides_no_refusal(body, exit_code):
-    program = f"import sys, pipeline.cli as cli\ndef command(_): {body}\ncli._print_config = command\n"
+    program = f"import sys, fer_tfx.cli, pipeline.cli as cli\ndef config() -> int: {body}\ncli.config = config\n"
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program + "sys.exit(cli.main(['config']))"],
+        [sys.executable, "-W", "ignore", "-c", program + "sys.exit(fer_tfx.cli.main(['config']))"],
         cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONUNBUFFERED": ""},
         stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip

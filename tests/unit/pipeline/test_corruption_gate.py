@@ -11,9 +11,8 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.corruption_extractor import answer_corrupted, custom_extractors
-from components.evaluation_result import read_metrics, read_robustness
-from components.refusals import explain_validation
+from components.metrics.corrupted_accuracy import answer_corrupted, custom_extractors
+from components.metrics.evaluation import explain_validation, read_metrics, read_robustness
 from configs.spec import GateConfig
 from fer_tfx.contract import IMAGE_SHAPE, PIXELS_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_PIXELS
 from pipeline.eval_config import build_eval_config

@@ -5,10 +5,13 @@ import json
 
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.metrics.base import SummedMetric
+from components.metrics.registry import METRICS
 from configs.spec import GateConfig
-from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, METRIC_MODULES, build_eval_config
+from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval_config
 from pipeline.fingerprint import _closure
 
 GATE = GateConfig(
@@ -93,14 +96,21 @@ def test_build_eval_config_metric_has_its_one_bound_over_all_rows_only(config, c
 
 def test_build_eval_config_our_metrics_carry_the_code_and_lie_in_the_modules_that_are_hashed(config):
     ours = [each for each in config.metrics_specs[0].metrics if each.module]
-    assert {each.module for each in ours} == set(METRIC_MODULES)
+    assert {each.module for each in ours} == set(EVALUATOR_MODULES)
     assert {json.loads(each.config)["code"] for each in ours} == {"c0de"}
+
+
+def test_metrics_of_ours_have_names_that_tfma_does_not_take_for_its_own():
+    ours = {each.__name__ for each in METRICS if issubclass(each, SummedMetric)}
+    assert "MacroF1" in ours
+    assert ours & set(metric_types.registered_metrics()) == set()
+    assert len({each.NAME for each in METRICS}) == len(METRICS)
 
 
 def test_evaluator_modules_hold_whatever_the_corrupted_answers_follow_from():
     assert EXTRACTOR_MODULE in EVALUATOR_MODULES
     assert callable(importlib.import_module(EXTRACTOR_MODULE).custom_extractors)
-    assert {"components.corruption_extractor", "reporting.corruptions"} <= _closure(EVALUATOR_MODULES)
+    assert {"components.metrics.base", "reporting.corruptions"} <= _closure(EVALUATOR_MODULES)
 
 
 def test_build_eval_config_no_bound_stands_where_it_would_hold_for_every_slice(config):

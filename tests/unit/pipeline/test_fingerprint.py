@@ -17,7 +17,7 @@ PACKAGES = ("components", "configs", "fer_tfx", "models", "pipeline", "reporting
 EXAMPLE_GEN, DATA_GATE = "components.face_example_gen.executor", "components.data_gate.executor"
 TRANSFORM, TUNER, TRAINER = "models.preprocessing", "models.tuner_fn", "models.trainer_fn"
 # What decides the weights, without what reads settings and exports.
-TRAINING, EVALUATOR = "models.training", "components.confusion_metrics"
+TRAINING, EVALUATOR = "models.training", "components.metrics.rows"
 STAGES = [EXAMPLE_GEN, DATA_GATE, TRANSFORM, TUNER, TRAINER, TRAINING, EVALUATOR]
 
 # A function's first result becomes another one.
@@ -25,12 +25,12 @@ CODE = ("    return ", "    return None or ")
 FILES = {
     "augmentation": ("models/augmentation.py", *CODE),
     "preprocessing": ("models/preprocessing.py", *CODE),
-    "row": ("fer_tfx/reading/row.py", *CODE),
+    "row": ("fer_tfx/reading/csv_form.py", *CODE),
     "contract": ("fer_tfx/contract.py", *CODE),
-    "repeats": ("components/face_example_gen/repeats.py", *CODE),
+    "repeats": ("components/face_example_gen/settling.py", *CODE),
     "checks": ("components/data_gate/checks.py", "    if ", "    if None or "),
     "ingestion": ("reporting/ingestion.py", *CODE),
-    "confusion_metrics": ("components/confusion_metrics.py", *CODE),
+    "metrics": ("components/metrics/rows.py", *CODE),
     "component": ("components/face_example_gen/component.py", *CODE),
     "spec": ("configs/spec.py", "epochs: int = ", "epochs: int = 1 + "),
     "other section": ("configs/spec.py", "    timeout_s: float = 30.0", "    timeout_s: float = 40.0"),
@@ -96,7 +96,7 @@ def measured(tmp_path_factory) -> tuple[dict[str, dict[str, str]], list[str]]:
         ("row", {EXAMPLE_GEN}),
         ("repeats", {EXAMPLE_GEN}),
         ("checks", {DATA_GATE}),
-        ("confusion_metrics", {EVALUATOR}),
+        ("metrics", {EVALUATOR}),
         ("ingestion", {EXAMPLE_GEN, DATA_GATE}),
         ("contract", set(STAGES)),
         # What a component declares is part of TFX's key already, and so is every setting.
@@ -160,10 +160,10 @@ def test_compute_code_fingerprint_reading_the_sources_imports_none_of_them(measu
 
 
 def test_compute_code_fingerprint_order_of_modules_does_not_matter():
-    given = ["fer_tfx.reading.row", "fer_tfx.errors"]
+    given = ["fer_tfx.reading.csv_form", "fer_tfx.errors"]
     both = compute_code_fingerprint(*given)
     assert both == compute_code_fingerprint(*reversed(given))
-    assert both == compute_code_fingerprint("fer_tfx.reading.row")  # which imports fer_tfx.errors itself
+    assert both == compute_code_fingerprint("fer_tfx.reading.csv_form")  # which imports fer_tfx.errors itself
     assert both != compute_code_fingerprint("fer_tfx.errors")
 
 

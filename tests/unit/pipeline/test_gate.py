@@ -12,8 +12,8 @@ from tensorflow_model_analysis.metrics import metric_specs
 from tensorflow_model_analysis.utils import model_util
 from tfx.utils import io_utils
 
-from components.corruption_metric import ANSWERS_KEY
-from components.refusals import explain_validation
+from components.metrics.corrupted_accuracy import ANSWERS_KEY
+from components.metrics.evaluation import explain_validation
 from configs.spec import GateConfig
 from fer_tfx.contract import CLASS_COUNT
 from pipeline.eval_config import build_eval_config
@@ -94,7 +94,7 @@ def test_gate_constant_model_is_refused_for_accuracy_f1_and_each_other_class(jud
     assert reasons == [
         "accuracy is 0.1429, at least 0.5000",
         # One F1 of 2 * 50 / (350 + 50) among seven.
-        "macro_f1 is 0.0357, at least 0.4000",
+        "macro F1 is 0.0357, at least 0.4000",
         *(
             f"recall of {name} is 0.0000, at least 0.1000"
             for name in ("angry", "disgust", "fear", "sad", "surprise", "neutral")
@@ -108,8 +108,8 @@ def test_gate_model_of_shuffled_labels_is_refused_for_accuracy_f1_and_calibratio
     accuracy = np.mean(said == TRUE)
     assert accuracy < 0.25
     assert reasons[0] == f"accuracy is {accuracy:.4f}, at least 0.5000"
-    assert reasons[1] == f"expected calibration error is {0.9 - accuracy:.4f}, at most 0.1500"
-    assert reasons[2].startswith("macro_f1 is 0.")
+    assert reasons[1].startswith("macro F1 is 0.")
+    assert reasons[2] == f"expected calibration error is {0.9 - accuracy:.4f}, at most 0.1500"
 
 
 @pytest.mark.parametrize("rows", [350, 1], ids=["every row", "one row"])
@@ -119,9 +119,9 @@ def test_gate_nan_model_is_refused_for_each_metric_of_ours(judge, rows):
     reasons = judge(probabilities, baseline=SOUND)
     for sentence in (
         "expected calibration error is nan, at most 0.1500",
-        "macro_f1 is nan, at least 0.4000",
-        "nll is nan, at most 88.0000",
-        "brier_score is nan, at most 2.0000",
+        "macro F1 is nan, at least 0.4000",
+        "negative log-likelihood is nan, at most 88.0000",
+        "Brier score is nan, at most 2.0000",
         "accuracy changed by +nan against the anchor, at least -0.0100 within the 99 % interval from +nan to +nan",
     ):
         assert sentence in reasons

@@ -209,7 +209,7 @@ def test_main_interrupted_run_tells_of_it_and_ends_with_1(told, command, tmp_pat
         [sys.executable, "-c", code, *words], cwd=Path(__file__).parents[3], env=os.environ | {"PYTHONWARNINGS": ""},
         start_new_session=True, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    said = "fer-tfx: interrupted; the same command takes up training where it stopped\n"
+    said = "fer-tfx: interrupted; the same command resumes training where it stopped\n"
     assert (done.returncode, done.stderr) == (1, said)
     assert json.loads(told.read_text("utf-8"))["reason"] == "interrupted"
 

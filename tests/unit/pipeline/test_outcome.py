@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
 
-from components import refusals
-from components.corruption_metric import ANSWERS_KEY
+from components.metrics import evaluation as evaluation_of_metrics
+from components.metrics.corrupted_accuracy import ANSWERS_KEY
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
 from pipeline.lineage import ArtifactRecord, NodeRecord
@@ -96,7 +96,7 @@ def test_read_outcome_no_blessing_names_every_bound_that_was_missed(nodes):
     found = read_outcome(nodes)
     assert found.refusals == [
         "accuracy is 0.5833, at least 0.6000",
-        "macro_f1 is 0.5476, at least 0.5500",
+        "macro F1 is 0.5476, at least 0.5500",
         "recall of surprise is 0.0000, at least 0.1000",
     ]
     assert (found.is_pushed, found.model_path, found.predictions_uri) == (False, "/model", "")
@@ -104,7 +104,7 @@ def test_read_outcome_no_blessing_names_every_bound_that_was_missed(nodes):
 
 def test_read_outcome_no_blessing_without_a_reason_is_still_a_refusal(nodes, monkeypatch):
     nodes["Evaluator"].outputs["blessing"].properties.clear()
-    monkeypatch.setattr(refusals.tfma, "load_validation_result", lambda path: None)
+    monkeypatch.setattr(evaluation_of_metrics.tfma, "load_validation_result", lambda path: None)
     assert read_outcome(nodes).refusals == ["the Evaluator gave no blessing"]
 
 
@@ -125,7 +125,7 @@ def test_read_outcome_export_that_misses_bounds_is_refused_in_their_own_words(no
 
 def test_read_outcome_push_that_did_not_happen_is_a_refusal(nodes):
     nodes["Pusher"].outputs["pushed_model"].properties["pushed"] = 0
-    assert read_outcome(nodes).refusals == ["Pusher did not push, though every gate let the model through"]
+    assert read_outcome(nodes).refusals == ["Pusher did not push, though the model passed every gate"]
 
 
 def test_read_outcome_no_unlabelled_rows_has_no_predictions(nodes, tmp_path):

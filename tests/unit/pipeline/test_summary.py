@@ -50,12 +50,12 @@ def test_write_summary_names_files_left_aside_and_counts_what_it_leaves_out():
     skipped = {f"{letter}.zip": "no CSV in it" for letter in "abcde"}
     rows = dataclasses.replace(PUSHED.rows, skipped_files=skipped)
     assert write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()[3] == (
-        "left aside   a.zip: no CSV in it; b.zip: no CSV in it; c.zip: no CSV in it; and 2 more"
+        "skipped      a.zip: no CSV in it; b.zip: no CSV in it; c.zip: no CSV in it; and 2 more"
     )
     rows = dataclasses.replace(rows, unlisted_files=1_000)
     assert write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()[3].endswith("; and 1,002 more")
     rows = dataclasses.replace(PUSHED.rows, skipped_files={"a.zip": "no CSV in it"})
-    assert write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()[3] == "left aside   a.zip: no CSV in it"
+    assert write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()[3] == "skipped      a.zip: no CSV in it"
 
 
 def test_write_summary_model_that_was_rolled_back_is_not_said_to_be_served():

@@ -12,7 +12,8 @@ import pytest
 
 from components.bucket_versions import BucketVersions
 from fer_tfx.cli import main
-from fer_tfx.versions.versions import ServedModel, VersionFolder
+from fer_tfx.versions.folder import VersionFolder
+from fer_tfx.versions.versions import ServedModel
 from pipeline.runners.exclusive import only_run_in
 
 SETTINGS = ("--set", "serving.settle_s=0")
@@ -129,7 +130,7 @@ def test_versions_commands_where_a_file_stands_for_the_folder_are_one_line(tmp_p
     (tmp_path / "serving").write_text("notes")
     assert main([command, "--set", f"runtime.serving_path={tmp_path}/serving", *SETTINGS]) == 2
     said = capsys.readouterr()
-    assert f"{tmp_path}/serving: can't be read: Not a directory; mend it or its rights, or name another" in said.err
+    assert f"{tmp_path}/serving: can't be read: Not a directory; fix it or its permissions, or name another" in said.err
     assert (said.out, said.err.count("\n")) == ("", 1)
 
 
@@ -187,5 +188,5 @@ def test_versions_commands_without_rights_are_one_line_and_change_nothing(capsys
             assert (code, err) == (0, "")
             return
         assert (code, out, err.count("\n")) == (2, "", 1), err
-        assert re.fullmatch(rf"fer-tfx: {serving}\S*: can't be {found}; mend (it|its) .*\n", err)
+        assert re.fullmatch(rf"fer-tfx: {serving}\S*: can't be {found}; fix (it|its) .*\n", err)
         assert sorted(serving.rglob("*")) == before

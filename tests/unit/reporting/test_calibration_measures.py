@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reporting.calibration import (
+    CoveragePoint,
     ReliabilityBin,
     apply_abstain_threshold,
     compute_bin_sums,
@@ -113,11 +114,11 @@ def test_scale_probabilities_temperature_not_above_zero_is_refused(temperature):
 
 def test_apply_abstain_threshold_keeps_confidences_from_the_threshold_on():
     probabilities, truth = of_confidences(0.9, 0.75, 0.6, 0.55), np.array([0, 1, 0, 0])
-    assert apply_abstain_threshold(probabilities, truth, 0.75) == (0.75, 0.5, 0.5, 2)
+    assert apply_abstain_threshold(probabilities, truth, 0.75) == CoveragePoint(0.75, 0.5, 0.5)
 
 
 def test_apply_abstain_threshold_no_row_kept_gives_zero():
-    assert apply_abstain_threshold(of_confidences(0.9), np.array([0]), 0.95) == (0.95, 0.0, 0.0, 0)
+    assert apply_abstain_threshold(of_confidences(0.9), np.array([0]), 0.95) == CoveragePoint(0.95, 0.0, 0.0)
 
 
 def test_compute_reliability_bins_hold_their_upper_bound_and_mean_figures():

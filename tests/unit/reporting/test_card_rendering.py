@@ -44,15 +44,15 @@ def test_render_card_figures_stand_with_interval_and_rows(card):
     assert "| macro F1 | 0.5476 | - | 12 |\n" in card
     # 2 of 4: (0.5 + 0.480182) / 1.960365 -/+ 0.3499; 2 of 2: 1 / (1 + 3.8415 / 2)
     assert card.count("| 0.5000 | 0.1500 to 0.8500 | 4 | 1.0000 | 0.3424 to 1.0000 | 2 |\n") == 7
-    assert "| expected calibration error, 15 bins | 0.0312 | 0.0125 to 0.0625 |\n" in card
+    assert "| expected calibration error, 15 bins | 0.0312 | 0.0125 to 0.0625 | 12 |\n" in card
     assert "+0.0125, paired 99 % interval -0.0100 to +0.0350." in card
 
 
-def test_render_card_worse_pictures_have_a_table_where_they_were_measured(card):
+def test_render_card_corrupted_pictures_have_a_table_where_they_were_measured(card):
     # Wilson, 3 of 12: (0.25 + 0.160061) / 1.320121 -/+ 1.484692 * sqrt(0.015625 + 0.006669)
-    assert "### Worse pictures\n" in card
+    assert "### Corrupted pictures\n" in card
     assert "| blurred | 0.2500 | 0.0889 to 0.5323 | 12 |\n" in card
-    assert "Worse pictures" not in render_card(make_card(figures=dataclasses.replace(FIGURES, corrupted={})))
+    assert "Corrupted pictures" not in render_card(make_card(figures=dataclasses.replace(FIGURES, corrupted={})))
 
 
 def test_render_card_confusion_has_true_classes_down(card):
@@ -60,11 +60,11 @@ def test_render_card_confusion_has_true_classes_down(card):
 
 
 def test_render_card_rows_are_accounted_for_by_reason(card):
-    assert "Of 1,250 rows read 1,212 were used, 37 dropped as repeats and 1 quarantined." in card
+    assert "Of 1,250 rows read, 1,212 were used, 37 dropped as repeats and 1 quarantined." in card
     for line in (
         "| read | `fer.csv` | 1,250 |", "| used | `train` | 1,200 |", "| dropped | `repeat within train` | 37 |",
-        "| quarantined | `unknown label` | 1 |", "| left aside | `notes.txt` `no CSV` | - |", "| happy | 1,000 | 12 |",
-        "Pictures that carry more than one label: 59.",
+        "| quarantined | `unknown label` | 1 |", "| skipped | `notes.txt` `no CSV` | - |", "| happy | 1,000 | 12 |",
+        "Pictures with more than one label: 59.",
     ):  # fmt: skip
         assert f"{line}\n" in card
 
@@ -72,12 +72,12 @@ def test_render_card_rows_are_accounted_for_by_reason(card):
 def test_render_card_counts_files_that_are_not_listed():
     card = make_card()
     rows = dataclasses.replace(card.rows, unlisted_files=1_234)
-    assert "| left aside | 1,234 further files | - |\n" in render_card(dataclasses.replace(card, rows=rows))
+    assert "| skipped | 1,234 further files | - |\n" in render_card(dataclasses.replace(card, rows=rows))
     assert "further files" not in render_card(card)
 
 
 def test_render_card_calibration_and_origin_are_those_of_the_model(card):
-    assert "The graph divides its logits by 1.2500." in card
+    assert "The exported model divides its logits by a temperature of 1.2500." in card
     assert "Below a confidence of 0.5500 the model" in card
     assert "| share of pictures kept | 0.5000 | 0.2538 to 0.7462 | 12 |\n" in card
     assert "2 epochs in `float32`,\n1,200 training rows, 8 s of wall time" in card
@@ -96,7 +96,7 @@ def test_render_card_drawn_faces_are_named_and_nothing_of_fer2013_is_claimed(car
     drawn = render_card(make_card(name="fer-drawn", is_drawn=True))
     assert "figures say nothing about real faces" in drawn
     assert "figures say nothing about real faces" not in card
-    for claim in ("Known of FER2013", "Kaggle", "calibrated on FER2013"):
+    for claim in ("Known about FER2013", "Kaggle", "calibrated on FER2013"):
         assert (claim in drawn, claim in card) == (False, True)
 
 
@@ -110,17 +110,17 @@ def test_render_card_refused_model_gives_each_reason(card):
 
 def test_render_card_without_a_baseline_compares_with_none():
     text = render_card(make_card(figures=dataclasses.replace(FIGURES, change=None)))
-    assert "There was no baseline to compare with." in text
+    assert "There was no anchor to compare with." in text
     assert "paired" not in text
 
 
 def test_render_card_model_that_answers_nan_says_so():
     text = render_card(make_nan_card())
     assert "| accuracy | NaN | - | 12 |\n" in text
-    assert "| Brier score | NaN | |\n" in text
-    assert "| expected calibration error, 15 bins | NaN | - |\n" in text
+    assert "| Brier score | NaN | - | 12 |\n" in text
+    assert "| expected calibration error, 15 bins | NaN | - | 12 |\n" in text
     assert "NaN, paired 99 % interval NaN to NaN." in text
-    assert "nan" not in text.replace("`nll is nan, at most 88.0000`", "")
+    assert "nan" not in text.replace("`negative log-likelihood is nan, at most 88.0000`", "")
 
 
 def test_render_card_settings_are_a_configuration_that_can_be_run(card, tmp_path):
@@ -144,16 +144,16 @@ def test_render_card_settings_hold_what_the_machine_had_chosen(card):
     assert read_settings(card)["trainer"] == {"epochs": 2, "precision": "float32"}
     trained = render_card(make_trained())
     assert read_settings(trained)["trainer"] == {"epochs": 2, "precision": "float32", "threads": 4}
-    assert "2 epochs in `float32` by 4 threads on `Some \\| Processor`,\n1,200 training rows, 8 s" in trained
+    assert "2 epochs in `float32` with 4 threads on `Some \\| Processor`,\n1,200 training rows, 8 s" in trained
     unequal = render_card(make_card(training=dataclasses.replace(make_card().training, threads=(4, 8))))
     assert "threads" not in read_settings(unequal)["trainer"]
-    assert "in `float32` by 4 and 8 threads,\n" in unequal
+    assert "in `float32` with 4 and 8 threads,\n" in unequal
 
 
 def test_render_card_every_span_stands_with_its_rows_and_its_files():
     spans = (TrainedSpan(3, 900, "num_files:1\nxor:7"), TrainedSpan(4, 300, "num_files:2"))
     text = render_card(make_trained(spans=spans))
-    assert "Trained on 2 spans together, and evaluated on the newest alone." in text
+    assert "Trained on 2 spans together, and evaluated on the newest only," in text
     for line in (
         "| 3 | 900 |", "| 4 | 300 |", "- span 3: `num_files:1`", "- span 3: `xor:7`", "- span 4: `num_files:2`",
     ):  # fmt: skip
@@ -171,8 +171,8 @@ def test_render_card_data_that_the_training_does_not_tell_of_are_those_of_the_ru
 def test_render_card_model_of_an_earlier_version_claims_no_versions(card):
     assert "| `tensorflow` | `2.16.2` |\n" in card
     text = render_card(make_card(lineage=dataclasses.replace(make_card().lineage, versions={})))
-    assert "Which versions of the libraries trained it was not recorded.\n" in text
-    assert "package" not in text.partition("## How to make it again")[2]
+    assert "The library versions that trained it were not recorded.\n" in text
+    assert "package" not in text.partition("## How to reproduce it")[2]
 
 
 def test_render_card_hostile_texts_are_neither_html_nor_links_nor_headings(card):

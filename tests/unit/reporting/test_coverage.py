@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from reporting.coverage import compute_coverage
-from reporting.report_data import CoveragePoint
+from reporting.calibration import CoveragePoint, compute_coverage
 
 
 def of_confidences(*confidences: float) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reporting.difference import newcombe_interval
+from reporting.intervals import newcombe_interval
 
 
 @pytest.mark.parametrize(

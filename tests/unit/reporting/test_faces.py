@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from reporting.evaluation import LabelledRows
-from reporting.faces import compute_mean_faces
+from reporting.evaluation import LabelledRows, compute_mean_faces
 
 
 def batch(*pairs: tuple[int, int]) -> LabelledRows:

@@ -39,7 +39,13 @@ def test_render_report_pushed_model_says_so_with_its_figures(pushed_page):
     assert "<code>/serving/17</code>" in pushed_page
 
 
-def test_render_report_worse_pictures_have_a_row_each(pushed_page):
+def test_render_report_figures_of_the_gate_stand_with_their_intervals(pushed_page):
+    page = pushed_page.replace("\N{NO-BREAK SPACE}", " ")
+    assert re.search(r"<dt>Macro F1</dt>\s*<dd>0\.5476</dd>", page)
+    assert re.search(r"<dt>Error, 15 bins \[95 %\]</dt>\s*<dd>0\.2500 \[0\.0000, 0\.5000\]</dd>", page)
+
+
+def test_render_report_corrupted_pictures_have_a_row_each(pushed_page):
     page = pushed_page.replace("\N{NO-BREAK SPACE}", " ")
     # Half of 7/12 is 42.9 % of it; Wilson's interval of 0.25 with 12 rows.
     assert '<th scope="row">brows and eyes black</th><td>25.0 % [8.9, 53.2]</td><td>12</td><td>42.9 %</td>' in page
@@ -50,9 +56,9 @@ def test_render_report_serving_has_size_and_latency_beside_the_baseline(pushed_p
         assert fact in pushed_page
 
 
-def test_render_report_older_run_has_neither_worse_pictures_nor_serving():
+def test_render_report_older_run_has_neither_corrupted_pictures_nor_serving():
     page = render(dataclasses.replace(make_report(), robustness=(), serving=None))
-    assert "worse pictures" not in page
+    assert "corrupted pictures" not in page
     assert "Size of the export" not in page
 
 
@@ -64,7 +70,7 @@ def test_render_report_refused_model_gives_each_reason(refused_page):
 
 
 def test_render_report_model_that_answers_nan_has_a_page_with_the_reason():
-    assert "<li>nll is nan, at most 88.0000</li>" in render(make_report_of_nan())
+    assert "<li>negative log-likelihood is nan, at most 88.0000</li>" in render(make_report_of_nan())
 
 
 def test_render_report_text_from_data_is_escaped(refused_page):
@@ -85,22 +91,22 @@ def test_render_report_labels_stand_beside_those_of_the_run_before(pushed_page):
     assert "rows 1,200 1,200 12 12" in text
     # Train's other rows are sad, so that their share differs as much.
     assert re.search(r"train and eval: 0\.1667 \((happy|sad)\), within the 0\.25 that the schema allows\.", text)
-    drift = "train and train of the data accepted last: 0.0833 (happy), beyond doubt more than 0.0250"
-    assert f"{drift}, and the schema allows 0.0156" in text
-    assert "eval and eval of the data accepted last: 0.0000 (angry), for which the schema sets no bound." in text
+    drift = "train and train of the data accepted last: 0.0833 (happy), certainly more than 0.0250"
+    assert f"{drift}, while the schema allows 0.0156" in text
+    assert "eval and eval of the data accepted last: 0.0000 (angry), with no bound in the schema." in text
 
 
 def test_render_report_label_shift_that_few_rows_leave_open_is_let_through():
     report = make_report_of_refused_data("train: no example of fear")
     train, eval_ = (40, 20, 0, 80, 40, 40, 40), (40, 0, 0, 0, 0, 0, 0)
-    for rows, ends in ((1, "lets that through."), (100, "too low for chance: the data gate refuses that.")):
+    for rows, ends in ((1, "lets this pass."), (100, "too low to be chance, so the data gate refuses this.")):
         shift = compute_label_shift(
             {"train": tuple(rows * each for each in train), "eval": tuple(rows * each // 10 for each in eval_)},
             {}, skew_bound=0.5, drift_bound=None,
         )  # fmt: skip
         page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
         text = " ".join(re.sub("<[^>]*>", " ", page).split())
-        absent = re.search(r"eval has no example of disgust.*?that\b.*?\.(?= eval| There)", text)
+        absent = re.search(r"eval has no example of disgust.*?this\b.*?\.(?= eval| There)", text)
         assert absent.group().endswith(ends)
         assert ("few rows prove only" in text) == (rows == 1)
 
@@ -110,13 +116,13 @@ def test_render_report_first_run_says_that_there_is_none_before(before):
     report = make_report_of_refused_data("eval: no example")
     shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, before, skew_bound=0.1, drift_bound=0.1)
     page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
-    assert "No data were accepted before these, so there is nothing to compare with." in page
+    assert "No earlier data has been accepted, so there is nothing to compare with." in page
     assert "train before" not in page
 
 
 def test_render_report_refused_data_has_the_sections_of_the_data_alone():
     page = render_report(make_report_of_refused_data("train: no example of disgust", name=HOSTILE))
-    assert "<strong>Refused</strong>: nothing was trained on this data." in page
+    assert "<strong>Refused</strong>: no model was trained on this data." in page
     assert "<li>train: no example of disgust</li>" in page
     assert re.findall(r'<h2 id="(.*?)"', page) == re.findall(r'<a href="#(.*?)">', page) == ["verdict", "data"]
     assert "<script" not in page

@@ -57,7 +57,7 @@ def test_to_json_figure_that_is_nan_is_null():
     assert numbers["evaluation"]["after"]["nll"] is None
     assert numbers["training"]["epochs"][0]["loss"] is None
     assert numbers["robustness"][0]["relative"] is None
-    assert numbers["verdict"]["refusals"] == ["nll is nan, at most 88.0000"]
+    assert numbers["verdict"]["refusals"] == ["negative log-likelihood is nan, at most 88.0000"]
 
 
 def test_share_of_no_row_may_be_anything():

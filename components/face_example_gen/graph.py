@@ -1,0 +1,259 @@
+"""The Beam graph of ingestion: files -> rows -> pictures grouped with their repeats -> examples in splits.
+
+Large plain files are read in parts: these are counted, then numbered, then read, so each row knows its place in the
+file. Every element that leaves the graph also leaves an outcome; outcomes are counted and written beside the examples:
+that is the account which the executor settles.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO, cast
+
+import apache_beam as beam
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+
+from components.face_example_gen.settling import OUTCOMES, Candidate, Settle, Spool, count_slices, tag_counts
+from configs.spec import DataConfig
+from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.errors import DataError
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember
+from fer_tfx.reading.sources import (
+    ByteRange,
+    LineCount,
+    Part,
+    Source,
+    count_lines,
+    cut_source,
+    place,
+    read_part,
+    read_source,
+)
+from reporting.ingestion import QUARANTINED, READ, IngestionReport, Outcome
+
+REJECTED = "rejected"
+# Words of the account.
+SKIPPED = "skipped"  # (SKIPPED, file, reason)
+PREDICTED = "predicted"  # (PREDICTED, file): of the rows read, those given as data to predict
+FAILED = "failed"  # (FAILED, message)
+
+_BUFFER_BYTES = 1 << 18  # a local file comes with 8 kB, less than a line: that takes 5 us more for each
+# Quarantined rows that are written for each part of a file, or file that is read as a whole: an archive may hold any
+# number, and a short one takes 300 bytes there. FER2013 has 35,887 rows.
+MAX_KEPT_ROWS = 100_000
+_WHOLE = "whole"
+_CANDIDATES = "candidates"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the graph writes: URIs of the three artifacts."""
+
+    examples: str
+    unlabelled_examples: str
+    quarantine: str
+
+    @property
+    def temporary(self) -> str:
+        """A folder to be removed in the end, where every worker can write and from where a rename is one step."""
+        return os.path.join(self.quarantine, "temporary")
+
+    @property
+    def account_path(self) -> str:
+        return os.path.join(self.quarantine, "outcomes.json")
+
+    def split_uri(self, split: str) -> str:
+        parent = self.unlabelled_examples if split == UNLABELLED_SPLIT else self.examples
+        return os.path.join(parent, f"Split-{split}")
+
+    def read_account(self, skipped_sources: list[SkippedMember]) -> tuple[IngestionReport, list[str]]:
+        """The counted outcomes, and the messages of files that can't be read, or are read for both inputs."""
+        pairs = [(tuple(words), count) for words, count in json.loads(io_utils.read_string_file(self.account_path))]
+        fileio.remove(self.account_path)
+        failures = sorted(words[1] for words, _ in pairs if words[0] == FAILED)
+        skipped = {each.name: each.reason for each in skipped_sources}
+        skipped |= {words[1]: words[2] for words, _ in pairs if words[0] == SKIPPED}
+        counts = [(words, count) for words, count in pairs if words[0] not in (FAILED, SKIPPED, PREDICTED)]
+        rows_of = dict(counts)
+        failures += [
+            f"{words[1]}: is read for --data and for --unlabelled, whose rows are never trained on: give --unlabelled"
+            " another file, or leave it out"
+            for words, count in pairs
+            if words[0] == PREDICTED and rows_of[READ, words[1]] > count
+        ]
+        return IngestionReport.from_outcomes(counts, skipped), failures
+
+
+def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, outputs: Outputs) -> None:
+    """Add the whole graph to `pipeline`. What runs through it for each row stays within one fused stage."""
+    rows = read_rows(pipeline, sources, config)
+    slice_count = count_slices(sum(map(_size_of, sources)), config.part_bytes)
+    split_uris = {split: outputs.split_uri(split) for split in (*LABELLED_SPLITS, UNLABELLED_SPLIT)}
+    settled = (
+        rows.candidates
+        | "Spool" >> beam.ParDo(Spool(slice_count, config.part_bytes, outputs.temporary))
+        | "GroupBySlice" >> beam.GroupByKey()
+        | "Settle" >> beam.ParDo(Settle(config.drop_repeats, split_uris, outputs.temporary)).with_outputs(OUTCOMES)
+    )
+    _write_quarantine(rows[REJECTED], outputs)
+    _write_account((rows[OUTCOMES], settled[OUTCOMES]), outputs)
+
+
+def _size_of(source: Source) -> int:
+    return int(FileSystems.get_filesystem(source.path).size(source.path))
+
+
+def _write_quarantine(rejected: beam.PCollection, outputs: Outputs) -> None:
+    _ = (
+        rejected
+        | "ToJson" >> beam.Map(lambda row: json.dumps(row, sort_keys=True))
+        | "WriteQuarantine" >> beam.io.WriteToText(os.path.join(outputs.quarantine, "rows"), ".jsonl")
+    )
+
+
+def _write_account(outcomes: tuple[beam.PCollection, ...], outputs: Outputs) -> None:
+    _ = (
+        outcomes
+        | beam.Flatten()
+        | "SumUp" >> beam.CombinePerKey(sum)
+        | "Collect" >> beam.combiners.ToList()
+        | "WriteAccount" >> beam.Map(_write_json, outputs.account_path)
+    )
+
+
+def _write_json(content: Any, path: str) -> None:
+    io_utils.write_string_file(path, json.dumps(sorted(content)))
+
+
+def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig) -> Any:
+    """Add the reading of all sources.
+
+    Returns:
+        Three PCollections: `candidates`; `rejected`, of dicts; `outcomes`, of (Outcome, number).
+    """
+    files = (
+        pipeline
+        | "Files" >> beam.Create([tuple(source) for source in sources])
+        | "ShareOut" >> beam.Reshuffle()
+        | "Cut" >> beam.ParDo(_Cut(config)).with_outputs(_WHOLE, main="ranges")
+    )
+    parts = (
+        files.ranges
+        | "ShareOutRanges" >> beam.Reshuffle()
+        | "Count" >> beam.Map(_count, config.max_line_bytes)
+        | "GroupByFile" >> beam.GroupByKey()
+        | "Number" >> beam.FlatMapTuple(_number)
+    )
+    return (
+        (files[_WHOLE], parts)
+        | "WholeAndParts" >> beam.Flatten()
+        | "ShareOutParts" >> beam.Reshuffle()
+        | "Read" >> beam.ParDo(_Read(config)).with_outputs(REJECTED, OUTCOMES, main=_CANDIDATES)
+    )
+
+
+def _limits_of(config: DataConfig) -> ReadingLimits:
+    return ReadingLimits(
+        config.max_line_bytes, config.part_bytes, config.max_decompressed_bytes, config.max_compression_ratio
+    )
+
+
+@contextmanager
+def _open(source: Source) -> Iterator[BinaryIO]:
+    with FileSystems.open(source.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        yield cast(BinaryIO, io.BufferedReader(stream, _BUFFER_BYTES))
+
+
+class _Cut(beam.DoFn):  # type: ignore[misc]
+    """A file -> its ranges, or (file, None) if it has to be read as a whole."""
+
+    def __init__(self, config: DataConfig):
+        self._config = config
+
+    def process(self, element: tuple[str, str, bool]) -> Iterator[Any]:
+        with _open(Source(*element)) as stream:
+            ranges = cut_source(Source(*element), stream, _limits_of(self._config))
+        yield from ((element, tuple(each)) for each in ranges)
+        if not ranges:
+            yield beam.pvalue.TaggedOutput(_WHOLE, (element, None))
+
+
+def _count(element: tuple[Any, Any], max_line_bytes: int) -> tuple[Any, Any]:
+    source, bounds = element
+    with _open(Source(*source)) as stream:
+        return source, (bounds, tuple(count_lines(stream, ByteRange(*bounds), max_line_bytes)))
+
+
+def _number(source: Any, counted: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Part]]:
+    pairs = ((ByteRange(*bounds), LineCount(*count)) for bounds, count in counted)
+    return ((source, part) for part in place(pairs))
+
+
+class _Read(beam.DoFn):  # type: ignore[misc]
+    """A file, or a part of one -> candidates, rejected rows and counted outcomes."""
+
+    def __init__(self, config: DataConfig):
+        self._config = config
+
+    def process(self, element: tuple[tuple[str, str, bool], Part | None]) -> Iterator[Any]:
+        source, part = Source(*element[0]), element[1]
+        counts: Counter[Outcome] = Counter()
+        self._kept_rows = 0
+        try:
+            with _open(source) as stream:
+                for item in self._items(source, stream, part):
+                    yield from self._sort(item, source.is_unlabelled, counts)
+        except DataError as error:
+            # Beam would wrap the error in its own; as an outcome it reaches the executor whole.
+            yield beam.pvalue.TaggedOutput(OUTCOMES, ((FAILED, str(error)), 1))
+        yield from tag_counts(counts)
+
+    def _items(
+        self, source: Source, stream: BinaryIO, part: Part | None
+    ) -> Iterator[ParsedRow | RejectedRow | SkippedMember]:
+        if part is None:
+            return read_source(source, stream, _limits_of(self._config))
+        return read_part(source, stream, part, _limits_of(self._config))
+
+    def _sort(
+        self, item: ParsedRow | RejectedRow | SkippedMember, is_unlabelled: bool, counts: Counter[Outcome]
+    ) -> Iterator[Any]:
+        if isinstance(item, SkippedMember):
+            counts[SKIPPED, item.name, item.reason] += 1
+            return
+        counts[READ, item.source] += 1
+        if is_unlabelled:
+            counts[PREDICTED, item.source] += 1
+        if isinstance(item, ParsedRow):
+            yield _to_candidate(item, is_unlabelled, self._config)
+        else:
+            counts[QUARANTINED, item.reason] += 1
+            self._kept_rows += 1
+            if self._kept_rows > MAX_KEPT_ROWS:
+                return
+            yield beam.pvalue.TaggedOutput(REJECTED, asdict(item))
+
+
+def _to_candidate(item: ParsedRow, is_unlabelled: bool, config: DataConfig) -> Candidate:
+    face = item.face
+    digest = hashlib.sha256(face.pixels).digest()
+    if is_unlabelled or face.class_index is None:
+        return Candidate(digest, item.source, item.row, UNLABELLED_SPLIT, -1, face.pixels)
+    split = face.usage or split_by_digest(digest, config)
+    return Candidate(digest, item.source, item.row, split, face.class_index, face.pixels)
+
+
+def split_by_digest(digest: bytes, config: DataConfig) -> str:
+    """The split of a picture by its SHA-256, the same in every run and on every machine."""
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    if position < config.test_fraction:
+        return TEST_SPLIT
+    return EVAL_SPLIT if position < config.test_fraction + config.eval_fraction else TRAIN_SPLIT

@@ -1,0 +1,211 @@
+"""Models on disk: those that come with the package, and which SavedModels may be loaded.
+
+A SavedModel is a program, so its origin must be known, as ssh must know its hosts. The file `known_models` in the
+user's state folder holds one model a line: the SHA-256 of its files, why and when it was noted, and where it lay.
+Whoever may write that file may have any program run.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import resources
+from pathlib import Path
+
+from fer_tfx.errors import ConfigError, DataError, FerError
+
+SHIPPED_FOLDER = "shipped_model"
+LIGHT_FOLDER = "light_model"
+SUMS_FILE = "SHA256SUMS"
+KNOWN_FILE = "known_models"
+PUSHED, TRUSTED = "pushed", "trusted"
+_GRAPH_FILE = "saved_model.pb"
+_OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_REMEDY = "install fer-tfx again, or give another model with --model"
+
+
+def find_model(folder: Path) -> Path:
+    """Folder of the SavedModel to use: this one, or its latest version, with a number for a name as for a server.
+
+    Raises:
+        ConfigError: there is no SavedModel.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; give --model a SavedModel or a folder of its versions")
+    if not (folder / _GRAPH_FILE).exists():
+        versions = [each for each in folder.iterdir() if each.name.isdecimal() and each.is_dir()]
+        folder = max(versions, key=lambda each: int(each.name), default=folder)
+    if not (folder / _GRAPH_FILE).is_file():
+        raise ConfigError(
+            f"{folder}: no SavedModel in it ({_GRAPH_FILE} is missing); give --model the folder `serving` of a run,"
+            " or one version in it"
+        )
+    return folder
+
+
+def find_shipped_model(name: str = SHIPPED_FOLDER) -> Path:
+    """Folder of the shipped SavedModel, or of its light form (LIGHT_FOLDER).
+
+    Raises:
+        ConfigError: this installation has no model.
+        DataError: a file of it is missing or is not the one that was shipped.
+    """
+    folder = Path(str(resources.files("fer_tfx"))) / name
+    if not folder.is_dir():
+        raise ConfigError(
+            "no model is shipped with this installation: give one with --model, such as the folder `serving` that"
+            " `fer-tfx run` writes"
+        )
+    verify_sums(folder)
+    return folder
+
+
+def write_sums(folder: Path) -> None:
+    """List the SHA-256 of every file below `folder` in its file SHA256SUMS, as `sha256sum` does."""
+    lines = [f"{compute_digest(folder / name)}  {name}\n" for name in list_files(folder)]
+    (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
+
+
+def verify_sums(folder: Path) -> None:
+    """Raise DataError, naming the file, unless the files below `folder` are those listed in its SHA256SUMS."""
+    digests = _read_sums(folder / SUMS_FILE)
+    for name, digest in digests.items():
+        path = folder / name
+        if not path.is_file():
+            raise DataError(f"{path}: is missing, and {SUMS_FILE} lists it: {_REMEDY}")
+        found = compute_digest(path)
+        if found != digest:
+            raise DataError(f"{path}: has the SHA-256 {found[:16]}..., expected {digest[:16]}...: {_REMEDY}")
+    for name in list_files(folder):
+        if name not in digests:
+            raise DataError(f"{folder / name}: is not listed in {SUMS_FILE}: remove it, or {_REMEDY}")
+
+
+def list_files(folder: Path) -> list[str]:
+    """Every file below `folder` but SHA256SUMS itself, by its relative path, in order."""
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if name != SUMS_FILE)
+
+
+def compute_digest(path: Path) -> str:
+    """The SHA-256 of a file of some MB, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    """Digest by file name. An empty list is refused too, as it would prove nothing."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise DataError(f"{path}: is missing or can't be read: {_REMEDY}") from None
+    digests = {}
+    for number, line in enumerate(lines, start=1):
+        digest, separator, name = line.partition("  ")
+        if len(digest) != 64 or not separator or not name:
+            raise DataError(f"{path}, line {number}: expected a SHA-256, two spaces and a file name: {_REMEDY}")
+        digests[name] = digest
+    if not digests:
+        raise DataError(f"{path}: is empty: {_REMEDY}")
+    return digests
+
+
+@dataclass(frozen=True)
+class KnownModels:
+    """The models that runs here have pushed, or that the user has confirmed."""
+
+    folder: Path  # of the file; need not exist
+
+    @classmethod
+    def of_user(cls) -> "KnownModels":
+        from platformdirs import user_state_path
+
+        return cls(user_state_path("fer-tfx"))
+
+    @property
+    def path(self) -> Path:
+        return self.folder / KNOWN_FILE
+
+    def knows(self, digest: str) -> bool:
+        """Whether a model was noted. Raises DataError: others may write the file. One that can't be read knows none."""
+        try:
+            if self.path.stat().st_mode & _OTHERS_MAY_WRITE:
+                raise DataError(f"{self.path}: others can write to it, so it can't be trusted; check it, then"
+                                " run `chmod 600` on it")  # fmt: skip
+            return digest in self._read_digests()
+        except OSError:
+            return False
+
+    def add(self, digest: str, origin: str, model: Path) -> None:
+        """Note a model of this `compute_model_digest` for good, unless it is noted already. Raises OSError.
+
+        Args:
+            origin: PUSHED or TRUSTED.
+            model: where it lies, for a person who reads the file.
+        """
+        import fcntl  # not on Windows, where the light model works too
+
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600), "w") as holder:
+            fcntl.flock(holder, fcntl.LOCK_EX)  # each writer writes the whole file
+            if digest not in self._read_digests():
+                line = f"{digest} {origin} {datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ} {json.dumps(str(model))}\n"
+                self._replace(self._read_text() + line)
+
+    def _read_text(self) -> str:
+        return self.path.read_text("utf-8", errors="replace") if self.path.exists() else ""
+
+    def _read_digests(self) -> set[str]:
+        return {line.partition(" ")[0] for line in self._read_text().splitlines()}
+
+    def _replace(self, text: str) -> None:
+        """In one step, so that a reader never sees half a file; with the rights of a new file."""
+        partial = self.folder / f".{KNOWN_FILE}.partial"
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        partial.replace(self.path)
+
+
+def compute_model_digest(model: Path) -> str:
+    """The SHA-256 over the names and digests of all files below a SavedModel, in hex digits. Raises DataError."""
+    linked = next((path for path in model.rglob("*") if path.is_symlink() and path.is_dir()), None)
+    if linked:
+        raise DataError(f"{linked}: is a link to a folder, which no digest of the model would cover; copy it in")
+    try:
+        # As JSON, since a file's name may hold line breaks.
+        digests = json.dumps({name: compute_digest(model / name) for name in list_files(model)})
+    except OSError as error:
+        raise DataError(f"{error.filename}: can't be read: {error.strerror}; fix its permissions") from None
+    return hashlib.sha256(digests.encode()).hexdigest()
+
+
+def require_known(model: Path, known: KnownModels) -> None:
+    """Raise DataError unless a SavedModel equals the shipped one, or one that was pushed here or confirmed."""
+    digest = compute_model_digest(model)
+    if not known.knows(digest) and not _is_shipped(digest):
+        raise DataError(
+            f"{model}: a SavedModel of unknown origin (SHA-256 {digest[:16]}...), and it is a program that can read"
+            " and write your files; if you know where it comes from, give --trust once"
+        )
+
+
+def note_model(model: Path, origin: str, known: KnownModels) -> str:
+    """Note a SavedModel; empty, or one line that says why that failed, which is no reason to stop. Raises DataError."""
+    digest = compute_model_digest(model)
+    try:
+        known.add(digest, origin, model)
+    except OSError as error:
+        return (
+            f"{known.path}: can't be written: {error.strerror}; without it only the shipped model is known,"
+            " and any other needs --trust each time"
+        )
+    return ""
+
+
+def _is_shipped(digest: str) -> bool:
+    with suppress(FerError):
+        return digest == compute_model_digest(find_shipped_model())
+    return False

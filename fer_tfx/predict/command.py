@@ -1,0 +1,201 @@
+"""fer-tfx predict and fer-tfx submission: all answers are written, or none."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import NamedTuple, TextIO, TypeVar
+
+import numpy as np
+
+from fer_tfx.errors import ConfigError, DataError, FerError
+from fer_tfx.predict.back_ends import BackEnd, open_predictor
+from fer_tfx.predict.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
+from fer_tfx.predict.output import Row, check_output, lay_out_pictures, lay_out_rows, open_output, write_rows
+from fer_tfx.prediction import Prediction, Predictor
+
+BATCH_SIZE = 128
+T = TypeVar("T")
+RowsFilter = Callable[[Iterable[Row]], Iterable[Row]]
+
+
+class Answer(NamedTuple):
+    """A subject with what the model says of it."""
+
+    subject: Subject
+    prediction: Prediction | None  # None: there was no face
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Of `fer-tfx predict`."""
+
+    paths: tuple[str, ...]  # pictures and folders of them, or CSVs; `-`: standard input
+    back_end: BackEnd = field(default_factory=BackEnd)
+    format: str = "table"
+    out: Path | None = None  # None: standard output
+    abstain_below: float | None = None
+    is_abstaining: bool = False  # by the model's own threshold
+    is_detecting: bool = False
+    save: Path | None = None
+
+
+def predict(options: PredictOptions) -> int:
+    """Predict pictures, faces in photos or the rows of CSVs; the exit code is 0.
+
+    Raises:
+        ConfigError: options that don't go together, or a model that can't be used.
+        DataError: a picture, a row, a file of the model or `out` is at fault.
+        FerError: the server is at fault, or the user has interrupted.
+    """
+    threshold = options.abstain_below
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ConfigError(f"--abstain-below: expected a number from 0 to 1, got {threshold}")
+    if options.save and not options.is_detecting:
+        raise ConfigError("--save draws the faces that were found; give --detect too")
+    back_end = options.back_end.check()
+    with _stopping_on_interrupt(), open_inputs(options.paths) as inputs:
+        count = _answer(options, back_end, inputs)
+    if options.out:
+        print(f"{count:,} predictions written to {options.out}")
+    return 0
+
+
+@contextmanager
+def _stopping_on_interrupt() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise FerError("interrupted; nothing was written") from None
+
+
+def _answer(options: PredictOptions, back_end: BackEnd, inputs: Inputs) -> int:
+    """Write the answers; how many they are."""
+    if inputs.rows and options.is_detecting:
+        raise ConfigError("--detect is for pictures, and rows are faces already; omit --detect")
+    if options.out:
+        check_output(options.out, inputs.names)
+    names = inputs.names
+    layout = lay_out_rows(names) if inputs.rows else lay_out_pictures(names, options.is_detecting)
+    with ExitStack() as stack:
+        terminal = stack.enter_context(keep_terminal())
+        output = stack.enter_context(open_output(options.out))
+        items, pass_on = _open_items(options, inputs, stack)
+        predictor = stack.enter_context(open_predictor(back_end))
+        total = len(inputs.pictures) if inputs.pictures and not options.is_detecting else None
+        answers = show_progress(answer_items(predictor, items), total, terminal)
+        return write_rows(pass_on(_judge(each, options) for each in answers), options.format, layout, output)
+
+
+def _open_items(options: PredictOptions, inputs: Inputs, stack: ExitStack) -> tuple[Iterator[Item], RowsFilter]:
+    """What to ask for, and what the answers go through before they are written."""
+    if not options.is_detecting:
+        return chain(iter_pictures(inputs.pictures), *(each.iter_items() for each in inputs.rows)), iter
+    from fer_tfx.face_detection import FaceDetector
+    from fer_tfx.predict.photos import iter_faces, open_album
+
+    items = iter_faces(inputs.pictures, FaceDetector())
+    return items, stack.enter_context(open_album(options.save, inputs.pictures)) if options.save else iter
+
+
+def _judge(answer: Answer, options: PredictOptions) -> Row:
+    subject, prediction = answer
+    if prediction is None:
+        return Row(subject, None, is_sure=False)
+    is_confident = prediction.confidence >= (options.abstain_below or 0.0)
+    return Row(subject, prediction, is_sure=not prediction.abstain if options.is_abstaining else is_confident)
+
+
+def answer_items(predictor: Predictor, items: Iterable[Item]) -> Iterator[Answer]:
+    """Yield one answer for each item, in order. Memory: one batch, whatever the number of items."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, BATCH_SIZE)):
+        seen = [item.pixels for item in batch if item.pixels is not None]
+        predictions = predictor.predict_pixels(np.stack(seen)) if seen else []
+        if len(predictions) != len(seen):
+            raise ValueError(f"expected {len(seen)} predictions, got {len(predictions)}")
+        following = iter(predictions)
+        for item in batch:
+            yield Answer(item.subject, None if item.pixels is None else next(following))
+
+
+def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
+    """Write the class index 0-6 of each row of `data`, one a line, for Kaggle's competition; the exit code is 0.
+
+    Args:
+        data: a CSV such as test.csv, or an archive of one; labels are ignored.
+        out: replaced only when all is done.
+        back_end: who answers.
+
+    Raises:
+        ConfigError, DataError, FerError: as `predict`; nothing is written then.
+    """
+    back_end = back_end.check()
+    check_output(out, [data])
+    rows = _CountedRows(open_rows(data).iter_items())
+    with _stopping_on_interrupt(), keep_terminal() as terminal, open_output(out) as output:
+        with open_predictor(back_end) as predictor:
+            count = _write_indices(show_progress(answer_items(predictor, rows), None, terminal), output)
+        if count != rows.count:
+            raise FerError(f"{data}: {rows.count:,} rows and {count:,} answers; nothing was written")
+    print(f"{count:,} rows written to {out}")
+    return 0
+
+
+class _CountedRows:
+    """Passes rows on, counts them, and refuses those of a second file, as their common order would be unclear."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items = items
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        first = ""
+        for item in self._items:
+            first = first or item.subject.source
+            if item.subject.source != first:
+                raise DataError(f"{item.subject.source}: a second file of rows beside {first}; give one of them")
+            self.count += 1
+            yield item
+
+
+def _write_indices(answers: Iterable[Answer], output: TextIO) -> int:
+    """Write one class index a line; how many. An answer out of turn would be another row's."""
+    count = 0
+    for subject, prediction in answers:
+        if prediction is None or subject.place != count:
+            raise FerError(f"{subject.source}: expected the answer to row {count}, got one to row {subject.place}")
+        output.write(f"{prediction.class_index}\n")
+        count += 1
+    return count
+
+
+@contextmanager
+def keep_terminal() -> Iterator[TextIO | None]:
+    """Yield a stream to the terminal behind standard error, which stays when that is redirected; None: no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with os.fdopen(os.dup(2), "w", encoding="utf-8") as terminal:
+        yield terminal
+
+
+def show_progress(answers: Iterable[T], total: int | None, terminal: TextIO | None) -> Iterator[T]:
+    """Yield `answers` as they come, and draw a bar on the terminal, if there is one, from the second batch on."""
+    remaining = iter(answers)
+    yield from islice(remaining, BATCH_SIZE)
+    if terminal is None or (total is not None and total <= BATCH_SIZE):
+        yield from remaining
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=terminal, force_terminal=True), transient=True) as progress:
+        task = progress.add_task("", total=total, completed=BATCH_SIZE)
+        for answer in remaining:
+            progress.advance(task)
+            yield answer

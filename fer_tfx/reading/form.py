@@ -1,0 +1,89 @@
+"""What a form of input implements, and what every form gives: rows, usable or not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from fer_tfx.errors import in_one_line
+
+
+@dataclass(frozen=True)
+class ReadingLimits:
+    """What a line, an archive with all that is nested in it, and a part of a large file may take."""
+
+    max_line_bytes: int = 1_000_000
+    part_bytes: int = 64_000_000  # of a plain CSV
+    max_decompressed_bytes: int = 16_000_000_000
+    max_compression_ratio: float = 200.0  # checked past the first 10 MB; FER2013 packs about 4 to 1
+    max_members: int = 10_000
+    max_header_bytes: int = 8_000_000  # for all member lists of zips, long names and extended headers of tars
+    max_depth: int = 4  # layers of packing; a tar.gz in a zip has three
+
+
+@dataclass(frozen=True)
+class FaceRow:
+    """One picture of the data set."""
+
+    class_index: int | None  # 0-6, a position in `CLASS_NAMES`; None: the file has no labels
+    pixels: bytes  # 2,304 uint8 values, row-major
+    usage: str | None  # split named by the row, a value of `SPLIT_OF_USAGE`; None: the file names none
+
+
+@dataclass(frozen=True)
+class ParsedRow:
+    """A usable row and where it stood."""
+
+    source: str
+    row: int  # position among the rows of the file, from 0; rejected rows count, blank lines and the header don't
+    line: int  # number in the file, from 1: what an editor shows
+    face: FaceRow
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that can't be used, where it stood and why."""
+
+    source: str
+    row: int
+    line: int
+    reason: str  # one of a few short texts, to be counted
+    detail: str
+    text: str  # the start of the line, at most 120 characters, unprintable ones escaped
+
+
+@dataclass(frozen=True)
+class SkippedMember:
+    """A file that is not read, and why."""
+
+    name: str
+    reason: str
+
+
+class Form(Protocol):
+    """A form of input, such as a CSV. Archives are opened before: a form sees their members one by one.
+
+    A new form is one module and its entry in `fer_tfx.reading.forms.FORMS`.
+    """
+
+    suffixes: tuple[str, ...]
+    """In lower case. In a folder or an archive, files of other names are skipped."""
+
+    def recognises(self, head: bytes, name: str) -> bool:
+        """Whether a file that begins with `head`, its first 512 bytes, is of this form."""
+
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
+        """Yield every row in order, in bounded memory.
+
+        Args:
+            stream: at its start.
+            name: relative path of the file, with that of its archive in front; for messages and the rows' `source`.
+
+        Raises:
+            DataError: the file as a whole can't be read.
+        """
+
+
+def shown(text: bytes, max_chars: int = 40) -> str:
+    """`text` cut to `max_chars` for a message: one printable line, undecodable bytes and controls escaped."""
+    printable = in_one_line(text[: 4 * max_chars].decode("utf-8", errors="backslashreplace"))
+    return printable if len(printable) <= max_chars else printable[: max_chars - 3] + "..."

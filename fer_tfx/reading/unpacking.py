@@ -1,0 +1,301 @@
+"""Streams of packed files and tars: bytes are counted as they flow and faults are put into words.
+
+`tarfile` reads whatever precedes a member whole, however long, and follows a chain of such headers by recursion. So
+here it parses single blocks only.
+"""
+
+import io
+import lzma
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from fer_tfx.errors import DataError
+
+_CHUNK_BYTES = 1 << 16
+TAR_BLOCK_BYTES = 512
+XZ_MEMORY_BYTES = 100_000_000  # `xz -9` takes 68 MB
+_OUT_OF_MEMORY = "Memory usage limit"  # liblzma's word
+_IS_EXTENDED_AT, _GOES_ON_AT = 482, 504  # whether another block of GNU's map of holes follows
+_PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
+_IGNORED_TYPES = (tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE)
+_MAX_LENGTH_DIGITS = 20  # of a record in a pax header
+
+
+@contextmanager
+def translating(label: str, hint: str = "") -> Iterator[None]:
+    """Turn what the unpackers raise into DataError, and let errors of the file system through."""
+    try:
+        yield
+    except (EOFError, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error) as error:
+        if _OUT_OF_MEMORY in str(error):
+            raise DataError(
+                f"{label}: packed so that it takes more than {XZ_MEMORY_BYTES // 1_000_000} MB of memory to unpack:"
+                " unpack it and give the CSV"
+            ) from error
+        found = "ends early" if isinstance(error, EOFError) else "is damaged"
+        raise DataError(f"{label}: {found} ({hint or error}): download it again") from error
+    except (struct.error, NotImplementedError, RuntimeError, ValueError, IndexError, OverflowError) as error:
+        raise DataError(f"{label}: is damaged ({error}): download it again") from error
+    except OSError as error:
+        if type(error) is OSError and error.errno is None:  # bz2's word for damage
+            raise DataError(f"{label}: is damaged ({error}): download it again") from error
+        raise
+
+
+class Unpacked:
+    """A gz, xz or bz2 file, unpacked as it is read: one packed stream or several, and perhaps zeros behind them.
+
+    Not by `gzip`, which reads the name in a header byte by byte, nor by `lzma.LZMAFile`, which bounds no memory.
+    """
+
+    def __init__(self, packed: BinaryIO, make_unpacker: Callable[[], Any]) -> None:
+        self._packed = packed
+        self._make_unpacker = make_unpacker
+        self._unpacker = make_unpacker()
+
+    def read(self, size: int) -> bytes:
+        """Between 1 and `size` bytes; none at the end. Raises EOFError and what the unpacker raises."""
+        unpacked = b""
+        while not unpacked:
+            packed = self._read_next_stream() if self._unpacker.eof else self._read_packed()
+            if packed is None:
+                break
+            unpacked = self._unpacker.decompress(packed, size)
+        return unpacked
+
+    def _read_packed(self) -> bytes:
+        if not getattr(self._unpacker, "needs_input", True):
+            return b""  # it holds some
+        packed = getattr(self._unpacker, "unconsumed_tail", b"") or self._packed.read(_CHUNK_BYTES)
+        if not packed:
+            raise EOFError("no end of the packed data")
+        return packed
+
+    def _read_next_stream(self) -> bytes | None:
+        """Go to the next stream; -> its first bytes, or None if there is none."""
+        packed: bytes = self._unpacker.unused_data.lstrip(b"\0")
+        while not packed:
+            chunk = self._packed.read(_CHUNK_BYTES)
+            if not chunk:
+                return None
+            packed = chunk.lstrip(b"\0")
+        self._unpacker = self._make_unpacker()
+        return packed
+
+    def seek(self, offset: int) -> None:
+        """Go to the start: `offset` is 0."""
+        self._packed.seek(offset)
+        self._unpacker = self._make_unpacker()
+
+
+class ShortReads:
+    """A zip for `zipfile`, which reads its list of members in one piece: `count` is called first, and may raise."""
+
+    def __init__(self, stream: io.BufferedReader, count: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._count = count
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _CHUNK_BYTES:
+            self._count(size)
+        return self._stream.read(size)
+
+
+class Layer(io.RawIOBase):
+    """A source whose bytes are counted as they flow and whose errors are put into words."""
+
+    def __init__(self, source: BinaryIO, label: str, count: Callable[[int], None], is_seekable: bool) -> None:
+        self._source = source
+        self._label = label
+        self._count = count
+        self._is_seekable = is_seekable
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._is_seekable
+
+    def readinto(self, buffer: Any) -> int:
+        size = 0
+        while size < len(buffer):
+            with translating(self._label):
+                chunk = self._source.read(min(len(buffer) - size, _CHUNK_BYTES))
+            if not chunk:
+                break
+            buffer[size : size + len(chunk)] = chunk
+            size += len(chunk)
+            self._position += len(chunk)
+            self._count(len(chunk))
+        return size
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Unpack and count what lies between, from the start if need be: for a zip within a zip."""
+        target = offset + (self._position if whence == io.SEEK_CUR else 0)
+        if whence == io.SEEK_END:
+            self._skip(None)
+            target = self._position + offset
+        if target < self._position:
+            self._position = 0
+            with translating(self._label):
+                self._source.seek(0)
+        self._skip(target - self._position)
+        return self._position
+
+    def _skip(self, size: int | None) -> None:
+        buffer = bytearray(_CHUNK_BYTES)
+        while size is None or size > 0:
+            wanted = len(buffer) if size is None else min(size, len(buffer))
+            done = self.readinto(memoryview(buffer)[:wanted])
+            if done == 0:
+                return
+            size = None if size is None else size - done
+
+
+class FileLayer(Layer):
+    """The file itself, which can seek."""
+
+    def tell(self) -> int:
+        return self._source.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_SET and offset < 0:  # as a damaged zip says; a file's own word would be "Invalid argument"
+            raise ValueError("a place before the start of the file")
+        return self._source.seek(offset, whence)
+
+
+def buffered(layer: Layer) -> io.BufferedReader:
+    return io.BufferedReader(layer, _CHUNK_BYTES)
+
+
+class Content:
+    """The bytes of one member, to be read before the next member is asked for."""
+
+    def __init__(self, stream: io.BufferedReader, size: int) -> None:
+        self._stream = stream
+        self._left = size
+        self._padding = -size % TAR_BLOCK_BYTES
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the member's end. Raises EOFError: the archive ends before."""
+        chunk = _read_whole(self._stream, min(size, self._left))
+        self._left -= len(chunk)
+        return chunk
+
+    def skip_rest(self) -> None:
+        """Go to the next header. Raises EOFError."""
+        while self.read(_CHUNK_BYTES):
+            pass
+        _read_whole(self._stream, self._padding)
+
+
+def iter_tar(
+    stream: io.BufferedReader, label: str, count_header: Callable[[int], None]
+) -> Iterator[tuple[tarfile.TarInfo, Content]]:
+    """Yield each member, folders and links too; of a sparse one the bytes as they are stored.
+
+    Args:
+        stream: at the first header.
+        label: what to call the archive in messages.
+        count_header: takes the size in bytes of each extension of a header before it is read, and may raise.
+
+    Raises:
+        DataError: the archive is damaged, ends early, or has more than zeros behind its end.
+    """
+    while True:
+        with translating(label):
+            info = _read_member(stream, count_header)
+            if info is None:
+                break
+            has_content = info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
+            content = Content(stream, info.size if has_content else 0)
+        yield info, content
+        with translating(label):
+            content.skip_rest()
+    with translating(label):
+        while chunk := stream.read(_CHUNK_BYTES):
+            if chunk.strip(b"\0"):
+                raise tarfile.ReadError("more than zeros behind its end")
+
+
+def _read_member(stream: io.BufferedReader, count_header: Callable[[int], None]) -> tarfile.TarInfo | None:
+    """The next member by its header and the extensions before it; None at the end."""
+    name, is_sparse = "", False
+    size: int | None = None
+    while True:
+        block = _read_whole(stream, TAR_BLOCK_BYTES)
+        if not block.strip(b"\0"):
+            return None
+        info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+        if info.type in _PAX_TYPES:
+            for keyword, value in _iter_pax_records(_read_extension(stream, info, count_header)):
+                if keyword == b"path":
+                    name = value.decode("utf-8", "surrogateescape").rstrip("/")
+                elif keyword == b"size":
+                    size = int(value)
+                is_sparse = is_sparse or keyword.startswith(b"GNU.sparse.")
+        elif info.type == tarfile.GNUTYPE_LONGNAME:
+            text = _read_extension(stream, info, count_header).partition(b"\0")[0]
+            name = text.decode("utf-8", "surrogateescape")
+        elif info.type in _IGNORED_TYPES:
+            _read_extension(stream, info, count_header)
+        else:
+            break
+    info.name = name or info.name
+    info.size = info.size if size is None else size
+    if info.size < 0:
+        raise tarfile.ReadError("a member of negative size")
+    if info.type == tarfile.GNUTYPE_SPARSE:
+        _skip_map(stream, block, count_header)
+    if is_sparse or info.type == tarfile.GNUTYPE_SPARSE:
+        info.sparse = b""  # what `issparse` asks for
+    return info
+
+
+def _read_extension(stream: io.BufferedReader, info: tarfile.TarInfo, count_header: Callable[[int], None]) -> bytes:
+    if info.size < 0:
+        raise tarfile.ReadError("a header of negative size")
+    count_header(TAR_BLOCK_BYTES + info.size)
+    content = _read_whole(stream, info.size)
+    _read_whole(stream, -info.size % TAR_BLOCK_BYTES)
+    return content
+
+
+def _iter_pax_records(records: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keyword and value of records such as `20 path=a/train.csv`, each with its length in front.
+
+    See POSIX.1-2017, pax, "pax Extended Header".
+    """
+    start = 0
+    while start < len(records) and records[start]:
+        space = records.index(b" ", start, start + _MAX_LENGTH_DIGITS)
+        end = start + int(records[start:space])
+        keyword, equals, value = records[space + 1 : end].partition(b"=")
+        if not (space < end <= len(records) and equals and value.endswith(b"\n")):
+            raise tarfile.ReadError("a wrong record in a pax header")
+        yield keyword, value[:-1]
+        start = end
+
+
+def _skip_map(stream: io.BufferedReader, header: bytes, count_header: Callable[[int], None]) -> None:
+    goes_on = header[_IS_EXTENDED_AT]
+    while goes_on:
+        count_header(TAR_BLOCK_BYTES)
+        goes_on = _read_whole(stream, TAR_BLOCK_BYTES)[_GOES_ON_AT]
+
+
+def _read_whole(stream: io.BufferedReader, size: int) -> bytes:
+    content = stream.read(size)
+    if len(content) < size:
+        raise EOFError("no end of the archive")
+    return content

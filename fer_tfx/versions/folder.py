@@ -1,0 +1,156 @@
+"""The versions of a model in a local folder."""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fer_tfx.errors import DataError
+from fer_tfx.versions.versions import ASIDE, ServedModel, Versions, find_missing
+
+_PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
+_REMOVED = re.compile(r"\.\d+\.removed")
+
+
+@dataclass(frozen=True)
+class VersionFolder(Versions):
+    """See `Versions`."""
+
+    path: Path
+    model: ServedModel
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
+
+    @property
+    def place(self) -> str:  # type: ignore[override]
+        return str(self.path)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            place = error.filename2 or error.filename or self.path
+            # copytree gathers what has failed: (from, to, why).
+            found = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
+            raise DataError(f"{place}: can't be written: {found}; make room, or fix its permissions") from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            found = f"{error.filename or self.path}: can't be read: {error.strerror or error}"
+            raise DataError(
+                f"{found}; fix it or its permissions, or name another folder in runtime.serving_path"
+            ) from None
+
+    def _locate(self, name: str) -> str:
+        return str(self.path / name)
+
+    def _list_numbers(self, folder: str) -> list[int]:
+        with self._reading():
+            try:
+                with os.scandir(self.path / folder) as found:
+                    return sorted(int(each.name) for each in found if _is_number(each.name) and each.is_dir())
+            except FileNotFoundError:
+                return []
+
+    def _exists(self, name: str) -> bool:
+        with self._reading():
+            return (self.path / name).is_file()
+
+    def _list_files(self, model: str) -> dict[str, int]:
+        with self._reading():
+            return _list_files(Path(model))
+
+    def _read_bytes(self, file: str) -> bytes:
+        with self._reading():
+            return Path(file).read_bytes()
+
+    def _read_text(self, name: str) -> str:
+        path = self.path / name
+        try:
+            return path.read_text("utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            found = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise DataError(f"{path}: can't be read: {found}; fix it or its permissions") from None
+
+    def _write_text(self, name: str, text: str) -> None:
+        partial = self.path / f".{name}.{os.getpid()}.partial"
+        try:
+            with partial.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path / name)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _add(self, source: str, version: int) -> None:
+        partial = self.path / f".{version}.{os.getpid()}.partial"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(source, partial)
+            partial.rename(self.path / str(version))
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _require_writable(self, names: list[str]) -> None:
+        (self.path / ASIDE).mkdir(exist_ok=True)
+        # To move a folder, it must be writable itself.
+        for folder in (self.path, self.path / ASIDE, *(self.path / name for name in names)):
+            if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+                raise DataError(f"{folder}: can't be written; fix its permissions, or mount it for writing")
+
+    def _move(self, name: str, to: str) -> None:
+        (self.path / to).parent.mkdir(exist_ok=True)
+        if (self.path / to).exists():  # a copy made by hand
+            self._remove(to)
+        (self.path / name).rename(self.path / to)
+
+    def _remove(self, name: str) -> None:
+        folder = self.path / name
+        doomed = folder.with_name(f".{folder.name}.removed")
+        folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def _clean_up(self) -> None:
+        for folder in filter(Path.is_dir, (self.path, self.path / ASIDE)):
+            for each in list(folder.iterdir()):
+                maker = _PARTIAL.fullmatch(each.name)
+                if _REMOVED.fullmatch(each.name) or (maker and _is_gone(int(maker[1]))):
+                    shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink(missing_ok=True)
+
+
+def is_whole(version: Path) -> bool:
+    """Whether a version's folder has a graph, and weights with their index, none of them empty."""
+    return version.is_dir() and not find_missing(_list_files(version))
+
+
+def _list_files(folder: Path) -> dict[str, int]:
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+
+def _is_number(name: str) -> bool:
+    """Whether a server takes it for a version: ASCII digits only."""
+    return name.isascii() and name.isdecimal()
+
+
+def _is_gone(process: int) -> bool:
+    """Whether no other process of that number runs on this machine."""
+    if process == os.getpid():
+        return True
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return False

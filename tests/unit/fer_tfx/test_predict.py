@@ -1,0 +1,192 @@
+"""fer-tfx predict: arguments to options, what is refused before a model is loaded, and the whole way with a double."""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from predictor_double import PredictorDouble, build_prediction
+
+from fer_tfx import face_detection
+from fer_tfx.cli import main
+from fer_tfx.errors import FerError
+from fer_tfx.face_detection import Box
+from fer_tfx.predict import command as predict_command
+from fer_tfx.predict.back_ends import BackEnd
+from fer_tfx.predict.command import PredictOptions, predict
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[PredictOptions]:
+    """Options that the command line hands on; nothing is predicted."""
+    options: list[PredictOptions] = []
+    monkeypatch.setattr(predict_command, "predict", lambda each: options.append(each) or 0)
+    return options
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> PredictorDouble:
+    """Who answers instead of any model."""
+    answering = PredictorDouble()
+
+    @contextmanager
+    def open_double(back_end: BackEnd) -> Iterator[PredictorDouble]:
+        yield answering
+
+    monkeypatch.setattr(predict_command, "open_predictor", open_double)
+    return answering
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[str]:
+    names = [str(tmp_path / f"{number}.png") for number in (200, 100)]
+    for name in names:
+        Image.new("L", (48, 48), int(Path(name).stem)).save(name)
+    return names
+
+
+def write_csv(path: Path, *numbers: int) -> str:
+    lines = [" ".join([str(number), *["0"] * 2303]) for number in numbers]
+    path.write_text("\n".join(["pixels", *lines, ""]), "ascii")
+    return str(path)
+
+
+def test_main_predict_every_option_reaches_the_command(given):
+    assert main(["predict", "a.png", "b.png"]) == 0
+    words = "--model m --trust --format csv --out o.csv --abstain-below 0.4 --detect --save s"
+    main(["predict", "a", *words.split()])
+    words = "--abstain --url http://h:1 --server-model own --timeout 2"
+    main(["predict", "-", *words.split()])
+    assert given == [
+        PredictOptions(paths=("a.png", "b.png")),
+        PredictOptions(("a",), BackEnd(Path("m"), is_trusted=True), "csv", Path("o.csv"), 0.4, False, True, Path("s")),
+        PredictOptions(("-",), BackEnd(None, "http://h:1", "own", 2.0), is_abstaining=True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "Missing argument 'PATH...'; see `fer-tfx --help`"),
+        ("a --format xml", "Invalid value for '--format': "),
+        ("a --abstain-below x", "Invalid value for '--abstain-below': "),
+        ("a --abstain-below 0.1 --abstain", "--abstain and --abstain-below: give one of them"),
+        ("a --model m --url u", "--model and --url: give one of them"),
+    ],
+)
+def test_main_predict_wrong_option_is_one_line(words, said, capsys):
+    assert main(["predict", *words.split()]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"fer-tfx: {said}")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--abstain-below 1.5", "--abstain-below: expected a number from 0 to 1, got 1.5"),
+        ("--abstain-below nan", "--abstain-below: expected a number from 0 to 1, got nan"),
+        ("--save s", "--save draws the faces that were found; give --detect too"),
+        ("--out none/x.csv", "none/x.csv: its folder does not exist; make it first"),
+        ("--server-model own", "--server-model is for a server; give --url, or omit it"),
+        ("--timeout 3 --model m", "--timeout is for a server; give --url, or omit it"),
+        ("--timeout 0 --url http://h", "--timeout: expected seconds above 0, got 0.0"),
+        ("--timeout nan --url http://h", "--timeout: expected seconds above 0, got nan"),
+        ("--model none", "none: no such folder; give --model a SavedModel or a folder of its versions"),
+    ],
+)
+def test_main_predict_options_that_do_not_go_together_are_one_line(words, said, capsys, double):
+    assert main(["predict", "a.png", *words.split()]) == 2
+    assert capsys.readouterr() == ("", f"fer-tfx: {said}\n")
+
+
+def test_main_predict_rows_are_not_searched_for_faces(capsys, tmp_path, double):
+    assert main(["predict", write_csv(tmp_path / "a", 1), "--detect"]) == 2
+    said = "--detect is for pictures, and rows are faces already; omit --detect"
+    assert capsys.readouterr() == ("", f"fer-tfx: {said}\n")
+
+
+def test_main_predict_output_that_is_an_input_is_refused(capsys, pictures, double):
+    assert main(["predict", *pictures, "--out", pictures[1]]) == 2
+    assert capsys.readouterr().err == f"fer-tfx: {pictures[1]}: --out is a file to read; give another one\n"
+
+
+def test_main_predict_pictures_are_answered_in_order(capfd, pictures, double):
+    assert main(["predict", *pictures, pictures[0]]) == 0
+    expected = [build_prediction(number) for number in (200, 100, 200)]
+    lines = [f"{name}  {each.class_name:8}  {each.confidence:.3f}" for name, each in zip(
+        [*pictures, pictures[0]], expected, strict=True)]  # fmt: skip
+    assert capfd.readouterr() == ("\n".join([*lines, ""]), "")
+
+
+@pytest.mark.parametrize(
+    ("words", "classes"),
+    [("", ["neutral", "disgust"]), ("--abstain", ["neutral", "unsure"]), ("--abstain-below 0.8", ["unsure", "unsure"])],
+)
+def test_main_predict_answers_below_a_threshold_are_unsure(capfd, tmp_path, double, words, classes):
+    path = write_csv(tmp_path / "a", 202, 99)  # the double's own threshold lies between them
+    main(["predict", path, "--format", "csv", *words.split()])
+    assert [row["class"] for row in csv.DictReader(capfd.readouterr().out.splitlines())] == classes
+
+
+def test_main_predict_rows_of_two_files_name_their_file(capfd, tmp_path, double):
+    first, second = write_csv(tmp_path / "a", 1, 2), write_csv(tmp_path / "b", 3)
+    main(["predict", first, second, "--format", "csv"])
+    rows = list(csv.DictReader(capfd.readouterr().out.splitlines()))
+    assert [(row["file"], row["row"]) for row in rows] == [(first, "0"), (first, "1"), (second, "0")]
+    assert double.batch_sizes == [3]
+
+
+def test_main_predict_out_gets_the_answers_and_the_terminal_their_number(capfd, tmp_path, pictures, double):
+    out = tmp_path / "o.jsonl"
+    assert main(["predict", *pictures, "--format", "jsonl", "--out", str(out)]) == 0
+    assert capfd.readouterr() == (f"2 predictions written to {out}\n", "")
+    assert [json.loads(line)["file"] for line in out.read_text("utf-8").splitlines()] == pictures
+
+
+class DetectorDouble:
+    """Finds one face in pictures that aren't black."""
+
+    def find_faces(self, picture: Image.Image) -> list[Box]:
+        return [Box(8, 8, 32, 32)] if picture.getpixel((0, 0)) else []
+
+
+def test_main_predict_detect_answers_for_each_face_and_saves_the_photos(capfd, tmp_path, pictures, double, monkeypatch):
+    monkeypatch.setattr(face_detection, "FaceDetector", DetectorDouble)
+    black = str(tmp_path / "black.png")
+    Image.new("L", (60, 60)).save(black)
+    words = ["--detect", "--save", str(tmp_path / "s"), "--format", "jsonl"]
+    assert main(["predict", black, *pictures, *words]) == 0
+    none, first, second = map(json.loads, capfd.readouterr().out.splitlines())
+    assert (none["file"], none["face"], none["class"]) == (black, None, None)
+    assert first["face"] == {"number": 1, "x": 8, "y": 8, "width": 32, "height": 32}
+    assert [each["class"] for each in (first, second)] == [build_prediction(each).class_name for each in (200, 100)]
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["100.png", "200.png", "black.png"]
+
+
+@pytest.mark.parametrize("words", [[], ["--detect", "--save"]])
+def test_main_predict_torn_picture_is_named_and_nothing_is_written(
+    capfd, tmp_path, pictures, double, monkeypatch, words
+):
+    monkeypatch.setattr(face_detection, "FaceDetector", DetectorDouble)
+    torn = tmp_path / "torn.png"
+    torn.write_bytes(Path(pictures[0]).read_bytes()[:-30])
+    before = sorted(tmp_path.iterdir())
+    more = [*words, str(tmp_path / "s")] if words else []
+    assert main(["predict", *pictures * 65, str(torn), "--out", str(tmp_path / "o"), *more]) == 2
+    assert capfd.readouterr() == ("", f"fer-tfx: {torn}: is damaged or ends early; replace it, or leave it out\n")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_predict_interrupt_says_that_nothing_was_written(monkeypatch, tmp_path):
+    def interrupt(back_end: BackEnd) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predict_command, "open_predictor", interrupt)
+    with pytest.raises(FerError, match="interrupted; nothing was written") as caught:
+        predict(PredictOptions(("a.png",), out=tmp_path / "o.csv"))
+    assert caught.value.exit_code == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,124 @@
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from predictor_double import build_prediction
+
+from fer_tfx.errors import DataError
+from fer_tfx.face_detection import Box
+from fer_tfx.predict.inputs import Picture, Subject
+from fer_tfx.predict.output import Row
+from fer_tfx.predict.photos import draw_answers, iter_faces, open_album
+
+BOX = Box(10, 20, 60, 60)
+
+
+class DetectorDouble:
+    """Finds a face for each full 100 px of a picture's width, side by side."""
+
+    def find_faces(self, picture: Image.Image) -> list[Box]:
+        return [Box(100 * number, 0, 50, 50) for number in range(picture.width // 100)]
+
+
+def encode(size: tuple[int, int] = (120, 100), form: str = "PNG", grey: int = 90) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", size, grey).save(buffer, form)
+    return buffer.getvalue()
+
+
+def build_row(place: int = 0, face: int = 1, box: Box | None = BOX) -> Row:
+    return Row(Subject("a", place, face, box), build_prediction(200) if box else None, is_sure=True)
+
+
+def test_iter_faces_each_face_is_an_item_and_a_photo_without_one_too():
+    photos = [Picture(f"{width}.png", encode((width, 80))) for width in (230, 60, 110)]
+    assert [(subject.source, subject.place, subject.face, pixels is None)
+            for subject, pixels in iter_faces(photos, DetectorDouble())] == [
+        ("230.png", 0, 1, False), ("230.png", 0, 2, False), ("60.png", 1, 0, True), ("110.png", 2, 1, False)
+    ]  # fmt: skip
+
+
+def test_iter_faces_pixels_are_those_in_the_box():
+    pixels = np.zeros((60, 200), np.uint8)
+    pixels[:50, 100:150] = 77
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    left, right = iter_faces([Picture("a", buffer.getvalue())], DetectorDouble())
+    assert (np.unique(left.pixels).tolist(), np.unique(right.pixels).tolist()) == ([0], [77])
+
+
+def test_draw_answers_box_and_text_are_drawn_and_the_rest_stays():
+    drawn = Image.open(io.BytesIO(draw_answers(encode(), "a", [build_row()])))
+    assert (drawn.format, drawn.size) == ("PNG", (120, 100))
+    pixels = np.asarray(drawn)
+    rim = [pixels[y, x].tolist() for x, y in ((10, 50), (69, 50), (40, 20), (40, 79))]
+    assert rim == [[255, 210, 0]] * 4
+    assert (pixels[:, :, 2] == 0).sum() > 4 * 60  # and the text's ground
+    assert np.unique(pixels[81:]).tolist() == np.unique(pixels[:, :10]).tolist() == [90]
+
+
+def test_draw_answers_jpeg_stays_a_jpeg_and_without_a_face_it_is_as_it_was():
+    drawn = Image.open(io.BytesIO(draw_answers(encode(form="JPEG"), "a", [build_row(box=None)])))
+    assert drawn.format == "JPEG"
+    assert np.abs(np.asarray(drawn).astype(int) - 90).max() <= 1
+
+
+def list_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_file())
+
+
+def save(folder: Path, photos: list[Picture]) -> None:
+    before = list_files(folder)
+    with open_album(folder, photos) as pass_on:
+        rows = [build_row(place) for place in range(len(photos))]
+        assert list(pass_on(iter(rows))) == rows
+        assert list_files(folder) == before
+
+
+def test_open_album_names_that_clash_get_a_number_and_suffixes_tell_the_form(tmp_path):
+    names = ["x/a.png", "y/a.png", "b.GIF", "c.jpeg", "a"]
+    save(tmp_path / "out", [Picture(name, encode(form="JPEG" if "c" in name else "PNG")) for name in names])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-2.png", "a-3.png", "a.png", "b.png",
+                                                                          "c.jpg"]  # fmt: skip
+
+
+def test_open_album_neither_the_source_nor_any_other_file_is_written_over(tmp_path):
+    source = tmp_path / "a.png"
+    source.write_bytes(encode())
+    save(tmp_path, [Picture(str(source))])
+    assert source.read_bytes() == encode()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-2.png", "a.png"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_open_album_error_leaves_the_folder_as_it_was(tmp_path, is_there):
+    folder = tmp_path / "out"
+    if is_there:
+        folder.mkdir()
+
+    def fail() -> None:
+        with open_album(folder, [Picture("a.png", encode())]) as pass_on:
+            list(pass_on([build_row()]))
+            raise DataError("b.png is torn")
+
+    with pytest.raises(DataError, match=r"b\.png is torn"):
+        fail()
+    assert folder.exists() == is_there
+    assert not is_there or list(folder.iterdir()) == []
+
+
+def test_open_album_place_that_is_no_folder_is_named(tmp_path):
+    (tmp_path / "out").touch()
+    with (
+        pytest.raises(DataError, match=rf"^{tmp_path}/out: can't be written to: File exists; give --save another"),
+        open_album(tmp_path / "out", []),
+    ):
+        pass
+
+
+def test_iter_faces_needs_no_opencv_of_its_own(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert len(list(iter_faces([Picture("a", encode())], DetectorDouble()))) == 1

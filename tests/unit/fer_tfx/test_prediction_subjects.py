@@ -1,0 +1,53 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from predictor_double import PredictorDouble, build_prediction
+
+from fer_tfx.predict.command import Answer, answer_items
+from fer_tfx.predict.inputs import Item, Subject
+
+
+def draw_items(numbers: list[int | None]) -> Iterator[Item]:
+    """Items whose pixels are all their number; None: without pixels."""
+    for place, number in enumerate(numbers):
+        yield Item(Subject("a", place), None if number is None else np.full((48, 48, 1), number, np.uint8))
+
+
+@pytest.mark.parametrize("count", [0, 1, 128, 129, 300])
+def test_answer_items_each_keeps_its_own_answer_over_batches(count):
+    numbers = [(37 * place) % 256 for place in range(count)]
+    double = PredictorDouble()
+    answers = list(answer_items(double, draw_items(numbers)))
+    assert answers == [Answer(Subject("a", place), build_prediction(each)) for place, each in enumerate(numbers)]
+    assert double.batch_sizes == [128] * (count // 128) + [count % 128] * bool(count % 128)
+
+
+def test_answer_items_one_without_pixels_shifts_no_answer():
+    answers = list(answer_items(PredictorDouble(), draw_items([3, None, None, 5])))
+    assert [each.prediction for each in answers] == [build_prediction(3), None, None, build_prediction(5)]
+
+
+def test_answer_items_nobody_is_asked_about_nothing():
+    double = PredictorDouble()
+    assert [each.prediction for each in answer_items(double, draw_items([None] * 130))] == [None] * 130
+    assert double.batch_sizes == []
+
+
+def test_answer_items_only_one_batch_is_read_ahead():
+    read = []
+    items = (read.append(item.subject.place) or item for item in draw_items([1] * 400))
+    next(answer_items(PredictorDouble(), items))
+    assert len(read) == 128
+
+
+class ForgetfulDouble(PredictorDouble):
+    """Leaves out the last answer."""
+
+    def predict_pixels(self, pixels):
+        return super().predict_pixels(pixels)[:-1]
+
+
+def test_answer_items_missing_answer_is_an_error():
+    with pytest.raises(ValueError, match="expected 3 predictions, got 2"):
+        list(answer_items(ForgetfulDouble(), draw_items([1, 2, 3])))
