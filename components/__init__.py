@@ -4,11 +4,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """The artifact types, by which name a container asks for them: late, as a probe must not bring in TFX.
-
-    Raises:
-        AttributeError: there is no such type.
-    """
+    """The artifact types, by the names that containers look for; imported late, as a probe must not import TFX."""
     if not name[:1].isupper():
         raise AttributeError(f"module 'components' has no attribute {name!r}")
     from components import artifacts

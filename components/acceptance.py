@@ -1,21 +1,33 @@
-"""Which pushed model is in service, and which ones a candidate is held to. The same rule for every runner.
-
-`pipeline.acceptance` reads the pushes from ML Metadata, `components.published_baseline` from the record in a bucket.
-The rule for data needs no code here: they are accepted when the data gate's latest verdict let them through.
+"""Which pushed model is in service, and which ones a candidate is compared with: the same rule for every runner.
 
 There are two references, one for accuracy, the *anchor*, and one for latency. Each moves only to a pushed model that
-was no worse by it, measured side by side. What passes within the margin and the noise of a gate is pushed and becomes
-neither, or a little would be lost at each push: see docs/protocol.md, "A bar that can't sink".
+was no worse by it, measured side by side. A model that is pushed although it is worse within a gate's margin and noise
+becomes neither, or a little would be lost with each push: see docs/protocol.md, "A bar that can't sink". Data is
+accepted when the data gate's latest verdict let it through.
+
+`pipeline.acceptance` reads the pushes from ML Metadata. The runs of a cluster keep a record in a folder they share:
+
+<folder>/record.json             every push, and the statistics that the data gate accepted last; written last of all
+<folder>/<version>/model/        the Model artifact as the Trainer gave it
+<folder>/statistics/<digest>/    of the data that was accepted last
 """
 
+import dataclasses
+import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+
+from components.bucket_versions import find_rolled_back
 from fer_tfx.errors import ConfigError
 
 NO_WORSE_PROPERTY, NO_SLOWER_PROPERTY, DIGEST_PROPERTY = "is_no_worse", "is_no_slower", "model_digest"
 ACCEPTED_MS_PROPERTY, ACCEPT_REASON_PROPERTY = "accepted_ms", "accept_reason"
+_RECORD, _BEFORE_ROLLBACKS = "record.json", "latest.json"
 
 
 @dataclass(frozen=True)
@@ -24,7 +36,7 @@ class Push:
 
     version: int
     model: Any
-    """What tells one model from another: the artifact's id, or the digest."""
+    """Identifies the model: the artifact's id, or the digest."""
     destination: str
     """Path or URI of the version's folder."""
     pushed_ms: int
@@ -36,15 +48,15 @@ class Push:
     is_no_slower: bool = True
     """Whether it answered at least as fast as the latency reference of its time, or there was none."""
     accepted_ms: int = 0
-    """When a person made it both references; 0: nobody did."""
+    """When a person made it both references; 0: never."""
 
 
 def find_in_service(pushes: Iterable[Push], is_whole: Callable[[str], bool]) -> Push | None:
-    """The model in service: the newest version that is not rolled back and whose folder is there and whole.
+    """The model in service: the newest version that is not rolled back and complete.
 
     Args:
         pushes: all there are.
-        is_whole: says of a destination whether all its files are there.
+        is_whole: whether all files of a destination are there.
     """
     newest_first = sorted(pushes, key=lambda push: push.version, reverse=True)
     return next((each for each in newest_first if not each.is_rolled_back and is_whole(each.destination)), None)
@@ -61,7 +73,7 @@ def find_latency_reference(pushes: Iterable[Push]) -> Push | None:
 
 
 def _find_latest(pushes: Iterable[Push], is_moved_to: Callable[[Push], bool]) -> Push | None:
-    """What a reference moved to last: by a push, or by hand. A version that was rolled back is none."""
+    """What a reference moved to last, by a push or by hand; never a version that was rolled back."""
     moves: list[tuple[int, int, Push]] = []
     for push in pushes:
         if not push.is_rolled_back:
@@ -73,7 +85,7 @@ def _find_latest(pushes: Iterable[Push], is_moved_to: Callable[[Push], bool]) ->
 
 
 def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, bool]) -> None:
-    """Whether a person may make a version both references.
+    """Check that a person may make a version both references.
 
     Args:
         version: its number.
@@ -90,3 +102,90 @@ def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, b
         raise ConfigError(f"{version}: no such version was pushed, only {known}; give one of them")
     if is_rolled_back[version]:
         raise ConfigError(f"{version}: is rolled back; `fer-tfx rollback --to {version}` puts it into service first")
+
+
+@dataclass(frozen=True)
+class RecordedPush:
+    """A push in the record."""
+
+    version: str
+    destination: str
+    digest: str = ""
+    """Of the model; empty: unknown."""
+    pushed_ms: int = 0
+    is_no_worse: bool = True
+    is_no_slower: bool = True
+    accepted_ms: int = 0
+    accept_reason: str = ""
+
+
+@dataclass(frozen=True)
+class AcceptanceRecord:
+    """What the runs of a cluster have accepted."""
+
+    pushes: tuple[RecordedPush, ...] = ()
+    """Oldest first."""
+    statistics: str = ""
+    """Folder of those of the data accepted last, below the shared one; empty: none yet."""
+    splits: tuple[str, ...] = ()
+    """Of the statistics."""
+
+    def find_rolled_back(self) -> set[str]:
+        """Destinations of the pushes that were taken out of service."""
+        return find_rolled_back({each.destination: each.digest for each in self.pushes})
+
+    def list_pushes(self) -> list[Push]:
+        gone = self.find_rolled_back()
+        return [
+            Push(
+                version=int(each.version),
+                model=each.version,
+                destination=each.destination,
+                pushed_ms=each.pushed_ms,
+                is_rolled_back=each.destination in gone,
+                is_no_worse=each.is_no_worse,
+                is_no_slower=each.is_no_slower,
+                accepted_ms=each.accepted_ms,
+            )
+            for each in self.pushes
+        ]
+
+
+def read_record(folder: str) -> AcceptanceRecord:
+    """The record; an empty one before the first run."""
+    if fileio.exists(os.path.join(folder, _RECORD)):
+        plain = json.loads(io_utils.read_string_file(os.path.join(folder, _RECORD)))
+        pushes = tuple(RecordedPush(**each) for each in plain["pushes"])
+        return AcceptanceRecord(pushes, plain["statistics"], tuple(plain["splits"]))
+    if fileio.exists(os.path.join(folder, _BEFORE_ROLLBACKS)):  # of releases that kept only the last push
+        last = json.loads(io_utils.read_string_file(os.path.join(folder, _BEFORE_ROLLBACKS)))
+        push = RecordedPush(last["version"], last["destination"])
+        return AcceptanceRecord((push,), f"{last['version']}/statistics", tuple(last["splits"]))
+    return AcceptanceRecord()
+
+
+def write_record(folder: str, record: AcceptanceRecord) -> None:
+    """Write the record in one step."""
+    path = os.path.join(folder, _RECORD)
+    io_utils.write_string_file(f"{path}.partial", json.dumps(dataclasses.asdict(record), indent=1) + "\n")
+    fileio.rename(f"{path}.partial", path, overwrite=True)
+
+
+def locate_model(folder: str, version: str) -> str:
+    """Where the copy of a pushed Model artifact is."""
+    return os.path.join(folder, version, "model")
+
+
+def accept_version(folder: str, version: int, reason: str, now_ms: int) -> None:
+    """Make a recorded version both references by hand, and keep the reason.
+
+    Raises:
+        ConfigError: no such version was pushed, it is rolled back, or no reason is given.
+    """
+    record = read_record(folder)
+    gone = record.find_rolled_back()
+    pushes = {int(each.version): each for each in record.pushes}
+    require_acceptable(version, reason, {number: each.destination in gone for number, each in pushes.items()})
+    accepted = dataclasses.replace(pushes[version], accepted_ms=now_ms, accept_reason=reason.strip())
+    changed = tuple(accepted if each is pushes[version] else each for each in record.pushes)
+    write_record(folder, dataclasses.replace(record, pushes=changed))

@@ -1,28 +1,41 @@
-"""Artifact types of this project, and the keys of outputs that several files name.
+"""Artifact types of this project, and the output keys that several files name.
 
 A type's name is the dotted path by which a container finds the class: `components.Quarantine`, the form that
 Kubeflow's compiler takes. Metadata of earlier versions has `components.artifacts.Quarantine`.
 """
 
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from tfx.dsl.io import fileio
 from tfx.types.artifact import Artifact
 
 UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
 QUARANTINE_KEY = "quarantine"
 CARD_KEY = "card"
 
-# On an artifact: 1 if there is nothing in it. Kubeflow hands on an artifact in any case where MLMD's resolver has none.
+# 1: the artifact stands for none. Kubeflow always passes an artifact where MLMD's resolver has none.
 ABSENT_PROPERTY = "is_absent"
 
 
 class Quarantine(Artifact):  # type: ignore[misc]
     """The rows that were not used, with the account of all rows.
 
-    `ingestion.json` is a `reporting.ingestion.IngestionReport`; `rows-*.jsonl` holds a line for each
-    quarantined row: `source`, `line`, `reason`, `detail` and the offending `text`, cut. Of each file, or part of a
-    large plain one, they are the first 100,000; the account counts all.
+    `ingestion.json` is a `reporting.ingestion.IngestionReport`; `rows-*.jsonl` holds a line for each quarantined row:
+    `source`, `line`, `reason`, `detail` and the offending `text`, cut. There are at most 100,000 rows from each file,
+    or from each part of a large plain one; the account counts all.
     """
 
     TYPE_NAME = "components.Quarantine"
+
+
+def iter_quarantined(folder: str) -> Iterator[dict[str, Any]]:
+    """The rows of a `Quarantine` artifact in no particular order, one at a time, as there may be millions."""
+    for path in fileio.glob(os.path.join(folder, "rows-*.jsonl")):
+        with fileio.open(path) as lines:
+            yield from map(json.loads, lines)
 
 
 class DataVerdict(Artifact):  # type: ignore[misc]
@@ -32,13 +45,13 @@ class DataVerdict(Artifact):  # type: ignore[misc]
 
 
 class Card(Artifact):  # type: ignore[misc]
-    """What a model is for, what it was measured to be and what it was made of: `MODEL_CARD.md`."""
+    """What a model is for, how it measured and what it was made of: `MODEL_CARD.md`."""
 
     TYPE_NAME = "components.Card"
 
 
 class Report(Artifact):  # type: ignore[misc]
-    """What a run came to: `report.html`, one page that needs nothing else, and its numbers as `report.json`."""
+    """The result of a run: `report.html`, a self-contained page, and its numbers as `report.json`."""
 
     TYPE_NAME = "components.Report"
 

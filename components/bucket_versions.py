@@ -1,18 +1,17 @@
 """The versions of a model in a bucket, where nothing can be renamed in one step.
 
-    <folder>/1764000000/saved_model.pb   written last: a version without it is on its way, or on its way out
+    <folder>/1764000000/saved_model.pb   written last, removed first: a version without it doesn't count
     <folder>/rolled_back/<number>/       as in a local folder, as are roll_backs.json and models.config
 
-Rules and order are those of `fer_tfx.versions`; this is how they are stored. A version is moved by a copy, the
-graph's file last, and by a removal, the graph's file first. Killed in between, it lies in both places or in parts,
-and `roll_backs.json`, which is replaced in one step, says which of them counts.
+Rules and order are those of `fer_tfx.versions`; this is how they are stored. A version is moved by a copy and a
+removal. Killed in between, it is in both places or incomplete, and `roll_backs.json`, which is replaced in one step,
+says which one counts.
 """
 
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import tensorflow as tf
@@ -20,8 +19,7 @@ from absl import logging
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.local_copy import is_remote
-from components.model_digest import list_files
+from components.remote_files import is_remote, list_files
 from fer_tfx.errors import DataError
 from fer_tfx.versions.folder import VersionFolder, is_whole
 from fer_tfx.versions.model_digest import GRAPH_FILE
@@ -31,46 +29,34 @@ _GRAPH_PATTERN = r"/saved_model\.pb$"
 _FAILURES = (OSError, tf.errors.OpError, fileio.NotFoundError)
 
 
-@dataclass(frozen=True)
 class BucketVersions(Versions):
     """The versions of one model below a URI. See `Versions`."""
 
-    uri: str
-    model: ServedModel
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
-
-    @property
-    def place(self) -> str:  # type: ignore[override]
-        return self.uri
+    path: str
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translated(self, problem: str, remedy: str) -> Iterator[None]:
         try:
             yield
         except _FAILURES as error:
-            raise DataError(
-                f"{self.uri}: can't be written: {_describe(error)}; mend the rights of the account"
-            ) from None
+            found = next(iter(str(error).splitlines()), "") or type(error).__name__
+            raise DataError(f"{self.path}: {problem}: {found}; {remedy}") from None
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except _FAILURES as error:
-            raise DataError(
-                f"{self.uri}: can't be read: {_describe(error)}; mend the URI, or the rights of the account"
-            ) from None
+    def _explained(self) -> AbstractContextManager[None]:
+        return self._translated("can't be written", "correct the account's rights")
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return self._translated("can't be read", "correct the URI, or the account's rights")
 
     def _locate(self, name: str) -> str:
-        return os.path.join(self.uri, name)
+        return os.path.join(self.path, name)
 
     def _list_numbers(self, folder: str) -> list[int]:
         place = self._locate(folder)
         with self._reading():
             if not fileio.isdir(place):
                 return []
-            # A bucket ends the names of folders with a slash.
+            # In a bucket the names of folders end with a slash.
             names = [name.rstrip("/") for name in fileio.listdir(place)]
         return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
@@ -96,7 +82,7 @@ class BucketVersions(Versions):
         partial = f"{place}.partial"
         if fileio.exists(partial):  # of a killed process; TensorFlow's file system in memory would append to it
             fileio.remove(partial)
-        # A bucket replaces an object in one step anyhow; HDFS only by a rename.
+        # A bucket replaces an object in one step anyway; HDFS only by a rename.
         io_utils.write_string_file(partial, text)
         fileio.rename(partial, place, overwrite=True)
 
@@ -108,7 +94,7 @@ class BucketVersions(Versions):
             raise
 
     def _require_writable(self, names: list[str]) -> None:
-        """A bucket's rights hold for all that is in it: the first file that is written shows them."""
+        """Rights hold for a whole bucket: the first write shows them."""
 
     def _move(self, name: str, to: str) -> None:
         if self._exists(f"{name}/{GRAPH_FILE}"):
@@ -127,7 +113,7 @@ class BucketVersions(Versions):
             logging.warning("%s: can't be removed: %s", self._locate(name), error)
 
     def _clean_up(self) -> None:
-        """Numbers grow: what is older than the versions that are kept and has no graph is no push on its way."""
+        """A version without graph that is older than the kept ones isn't being pushed, as numbers grow."""
         whole = self._list_whole("")
         for version in self._list_numbers(""):
             if version not in whole and len([each for each in whole if each > version]) >= LOADED_COUNT:
@@ -142,10 +128,10 @@ def open_versions(
 
 
 def find_rolled_back(pushed: Mapping[str, str]) -> set[str]:
-    """Those of the versions, pushed to <folder>/<version>, that were taken out of service, or whose model was.
+    """The pushed versions that were taken out of service, or whose model was.
 
     Args:
-        pushed: by path or URI the digest of the model; empty: not known.
+        pushed: by path or URI, <folder>/<version>, the digest of the model; empty: unknown.
 
     Raises:
         DataError: the record of a folder can't be read.
@@ -162,7 +148,7 @@ def find_rolled_back(pushed: Mapping[str, str]) -> set[str]:
 
 
 def is_destination_whole(destination: str) -> bool:
-    """Whether what was pushed to <folder>/<version>, path or URI, is there, in service or not, with all its files."""
+    """Whether a pushed version, path or URI, is there with all its files, in service or not."""
     if not is_remote(destination):
         return is_whole(Path(destination))
     return bool(destination) and fileio.exists(os.path.join(destination, GRAPH_FILE))
@@ -171,7 +157,3 @@ def is_destination_whole(destination: str) -> bool:
 def _copy(source: str, target: str) -> None:
     io_utils.copy_dir(source, target, deny_regex_patterns=[_GRAPH_PATTERN])
     fileio.copy(os.path.join(source, GRAPH_FILE), os.path.join(target, GRAPH_FILE), overwrite=True)
-
-
-def _describe(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -13,7 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.quarantine import iter_quarantined
+from components.artifacts import iter_quarantined
 from fer_tfx.contract import CLASS_COUNT, LABEL_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.label_shift import Counts, LabelShift, compute_label_shift

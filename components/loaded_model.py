@@ -12,23 +12,23 @@ import numpy.typing as npt
 import tensorflow as tf
 
 Ask = Callable[[npt.NDArray[np.uint8]], list[npt.NDArray[Any]]]
-"""Pictures, uint8 (n, 48, 48, 1), -> the outputs that were asked for, in that order, n long each."""
+"""Pictures, uint8 (n, 48, 48, 1), -> the requested outputs in order, n long each."""
 
 
 @contextmanager
 def open_signature(model_dir: str, signature: str, outputs: list[str] | None = None) -> Iterator[Ask]:
-    """A signature of one input, until the context ends.
+    """A signature with one input, until the context ends.
 
     Args:
         model_dir: folder of the SavedModel.
         signature: its name.
-        outputs: keys of those to give; None: all of them, in the order of their keys.
+        outputs: their keys; None: all, in the order of their keys.
 
     Raises:
         OSError: no SavedModel is there.
-        KeyError: it has no such signature, or that has no such output.
+        KeyError: it has no such signature or output.
     """
-    # Closed, but not entered: that would make its graph the default one of whoever asks.
+    # Closed, but not entered: that would make its graph the caller's default.
     with closing(tf.compat.v1.Session(graph=tf.Graph())) as session:
         signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], model_dir).signature_def
         (feed,) = signatures[signature].inputs.values()

@@ -11,13 +11,9 @@ from reporting.report_files import NUMBERS_FILE, PAGE_FILE
 
 
 def write_report(folder: str, report: ReportData, faces: Faces | None = None, card: str = "") -> None:
-    """Write `report.html` and `report.json`; makes the folder.
+    """Write `report.html` and `report.json` into a folder, which may be remote.
 
-    Args:
-        folder: may be remote.
-        report: what to tell.
-        faces: None: there is no evaluation to show faces of.
-        card: of the model, as Markdown; empty: there is no model.
+    Without `faces` there is no evaluation to show faces of; without `card`, the Markdown, there is no model.
     """
     io_utils.write_string_file(os.path.join(folder, NUMBERS_FILE), report.to_json())
     io_utils.write_string_file(os.path.join(folder, PAGE_FILE), render_report(report, faces, card))

@@ -1,4 +1,4 @@
-"""TFX's Trainer, which tells the training of which spans its examples are; no file of theirs says so."""
+"""TFX's Trainer, which also tells the training the spans of its examples: their files don't."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(GenericExecutor):  # type: ignore[misc]
-    """Adds `spans` to the `custom_config` that `run_fn` gets: JSON, an entry for each artifact of examples."""
+    """Adds `spans` to the `custom_config` of `run_fn`: JSON, an entry for each artifact of examples."""
 
     def _GetFnArgs(  # noqa: N802 (TFX's name)
         self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
@@ -35,7 +35,7 @@ class Trainer(tfx.components.Trainer):  # type: ignore[misc]
 
 
 def read_span(examples: types.Artifact) -> int:
-    """The number of the span that an artifact of examples holds; 0 where data doesn't come in spans."""
+    """The number of an artifact's span; 0 for data without spans."""
     # ExampleGen writes a number; earlier versions of TFX wrote a text.
     text = examples.get_string_custom_property(SPAN_PROPERTY_NAME)
     return int(text) if text else int(examples.get_int_custom_property(SPAN_PROPERTY_NAME))

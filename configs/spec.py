@@ -355,8 +355,9 @@ class BeamConfig:
     """flink, spark: file of Beam's job server; empty: Beam fetches that of its version from Maven."""
     image: str = ""
     """Container image with this project that the workers run; empty: they run on this machine."""
-    package: str = ""
-    """sdist or wheel of this project, for workers whose image holds TFX but not this version of the project."""
+    packages: tuple[str, ...] = ()
+    """sdists or wheels of the library and of the pipeline, for workers whose image holds TFX but not this version of
+    the project."""
     project: str = ""
     """dataflow: Google Cloud project."""
     region: str = ""

@@ -178,7 +178,7 @@ def compile_(
 ) -> int:
     """Write the pipeline in the form that a cluster takes."""
     from configs.load import CLUSTER_CONFIGS
-    from pipeline.commands.compile import compile_to_file
+    from pipeline.runners.compilation import compile_to_file
 
     return compile_to_file(_load(config or str(CLUSTER_CONFIGS[target.value]), overrides), target.value, out)
 
@@ -191,7 +191,7 @@ def replay(
     workers: Annotated[int, typer.Option(metavar="N", help="Tasks at a time; 0: one a core.")] = 0,
 ) -> int:
     """Execute a compiled pipeline on this machine, as its back end would."""
-    from pipeline.commands import replay as command
+    from pipeline.replay import command
 
     return command.replay(file, flavor.value if flavor else "", root, parameters or [], workers)
 
@@ -220,8 +220,7 @@ def submit(
     ] = "",
 ) -> int:
     """Send a compiled pipeline to Vertex AI or Kubeflow Pipelines."""
-    from pipeline.commands.submit import submit_file
-    from pipeline.deployment.request import Wishes
+    from pipeline.runners.submission import Wishes, submit_file
 
     wishes = Wishes(
         overrides=parameters or [], labels=labels or [], pipeline_root=pipeline_root, service_account=service_account,

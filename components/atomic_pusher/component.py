@@ -25,11 +25,11 @@ class AtomicPusherSpec(standard_component_specs.PusherSpec):  # type: ignore[mis
 
 
 class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
-    """Pushes a blessed model with its card, keeps the newest versions and tells the server their labels.
+    """Pushes a blessed model with its card, keeps the newest versions and gives the server their labels.
 
     Outputs:
-        pushed_model: as TFX's Pusher gives it, with the properties of `components.acceptance` that say whether later
-            models are held to this one.
+        pushed_model: as from TFX's Pusher, with the properties of `components.acceptance` that say whether later models
+            are compared with this one.
     """
 
     SPEC_CLASS = AtomicPusherSpec
@@ -50,20 +50,15 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
         """Declare inputs and settings.
 
         Args:
-            model: to push.
-            model_blessing: of the Evaluator.
-            infra_blessing: of ServingCheck.
-            card: of ModelCard.
-            evaluation: of the Evaluator.
-            folder: of the versions, local or a bucket's URI.
+            model, model_blessing, infra_blessing, card, evaluation: of Trainer, Evaluator, ServingCheck, ModelCard and
+                Evaluator.
+            folder: of the versions, path or URI.
             config: names for the server, and how many versions to keep.
-            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+            code: fingerprint of the executor's sources, part of the cache key.
             lifted: how many versions were brought back after a push had been refused for them, so that such a refusal
-                misses the cache from then on.
+                then misses the cache.
         """
-        settings = {CONFIG_FIELD: to_json(config), CODE_FIELD: code}
-        if lifted:
-            settings[LIFTED_FIELD] = str(lifted)
+        settings = {CONFIG_FIELD: to_json(config), CODE_FIELD: code, **({LIFTED_FIELD: str(lifted)} if lifted else {})}
         spec = AtomicPusherSpec(
             model=model,
             model_blessing=model_blessing,
@@ -75,5 +70,5 @@ class AtomicPusher(tfx.components.Pusher):  # type: ignore[misc]
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             **{CARD_KEY: card, "evaluation": evaluation},
         )
-        # TFX's own constructor knows of no further inputs.
+        # TFX's own constructor takes no further inputs.
         base_component.BaseComponent.__init__(self, spec)

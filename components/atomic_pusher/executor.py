@@ -11,26 +11,25 @@ from tfx import types
 from tfx.components.pusher import executor
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.acceptance import DIGEST_PROPERTY, NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
 from components.artifacts import CARD_KEY
 from components.bucket_versions import open_versions
-from components.local_copy import is_remote, local_copy
 from components.metrics.accuracy_change import CHANGE_NAME
 from components.metrics.evaluation import read_metrics
-from components.model_digest import compute_model_digest
 from components.refusals import REFUSAL_PROPERTY
+from components.remote_files import is_remote, local_copy, read_files
 from configs.load import from_json
 from configs.served_model import served_model_of
 from configs.spec import ServingConfig
 from fer_tfx.contract import EXTRA_ASSETS_DIR
+from fer_tfx.versions.model_digest import compute_digest, counts_for_digest
 from fer_tfx.versions.versions import Versions
 from reporting.model_card import CARD_FILE
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 CONFIG_FIELD, CODE_FIELD, LIFTED_FIELD = "serving", "code", "lifted"
-_JUDGEMENTS = ("evaluation", "infra_blessing")
 Artifacts = dict[str, list[types.Artifact]]
 
 
@@ -57,21 +56,26 @@ class Executor(executor.Executor):  # type: ignore[misc]
             pushed_model.set_string_custom_property(REFUSAL_PROPERTY, refusal)
             self._MarkNotPushed(pushed_model)
             return
+        model, card, evaluation, infra_blessing = (
+            artifact_utils.get_single_uri(input_dict[key])
+            for key in ("model", CARD_KEY, "evaluation", "infra_blessing")
+        )
         # Before the push: what fails after it would be tried again.
-        archive(model_dir, artifact_utils.get_single_uri(input_dict[CARD_KEY]), pushed_model.uri)
-        mark_references(pushed_model, *(artifact_utils.get_single_uri(input_dict[key]) for key in _JUDGEMENTS))
-        digest = compute_model_digest(artifact_utils.get_single_uri(input_dict["model"]))
+        archive(model_dir, card, pushed_model.uri)
+        mark_references(pushed_model, evaluation, infra_blessing)
+        files = read_files(path_utils.serving_model_path(model))
+        digest = compute_digest((name, content) for name, content in files if counts_for_digest(name))
         pushed_model.set_string_custom_property(DIGEST_PROPERTY, digest)
         version = push(pushed_model.uri, versions, config.keep_versions)
         self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))
 
 
 def mark_references(pushed_model: types.Artifact, evaluation: str, infra_blessing: str) -> None:
-    """Note whether later models are held to this one: see `components.acceptance`.
+    """Note whether later models are compared with this one: see `components.acceptance`.
 
     Args:
         pushed_model: to be marked.
-        evaluation: URI of the Evaluator's evaluation, with the change of accuracy against the anchor if there is one.
+        evaluation: URI of the evaluation, with the change of accuracy against the anchor if there is one.
         infra_blessing: URI of ServingCheck's blessing, with the latencies.
     """
     change = read_metrics(evaluation)[()].get(f"{CHANGE_NAME}_diff", 0.0)
@@ -81,19 +85,13 @@ def mark_references(pushed_model: types.Artifact, evaluation: str, infra_blessin
 
 
 def archive(model_dir: str, card: str, folder: str) -> None:
-    """Copy the SavedModel in `model_dir` to `folder`, and what the artifact `card` holds into its assets.extra."""
+    """Copy the SavedModel in `model_dir` to `folder`, and the card of the artifact `card` into its assets.extra."""
     io_utils.copy_dir(model_dir, folder)
     io_utils.copy_file(os.path.join(card, CARD_FILE), os.path.join(folder, EXTRA_ASSETS_DIR, CARD_FILE))
 
 
 def push(model_dir: str, versions: Versions, keep: int) -> int:
-    """Put the SavedModel in `model_dir` into service and forget old versions; the new version.
-
-    Args:
-        model_dir: path or URI.
-        versions: where to.
-        keep: how many; 0: all.
-    """
+    """Put the SavedModel in `model_dir` into service and forget all but `keep` versions (0: none); the new version."""
     with _readable_for(versions, model_dir) as source:
         version = versions.push(source, time.time())
     removed = versions.forget(keep) if keep else []

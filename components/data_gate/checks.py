@@ -1,4 +1,4 @@
-"""The checks of the data gate: statistics and anomalies in, faults as sentences out."""
+"""The checks of the data gate: from statistics to faults as sentences."""
 
 from collections.abc import Iterator
 
@@ -11,20 +11,20 @@ from reporting.label_shift import Counts, find_absences, measure_distance
 
 
 def find_skew(statistics: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
-    """Where eval's labels are beyond doubt distributed otherwise than the schema's skew comparator allows."""
+    """Where the labels of train and eval differ, beyond doubt, by more than the schema's skew comparator allows."""
     train, eval_ = (count_labels(statistics[split]) for split in (TRAIN_SPLIT, EVAL_SPLIT))
     yield from _find_shift("train against eval", train, eval_, schema, "skew_comparator")
 
 
 def find_drift(statistics: Statistics, previous: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
-    """Likewise of train and train in the data accepted last, by the drift comparator."""
+    """Likewise for train and the train split of the data accepted last, by the drift comparator."""
     if TRAIN_SPLIT in previous:
         now, before = count_labels(statistics[TRAIN_SPLIT]), count_labels(previous[TRAIN_SPLIT])
         yield from _find_shift("train against the data accepted last", now, before, schema, "drift_comparator")
 
 
 def find_gaps(report: IngestionReport) -> Iterator[str]:
-    """Train and eval splits without any example, classes that train lacks, and those that eval lacks not by chance."""
+    """Empty train and eval splits, classes that train lacks, and classes that eval doesn't lack by chance."""
     train, eval_ = (
         [report.emitted.get(split, {}).get(name, 0) for name in CLASS_NAMES] for split in (TRAIN_SPLIT, EVAL_SPLIT)
     )
@@ -40,7 +40,7 @@ def find_gaps(report: IngestionReport) -> Iterator[str]:
 
 
 def find_miscounts(statistics: Statistics, report: IngestionReport) -> Iterator[str]:
-    """Splits whose files do not hold as many examples as ingestion says it wrote."""
+    """Splits whose files hold another number of examples than ingestion wrote."""
     for split in LABELLED_SPLITS:
         found = statistics[split].datasets[0].num_examples if split in statistics else 0
         expected = report.split_size(split)
@@ -49,7 +49,7 @@ def find_miscounts(statistics: Statistics, report: IngestionReport) -> Iterator[
 
 
 def find_size_faults(statistics: Statistics) -> Iterator[str]:
-    """Splits in which a picture does not have 2,304 bytes, which no schema can say of a bytes feature."""
+    """Splits with a picture that doesn't have 2,304 bytes, which a schema can't require of a bytes feature."""
     for split, of_split in statistics.items():
         for feature in of_split.datasets[0].features:
             if feature.path.step == [PIXELS_KEY]:
@@ -65,7 +65,7 @@ def _find_shift(
     between: str, first: Counts, second: Counts, schema: schema_pb2.Schema, comparator: str
 ) -> Iterator[str]:
     for norm in list_unjudged_norms(schema, comparator):
-        yield f"schema: {LABEL_KEY}: {comparator}: {norm} is not judged; bound infinity_norm instead"
+        yield f"schema: {LABEL_KEY}: {comparator}: {norm} is not checked; bound infinity_norm instead"
     bound = find_bound(schema, comparator)
     if bound is None or not any(first) or not any(second):
         return

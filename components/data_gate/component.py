@@ -24,12 +24,12 @@ class DataGateSpec(ComponentSpec):  # type: ignore[misc]
 
 
 class DataGate(base_component.BaseComponent):  # type: ignore[misc]
-    """Fails, naming each fault, unless the examples are what the schema and the account of rows say.
+    """Fails, naming each fault, unless the examples match the schema and the account of rows.
 
     Let Transform depend on it with `add_upstream_node`, so that nothing is trained on refused data.
 
     Outputs:
-        verdict: what was checked, as `verdict.json`. Of refused data there is a report instead, beside the place
+        verdict: what was checked, as `verdict.json`. For refused data there is a report instead, beside the place
             where the verdict would be.
     """
 
@@ -46,7 +46,7 @@ class DataGate(base_component.BaseComponent):  # type: ignore[misc]
         name: str,
         code: str,
     ):
-        """Where `previous_statistics` is None or resolves to nothing, drift is not checked. `name`: of the pipeline."""
+        """Without `previous_statistics`, None or resolving to nothing, drift isn't checked. `name`: of the pipeline."""
         super().__init__(
             DataGateSpec(
                 statistics=statistics,

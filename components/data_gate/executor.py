@@ -1,4 +1,4 @@
-"""Loads what the gate looks at, runs the checks and refuses by raising."""
+"""Loads what the gate checks, runs the checks and refuses by raising."""
 
 import json
 import os
@@ -26,32 +26,29 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
     """Refuses by raising, which stops every runner."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Write the verdict, or the page of the run, and raise GateError that names page and faults in one line."""
+        """Write the verdict; or the page of the run, and raise GateError that names page and faults in one line."""
         self._log_startup(input_dict, output_dict, exec_properties)
         verdict = artifact_utils.get_single_uri(output_dict[VERDICT_KEY])
-        faults = list(_find_faults(input_dict))
-        if faults:
-            _refuse(faults, input_dict, locate_report(verdict), exec_properties["name"])
+        if faults := _find_faults(input_dict):
+            _refuse(faults, input_dict, _locate_report(verdict), exec_properties["name"])
         has_previous = bool(input_dict.get("previous_statistics"))
         io_utils.write_string_file(
-            os.path.join(verdict, "verdict.json"),
-            json.dumps({"faults": [], "is_drift_checked": has_previous}),
+            os.path.join(verdict, "verdict.json"), json.dumps({"faults": [], "is_drift_checked": has_previous})
         )
 
 
-def locate_report(verdict: str) -> str:
+def _locate_report(verdict: str) -> str:
     """Folder of a refused run's report: <node>/report/<execution> for the verdict in <node>/verdict/<execution>.
 
-    Beside the output, as TFX removes the outputs of an execution that fails.
+    Beside the output, as TFX removes the outputs of a failed execution.
     """
     node, _, execution = verdict.rpartition(f"/{VERDICT_KEY}")
     return f"{node}/{REPORT_KEY}{execution}"
 
 
 def _refuse(faults: list[str], input_dict: Artifacts, folder: str, name: str) -> None:
-    """Write the page of a run that ends here, and raise GateError."""
     sentence = (
-        f"the data gate refused the examples: {'; '.join(faults)}. Mend the data, or the schema if the data"
+        f"the data gate refused the examples: {'; '.join(faults)}. Correct the data, or the schema if the data"
         f" is right (`fer-tfx schema` writes one from data); the page of the run is {os.path.join(folder, PAGE_FILE)}"
     )
     write_report(folder, ReportData(name, Verdict((sentence,), place=""), read_data(input_dict)))

@@ -14,11 +14,10 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils
 
-from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
+from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, iter_quarantined
 from components.face_example_gen.graph import Outputs, ingest
 from components.face_example_gen.settling import held_out_reason
 from components.face_example_gen.stillness import require_still
-from components.quarantine import iter_quarantined
 from configs.load import from_json
 from configs.spec import DataConfig
 from fer_tfx.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_INPUT, UNLABELLED_SPLIT

@@ -1,4 +1,4 @@
-"""GatedBulkInferrer: TFX's BulkInferrer, but what can't be served predicts nothing."""
+"""GatedBulkInferrer: TFX's BulkInferrer, but a model that can't be served predicts nothing."""
 
 from tfx import types
 from tfx import v1 as tfx
@@ -11,7 +11,7 @@ from components.gated_bulk_inferrer.executor import Executor
 
 
 class GatedBulkInferrerSpec(standard_component_specs.BulkInferrerSpec):  # type: ignore[misc]
-    """TFX's, with ServingCheck's blessing as a further input; neither blessing may be left out."""
+    """TFX's, with ServingCheck's blessing as a further input; both blessings are required."""
 
     PARAMETERS = {**standard_component_specs.BulkInferrerSpec.PARAMETERS, "code": ExecutionParameter(type=str)}
     INPUTS = {
@@ -22,10 +22,10 @@ class GatedBulkInferrerSpec(standard_component_specs.BulkInferrerSpec):  # type:
 
 
 class GatedBulkInferrer(tfx.components.BulkInferrer):  # type: ignore[misc]
-    """Predicts examples with a model that both the Evaluator and ServingCheck blessed; else it writes nothing.
+    """Predicts examples with a model that both the Evaluator and ServingCheck blessed; otherwise writes nothing.
 
     Outputs:
-        output_examples: as TFX's BulkInferrer gives them.
+        output_examples: as from TFX's BulkInferrer.
     """
 
     SPEC_CLASS = GatedBulkInferrerSpec
@@ -42,18 +42,7 @@ class GatedBulkInferrer(tfx.components.BulkInferrer):  # type: ignore[misc]
         output_example_spec: bulk_inferrer_pb2.OutputExampleSpec,
         code: str,
     ):
-        """Declare inputs and settings.
-
-        Args:
-            examples: to predict.
-            model: to ask.
-            model_blessing: of the Evaluator.
-            infra_blessing: of ServingCheck.
-            data_spec: which splits to predict.
-            model_spec: which signature to ask.
-            output_example_spec: which outputs to write.
-            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
-        """
+        """As TFX's, with both blessings; `code`: fingerprint of the executor's sources, part of the cache key."""
         spec = GatedBulkInferrerSpec(
             examples=examples,
             model=model,
@@ -65,5 +54,5 @@ class GatedBulkInferrer(tfx.components.BulkInferrer):  # type: ignore[misc]
             output_examples=types.Channel(type=standard_artifacts.Examples),
             code=code,
         )
-        # TFX's own constructor knows of no further input.
+        # TFX's own constructor takes no further input.
         base_beam_component.BaseBeamComponent.__init__(self, spec)

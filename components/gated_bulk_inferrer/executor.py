@@ -1,4 +1,4 @@
-"""Looks at both blessings before TFX's executor predicts."""
+"""Checks both blessings before TFX's executor predicts."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """TFX's, which looks at the Evaluator's blessing alone."""
+    """TFX's, which checks only the Evaluator's blessing."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Predict, or write nothing. A missing blessing is an error: TFX's executor takes it for a given one."""
+        """Predict, or write nothing. A missing blessing is an error; TFX's executor would predict."""
         model, infra = (
             artifact_utils.get_single_instance(input_dict[key])
             for key in (standard_component_specs.MODEL_BLESSING_KEY, standard_component_specs.INFRA_BLESSING_KEY)

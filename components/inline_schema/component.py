@@ -1,4 +1,4 @@
-"""InlineSchema: what ImportSchemaGen does with a file, for a text that travels with the pipeline."""
+"""InlineSchema: ImportSchemaGen for a text that travels with the pipeline."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -17,18 +17,15 @@ class InlineSchemaSpec(ComponentSpec):  # type: ignore[misc]
 
 
 class InlineSchema(base_component.BaseComponent):  # type: ignore[misc]
-    """Writes a schema that is given as text.
-
-    No file of the compiling machine is needed where it runs, and the cache's key is the schema itself.
+    """Writes a schema from its text: it needs no file of the compiling machine, and the text is its cache key.
 
     Outputs:
-        schema: as ImportSchemaGen gives it.
+        schema: as from ImportSchemaGen.
     """
 
     SPEC_CLASS = InlineSchemaSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, text: str):
-        super().__init__(
-            InlineSchemaSpec(**{TEXT_KEY: text, SCHEMA_KEY: types.Channel(type=standard_artifacts.Schema)})
-        )
+        channel = types.Channel(type=standard_artifacts.Schema)
+        super().__init__(InlineSchemaSpec(**{TEXT_KEY: text, SCHEMA_KEY: channel}))

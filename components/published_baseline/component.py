@@ -30,14 +30,13 @@ class PublishedBaselineSpec(ComponentSpec):  # type: ignore[misc]
 
 
 class PublishedBaseline(base_component.BaseComponent):  # type: ignore[misc]
-    """Copies what a run is compared with into it.
+    """Copies what a run is compared with from the folder that all runs share, a path or URI. Must never be cached.
 
-    Kubeflow has no resolvers, and Vertex's know only its own metadata. A cached answer would be an old one: this
-    component must never be cached.
+    Kubeflow has no resolvers, and Vertex AI's know only its own metadata.
 
     Outputs:
         model: the anchor, `latency_model`: the latency reference, `service_model`: the model in service, by
-            `components.acceptance`; each an artifact with `ABSENT_PROPERTY` where there is none.
+            `components.acceptance`; an artifact with `ABSENT_PROPERTY` if there is none.
         statistics: of the data that the gate accepted last, or absent likewise.
     """
 
@@ -45,16 +44,8 @@ class PublishedBaseline(base_component.BaseComponent):  # type: ignore[misc]
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Reader)
 
     def __init__(self, folder: str):
-        """`folder`, local or a bucket's URI, is the one that all runs share."""
-        super().__init__(
-            PublishedBaselineSpec(
-                **{
-                    FOLDER_KEY: folder,
-                    **{key: types.Channel(type=standard_artifacts.Model) for key in MODEL_KEYS},
-                    STATISTICS_KEY: types.Channel(type=standard_artifacts.ExampleStatistics),
-                }
-            )
-        )
+        outputs = {key: types.Channel(type=spec.type) for key, spec in PublishedBaselineSpec.OUTPUTS.items()}
+        super().__init__(PublishedBaselineSpec(**{FOLDER_KEY: folder, **outputs}))
 
 
 class RecordAcceptanceSpec(ComponentSpec):  # type: ignore[misc]
@@ -70,9 +61,9 @@ class RecordAcceptanceSpec(ComponentSpec):  # type: ignore[misc]
 
 
 class RecordAcceptance(base_component.BaseComponent):  # type: ignore[misc]
-    """Records what this run has accepted, for later runs.
+    """Records what this run has accepted, for later runs, in the folder that all of them share.
 
-    Let it depend on the data gate with `add_upstream_node` where it records data.
+    Where it records data, let it depend on the data gate with `add_upstream_node`.
 
     Outputs:
         record: what was recorded, as `baseline.json`.
@@ -82,13 +73,7 @@ class RecordAcceptance(base_component.BaseComponent):  # type: ignore[misc]
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Writer)
 
     def __init__(self, folder: str, **accepted: types.BaseChannel):
-        """Declare what is recorded.
-
-        Args:
-            folder: that all runs share.
-            accepted: `statistics` of data that the gate let through; or `model` with `pushed_model`, which may say that
-                it was not pushed.
-        """
+        """`accepted`: the `statistics` of accepted data; or `model` and `pushed_model`, which may not be pushed."""
         super().__init__(
             RecordAcceptanceSpec(**{FOLDER_KEY: folder, RECORD_KEY: types.Channel(type=BaselineRecord), **accepted})
         )

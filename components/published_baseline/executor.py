@@ -1,4 +1,4 @@
-"""Copies what was accepted to the place that all runs share, and back."""
+"""Copies what was accepted to the folder that all runs share, and back."""
 
 import dataclasses
 import json
@@ -14,33 +14,19 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.acceptance import (
-    DIGEST_PROPERTY,
-    NO_SLOWER_PROPERTY,
-    NO_WORSE_PROPERTY,
-    Push,
-    find_anchor,
-    find_in_service,
-    find_latency_reference,
-)
-from components.acceptance_record import (
-    AcceptanceRecord,
-    RecordedPush,
-    locate_model,
-    read_record,
-    write_record,
-)
+from components import acceptance
+from components.acceptance import AcceptanceRecord, Push, RecordedPush, locate_model, read_record, write_record
 from components.artifacts import ABSENT_PROPERTY
 from components.bucket_versions import is_destination_whole
-from components.model_digest import list_files
+from components.remote_files import read_files
 from fer_tfx.versions.model_digest import compute_digest
 
 FOLDER_KEY = "baseline_folder"
 MODEL_KEY, STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "model", "statistics", "pushed_model", "record"
 _REFERENCES: dict[str, Callable[[list[Push]], Push | None]] = {
-    MODEL_KEY: find_anchor,
-    "latency_model": find_latency_reference,
-    "service_model": lambda pushes: find_in_service(pushes, is_destination_whole),
+    MODEL_KEY: acceptance.find_anchor,
+    "latency_model": acceptance.find_latency_reference,
+    "service_model": lambda pushes: acceptance.find_in_service(pushes, is_destination_whole),
 }
 MODEL_KEYS = tuple(_REFERENCES)
 RECORD_FILE = "baseline.json"
@@ -66,12 +52,12 @@ class Reader(base_executor.BaseExecutor):  # type: ignore[misc]
 
 
 def _fill(artifacts: list[types.Artifact], source: str) -> None:
-    """Copy `source` into the one artifact; empty: mark that as absent."""
+    """Copy `source` into the one artifact; empty: mark it as absent."""
     artifact = artifact_utils.get_single_instance(artifacts)
     artifact.set_int_custom_property(ABSENT_PROPERTY, int(not source))
     if source:
         io_utils.copy_dir(source, artifact.uri)
-    else:  # a folder without files is none in a bucket
+    else:  # in a bucket there are no folders without files
         io_utils.write_string_file(os.path.join(artifact.uri, "ABSENT"), "")
 
 
@@ -81,8 +67,7 @@ class Writer(base_executor.BaseExecutor):  # type: ignore[misc]
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         folder = exec_properties[FOLDER_KEY]
-        before = read_record(folder)
-        record = before
+        before = record = read_record(folder)
         if input_dict.get(STATISTICS_KEY):
             record = _add_statistics(folder, record, artifact_utils.get_single_instance(input_dict[STATISTICS_KEY]))
         if input_dict.get(PUSHED_KEY):
@@ -90,18 +75,12 @@ class Writer(base_executor.BaseExecutor):  # type: ignore[misc]
             record = _add_push(folder, record, model.uri, pushed)
         if record != before:
             write_record(folder, record)
-        text = json.dumps(dataclasses.asdict(record), sort_keys=True)
-        io_utils.write_string_file(
-            os.path.join(artifact_utils.get_single_uri(output_dict[RECORD_KEY]), RECORD_FILE), text
-        )
+        path = os.path.join(artifact_utils.get_single_uri(output_dict[RECORD_KEY]), RECORD_FILE)
+        io_utils.write_string_file(path, json.dumps(dataclasses.asdict(record), sort_keys=True))
 
 
 def _add_statistics(folder: str, record: AcceptanceRecord, statistics: types.Artifact) -> AcceptanceRecord:
-    files = (
-        (name, bytes(io_utils.read_bytes_file(os.path.join(statistics.uri, name))))
-        for name in list_files(statistics.uri)
-    )
-    name = f"statistics/{compute_digest(files)[:16]}"
+    name = f"statistics/{compute_digest(read_files(statistics.uri))[:16]}"
     if name != record.statistics:
         io_utils.copy_dir(statistics.uri, os.path.join(folder, name))
     splits = tuple(artifact_utils.decode_split_names(statistics.split_names))
@@ -116,10 +95,10 @@ def _add_push(folder: str, record: AcceptanceRecord, model_uri: str, pushed: typ
     push = RecordedPush(
         version=os.path.basename(destination.rstrip("/")),  # noqa: PTH119
         destination=destination,
-        digest=pushed.get_string_custom_property(DIGEST_PROPERTY),
+        digest=pushed.get_string_custom_property(acceptance.DIGEST_PROPERTY),
         pushed_ms=int(time.time() * 1000),
-        is_no_worse=bool(pushed.get_int_custom_property(NO_WORSE_PROPERTY)),
-        is_no_slower=bool(pushed.get_int_custom_property(NO_SLOWER_PROPERTY)),
+        is_no_worse=bool(pushed.get_int_custom_property(acceptance.NO_WORSE_PROPERTY)),
+        is_no_slower=bool(pushed.get_int_custom_property(acceptance.NO_SLOWER_PROPERTY)),
     )
     io_utils.copy_dir(model_uri, locate_model(folder, push.version))
     return dataclasses.replace(record, pushes=(*record.pushes, push))

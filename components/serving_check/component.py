@@ -26,12 +26,12 @@ class ServingCheckSpec(ComponentSpec):  # type: ignore[misc]
 
 
 class ServingCheck(base_component.BaseComponent):  # type: ignore[misc]
-    """Blesses a model that TensorFlow's C++-side loader can load, that answers alike on every signature, and that is
-    neither too large nor too slow.
+    """Blesses a model that TensorFlow's C++-side loader can load, whose signatures agree, and that is neither too large
+    nor too slow.
 
     Outputs:
-        blessing: an InfraBlessing as Pusher expects it; the reason of a refusal is the content of its file, a line for
-            each bound that was missed. `serving.json` beside it holds size and latency of a model that can be served.
+        blessing: an InfraBlessing as Pusher expects it; its file says why a model was refused, a line for each missed
+            bound. `serving.json` beside it holds size and latency of a model that can be served.
     """
 
     SPEC_CLASS = ServingCheckSpec
@@ -49,10 +49,10 @@ class ServingCheck(base_component.BaseComponent):  # type: ignore[misc]
 
         Args:
             model: the candidate.
-            examples: to ask it with; those of the eval split.
-            baseline_model: to compare the latency with; None, or one that resolves to nothing: it isn't compared.
+            examples: the requests; the eval split is used.
+            baseline_model: to compare the latency with; None, or one that resolves to nothing: no comparison.
             gate: the bounds on size and latency.
-            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
+            code: fingerprint of the executor's sources, part of the cache key.
         """
         super().__init__(
             ServingCheckSpec(

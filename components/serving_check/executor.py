@@ -14,7 +14,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.local_copy import is_remote, local_copy
+from components.remote_files import is_remote, local_copy
 from components.serving_check.probe import read_examples
 from fer_tfx.contract import EVAL_SPLIT
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
@@ -28,16 +28,18 @@ class UnservableError(Exception):
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
-    """Blesses or refuses; a refusal is an answer, not a failure of the component."""
+    """Blesses or refuses; the component fails for neither."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         self._log_startup(input_dict, output_dict, exec_properties)
         split = artifact_utils.get_split_uri(input_dict["examples"], EVAL_SPLIT)
-        models = _find_model_dirs([*input_dict["model"], *input_dict.get("baseline_model", [])])
+        artifacts = [*input_dict["model"], *input_dict.get("baseline_model", [])]
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         try:
             with ExitStack() as copies:
-                model, *baseline = [copies.enter_context(local_copy(each)) for each in models]
+                model, *baseline = [
+                    copies.enter_context(local_copy(path_utils.serving_model_path(each.uri))) for each in artifacts
+                ]
                 figures = probe_in_fresh_process(model, copies.enter_context(_local_examples(split)), *baseline)
         except UnservableError as error:
             _bless(blessing, str(error))
@@ -49,7 +51,7 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
 
 @contextmanager
 def _local_examples(split_uri: str) -> Iterator[str]:
-    """The split itself if it is local, else a folder with as many of its examples as the probe asks with."""
+    """The split itself if it is local, else a folder with the examples that the probe uses."""
     if not is_remote(split_uri):
         yield split_uri
         return
@@ -60,13 +62,8 @@ def _local_examples(split_uri: str) -> Iterator[str]:
         yield folder
 
 
-def _find_model_dirs(models: list[types.Artifact]) -> list[str]:
-    return [path_utils.serving_model_path(model.uri) for model in models]
-
-
 def _bless(blessing: types.Artifact, refusal: str) -> None:
-    """Bless, or refuse with a reason that isn't empty."""
-    # The names that Pusher and TFX's own InfraValidator use.
+    """Bless, or refuse with a reason, under the names that Pusher and TFX's own InfraValidator use."""
     blessing.set_int_custom_property("blessed", 0 if refusal else 1)
     file_name = "INFRA_NOT_BLESSED" if refusal else "INFRA_BLESSED"
     io_utils.write_string_file(os.path.join(blessing.uri, file_name), refusal)
@@ -75,7 +72,7 @@ def _bless(blessing: types.Artifact, refusal: str) -> None:
 def probe_in_fresh_process(model_dir: str, examples_dir: str, baseline_dir: str = "") -> ServingFigures:
     """Size and latency of a model that can be served.
 
-    A process of its own has none of the ops, Python objects and variables that this one has registered, and no Keras.
+    The process has none of the ops, Python objects and variables that are registered in this one, and no Keras.
 
     Raises:
         UnservableError: the model can't be served; the message says why.

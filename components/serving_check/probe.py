@@ -1,11 +1,13 @@
-"""Asks a model as a server would and measures it; see `probe_process`.
+"""Sends requests to a model as a server would, and measures it; see `probe_process`.
 
-Uses the TF1 loader: TensorFlow Serving and TFX's BulkInferrer load by the same path, and the TF2 loader hides
-variables that they can't find.
+Uses the TF1 loader, as TensorFlow Serving and TFX's BulkInferrer do: the TF2 loader hides variables that they can't
+find.
 """
 
 import io
 import sys
+import time
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.serving_check.latency import measure_latencies
+from components.loaded_model import Ask, open_signature
 from fer_tfx.contract import (
     CLASS_COUNT,
     CLASS_NAME_KEY,
@@ -33,6 +35,8 @@ from reporting.serving_figures import ServingFigures
 
 ROW_COUNT = 32
 TOLERANCE = 1e-6
+WARM_UP_COUNT = 20
+ROUND_COUNT = 200
 
 
 class ProbeError(Exception):
@@ -42,12 +46,11 @@ class ProbeError(Exception):
 def read_examples(examples_dir: str) -> list[bytes]:
     """The first serialised examples of one split."""
     paths = sorted(tf.io.gfile.glob(f"{examples_dir}/*"))
-    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").take(ROW_COUNT)
-    return list(records.as_numpy_iterator())
+    return list(tf.data.TFRecordDataset(paths, compression_type="GZIP").take(ROW_COUNT).as_numpy_iterator())
 
 
 def make_requests(examples: list[bytes]) -> dict[str, Any]:
-    """The same rows as each signature wants them."""
+    """The same rows in the form that each signature takes."""
     raw = [tf.train.Example.FromString(row).features.feature[PIXELS_KEY].bytes_list.value[0] for row in examples]
     pixels = np.frombuffer(b"".join(raw), np.uint8).reshape(-1, *IMAGE_SHAPE)
     return {SERVE_EXAMPLES: examples, SERVE_PIXELS: pixels, SERVE_IMAGES: [_encode_png(row) for row in raw]}
@@ -72,7 +75,7 @@ def read_warm_up(model_dir: str) -> list[tuple[str, npt.NDArray[Any]]]:
 def ask(
     model_dir: str, requests: dict[str, Any], warm_up: list[tuple[str, npt.NDArray[Any]]]
 ) -> dict[str, dict[str, npt.NDArray[Any]]]:
-    """Each signature's outputs, by the TF1 loader, after the warm-up requests were replayed."""
+    """Each signature's outputs, by the TF1 loader, after the warm-up requests."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], model_dir).signature_def
         for name, request in warm_up:
@@ -107,7 +110,7 @@ def check(answers: dict[str, dict[str, npt.NDArray[Any]]]) -> None:
 
 
 def measure(model_dir: str, baseline_dir: str, picture: npt.NDArray[np.uint8]) -> ServingFigures:
-    """Size and latency of the model, beside the baseline's latency if there is a baseline.
+    """Size and latency of the model, and the baseline's latency.
 
     Args:
         model_dir: folder of the SavedModel.
@@ -115,15 +118,32 @@ def measure(model_dir: str, baseline_dir: str, picture: npt.NDArray[np.uint8]) -
         picture: uint8 (1, 48, 48, 1).
     """
     if baseline_dir and not tf.saved_model.contains_saved_model(baseline_dir):
-        raise ProbeError(f"no baseline lies in {baseline_dir} any more: restore it, or set gate.use_baseline=false")
-    latency_ms, *baseline = measure_latencies([model_dir, *([baseline_dir] if baseline_dir else [])], picture)
-    return ServingFigures(_count_bytes(model_dir), latency_ms, baseline[0] if baseline else None)
+        raise ProbeError(f"the baseline is missing from {baseline_dir}: restore it, or set gate.use_baseline=false")
+    latency_ms, *baseline = _measure_latencies([model_dir, *([baseline_dir] if baseline_dir else [])], picture)
+    files = (f"{folder}/{name}" for folder, _, names in tf.io.gfile.walk(model_dir) for name in names)
+    size = sum(tf.io.gfile.stat(path).length for path in files)
+    return ServingFigures(size, latency_ms, baseline[0] if baseline else None)
 
 
-def _count_bytes(folder: str) -> int:
-    """Of all files in it, however deep."""
-    paths = (f"{parent}/{name}" for parent, _, names in tf.io.gfile.walk(folder) for name in names)
-    return sum(tf.io.gfile.stat(path).length for path in paths)
+def _measure_latencies(model_dirs: list[str], picture: npt.NDArray[np.uint8]) -> list[float]:
+    """Median wall time of `serve_pixels` with all its outputs, in ms, for each model.
+
+    The models take turns, so that a slow moment of the machine affects them alike.
+    """
+    with ExitStack() as stack:
+        models = [stack.enter_context(open_signature(model_dir, SERVE_PIXELS)) for model_dir in model_dirs]
+        for model in models:
+            _time_ms(model, picture, WARM_UP_COUNT)
+        # The order changes from round to round.
+        times = [[_time_ms(each, picture) for each in models[::step]][::step] for step in (1, -1) * (ROUND_COUNT // 2)]
+    return [float(median) for median in np.median(times, axis=0)]
+
+
+def _time_ms(model: Ask, picture: npt.NDArray[np.uint8], count: int = 1) -> float:
+    start = time.perf_counter()
+    for _ in range(count):
+        model(picture)
+    return (time.perf_counter() - start) * 1e3 / count
 
 
 def main() -> None:
@@ -132,7 +152,7 @@ def main() -> None:
     # Read here: within the session's graph TensorFlow could not.
     examples, warm_up = read_examples(examples_dir), read_warm_up(model_dir)
     if not examples:
-        raise ProbeError(f"there is no example in {examples_dir} to ask with")
+        raise ProbeError(f"there are no examples in {examples_dir} for requests")
     requests = make_requests(examples)
     check(ask(model_dir, requests, warm_up))
     print(measure(model_dir, "".join(baseline), requests[SERVE_PIXELS][:1]).to_json())

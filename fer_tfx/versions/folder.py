@@ -3,31 +3,21 @@
 import os
 import re
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from fer_tfx.errors import DataError
-from fer_tfx.versions.versions import ASIDE, ServedModel, Versions, find_missing
+from fer_tfx.versions.versions import ASIDE, Versions, find_missing
 
 _PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
 _REMOVED = re.compile(r"\.\d+\.removed")
 
 
-@dataclass(frozen=True)
 class VersionFolder(Versions):
     """See `Versions`."""
 
     path: Path
-    model: ServedModel
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
-
-    @property
-    def place(self) -> str:  # type: ignore[override]
-        return str(self.path)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

@@ -19,10 +19,12 @@ every server has read that, and only then moves the newer versions away. `stable
 moved to a version that this server can't load, would hold `stable` back as well.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, GateError
 from fer_tfx.versions.model_digest import GRAPH_FILE, compute_digest, counts_for_digest
@@ -50,6 +52,7 @@ class ServedModel:
     """Seconds until every server has read `models.config` again, or loaded a version; 0: no server is waited for."""
 
 
+@dataclass(frozen=True)
 class Versions(ABC):
     """The rules, whatever the versions are stored in.
 
@@ -57,16 +60,21 @@ class Versions(ABC):
     changes anything. A roll-back counts from the moment at which the record says so.
 
     Attributes:
-        place: path or URI of the folder, which need not exist yet.
+        path: path or URI of the folder, which need not exist yet.
         model: what goes into `models.config`.
         sleep: waits so many seconds for the servers.
         clock: seconds since 1970.
     """
 
-    place: str
+    path: str | Path
     model: ServedModel
-    sleep: Callable[[float], None]
-    clock: Callable[[], float]
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
+
+    @property
+    def place(self) -> str:
+        """The path as text."""
+        return str(self.path)
 
     def list_served(self) -> list[int]:
         """Complete versions, oldest first; the last one is served."""

@@ -23,7 +23,7 @@ def accept(config: PipelineConfig, version: int, reason: str) -> int:
     hush_libraries()
     paths = RunPaths.of(config)
     if is_remote(paths.home):
-        from components.acceptance_record import accept_version as accept_in_bucket
+        from components.acceptance import accept_version as accept_in_bucket
 
         accept_in_bucket(paths.baseline, version, reason, _now_ms())
     else:

@@ -1,52 +1,81 @@
-"""What Vertex AI and Kubeflow Pipelines hand to a container, and what they make of what it gives back.
+"""What Vertex AI and Kubeflow Pipelines pass to a container, and what they make of its output.
 
-Kubeflow's side was read from its sources (kubeflow/pipelines, backend/src/v2: driver/container.go provisionOutputs,
-driver/resolve.go, component/launcher_v2.go, metadata/client.go). Vertex AI's are closed: its side is what TFX's
+Kubeflow's side follows its sources (kubeflow/pipelines, backend/src/v2: driver/container.go provisionOutputs,
+driver/resolve.go, component/launcher_v2.go, metadata/client.go). Vertex AI's are closed: its side follows what TFX's
 entrypoint and driver expect of it, and its documentation.
 """
 
 import json
 import uuid
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import ClassVar
 
-from pipeline.replay.compiled import VERTEX, Json, Task
-from pipeline.runners.container.placeholders import substitute, substitute_all
+from pipeline.runners.compiled import VERTEX, Json, Task
+from pipeline.runners.parameters import substitute, substitute_all
 
 _ENTRYPOINT = "pipeline.runners.container_entry"
 _BUCKET = "minio://mlpipeline/v2/artifacts"
 _SESSION = '{"Provider":"minio","Params":{"fromEnv":"true"}}'
 
 
-class Backend(Protocol):
-    """A way to run the containers of a pipeline."""
+@dataclass(frozen=True)
+class Backend(ABC):
+    """A way to run the containers of a pipeline, with its artifacts below `root`."""
 
-    @property
-    def runs_drivers(self) -> bool:
-        """Whether `preCacheCheck` is run before a container."""
-
-    @property
-    def has_resolvers(self) -> bool:
-        """Whether it has a metadata store that answers queries."""
+    root: Path
+    pipeline: str
+    runs_drivers: ClassVar[bool]
+    """Whether `preCacheCheck` is run before a container."""
+    has_resolvers: ClassVar[bool]
+    """Whether it has a metadata store that answers queries."""
+    output_file: ClassVar[str]
+    own_outputs: ClassVar[Json]
+    """ArtifactSpecs that it adds to each task, by key."""
 
     def provision(self, run: int, task: Task) -> Json:
         """`outputs` of the ExecutorInput: places that no execution has used yet."""
-
-    def show(self, artifact: Json) -> Json:
-        """An artifact of an earlier task as it stands in `inputs` of the ExecutorInput."""
+        folder = self._name_folder(run, task)
+        path = self._find_path(folder)
+        specs = {**task.output_artifacts, **self.own_outputs}
+        return {
+            "artifacts": {
+                key: {"artifacts": [self._declare(key, f"{folder}/{key}", spec)]} for key, spec in specs.items()
+            },
+            "parameters": {name: {"outputFile": f"{path}/parameters/{name}"} for name in task.output_parameters},
+            "outputFile": f"{path}/{self.output_file}",
+        }
 
     def publish(self, key: str, given: Json, written: Json) -> Json:
-        """The artifact to remember, with `path`, where it lies on this machine.
+        """The artifact to remember, with `path`, its place on this machine.
 
-        Args:
-            key: of the output.
-            given: as `provision` wrote it.
-            written: what the container said of it; may be empty.
+        `given` is as `provision` wrote it; `written` is what the container wrote about it, and may be empty.
         """
+        del key
+        uri = written.get("uri") or given["uri"]
+        metadata = {**given.get("metadata", {}), **written.get("metadata", {})}
+        return {**given, "uri": uri, "metadata": metadata, "path": self._find_path(uri)}
 
+    @abstractmethod
+    def show(self, artifact: Json) -> Json:
+        """An artifact of an earlier task, as in `inputs` of the ExecutorInput."""
+
+    @abstractmethod
     def write_command(self, container: Json, executor_input: Json) -> list[str]:
         """Command and arguments of a container, with placeholders filled in."""
+
+    @abstractmethod
+    def _name_folder(self, run: int, task: Task) -> str:
+        """A new URI for the outputs of a task."""
+
+    @abstractmethod
+    def _declare(self, key: str, uri: str, spec: Json) -> Json:
+        """An output that is still to be made."""
+
+    @abstractmethod
+    def _find_path(self, uri: str) -> str:
+        """The place of a URI on this machine."""
 
 
 def make_backend(flavor: str, root: Path, pipeline: str) -> Backend:
@@ -54,43 +83,16 @@ def make_backend(flavor: str, root: Path, pipeline: str) -> Backend:
     return Vertex(root, pipeline) if flavor == VERTEX else Kubeflow(root, pipeline)
 
 
-def _merge(given: Json, written: Json) -> Json:
-    metadata = {**given.get("metadata", {}), **written.get("metadata", {})}
-    return {**given, "uri": written.get("uri") or given["uri"], "metadata": metadata}
+class Vertex(Backend):
+    """Names artifacts by their resource, and gives their types."""
 
-
-@dataclass(frozen=True)
-class Vertex:
-    """Names artifacts by their resource, and tells their types."""
-
-    root: Path
-    pipeline: str
-    runs_drivers: bool = True
-    has_resolvers: bool = True
-
-    def provision(self, run: int, task: Task) -> Json:
-        folder = self.root / "artifacts" / str(run) / f"{task.name}_{uuid.uuid4().int % 10**16}"
-        outputs = {
-            "artifacts": {
-                key: {"artifacts": [self._provision(folder / key, spec)]} for key, spec in task.output_artifacts.items()
-            },
-            "outputFile": str(folder / "executor_output.json"),
-        }
-        parameters = {name: {"outputFile": str(folder / "parameters" / name)} for name in task.output_parameters}
-        return {**outputs, "parameters": parameters} if parameters else outputs
-
-    def _provision(self, path: Path, spec: Json) -> Json:
-        store = "projects/1/locations/here/metadataStores/default"
-        name = f"{store}/artifacts/{uuid.uuid4().int % 10**19}"
-        return {"name": name, "uri": str(path), "type": spec["artifactType"], "metadata": spec.get("metadata", {})}
+    runs_drivers = True
+    has_resolvers = True
+    output_file = "executor_output.json"
+    own_outputs: ClassVar[Json] = {}
 
     def show(self, artifact: Json) -> Json:
         return {name: value for name, value in artifact.items() if name != "path"}
-
-    def publish(self, key: str, given: Json, written: Json) -> Json:
-        del key
-        merged = _merge(given, written)
-        return {**merged, "path": merged["uri"]}
 
     def write_command(self, container: Json, executor_input: Json) -> list[str]:
         filled = substitute_all(executor_input["inputs"]["parameterValues"])
@@ -99,58 +101,57 @@ class Vertex:
         words = [*container.get("command", []), *container.get("args", [])]
         return [substitute(word, filled).replace("{{$}}", text) for word in words]
 
+    def _name_folder(self, run: int, task: Task) -> str:
+        return f"{self.root}/artifacts/{run}/{task.name}_{uuid.uuid4().int % 10**16}"
 
-@dataclass(frozen=True)
-class Kubeflow:
-    """Names outputs by their key and inputs by a number, leaves types of inputs empty, adds logs, speaks of minio://.
+    def _declare(self, key: str, uri: str, spec: Json) -> Json:
+        del key
+        name = f"projects/1/locations/here/metadataStores/default/artifacts/{uuid.uuid4().int % 10**19}"
+        return {"name": name, "uri": uri, "type": spec["artifactType"], "metadata": spec.get("metadata", {})}
 
-    The launcher's /minio lies below `mount_root`; it stands for the store as well as for the pods' copies of it.
+    def _find_path(self, uri: str) -> str:
+        return uri
+
+
+class Kubeflow(Backend):
+    """Names outputs by their key and inputs by a number, leaves types of inputs empty, adds logs, uses minio:// URIs.
+
+    `mounts/minio` below `root` stands for the store and for the launcher's copies of it at /minio in each pod.
     """
 
-    root: Path
-    pipeline: str
-    runs_drivers: bool = False
-    has_resolvers: bool = False
-
-    @property
-    def mount_root(self) -> Path:
-        return self.root / "mounts"
+    runs_drivers = False
+    has_resolvers = False
+    output_file = "output_metadata.json"
+    own_outputs: ClassVar[Json] = {"executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}
 
     def provision(self, run: int, task: Task) -> Json:
-        folder = f"{_BUCKET}/{self.pipeline}/{run}/{task.name}/{uuid.uuid4()}"
-        logs = {"artifactType": {"schemaTitle": "system.Artifact"}}
-        outputs = {
-            key: {"artifacts": [self._provision(f"{folder}/{key}", key, spec)]}
-            for key, spec in {**task.output_artifacts, "executor-logs": logs}.items()
-        }
-        output_file = self._find_path(folder) / "output_metadata.json"
+        outputs = super().provision(run, task)
         # The launcher makes the folder that an output goes into.
-        output_file.parent.mkdir(parents=True)
-        parameters = {
-            name: {"outputFile": str(output_file.parent / "parameters" / name)} for name in task.output_parameters
-        }
-        return {"artifacts": outputs, "parameters": parameters, "outputFile": str(output_file)}
+        Path(outputs["outputFile"]).parent.mkdir(parents=True)
+        return outputs
 
-    def _provision(self, uri: str, key: str, spec: Json) -> Json:
-        artifact = {"name": key, "uri": uri, "type": spec["artifactType"]}
-        return {**artifact, "metadata": spec["metadata"]} if "metadata" in spec else artifact
+    def publish(self, key: str, given: Json, written: Json) -> Json:
+        made = super().publish(key, given, written)
+        metadata = {"display_name": key, "store_session_info": _SESSION, **made["metadata"]}
+        return {**made, "name": str(uuid.uuid4().int % 2**31), "metadata": metadata}
 
     def show(self, artifact: Json) -> Json:
         return {name: artifact[name] for name in ("name", "uri", "metadata")} | {"type": {"instanceSchema": ""}}
 
-    def publish(self, key: str, given: Json, written: Json) -> Json:
-        merged = _merge(given, written)
-        metadata = {"display_name": key, "store_session_info": _SESSION, **merged["metadata"]}
-        name = str(uuid.uuid4().int % 2**31)
-        return {**merged, "name": name, "metadata": metadata, "path": str(self._find_path(merged["uri"]))}
-
-    def _find_path(self, uri: str) -> Path:
-        return self.mount_root / uri.replace("://", "/", 1)
-
     def write_command(self, container: Json, executor_input: Json) -> list[str]:
-        # The launcher fills in {{$}} first and placeholders of parameters after it, within the message's text.
+        # The launcher fills in {{$}} first, then placeholders of parameters within the message's text.
         text = json.dumps(executor_input)
-        values: dict[str, Any] = executor_input["inputs"]["parameterValues"]
         words = [*container.get("command", []), *container.get("args", [])]
+        values = executor_input["inputs"]["parameterValues"]
         filled = [substitute(word.replace("{{$}}", text), values) for word in words]
-        return [*filled, "--mount_root", str(self.mount_root)] if _ENTRYPOINT in words else filled
+        return [*filled, "--mount_root", f"{self.root}/mounts"] if _ENTRYPOINT in words else filled
+
+    def _name_folder(self, run: int, task: Task) -> str:
+        return f"{_BUCKET}/{self.pipeline}/{run}/{task.name}/{uuid.uuid4()}"
+
+    def _declare(self, key: str, uri: str, spec: Json) -> Json:
+        artifact = {"name": key, "uri": uri, "type": spec["artifactType"]}
+        return {**artifact, "metadata": spec["metadata"]} if "metadata" in spec else artifact
+
+    def _find_path(self, uri: str) -> str:
+        return f"{self.root}/mounts/{uri.replace('://', '/', 1)}"

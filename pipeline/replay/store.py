@@ -1,6 +1,6 @@
-"""What the replays of a pipeline did and made: one JSON object a line, only ever added to.
+"""What the replays of a pipeline did and made: one JSON object per line, append-only.
 
-It stands for the backends' metadata: resolvers and the cache look things up in it, and an interrupted replay goes on
+It stands for the backends' metadata: resolvers and the cache look things up in it, and an interrupted replay resumes
 from it.
 """
 
@@ -9,18 +9,16 @@ import json
 import threading
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from fer_tfx.errors import ConfigError
-
-Json = dict[str, Any]
+from pipeline.runners.compiled import Json
 
 SUCCEEDED, CACHED, SKIPPED = "succeeded", "cached", "skipped"
 
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """What became of a task that failed not: `artifacts` by output key, `parameters` by name."""
+    """The result of a task that did not fail: `artifacts` by output key, `parameters` by name."""
 
     run: int
     task: str
@@ -43,23 +41,23 @@ class Store:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ConfigError(f"{path.parent}: another replay is at work there; wait, or give another --root") from None
+            raise ConfigError(f"{path.parent}: another replay is running there; wait, or give another --root") from None
         self._lock = threading.Lock()
         self._runs: dict[int, str] = {}
         self._ended: set[int] = set()
         self._tasks: list[TaskRecord] = []
-        for line in self._read_whole_lines():
+        # A killed replay may leave its last line incomplete: that line goes, and its task is done again.
+        self._file.seek(0)
+        whole = self._file.read().rpartition("\n")[0]
+        self._file.truncate(len(whole.encode()) + 1 if whole else 0)
+        for line in whole.splitlines():
             self._take(json.loads(line))
 
     def close(self) -> None:
         self._file.close()
 
     def begin(self, key: str) -> int:
-        """Number of the run: that of the latest one if it had the same key and was interrupted, else a new one.
-
-        Args:
-            key: says what is run with which parameters.
-        """
+        """Number of the run: that of the latest one if it was interrupted and had the same key, else a new one."""
         latest = max(self._runs, default=0)
         if latest and latest not in self._ended and self._runs[latest] == key:
             return latest
@@ -67,31 +65,24 @@ class Store:
         return latest + 1
 
     def end(self, run: int) -> None:
-        """Say that the run isn't to be taken up again, be it that all was done or that a task failed."""
+        """Note that the run is not to be resumed: all was done, or a task failed."""
         self._write({"ended": run})
 
     def add(self, record: TaskRecord) -> None:
         self._write(asdict(record))
 
     def find_task(self, run: int, task: str) -> TaskRecord | None:
-        """What the task did in that run, if it is done."""
+        """The task's result in that run; None: it isn't done yet."""
         return next((each for each in self._tasks if (each.run, each.task) == (run, task)), None)
 
     def find_cached(self, fingerprint: str) -> TaskRecord | None:
-        """The latest execution of that fingerprint whose artifacts are still there."""
+        """The latest execution with that fingerprint whose artifacts are still there."""
         done = (each for each in reversed(self._tasks) if each.state == SUCCEEDED and each.fingerprint == fingerprint)
         return next((each for each in done if all(Path(one["path"]).exists() for one in _list_artifacts(each))), None)
 
     def list_artifacts(self) -> list[Json]:
         """Every artifact that was ever made, oldest first."""
         return [each for record in self._tasks if record.state == SUCCEEDED for each in _list_artifacts(record)]
-
-    def _read_whole_lines(self) -> list[str]:
-        """The last line of a replay that was killed may be cut short: it goes, and what it tells of is done again."""
-        self._file.seek(0)
-        whole = self._file.read().rpartition("\n")[0]
-        self._file.truncate(len(whole.encode()) + 1 if whole else 0)
-        return whole.splitlines()
 
     def _write(self, content: Json) -> None:
         with self._lock:

@@ -1,1 +1,2 @@
-"""One file for each place a run can happen in."""
+"""Where the graph runs. Here: `local`. On a cluster: `compilation` writes the file, `submission` sends it, and each
+container starts `container_entry`."""

@@ -1,55 +1,136 @@
-"""The graph -> Kubeflow's intermediate representation, for Kubeflow Pipelines and for Vertex AI."""
+"""The graph -> the file that Kubeflow Pipelines or Vertex AI takes: `fer-tfx compile`."""
 
+import copy
 import dataclasses
-from collections.abc import Mapping
+import hashlib
+import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
+import yaml
+
 from configs.overlay import read_setting
-from configs.spec import PipelineConfig, SpansConfig
+from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
-from fer_tfx.errors import ConfigError
-from pipeline.engines.profiles import build_arguments
+from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.installation import require_tfx
+from fer_tfx.quiet import hush_libraries, output_in_log
+from pipeline.engines import build_arguments
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import Input
 from pipeline.paths import RunPaths, is_remote
-from pipeline.runners.job_settings import KUBEFLOW, require_deployable, settle_job, settle_tasks
-from pipeline.runners.parameters import Json, Parameter, make_parameters, mark, put_placeholders
+from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json
+from pipeline.runners.parameters import make_parameters, mark, put_placeholders
 from pipeline.schema_text import read_schema
 
-ENTRY = ("python", "-m", "pipeline.runners.container_entry")
+# Kubeflow's and Vertex AI's clients go by the suffix too.
+_SUFFIXES = {KUBEFLOW: (".yaml", ".yml"), VERTEX: (".json",)}
+_ENTRY = ("python", "-m", "pipeline.runners.container_entry")
+_INGESTION_DRIVER = ("python", "-m", "pipeline.runners.ingestion_driver")
+# Their result depends on more than their inputs: on the last push, on later roll-backs, and on files, whose fingerprint
+# only Vertex AI takes before it looks into its cache.
+_NEVER_CACHED = {
+    VERTEX: ("Baseline", "RecordData", "RecordPush", "Pusher"),
+    KUBEFLOW: ("Baseline", "RecordData", "RecordPush", "Pusher", "FerExampleGen"),
+}
+# Another try would give the same refusal.
+_NEVER_RETRIED = ("DataGate",)
+# Of labels on pods, so that none replaces one of the cluster's own.
+_LABEL_PREFIX = "fer-tfx"
 
 
-def compile_job(config: PipelineConfig, target: str, *, require_bucket: bool = True) -> Json:
-    """A Vertex PipelineJob as JSON; its `pipelineSpec` is what Kubeflow Pipelines takes.
+def compile_to_file(config: PipelineConfig, target: str, out: Path) -> int:
+    """Write the pipeline for Vertex AI (PipelineJob, JSON) or Kubeflow Pipelines (PipelineSpec, YAML).
+
+    Raises:
+        ConfigError, DataError: a setting doesn't suit a cluster, or a file can't be read or written.
+    """
+    require_tfx()
+    if out.suffix not in _SUFFIXES[target]:
+        raise ConfigError(f"--out {out}: the file for {target} must end in {_SUFFIXES[target][0]}")
+    hush_libraries()
+    with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
+        text = compile_to_text(config, target)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        partial.write_text(text, "utf-8")
+        partial.replace(out)
+    except OSError as error:
+        raise DataError(f"{out}: can't be written: {error.strerror}; give an existing folder with --out") from None
+    print(f"pipeline {config.name!r} for {target} written to {out}; its image is {config.deploy.image}")
+    imported = resolve_hyperparameters(config, must_read=False)
+    if imported and not imported.fingerprint:
+        print(
+            f"tuner.hyperparameters_path: {imported.uri}: can't be read here, so neither its fit was checked nor will a"
+            " file put in its place be noticed: give each search's result a folder of its own"
+        )
+    return 0
+
+
+def compile_to_text(config: PipelineConfig, target: str) -> str:
+    """The content of the file: the same for the same settings and code.
 
     Args:
         config: settings; those of `deploy.parameters` become parameters with these values as defaults.
         target: `kubeflow` or `vertex`.
-        require_bucket: whether places must be ones that a cluster reaches; False: the job is executed on this machine.
 
     Raises:
-        ConfigError, DataError: a setting doesn't fit a cluster, or a file can't be read.
+        ConfigError, DataError: a setting doesn't suit a cluster, or a file can't be read.
     """
-    require_deployable(config.deploy)
+    job = _compile_job(config, target)
+    if target == VERTEX:
+        return json.dumps(job, indent=2, sort_keys=True) + "\n"
+    documents = [job["pipelineSpec"], _describe_platform(job, config.deploy)]
+    return str(yaml.safe_dump_all(documents, sort_keys=True, width=120))
+
+
+def _compile_job(config: PipelineConfig, target: str) -> Json:
+    """A Vertex PipelineJob as JSON; its `pipelineSpec` is what Kubeflow Pipelines takes."""
+    _require_deployable(config.deploy)
     _require_no_look_back(config.spans)
-    if require_bucket:
-        _require_reachable(config, target)
-    config, schema_text = _without_local_files(config)
+    _require_reachable(config, target)
+    schema_text = read_schema(config.validation)
     paths = RunPaths.of(config)
-    config = _with_places(config, paths)
+    config = dataclasses.replace(
+        config,
+        # The schema travels as text, so its path means nothing any more.
+        validation=dataclasses.replace(config.validation, schema_path=""),
+        # Written out, as a parameter's default can't depend on another setting.
+        runtime=dataclasses.replace(config.runtime, serving_path=paths.serving),
+    )
     parameters = make_parameters(config, config.deploy.parameters)
     job = _compile_graph(mark(config, parameters), schema_text, paths, config)
     spec = job["pipelineSpec"]
     put_placeholders(spec, parameters)
-    settle_tasks(spec, config.deploy, target)
-    if is_remote(paths.artifacts) or not require_bucket:
+    _settle_tasks(spec, config.deploy, target)
+    if is_remote(paths.artifacts):
         spec["defaultPipelineRoot"] = paths.artifacts  # else Kubeflow's own
-    settle_job(job, config, _defaults(parameters))
+    job["displayName"] = config.name
+    # In place of TFX's labels, which describe the compiling machine.
+    job["labels"] = {"pipeline": config.name, "code": _digest_code(spec), **config.deploy.labels}
+    defaults = {each.name: each.default for each in parameters if "defaultValue" in each.definition}
+    job["runtimeConfig"]["parameterValues"] = defaults
     return job
 
 
+def _require_deployable(deploy: DeployConfig) -> None:
+    name, _, tag = deploy.image.rpartition("/")[2].partition(":")
+    is_digest = "@sha256:" in deploy.image
+    if not name or not (is_digest or tag) or tag == "latest":
+        raise ConfigError(
+            f"deploy.image: {deploy.image or 'none'}: expected an image with a tag other than latest, or a digest;"
+            " give --set deploy.image=REGISTRY/fer-tfx:VERSION"
+        )
+    if (deploy.beam == "dataflow" or deploy.training == "vertex") and not (deploy.project and deploy.region):
+        raise ConfigError(
+            "deploy.project + deploy.region: Dataflow and Vertex Training need both; give them, or"
+            " --set deploy.beam=in_process --set deploy.training=container"
+        )
+
+
 def _require_no_look_back(spans: SpansConfig) -> None:
-    """Only this machine's metadata know what was there when the data came."""
+    """Only this machine's metadata tell what was there when the data came."""
     if spans.window > 1:
         raise ConfigError(
             f"spans.window: {spans.window}: Kubeflow's compiler can't look for earlier spans; compile with"
@@ -57,7 +138,7 @@ def _require_no_look_back(spans: SpansConfig) -> None:
         )
     if spans.warm_start:
         raise ConfigError(
-            "spans.warm_start: true: on a cluster a second run on the same data would begin with what the first has"
+            "spans.warm_start: true: on a cluster a second run on the same data would start from what the first has"
             " trained; compile with --set spans.warm_start=false, or use `fer-tfx run`"
         )
 
@@ -80,67 +161,43 @@ def _require_reachable(config: PipelineConfig, target: str) -> None:
             raise ConfigError(f"{key}: {path}: a cluster can't read this machine's files; give a bucket's URI")
 
 
-def _without_local_files(config: PipelineConfig) -> tuple[PipelineConfig, str]:
-    """The schema travels as text, so the path it was read from says nothing any more."""
-    text = read_schema(config.validation)
-    return dataclasses.replace(config, validation=dataclasses.replace(config.validation, schema_path="")), text
-
-
-def _with_places(config: PipelineConfig, paths: RunPaths) -> PipelineConfig:
-    """Where a parameter's default would depend on another setting, it's written out."""
-    return dataclasses.replace(config, runtime=dataclasses.replace(config.runtime, serving_path=paths.serving))
-
-
-def _defaults(parameters: list[Parameter]) -> Mapping[str, Any]:
-    return {each.name: each.default for each in parameters if "defaultValue" in each.definition}
-
-
 def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, config: PipelineConfig) -> Json:
-    """Args: the settings with marks, and as they are: what is no input of a task can't be a parameter."""
+    """From the settings with marks; from those without where something isn't the input of a task."""
     from tfx import v1 as tfx
     from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
-    from pipeline.graph import build_components
-
-    pipeline = tfx.dsl.Pipeline(
-        pipeline_name=config.name,
-        pipeline_root=paths.artifacts,
-        components=build_components(marked, _make_places(marked, schema_text, config)),
-        enable_cache=config.deploy.cache,
-        beam_pipeline_args=make_beam_arguments(config, paths),
-    )
-    runner = KubeflowV2DagRunner(
-        KubeflowV2DagRunnerConfig(
-            default_image=config.deploy.image, default_commands=list(ENTRY), use_pipeline_spec_2_1=True
-        )
-    )
-    job: Json = runner.run(pipeline, write_out=False)
-    return job
-
-
-def _make_places(marked: PipelineConfig, schema_text: str, config: PipelineConfig) -> Any:
     from pipeline.baseline import PublishedComparison
-    from pipeline.graph import Places
+    from pipeline.graph import Places, build_components
     from pipeline.runners.vertex_training import choose_trainer
 
-    paths = RunPaths.of(marked)
-    patterns = {LABELLED_INPUT: marked.data.path, UNLABELLED_INPUT: marked.data.unlabelled_path}
+    marked_paths = RunPaths.of(marked)
     trainer_class, trainer_settings = choose_trainer(config.deploy)
-    return Places(
-        # The whole paths, which the ingestion's driver takes apart where it runs.
-        data=Input("", patterns),
+    places = Places(
+        # Whole paths, which the ingestion's driver splits where it runs.
+        data=Input("", {LABELLED_INPUT: marked.data.path, UNLABELLED_INPUT: marked.data.unlabelled_path}),
         schema_text=schema_text,
-        serving=paths.serving,
-        checkpoints=paths.checkpoints,
-        comparison=PublishedComparison(paths.baseline),
+        serving=marked_paths.serving,
+        checkpoints=marked_paths.checkpoints,
+        comparison=PublishedComparison(marked_paths.baseline),
         hyperparameters=resolve_hyperparameters(config, must_read=False),
         trainer_class=trainer_class,
         trainer_settings=trainer_settings,
     )
+    pipeline = tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=paths.artifacts,
+        components=build_components(marked, places),
+        enable_cache=config.deploy.cache,
+        beam_pipeline_args=_build_beam_arguments(config, paths),
+    )
+    runner_config = KubeflowV2DagRunnerConfig(
+        default_image=config.deploy.image, default_commands=list(_ENTRY), use_pipeline_spec_2_1=True
+    )
+    job: Json = KubeflowV2DagRunner(runner_config).run(pipeline, write_out=False)
+    return job
 
 
-def make_beam_arguments(config: PipelineConfig, paths: RunPaths) -> list[str]:
-    """What the Beam components are started with; the profile's come before one's own, which win."""
+def _build_beam_arguments(config: PipelineConfig, paths: RunPaths) -> list[str]:
     deploy, own = config.deploy, config.runtime.beam_pipeline_args
     if deploy.beam == "in_process":
         return build_arguments(config.beam, own)
@@ -154,3 +211,62 @@ def make_beam_arguments(config: PipelineConfig, paths: RunPaths) -> list[str]:
         temp_location=f"{paths.home}/beam",
     )
     return build_arguments(beam, [*(f"--labels={name}={value}" for name, value in sorted(deploy.labels.items())), *own])
+
+
+def _settle_tasks(spec: Json, deploy: DeployConfig, target: str) -> None:
+    """Give each task of a PipelineSpec what the compiler has no word for: caching, retries and resources."""
+    tasks = spec["root"]["dag"]["tasks"]
+    if unknown := sorted(set(deploy.resources) - set(tasks) - {"default"}):
+        raise ConfigError(f"deploy.resources: no component {', '.join(unknown)}; there are {', '.join(sorted(tasks))}")
+    for name, task in tasks.items():
+        task["cachingOptions"] = {"enableCache": deploy.cache and name not in _NEVER_CACHED[target]}
+        label = spec["components"][task["componentRef"]["name"]]["executorLabel"]
+        container = spec["deploymentSpec"]["executors"][label].get("container")
+        if container is None:  # an importer runs nowhere
+            continue
+        if "lifecycle" in container:
+            container["lifecycle"]["preCacheCheck"]["command"] = list(_INGESTION_DRIVER)
+        if deploy.retries and name not in _NEVER_RETRIED:
+            task["retryPolicy"] = {
+                "maxRetryCount": deploy.retries,
+                "backoffDuration": f"{deploy.retry_wait_s}s",
+                "backoffFactor": 2.0,
+                "backoffMaxDuration": "3600s",
+            }
+        if described := _describe_resources(name, deploy):
+            container["resources"] = described
+
+
+def _describe_resources(name: str, deploy: DeployConfig) -> Json:
+    """As numbers, which every version reads; newer ones of Kubeflow prefer texts."""
+    resources = deploy.resources.get("default", ResourcesConfig())
+    # A container that only waits for a training job needs none of the job's resources.
+    if (name, deploy.training) != ("Trainer", "vertex"):
+        resources = deploy.resources.get(name, resources)
+    described: Json = {}
+    if resources.cpus:
+        described["cpuLimit"] = resources.cpus
+    if resources.memory_gb:
+        described["memoryLimit"] = resources.memory_gb
+    if resources.accelerator:
+        described["accelerator"] = {"type": resources.accelerator, "count": str(resources.accelerator_count)}
+    return described
+
+
+def _digest_code(spec: Json) -> str:
+    """One fingerprint for the sources of all components, which the report's settings hold one by one."""
+    stage_code: Any = spec["root"]["dag"]["tasks"]["HtmlReport"]["inputs"]["parameters"]["stage_code"]
+    return hashlib.sha256(stage_code["runtimeValue"]["constant"].encode()).hexdigest()[:16]
+
+
+def _describe_platform(job: Json, deploy: DeployConfig) -> Json:
+    """The second document of a file for Kubeflow: labels of the pods, and their volume.
+
+    As kfp-kubernetes writes it: kubeflow/pipelines, kubernetes_platform/proto/kubernetes_executor_config.proto.
+    """
+    pod: Json = {"podMetadata": {"labels": {f"{_LABEL_PREFIX}/{name}": text for name, text in job["labels"].items()}}}
+    if deploy.volume_claim:
+        pod["pvcMount"] = [{"mountPath": deploy.volume_path, "constant": deploy.volume_claim}]
+    executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
+    in_pods = {name: copy.deepcopy(pod) for name, each in executors.items() if "container" in each}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": in_pods}}}}

@@ -1,8 +1,8 @@
-"""What a container of the compiled pipeline starts: `python -m pipeline.runners.container_entry`.
+"""What each container of a compiled pipeline starts: `python -m pipeline.runners.container_entry`.
 
-TFX's own entrypoint expects what Vertex AI hands over. Kubeflow's backend differs: it runs no driver before an
-ExampleGen, leaves the types of inputs empty, adds an artifact of its own for logs, knows object stores by URIs that
-TensorFlow can't open, and has an artifact stand for nothing. This one mends that and calls TFX's.
+TFX's own entrypoint expects what Vertex AI passes. Kubeflow's backend differs: it runs no driver before an ExampleGen,
+leaves the types of inputs empty, adds an artifact for logs, uses URIs that TensorFlow can't open, and passes an
+artifact even where there is none. This adapts the messages and calls TFX's.
 
 It ends with a FerError's exit code, and with the error as the last line on standard error.
 """
@@ -20,9 +20,7 @@ from typing import Any
 
 from fer_tfx.errors import FerError
 from fer_tfx.quiet import hush_libraries
-from pipeline.runners.container.executor_input import adapt, take_driver_output
-from pipeline.runners.container.executor_output import restore_file
-from pipeline.runners.container.mounts import Mounts
+from pipeline.runners.messages import adapt, restore_file, take_driver_output
 
 Json = dict[str, Any]
 
@@ -44,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """The arguments that TFX's compiler writes, and the rest, which is Beam's."""
+    """The arguments that TFX's compiler writes, and the rest, which are Beam's."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.runners.container_entry", allow_abbrev=False)
     parser.add_argument("--executor_class_path", required=True, help="dotted path of TFX's executor")
     parser.add_argument("--json_serialized_invocation_args", required=True, help="KFP's ExecutorInput")
@@ -54,7 +52,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
-    """Adapt, drive where no driver has been, execute, and give back what the backend understands.
+    """Adapt the input, run the driver if no driver has run, execute, and restore the output for the backend.
 
     Raises:
         FerError: bad input, or refused by a gate.
@@ -62,11 +60,13 @@ def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
     _import_quickly()
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
+    from components.artifacts import ABSENT_PROPERTY
+
     given = json.loads(parsed.json_serialized_invocation_args)
-    executor_input = _adapt(given, parsed)
+    inputs_spec = json.loads(parsed.json_serialized_inputs_spec_args)
+    executor_input = adapt(given, inputs_spec, parsed.mount_root, _is_known_type, ABSENT_PROPERTY)
     _make_output_folders(executor_input)
-    if _needs_driver(executor_input):
-        _drive(parsed, executor_input)
+    _drive_if_needed(parsed, executor_input)
     kubeflow_v2_run_executor.main((_with_message(parsed, executor_input), beam_args))
     output_file = executor_input["outputs"]["outputFile"]
     if "://" not in output_file:
@@ -74,7 +74,7 @@ def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
 
 
 def _import_quickly() -> None:
-    """Import what every executor needs while the collector, which would walk all of it time and again, rests."""
+    """Import what every executor needs without the garbage collector, which would walk it again and again."""
     gc.disable()
     import tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor  # noqa: F401
     from absl import logging as absl_logging
@@ -83,13 +83,6 @@ def _import_quickly() -> None:
     gc.freeze()
     absl_logging.use_absl_handler()
     logging.getLogger().setLevel(logging.INFO)
-
-
-def _adapt(given: Json, parsed: argparse.Namespace) -> Json:
-    from components.artifacts import ABSENT_PROPERTY
-
-    inputs_spec = json.loads(parsed.json_serialized_inputs_spec_args)
-    return adapt(given, inputs_spec, Mounts(parsed.mount_root), _is_known_type, ABSENT_PROPERTY)
 
 
 def _is_known_type(title: str) -> bool:
@@ -106,7 +99,7 @@ def _is_known_type(title: str) -> bool:
 
 
 def _make_output_folders(executor_input: Json) -> None:
-    """As TFX's other runners do: an executor may take it that the folders of its outputs are there."""
+    """As TFX's other runners do: executors may rely on it."""
     from google.protobuf import json_format
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
     from tfx.orchestration.kubeflow.v2.container.kubeflow_v2_entrypoint_utils import parse_raw_artifact_dict
@@ -118,23 +111,18 @@ def _make_output_folders(executor_input: Json) -> None:
     make_output_dirs({key: artifacts for key, artifacts in outputs.items() if "://" not in artifacts[0].uri})
 
 
-def _needs_driver(executor_input: Json) -> bool:
-    """Whether it is an ExampleGen that reads files, and no driver has written their fingerprint yet."""
+def _drive_if_needed(parsed: argparse.Namespace, executor_input: Json) -> None:
+    """Run the driver of an ExampleGen that reads files, unless one has already written their fingerprint."""
     from tfx.dsl.io import fileio
-
-    reads_files = {"input_base", "input_config"} <= executor_input["inputs"]["parameterValues"].keys()
-    return reads_files and not fileio.exists(executor_input["outputs"]["outputFile"])
-
-
-def _drive(parsed: argparse.Namespace, executor_input: Json) -> None:
-    """Run the ingestion's driver and take what it has found out into the message."""
     from tfx.utils import io_utils
 
     from pipeline.runners import ingestion_driver
 
-    ingestion_driver.main(_with_message(parsed, executor_input))
-    written = io_utils.read_string_file(executor_input["outputs"]["outputFile"])
-    take_driver_output(executor_input, json.loads(written))
+    output_file = executor_input["outputs"]["outputFile"]
+    inputs = {ingestion_driver.INPUT_BASE, ingestion_driver.INPUT_CONFIG}
+    if inputs <= executor_input["inputs"]["parameterValues"].keys() and not fileio.exists(output_file):
+        ingestion_driver.main(_with_message(parsed, executor_input))
+        take_driver_output(executor_input, json.loads(io_utils.read_string_file(output_file)))
 
 
 def _with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.Namespace:
@@ -144,8 +132,8 @@ def _with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.
 if __name__ == "__main__":
     hush_libraries()
     exit_code = main(sys.argv[1:])
-    # Native libraries have been seen to crash when an interpreter that has run Beam and TensorFlow shuts down, and
-    # taking down millions of objects takes seconds: all is written by now.
+    # Native libraries have crashed when an interpreter that ran Beam and TensorFlow shut down, and taking down millions
+    # of objects takes seconds.
     sys.stdout.flush()
     sys.stderr.flush()
     logging.shutdown()

@@ -1,13 +1,13 @@
-"""What goes before FerExampleGen on a cluster: `python -m pipeline.runners.ingestion_driver`.
+"""What runs before FerExampleGen on a cluster: `python -m pipeline.runners.ingestion_driver`.
 
-A compiled pipeline has whole paths, as they were given at submission. Here they become a base and patterns, as the
-local runner has them, and TFX's driver adds the fingerprint of the files, which the cache goes by.
+A compiled pipeline has whole paths, as they were given at submission. Here they become a base and patterns, as in a
+local run, and TFX's driver adds the fingerprint of the files, which the cache goes by.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from configs.spec import DataConfig
@@ -20,13 +20,10 @@ Json = dict[str, Any]
 
 
 def main(parsed: argparse.Namespace) -> None:
-    """Write the driver's ExecutorOutput to the output file that the ExecutorInput names.
-
-    Args:
-        parsed: `json_serialized_invocation_args`, the ExecutorInput, and `json_serialized_inputs_spec_args`.
+    """Write the driver's ExecutorOutput to the output file that the ExecutorInput names. `parsed`: as from `parse`.
 
     Raises:
-        DataError: no data is given, or there is none at the path.
+        DataError: no path is given, or it matches nothing.
     """
     from tfx.dsl.io import fileio
     from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
@@ -38,17 +35,14 @@ def main(parsed: argparse.Namespace) -> None:
     driver.main(argparse.Namespace(**{**vars(parsed), "json_serialized_invocation_args": json.dumps(executor_input)}))
     output_file = executor_input["outputs"]["outputFile"]
     output = json.loads(io_utils.read_string_file(output_file))
-    # The executor takes its parameters from here before all others.
+    # The executor prefers parameters from here.
     output["parameterValues"][INPUT_BASE] = values[INPUT_BASE]
     io_utils.write_string_file(output_file, json.dumps(output))
 
 
-def split_paths(values: Json, is_folder: Any) -> Json:
-    """`input_base` and `input_config` for FerExampleGen.
-
-    Args:
-        values: the same two as compiled: no base, and whole paths for patterns, of which one may be empty.
-        is_folder: says of a path whether it is a folder; all files in it are meant then.
+def split_paths(values: Json, is_folder: Callable[[str], bool]) -> Json:
+    """`input_base` and `input_config` for FerExampleGen, from the same two as compiled: no base, and for each pattern a
+    whole path, or a folder for all files in it; one may be empty.
 
     Raises:
         DataError: no path is given, or a local one matches nothing.
@@ -66,7 +60,7 @@ def split_paths(values: Json, is_folder: Any) -> Json:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The arguments that TFX's compiler writes for the driver; Beam's are passed over."""
+    """The arguments that TFX's compiler writes for the driver; Beam's are ignored."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.runners.ingestion_driver", allow_abbrev=False)
     parser.add_argument("--json_serialized_invocation_args", required=True, help="KFP's ExecutorInput")
     parser.add_argument("--json_serialized_inputs_spec_args", default="", help="KFP's ComponentInputsSpec")

@@ -11,12 +11,10 @@ from configs.load import to_yaml
 from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, FerError
-from pipeline.engines.checks import require_engine
-from pipeline.engines.lost_workers import ending_with_workers
-from pipeline.engines.options import parse_options
-from pipeline.engines.profiles import build_arguments
+from pipeline.engines import build_arguments, parse_options, require_engine
 from pipeline.hyperparameters import resolve_hyperparameters
 from pipeline.inputs import resolve_input
+from pipeline.lost_workers import ending_with_workers
 from pipeline.paths import RunPaths, is_remote
 from pipeline.schema_text import read_schema
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs

@@ -1,42 +1,52 @@
 """Settings that are given at submission, as parameters of a compiled pipeline.
 
-They stand inside longer texts of a task's inputs: JSON within JSON, a path. TFX's RuntimeParameter can only be a whole
-input, and its default is lost in compiling. So a graph is built with marks in the place of the values, and what comes
-out of the compiler gets `{{$.inputs.parameters['trainer_epochs']}}` in the place of the marks: the placeholder that the
-kfp SDK compiles f-strings to. Kubeflow's launcher and Vertex put the values in; where they don't, the container's
-entrypoint does.
+They are part of longer texts in a task's inputs: JSON within JSON, a path. TFX's RuntimeParameter can only be a whole
+input, and its default is lost in compiling. So the graph is built with marks in place of the values, and in the
+compiler's output each mark becomes `{{$.inputs.parameters['trainer_epochs']}}`, the placeholder that the kfp SDK
+compiles f-strings to. Kubeflow's launcher and Vertex AI fill it in; where they don't, the container's entrypoint does.
 
-A name begins otherwise than with kfp's `pipelinechannel--`: newer drivers of Kubeflow take a text that holds a
-placeholder of such a name for that placeholder alone (backend/src/v2/driver/resolver/parameters.go).
+No name begins with kfp's `pipelinechannel--`: newer Kubeflow drivers take a text that holds such a placeholder for the
+placeholder alone (backend/src/v2/driver/resolver/parameters.go).
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from configs.convert import leaf_keys, suggest
+from configs.convert import leaf_keys, read_finite, suggest
 from configs.overlay import overlay, read_setting
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 
-# Settings of these are handed to components; those of the others shape the graph, or are no component's.
+# The other sections shape the graph, or reach no component.
 _SECTIONS = ("data", "model", "trainer", "export", "gate", "serving", "runtime")
-# They show settings, which makes no difference to what is done.
+# These only show settings, which changes nothing that is done.
 _REPORTS = ("HtmlReport", "ModelCard")
 _TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
+_PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
+_READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "STRING": ("text", str),
+    "NUMBER_INTEGER": ("a whole number", int),
+    "NUMBER_DOUBLE": ("a finite number", read_finite),
+    "BOOLEAN": ("true or false", lambda text: {"true": True, "false": False}[text.lower()]),
+    "LIST": ("a list in JSON", json.loads),
+    "STRUCT": ("an object in JSON", json.loads),
+}
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One setting that may be given anew."""
+    """One setting that can be given at submission."""
 
     key: str
     """Dotted, as in the configuration."""
     mark: str | int | float
-    """Stands in the graph for the value; found nowhere else."""
+    """Takes the value's place in the graph; found nowhere else."""
     default: Any
 
     @property
@@ -49,14 +59,14 @@ class Parameter:
 
     @property
     def definition(self) -> Json:
-        """As a root input; a text without default must be given."""
+        """As a root input; data without a default path must be given."""
         kind: Json = {"parameterType": _TYPES[type(self.mark)]}
         is_required = self.default == "" and self.key == "data.path"
         return kind if is_required else {**kind, "defaultValue": self.default, "isOptional": True}
 
     @property
     def pattern(self) -> str:
-        """Finds the mark; a whole number may have been written as 7.0, which the placeholder stands for as well."""
+        """Finds the mark; a whole number may be written as 7.0, all of which the placeholder replaces."""
         text = re.escape(str(self.mark))
         return text if isinstance(self.mark, str) else rf"(?<![\d.]){text}(?:\.0)?(?![\d.])"
 
@@ -65,7 +75,7 @@ def make_parameters(config: PipelineConfig, keys: Iterable[str]) -> list[Paramet
     """A parameter for each setting.
 
     Raises:
-        ConfigError: there is no such setting, or none that could be a parameter.
+        ConfigError: there is no such setting, or it can't be a parameter.
     """
     valid_keys = set(leaf_keys(PipelineConfig))
     parameters = []
@@ -84,15 +94,15 @@ def make_parameters(config: PipelineConfig, keys: Iterable[str]) -> list[Paramet
 def _make_mark(key: str, value: Any, index: int) -> str | int | float:
     if isinstance(value, int):
         return 1_900_100_000 + index
-    # A fraction as well, as many of these settings are; never a round one, so that it's written out in full.
+    # Many of these settings must be fractions; never a round one, so that all digits are written.
     return round(0.00731901 + index / 1e6, 8) if isinstance(value, float) else f"parameter://{key}#"
 
 
 def mark(config: PipelineConfig, parameters: Iterable[Parameter]) -> PipelineConfig:
-    """The settings with marks in the place of the values.
+    """The settings with marks in place of the values.
 
     Raises:
-        ConfigError: a setting doesn't bear it, such as one with narrow bounds.
+        ConfigError: a setting doesn't accept its mark, such as one with narrow bounds.
     """
     for parameter in parameters:
         try:
@@ -104,17 +114,16 @@ def mark(config: PipelineConfig, parameters: Iterable[Parameter]) -> PipelineCon
     return config
 
 
-def put_placeholders(spec: Json, parameters: Iterable[Parameter]) -> None:
-    """Change a PipelineSpec in place: marks become placeholders, and inputs of the tasks and of the pipeline.
+def put_placeholders(spec: Json, parameters: Sequence[Parameter]) -> None:
+    """In a PipelineSpec, turn marks into placeholders and declare inputs of the tasks and of the pipeline.
 
     Raises:
-        ConfigError: a parameter has no place in the pipeline, so that giving it would change nothing.
+        ConfigError: nothing in the pipeline depends on a parameter, so giving it would change nothing.
     """
-    parameters = list(parameters)
     used: set[str] = set()
     for name, task in spec["root"]["dag"]["tasks"].items():
         inputs = task.get("inputs", {}).get("parameters", {})
-        in_task = _replace_marks(inputs, parameters)
+        in_task = [each for each in parameters if sum(_replace_mark(inputs, key, each) for key in inputs)]
         definitions = spec["components"][task["componentRef"]["name"]].get("inputDefinitions", {}).get("parameters", {})
         for parameter in in_task:
             inputs[parameter.name] = {"componentInputParameter": parameter.name}
@@ -125,13 +134,8 @@ def put_placeholders(spec: Json, parameters: Iterable[Parameter]) -> None:
     spec["root"]["inputDefinitions"] = {"parameters": {each.name: each.definition for each in parameters}}
 
 
-def _replace_marks(inputs: Json, parameters: list[Parameter]) -> list[Parameter]:
-    """Those that were found in the constants of one task."""
-    return [parameter for parameter in parameters if sum(_replace_mark(inputs, key, parameter) for key in inputs)]
-
-
 def _replace_mark(inputs: Json, key: str, parameter: Parameter) -> int:
-    """How often it stood in that input."""
+    """How often the mark was in that input."""
     constant = inputs[key].get("runtimeValue", {}).get("constant")
     if constant == parameter.mark:
         inputs[key] = {"componentInputParameter": parameter.name}
@@ -141,3 +145,50 @@ def _replace_mark(inputs: Json, key: str, parameter: Parameter) -> int:
     pieces = re.split(parameter.pattern, constant)
     inputs[key] = {"runtimeValue": {"constant": parameter.placeholder.join(pieces)}}
     return len(pieces) - 1
+
+
+def resolve_parameters(declared: Json, given: Json, overrides: Sequence[str]) -> Json:
+    """A value for every parameter: the last override (`name=value`), else the one given in the file, else the default.
+
+    Raises:
+        ConfigError: an unknown name (the nearest is suggested), a value of another type, or no value.
+    """
+    defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
+    values = {**defaults, **given, **dict(_read_override(text, declared) for text in overrides)}
+    for name, spec in declared.items():
+        if name not in values and not spec.get("isOptional"):
+            raise ConfigError(f"parameter {name}: has no value and no default; give --param {name}=VALUE")
+    return values
+
+
+def _read_override(text: str, declared: Json) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise ConfigError(f"--param {text}: expected name=value")
+    if name not in declared:
+        raise ConfigError(f"--param {name}: the pipeline has no such parameter{suggest(name, declared)}")
+    expected, read = _READERS[declared[name].get("parameterType", "STRING")]
+    try:
+        return name, read(value)
+    except (KeyError, ValueError):
+        raise ConfigError(f"--param {name}: expected {expected}, got {value!r}") from None
+
+
+def substitute(text: str, values: Mapping[str, Any]) -> str:
+    """Fill in placeholders; one with an unknown name stays as it is."""
+    return _PLACEHOLDER.sub(lambda match: to_text(values[match[1]]) if match[1] in values else match[0], text)
+
+
+def substitute_all(values: Json) -> Json:
+    """Fill in the placeholders in those values that are texts."""
+    return {name: substitute(value, values) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def to_text(value: Any) -> str:
+    """A value within a text, as Kubeflow's launcher writes it: Go's strconv.FormatFloat(value, 'f', -1, 64)."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        digits = format(Decimal(repr(value)), "f")
+        return digits.rstrip("0").rstrip(".") if "." in digits else digits
+    return str(value)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fer_tfx.errors import ConfigError, FerError
-from pipeline.deployment.request import SubmitRequest
+from pipeline.runners.submission import SubmitRequest
 
 _TIMEOUT_S = 60.0
 
@@ -12,7 +12,7 @@ def submit(request: SubmitRequest) -> str:
     """Start a run, or a schedule of runs: its full resource name.
 
     Raises:
-        ConfigError: the client is not installed, there are no credentials, or Vertex AI doesn't like the request.
+        ConfigError: the client is not installed, there are no credentials, or Vertex AI refuses the request.
         FerError: it can't be reached.
     """
     try:
@@ -21,7 +21,7 @@ def submit(request: SubmitRequest) -> str:
         from google.cloud import aiplatform
     except ImportError:
         raise ConfigError(
-            "google-cloud-aiplatform is not installed; `pip install '.[vertex]'` in a checkout brings it"
+            "google-cloud-aiplatform is not installed; run `pip install '.[vertex]'` in a checkout"
         ) from None
     where = "/".join(request.place.values())
     try:
@@ -31,7 +31,7 @@ def submit(request: SubmitRequest) -> str:
             f"{where}: no usable credentials: {_first_line(error)}; run `gcloud auth application-default login`"
         ) from None
     except (api.ClientError, ValueError) as error:
-        raise ConfigError(f"{where}: Vertex AI refused {request.file}: {_first_line(error)}; mend it") from None
+        raise ConfigError(f"{where}: Vertex AI refused {request.file}: {_first_line(error)}; correct it") from None
     except (api.GoogleAPIError, OSError) as error:
         raise FerError(f"{where}: can't be reached: {_first_line(error)}; try again") from None
 
@@ -47,7 +47,7 @@ def _send(aiplatform: Any, request: SubmitRequest) -> str:
     )
     options = {"service_account": request.service_account or None, "create_request_timeout": _TIMEOUT_S}
     if request.cron:
-        # One at a time: two runs would compare themselves with the same baseline and push one after the other.
+        # One at a time: two runs would compare with the same baseline and push one after the other.
         schedule = job.create_schedule(
             cron=request.cron, display_name=request.display_name, max_concurrent_run_count=1, **options
         )

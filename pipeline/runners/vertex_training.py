@@ -27,13 +27,12 @@ def choose_trainer(deploy: DeployConfig) -> tuple[Any, dict[str, Any]]:
     """A class with the interface of TFX's Trainer, and what it needs in `custom_config`."""
     if deploy.training == "container":
         return Trainer, {}
-    training = tfx.extensions.google_cloud_ai_platform
-    settings = {
-        training.ENABLE_VERTEX_KEY: True,
-        training.VERTEX_REGION_KEY: deploy.region,
-        training.TRAINING_ARGS_KEY: describe_job(deploy),
+    keys = tfx.extensions.google_cloud_ai_platform
+    return JobTrainer, {
+        keys.ENABLE_VERTEX_KEY: True,
+        keys.VERTEX_REGION_KEY: deploy.region,
+        keys.TRAINING_ARGS_KEY: describe_job(deploy),
     }
-    return JobTrainer, settings
 
 
 def describe_job(deploy: DeployConfig) -> dict[str, Any]:

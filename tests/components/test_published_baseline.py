@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tfx.types import standard_artifacts
 
-from components.acceptance_record import accept_version, read_record
+from components.acceptance import accept_version, read_record
 from components.artifacts import ABSENT_PROPERTY, BaselineRecord
 from components.published_baseline.component import PublishedBaseline
 from components.published_baseline.executor import MODEL_KEYS, Reader, Writer
@@ -138,7 +138,7 @@ def test_writer_same_push_again_records_it_once(cluster):
 def test_writer_killed_before_the_record_leaves_it_as_it_was(cluster, monkeypatch):
     cluster.push("good", 1700000001)
     with monkeypatch.context() as patch:
-        patch.setattr("components.acceptance_record.fileio.rename", _die)
+        patch.setattr("components.acceptance.fileio.rename", _die)
         with pytest.raises(KeyboardInterrupt):
             cluster.push("half", 1700000002)
     assert cluster.read_models() == ["good", "good", "good"]

@@ -191,7 +191,7 @@ def test_serving_check_large_model_is_refused_for_its_size(check: Any) -> None:
 def test_serving_check_baseline_that_is_gone_is_refused_with_its_place(tmp_path: Path) -> None:
     save(str(tmp_path))
     write_examples(tmp_path / "eval")
-    with pytest.raises(UnservableError, match=f"no baseline lies in {tmp_path}/gone any more"):
+    with pytest.raises(UnservableError, match=f"the baseline is missing from {tmp_path}/gone"):
         probe_in_fresh_process(f"{tmp_path}/Format-Serving", f"{tmp_path}/eval", f"{tmp_path}/gone")
 
 

@@ -27,7 +27,7 @@ _MASKS = (
 def compile_example(target: str, *settings: str) -> str:
     """What `fer-tfx compile` writes with the example's settings, and further ones."""
     from configs.load import CLUSTER_CONFIGS, load_config
-    from pipeline.commands.compile import compile_to_text
+    from pipeline.runners.compilation import compile_to_text
 
     return compile_to_text(load_config(CLUSTER_CONFIGS[target], [*SETTINGS, *settings]), target)
 

@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from fer_tfx.errors import FerError
-from pipeline.runners.container.placeholders import substitute_all
+from pipeline.runners.parameters import substitute_all
 
 TARGETS = sorted(FILES)
 
@@ -257,8 +257,8 @@ def test_compiled_parameters_given_at_submission_reach_each_task_that_uses_them(
         ("data.path=train.csv", r"data\.path: train\.csv: a cluster can't read this machine's files"),
         ("runtime.serving_path=/srv", r"runtime\.serving_path: /srv: a cluster can't read this machine's files"),
         ("spans.window=2", r"spans\.window: 2: Kubeflow.s compiler can.t look for earlier spans"),
-        ("spans.warm_start=true", r"spans\.warm_start: true: on a cluster a second run on the same data would begin"),
-        ("deploy.beam=dataflow", r"deploy\.project \+ deploy\.region: Dataflow or Vertex Training is asked for"),
+        ("spans.warm_start=true", r"spans\.warm_start: true: on a cluster a second run on the same data would start"),
+        ("deploy.beam=dataflow", r"deploy\.project \+ deploy\.region: Dataflow and Vertex Training need both"),
         ("deploy.resources={Trainr: {cpus: 1.0}}", r"deploy\.resources: no component Trainr; there are Baseline, "),
     ],
 )

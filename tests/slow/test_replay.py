@@ -17,8 +17,8 @@ from small_run import SETTINGS
 
 from components.serving_check.probe import make_requests, read_examples
 from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES
-from pipeline.replay.compiled import read_compiled
 from pipeline.replay.store import CACHED, SUCCEEDED, Store, TaskRecord
+from pipeline.runners.compiled import read_compiled
 from schema.drawn_faces import DrawnSummary
 
 FILES = {"kubeflow": "fer.yaml", "vertex": "fer.json"}

@@ -9,7 +9,7 @@ from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
 from configs.spec import BeamConfig, GateConfig
-from pipeline.engines.profiles import build_arguments
+from pipeline.engines import build_arguments
 from pipeline.eval_config import EXTRACTOR_MODULE, build_eval_config
 from pipeline.lineage import open_store_for_reading, read_latest_run
 from pipeline.runners.local import assemble

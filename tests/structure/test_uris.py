@@ -15,11 +15,11 @@ LOCAL_CALLS = {
 } | {"open"}  # fmt: skip
 # What is local by its nature, with the reason.
 EXCEPTIONS = {
-    ("components/local_copy.py", "tempfile"): "makes the local copies that all others ask for",
+    ("components/remote_files.py", "tempfile"): "makes the local copies that all others ask for",
     ("components/serving_check/executor.py", "tempfile"): "a folder for the few examples that the probe reads",
-    ("components/bucket_versions.py", "pathlib"): "a local folder of versions, where it is no bucket",
+    ("components/bucket_versions.py", "pathlib"): "a local folder of versions, if it is not in a bucket",
     ("components/published_baseline/executor.py", "os.path.basename"): "takes a URI apart as text",
-    ("components/model_digest.py", "os.path.relpath"): "takes a URI apart as text",
+    ("components/remote_files.py", "os.path.relpath"): "takes a URI apart as text",
     ("models/precision.py", "pathlib"): "/proc/cpuinfo",
     ("models/streamed_training.py", "tempfile"): "what no one reads: the state as workers but the first would keep it",
     ("models/light_form.py", "pathlib"): "makes the shipped model's light form in a checkout; no stage runs it",

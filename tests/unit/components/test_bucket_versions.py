@@ -66,11 +66,11 @@ def list_files(uri: str) -> dict[str, str]:
 
 def list_numbers(versions: BucketVersions) -> list[str]:
     """What a server takes for versions."""
-    return sorted({name.partition("/")[0] for name in list_files(versions.uri) if name.partition("/")[0].isdecimal()})
+    return sorted({name.partition("/")[0] for name in list_files(versions.path) if name.partition("/")[0].isdecimal()})
 
 
 def read_labels(versions: BucketVersions) -> dict[str, int]:
-    text = io_utils.read_string_file(f"{versions.uri}/models.config")
+    text = io_utils.read_string_file(f"{versions.path}/models.config")
     (config,) = text_format.Parse(text, model_server_config_pb2.ModelServerConfig()).model_config_list.config
     return dict(config.version_labels)
 
@@ -78,7 +78,7 @@ def read_labels(versions: BucketVersions) -> dict[str, int]:
 def test_push_copies_every_file_and_labels_the_version(versions, source):
     assert versions.list_served() == []
     assert versions.push(source, 1764000000.9) == 1764000000
-    place = f"{versions.uri}/1764000000"
+    place = f"{versions.path}/1764000000"
     assert io_utils.read_string_file(f"{place}/saved_model.pb") == "graph"
     assert io_utils.read_string_file(f"{place}/variables/variables.index") == "index"
     assert io_utils.read_string_file(f"{place}/assets.extra/not_saved_model.pb") == "other"
@@ -93,7 +93,7 @@ def test_push_writes_the_graph_after_all_else(versions, source, monkeypatch):
     )
     versions.push(source, 10)
     assert len(copied) == 4
-    assert copied[-1] == f"{versions.uri}/10/saved_model.pb"
+    assert copied[-1] == f"{versions.path}/10/saved_model.pb"
 
 
 def test_push_within_the_same_second_gets_the_next_number(versions, source):
@@ -111,42 +111,42 @@ def test_push_that_fails_half_way_leaves_no_version(versions, source, monkeypatc
         raise OSError("quota exceeded")
 
     monkeypatch.setattr(bucket_versions.fileio, "copy", fail)
-    with pytest.raises(DataError, match=r"serving: can't be written: quota exceeded; mend"):
+    with pytest.raises(DataError, match=r"serving: can't be written: quota exceeded; correct"):
         versions.push(source, 20)
     assert versions.list_served() == [10]
-    assert not fileio.exists(f"{versions.uri}/20/variables/variables.index")
+    assert not fileio.exists(f"{versions.path}/20/variables/variables.index")
     assert read_labels(versions) == {"stable": 10}
 
 
 def test_push_passes_over_a_version_on_its_way(versions, source):
-    io_utils.write_string_file(f"{versions.uri}/30/variables/variables.index", "of another push")
+    io_utils.write_string_file(f"{versions.path}/30/variables/variables.index", "of another push")
     assert versions.push(source, 10) == 31
     assert versions.list_served() == [31]
 
 
 def test_forget_removes_the_oldest_and_leaves_other_folders(four, source):
     push_another(four, source, 50)
-    io_utils.write_string_file(f"{four.uri}/notes/saved_model.pb", "no version")
+    io_utils.write_string_file(f"{four.path}/notes/saved_model.pb", "no version")
     assert four.forget(4) == [10]
     assert four.list_served() == [20, 30, 40, 50]
     assert list_numbers(four) == ["20", "30", "40", "50"]
-    assert fileio.exists(f"{four.uri}/notes/saved_model.pb")
+    assert fileio.exists(f"{four.path}/notes/saved_model.pb")
     assert four.forget(1) == [20], "three are loaded"
     assert four.forget(1) == []
 
 
 def test_roll_back_moves_whole_versions_aside_and_back(four):
-    before = list_files(f"{four.uri}/40")
+    before = list_files(f"{four.path}/40")
     assert len(before) == 4
     assert four.roll_back(20) == 20
     assert (four.list_served(), four.list_rolled_back()) == ([10, 20], [30, 40])
     assert list_numbers(four) == ["10", "20"]
-    assert list_files(f"{four.uri}/rolled_back/40") == before
+    assert list_files(f"{four.path}/rolled_back/40") == before
     assert read_labels(four) == {"stable": 20}
     assert four.roll_back(40) == 40
     assert (four.list_served(), four.list_rolled_back()) == ([10, 20, 40], [30])
-    assert list_files(f"{four.uri}/40") == before
-    assert not [name for name in list_files(four.uri) if name.startswith("rolled_back/40/")]
+    assert list_files(f"{four.path}/40") == before
+    assert not [name for name in list_files(four.path) if name.startswith("rolled_back/40/")]
     assert read_labels(four) == {"stable": 40}
 
 
@@ -174,10 +174,10 @@ def test_push_of_what_was_rolled_back_is_refused_also_when_it_was_forgotten(four
 def test_find_rolled_back_by_uri_and_by_path(four, source, tmp_path):
     four.roll_back(20)
     four.forget(1)
-    pushed = [f"{four.uri}/{each}" for each in (10, 20, 30, 40, 50, "notes")]
-    assert find_rolled_back(dict.fromkeys(pushed, "")) == {f"{four.uri}/30", f"{four.uri}/40"}
+    pushed = [f"{four.path}/{each}" for each in (10, 20, 30, 40, 50, "notes")]
+    assert find_rolled_back(dict.fromkeys(pushed, "")) == {f"{four.path}/30", f"{four.path}/40"}
     local = str(tmp_path / "serving" / "10")
-    assert find_rolled_back(dict.fromkeys([local, *pushed[:3]], "")) == {f"{four.uri}/30"}
+    assert find_rolled_back(dict.fromkeys([local, *pushed[:3]], "")) == {f"{four.path}/30"}
     aside = tmp_path / "serving" / "rolled_back" / "10"
     aside.mkdir(parents=True)
     (aside / "saved_model.pb").write_text("graph")
@@ -210,7 +210,7 @@ def test_open_versions_knows_a_bucket_by_its_uri(tmp_path):
 @pytest.mark.parametrize("command", ["roll_back", "list_served", "describe_states", "list_forgotten"])
 def test_a_bucket_that_can_not_be_read_is_one_line(command):
     versions = BucketVersions("nonsense://bucket/serving", ServedModel("fer", "/models/fer"))
-    with pytest.raises(DataError, match=r"nonsense://bucket/serving: can't be read: .*; mend the URI, or") as caught:
+    with pytest.raises(DataError, match=r"nonsense://bucket/serving: can't be read: .*; correct the URI, or") as caught:
         getattr(versions, command)()
     assert "\n" not in str(caught.value)
 
@@ -231,7 +231,7 @@ def test_a_roll_back_that_is_killed_before_any_change_leaves_a_version_in_servic
         versions = BucketVersions(f"ram:/{tmp_path}/{killed_at}", ServedModel("fer", "/models/fer"))
         for now_s in (10, 20, 30, 40):
             push_another(versions, source, now_s)
-        whole = {each: list_files(f"{versions.uri}/{each}") for each in (10, 20, 30, 40)}
+        whole = {each: list_files(f"{versions.path}/{each}") for each in (10, 20, 30, 40)}
         if first:
             first(versions)
         in_service = versions.list_served()[-1]
@@ -239,14 +239,14 @@ def test_a_roll_back_that_is_killed_before_any_change_leaves_a_version_in_servic
             was_killed = _kill(patch, killed_at, lambda versions=versions: command(versions))
         stable = read_labels(versions)["stable"]
         assert stable in (in_service, target)
-        assert list_files(f"{versions.uri}/{stable}") == whole[stable], "a server has it whole"
+        assert list_files(f"{versions.path}/{stable}") == whole[stable], "a server has it whole"
         push_another(versions, source, 90)
         assert read_labels(versions) == {"stable": 90}
         assert list_numbers(versions) == sorted(map(str, versions.list_served())), killed_at
         there = [*versions.list_served()[:-1], *versions.list_rolled_back()]
         assert sorted(there) == [10, 20, 30, 40], "none is lost, and none lies in two places"
         for version in versions.list_rolled_back():
-            assert list_files(f"{versions.uri}/rolled_back/{version}") == whole[version]
+            assert list_files(f"{versions.path}/rolled_back/{version}") == whole[version]
         killed_at += 1
     assert killed_at > 10
 

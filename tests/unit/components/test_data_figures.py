@@ -8,8 +8,8 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.artifacts import iter_quarantined
 from components.data_figures import choose_quarantined, find_anomalies
-from components.quarantine import iter_quarantined
 
 REASONS = ("empty pixels", "unknown label")
 

@@ -218,7 +218,7 @@ def test_find_drift_measure_that_is_not_judged_is_a_fault(schema):
         if feature.name == "emotion":
             feature.drift_comparator.jensen_shannon_divergence.threshold = 0.1
     assert list(find_drift({"train": make_statistics()}, {"train": make_statistics()}, other)) == [
-        "schema: emotion: drift_comparator: jensen_shannon_divergence is not judged; bound infinity_norm instead"
+        "schema: emotion: drift_comparator: jensen_shannon_divergence is not checked; bound infinity_norm instead"
     ]
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from configs.spec import BeamConfig
 from fer_tfx.errors import ConfigError
-from pipeline.engines import checks
-from pipeline.engines.checks import require_engine
+from pipeline import engines
+from pipeline.engines import require_engine
 
 DATAFLOW = {
     "engine": "dataflow",
@@ -44,7 +44,7 @@ def test_endpoint_that_answers_passes(open_port):
 @pytest.mark.parametrize("engine", ["portable", "flink", "spark"])
 def test_endpoint_where_nobody_listens_is_named_with_its_engine(engine, closed_port):
     beam = BeamConfig(engine=engine, endpoint=f"localhost:{closed_port}")
-    expected = rf"beam.endpoint: localhost:{closed_port}: nobody answers \(.*\); start the service .* {engine} needs"
+    expected = rf"beam.endpoint: localhost:{closed_port}: no answer \(.*\); start the service .* {engine} needs"
     with pytest.raises(ConfigError, match=expected):
         require_engine(beam, "runs")
 
@@ -57,8 +57,8 @@ def test_endpoint_without_host_or_port_is_refused(endpoint):
 
 @pytest.mark.parametrize("engine", ["flink", "spark"])
 def test_cluster_within_this_machine_without_java_is_refused(engine, monkeypatch):
-    monkeypatch.setattr(checks.shutil, "which", lambda program: None)
-    with pytest.raises(ConfigError, match=rf"beam.engine: {engine}: no `java` is found .* give .* beam.endpoint"):
+    monkeypatch.setattr(engines.shutil, "which", lambda program: None)
+    with pytest.raises(ConfigError, match=rf"beam.engine: {engine}: no `java` found .* give .* beam.endpoint"):
         require_engine(BeamConfig(engine=engine), "runs")
 
 
@@ -69,14 +69,16 @@ def test_job_server_jar_that_is_missing_is_refused(tmp_path):
 
 
 def test_cluster_elsewhere_without_an_image_is_refused(open_port, monkeypatch):
-    monkeypatch.setattr(checks, "needs_image", lambda beam: True)
+    monkeypatch.setattr(engines, "needs_image", lambda beam: True)
     with pytest.raises(ConfigError, match=r"beam.image: none, but the workers of .* run elsewhere"):
         require_engine(BeamConfig(engine="flink", endpoint=f"localhost:{open_port}"), "runs")
 
 
 def test_package_that_is_missing_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"fer\.tar\.gz: no such file; build one"):
-        require_engine(BeamConfig(package=str(tmp_path / "fer.tar.gz")), "runs")
+    (tmp_path / "fer_tfx-0.1.0.whl").touch()
+    packages = tuple(str(tmp_path / name) for name in ("fer_tfx-0.1.0.whl", "fer.tar.gz"))
+    with pytest.raises(ConfigError, match=r"fer\.tar\.gz: no such file; build both packages with `pip wheel "):
+        require_engine(BeamConfig(packages=packages), "runs")
 
 
 @pytest.mark.parametrize("name", ["project", "region", "temp_location", "image"])
@@ -93,6 +95,6 @@ def test_dataflow_with_a_folder_of_this_machine_is_refused():
 
 @pytest.mark.parametrize("module", ["no_such_package", "no_such_package.inner"])
 def test_dataflow_without_its_extra_names_the_module_and_the_extra(module, monkeypatch):
-    monkeypatch.setattr(checks, "_DATAFLOW_MODULES", (module,))
+    monkeypatch.setattr(engines, "_DATAFLOW_MODULES", (module,))
     with pytest.raises(ConfigError, match=rf"{module} is missing; install apache-beam\[gcp\]"):
         require_engine(BeamConfig(**DATAFLOW), "gs://bucket/fer")

@@ -4,9 +4,8 @@ import pytest
 
 from configs.spec import BeamConfig
 from fer_tfx.errors import ConfigError
-from pipeline.engines import profiles
-from pipeline.engines.options import parse_options
-from pipeline.engines.profiles import build_arguments, needs_image
+from pipeline import engines
+from pipeline.engines import build_arguments, needs_image, parse_options
 
 LOOPBACK = {
     "environment_type": "LOOPBACK",
@@ -29,7 +28,7 @@ CLUSTER = {"image": "registry/fer:1"}
 @pytest.fixture(autouse=True)
 def _beam_that_chooses_well(monkeypatch):
     """As Beam 2.59 does, whichever is installed."""
-    monkeypatch.setattr(profiles, "build_local_runner", list)
+    monkeypatch.setattr(engines, "build_local_runner", list)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +110,7 @@ def test_options_of_an_engine_are_those_that_beams_parser_reads(settings, expect
 
 @pytest.mark.parametrize("engine", ["local", "local-parallel"])
 def test_runner_is_named_for_a_beam_that_would_choose_another(engine, monkeypatch):
-    monkeypatch.setattr(profiles, "build_local_runner", lambda: ["--runner=FnApiRunner"])
+    monkeypatch.setattr(engines, "build_local_runner", lambda: ["--runner=FnApiRunner"])
     options = parse_options(build_arguments(BeamConfig(engine=engine)))
     assert (options["runner"], options["sdk_container_image"]) == ("FnApiRunner", "this-installation")
     assert build_arguments(BeamConfig(), ("--runner=DataflowRunner",)) == ["--runner=DataflowRunner"]
@@ -122,10 +121,11 @@ def test_arguments_given_by_hand_come_last_and_win():
     assert parse_options(arguments)["direct_num_workers"] == 7
 
 
-def test_package_is_handed_to_the_workers_and_stops_tfx_from_building_one_of_its_own():
-    beam = BeamConfig(engine="portable", endpoint="jobs:8099", package="/dist/fer-tfx-0.1.0.tar.gz")
+def test_packages_are_handed_to_the_workers_library_first_and_stop_tfx_from_building_its_own():
+    library, pipeline = "/dist/fer_tfx-0.1.0.tar.gz", "/dist/fer_tfx_pipeline-0.1.0-py3-none-any.whl"
+    beam = BeamConfig(engine="portable", endpoint="jobs:8099", packages=(pipeline, library))
     options = parse_options(build_arguments(beam))
-    assert options["extra_packages"] == ["/dist/fer-tfx-0.1.0.tar.gz"]
+    assert options["extra_packages"] == [library, pipeline]
     assert "sdk_container_image" not in options
 
 
@@ -160,7 +160,7 @@ def test_image_is_needed_where_workers_run_on_other_machines(engine, endpoint, e
 
 
 def test_option_that_beam_does_not_know_is_named():
-    with pytest.raises(ConfigError, match="Beam has no option direct_num_wrokers; mend or remove it"):
+    with pytest.raises(ConfigError, match="Beam has no option direct_num_wrokers; correct or remove it"):
         parse_options(["--direct_num_wrokers=2"])
 
 

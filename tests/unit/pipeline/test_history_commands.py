@@ -112,7 +112,7 @@ def test_runs_refused_data_shows_the_sentence_of_the_gate(run, history):
     history.start_run()
     history.add_data_nodes()
     gate = history.add_node("DataGate", state=FAILED)
-    sentence = "the data gate refused the examples: train: no example of disgust. Mend the data"
+    sentence = "the data gate refused the examples: train: no example of disgust. Correct the data"
     report = history.home / "artifacts" / "DataGate" / "report" / str(gate[""]) / "report.json"
     report.parent.mkdir(parents=True)
     report.write_text(json.dumps({"verdict": {"refusals": [sentence]}}))

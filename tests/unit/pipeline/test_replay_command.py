@@ -11,7 +11,7 @@ import pytest
 from replay_double import PipelineDouble
 
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
-from pipeline.commands.replay import replay
+from pipeline.replay.command import replay
 
 PROJECT = Path(__file__).parents[3]
 REPORT = "components.Report"
@@ -134,7 +134,7 @@ def test_replay_task_that_fails_names_exit_code_and_log(double, run, tmp_path):
     with pytest.raises(FerError) as caught:
         run()
     log = tmp_path / "replays" / "kubeflow" / "double" / "logs" / "1" / "First.log"
-    assert str(caught.value) == f"First: broken (exit code 7); the whole story is in {log}"
+    assert str(caught.value) == f"First: broken (exit code 7); see {log}"
     assert caught.value.exit_code == 1
     assert "Traceback: long" in log.read_text()
 
@@ -154,7 +154,7 @@ def test_replay_pushed_model_is_told_with_the_page(double, run, capsys):
     assert "report.html" in printed.out
 
 
-def test_replay_interrupted_goes_on_with_the_tasks_that_were_not_done(double, run, tmp_path):
+def test_replay_interrupted_resumes_with_the_unfinished_tasks(double, run, tmp_path):
     hold = tmp_path / "hold"
     hold.touch()
     double.add("First", is_cached=False).add("Slow", "First", is_cached=False, hold=str(hold))
@@ -167,7 +167,7 @@ def test_replay_interrupted_goes_on_with_the_tasks_that_were_not_done(double, ru
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert error == "fer-tfx: interrupted; the same command goes on with the tasks that are not done\n"
+    assert error == "fer-tfx: interrupted; the same command resumes with the unfinished tasks\n"
     double.take_notes()
     hold.unlink()
     assert run() == 0

@@ -7,7 +7,7 @@ import yaml
 from replay_double import PipelineDouble
 
 from fer_tfx.errors import ConfigError, DataError
-from pipeline.replay.compiled import KUBEFLOW, VERTEX, read_compiled
+from pipeline.runners.compiled import KUBEFLOW, VERTEX, read_compiled
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_list_dependencies_come_from_artifacts_parameters_and_names(tmp_path, sp
 
 def test_list_dependencies_unknown_task_is_refused(tmp_path, spec):
     spec["root"]["dag"]["tasks"]["First"]["dependentTasks"] = ["Nobody"]
-    with pytest.raises(DataError, match=r"^task First waits for Nobody, which is no task of the pipeline$"):
+    with pytest.raises(DataError, match=r"^task First waits for Nobody, which is not a task of the pipeline$"):
         read_compiled(write(tmp_path, spec)).list_dependencies()
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from fer_tfx.errors import ConfigError
-from pipeline.replay.compiled import Task
-from pipeline.replay.parameters import resolve_run, resolve_task
+from pipeline.replay.execution import resolve_run, resolve_task
+from pipeline.runners.compiled import Task
 
 DECLARED = {
     "epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 10},
@@ -26,28 +26,13 @@ def test_resolve_run_bucket_of_the_file_becomes_a_folder_and_one_given_stays(tmp
     assert values == {"root": f"{tmp_path}/gs/bucket/runs", "data": "gs://bucket/fer.csv"}
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("epoch=5", "--param epoch: the pipeline has no such parameter; did you mean 'epochs'?"),
-        ("epochs=many", "--param epochs: expected a whole number, got 'many'"),
-        ("is_quick=maybe", "--param is_quick: expected true or false, got 'maybe'"),
-        ("epochs", "--param epochs: expected name=value"),
-    ],
-)
-def test_resolve_run_unfit_override_is_refused(tmp_path, override, message):
-    with pytest.raises(ConfigError) as caught:
-        resolve_run(DECLARED, {"data": "a.csv"}, [override], tmp_path)
-    assert str(caught.value) == message
-
-
 def test_resolve_run_parameter_without_any_value_is_asked_for(tmp_path):
     with pytest.raises(ConfigError, match=r"^parameter data: has no value and no default; give --param data=VALUE"):
         resolve_run(DECLARED, {}, [], tmp_path)
 
 
 def make_task(**parameters):
-    return Task("Trainer", {"inputs": {"parameters": parameters}}, {}, {})
+    return Task("Trainer", executor={}, input_parameters=parameters)
 
 
 def test_resolve_task_value_comes_from_run_constant_or_task():

@@ -77,5 +77,5 @@ def test_store_artifacts_are_listed_once_and_oldest_first(open_store, tmp_path):
 
 def test_store_of_another_replay_at_work_is_refused(open_store, tmp_path):
     open_store()
-    with pytest.raises(ConfigError, match="another replay is at work there; wait, or give another --root"):
+    with pytest.raises(ConfigError, match="another replay is running there; wait, or give another --root"):
         Store(tmp_path / "replay.jsonl")

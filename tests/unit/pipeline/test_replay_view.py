@@ -3,8 +3,8 @@
 import io
 
 from components.artifacts import Report
-from pipeline.replay.verdict import REPORT_TYPE
-from pipeline.replay.view import ReplayView
+from pipeline.replay.command import REPORT_TYPE
+from pipeline.replay.execution import ReplayView
 
 
 class TerminalDouble(io.StringIO):
@@ -16,7 +16,8 @@ class TerminalDouble(io.StringIO):
 
 def test_view_without_terminal_prints_one_plain_line_for_each_task():
     output = io.StringIO()
-    with ReplayView(output) as view:
+    view = ReplayView(output)
+    with view.status:
         view.start("Trainer")
         view.finish("Trainer", "", 12.34)
         view.finish("[Pusher]", "unchanged")
@@ -25,7 +26,8 @@ def test_view_without_terminal_prints_one_plain_line_for_each_task():
 
 def test_view_in_a_terminal_names_those_that_run():
     output = TerminalDouble()
-    with ReplayView(output) as view:
+    view = ReplayView(output)
+    with view.status:
         view.start("Trainer")
         view.start("Tuner")
     assert "Trainer, Tuner" in output.getvalue()

@@ -1,4 +1,7 @@
-"""Settings as parameters of a compiled pipeline, on a specification of two tasks."""
+"""Settings as parameters of a compiled pipeline, on a specification of two tasks; their values and placeholders.
+
+Numbers within texts must look as Go's strconv.FormatFloat(value, 'f', -1, 64) writes them.
+"""
 
 import json
 
@@ -7,9 +10,24 @@ import pytest
 from configs.overlay import overlay
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
-from pipeline.runners.parameters import make_parameters, mark, put_placeholders
+from pipeline.runners.parameters import (
+    make_parameters,
+    mark,
+    put_placeholders,
+    resolve_parameters,
+    substitute,
+    substitute_all,
+    to_text,
+)
 
 CONFIG = overlay(PipelineConfig(), {"data.path": "gs://b/fer.csv", "trainer.epochs": 30, "gate.min_accuracy": 0.6})
+DECLARED = {
+    "data_path": {"parameterType": "STRING"},
+    "trainer_epochs": {"parameterType": "NUMBER_INTEGER", "defaultValue": 10},
+    "gate_max_ece": {"parameterType": "NUMBER_DOUBLE", "defaultValue": 0.15},
+    "is_fast": {"parameterType": "BOOLEAN", "isOptional": True},
+    "stages": {"parameterType": "LIST", "defaultValue": [32]},
+}
 
 
 def describe(inputs: dict[str, dict[str, object]]) -> dict:
@@ -133,3 +151,69 @@ def test_mark_every_default_parameter_bears_a_mark_of_its_own():
     marked = mark(CONFIG, parameters)
     assert marked.data.path == "parameter://data.path#"
     assert len({str(each.mark) for each in parameters}) == len(parameters) == 18
+
+
+def test_resolve_parameters_caller_wins_over_file_and_file_over_default():
+    values = resolve_parameters(
+        DECLARED, {"trainer_epochs": 5, "gate_max_ece": 0.2}, ["data_path=a=b", "gate_max_ece=1"]
+    )
+    assert values == {"data_path": "a=b", "trainer_epochs": 5, "gate_max_ece": 1.0, "stages": [32]}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("trainer_epochs=3", "trainer_epochs", 3),
+        ("is_fast=False", "is_fast", False),
+        ("stages=[1, 2]", "stages", [1, 2]),
+    ],
+)
+def test_resolve_parameters_text_becomes_the_declared_type(text, name, value):
+    assert resolve_parameters(DECLARED, {"data_path": "a"}, [text])[name] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trainer_epochs", "--param trainer_epochs: expected name=value"),
+        (
+            "trainer_epoch=3",
+            "--param trainer_epoch: the pipeline has no such parameter; did you mean 'trainer_epochs'?",
+        ),
+        ("trainer_epochs=3.5", "--param trainer_epochs: expected a whole number, got '3.5'"),
+        ("gate_max_ece=nan", "--param gate_max_ece: expected a finite number, got 'nan'"),
+        ("gate_max_ece=1e999", "--param gate_max_ece: expected a finite number, got '1e999'"),
+        ("is_fast=perhaps", "--param is_fast: expected true or false, got 'perhaps'"),
+        ("stages=[1", "--param stages: expected a list in JSON, got '[1'"),
+    ],
+)
+def test_resolve_parameters_unfit_value_is_refused_by_name(text, message):
+    with pytest.raises(ConfigError) as refusal:
+        resolve_parameters(DECLARED, {"data_path": "a"}, [text])
+    assert str(refusal.value) == message
+
+
+def test_resolve_parameters_value_that_nobody_gives_is_asked_for():
+    with pytest.raises(ConfigError, match="parameter data_path: has no value and no default; give --param data_path="):
+        resolve_parameters(DECLARED, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1"), (10, "10"), (100.0, "100"), (0.1, "0.1"), (1e-05, "0.00001"), (1.5e21, "1500000000000000000000"),
+        (-2.50, "-2.5"), (0.0, "0"), (True, "true"), (False, "false"), ("a b", "a b"), (20130421.0, "20130421"),
+    ],
+)  # fmt: skip
+def test_to_text_value_is_written_as_go_writes_it(value, text):
+    assert to_text(value) == text
+
+
+def test_substitute_known_names_are_filled_in_and_others_stay():
+    text = "{{$.inputs.parameters['root']}}/x/{{$.inputs.parameters['epochs']}}/{{$.inputs.parameters['none']}}"
+    assert substitute(text, {"root": "gs://b", "epochs": 8}) == "gs://b/x/8/{{$.inputs.parameters['none']}}"
+
+
+def test_substitute_all_fills_texts_only():
+    values = {"epochs": 8, "settings": "{{$.inputs.parameters['epochs']}} epochs"}
+    assert substitute_all(values) == {"epochs": 8, "settings": "8 epochs"}

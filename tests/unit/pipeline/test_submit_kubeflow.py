@@ -11,7 +11,7 @@ import pytest
 from compiled_files import PLATFORM, SPEC, write_kubeflow
 
 from fer_tfx.errors import ConfigError, DataError, FerError
-from pipeline.deployment.request import SubmitRequest, Wishes, build_request
+from pipeline.runners.submission import SubmitRequest, Wishes, build_request
 from pipeline.runners.submit_kubeflow import submit
 
 

@@ -10,7 +10,7 @@ from compiled_files import PLATFORM, SPEC, write_kubeflow, write_vertex
 
 from fer_tfx.cli import main
 from fer_tfx.errors import ConfigError, DataError
-from pipeline.deployment.request import Wishes, build_request
+from pipeline.runners.submission import Wishes, build_request
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 VERTEX_WISHES = {"project": "p", "location": "europe-west4", "overrides": ["data_path=gs://bucket/fer.csv"]}
@@ -53,7 +53,7 @@ def test_build_request_pipeline_of_this_project_takes_its_own_parameters(target,
         ({"project": ""}, "--project: vertex needs it; give --project PROJECT"),
         ({"labels": ["Team=x"]}, "--label Team=x: expected key=value of lower-case letters"),
         ({"cron": "daily"}, "--cron 'daily': expected five fields"),
-        ({"pipeline_root": "/tmp/runs"}, "pipeline root '/tmp/runs' is no bucket; give --pipeline-root gs://"),
+        ({"pipeline_root": "/tmp/runs"}, "pipeline root '/tmp/runs' is not a bucket; give --pipeline-root gs://"),
         (
             {"overrides": ["data_pth=a"]},
             "--param data_pth: the pipeline has no such parameter; did you mean 'data_path'?",
@@ -67,15 +67,13 @@ def test_build_request_wish_that_cannot_be_granted_is_refused(tmp_path, wishes, 
 
 
 def test_build_request_file_of_the_other_target_is_refused(tmp_path):
-    with pytest.raises(
-        ConfigError, match=r"is for Vertex AI; compile it anew with `fer-tfx compile --target kubeflow`"
-    ):
+    with pytest.raises(ConfigError, match=r"is for Vertex AI; compile again with `fer-tfx compile --target kubeflow`"):
         build_request("kubeflow", write_vertex(tmp_path), Wishes(**KUBEFLOW_WISHES))
 
 
 def test_build_request_other_file_is_refused(tmp_path):
     (tmp_path / "notes.yaml").write_text("a: 1")
-    with pytest.raises(DataError, match="no compiled pipeline"):
+    with pytest.raises(DataError, match="not a compiled pipeline"):
         build_request("kubeflow", tmp_path / "notes.yaml", Wishes(**KUBEFLOW_WISHES))
 
 

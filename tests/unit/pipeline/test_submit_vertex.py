@@ -12,7 +12,7 @@ from google.auth import exceptions as auth
 from google.cloud import aiplatform
 
 from fer_tfx.errors import ConfigError, FerError
-from pipeline.deployment.request import SubmitRequest, Wishes, build_request
+from pipeline.runners.submission import SubmitRequest, Wishes, build_request
 from pipeline.runners.submit_vertex import submit
 
 

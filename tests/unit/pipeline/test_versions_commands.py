@@ -107,9 +107,9 @@ def test_versions_and_rollback_work_in_a_bucket(tmp_path, capsys):
     bucket = BucketVersions(f"ram:/{tmp_path}/serving", ServedModel("fer", "/models/fer"))
     for now_s in (1764000000, 1764086400):
         bucket.push(str(write_model(tmp_path / "export", now_s)), now_s)
-    place = ("--set", f"runtime.serving_path={bucket.uri}", "--set", f"runtime.root={tmp_path}", *SETTINGS)
+    place = ("--set", f"runtime.serving_path={bucket.path}", "--set", f"runtime.root={tmp_path}", *SETTINGS)
     assert main(["rollback", *place]) == 0
-    assert capsys.readouterr().out == f"{bucket.uri}: version 1764000000 is served; rolled back: 1764086400\n"
+    assert capsys.readouterr().out == f"{bucket.path}: version 1764000000 is served; rolled back: 1764086400\n"
     assert main(["versions", *place]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "1764086400  2025-11-25 16:00:00 UTC  rolled back",

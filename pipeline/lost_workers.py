@@ -1,4 +1,4 @@
-"""Ends a run whose worker process was killed, where Beam would wait for its answer for ever."""
+"""Ends a run whose worker process was killed: Beam itself would wait for its answer forever."""
 
 import os
 import signal
@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-# What Beam 2.59 raises, in the thread that waits for the process (`SubprocessSdkWorker.run` of local_job_service.py).
+# What Beam 2.59 raises in the thread that waits for the process (`SubprocessSdkWorker.run` of local_job_service.py).
 _DEATH = "Worker subprocess exited"
 
 
 @contextmanager
 def ending_with_workers() -> Iterator[None]:
-    """Within the block a worker's death raises in the main thread, which has entered it, whatever that waits for.
+    """Within the block, which the main thread must enter, a worker's death raises there, whatever it waits for.
 
     Raises:
         RuntimeError: Beam's own, with the worker's return code.
@@ -24,13 +24,13 @@ def ending_with_workers() -> Iterator[None]:
     hook_before = threading.excepthook
 
     def listen(arguments: Any) -> None:
-        if _DEATH in str(arguments.exc_value) and not deaths:  # those that are ended below follow
+        if _DEATH in str(arguments.exc_value) and not deaths:  # the workers killed below follow
             deaths.append(arguments.exc_value)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         hook_before(arguments)
 
     def end(*_: object) -> None:
-        _kill_descendants()  # Beam, as it leaves, waits for the workers that still live
+        _kill_descendants()  # Beam waits for the remaining workers as it leaves
         raise deaths[0]
 
     handler_before = signal.signal(signal.SIGUSR1, end)
@@ -45,16 +45,13 @@ def ending_with_workers() -> Iterator[None]:
 def _kill_descendants() -> None:
     children = defaultdict(list)
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile
-            children[_read_parent(folder)].append(int(folder.name))
+        with suppress(OSError):  # it has ended in the meantime
+            # After the name, which is in brackets and may hold anything: the state and the parent.
+            parent = int((folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])
+            children[parent].append(int(folder.name))
     generation = children[os.getpid()]
     while generation:
         for process in generation:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         generation = [child for process in generation for child in children[process]]
-
-
-def _read_parent(folder: Path) -> int:
-    # After the name, which stands in brackets and may hold anything: the state and the parent.
-    return int((folder / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[1])

@@ -1,11 +1,12 @@
-"""What Kubeflow hands to a container, against what TFX's entrypoint can take."""
+"""What Kubeflow passes to a container, against what TFX's entrypoint can take, and what goes back to the backend."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.runners.container.executor_input import adapt, find_title, take_driver_output
-from pipeline.runners.container.mounts import Mounts
+from pipeline.runners.messages import adapt, find_title, restore_file, take_driver_output, to_local
 
 ABSENT = "is_absent"
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
@@ -19,9 +20,9 @@ def make_input(**artifacts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def adapt_here(message: dict[str, Any], mounts: Mounts | None = None) -> dict[str, Any]:
+def adapt_here(message: dict[str, Any], mount_root: Path = Path("/")) -> dict[str, Any]:
     known = {"tfx.Model", "components.Report"}
-    return adapt(message, SPEC, mounts or Mounts(), known.__contains__, ABSENT)
+    return adapt(message, SPEC, mount_root, known.__contains__, ABSENT)
 
 
 @pytest.mark.parametrize("given", [{}, {"instanceSchema": ""}, {"schemaTitle": ""}])
@@ -62,7 +63,7 @@ def test_adapt_uri_of_a_mounted_store_becomes_a_path_for_inputs_and_outputs(tmp_
     (tmp_path / "minio").mkdir()
     message = make_input(model={"uri": "minio://bucket/a/model", "type": MODEL})
     message["outputs"]["artifacts"] = {"model": {"artifacts": [{"uri": "minio://bucket/b/model", "type": MODEL}]}}
-    adapted = adapt_here(message, Mounts(tmp_path))
+    adapted = adapt_here(message, tmp_path)
     assert adapted["inputs"]["artifacts"]["model"]["artifacts"][0]["uri"] == f"{tmp_path}/minio/bucket/a/model"
     assert adapted["outputs"]["artifacts"]["model"]["artifacts"][0]["uri"] == f"{tmp_path}/minio/bucket/b/model"
 
@@ -85,15 +86,15 @@ def test_adapt_leaves_the_given_message_as_it_was():
 
 
 @pytest.mark.parametrize("uri", ["gs://bucket/a", "s3://bucket/a", "/minio/bucket/a", "minio/a", ""])
-def test_mounts_other_than_a_mounted_store_stays(tmp_path, uri):
+def test_to_local_other_than_a_mounted_store_stays(tmp_path, uri):
     (tmp_path / "minio").mkdir()
     (tmp_path / "gs").mkdir()
-    assert Mounts(tmp_path).to_local(uri) == uri
+    assert to_local(uri, tmp_path) == uri
 
 
-def test_mounts_s3_is_found_below_its_folder(tmp_path):
+def test_to_local_s3_is_found_below_its_folder(tmp_path):
     (tmp_path / "s3").mkdir()
-    assert Mounts(tmp_path).to_local("s3://bucket/a") == f"{tmp_path}/s3/bucket/a"
+    assert to_local("s3://bucket/a", tmp_path) == f"{tmp_path}/s3/bucket/a"
 
 
 def test_find_title_of_a_schema_that_names_none_is_empty():
@@ -107,3 +108,19 @@ def test_take_driver_output_adds_to_the_metadata_of_outputs():
     take_driver_output(message, {"artifacts": {"examples": {"artifacts": [{"metadata": {"span": 0, "print": "x"}}]}}})
     (examples,) = message["outputs"]["artifacts"]["examples"]["artifacts"]
     assert examples == {"uri": "/e", "metadata": {"a": 1, "span": 0, "print": "x"}}
+
+
+def test_restore_file_gives_back_the_uri_and_leaves_out_nulls(tmp_path):
+    path = tmp_path / "output_metadata.json"
+    written = {"name": "model", "uri": "/minio/bucket/model", "metadata": {"split": None, "span": 0.0, "text": ""}}
+    path.write_text(json.dumps({"artifacts": {"model": {"artifacts": [written]}}, "parameterValues": {"count": 3}}))
+    given = {
+        "model": {"artifacts": [{"uri": "minio://bucket/model"}]},
+        "executor-logs": {"artifacts": [{"uri": "minio://bucket/executor-logs"}]},
+    }
+    restore_file(path, given)
+    restored = {"name": "model", "uri": "minio://bucket/model", "metadata": {"span": 0.0, "text": ""}}
+    assert json.loads(path.read_text()) == {
+        "artifacts": {"model": {"artifacts": [restored]}},
+        "parameterValues": {"count": 3},
+    }

@@ -1,0 +1,38 @@
+"""Folders that may be in a bucket."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+
+
+def is_remote(uri: str) -> bool:
+    """Whether `uri` names a bucket or another file system than this machine's."""
+    return "://" in uri
+
+
+@contextmanager
+def local_copy(folder: str) -> Iterator[str]:
+    """A local folder itself, else a copy of it until the context ends."""
+    if not is_remote(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = os.path.join(temporary, "copy")
+        io_utils.copy_dir(folder, copy)
+        yield copy
+
+
+def list_files(folder: str) -> list[str]:
+    """Names, with `/`, of all files below a folder."""
+    return sorted(
+        os.path.relpath(os.path.join(root, name), folder) for root, _, names in fileio.walk(folder) for name in names
+    )
+
+
+def read_files(folder: str) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each of them."""
+    return ((name, bytes(io_utils.read_bytes_file(os.path.join(folder, name)))) for name in list_files(folder))

@@ -1,1 +1,0 @@
-"""What `fer-tfx submit` sends to a cluster."""

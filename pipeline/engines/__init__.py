@@ -1,1 +1,0 @@
-"""Where the Beam components work: profiles, their options, and what must be there before a run starts."""
