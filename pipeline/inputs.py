@@ -11,9 +11,11 @@ from importlib import resources
 from pathlib import Path
 
 from configs.hyperparameters import apply_hyperparameters
+from configs.library import reading_limits_of
 from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.reading.sources import choose_sources, look_into
 from pipeline.paths import is_remote
 
 _AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
@@ -58,6 +60,22 @@ def resolve_input(config: DataConfig) -> Input:
         raise DataError("data.path: no file is given; give the FER2013 CSV with --data")
     base = _common_base(list(paths.values()))
     return Input(base, {name: path[len(base) :].lstrip("/") for name, path in paths.items()})
+
+
+def look_into_input(config: DataConfig) -> None:
+    """Refuse a local file that can't be used, by its first row, before TFX takes its seconds to import.
+
+    Raises:
+        DataError: as `resolve_input`, or no file is one of FER2013, or one is damaged or has no header.
+    """
+    given = resolve_input(config)
+    for name, pattern in given.patterns.items():
+        if is_remote(given.base):
+            continue
+        found = glob.glob(f"{given.base.rstrip('/')}/{pattern}")  # noqa: PTH207
+        paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
+        sources, _ = choose_sources(paths, given.base, is_unlabelled=name == UNLABELLED_INPUT)
+        look_into(sources, reading_limits_of(config))
 
 
 def _to_pattern(path: str) -> str:

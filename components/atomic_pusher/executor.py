@@ -20,8 +20,8 @@ from components.metrics.accuracy_change import CHANGE_NAME
 from components.metrics.evaluation import read_metrics
 from components.refusals import REFUSAL_PROPERTY
 from components.remote_files import is_remote, local_copy, read_files
+from configs.library import served_model_of
 from configs.load import from_json
-from configs.served_model import served_model_of
 from configs.spec import ServingConfig
 from fer_tfx.contract import EXTRA_ASSETS_DIR
 from fer_tfx.versions.model_digest import compute_digest, counts_for_digest

@@ -22,10 +22,11 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components.face_example_gen.settling import OUTCOMES, Candidate, Settle, Spool, count_slices, tag_counts
+from configs.library import reading_limits_of
 from configs.spec import DataConfig
 from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
-from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember
+from fer_tfx.reading.form import ParsedRow, RejectedRow, SkippedMember
 from fer_tfx.reading.sources import (
     ByteRange,
     LineCount,
@@ -160,12 +161,6 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
     )
 
 
-def _limits_of(config: DataConfig) -> ReadingLimits:
-    return ReadingLimits(
-        config.max_line_bytes, config.part_bytes, config.max_decompressed_bytes, config.max_compression_ratio
-    )
-
-
 @contextmanager
 def _open(source: Source) -> Iterator[BinaryIO]:
     with FileSystems.open(source.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
@@ -180,7 +175,7 @@ class _Cut(beam.DoFn):  # type: ignore[misc]
 
     def process(self, element: tuple[str, str, bool]) -> Iterator[Any]:
         with _open(Source(*element)) as stream:
-            ranges = cut_source(Source(*element), stream, _limits_of(self._config))
+            ranges = cut_source(Source(*element), stream, reading_limits_of(self._config))
         yield from ((element, tuple(each)) for each in ranges)
         if not ranges:
             yield beam.pvalue.TaggedOutput(_WHOLE, (element, None))
@@ -220,8 +215,8 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         self, source: Source, stream: BinaryIO, part: Part | None
     ) -> Iterator[ParsedRow | RejectedRow | SkippedMember]:
         if part is None:
-            return read_source(source, stream, _limits_of(self._config))
-        return read_part(source, stream, part, _limits_of(self._config))
+            return read_source(source, stream, reading_limits_of(self._config))
+        return read_part(source, stream, part, reading_limits_of(self._config))
 
     def _sort(
         self, item: ParsedRow | RejectedRow | SkippedMember, is_unlabelled: bool, counts: Counter[Outcome]

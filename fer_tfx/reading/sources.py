@@ -7,6 +7,7 @@ begin in its range of bytes. Lines are counted first, as their numbers depend on
 import io
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from fer_tfx.errors import DataError
@@ -99,6 +100,22 @@ def read_source(
             yield member
         else:
             yield from find_form(member.head, member.name).read(member.stream, member.name, limits)
+
+
+def look_into(sources: Iterable[Source], limits: ReadingLimits) -> None:
+    """Read each local file as far as its first row, so that one that can't be used is refused at once.
+
+    Raises:
+        DataError: as `read_source`, or a file may not be read.
+    """
+    for source in sources:
+        try:
+            with Path(source.path).open("rb") as stream:
+                for item in read_source(source, stream, limits):
+                    if not isinstance(item, SkippedMember):
+                        break
+        except OSError as error:
+            raise DataError(f"{source.path}: can't be read: {error.strerror}; fix its permissions") from None
 
 
 def cut_source(source: Source, stream: BinaryIO, limits: ReadingLimits) -> list[ByteRange]:

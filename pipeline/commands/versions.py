@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 
-from configs.served_model import served_model_of
+from configs.library import served_model_of
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 from fer_tfx.installation import require_tfx

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.served_model import served_model_of
+from configs.library import served_model_of
 from configs.spec import PipelineConfig
 from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.quiet import hush_libraries, output_in_log

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from configs.library import served_model_of
 from configs.load import to_yaml
-from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, FerError, GateError
 from fer_tfx.installation import require_tfx
@@ -19,7 +19,7 @@ from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.engines import build_arguments, parse_options, require_engine
 from pipeline.failures import ComponentError, explaining_failures
-from pipeline.inputs import read_schema, resolve_hyperparameters, resolve_input
+from pipeline.inputs import look_into_input, read_schema, resolve_hyperparameters, resolve_input
 from pipeline.lost_workers import ending_with_workers
 from pipeline.notification import telling_end
 from pipeline.paths import RunPaths, is_remote
@@ -79,10 +79,10 @@ def check(config: PipelineConfig) -> PipelineConfig:
     if not is_remote(config.tuner.hyperparameters_path):  # which takes TFX to read, as the run does later
         resolve_hyperparameters(config)
     if config.data.path:
-        resolve_input(config.data)
+        look_into_input(config.data)
         return config
     if config.data.unlabelled_path:
-        resolve_input(dataclasses.replace(config.data, path=config.data.unlabelled_path))
+        look_into_input(dataclasses.replace(config.data, path=config.data.unlabelled_path))
     return dataclasses.replace(config, name=name_drawn_run(config.name))
 
 

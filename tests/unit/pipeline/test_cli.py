@@ -32,7 +32,7 @@ OUTCOME = Outcome(
 @pytest.fixture
 def csv_path(tmp_path: Path) -> Path:
     path = tmp_path / "fer.csv"
-    path.touch()
+    path.write_text("emotion,pixels\n", "utf-8")
     return path
 
 

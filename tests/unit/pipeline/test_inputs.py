@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from fault_injection.hostile_inputs import CSV, LONG_HEADERS, TEXTS
 from tfx.dsl.io import fileio
 
 from configs.spec import DataConfig
 from fer_tfx.errors import DataError
-from pipeline.inputs import Input, resolve_input
+from pipeline.inputs import Input, look_into_input, resolve_input
 
 
 @pytest.fixture
@@ -148,3 +149,37 @@ def test_resolve_input_name_that_is_not_utf8_is_refused(tmp_path, spelt):
     path.write_text("emotion,pixels\n")
     with pytest.raises(DataError, match=r"^b'.*caf\\xe9\.csv': a name that is not UTF-8; rename the file$"):
         resolve_input(DataConfig(path=str(tmp_path / os.fsdecode(spelt))))
+
+
+REFUSED = {name: case.content for name, case in TEXTS.items() if case.refusal and "row" not in case.refusal}
+
+
+@pytest.mark.parametrize("make", [*LONG_HEADERS.values(), *(lambda text=text: text for text in REFUSED.values())],
+                         ids=[*LONG_HEADERS, *REFUSED])  # fmt: skip
+def test_look_into_input_file_that_cannot_be_used_is_refused_by_its_name(tmp_path, make):
+    """The files that hurt most to unpack are among them; a reader that stops at the first row never gets that far."""
+    (tmp_path / "given").write_bytes(make())
+    with pytest.raises(DataError, match=r"^given") as refused:
+        look_into_input(DataConfig(path=str(tmp_path / "given")))
+    assert "\n" not in str(refused.value)
+
+
+def test_look_into_input_sound_files_of_both_inputs_pass(tmp_path):
+    for name in ("train.csv", "test.csv"):
+        (tmp_path / name).write_bytes(CSV)
+    look_into_input(DataConfig(path=str(tmp_path), unlabelled_path=str(tmp_path / "test.csv")))
+    look_into_input(DataConfig(path=str(tmp_path / "span-{SPAN}" / "*.csv")))
+
+
+def test_refused_file_ends_the_command_before_tfx_is_imported(tmp_path):
+    (tmp_path / "a.tar.gz").write_bytes(LONG_HEADERS["a name of 20 MB"]())
+    code = (
+        "import sys; from fer_tfx.cli import main; "
+        f"code = main(['run', '--data', {str(tmp_path / 'a.tar.gz')!r}, '--set', 'runtime.root={tmp_path}/runs']); "
+        "print(code, {'tfx', 'tensorflow'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 set()\n"
+    assert done.stderr.startswith("fer-tfx: a.tar.gz")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()

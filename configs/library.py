@@ -1,0 +1,15 @@
+"""Settings -> the values that the library takes."""
+
+from configs.spec import DataConfig, ServingConfig
+from fer_tfx.reading.form import ReadingLimits
+from fer_tfx.versions.versions import ServedModel
+
+
+def served_model_of(config: ServingConfig) -> ServedModel:
+    return ServedModel(config.model_name, config.base_path, config.settle_s)
+
+
+def reading_limits_of(config: DataConfig) -> ReadingLimits:
+    return ReadingLimits(
+        config.max_line_bytes, config.part_bytes, config.max_decompressed_bytes, config.max_compression_ratio
+    )
