@@ -92,6 +92,10 @@ class Night:
     answers: dict[str, Any] = field(default_factory=dict)
 
 
+# URIs of the models that an Evaluator let through, pushed or not: for a rule that would take these.
+BLESSED: set[str] = set()
+
+
 class AcceptanceMachine(RuleBasedStateMachine):
     """Random histories on one work folder. What a run learned from, is held to and serves is checked in each step."""
 
@@ -344,7 +348,10 @@ class AcceptanceMachine(RuleBasedStateMachine):
         references = night.answers
         candidate = night.model
         gained, lost = self._compare(candidate, references["model"])
-        if paired_difference_interval(gained, lost, ROWS, CHANGE_LEVEL).high < -MARGIN or not candidate.is_servable:
+        if paired_difference_interval(gained, lost, ROWS, CHANGE_LEVEL).high < -MARGIN:
+            return 3
+        BLESSED.add(self._get(night.model_id).uri)
+        if not candidate.is_servable:
             return 3
         against = [self.models[each].latency_ms for each in references["latency_model"]]
         figures = ServingFigures(1, candidate.latency_ms, next(iter(against), None))

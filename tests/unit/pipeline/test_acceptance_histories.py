@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from acceptance_machine import try_histories
+from acceptance_machine import BLESSED, try_histories
 
 from pipeline.history import acceptance
 
@@ -16,11 +16,20 @@ def _last_ingested(store: Any) -> set[int]:
     return {each.id for each in store.get_artifacts_by_type("ExampleStatistics")}
 
 
+def _take_last(given: dict[str, list[Any]], models: list[Any]) -> dict[str, list[Any]]:
+    last = [each for each in models if each.id not in {candidate.id for candidate in given["candidate"]}][-1:]
+    return {"model": last, "latency_model": last, "service_model": []}
+
+
 def _last_trained(store: Any, given: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """What the Evaluator saw last, whether or not it was pushed."""
     del store
-    others = [each for each in given["model"] if each.id not in {candidate.id for candidate in given["candidate"]}]
-    return {"model": others[-1:], "latency_model": others[-1:], "service_model": []}
+    return _take_last(given, given["model"])
+
+
+def _last_blessed(store: Any, given: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """What an Evaluator let through last, whether or not it was pushed."""
+    del store
+    return _take_last(given, [each for each in given["model"] if each.uri in BLESSED])
 
 
 @pytest.mark.parametrize(
@@ -28,10 +37,14 @@ def _last_trained(store: Any, given: dict[str, list[Any]]) -> dict[str, list[Any
     [
         ("find_accepted_statistics", _last_ingested, "refused data|good delivery|shifted data"),
         ("find_references", _last_trained, "never pushed|rolled back|anchor|became"),
+        ("find_references", _last_blessed, "never pushed|rolled back|anchor|became"),
         ("find_rolled_back", lambda destinations: set(), "rolled back|anchor"),
     ],
-    ids=["drift against the last ingested", "baseline is the last trained", "no look at roll-backs"],
-)
+    ids=[
+        "drift against the last ingested", "baseline is the last trained", "baseline is the last blessed",
+        "no look at roll-backs",
+    ],
+)  # fmt: skip
 def test_fault_in_the_rule_is_caught(monkeypatch, name, mutant, expected):
     monkeypatch.setattr(acceptance, name, mutant)
     with pytest.raises(AssertionError, match=expected):
