@@ -1,14 +1,14 @@
-"""Trainings that rank recipes, each logged with its figures and with all that it takes to repeat it.
+"""Trainings that rank recipes, each logged with its figures and all that it takes to repeat it.
 
     python -m benchmarks.experiments --data FOLDER --state FOLDER --name no-erasing --seed 1 \\
         --set trainer.epochs=200 --set trainer.augmentation.erasing_fraction=0
 
 Recipes are ranked on training rows alone: 70 % of the pictures are trained on, 30 % are judged by. The public test is
-read for a finalist only (`--finalist`), which trains on all rows, and the log counts these looks. An interrupted
-training goes on when the same command is given again. All of it runs at the lowest priority.
+read for a finalist only (`--finalist`), which trains on all rows, and the log counts these looks. The same command
+resumes an interrupted training. All of it runs at the lowest priority.
 
-`--repeat NAME` does an experiment of the log again, from random weights; `--average NAME NAME` judges the mean of what
-several networks answer; `--table` prints the log as Markdown.
+`--repeat NAME` does an experiment of the log again, from random weights; `--average NAME NAME` judges the mean answers
+of several networks; `--table` prints the log as Markdown.
 """
 
 import argparse
@@ -20,14 +20,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from benchmarks.background import give_way, watch_cores
-from benchmarks.code_version import read_code_version
-from benchmarks.command import run_command
-from benchmarks.experiment_log import (
+from benchmarks.harness.command import ROOT, make_parser, read_code_version, run_command
+from benchmarks.ranking.background import give_way, watch_cores
+from benchmarks.ranking.log import (
     Entry,
     append_entry,
     check_name,
@@ -44,17 +42,16 @@ from configs.progress import PROGRESS_LOGGER
 from configs.spec import Recipe
 from fer_tfx.errors import DataError
 
-ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "benchmarks" / "results" / "experiments.jsonl"
 _CONFIG = str(ROOT / "configs" / "fer2013.yaml")
 RANKING, PUBLIC_TEST = "ranking split", "public test"
 _PACKAGES = ("tensorflow", "keras", "numpy")
-_OWN_ROWS = 2048  # that a finalist is measured on while it trains, so that the public test is read once
+_OWN_ROWS = 2048  # measured while a finalist trains, so that the public test is read once
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is to be done, and what the log will say of it."""
+    """One experiment, and what the log says of it."""
 
     name: str
     repeats: str | None
@@ -70,13 +67,7 @@ class _Plan:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one experiment, average several or print the log; the exit code is 0, or that of the error."""
-    options = _build_parser().parse_args(arguments)
-    work = _print_log if options.table else _log_average if options.average else _log_experiment
-    return run_command("experiments", lambda: work(options))
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__.splitlines()[0])
+    parser = make_parser("experiments", __doc__)
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="the competition's files")
     parser.add_argument("--state", metavar="FOLDER", type=Path, help="keeps rows, trainings and answers")
     parser.add_argument("--name", help="what is tried, new to the log")
@@ -84,24 +75,23 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[])
     parser.add_argument("--seed", metavar="N", type=int, help="of order, pictures and weights (default: the config's)")
     parser.add_argument("--finalist", action="store_true", help="train on all rows and read the public test, once")
-    parser.add_argument("--repeat", metavar="NAME", help="do an experiment of the log again; it decides the rest")
-    parser.add_argument(
-        "--average", metavar="NAME", nargs="+", help="let the networks of these experiments answer together"
-    )
+    parser.add_argument("--repeat", metavar="NAME", help="repeat an experiment of the log, which decides the rest")
+    parser.add_argument("--average", metavar="NAME", nargs="+", help="judge the mean answers of these experiments")
     parser.add_argument("--log", metavar="FILE", type=Path, default=LOG, help=f"default: {LOG.name} in results/")
     parser.add_argument("--table", action="store_true", help="print the log and do nothing else")
-    return parser
+    options = parser.parse_args(arguments)
+    work = _print_log if options.table else _log_average if options.average else _log_experiment
+    return run_command("experiments", lambda: work(options))
 
 
 def _print_log(options: argparse.Namespace) -> None:
     if not options.log.exists():
-        raise DataError(f"{options.log}: no such file; the first experiment makes it")
+        raise DataError(f"{options.log}: no such file; the first experiment creates it")
     print(format_table(read_log(options.log)))
 
 
 def _log_average(options: argparse.Namespace) -> None:
-    """The networks of several experiments answer together."""
-    from benchmarks.view_logits import average_networks, read_view_logits
+    from benchmarks.ranking.trial import average_networks, read_view_logits
 
     members = list(dict.fromkeys(options.average))
     if not (options.state and options.name and len(members) > 1):
@@ -120,7 +110,7 @@ def _log_experiment(options: argparse.Namespace) -> None:
     if not (options.data and options.state and (options.name or options.repeat)):
         raise DataError("give --data, the competition's files, --state, a folder to keep, and --name or --repeat")
     if options.state.resolve().is_relative_to(ROOT):
-        raise DataError(f"--state {options.state}: no row of the data may lie in the repository; give a folder outside")
+        raise DataError(f"--state {options.state}: the repository must hold no row of the data; give a folder outside")
     entries = read_log(options.log)
     plan = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
     require_writable(options.log)
@@ -131,10 +121,10 @@ def _log_experiment(options: argparse.Namespace) -> None:
         raise DataError(f"--state {options.state}: can't be written: {error.strerror}; give another folder") from None
     try:
         with FileLock(folder / "lock", timeout=0):
-            # The place first: a commit made while the training runs is not the one that trained.
+            # The code version first: a commit made while the training runs is not the one that trained.
             entry = {**plan.describe(), **_describe_place(), **_do(plan, options, folder)}
     except Timeout:
-        raise DataError(f"{folder}: another process works on it; wait for it, or give another name") from None
+        raise DataError(f"{folder}: another process is working on it; wait for it, or give another name") from None
     _log(options.log, entry)
 
 
@@ -146,9 +136,9 @@ def _log(path: Path, entry: Entry) -> None:
 
 
 def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
-    """Raises DataError unless `--finalist` is given where, and only where, the public test is looked at."""
+    """Raise DataError unless `--finalist` is given if, and only if, the public test is read."""
     if options.finalist != (rows == PUBLIC_TEST):
-        remedy = "leave --finalist out" if options.finalist else "add --finalist to look at it once more"
+        remedy = "omit --finalist" if options.finalist else "add --finalist to read it once more"
         raise DataError(f"{name}: was judged by the {rows}; {remedy}")
 
 
@@ -157,9 +147,7 @@ def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
     recipe = load_recipe(options.config, options.overrides, options.seed)
     config = Path(options.config).resolve()
     if not config.is_relative_to(ROOT):
-        raise DataError(
-            f"--config {config}: lies outside the repository, so nobody could repeat it; put it in configs/"
-        )
+        raise DataError(f"--config {config}: is outside the repository, so nobody could repeat it; put it in configs/")
     rows = PUBLIC_TEST if options.finalist else RANKING
     return _Plan(options.name, None, str(config.relative_to(ROOT)), options.overrides, recipe, rows)
 
@@ -176,8 +164,8 @@ def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan
 
 def _do(plan: _Plan, options: argparse.Namespace, folder: Path) -> Entry:
     """Train and judge."""
-    from benchmarks.ranking import Pictures, read_ranking_rows
-    from benchmarks.trial import compute_own_accuracy, predict_views, train
+    from benchmarks.model.fer2013 import Pictures, read_public_test, read_ranking_rows
+    from benchmarks.ranking.trial import compute_own_accuracy, predict_views, train
 
     rows = read_ranking_rows(options.data, options.state)
     is_final = plan.rows == PUBLIC_TEST
@@ -186,26 +174,17 @@ def _do(plan: _Plan, options: argparse.Namespace, folder: Path) -> Entry:
     finish = watch_cores()
     trained = train(plan.recipe, trained_on, own if is_final else rows.select(is_scored=True), folder)
     effort = finish()
-    judged, is_clean = _read_public_test(options.data) if is_final else (rows.select(is_scored=True), None)
-    answers = predict_views(trained, judged)
+    test = read_public_test(options.data) if is_final else None
+    answers = predict_views(trained, test or rows.select(is_scored=True))
     answers.write(folder)
     return {
         "train_n": len(trained_on.class_indices),
         **answers.describe(),
-        **({} if is_clean is None else {"clean_rows": answers.select(is_clean).describe()}),
+        **({"clean_rows": answers.select(test.is_clean).describe()} if test else {}),
         "own_accuracy": compute_own_accuracy(trained, trained_on),
         **trained.describe(),
         **effort,
     }
-
-
-def _read_public_test(data: Path) -> tuple[Any, Any]:
-    """Pictures with their classes, and which of them stand nowhere in the training file."""
-    from benchmarks.fer2013 import read_public_test
-    from benchmarks.ranking import Pictures
-
-    test = read_public_test(data)
-    return Pictures(test.pixels, test.class_indices), test.is_clean
 
 
 def _describe_place() -> Entry:
@@ -214,7 +193,7 @@ def _describe_place() -> Entry:
 
 
 def _show_epochs() -> None:
-    """Tell on stderr when each epoch has ended; the steps between are left out."""
+    """Log the end of each epoch to stderr, without the steps between."""
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: "finished" in record.getMessage())
     handler.setFormatter(logging.Formatter("%(asctime)s steps %(message)s"))

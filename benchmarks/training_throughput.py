@@ -1,23 +1,26 @@
 """How fast the cores train, how fast they could, and whether they ever wait for pictures.
 
-`python -m benchmarks.training_throughput --config configs/fer2013.yaml` prints Markdown. Pictures are noise: no time
-depends on what they show.
+    python -m benchmarks.training_throughput --config configs/fer2013.yaml
+
+Pictures are noise, on which no time depends.
 """
 
-import argparse
-import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.harness.command import make_parser, parse_count, render, run_command
+from benchmarks.ranking.trial import make_transform, to_examples
 from configs.load import load_config
 from configs.spec import ModelConfig, TrainerConfig
-from fer_tfx.contract import CLASS_COUNT, PIXEL_COUNT
-from models.dataset import LabelledExamples, count_steps_per_epoch, make_train_dataset
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX
+from models.dataset import count_steps_per_epoch, make_train_dataset
 from models.network import build_network
 from models.precision import choose_policy
 from models.training import compile_network
@@ -42,18 +45,37 @@ class Throughput:
     """A large convolution alone, forward and backward."""
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; the exit code is 0, or that of the error."""
+    parser = make_parser("training_throughput", __doc__)
+    parser.add_argument("--config", metavar="FILE", required=True, help="YAML file of settings")
+    parser.add_argument("--steps", metavar="N", type=parse_count, default=40, help="steps in each round (default: 40)")
+    parser.add_argument("--rounds", metavar="N", type=parse_count, default=5, help="rounds of each way (default: 5)")
+    options = parser.parse_args(arguments)
+
+    def work() -> None:
+        config = load_config(options.config)
+        found = measure(config.model, config.trainer, steps=options.steps, rounds=options.rounds)
+        print(render("training_throughput.md", found=found), end="")
+
+    return run_command("training_throughput", work)
+
+
 def measure(model: ModelConfig, trainer: TrainerConfig, *, steps: int, rounds: int) -> Throughput:
-    """Train `steps` steps from the pipeline and from memory by turns, `rounds` times."""
+    """Train `steps` steps from the pipeline and from memory in turns, `rounds` times."""
     policy = choose_policy(trainer.precision)
     network = build_network(model, policy)
     compile_network(network, trainer, count_steps_per_epoch(_EXAMPLE_COUNT, trainer.batch_size))
-    pipeline = make_train_dataset(_draw_examples(), _normalise, trainer)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (_EXAMPLE_COUNT, IMAGE_SIZE_PX, IMAGE_SIZE_PX), dtype=np.uint8)
+    examples = to_examples(pixels, rng.integers(0, CLASS_COUNT, _EXAMPLE_COUNT))
+    pipeline = make_train_dataset(examples, make_transform(pixels), trainer)
     batch = next(iter(pipeline))
     memory = tf.data.Dataset.from_tensors(batch).repeat().prefetch(tf.data.AUTOTUNE)
     for dataset in (pipeline, memory):
         _time_steps(network, dataset, steps)
     times = [(_time_steps(network, pipeline, steps), _time_steps(network, memory, steps)) for _ in range(rounds)]
-    pipeline_s, memory_s = (statistics.median(each) for each in zip(*times, strict=True))
+    pipeline_s, memory_s = (median(each) for each in zip(*times, strict=True))
     size_px = int(batch[0].shape[1])
     memory_rate = trainer.batch_size / memory_s
     return Throughput(
@@ -68,9 +90,8 @@ def measure(model: ModelConfig, trainer: TrainerConfig, *, steps: int, rounds: i
 
 def count_training_flops(network: keras.Model, size_px: int) -> float:
     """Multiplications and additions of all convolutions for one picture; backward takes twice the forward's."""
-    probe = keras.Model(network.inputs, [layer.output for layer in network.layers if _is_convolution(layer)])
-    maps = probe(tf.zeros([1, size_px, size_px, 1]))
-    layers = [layer for layer in network.layers if _is_convolution(layer)]
+    layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    maps = keras.Model(network.inputs, [layer.output for layer in layers])(tf.zeros([1, size_px, size_px, 1]))
     multiplications = (
         np.prod(layer.kernel.shape) * np.prod(features.shape[1:3]) for layer, features in zip(layers, maps, strict=True)
     )
@@ -97,48 +118,6 @@ def measure_convolution_gflops(policy: str, rounds: int = 20) -> float:
     return flops / min(_time(lambda: [each.numpy() for each in compute()]) for _ in range(rounds)) / 1e9
 
 
-def format_throughput(throughput: Throughput) -> str:
-    """Markdown."""
-    ratio = throughput.pipeline_images_per_s / throughput.memory_images_per_s
-    share = throughput.achieved_gflops / throughput.attainable_gflops
-    return f"""\
-| training step, {throughput.size_px} px, {throughput.policy} | |
-|---|---:|
-| fed by the input pipeline, images/s | {throughput.pipeline_images_per_s:.0f} |
-| fed from memory, images/s | {throughput.memory_images_per_s:.0f} |
-| pipeline / memory | {ratio:.3f} |
-| achieved, GFLOP/s | {throughput.achieved_gflops:.0f} |
-| attainable (one large convolution), GFLOP/s | {throughput.attainable_gflops:.0f} |
-| achieved / attainable | {share:.2f} |"""
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", required=True, help="YAML file of settings")
-    parser.add_argument("--steps", type=int, default=40, help="training steps in each round (default: 40)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of each way (default: 5)")
-    parsed = parser.parse_args(arguments)
-    config = load_config(parsed.config, [], {})
-    print(format_throughput(measure(config.model, config.trainer, steps=parsed.steps, rounds=parsed.rounds)))
-
-
-def _is_convolution(layer: keras.Layer) -> bool:
-    return isinstance(layer, keras.layers.Conv2D)
-
-
-def _draw_examples() -> LabelledExamples:
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (_EXAMPLE_COUNT, PIXEL_COUNT), dtype=np.uint8)
-    classes = rng.integers(0, CLASS_COUNT, _EXAMPLE_COUNT)
-    return LabelledExamples(tf.constant([picture.tobytes() for picture in pixels]), tf.constant(classes))
-
-
-def _normalise(raw: tf.Tensor) -> tf.Tensor:
-    """What the Transform graph does, with FER2013's mean and standard deviation."""
-    pixels = tf.reshape(tf.io.decode_raw(raw, tf.uint8), [-1, 48, 48, 1])
-    return (tf.cast(pixels, tf.float32) / 255.0 - 0.508) / 0.255
-
-
 def _time_steps(network: keras.Model, dataset: tf.data.Dataset, steps: int) -> float:
     """Seconds of one step, start of the dataset left out."""
     iterator = iter(dataset)
@@ -154,4 +133,4 @@ def _time(work: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -38,7 +38,7 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
         quarantine: the rows that could not be used and the account of all rows.
 
     Pixels are stored as raw bytes. CPU ms for each further row over 10,000 rows of the training set, and MB on
-    disk, by `python -m benchmarks.example_encoding`, all four packed by gzip; here they are not, see `settling.py`:
+    disk, by `benchmarks/example_encoding.py` of commit aaaa540, all packed by gzip; here none are, see `settling.py`:
 
         encoding     write  statistics  analysis in Transform  MB
         raw bytes     0.08        0.11                   0.02  22.0

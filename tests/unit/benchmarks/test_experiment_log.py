@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.experiment_log import (
+from benchmarks.ranking.log import (
     append_entry,
     check_name,
     count_looks,
@@ -52,8 +52,8 @@ def test_read_log_no_file_has_no_entry(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 2: not valid JSON: .*; mend or remove the line"),
-        ("[]", "line 2: expected an experiment with name, rows, n, one_view, four_views; mend or remove the line"),
+        ("{", "line 2: not valid JSON: .*; fix or remove the line"),
+        ("[]", "line 2: expected an experiment with name, rows, n, one_view, four_views; fix or remove the line"),
         ('{"name": "b"}', "line 2: expected an experiment"),
         ('{"name": "b", "rows": "", "n": 1, "one_view": {}, "four_views": {}}', "line 2: expected an experiment"),
     ],

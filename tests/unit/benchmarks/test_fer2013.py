@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from evaluation_doubles import draw_pixels, write_data
 
-from benchmarks.fer2013 import read_public_test, read_strict_rows
+from benchmarks.model.fer2013 import read_public_test, read_strict_rows
 from fer_tfx.errors import DataError
 
 TEST = draw_pixels([3, 1, 4, 1, 5])
@@ -113,7 +113,7 @@ def test_read_strict_rows_needs_no_label_of_the_test(tmp_path):
 
 
 def test_read_strict_rows_training_file_of_the_test_pictures_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"train\.csv\.xz: each of its pictures also stands in test\.csv\.xz; give"):
+    with pytest.raises(DataError, match=r"train\.csv\.xz: each of its pictures is also in test\.csv\.xz; give"):
         read_strict_rows(write_data(tmp_path, TEST[:2], TEST, [0]))
 
 

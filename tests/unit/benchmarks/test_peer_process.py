@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from evaluation_doubles import draw_pixels, write_model
 
-from benchmarks.contenders import _arrange, _to_bgr
-from benchmarks.light import ship_light_form
-from benchmarks.measure import BenchmarkError
-from benchmarks.peer_process import ContenderProcess
-from benchmarks.peer_worker import _time_calls
+from benchmarks.harness.measure import BenchmarkError
+from benchmarks.peer.contenders import arrange, time_calls, to_bgr
+from benchmarks.peer.process import ContenderProcess
+from benchmarks.ship import ship_light_form
 
 PIXELS = draw_pixels([3, 1, 4, 1, 5])
 
@@ -86,21 +85,21 @@ def test_exit_ends_the_process(tmp_path):
 
 def test_time_calls_budget_used_up_stops_after_three():
     clock = [lambda: sum(range(100_000))] * 50
-    assert len(_time_calls(clock, [], budget_s=0.0)) == 3
-    assert len(_time_calls(clock, [], budget_s=60.0)) == 50
+    assert len(time_calls(clock, [], budget_s=0.0)) == 3
+    assert len(time_calls(clock, [], budget_s=60.0)) == 50
 
 
 def test_time_calls_warm_up_is_not_counted():
     calls = []
-    seconds = _time_calls([lambda: calls.append("timed")], [lambda: calls.append("warm")] * 2, budget_s=60.0)
+    seconds = time_calls([lambda: calls.append("timed")], [lambda: calls.append("warm")] * 2, budget_s=60.0)
     assert (calls, len(seconds)) == (["warm", "warm", "timed"], 1)
 
 
 def test_arrange_boxes_cut_out_the_pictures_again():
     pixels = np.random.default_rng(0).integers(0, 256, (11, 48, 48), np.uint8)
-    montage, boxes = _arrange(pixels)
+    montage, boxes = arrange(pixels)
     assert montage.shape == (96, 384, 3)
     assert len(boxes) == 11
     for (x, y, width, height), picture in zip(boxes, pixels, strict=True):
-        assert (montage[y : y + height, x : x + width] == _to_bgr(picture)).all()
-        assert (_to_bgr(picture)[..., 1] == picture).all()
+        assert (montage[y : y + height, x : x + width] == to_bgr(picture)).all()
+        assert (to_bgr(picture)[..., 1] == picture).all()

@@ -13,7 +13,7 @@ from benchmarks.peers import main
         (["--cores", "0"], f"--cores: expected from 1 to {len(os.sched_getaffinity(0))}, the cores of this machine"),
         (["--cores", "999"], ", got 999\n"),
         (["--rounds", "0"], "--rounds: expected at least 1, got 0\n"),
-        ([], ": no SavedModel; give the folder of one version\n"),
+        ([], ": no SavedModel; give the folder of one version, such as runs/"),
     ],
 )
 def test_main_options_out_of_range_are_refused_before_any_work(tmp_path, capsys, options, message):

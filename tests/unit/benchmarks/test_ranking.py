@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from evaluation_doubles import draw_pixels, write_data
 
-from benchmarks.fer2013 import StrictRows
-from benchmarks.ranking import RankingRows, read_ranking_rows, split_rows
+from benchmarks.model.fer2013 import RankingRows, StrictRows, read_ranking_rows, split_rows
 from fer_tfx.errors import DataError
 
 

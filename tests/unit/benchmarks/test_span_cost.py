@@ -1,8 +1,8 @@
 """The table of what a new span costs, worked out by hand."""
 
-from benchmarks.marks import BEFORE_PART
-from benchmarks.measure import Cost
-from benchmarks.span_cost import SpanCost, Turn, write_report
+from benchmarks.harness.measure import Cost
+from benchmarks.span_cost import Turn, write_report
+from benchmarks.ways import BEFORE_PART
 
 
 def cost(**cpu_s: float) -> Cost:
@@ -18,7 +18,7 @@ def make_turn(slowness: float, evaluator_s: float = 9.0) -> Turn:
 
 
 def test_write_report_leaves_out_the_training_and_what_came_before_the_span() -> None:
-    report = write_report([SpanCost(1_000, [make_turn(1.0)])])
+    report = write_report({1_000: [make_turn(1.0)]})
     assert "| 1,000 | CSV to Transform | 80.0 | 16.0 | 0.20 (0.20 to 0.20) |" in report
     assert "| 1,000 | whole run but the training | 100.0 | 25.0 | 0.25 (0.25 to 0.25) |" in report
     assert "| Evaluator | 20.0 | 9.0 |" in report
@@ -27,7 +27,7 @@ def test_write_report_leaves_out_the_training_and_what_came_before_the_span() ->
 
 def test_write_report_takes_the_share_of_each_turn() -> None:
     turns = [make_turn(1.0), make_turn(2.0, evaluator_s=14.0), make_turn(4.0, evaluator_s=4.0)]
-    report = write_report([SpanCost(1_000, turns)])
+    report = write_report({1_000: turns})
     assert "| 1,000 | CSV to Transform | 160.0 | 32.0 | 0.20 (0.20 to 0.20) |" in report
     assert "| 1,000 | whole run but the training | 200.0 | 60.0 | 0.25 (0.20 to 0.30) |" in report
     assert "| Evaluator | 40.0 | 16.0 |" in report
