@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from benchmarks.harness.command import add_growth_options, make_parser, render, run_report, tell
 from benchmarks.harness.measure import Cost, measure
-from benchmarks.harness.samples import Face, draw_samples, write_sample
+from benchmarks.harness.samples import draw_samples, write_sample
 from benchmarks.ways import INGESTION, LAST_DATA_NODE, LOOP_PART, TRAINER
 from fer_tfx.errors import ConfigError
 
@@ -51,20 +51,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def report() -> str:
-        counts = sorted({*options.rows})
-        if len(counts) < 2:
+        if len({*options.rows}) < 2:
             raise ConfigError("--rows: expected at least two numbers, to draw a line through")
-        faces = draw_samples()
-        return write_report({count: _measure(faces, count, options.repeat) for count in counts})
+        costs, faces = {}, draw_samples()
+        for count in sorted({*options.rows}):
+            tell(f"{count:,} rows ...")
+            with TemporaryDirectory(prefix="benchmark-components-") as folder:
+                sample = write_sample(faces, count, Path(folder, "faces.csv"))
+                ways = ("pipeline.run_components", "in_memory.loop")
+                costs[count] = Scaled(*(measure(way, sample, options.repeat) for way in ways))
+        return write_report(costs)
 
     return run_report("component_costs", options, report)
-
-
-def _measure(faces: list[Face], row_count: int, repeat_count: int) -> Scaled:
-    with TemporaryDirectory(prefix="benchmark-components-") as folder:
-        sample = write_sample(faces, row_count, Path(folder, "faces.csv"))
-        tell(f"{row_count:,} rows ...")
-        return Scaled(*(measure(way, sample, repeat_count) for way in ("pipeline.run_components", "in_memory.loop")))
 
 
 def write_report(costs: Mapping[int, Scaled]) -> str:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.harness.command import add_growth_options, make_parser, render, run_report, tell
 from benchmarks.harness.measure import Cost, measure
-from benchmarks.harness.samples import Face, read_faces, write_sample
+from benchmarks.harness.samples import read_faces, write_sample
 
 _WAYS = {"ours": "pipeline.prepare_data", "stock": "stock.prepare", "notebook": "in_memory.notebook"}
 
@@ -26,21 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def report() -> str:
         faces = read_faces(options.data)
-        counts = sorted({*options.rows, len(faces)})
-        costs = {row_count: _measure(faces, row_count, options.repeat) for row_count in counts}
+        costs: dict[int, dict[str, Cost]] = {}
+        for count in sorted({*options.rows, len(faces)}):
+            tell(f"{count:,} rows ...")
+            with TemporaryDirectory(prefix="benchmark-rows-") as folder:
+                sample = write_sample(faces, count, Path(folder, "faces.csv"))
+                costs[count] = {name: measure(way, sample, options.repeat) for name, way in _WAYS.items()}
         return write_report(costs, options.data.name, len(faces), options.rows, options.repeat)
 
     return run_report("data_preparation", options, report)
-
-
-def _measure(faces: list[Face], row_count: int, repeat_count: int) -> dict[str, Cost]:
-    costs = {}
-    with TemporaryDirectory(prefix="benchmark-rows-") as folder:
-        sample = write_sample(faces, row_count, Path(folder, "faces.csv"))
-        for name, way in _WAYS.items():
-            costs[name] = measure(way, sample, repeat_count)
-            tell(f"{row_count:,} rows, {name}: {costs[name].preparation_cpu_s:.1f} CPU s")
-    return costs
 
 
 def write_report(

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.command import make_parser, read_code_version, read_json_object, run_command
+from benchmarks.harness.command import make_parser, read_code_version, read_json_object, render, run_command
 from benchmarks.model.exported import Exported, Predict, load_exported, sum_training_seconds
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from benchmarks.model.figures import (
@@ -28,8 +28,6 @@ from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 
 SECTIONS = ("budget",)
 """Models that are reported beside the shipped one."""
-
-_SEED = 0  # of the noise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,14 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
-    existing = read_json_object(options.out, "give --out another file or mend it") if options.out.exists() else {}
+    existing = read_json_object(options.out, "fix it or give --out another file") if options.out.exists() else {}
     exported = load_exported(options.model)
     figures = evaluate(exported, read_public_test(options.data))
     section = {**figures, "command": command, "train_command": options.train_command, **read_code_version()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     merged = merge_section(existing, options.section, section)
     options.out.write_text(json.dumps(merged, indent=1) + "\n", "utf-8")
-    print(summarise(section))
+    print(render("evaluation.md", **section), end="")
 
 
 def merge_section(existing: dict[str, Any], name: str | None, section: dict[str, Any]) -> dict[str, Any]:
@@ -72,18 +70,16 @@ def evaluate(exported: Exported, test: PublicTest) -> dict[str, Any]:
     record = exported.record
     classes = describe_classes(answers)
     calibration = describe_calibration(answers, exported.calibration["temperature"])
-    headline = {
-        "public_accuracy": classes["accuracy"],
-        "macro_f1": classes["macro_f1"],
-        "ece_before": calibration["before"]["ece"],
-        "ece_after": calibration["after"]["ece"],
-    }
+    headline = {"public_accuracy": classes["accuracy"], "macro_f1": classes["macro_f1"]}
+    headline |= {f"ece_{when}": calibration[when]["ece"] for when in ("before", "after")}
+    epoch_count = len(record["history"])
     return {
         "parameters": record["parameters"],
-        "epochs": len(record["history"]),
+        "epochs": epoch_count,
         "train_wall_seconds": sum_training_seconds(record),
-        "train_wall_seconds_n": len(record["history"]),
-        **{key: each for name, value in headline.items() for key, each in ((name, value), (f"{name}_n", classes["n"]))},
+        "train_wall_seconds_n": epoch_count,
+        **headline,
+        **{f"{key}_n": classes["n"] for key in headline},
         "accuracy": _describe_accuracies(exported.predict, answers, test),
         "classes": classes,
         "calibration": calibration,
@@ -110,29 +106,11 @@ def _describe_accuracies(predict: Predict, answers: Answers, test: PublicTest) -
 
 def _describe_robustness(predict: Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
     """By corruption: accuracy, and its share of the accuracy on pictures as they are."""
-    clean = float(answers.is_right.mean())
-    figures = {}
+    clean, figures = float(answers.is_right.mean()), {}
     for name in CORRUPTIONS:
-        accuracy = describe_accuracy(Answers(predict(corrupt_pixels(name, test.pixels, _SEED)), test.class_indices))
+        accuracy = describe_accuracy(Answers(predict(corrupt_pixels(name, test.pixels)), test.class_indices))
         figures[name] = {**accuracy, "relative": accuracy["value"] / clean if clean else None}
     return figures
-
-
-def summarise(section: dict[str, Any]) -> str:
-    """The headline as a few lines of text."""
-    accuracy, calibration = section["accuracy"], section["calibration"]
-    lines = [
-        f"accuracy {_show(accuracy['all_rows'])}, clean rows {_show(accuracy['clean_rows'])},"
-        f" flip averaged {_show(accuracy['flip_averaged'])}",
-        f"macro F1 {section['macro_f1']:.4f}; ECE {section['ece_before']:.4f} before temperature"
-        f" {calibration['temperature']:.3f}, {section['ece_after']:.4f} after",
-        *(f"{name} {_show(figure)}" for name, figure in section["robustness"].items()),
-    ]
-    return "\n".join(lines)
-
-
-def _show(share: dict[str, float | int]) -> str:
-    return f"{share['value']:.4f} [{share['low']:.4f}, {share['high']:.4f}] (n = {share['n']})"
 
 
 if __name__ == "__main__":

@@ -12,13 +12,15 @@ of several networks; `--table` prints the log as Markdown.
 """
 
 import argparse
+import json
 import logging
 import os
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,14 +29,11 @@ from benchmarks.harness.command import ROOT, make_parser, read_code_version, run
 from benchmarks.ranking.background import give_way, watch_cores
 from benchmarks.ranking.log import (
     Entry,
-    append_entry,
     check_name,
-    count_looks,
     find_entry,
     format_table,
     load_logged_recipe,
     load_recipe,
-    name_repeat,
     read_log,
     require_writable,
 )
@@ -47,22 +46,6 @@ _CONFIG = str(ROOT / "configs" / "fer2013.yaml")
 RANKING, PUBLIC_TEST = "ranking split", "public test"
 _PACKAGES = ("tensorflow", "keras", "numpy")
 _OWN_ROWS = 2048  # measured while a finalist trains, so that the public test is read once
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """One experiment, and what the log says of it."""
-
-    name: str
-    repeats: str | None
-    config: str
-    overrides: list[str]
-    recipe: Recipe
-    rows: str
-
-    def describe(self) -> Entry:
-        said = {key: getattr(self, key) for key in ("name", "repeats", "config", "overrides", "rows")}
-        return {**said, "seed": self.recipe.trainer.seed, "recipe": asdict(self.recipe)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,17 +95,20 @@ def _log_experiment(options: argparse.Namespace) -> None:
     if options.state.resolve().is_relative_to(ROOT):
         raise DataError(f"--state {options.state}: the repository must hold no row of the data; give a folder outside")
     entries = read_log(options.log)
-    plan = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
+    entry, recipe = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
+    entry |= {"seed": recipe.trainer.seed, "recipe": asdict(recipe)}
     require_writable(options.log)
-    folder = options.state / plan.name
+    folder = options.state / entry["name"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"--state {options.state}: can't be written: {error.strerror}; give another folder") from None
+    versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     try:
         with FileLock(folder / "lock", timeout=0):
             # The code version first: a commit made while the training runs is not the one that trained.
-            entry = {**plan.describe(), **_describe_place(), **_do(plan, options, folder)}
+            entry |= {"cores": len(os.sched_getaffinity(0)), "versions": versions, **read_code_version()}
+            entry |= _train_and_judge(recipe, entry["rows"] == PUBLIC_TEST, options, folder)
     except Timeout:
         raise DataError(f"{folder}: another process is working on it; wait for it, or give another name") from None
     _log(options.log, entry)
@@ -130,8 +116,9 @@ def _log_experiment(options: argparse.Namespace) -> None:
 
 def _log(path: Path, entry: Entry) -> None:
     if entry["rows"] == PUBLIC_TEST:
-        entry["public_look"] = count_looks(read_log(path)) + 1
-    append_entry(path, entry)
+        entry["public_look"] = 1 + sum(each.get("public_look") is not None for each in read_log(path))
+    with path.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(entry) + "\n")
     print(format_table([entry]))
 
 
@@ -142,40 +129,44 @@ def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
         raise DataError(f"{name}: was judged by the {rows}; {remedy}")
 
 
-def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
+def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[Entry, Recipe]:
     check_name(entries, options.name)
     recipe = load_recipe(options.config, options.overrides, options.seed)
     config = Path(options.config).resolve()
     if not config.is_relative_to(ROOT):
         raise DataError(f"--config {config}: is outside the repository, so nobody could repeat it; put it in configs/")
     rows = PUBLIC_TEST if options.finalist else RANKING
-    return _Plan(options.name, None, str(config.relative_to(ROOT)), options.overrides, recipe, rows)
+    place = {"config": str(config.relative_to(ROOT)), "overrides": options.overrides, "rows": rows}
+    return {"name": options.name, "repeats": None, **place}, recipe
 
 
-def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
+def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[Entry, Recipe]:
     if options.name or options.overrides or options.seed is not None:
         raise DataError("--repeat: the log decides name, settings and seed; give none of them")
     entry = find_entry(entries, options.repeat)
     recipe = load_logged_recipe(entry, ROOT)
     _require_consent(options, options.repeat, entry["rows"])
-    new_name = name_repeat(entries, options.repeat)
-    return _Plan(new_name, options.repeat, entry["config"], entry["overrides"], recipe, entry["rows"])
+    taken = {each["name"] for each in entries}
+    name = next(name for number in count(2) if (name := f"{options.repeat}.{number}") not in taken)
+    return {
+        "name": name,
+        "repeats": options.repeat,
+        **{key: entry[key] for key in ("config", "overrides", "rows")},
+    }, recipe
 
 
-def _do(plan: _Plan, options: argparse.Namespace, folder: Path) -> Entry:
-    """Train and judge."""
-    from benchmarks.model.fer2013 import Pictures, read_public_test, read_ranking_rows
+def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace, folder: Path) -> Entry:
+    from benchmarks.model.fer2013 import read_public_test, read_ranking_rows
     from benchmarks.ranking.trial import compute_own_accuracy, predict_views, train
 
-    rows = read_ranking_rows(options.data, options.state)
-    is_final = plan.rows == PUBLIC_TEST
-    trained_on = rows.pictures if is_final else rows.select(is_scored=False)
-    own = Pictures(trained_on.pixels[:_OWN_ROWS], trained_on.class_indices[:_OWN_ROWS])
+    pictures, is_scored = read_ranking_rows(options.data, options.state)
+    scored = pictures.select(is_scored)
+    trained_on = pictures if is_final else pictures.select(~is_scored)
     finish = watch_cores()
-    trained = train(plan.recipe, trained_on, own if is_final else rows.select(is_scored=True), folder)
+    trained = train(recipe, trained_on, trained_on.select(slice(_OWN_ROWS)) if is_final else scored, folder)
     effort = finish()
     test = read_public_test(options.data) if is_final else None
-    answers = predict_views(trained, test or rows.select(is_scored=True))
+    answers = predict_views(trained, test or scored)
     answers.write(folder)
     return {
         "train_n": len(trained_on.class_indices),
@@ -185,11 +176,6 @@ def _do(plan: _Plan, options: argparse.Namespace, folder: Path) -> Entry:
         **trained.describe(),
         **effort,
     }
-
-
-def _describe_place() -> Entry:
-    versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
-    return {"cores": len(os.sched_getaffinity(0)), "versions": versions, **read_code_version()}
 
 
 def _show_epochs() -> None:

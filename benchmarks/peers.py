@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,7 +23,7 @@ from benchmarks.model.exported import require_model
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from benchmarks.model.figures import Answers, describe_accuracy, describe_classes, describe_trust
 from benchmarks.peer.contenders import BATCH_SIZE
-from benchmarks.peer.process import ContenderProcess, ensure_environment
+from benchmarks.peer.process import ask, ensure_environment
 from benchmarks.ship import ship_light_form
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import ConfigError
@@ -34,10 +33,7 @@ from reporting.significance import compare_hits
 OURS, LIGHT = "ours", "ours-light"
 PEERS = ("fer", "fer-keras")
 _CHECKED_COUNT = 256
-_SINGLE_COUNT, _BATCH_COUNT = 200, 20  # calls in a round, unless they take longer than
-_BUDGET_S = 2.0
-_LEAST_LEAD = 0.1
-_LEAST_SHARE_OF_CLEAN = 0.9
+_SINGLE_COUNT, _BATCH_COUNT, _BUDGET_S = 200, 20, 2.0  # calls in a round, unless they take longer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,52 +76,60 @@ def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], 
         cores: numbers of the cores that each process may use.
         rounds: turns that each contender is timed for.
     """
-    with TemporaryDirectory(prefix="benchmark-peers-") as name, ExitStack() as stack:
-        folder = Path(name)
+    with TemporaryDirectory(prefix="benchmark-peers-") as name:
+        folder, own = Path(name), Path(sys.executable)
+        ship_light_form(model, folder / LIGHT)
+        sides = {OURS: (own, model), LIGHT: (own, folder / LIGHT), **dict.fromkeys(PEERS, (peer_python, model))}
         pixels = folder / "pixels.npy"
         np.save(pixels, test.pixels)
-        ship_light_form(model, folder / LIGHT)
-        own = Path(sys.executable)
-        sides = {OURS: (own, model), LIGHT: (own, folder / LIGHT), **dict.fromkeys(PEERS, (peer_python, model))}
-        contenders = [
-            stack.enter_context(ContenderProcess(name, python, str(place), cores, folder))
-            for name, (python, place) in sides.items()
-        ]
-        facts = {each.name: each.ask("describe", pixels=str(pixels), count=_CHECKED_COUNT) for each in contenders}
         load_before = os.getloadavg()[0]
-        timings = _time_in_turns(contenders, pixels, rounds)
+        timings: dict[str, list[list[dict[str, Any]]]] = {side: [] for side in sides}
+        for number in range(rounds):
+            tell(f"timing, round {number + 1} of {rounds}")
+            for side, place in sides.items():
+                calls = {"pixels": str(pixels), "budget_s": _BUDGET_S}
+                single = {"do": "time_single", "count": _SINGLE_COUNT, **calls}
+                batches = {"do": "time_batches", "count": _BATCH_COUNT, **calls}
+                timings[side].append(ask(side, *place, cores, [single, batches]))
         load = {"load_average_before": load_before, "load_average_after": os.getloadavg()[0]}
-        answers = {each.name: Answers(each.predict(pixels), test.class_indices) for each in contenders}
-        robustness = _measure_robustness(contenders, test, folder)
-    hits = answers[OURS].is_right
-    mcnemar = {peer: compare_hits(hits, answers[peer].is_right)._asdict() for peer in PEERS}
+        for corruption in CORRUPTIONS:
+            np.save(folder / f"{corruption}.npy", corrupt_pixels(corruption, test.pixels))
+        judged = {side: _judge(side, place, cores, test, folder) for side, place in sides.items()}
+    hits = judged[OURS][0].is_right
+    mcnemar = {peer: compare_hits(hits, judged[peer][0].is_right)._asdict() for peer in PEERS}
     return {
-        "contenders": {
-            name: {**facts[name], **_describe(each, test), "robustness": robustness[name], **timings[name]}
-            for name, each in answers.items()
-        },
+        "contenders": {side: {**judged[side][1], **summarise(timings[side], BATCH_SIZE)} for side in sides},
         "mcnemar": {peer: {**found, "n": len(test.class_indices)} for peer, found in mcnemar.items()},
         **{"cores": len(cores), "rounds": rounds, "batch_size": BATCH_SIZE, **load, **read_code_version()},
     }
 
 
-def _time_in_turns(contenders: list[ContenderProcess], pixels: Path, rounds: int) -> dict[str, dict[str, Any]]:
-    """By contender what `summarise` gives."""
-    answers: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {contender.name: [] for contender in contenders}
-    for number in range(rounds):
-        tell(f"timing, round {number + 1} of {rounds}")
-        for contender in contenders:
-            request = {"pixels": str(pixels), "budget_s": _BUDGET_S}
-            single = contender.ask("time_single", **request, count=_SINGLE_COUNT)
-            answers[contender.name].append((single, contender.ask("time_batches", **request, count=_BATCH_COUNT)))
-    return {name: summarise(found, BATCH_SIZE) for name, found in answers.items()}
+def _judge(
+    side: str, place: tuple[Path, Path], cores: list[int], test: PublicTest, folder: Path
+) -> tuple[Answers, dict[str, Any]]:
+    """Answers to the pictures as they are, and all figures but the timings."""
+    tell(f"{side}: all pictures and corruptions")
+    names = ("pixels", *CORRUPTIONS)
+    outs = {name: folder / f"{side}-{name}.npy" for name in names}
+    requests = [{"do": "predict", "pixels": str(folder / f"{name}.npy"), "out": str(outs[name])} for name in names]
+    describe = {"do": "describe", "pixels": str(folder / "pixels.npy"), "count": _CHECKED_COUNT}
+    facts = ask(side, *place, cores, [describe, *requests])[0]
+    answers, *corrupted = (Answers(np.load(outs[name]), test.class_indices) for name in names)
+    clean = describe_accuracy(answers.select(test.is_clean))
+    return answers, {
+        **facts,
+        **describe_classes(answers),
+        "accuracy": {"all_rows": describe_accuracy(answers), "clean_rows": clean},
+        "trust": describe_trust(answers),
+        "robustness": {name: describe_accuracy(each) for name, each in zip(CORRUPTIONS, corrupted, strict=True)},
+    }
 
 
-def summarise(rounds: Sequence[tuple[dict[str, Any], dict[str, Any]]], batch_size: int) -> dict[str, Any]:
+def summarise(rounds: Sequence[Sequence[dict[str, Any]]], batch_size: int) -> dict[str, Any]:
     """`single_ms`: median, 10th and 90th percentile; `batch_images_per_s`: the same by way of calling.
 
     Args:
-        rounds: answers to `time_single` and to `time_batches`.
+        rounds: answers to `time_single` and `time_batches`.
         batch_size: pictures in each call of the latter.
     """
     single_s = np.concatenate([single["seconds"] for single, _ in rounds])
@@ -141,41 +145,12 @@ def _summarise(values: npt.NDArray[np.float64]) -> dict[str, float | int]:
     return {"median": float(median), "p10": float(low), "p90": float(high), "n": len(values)}
 
 
-def _describe(answers: Answers, test: PublicTest) -> dict[str, Any]:
-    clean = describe_accuracy(answers.select(test.is_clean))
-    return {
-        **describe_classes(answers),
-        "accuracy": {"all_rows": describe_accuracy(answers), "clean_rows": clean},
-        "trust": describe_trust(answers),
-    }
-
-
-def _measure_robustness(
-    contenders: list[ContenderProcess], test: PublicTest, folder: Path
-) -> dict[str, dict[str, Any]]:
-    """Accuracy by contender, then by corruption; all get the same pictures."""
-    accuracies: dict[str, dict[str, Any]] = {contender.name: {} for contender in contenders}
-    for name in CORRUPTIONS:
-        tell(f"corruption {name}")
-        np.save(folder / f"{name}.npy", corrupt_pixels(name, test.pixels))
-        for contender in contenders:
-            answers = Answers(contender.predict(folder / f"{name}.npy"), test.class_indices)
-            accuracies[contender.name][name] = describe_accuracy(answers)
-    return accuracies
-
-
 def write_report(comparison: dict[str, Any]) -> str:
     """The text of `peers.md`, from what `compare` returns."""
-    contenders = comparison["contenders"]
+    ours, light = (comparison["contenders"][name] for name in (OURS, LIGHT))
     return render(
-        "peers.md", **comparison, class_names=CLASS_NAMES, corruptions=list(CORRUPTIONS), ours=contenders[OURS],
-        light=contenders[LIGHT], is_robust=is_robust,
-    )  # fmt: skip
-
-
-def is_robust(ours: float, peer: float, ours_clean: float) -> bool:
-    """Whether an accuracy is at least 10 points above the peer's, or at least 90 % of our own on clean pictures."""
-    return ours - peer >= _LEAST_LEAD or ours >= _LEAST_SHARE_OF_CLEAN * ours_clean
+        "peers.md", **comparison, class_names=CLASS_NAMES, corruptions=list(CORRUPTIONS), ours=ours, light=light
+    )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from schema.drawn_faces import draw_faces
 
 _PREDICT = (sys.executable, "-m", "pipeline", "predict")
 _IMPORT = (sys.executable, "-c", "import tensorflow")
-_DRAWN_FACES = 100  # few, as this process's memory is the least that can be measured of another
+_DRAWN_FACES = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,12 +13,8 @@ from benchmarks.harness.command import make_parser, read_json_object, run_comman
 from fer_tfx.errors import ConfigError, DataError
 from reporting.report_files import NUMBERS_FILE
 
-_WIDTH_PX = 1120
-_SCALE = 1.25
+_WIDTH_PX, _MARGIN_PX, _SCALE = 1120, 16, 1.25
 _LARGEST_BYTES = 200_000
-_MARGIN_PX = 16
-
-
 _CUTS = {
     "report-verdict.png": ("h1", "#data"),
     "report-evaluation.png": ("#evaluation", "h3:text-is('Confidence')"),
@@ -33,7 +29,10 @@ def take_screenshots(page: Path, out: Path) -> None:
         ConfigError: there is no Chromium.
         DataError: the page is missing or shows other than drawn faces, or a picture is too large.
     """
-    _require_drawn(page)
+    remedy = "`fer-tfx report --set name=fer-drawn` prints the page of a run"
+    name = read_json_object(page.with_name(NUMBERS_FILE), remedy, ["name"])["name"]
+    if not name.endswith("-drawn"):
+        raise DataError(f"{page}: shows the run {name!r}, whose faces may be real; give the page of a run without data")
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     if browser_path is None:
         raise ConfigError("no Chromium on PATH: install chromium or google-chrome")
@@ -48,13 +47,6 @@ def take_screenshots(page: Path, out: Path) -> None:
         for name, cut in _CUTS.items():
             _write(out / name, opened, cut)
         browser.close()
-
-
-def _require_drawn(page: Path) -> None:
-    remedy = "`fer-tfx report --set name=fer-drawn` prints the page of a run"
-    name = read_json_object(page.with_name(NUMBERS_FILE), remedy, ["name"])["name"]
-    if not name.endswith("-drawn"):
-        raise DataError(f"{page}: shows the run {name!r}, whose faces may be real; give the page of a run without data")
 
 
 def _write(path: Path, page: Any, cut: tuple[str, str]) -> None:

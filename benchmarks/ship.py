@@ -1,5 +1,4 @@
-"""The model that a run pushed -> fer_tfx/shipped_model, byte for byte, with its card, licence note and hashes, and its
-light form -> fer_tfx/light_model.
+"""The model that a run pushed -> fer_tfx/shipped_model, byte for byte, and its light form -> fer_tfx/light_model.
 
     python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json
 
@@ -13,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ Metrics = dict[str, Any]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ship a model; the exit code is 0, or that of the error: 3 if the model may not be shipped."""
-    parser = make_parser("ship", "Ship the model that the latest run pushed.")
+    parser = make_parser("ship", __doc__)
     parser.add_argument("--run", metavar="FOLDER", required=True, type=Path, help="<runtime.root>/<name> of a run")
     parser.add_argument("--metrics", metavar="FILE", required=True, type=Path, help="what benchmarks.evaluate wrote")
     parser.add_argument(
@@ -67,16 +67,14 @@ def find_pushed_model(run: Path) -> Path:
     from pipeline.lineage import open_store, read_latest_run
 
     nodes = read_latest_run(open_store(store))
-    properties: dict[str, int | float | str] = {}
     needed = (("Evaluator", "blessing", "blessed"), ("ServingCheck", "blessing", "blessed"),
               ("Pusher", "pushed_model", "pushed"))  # fmt: skip
     for node, output, mark in needed:
         artifact = nodes[node].outputs.get(output) if node in nodes else None
-        properties = artifact.properties if artifact else {}
-        if not properties.get(mark):
+        if not (artifact and artifact.properties.get(mark)):
             found = f"{node} gave no mark `{mark}`" if artifact else f"{node} did not finish"
             raise GateError(f"{run}: in the latest run {found}; ship a model that every gate has let through")
-    folder = Path(str(properties["pushed_destination"]))
+    folder = Path(str(nodes["Pusher"].outputs["pushed_model"].properties["pushed_destination"]))
     if not (folder / "saved_model.pb").is_file():
         raise DataError(f"{folder}: the pushed model is gone; run the pipeline again, into an empty serving folder")
     return folder
@@ -104,26 +102,24 @@ def ship(pushed: Path, metrics: Metrics, target: Path) -> None:
         )
     check_same_model(pushed, record, metrics)
     card = render_card(pushed, metrics, size_bytes, {name: compute_digest(pushed / name) for name in files})
-    with replace_folder(target) as partial:
-        shutil.copytree(pushed, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
-        (partial / CARD_FILE).write_text(card, "utf-8")
-        (partial / _LICENCE_FILE).write_text(render(_LICENCE_FILE), "utf-8")
-        write_sums(partial)
-        verify_sums(partial)
+    with replace_folder(target) as new:
+        shutil.copytree(pushed, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
+        (new / CARD_FILE).write_text(card, "utf-8")
+        (new / _LICENCE_FILE).write_text(render(_LICENCE_FILE), "utf-8")
+        write_sums(new)
+        verify_sums(new)
 
 
 def check_same_model(folder: Path, record: dict[str, Any], metrics: Metrics) -> None:
     """Raise DataError unless the figures were measured on this very model, as far as its own records tell."""
-    pairs = {
-        "parameters": (record["parameters"], metrics.get("parameters")),
-        "code": (record["code"], metrics.get("code")),
-        "train_wall_seconds": (sum_training_seconds(record), metrics.get("train_wall_seconds")),
-        "temperature": (read_calibration(folder)["temperature"], (metrics.get("calibration") or {}).get("temperature")),
-    }
-    for name, (of_model, of_metrics) in pairs.items():
-        if of_model != of_metrics:
+    measured = {**metrics, **(metrics.get("calibration") or {})}
+    own = {"parameters": record["parameters"], "code": record["code"],
+           "train_wall_seconds": sum_training_seconds(record),
+           "temperature": read_calibration(folder)["temperature"]}  # fmt: skip
+    for name, value in own.items():
+        if value != measured.get(name):
             raise DataError(
-                f"metrics: {name} is {of_metrics!r}, but {of_model!r} in {folder}: they are another model's;"
+                f"metrics: {name} is {measured.get(name)!r}, but {value!r} in {folder}: they are another model's;"
                 f" run `python -m benchmarks.evaluate --model {folder}`"
             )
 
@@ -136,17 +132,9 @@ def render_card(pushed: Path, metrics: Metrics, size_bytes: int, digests: dict[s
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}; ship a model that this version pushed") from None
 
-    def figure(*keys: str) -> Any:
-        return look_up(metrics, *keys)
-
-    def cells(*keys: str) -> str:
-        value, low, high, count = (figure(*keys, key) for key in ("value", "low", "high", "n"))
-        return f"{value:.4f} | {low:.4f} to {high:.4f} | {count:,}"
-
     versions = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     release = render(
-        CARD_FILE,
-        figure=figure, cells=cells, code=format_code, metrics=metrics, class_names=CLASS_NAMES,
+        CARD_FILE, figure=partial(look_up, metrics), code=format_code, metrics=metrics, class_names=CLASS_NAMES,
         model_version=pushed.name, size_bytes=size_bytes, digests=digests, versions=versions,
     )  # fmt: skip
     return f"{card.rstrip()}\n\n{release}"
@@ -167,12 +155,12 @@ def ship_light_form(model: Path, target: Path) -> None:
     from models.light_form import convert_to_light
 
     content = convert_to_light(model)
-    with replace_folder(target) as partial:
-        (partial / LIGHT_MODEL_FILE).write_bytes(content)
+    with replace_folder(target) as new:
+        (new / LIGHT_MODEL_FILE).write_bytes(content)
         for name in (CALIBRATION_FILE, CLASS_NAMES_FILE):
-            shutil.copy(model / EXTRA_ASSETS_DIR / name, partial / name)
-        write_sums(partial)
-        verify_sums(partial)
+            shutil.copy(model / EXTRA_ASSETS_DIR / name, new / name)
+        write_sums(new)
+        verify_sums(new)
 
 
 @contextmanager
@@ -181,20 +169,20 @@ def replace_folder(target: Path) -> Iterator[Path]:
 
     A folder with files can't be renamed over: the old one steps aside first, and back if the second rename fails.
     """
-    partial, old = (target.with_name(f".{target.name}.{os.getpid()}.{what}") for what in ("partial", "old"))
-    partial.mkdir(parents=True)
+    new, old = (target.with_name(f".{target.name}.{os.getpid()}.{what}") for what in ("new", "old"))
+    new.mkdir(parents=True)
     try:
-        yield partial
+        yield new
         if target.exists():
             target.rename(old)
         try:
-            partial.rename(target)
+            new.rename(target)
         except OSError:
             if old.exists():
                 old.rename(target)
             raise
     finally:
-        for rest in (partial, old):
+        for rest in (new, old):
             shutil.rmtree(rest, ignore_errors=True)
 
 

@@ -8,8 +8,8 @@ Pictures are noise, on which no time depends.
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -29,20 +29,15 @@ _EXAMPLE_COUNT = 28_709
 _CONVOLUTION = (64, 24, 64)  # pictures, px, filters: large enough for the best rate of a 3x3 convolution
 
 
-@dataclass(frozen=True)
-class Throughput:
-    """What one run measured; medians."""
+class Throughput(NamedTuple):
+    """Medians of what one run measured."""
 
     policy: str
     size_px: int
-    pipeline_images_per_s: float
-    """Steps fed by the input pipeline."""
-    memory_images_per_s: float
-    """The same steps fed with one augmented batch that lies in memory."""
-    achieved_gflops: float
-    """Convolutions of the steps fed from memory, forward and backward."""
-    attainable_gflops: float
-    """A large convolution alone, forward and backward."""
+    pipeline_images_per_s: float  # steps fed by the input pipeline
+    memory_images_per_s: float  # the same steps fed with one augmented batch in memory
+    achieved_gflops: float  # convolutions of the latter, forward and backward
+    attainable_gflops: float  # a large convolution alone, forward and backward
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,25 +72,17 @@ def measure(model: ModelConfig, trainer: TrainerConfig, *, steps: int, rounds: i
     times = [(_time_steps(network, pipeline, steps), _time_steps(network, memory, steps)) for _ in range(rounds)]
     pipeline_s, memory_s = (median(each) for each in zip(*times, strict=True))
     size_px = int(batch[0].shape[1])
-    memory_rate = trainer.batch_size / memory_s
-    return Throughput(
-        policy=policy,
-        size_px=size_px,
-        pipeline_images_per_s=trainer.batch_size / pipeline_s,
-        memory_images_per_s=memory_rate,
-        achieved_gflops=memory_rate * count_training_flops(network, size_px) / 1e9,
-        attainable_gflops=measure_convolution_gflops(policy),
-    )
+    pipeline_rate, memory_rate = trainer.batch_size / pipeline_s, trainer.batch_size / memory_s
+    achieved = memory_rate * count_training_flops(network, size_px) / 1e9
+    return Throughput(policy, size_px, pipeline_rate, memory_rate, achieved, measure_convolution_gflops(policy))
 
 
 def count_training_flops(network: keras.Model, size_px: int) -> float:
     """Multiplications and additions of all convolutions for one picture; backward takes twice the forward's."""
     layers = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     maps = keras.Model(network.inputs, [layer.output for layer in layers])(tf.zeros([1, size_px, size_px, 1]))
-    multiplications = (
-        np.prod(layer.kernel.shape) * np.prod(features.shape[1:3]) for layer, features in zip(layers, maps, strict=True)
-    )
-    return float(3 * 2 * sum(multiplications))
+    pairs = zip(layers, maps, strict=True)
+    return float(3 * 2 * sum(np.prod(layer.kernel.shape) * np.prod(each.shape[1:3]) for layer, each in pairs))
 
 
 def measure_convolution_gflops(policy: str, rounds: int = 20) -> float:

@@ -96,17 +96,17 @@ def describe_machine() -> str:
 
 def read_code_version(root: Path = ROOT) -> dict[str, str | bool | None]:
     """`git_commit`, and `git_is_changed`: whether a tracked file differs from it; both None outside a repository."""
-    commit = _run_git(root, "rev-parse", "HEAD")
-    changes = _run_git(root, "status", "--porcelain", "--untracked-files=no")
-    return {"git_commit": commit, "git_is_changed": None if changes is None else bool(changes)}
-
-
-def _run_git(root: Path, *arguments: str) -> str | None:
+    questions = (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        commit, changes = (
+            subprocess.run(
+                ["git", "-C", str(root), *question], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for question in questions
+        )
     except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+        return {"git_commit": None, "git_is_changed": None}
+    return {"git_commit": commit, "git_is_changed": bool(changes)}
 
 
 def read_json_object(path: Path, remedy: str, keys: Sequence[str] = ()) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Started by `benchmarks.harness.measure` as `python -m benchmarks.harness.marks W
 import importlib
 import json
 import os
-import re
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,12 +25,8 @@ def read_cpu_s() -> float:
 
 
 def read_peak_rss_mb() -> float:
-    """Largest resident size of this process.
-
-    From /proc: `ru_maxrss` starts at the size of the process that started this one.
-    """
-    match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
-    return int(match[1]) / 1024 if match else float("nan")
+    """Largest resident size of this process, if a small one started it."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:

@@ -2,15 +2,13 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from benchmarks.harness.command import ROOT
@@ -18,7 +16,16 @@ from fer_tfx.errors import FerError
 
 _KIB_PER_MB = 1_000_000 / 1_024
 _SHOWN_LOG_LINES = 20
-QUIET = {"PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3"}
+# The peak of a process starts at the size of the one that starts it, so a small one does.
+_LAUNCHER = """\
+import json, os, sys, time
+started_s = time.monotonic()
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ), 0)
+with open(sys.argv[1], "w") as file:
+    json.dump([time.monotonic() - started_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], file)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+_QUIET = {"PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class BenchmarkError(FerError):
@@ -31,7 +38,6 @@ class ProcessCost(NamedTuple):
     wall_s: float
     cpu_s: float
     peak_rss_mb: float
-    """At least that of the process that started it."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +48,8 @@ class Cost:
     """CPU seconds of each part, by name, without the import."""
     import_cpu_s: float
     whole_cpu_s: float
-    """From the start of the interpreter to its end, children included."""
+    """Children included."""
     wall_s: float
-    """Of the whole process."""
     peak_rss_mb: float
     part_peaks_mb: dict[str, float]
     """The peak until the end of each part, the import among them."""
@@ -58,53 +63,31 @@ class Cost:
 
 def measure_process(command: Sequence[str], **environment: str) -> ProcessCost:
     """Run a command in the project's folder. Raises BenchmarkError, with the end of its output, if it fails."""
-    with TemporaryFile() as log:
-        started_s = time.monotonic()
-        process = subprocess.Popen(
-            command, cwd=ROOT, env={**QUIET, **os.environ, **environment}, stdout=log, stderr=subprocess.STDOUT
-        )
-        usage = _wait_for_usage(process)
-        wall_s = time.monotonic() - started_s
-        if process.returncode:
-            log.seek(0)
-            lines = log.read().decode("utf-8", errors="replace").splitlines()[-_SHOWN_LOG_LINES:]
-            end = "\n".join(lines)
-            raise BenchmarkError(f"{' '.join(command)}: exit code {process.returncode}; its output ends with\n{end}")
-    return ProcessCost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / _KIB_PER_MB)
-
-
-def _wait_for_usage(process: subprocess.Popen[bytes]) -> resource.struct_rusage:
-    """What the process used, which `Popen.wait` doesn't tell. Interrupted, it kills the process."""
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage
-
-
-def run_way(way: str, csv_path: Path, folder: Path | None = None) -> Cost:
-    """Run `benchmarks.ways.<way>`, such as `pipeline.run_data_nodes`, on a CSV once.
-
-    Args:
-        way: module and function.
-        csv_path: its input.
-        folder: for what it writes; by default one that is removed afterwards.
-    """
-    with TemporaryDirectory(prefix="benchmark-") as temporary:
-        marks = Path(temporary, "marks.json")
-        arguments = [way, str(csv_path), str(folder or temporary), str(marks)]
-        command = [sys.executable, "-m", "benchmarks.harness.marks", *arguments]
-        usage = measure_process(command, TMPDIR=temporary)
-        return Cost(whole_cpu_s=usage.cpu_s, wall_s=usage.wall_s, **json.loads(marks.read_text("utf-8")))
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        usage, log = Path(folder, "usage.json"), Path(folder, "output.log")
+        launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(usage), *command]
+        with log.open("wb") as stream:
+            variables = {**_QUIET, **os.environ, **environment}
+            done = subprocess.run(launch, cwd=ROOT, env=variables, stdout=stream, stderr=subprocess.STDOUT, check=False)
+        if done.returncode:
+            end = "\n".join(log.read_text("utf-8", errors="replace").splitlines()[-_SHOWN_LOG_LINES:])
+            raise BenchmarkError(f"{' '.join(command)}: exit code {done.returncode}; its output ends with\n{end}")
+        wall_s, cpu_s, peak_kib = json.loads(usage.read_text("ascii"))
+    return ProcessCost(wall_s, cpu_s, peak_kib / _KIB_PER_MB)
 
 
 def measure(way: str, csv_path: Path, repeat_count: int = 1) -> Cost:
-    """Run a way several times, one process after the other; the median of each figure."""
-    costs = [asdict(run_way(way, csv_path)) for _ in range(repeat_count)]
+    """Run `benchmarks.ways.<way>`, module and function, on a CSV in one process after the other; medians."""
+    costs = [_measure_once(way, csv_path) for _ in range(repeat_count)]
     return Cost(**{key: _take_median([cost[key] for cost in costs]) for key in costs[0]})
+
+
+def _measure_once(way: str, csv_path: Path) -> dict[str, Any]:
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        marks = Path(folder, "marks.json")
+        arguments = [way, str(csv_path), folder, str(marks)]
+        usage = measure_process([sys.executable, "-m", "benchmarks.harness.marks", *arguments], TMPDIR=folder)
+        return {"whole_cpu_s": usage.cpu_s, "wall_s": usage.wall_s, **json.loads(marks.read_text("utf-8"))}
 
 
 def _take_median(values: Sequence[Any]) -> Any:

@@ -29,11 +29,7 @@ def draw_samples(count: int = 10_000) -> list[Face]:
 
 
 def read_faces(path: Path) -> list[Face]:
-    """All labelled rows of a CSV or an archive of one.
-
-    Raises:
-        DataError: the file can't be read or has no labelled row.
-    """
+    """All labelled rows of a CSV or an archive of one. Raises DataError if there are none."""
     try:
         with path.open("rb") as stream:
             items = read_source(Source(str(path), path.name, is_unlabelled=False), stream, ReadingLimits())
@@ -46,12 +42,11 @@ def read_faces(path: Path) -> list[Face]:
     return faces
 
 
-def write_sample(faces: list[Face], row_count: int, path: Path, skipped: int = 0) -> Path:
-    """Write the `row_count` rows after the first `skipped`, filled up as by `extend`, as a CSV `emotion,pixels`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_sample(faces: list[Face], row_count: int, path: Path) -> Path:
+    """Write that many rows, filled up as by `extend`, as a CSV `emotion,pixels`."""
     with path.open("w", encoding="ascii") as csv:
         csv.write(f"{LABEL_KEY},{PIXELS_KEY}\n")
-        for face in islice(extend(faces), skipped, skipped + row_count):
+        for face in islice(extend(faces), row_count):
             csv.write(f"{face.class_index},{' '.join([_TEXT_OF_VALUE[value] for value in face.pixels])}\n")
     return path
 

@@ -1,9 +1,8 @@
 """A pushed or exported model: its answers, and the files beside its graph."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,8 +25,7 @@ _REMEDY = "give a model that this version exported"
 _EPOCH_KEYS = ("epoch", "loss", "accuracy", "eval_accuracy", "seconds")
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(NamedTuple):
     """A model with what is known of its training."""
 
     predict: Predict
@@ -39,11 +37,7 @@ class Exported:
 
 
 def load_exported(folder: Path, batch_size: int = 256) -> Exported:
-    """Load a SavedModel with its two files of `assets.extra`.
-
-    Raises:
-        DataError: there is no SavedModel, it has no signature for pixels, or a file beside it is missing or broken.
-    """
+    """Load a SavedModel with its two files of `assets.extra`. Raises DataError if any is missing or broken."""
     calibration, record = read_calibration(folder), read_record(folder)
     return Exported(load_predict(folder, batch_size), calibration, record)
 
@@ -61,8 +55,9 @@ def load_predict(folder: Path, batch_size: int) -> Predict:
 
     def predict(pixels: Pixels) -> npt.NDArray[np.float32]:
         batches = (pixels[start : start + batch_size, ..., None] for start in range(0, len(pixels), batch_size))
-        answers = [signature(**{PIXELS_KEY: tf.constant(batch)})[PROBABILITIES_KEY].numpy() for batch in batches]
-        return np.concatenate(answers)
+        return np.concatenate(
+            [signature(**{PIXELS_KEY: tf.constant(each)})[PROBABILITIES_KEY].numpy() for each in batches]
+        )
 
     # The loaded object owns the variables: without it the signature would lose them.
     predict.model = model  # type: ignore[attr-defined]

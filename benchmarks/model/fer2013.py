@@ -4,7 +4,7 @@ with the split that recipes are ranked on, so that ranking wears out no test set
 import hashlib
 import lzma
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter
 from pathlib import Path
@@ -30,12 +30,15 @@ half a point, the difference of two networks, whose answers are alike, about 0.4
 
 
 class Pictures(NamedTuple):
-    """Labelled rows."""
+    """Labelled rows, n of them."""
 
     pixels: npt.NDArray[np.uint8]
     """(n, 48, 48)"""
     class_indices: npt.NDArray[np.int64]
     """(n,), 0-6"""
+
+    def select(self, chosen: npt.NDArray[np.bool_] | slice) -> "Pictures":
+        return Pictures(self.pixels[chosen], self.class_indices[chosen])
 
 
 class PublicTest(NamedTuple):
@@ -49,22 +52,11 @@ class PublicTest(NamedTuple):
     """(n,), whether the training file doesn't hold the very same picture."""
 
 
-class StrictRows(NamedTuple):
-    """Training rows, n of them, of different pictures that are in no test set, in the order of their digests."""
-
-    pixels: npt.NDArray[np.uint8]
-    """(n, 48, 48)"""
-    class_indices: npt.NDArray[np.int64]
-    """(n,), 0-6"""
-    digests: tuple[bytes, ...]
-    """SHA-256 of each picture."""
-
-
-def read_strict_rows(folder: Path) -> StrictRows:
+def read_strict_rows(folder: Path) -> tuple[Pictures, list[bytes]]:
     """Read `train.csv.xz` and drop what FerExampleGen drops: repeats, and pictures that are also in `test.csv.xz`.
 
-    Args:
-        folder: holds `train.csv.xz` and `test.csv.xz`. No label of a test row is read.
+    Returns:
+        The rows that are left, in the order of their pictures' SHA-256, and these. No label of a test row is read.
 
     Raises:
         DataError: a file is missing or has a row that can't be read, or no row is left.
@@ -75,11 +67,8 @@ def read_strict_rows(folder: Path) -> StrictRows:
     kept = [each.candidate for each in settled if not each.drop_reason and each.candidate.split == TRAIN_SPLIT]
     if not kept:
         raise DataError(f"{folder / TRAIN_FILE}: each of its pictures is also in {TEST_FILE}; give the right files")
-    return StrictRows(
-        _stack([each.pixels for each in kept]),
-        np.array([each.class_index for each in kept], np.int64),
-        tuple(each.digest for each in kept),
-    )
+    class_indices = np.array([each.class_index for each in kept], np.int64)
+    return Pictures(_stack([each.pixels for each in kept]), class_indices), [each.digest for each in kept]
 
 
 def _iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
@@ -92,10 +81,7 @@ def _iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
 
 
 def read_public_test(folder: Path) -> PublicTest:
-    """Read the first rows of `test.csv.xz`, as many as there are labels; the rows of the private test stay unread.
-
-    Args:
-        folder: holds `train.csv.xz`, `test.csv.xz` and `public_test_labels.csv`.
+    """Read the first rows of `test.csv.xz`, as many as `public_test_labels.csv` has labels: no row of the private test.
 
     Raises:
         DataError: a file is missing or has a row that can't be read.
@@ -103,10 +89,8 @@ def read_public_test(folder: Path) -> PublicTest:
     class_indices = _read_labels(folder / LABELS_FILE)
     pictures = [row.face.pixels for row in islice(_iter_rows(folder / TEST_FILE), len(class_indices))]
     if len(pictures) < len(class_indices):
-        raise DataError(
-            f"{folder / TEST_FILE}: {len(pictures)} rows for the {len(class_indices)} labels of {LABELS_FILE};"
-            " give the whole file"
-        )
+        found = f"{len(pictures)} rows for the {len(class_indices)} labels of {LABELS_FILE}"
+        raise DataError(f"{folder / TEST_FILE}: {found}; give the whole file")
     trained = {row.face.pixels for row in _iter_rows(folder / TRAIN_FILE)}
     return PublicTest(_stack(pictures), class_indices, np.array([picture not in trained for picture in pictures]))
 
@@ -147,46 +131,29 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(f"{path}: can't be read: {reason}; give --data a folder that holds {files}")
 
 
-class RankingRows(NamedTuple):
-    """The strict rows, in the order of their pictures' SHA-256."""
-
-    pictures: Pictures
-    is_scored: npt.NDArray[np.bool_]
-    """(n,), whether recipes are judged by the row instead of trained on it."""
-
-    def select(self, is_scored: bool) -> Pictures:
-        """One of the two parts."""
-        chosen = self.is_scored == is_scored
-        return Pictures(self.pictures.pixels[chosen], self.pictures.class_indices[chosen])
-
-
-def split_rows(rows: StrictRows) -> RankingRows:
-    """Split with the rule of `data.eval_fraction`: a picture's part depends on the picture alone.
+def choose_scored(digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
+    """(n,), whether recipes are judged by a row instead of trained on it, by its picture's SHA-256 alone.
 
     Raises:
-        DataError: a part is empty.
+        DataError: one of the two parts is empty.
     """
     config = DataConfig(eval_fraction=SCORED_FRACTION)
-    is_scored = np.array([split_by_digest(digest, config) != TRAIN_SPLIT for digest in rows.digests])
+    is_scored = np.array([split_by_digest(digest, config) != TRAIN_SPLIT for digest in digests])
     if is_scored.all() or not is_scored.any():
         raise DataError(
             f"{TRAIN_FILE}: {len(is_scored)} different pictures are too few to train on some, judge by others"
         )
-    return RankingRows(Pictures(rows.pixels, rows.class_indices), is_scored)
+    return is_scored
 
 
-def read_ranking_rows(data: Path, state: Path) -> RankingRows:
-    """Read the competition's files, or what an earlier call kept of the same files in the folder `state`.
-
-    Raises:
-        DataError: a file is missing or broken.
-    """
+def read_ranking_rows(data: Path, state: Path) -> tuple[Pictures, npt.NDArray[np.bool_]]:
+    """The strict rows and `choose_scored` of them, or what an earlier call kept of the same files in `state`."""
     kept = state / f"rows-{_digest_files(data)}.npz"
     if not kept.exists():
-        rows = split_rows(read_strict_rows(data))
-        write_arrays(kept, **rows.pictures._asdict(), is_scored=rows.is_scored)
+        pictures, digests = read_strict_rows(data)
+        write_arrays(kept, **pictures._asdict(), is_scored=choose_scored(digests))
     with np.load(kept) as arrays:
-        return RankingRows(Pictures(arrays["pixels"], arrays["class_indices"]), arrays["is_scored"])
+        return Pictures(arrays["pixels"], arrays["class_indices"]), arrays["is_scored"]
 
 
 def _digest_files(data: Path) -> str:
@@ -195,9 +162,7 @@ def _digest_files(data: Path) -> str:
         try:
             digest.update(hashlib.sha256((data / name).read_bytes()).digest())
         except OSError as error:
-            raise DataError(
-                f"{data / name}: can't be read: {error.strerror}; give --data a folder of the competition's files"
-            ) from None
+            raise _unreadable(data / name, error) from None
     return digest.hexdigest()[:16]
 
 

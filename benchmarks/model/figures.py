@@ -1,7 +1,6 @@
 """Probabilities and true classes -> a model's figures, each with its number of rows and, if a share, 95 % interval."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,17 +22,13 @@ from reporting.classification import (
 )
 from reporting.intervals import wilson_interval
 
-Probabilities = npt.NDArray[np.floating[Any]]
-Integers = npt.NDArray[np.int64]
 
-
-@dataclass(frozen=True)
-class Answers:
+class Answers(NamedTuple):
     """A model's answers to n rows."""
 
-    probabilities: Probabilities
+    probabilities: npt.NDArray[np.floating[Any]]
     """(n, 7)"""
-    class_indices: Integers
+    class_indices: npt.NDArray[np.int64]
     """(n,), the true classes."""
 
     @property
@@ -46,8 +41,8 @@ class Answers:
 
 def describe_share(fraction: float, row_count: int) -> dict[str, float | int]:
     """`value`, Wilson's 95 % bounds `low` and `high`, and `n`."""
-    interval = wilson_interval(fraction, row_count)
-    return {"value": fraction, "low": interval.low, "high": interval.high, "n": row_count}
+    low, high = wilson_interval(fraction, row_count)
+    return {"value": fraction, "low": low, "high": high, "n": row_count}
 
 
 def describe_accuracy(answers: Answers) -> dict[str, float | int]:
@@ -79,18 +74,13 @@ def describe_calibration(answers: Answers, temperature: float) -> dict[str, Any]
 
 def describe_trust(answers: Answers) -> dict[str, float | int]:
     """`ece` (15 bins), `nll` (nats), `brier` (0-2) and `n`."""
-    probabilities, class_indices = answers.probabilities, answers.class_indices
-    return {
-        "ece": compute_calibration_error(probabilities, class_indices),
-        "nll": compute_nll(probabilities, class_indices),
-        "brier": compute_brier_score(probabilities, class_indices),
-        "n": len(class_indices),
-    }
+    measures = {"ece": compute_calibration_error, "nll": compute_nll, "brier": compute_brier_score}
+    return {**{name: compute(*answers) for name, compute in measures.items()}, "n": len(answers.class_indices)}
 
 
 def describe_abstention(answers: Answers, threshold: float) -> dict[str, Any]:
     """Share of the rows whose confidence is at least `threshold`, and how many of these are right."""
-    found = apply_abstain_threshold(answers.probabilities, answers.class_indices, threshold)
+    found = apply_abstain_threshold(*answers, threshold)
     return {
         "threshold": found.threshold,
         "coverage": describe_share(found.coverage_fraction, len(answers.class_indices)),

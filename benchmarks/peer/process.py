@@ -1,82 +1,39 @@
-"""A contender's process, and the environment of fer, made once and kept in `.build/peers`."""
+"""A contender's process, and the environment of fer, kept in `.build/peers`."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from benchmarks.harness.command import ROOT, tell
-from benchmarks.harness.measure import QUIET, BenchmarkError
+from benchmarks.harness.measure import measure_process
 from fer_tfx.errors import DataError
 
 _LOCK = Path(__file__).with_name("peers.lock")
-_SHOWN_LOG_CHARS = 300
 
 
-class ContenderProcess:
-    """A contender in a process of its own, on the cores listed; ends with its `with` block.
+def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let a contender answer in a process of its own.
 
     Args:
         name: a key of `contenders.BUILDERS`.
         python: interpreter of its environment.
-        model: folder of our SavedModel.
+        model: folder of our SavedModel or of its light form.
         cores: numbers of the cores that it may use.
-        folder: for its log and its answers.
+        requests: arguments of `contenders.answer`.
 
     Raises:
-        BenchmarkError: from any call, if the process ended.
+        BenchmarkError: the process failed.
     """
-
-    def __init__(self, name: str, python: Path, model: str, cores: list[int], folder: Path) -> None:
-        self.name = name
-        self._folder = folder
-        self._log = folder / f"{name}.log"
-        command = [str(python), "-m", "benchmarks.peer.contenders", name, model, json.dumps(cores)]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, cwd=ROOT, env={**os.environ, **QUIET}, text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-            )  # fmt: skip
-
-    def __enter__(self) -> "ContenderProcess":
-        self._read_answer()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if error:
-            self._process.kill()
-        self._process.communicate()
-
-    def predict(self, pixels: Path) -> npt.NDArray[np.float32]:
-        """Probabilities (n, 7) of the pictures in a file of NumPy's, uint8 (n, 48, 48)."""
-        out = self._folder / f"{self.name}-{pixels.name}"
-        self.ask("predict", pixels=str(pixels), out=str(out))
-        return np.asarray(np.load(out))
-
-    def ask(self, task: str, **request: Any) -> dict[str, Any]:
-        """Send a request, the arguments of `Contender.do_<task>`, and wait for the answer."""
-        assert self._process.stdin
-        try:
-            self._process.stdin.write(json.dumps({"do": task, **request}) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # it ended: reading tells
-        return self._read_answer()
-
-    def _read_answer(self) -> dict[str, Any]:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            log = " ".join(self._log.read_text("utf-8", errors="replace").split())
-            raise BenchmarkError(f"{self.name}: exit code {self._process.wait()}: ...{log[-_SHOWN_LOG_CHARS:]}")
-        return dict(json.loads(line))
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        asked, answered = Path(folder, "requests.json"), Path(folder, "answers.json")
+        asked.write_text(json.dumps(requests), "utf-8")
+        arguments = [name, str(model), json.dumps(cores), str(asked), str(answered)]
+        measure_process([str(python), "-m", "benchmarks.peer.contenders", *arguments])
+        return list(json.loads(answered.read_text("utf-8")))
 
 
 def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _LOCK) -> Path:

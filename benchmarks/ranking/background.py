@@ -29,12 +29,8 @@ def read_busy_s() -> float:
 
 
 def watch_cores() -> Callable[[], dict[str, float]]:
-    """Start measuring.
-
-    Returns:
-        A function that gives `cpu_seconds` of this process since then, and `others_fraction`, 0-1: the share of all
-        cores' time that others took.
-    """
+    """Start measuring; the result gives `cpu_seconds` of this process since then, and `others_fraction`, 0-1: the
+    share of all cores' time that others took."""
     started_s, busy_s, cpu_s = time.monotonic(), read_busy_s(), read_cpu_s()
 
     def finish() -> dict[str, float]:

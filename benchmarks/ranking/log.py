@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +52,10 @@ def require_writable(path: Path) -> None:
         raise DataError(f"{path}: can't be written: {error.strerror}; give --log another file") from None
 
 
-def append_entry(path: Path, entry: Entry) -> None:
-    """Add one line, in one write."""
-    with path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(entry) + "\n")
-
-
 def find_entry(entries: Sequence[Entry], name: str) -> Entry:
     """The experiment of that name. Raises DataError if there is none."""
-    for entry in entries:
-        if entry["name"] == name:
-            return entry
+    if found := [entry for entry in entries if entry["name"] == name]:
+        return found[0]
     names = ", ".join(entry["name"] for entry in entries) or "none"
     raise DataError(f"{name}: no such experiment in the log; it has {names}")
 
@@ -74,17 +66,6 @@ def check_name(entries: Sequence[Entry], name: str) -> None:
         raise DataError(f"--name {name}: expected at most 63 of a-z, 0-9, dot, dash and underscore, a letter first")
     if any(entry["name"] == name for entry in entries):
         raise DataError(f"--name {name}: the log has it already; give another name, or --repeat {name}")
-
-
-def name_repeat(entries: Sequence[Entry], name: str) -> str:
-    """The next free one of NAME.2, NAME.3 and so on."""
-    taken = {entry["name"] for entry in entries}
-    return next(f"{name}.{number}" for number in count(2) if f"{name}.{number}" not in taken)
-
-
-def count_looks(entries: Sequence[Entry]) -> int:
-    """How often the public test has been read."""
-    return sum(entry.get("public_look") is not None for entry in entries)
 
 
 def load_recipe(config: str, overrides: Sequence[str], seed: int | None) -> Recipe:
@@ -101,8 +82,7 @@ def load_logged_recipe(entry: Mapping[str, Any], root: Path) -> Recipe:
         ConfigError: the file no longer gives the logged recipe.
     """
     name = entry["name"]
-    missing = [key for key in _REPEAT_KEYS if key not in entry]
-    if missing:
+    if missing := [key for key in _REPEAT_KEYS if key not in entry]:
         raise DataError(f"{name}: its entry has no {', '.join(missing)}; it can't be repeated")
     recipe = load_recipe(str(root / entry["config"]), entry["overrides"], entry["seed"])
     # Settings that came later have their defaults, which change nothing.
@@ -118,22 +98,13 @@ def format_table(entries: Sequence[Entry]) -> str:
 
 
 def _format_row(entry: Entry) -> str:
+    def show(key: str, form: str = "{}", otherwise: str = "-") -> str:
+        """A dash for what the average of several experiments doesn't have."""
+        return form.format(entry[key]) if key in entry else otherwise
+
     one, four = entry["one_view"], entry["four_views"]
     figures = (one["accuracy"], one["nll"], one["nll_at_best"], four["accuracy"], four["nll_at_best"], one["macro_f1"])
-    cells = [
-        entry["name"],
-        _show(entry, "train_n", "{} rows"),
-        _show(entry, "epochs", "{}"),
-        _show(entry, "seed", "{}"),
-        f"{entry['n']}, {entry['rows']}" + _show(entry, "public_look", ", look {}", ""),
-        *(f"{figure:.4f}" for figure in figures),
-        _show(entry, "own_accuracy", "{:.4f}"),
-        _show(entry, "seconds", "{}"),
-        _show(entry, "others_fraction", "{:.0%}"),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _show(entry: Entry, key: str, form: str, otherwise: str = "-") -> str:
-    """A dash for what the average of several experiments doesn't have."""
-    return form.format(entry[key]) if key in entry else otherwise
+    judged = f"{entry['n']}, {entry['rows']}" + show("public_look", ", look {}", "")
+    start = [entry["name"], show("train_n", "{} rows"), show("epochs"), show("seed"), judged]
+    end = [show("own_accuracy", "{:.4f}"), show("seconds"), show("others_fraction", "{:.0%}")]
+    return f"| {' | '.join([*start, *(f'{figure:.4f}' for figure in figures), *end])} |"

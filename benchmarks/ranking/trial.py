@@ -3,7 +3,7 @@ figures."""
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,9 +37,8 @@ _ZOOM = 1.1
 Rows = Pictures | PublicTest
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A network with its averaged weights, and how it got there."""
+class Trained(NamedTuple):
+    """A network with its averaged weights, and the course of its training."""
 
     network: keras.Model
     transform: Transform
@@ -49,12 +48,11 @@ class Trained:
 
     def describe(self) -> dict[str, Any]:
         """`curve`: accuracy of the averaged weights by epoch; `seconds`: wall time of all epochs that count."""
-        curve = [[each.epoch, each.eval_accuracy] for each in self.history if each.eval_accuracy is not None]
         return {
             "parameters": self.network.count_params(),
             "precision": self.network.dtype_policy.name,
             "epochs": len(self.history),
-            "curve": curve,
+            "curve": [[each.epoch, each.eval_accuracy] for each in self.history if each.eval_accuracy is not None],
             "seconds": round(sum(each.seconds for each in self.history)),
             "resumed_from_epoch": self.resumed_from_epoch,
         }
@@ -67,15 +65,14 @@ def train(recipe: Recipe, rows: Rows, measured: Rows, folder: Path) -> Trained:
         recipe: network and training, seed included.
         rows: to learn from.
         measured: measured every `evaluation_interval_epochs`; nothing is chosen by it.
-        folder: keeps the state, in one subfolder for each combination of what decides the outcome: recipe, rows, code,
-            precision and number of cores.
+        folder: keeps the state, in one subfolder for each recipe, rows, code, precision and number of cores.
     """
     transform = make_transform(rows.pixels)
     examples, eval_ = (to_examples(each.pixels, each.class_indices) for each in (rows, measured))
     state = folder / _name_state(recipe, compute_data_digest(examples, eval_, transform))
     network = build_seeded_network(recipe)
-    dirs = {"checkpoint_dir": str(state), "log_dir": str(state / "log")}
-    result = fit(network, examples, eval_, transform, recipe.trainer, **dirs)
+    places = {"checkpoint_dir": str(state), "log_dir": str(state / "log")}
+    result = fit(network, examples, eval_, transform, recipe.trainer, **places)
     return Trained(network, transform, result.history, result.resumed_from_epoch)
 
 
@@ -87,11 +84,8 @@ def _name_state(recipe: Recipe, data_digest: str) -> str:
 
 
 def make_transform(pixels: npt.NDArray[np.uint8]) -> Transform:
-    """What `models.preprocessing.preprocessing_fn` makes of the rows `pixels`, uint8 (n, 48, 48), without Beam.
-
-    Returns:
-        Bytes of pictures, string (b,) -> float32 (b, 48, 48, 1), z-scored with the mean and deviation of all pixels.
-    """
+    """What `models.preprocessing.preprocessing_fn` makes of the rows `pixels`, uint8 (n, 48, 48), without Beam:
+    bytes of pictures, string (b,) -> float32 (b, 48, 48, 1), z-scored with the mean and deviation of all pixels."""
     mean, deviation = pixels.mean() / 255.0, pixels.std() / 255.0
 
     def transform(raw: tf.Tensor) -> tf.Tensor:
@@ -115,9 +109,7 @@ def predict_views(trained: Trained, rows: Rows) -> "ViewLogits":
         # The picture comes first, so that batches can be joined.
         return tf.transpose(tf.reshape(logits, [4, -1, CLASS_COUNT]), [1, 0, 2])
 
-    logits, class_indices = predict_logits(
-        compute, make_eval_dataset(to_examples(rows.pixels, rows.class_indices), trained.transform)
-    )
+    logits, class_indices = _predict(trained, compute, rows)
     return ViewLogits(np.ascontiguousarray(logits.transpose(1, 0, 2)), class_indices)
 
 
@@ -126,23 +118,22 @@ def make_views(images: tf.Tensor) -> tf.Tensor:
     both = tf.concat([images, images[:, :, ::-1]], axis=0)
     zeros = tf.zeros([tf.shape(both)[0]])
     enlarged = warp(
-        both,
-        is_flipped=zeros > 0.0,
-        rotation_rad=zeros,
-        scale=zeros + _ZOOM,
-        shift_px=tf.stack([zeros, zeros], axis=1),
-        size_px=tf.constant(IMAGE_SIZE_PX),
-    )
+        both, is_flipped=zeros > 0.0, rotation_rad=zeros, scale=zeros + _ZOOM,
+        shift_px=tf.stack([zeros, zeros], axis=1), size_px=tf.constant(IMAGE_SIZE_PX),
+    )  # fmt: skip
     return tf.concat([both, enlarged], axis=0)
 
 
 def compute_own_accuracy(trained: Trained, rows: Rows) -> float:
     """Share of `rows`, those trained on, that is right in one view: how much the network memorised."""
     compute = tf.function(lambda images: trained.network(images, training=False), reduce_retracing=True)
-    logits, class_indices = predict_logits(
-        compute, make_eval_dataset(to_examples(rows.pixels, rows.class_indices), trained.transform)
-    )
+    logits, class_indices = _predict(trained, compute, rows)
     return float((logits.argmax(axis=1) == class_indices).mean())
+
+
+def _predict(trained: Trained, compute: Callable[[tf.Tensor], tf.Tensor], rows: Rows) -> tuple[Any, Any]:
+    dataset = make_eval_dataset(to_examples(rows.pixels, rows.class_indices), trained.transform)
+    return predict_logits(compute, dataset)
 
 
 class ViewLogits(NamedTuple):
@@ -178,11 +169,7 @@ def read_view_logits(folder: Path) -> ViewLogits:
 
 
 def average_networks(members: dict[str, ViewLogits]) -> ViewLogits:
-    """Mean logits of several networks, by name, view by view.
-
-    Raises:
-        DataError: they were not judged by the same rows.
-    """
+    """Mean logits of several networks, by name, view by view. Raises DataError if they were judged by other rows."""
     first, *others = members
     classes = members[first].class_indices
     for name in others:

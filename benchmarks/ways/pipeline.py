@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from pathlib import Path
 
 import tensorflow_transform as tft
@@ -11,7 +10,7 @@ from tfx import v1 as tfx
 
 import models.preprocessing  # noqa: F401  (Transform imports it by name: its time belongs to the imports)
 from benchmarks.harness.marks import Mark
-from benchmarks.ways import BEFORE_PART, FIRST_SPAN_FOLDER, INGESTION, LAST_DATA_NODE
+from benchmarks.ways import INGESTION, LAST_DATA_NODE
 from configs.load import load_config
 from configs.spec import PipelineConfig
 from fer_tfx.contract import EVAL_SPLIT, TRAIN_SPLIT
@@ -26,18 +25,12 @@ from pipeline.runners.local import assemble, build_pipeline
 from pipeline.schema_text import read_schema
 from pipeline.view import FINISHED
 
-# What a run costs, not what it is worth: one epoch, and a gate that lets every model through.
+# What a run costs, not what it is worth: one epoch of a small network, and a gate that lets every model through.
 _CHEAP = (
-    "trainer.epochs=1",
+    "trainer.epochs=1", "model.stem_filters=4", "model.stage_filters=[8]", "model.convolutions_per_stage=1",
     "gate.min_accuracy=0", "gate.min_macro_f1=0", "gate.min_class_recall=0", "gate.max_ece=1",
     "gate.min_corrupted_accuracy=0", "gate.max_accuracy_drop=1", "gate.max_latency_ratio=1000",
 )  # fmt: skip
-_SMALL_NETWORK = ("model.stem_filters=4", "model.stage_filters=[8]", "model.convolutions_per_stage=1")
-# The training isn't compared, so it is cut short. The default network stays: the Evaluator's cost depends on it.
-_SHORT_TRAINING = (
-    "trainer.crop_px=16",
-    *(f"trainer.augmentation.{name}=0" for name in ("rotation_deg", "scale_fraction", "shift_fraction")),
-)
 
 
 def prepare_data(csv_path: Path, folder: Path, mark: Mark) -> None:
@@ -59,24 +52,16 @@ def prepare_data(csv_path: Path, folder: Path, mark: Mark) -> None:
 
 
 def run_components(csv_path: Path, folder: Path, mark: Mark) -> dict[str, int]:
-    """CSV -> pushed model of a small network; bytes of each component's outputs."""
-    return _run_marked(_load(csv_path, folder, *_CHEAP, *_SMALL_NETWORK), mark)
-
-
-def run_spans(spans: Path, folder: Path, mark: Mark) -> dict[str, int]:
-    """A run on a window of two spans, after the run that `before/` holds, if any.
-
-    Args:
-        spans: holds `span-1/` and perhaps more of them, and `before/`, the folder of an earlier such run.
-        folder: for all that the run writes.
-        mark: see `benchmarks.harness.marks`.
-    """
-    before = spans / FIRST_SPAN_FOLDER
-    if before.exists() and before != folder:
-        shutil.copytree(before, folder, dirs_exist_ok=True)
-    mark(BEFORE_PART)
-    pattern = spans / "span-{SPAN}" / "*.csv"
-    return _run_marked(_load(pattern, folder, *_CHEAP, *_SHORT_TRAINING, "spans.window=2"), mark)
+    """CSV -> pushed model of a small network, with a mark at the end of each component; bytes of their outputs."""
+    config = _load(csv_path, folder, *_CHEAP)
+    paths = RunPaths.of(config)
+    listener = logging.Handler(logging.INFO)
+    listener.emit = lambda record: (end := FINISHED.fullmatch(record.getMessage())) and mark(end[1])  # type: ignore
+    absl_logging.set_verbosity(absl_logging.INFO)  # or Transform would set it back
+    logging.getLogger("absl").addHandler(listener)  # TFX's launcher tells it that a component has ended
+    tfx.orchestration.LocalDagRunner().run(build_pipeline(config, paths))
+    nodes = read_latest_run(open_store(paths.metadata))
+    return {name: sum(_measure_folder(each.uri) for each in node.outputs.values()) for name, node in nodes.items()}
 
 
 def _load(data: Path, root: Path, *overrides: str) -> PipelineConfig:
@@ -85,32 +70,5 @@ def _load(data: Path, root: Path, *overrides: str) -> PipelineConfig:
     return load_config(overrides=[*overrides, *(f"{key}={json.dumps(str(path))}" for key, path in places.items())])
 
 
-def _run_marked(config: PipelineConfig, mark: Mark) -> dict[str, int]:
-    """Run the whole graph, with a mark at the end of each component; bytes of each component's outputs."""
-    paths = RunPaths.of(config)
-    listener = _Listener(mark)
-    logger = logging.getLogger("absl")
-    absl_logging.set_verbosity(absl_logging.INFO)  # or Transform would set it back
-    logger.addHandler(listener)
-    try:
-        tfx.orchestration.LocalDagRunner().run(build_pipeline(config, paths))
-    finally:
-        logger.removeHandler(listener)
-    nodes = read_latest_run(open_store(paths.metadata))
-    return {name: sum(_measure_folder(each.uri) for each in node.outputs.values()) for name, node in nodes.items()}
-
-
 def _measure_folder(folder: str) -> int:
     return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-
-
-class _Listener(logging.Handler):
-    """TFX's launcher tells absl's logger that a component has ended."""
-
-    def __init__(self, mark: Mark) -> None:
-        super().__init__(logging.INFO)
-        self._mark = mark
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if match := FINISHED.fullmatch(record.getMessage()):
-            self._mark(match[1])

@@ -116,7 +116,10 @@ def test_main_section_budget_leaves_the_rest_and_is_left_by_it(written, metrics,
     budget = content.pop("budget")
     assert content == metrics
     assert budget["public_accuracy"] == 5 / 8
-    assert capsys.readouterr().out.startswith("accuracy 0.6250 [0.3057, 0.8632] (n = 8), clean rows 0.6667 ")
+    said = capsys.readouterr().out
+    assert "| all_rows | 0.6250 | 0.3057 to 0.8632 | 8 |\n| clean_rows | 0.6667 | " in said
+    assert "| eyes_masked | 0.6250 | 0.3057 to 0.8632 | 8 |\n" in said
+    assert "Macro F1 0.5714; ECE 0.2321 before the temperature of 2.000, 0.1250 after.\n" in said
 
 
 def test_merge_section_top_level_keeps_named_sections_alone():

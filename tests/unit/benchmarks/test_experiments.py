@@ -76,6 +76,8 @@ def test_main_repeat_trains_anew_to_the_same_figures(bench):
     repeated = entries["first.2"]
     assert (repeated["repeats"], repeated["resumed_from_epoch"]) == ("first", 0)
     assert judged(repeated) == judged(entries["first"])
+    assert bench.run("--repeat", "first") == 0
+    assert bench.read()["first.3"]["repeats"] == "first"
 
 
 def test_main_other_seed_gives_another_network_and_both_can_answer_together(bench, capsys):

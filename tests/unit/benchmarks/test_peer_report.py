@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.model.figures import describe_share
-from benchmarks.peers import is_robust, summarise, write_report
+from benchmarks.peers import summarise, write_report
 from fer_tfx.contract import CLASS_NAMES
 from reporting.corruptions import CORRUPTIONS
 
@@ -84,14 +84,19 @@ def test_write_report_tells_how_it_was_measured(comparison):
 @pytest.mark.parametrize(
     ("ours", "peer", "clean", "expected"),
     [
-        (0.50, 0.375, 0.70, True),  # 12.5 points above
-        (0.45, 0.375, 0.70, False),  # 7.5 above, 64 % of clean
-        (0.64, 0.63, 0.70, True),  # 91 % of clean
-        (0.62, 0.61, 0.70, False),  # 89 % of clean
+        (0.50, 0.375, 0.70, "yes"),  # 12.5 points above
+        (0.45, 0.375, 0.70, "no"),  # 7.5 above, 64 % of clean
+        (0.64, 0.63, 0.70, "yes"),  # 91 % of clean
+        (0.62, 0.61, 0.70, "no"),  # 89 % of clean
     ],
 )
-def test_is_robust_lead_or_closeness_to_clean_is_enough(ours, peer, clean, expected):
-    assert is_robust(ours, peer, clean) is expected
+def test_write_report_lead_or_closeness_to_clean_is_enough(comparison, ours, peer, clean, expected):
+    contenders = comparison["contenders"]
+    contenders["ours"]["accuracy"]["all_rows"] = describe_share(clean, 3589)
+    contenders["ours"]["robustness"]["darker_x0.4"] = describe_share(ours, 3589)
+    contenders["fer"]["robustness"]["darker_x0.4"] = describe_share(peer, 3589)
+    (row,) = [line for line in write_report(comparison).splitlines() if line.startswith("| darker_x0.4 |")]
+    assert row.endswith(f"] | {expected} |")
 
 
 def test_summarise_pools_rounds_and_scales():

@@ -154,7 +154,7 @@ def test_replace_folder_failed_rename_brings_the_old_folder_back(target, monkeyp
     rename = Path.rename
 
     def fail_for_partial(path: Path, place: Path) -> Path:
-        if path.name.endswith(".partial"):
+        if path.name.endswith(".new"):
             raise OSError("disk gone")
         return rename(path, place)
 
