@@ -8,17 +8,18 @@ repeats another. Each number of rows is a whole run in a process of its own.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from benchmarks.harness.command import add_growth_options, make_parser, render, run_report, tell
-from benchmarks.harness.measure import Cost, measure
-from benchmarks.harness.samples import draw_samples, write_sample
+from benchmarks.harness.command import add_growth_options, make_parser, render, run_report
+from benchmarks.harness.measure import Cost
+from benchmarks.harness.samples import draw_samples, measure_ways
 from benchmarks.ways import INGESTION, LAST_DATA_NODE, LOOP_PART, TRAINER
 from fer_tfx.errors import ConfigError
 
+_WAYS = {"run": "pipeline.run_components", "loop": "in_memory.loop"}
 _PLANNED_ROWS = (1_000_000, 100_000_000, 1_000_000_000)
+
+Costs = Mapping[int, Mapping[str, Cost]]
 
 
 class Line(NamedTuple):
@@ -37,13 +38,6 @@ class Line(NamedTuple):
         return self.start + self.rate * rows
 
 
-class Scaled(NamedTuple):
-    """What one number of rows took."""
-
-    run: Cost
-    loop: Cost
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the report and write it on request; the exit code is 0, or that of the error."""
     parser = make_parser("component_costs", __doc__)
@@ -53,40 +47,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def report() -> str:
         if len({*options.rows}) < 2:
             raise ConfigError("--rows: expected at least two numbers, to draw a line through")
-        costs, faces = {}, draw_samples()
-        for count in sorted({*options.rows}):
-            tell(f"{count:,} rows ...")
-            with TemporaryDirectory(prefix="benchmark-components-") as folder:
-                sample = write_sample(faces, count, Path(folder, "faces.csv"))
-                ways = ("pipeline.run_components", "in_memory.loop")
-                costs[count] = Scaled(*(measure(way, sample, options.repeat) for way in ways))
-        return write_report(costs)
+        return write_report(measure_ways(_WAYS, draw_samples(), options.rows, options.repeat))
 
     return run_report("component_costs", options, report)
 
 
-def write_report(costs: Mapping[int, Scaled]) -> str:
-    """Markdown; by number of rows, from the fewest to the most."""
-    nodes = list(costs[max(costs)].run.part_cpu_s)
+def write_report(costs: Costs) -> str:
+    """Markdown; costs of `_WAYS` by number of rows, from the fewest to the most."""
+    nodes = list(costs[max(costs)]["run"].part_cpu_s)
     data_nodes = nodes[: nodes.index(LAST_DATA_NODE) + 1]
     groups = {
         "ingestion to Transform, CPU h": data_nodes,
         "Trainer, CPU h for one epoch of a network of 12 filters": [TRAINER],
         "all others, CPU h": [node for node in nodes if node not in (*data_nodes, TRAINER)],
     }
-    cpu = {node: fit(costs, lambda each: each.run.part_cpu_s[node]) for node in nodes}  # noqa: B023
-    size = {node: fit(costs, lambda each: each.run.part_bytes.get(node, 0)) for node in nodes}  # noqa: B023
+    cpu = {node: fit(costs, lambda each: each["run"].part_cpu_s[node]) for node in nodes}  # noqa: B023
+    size = {node: fit(costs, lambda each: each["run"].part_bytes.get(node, 0)) for node in nodes}  # noqa: B023
     hours = {title: [sum(cpu[node].at(rows) for node in group) / 3600 for rows in _PLANNED_ROWS]
              for title, group in groups.items()}  # fmt: skip
     return render(
         "component_costs.md", costs=costs, cpu=cpu, size=size, hours=hours, planned_rows=_PLANNED_ROWS,
         planned_bytes=[sum(line.at(rows) for line in size.values()) for rows in _PLANNED_ROWS],
-        loop=fit(costs, lambda each: each.loop.part_cpu_s[LOOP_PART]), loop_part=LOOP_PART, ingestion=INGESTION,
+        loop=fit(costs, lambda each: each["loop"].part_cpu_s[LOOP_PART]), loop_part=LOOP_PART, ingestion=INGESTION,
         last_data_node=LAST_DATA_NODE,
     )  # fmt: skip
 
 
-def fit(costs: Mapping[int, Scaled], read: Callable[[Scaled], float]) -> Line:
+def fit(costs: Costs, read: Callable[[Mapping[str, Cost]], float]) -> Line:
     """Through the fewest and the most rows."""
     return Line.through(*((count, read(costs[count])) for count in (min(costs), max(costs))))
 

@@ -14,20 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.command import make_parser, read_code_version, read_json_object, render, run_command
+from benchmarks.model import figures
 from benchmarks.model.exported import Exported, Predict, load_exported, sum_training_seconds
 from benchmarks.model.fer2013 import PublicTest, read_public_test
-from benchmarks.model.figures import (
-    Answers,
-    describe_abstention,
-    describe_accuracy,
-    describe_calibration,
-    describe_classes,
-)
 from fer_tfx.quiet import hush_libraries
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 
-SECTIONS = ("budget",)
-"""Models that are reported beside the shipped one."""
+SECTIONS = ("budget",)  # models that are reported beside the shipped one
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,8 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     existing = read_json_object(options.out, "fix it or give --out another file") if options.out.exists() else {}
     exported = load_exported(options.model)
-    figures = evaluate(exported, read_public_test(options.data))
-    section = {**figures, "command": command, "train_command": options.train_command, **read_code_version()}
+    test = read_public_test(options.data)
+    section = {
+        **evaluate(exported, test),
+        "command": command,
+        "train_command": options.train_command,
+        **read_code_version(),
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     merged = merge_section(existing, options.section, section)
     options.out.write_text(json.dumps(merged, indent=1) + "\n", "utf-8")
@@ -66,10 +64,10 @@ def merge_section(existing: dict[str, Any], name: str | None, section: dict[str,
 
 def evaluate(exported: Exported, test: PublicTest) -> dict[str, Any]:
     """All figures of one model; the most wanted are at the top, with their numbers of rows."""
-    answers = Answers(exported.predict(test.pixels), test.class_indices)
+    answers = figures.Answers(exported.predict(test.pixels), test.class_indices)
     record = exported.record
-    classes = describe_classes(answers)
-    calibration = describe_calibration(answers, exported.calibration["temperature"])
+    classes = figures.describe_classes(answers)
+    calibration = figures.describe_calibration(answers, exported.calibration["temperature"])
     headline = {"public_accuracy": classes["accuracy"], "macro_f1": classes["macro_f1"]}
     headline |= {f"ece_{when}": calibration[when]["ece"] for when in ("before", "after")}
     epoch_count = len(record["history"])
@@ -83,34 +81,36 @@ def evaluate(exported: Exported, test: PublicTest) -> dict[str, Any]:
         "accuracy": _describe_accuracies(exported.predict, answers, test),
         "classes": classes,
         "calibration": calibration,
-        "abstain": describe_abstention(answers, exported.calibration["abstain_threshold"]),
+        "abstain": figures.describe_abstention(answers, exported.calibration["abstain_threshold"]),
         "robustness": _describe_robustness(exported.predict, answers, test),
         "configuration": {key: record[key] for key in ("model", "trainer", "export") if key in record},
         "code": record["code"],
     }
 
 
-def _describe_accuracies(predict: Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
+def _describe_accuracies(predict: Predict, answers: figures.Answers, test: PublicTest) -> dict[str, Any]:
     """On all rows, on the clean and the leaked ones, and averaged with the mirror image."""
     mirrored = predict(test.pixels[:, :, ::-1])
-    averaged = Answers((answers.probabilities + mirrored) / 2, answers.class_indices)
+    averaged = figures.Answers((answers.probabilities + mirrored) / 2, answers.class_indices)
     return {
-        "all_rows": describe_accuracy(answers),
-        "clean_rows": describe_accuracy(answers.select(test.is_clean)),
-        "leaked_rows": describe_accuracy(answers.select(~test.is_clean)),
-        "flip_averaged": describe_accuracy(averaged),
-        "flip_averaged_clean_rows": describe_accuracy(averaged.select(test.is_clean)),
+        "all_rows": figures.describe_accuracy(answers),
+        "clean_rows": figures.describe_accuracy(answers.select(test.is_clean)),
+        "leaked_rows": figures.describe_accuracy(answers.select(~test.is_clean)),
+        "flip_averaged": figures.describe_accuracy(averaged),
+        "flip_averaged_clean_rows": figures.describe_accuracy(averaged.select(test.is_clean)),
         "largest_change_by_flip": float(abs(answers.probabilities - mirrored).max()),
     }
 
 
-def _describe_robustness(predict: Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
+def _describe_robustness(predict: Predict, answers: figures.Answers, test: PublicTest) -> dict[str, Any]:
     """By corruption: accuracy, and its share of the accuracy on pictures as they are."""
-    clean, figures = float(answers.is_right.mean()), {}
+    clean, found = float(answers.is_right.mean()), {}
     for name in CORRUPTIONS:
-        accuracy = describe_accuracy(Answers(predict(corrupt_pixels(name, test.pixels)), test.class_indices))
-        figures[name] = {**accuracy, "relative": accuracy["value"] / clean if clean else None}
-    return figures
+        accuracy = figures.describe_accuracy(
+            figures.Answers(predict(corrupt_pixels(name, test.pixels)), test.class_indices)
+        )
+        found[name] = {**accuracy, "relative": accuracy["value"] / clean if clean else None}
+    return found
 
 
 if __name__ == "__main__":

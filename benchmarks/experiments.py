@@ -26,17 +26,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmarks.harness.command import ROOT, make_parser, read_code_version, run_command
+from benchmarks.ranking import log
 from benchmarks.ranking.background import give_way, watch_cores
-from benchmarks.ranking.log import (
-    Entry,
-    check_name,
-    find_entry,
-    format_table,
-    load_logged_recipe,
-    load_recipe,
-    read_log,
-    require_writable,
-)
 from configs.progress import PROGRESS_LOGGER
 from configs.spec import Recipe
 from fer_tfx.errors import DataError
@@ -70,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print_log(options: argparse.Namespace) -> None:
     if not options.log.exists():
         raise DataError(f"{options.log}: no such file; the first experiment creates it")
-    print(format_table(read_log(options.log)))
+    print(log.format_table(log.read_log(options.log)))
 
 
 def _log_average(options: argparse.Namespace) -> None:
@@ -79,11 +70,11 @@ def _log_average(options: argparse.Namespace) -> None:
     members = list(dict.fromkeys(options.average))
     if not (options.state and options.name and len(members) > 1):
         raise DataError("--average: give two experiments or more, --state, their folder, and --name, a new one")
-    entries = read_log(options.log)
-    check_name(entries, options.name)
-    require_writable(options.log)
+    entries = log.read_log(options.log)
+    log.check_name(entries, options.name)
+    log.require_writable(options.log)
     for member in members:
-        rows = find_entry(entries, member)["rows"]
+        rows = log.find_entry(entries, member)["rows"]
         _require_consent(options, member, rows)
     answers = average_networks({member: read_view_logits(options.state / member) for member in members})
     _log(options.log, {"name": options.name, "average_of": members, "rows": rows, **answers.describe()})
@@ -94,10 +85,10 @@ def _log_experiment(options: argparse.Namespace) -> None:
         raise DataError("give --data, the competition's files, --state, a folder to keep, and --name or --repeat")
     if options.state.resolve().is_relative_to(ROOT):
         raise DataError(f"--state {options.state}: the repository must hold no row of the data; give a folder outside")
-    entries = read_log(options.log)
+    entries = log.read_log(options.log)
     entry, recipe = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
     entry |= {"seed": recipe.trainer.seed, "recipe": asdict(recipe)}
-    require_writable(options.log)
+    log.require_writable(options.log)
     folder = options.state / entry["name"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -114,12 +105,12 @@ def _log_experiment(options: argparse.Namespace) -> None:
     _log(options.log, entry)
 
 
-def _log(path: Path, entry: Entry) -> None:
+def _log(path: Path, entry: log.Entry) -> None:
     if entry["rows"] == PUBLIC_TEST:
-        entry["public_look"] = 1 + sum(each.get("public_look") is not None for each in read_log(path))
-    with path.open("a", encoding="utf-8") as log:
-        log.write(json.dumps(entry) + "\n")
-    print(format_table([entry]))
+        entry["public_look"] = 1 + sum(each.get("public_look") is not None for each in log.read_log(path))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+    print(log.format_table([entry]))
 
 
 def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
@@ -129,9 +120,9 @@ def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
         raise DataError(f"{name}: was judged by the {rows}; {remedy}")
 
 
-def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[Entry, Recipe]:
-    check_name(entries, options.name)
-    recipe = load_recipe(options.config, options.overrides, options.seed)
+def _plan_new(options: argparse.Namespace, entries: Sequence[log.Entry]) -> tuple[log.Entry, Recipe]:
+    log.check_name(entries, options.name)
+    recipe = log.load_recipe(options.config, options.overrides, options.seed)
     config = Path(options.config).resolve()
     if not config.is_relative_to(ROOT):
         raise DataError(f"--config {config}: is outside the repository, so nobody could repeat it; put it in configs/")
@@ -140,22 +131,19 @@ def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[En
     return {"name": options.name, "repeats": None, **place}, recipe
 
 
-def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[Entry, Recipe]:
+def _plan_repeat(options: argparse.Namespace, entries: Sequence[log.Entry]) -> tuple[log.Entry, Recipe]:
     if options.name or options.overrides or options.seed is not None:
         raise DataError("--repeat: the log decides name, settings and seed; give none of them")
-    entry = find_entry(entries, options.repeat)
-    recipe = load_logged_recipe(entry, ROOT)
+    entry = log.find_entry(entries, options.repeat)
+    recipe = log.load_logged_recipe(entry, ROOT)
     _require_consent(options, options.repeat, entry["rows"])
     taken = {each["name"] for each in entries}
     name = next(name for number in count(2) if (name := f"{options.repeat}.{number}") not in taken)
-    return {
-        "name": name,
-        "repeats": options.repeat,
-        **{key: entry[key] for key in ("config", "overrides", "rows")},
-    }, recipe
+    kept = {key: entry[key] for key in ("config", "overrides", "rows")}
+    return {"name": name, "repeats": options.repeat, **kept}, recipe
 
 
-def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace, folder: Path) -> Entry:
+def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace, folder: Path) -> log.Entry:
     from benchmarks.model.fer2013 import read_public_test, read_ranking_rows
     from benchmarks.ranking.trial import compute_own_accuracy, predict_views, train
 

@@ -9,6 +9,8 @@ in turns: while one is timed the others wait.
 import argparse
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,20 +20,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.harness.command import make_parser, read_code_version, render, run_command, tell
+from benchmarks.harness.command import ROOT, make_parser, parse_count, read_code_version, render, run_command, tell
+from benchmarks.harness.measure import measure_process
 from benchmarks.model.exported import require_model
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from benchmarks.model.figures import Answers, describe_accuracy, describe_classes, describe_trust
 from benchmarks.peer.contenders import BATCH_SIZE
-from benchmarks.peer.process import ask, ensure_environment
 from benchmarks.ship import ship_light_form
 from fer_tfx.contract import CLASS_NAMES
-from fer_tfx.errors import ConfigError
+from fer_tfx.errors import ConfigError, DataError
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 from reporting.significance import compare_hits
 
 OURS, LIGHT = "ours", "ours-light"
 PEERS = ("fer", "fer-keras")
+_LOCK = Path(__file__).parent / "peer" / "peers.lock"
 _CHECKED_COUNT = 256
 _SINGLE_COUNT, _BATCH_COUNT, _BUDGET_S = 200, 20, 2.0  # calls in a round, unless they take longer
 
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
     parser.add_argument("--out", metavar="FOLDER", required=True, type=Path, help="for peers.json and peers.md")
     parser.add_argument("--cores", metavar="N", type=int, default=2, help="cores that each side may use (default: 2)")
-    parser.add_argument("--rounds", metavar="N", type=int, default=5, help="turns of each side (default: 5)")
+    parser.add_argument("--rounds", metavar="N", type=parse_count, default=5, help="turns of each side (default: 5)")
     options = parser.parse_args(arguments)
     return run_command("peers", lambda: _compare_into_folder(options))
 
@@ -54,8 +57,6 @@ def _compare_into_folder(options: argparse.Namespace) -> None:
         raise ConfigError(
             f"--cores: expected from 1 to {len(available)}, the cores of this machine, got {options.cores}"
         )
-    if options.rounds < 1:
-        raise ConfigError(f"--rounds: expected at least 1, got {options.rounds}")
     require_model(options.model)
     test = read_public_test(options.data)
     comparison = compare(options.model, test, ensure_environment(), available[: options.cores], options.rounds)
@@ -123,6 +124,54 @@ def _judge(
         "trust": describe_trust(answers),
         "robustness": {name: describe_accuracy(each) for name, each in zip(CORRUPTIONS, corrupted, strict=True)},
     }
+
+
+def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let a contender answer in a process of its own.
+
+    Args:
+        name: a key of `contenders.BUILDERS`.
+        python: interpreter of its environment.
+        model: folder of our SavedModel or of its light form.
+        cores: numbers of the cores that it may use.
+        requests: arguments of `contenders.answer`.
+
+    Raises:
+        BenchmarkError: the process failed.
+    """
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        asked, answered = Path(folder, "requests.json"), Path(folder, "answers.json")
+        asked.write_text(json.dumps(requests), "utf-8")
+        arguments = [name, str(model), json.dumps(cores), str(asked), str(answered)]
+        measure_process([str(python), "-m", "benchmarks.peer.contenders", *arguments])
+        return list(json.loads(answered.read_text("utf-8")))
+
+
+def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _LOCK) -> Path:
+    """Make `folder`, a virtual environment of about 3 GB, hold what `lock`, requirements with hashes, lists.
+
+    Returns:
+        Path of its Python.
+
+    Raises:
+        DataError: uv is missing, or the packages can't be installed.
+    """
+    own = ROOT / ".build/uv/bin/uv"
+    uv = str(own) if own.exists() else shutil.which("uv")
+    if not uv:
+        raise DataError(f"{own}: no such program; run `make setup` first")
+    tell(f"Installing what {folder} lacks of {lock.name}")
+    python = folder / "venv/bin/python"
+    for command in (
+        ("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder / "venv")),
+        ("pip", "sync", "--quiet", "--python", str(python), "--require-hashes", "--compile-bytecode",
+         "--allow-empty-requirements", str(lock)),
+    ):  # fmt: skip
+        done = subprocess.run([uv, *command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise DataError(f"uv {command[0]}: exit code {done.returncode}: {last}; check that PyPI is reachable")
+    return python
 
 
 def summarise(rounds: Sequence[Sequence[dict[str, Any]]], batch_size: int) -> dict[str, Any]:

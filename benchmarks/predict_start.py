@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> None:
         with TemporaryDirectory(prefix="benchmark-") as name:
             costs = _measure_start(Path(name), options.repeat) | _measure_rows(Path(name), options.data, options.rows)
-        figures = {name: _take_medians(each) for name, each in costs.items()}
+        medians = {name: ProcessCost(*map(median, zip(*each, strict=True))) for name, each in costs.items()}
+        figures = {name: each._asdict() for name, each in medians.items()}
         print(render("predict_start.md", figures=figures), end="")
         if options.out:
             options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -61,10 +62,6 @@ def _measure_rows(folder: Path, data: Path | None, row_counts: Sequence[int]) ->
     paths |= {f"{count:,} drawn rows": write_sample(faces, count, folder / f"{count}.csv") for count in row_counts}
     out = str(folder / "out.csv")
     return {name: [measure_process((*_PREDICT, str(path), "--out", out))] for name, path in paths.items()}
-
-
-def _take_medians(costs: Sequence[ProcessCost]) -> dict[str, float]:
-    return {key: median(getattr(cost, key) for cost in costs) for key in ProcessCost._fields}
 
 
 if __name__ == "__main__":

@@ -23,12 +23,7 @@ _CUTS = {
 
 
 def take_screenshots(page: Path, out: Path) -> None:
-    """Write each picture as PNG with at most 256 colours.
-
-    Raises:
-        ConfigError: there is no Chromium.
-        DataError: the page is missing or shows other than drawn faces, or a picture is too large.
-    """
+    """Write each picture as PNG with at most 256 colours. Raises DataError unless the page shows drawn faces."""
     remedy = "`fer-tfx report --set name=fer-drawn` prints the page of a run"
     name = read_json_object(page.with_name(NUMBERS_FILE), remedy, ["name"])["name"]
     if not name.endswith("-drawn"):

@@ -29,6 +29,8 @@ _LICENCE_FILE = "LICENCE_NOTE.md"
 _PACKAGES = ("tensorflow", "keras", "tfx", "numpy")
 _ADDRESSES = "\n| made of |"  # how the last table of the run's card begins
 _EVALUATE = "write it with `python -m benchmarks.evaluate`"
+_NEEDED = (("Evaluator", "blessing", "blessed"), ("ServingCheck", "blessing", "blessed"),
+           ("Pusher", "pushed_model", "pushed"))  # fmt: skip
 
 Metrics = dict[str, Any]
 
@@ -46,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         metrics, pushed = read_json_object(options.metrics, _EVALUATE), find_pushed_model(options.run)
-        ship(pushed, metrics, options.out)
         light = options.out.with_name(LIGHT_FOLDER)
+        ship(pushed, metrics, options.out)
         ship_light_form(pushed, light)
         print(f"{options.out} and {light}: shipped; now commit them")
 
@@ -67,9 +69,7 @@ def find_pushed_model(run: Path) -> Path:
     from pipeline.lineage import open_store, read_latest_run
 
     nodes = read_latest_run(open_store(store))
-    needed = (("Evaluator", "blessing", "blessed"), ("ServingCheck", "blessing", "blessed"),
-              ("Pusher", "pushed_model", "pushed"))  # fmt: skip
-    for node, output, mark in needed:
+    for node, output, mark in _NEEDED:
         artifact = nodes[node].outputs.get(output) if node in nodes else None
         if not (artifact and artifact.properties.get(mark)):
             found = f"{node} gave no mark `{mark}`" if artifact else f"{node} did not finish"

@@ -26,7 +26,6 @@ from models.precision import choose_policy
 from models.training import compile_network
 
 _EXAMPLE_COUNT = 28_709
-_CONVOLUTION = (64, 24, 64)  # pictures, px, filters: large enough for the best rate of a 3x3 convolution
 
 
 class Throughput(NamedTuple):
@@ -67,10 +66,8 @@ def measure(model: ModelConfig, trainer: TrainerConfig, *, steps: int, rounds: i
     pipeline = make_train_dataset(examples, make_transform(pixels), trainer)
     batch = next(iter(pipeline))
     memory = tf.data.Dataset.from_tensors(batch).repeat().prefetch(tf.data.AUTOTUNE)
-    for dataset in (pipeline, memory):
-        _time_steps(network, dataset, steps)
-    times = [(_time_steps(network, pipeline, steps), _time_steps(network, memory, steps)) for _ in range(rounds)]
-    pipeline_s, memory_s = (median(each) for each in zip(*times, strict=True))
+    turns = [[_time_steps(network, dataset, steps) for dataset in (pipeline, memory)] for _ in range(rounds + 1)]
+    pipeline_s, memory_s = (median(each) for each in zip(*turns[1:], strict=True))  # the first turn warms up
     size_px = int(batch[0].shape[1])
     pipeline_rate, memory_rate = trainer.batch_size / pipeline_s, trainer.batch_size / memory_s
     achieved = memory_rate * count_training_flops(network, size_px) / 1e9
@@ -87,7 +84,7 @@ def count_training_flops(network: keras.Model, size_px: int) -> float:
 
 def measure_convolution_gflops(policy: str, rounds: int = 20) -> float:
     """Best rate of one large 3x3 convolution with both its gradients, in 1e9 operations a second."""
-    pictures, size_px, filters = _CONVOLUTION
+    pictures, size_px, filters = 64, 24, 64
     dtype = keras.DTypePolicy(policy).compute_dtype
     images = tf.cast(tf.random.normal([pictures, size_px, size_px, filters]), dtype)
     kernel = tf.cast(tf.random.normal([3, 3, filters, filters]), dtype)

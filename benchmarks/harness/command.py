@@ -96,17 +96,13 @@ def describe_machine() -> str:
 
 def read_code_version(root: Path = ROOT) -> dict[str, str | bool | None]:
     """`git_commit`, and `git_is_changed`: whether a tracked file differs from it; both None outside a repository."""
-    questions = (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+    git = ["git", "-C", str(root)]
     try:
-        commit, changes = (
-            subprocess.run(
-                ["git", "-C", str(root), *question], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for question in questions
-        )
+        commit = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True, stderr=subprocess.DEVNULL)
+        changes = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"])
     except (OSError, subprocess.CalledProcessError):
         return {"git_commit": None, "git_is_changed": None}
-    return {"git_commit": commit, "git_is_changed": bool(changes)}
+    return {"git_commit": commit.strip(), "git_is_changed": bool(changes)}
 
 
 def read_json_object(path: Path, remedy: str, keys: Sequence[str] = ()) -> dict[str, Any]:

@@ -24,11 +24,6 @@ def read_cpu_s() -> float:
     return sum(os.times()[:4])
 
 
-def read_peak_rss_mb() -> float:
-    """Largest resident size of this process, if a small one started it."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:
     """Run one way and write the fields of `measure.Cost` that only this process knows."""
     before_s = 0.0
@@ -39,18 +34,17 @@ def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:
         nonlocal before_s
         now_s = read_cpu_s()
         cpu_s[part], before_s = now_s - before_s, now_s
-        peaks_mb[part] = read_peak_rss_mb()
+        peaks_mb[part] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # as a small process started this
 
     module, _, function = way.partition(".")
     work: Way = getattr(importlib.import_module(f"benchmarks.ways.{module}"), function)
     mark(IMPORT_PART)
-    part_bytes = work(Path(csv_path), Path(folder), mark) or {}
     content = {
+        "part_bytes": work(Path(csv_path), Path(folder), mark) or {},
         "import_cpu_s": cpu_s.pop(IMPORT_PART),
         "part_cpu_s": cpu_s,
-        "peak_rss_mb": read_peak_rss_mb(),
+        "peak_rss_mb": max(peaks_mb.values()),
         "part_peaks_mb": peaks_mb,
-        "part_bytes": part_bytes,
     }
     Path(marks_path).write_text(json.dumps(content), "utf-8")
 

@@ -6,20 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES
-from reporting.calibration import (
-    apply_abstain_threshold,
-    compute_brier_score,
-    compute_calibration_error,
-    compute_nll,
-    scale_probabilities,
-)
-from reporting.classification import (
-    compute_accuracy,
-    compute_balanced_accuracy,
-    compute_confusion,
-    compute_macro_f1,
-    compute_recalls,
-)
+from reporting import calibration, classification
 from reporting.intervals import wilson_interval
 
 
@@ -54,12 +41,12 @@ def describe_accuracy(answers: Answers) -> dict[str, float | int]:
 def describe_classes(answers: Answers) -> dict[str, Any]:
     """Macro F1, balanced accuracy, recall per class by name, and the confusion matrix (rows are true classes)."""
     predicted = answers.probabilities.argmax(axis=1)
-    confusion = compute_confusion(answers.class_indices, predicted, CLASS_COUNT)
-    recalls = zip(CLASS_NAMES, compute_recalls(confusion), strict=True)
+    confusion = classification.compute_confusion(answers.class_indices, predicted, CLASS_COUNT)
+    recalls = zip(CLASS_NAMES, classification.compute_recalls(confusion), strict=True)
     return {
-        "accuracy": compute_accuracy(confusion),
-        "macro_f1": compute_macro_f1(confusion),
-        "balanced_accuracy": compute_balanced_accuracy(confusion),
+        "accuracy": classification.compute_accuracy(confusion),
+        "macro_f1": classification.compute_macro_f1(confusion),
+        "balanced_accuracy": classification.compute_balanced_accuracy(confusion),
         "n": len(predicted),
         "recall": {name: describe_share(recall.fraction, recall.row_count) for name, recall in recalls},
         "confusion": confusion.tolist(),
@@ -68,19 +55,23 @@ def describe_classes(answers: Answers) -> dict[str, Any]:
 
 def describe_calibration(answers: Answers, temperature: float) -> dict[str, Any]:
     """ECE, NLL and Brier score, with the temperature that the probabilities contain (`after`) and without it."""
-    before = Answers(scale_probabilities(answers.probabilities, 1 / temperature), answers.class_indices)
+    before = Answers(calibration.scale_probabilities(answers.probabilities, 1 / temperature), answers.class_indices)
     return {"temperature": temperature, "before": describe_trust(before), "after": describe_trust(answers)}
 
 
 def describe_trust(answers: Answers) -> dict[str, float | int]:
     """`ece` (15 bins), `nll` (nats), `brier` (0-2) and `n`."""
-    measures = {"ece": compute_calibration_error, "nll": compute_nll, "brier": compute_brier_score}
+    measures = {
+        "ece": calibration.compute_calibration_error,
+        "nll": calibration.compute_nll,
+        "brier": calibration.compute_brier_score,
+    }
     return {**{name: compute(*answers) for name, compute in measures.items()}, "n": len(answers.class_indices)}
 
 
 def describe_abstention(answers: Answers, threshold: float) -> dict[str, Any]:
     """Share of the rows whose confidence is at least `threshold`, and how many of these are right."""
-    found = apply_abstain_threshold(*answers, threshold)
+    found = calibration.apply_abstain_threshold(*answers, threshold)
     return {
         "threshold": found.threshold,
         "coverage": describe_share(found.coverage_fraction, len(answers.class_indices)),

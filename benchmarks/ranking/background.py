@@ -7,9 +7,6 @@ from pathlib import Path
 
 from benchmarks.harness.marks import read_cpu_s
 
-_STAT = Path("/proc/stat")
-_IDLE_COLUMNS = (3, 4)  # of its first line: idle and waiting for disks; man 5 proc
-
 
 def give_way() -> None:
     """Yield to every other process from now on. Call it before threads are started: those keep their priority.
@@ -23,9 +20,8 @@ def give_way() -> None:
 
 def read_busy_s() -> float:
     """Seconds that all cores together have worked, for any process, since the machine started."""
-    ticks = [int(text) for text in _STAT.read_text("ascii").splitlines()[0].split()[1:9]]
-    idle = sum(ticks[column] for column in _IDLE_COLUMNS)
-    return (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
+    ticks = [int(text) for text in Path("/proc/stat").read_text("ascii").splitlines()[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # without idle and iowait: man 5 proc
 
 
 def watch_cores() -> Callable[[], dict[str, float]]:

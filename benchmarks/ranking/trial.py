@@ -69,18 +69,15 @@ def train(recipe: Recipe, rows: Rows, measured: Rows, folder: Path) -> Trained:
     """
     transform = make_transform(rows.pixels)
     examples, eval_ = (to_examples(each.pixels, each.class_indices) for each in (rows, measured))
-    state = folder / _name_state(recipe, compute_data_digest(examples, eval_, transform))
+    digest = compute_data_digest(examples, eval_, transform)
+    # Another precision or number of cores changes the last digits of sums, which training amplifies.
+    where = (choose_policy(recipe.trainer.precision), len(os.sched_getaffinity(0)))
+    code = compute_code_fingerprint("models.training", "models.seeded_network")
+    state = folder / hashlib.sha256(repr((to_json(recipe), digest, where, code)).encode()).hexdigest()[:16]
     network = build_seeded_network(recipe)
     places = {"checkpoint_dir": str(state), "log_dir": str(state / "log")}
     result = fit(network, examples, eval_, transform, recipe.trainer, **places)
     return Trained(network, transform, result.history, result.resumed_from_epoch)
-
-
-def _name_state(recipe: Recipe, data_digest: str) -> str:
-    # Another precision or number of cores changes the last digits of sums, which training amplifies.
-    where = (choose_policy(recipe.trainer.precision), len(os.sched_getaffinity(0)))
-    code = compute_code_fingerprint("models.training", "models.seeded_network")
-    return hashlib.sha256(repr((to_json(recipe), data_digest, where, code)).encode()).hexdigest()[:16]
 
 
 def make_transform(pixels: npt.NDArray[np.uint8]) -> Transform:

@@ -55,10 +55,14 @@ def run_components(csv_path: Path, folder: Path, mark: Mark) -> dict[str, int]:
     """CSV -> pushed model of a small network, with a mark at the end of each component; bytes of their outputs."""
     config = _load(csv_path, folder, *_CHEAP)
     paths = RunPaths.of(config)
-    listener = logging.Handler(logging.INFO)
-    listener.emit = lambda record: (end := FINISHED.fullmatch(record.getMessage())) and mark(end[1])  # type: ignore
+
+    def watch(record: logging.LogRecord) -> bool:
+        if end := FINISHED.fullmatch(record.getMessage()):
+            mark(end[1])
+        return True
+
     absl_logging.set_verbosity(absl_logging.INFO)  # or Transform would set it back
-    logging.getLogger("absl").addHandler(listener)  # TFX's launcher tells it that a component has ended
+    logging.getLogger("absl").addFilter(watch)  # TFX's launcher tells it that a component has ended
     tfx.orchestration.LocalDagRunner().run(build_pipeline(config, paths))
     nodes = read_latest_run(open_store(paths.metadata))
     return {name: sum(_measure_folder(each.uri) for each in node.outputs.values()) for name, node in nodes.items()}

@@ -20,28 +20,20 @@ def preprocessing_fn(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:
     """CSV -> Transform's graph and the float32 images of both splits on disk, which Transform writes by default."""
-    tfx.orchestration.LocalDagRunner().run(
-        tfx.dsl.Pipeline(
-            pipeline_name="stock",
-            pipeline_root=str(folder / "artifacts"),
-            components=_build_nodes(csv_path.parent),
-            metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(
-                str(folder / "metadata.sqlite")
-            ),
-        )
-    )
-    mark("nodes")
-
-
-def _build_nodes(csv_folder: Path) -> list[Any]:
-    example_gen = tfx.components.CsvExampleGen(input_base=str(csv_folder))
+    example_gen = tfx.components.CsvExampleGen(input_base=str(csv_path.parent))
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
     schema_gen = tfx.components.SchemaGen(statistics=statistics)
     schema = schema_gen.outputs["schema"]
     validator = tfx.components.ExampleValidator(statistics=statistics, schema=schema)
-    transform = tfx.components.Transform(
-        examples=examples, schema=schema, preprocessing_fn=f"{__name__}.{preprocessing_fn.__name__}"
-    )
-    return [example_gen, statistics_gen, schema_gen, validator, transform]
+    preprocessing = f"{__name__}.{preprocessing_fn.__name__}"
+    transform = tfx.components.Transform(examples=examples, schema=schema, preprocessing_fn=preprocessing)
+    metadata = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
+    tfx.orchestration.LocalDagRunner().run(
+        tfx.dsl.Pipeline(
+            "stock", str(folder / "artifacts"), metadata,
+            components=[example_gen, statistics_gen, schema_gen, validator, transform],
+        )
+    )  # fmt: skip
+    mark("nodes")

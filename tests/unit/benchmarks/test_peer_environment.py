@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.command import ROOT
-from benchmarks.peer.process import ensure_environment
+from benchmarks.peers import ensure_environment
 from fer_tfx.errors import DataError
 
 

@@ -10,7 +10,7 @@ from evaluation_doubles import draw_pixels, write_model
 
 from benchmarks.harness.measure import BenchmarkError
 from benchmarks.peer.contenders import BUILDERS, answer, arrange, time_calls, to_bgr
-from benchmarks.peer.process import ask
+from benchmarks.peers import ask
 from benchmarks.ship import ship_light_form
 
 PIXELS = draw_pixels([3, 1, 4, 1, 5])
