@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("experiments", __doc__)
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="the competition's files")
     parser.add_argument("--state", metavar="FOLDER", type=Path, help="keeps rows, trainings and answers")
-    parser.add_argument("--name", help="what is tried, new to the log")
+    parser.add_argument("--name", help="of the experiment, new to the log")
     parser.add_argument("--config", metavar="FILE", default=_CONFIG, help="the recipe to start from")
     parser.add_argument("--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[])
     parser.add_argument("--seed", metavar="N", type=int, help="of order, pictures and weights (default: the config's)")
