@@ -1,116 +1,80 @@
-"""Trainings that rank recipes, each logged with its figures and with all that it takes to repeat it.
+"""Trainings that rank recipes, each logged with its figures and all that it takes to repeat it.
 
     python -m benchmarks.experiments --data FOLDER --state FOLDER --name no-erasing --seed 1 \\
         --set trainer.epochs=200 --set trainer.augmentation.erasing_fraction=0
 
 Recipes are ranked on training rows alone: 70 % of the pictures are trained on, 30 % are judged by. The public test is
-read for a finalist only (`--finalist`), which trains on all rows, and the log counts these looks. An interrupted
-training goes on when the same command is given again. All of it runs at the lowest priority.
+read for a finalist only (`--finalist`), which trains on all rows, and the log counts these looks. The same command
+resumes an interrupted training. All of it runs at the lowest priority.
 
-`--repeat NAME` does an experiment of the log again, from random weights; `--average NAME NAME` judges the mean of what
-several networks answer; `--table` prints the log as Markdown.
+`--repeat NAME` does an experiment of the log again, from random weights; `--average NAME NAME` judges the mean answers
+of several networks; `--table` prints the log as Markdown.
 """
 
 import argparse
+import json
 import logging
 import os
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from benchmarks.background import give_way, watch_cores
-from benchmarks.code_version import read_code_version
-from benchmarks.command import run_command
-from benchmarks.experiment_log import (
-    Entry,
-    append_entry,
-    check_name,
-    count_looks,
-    find_entry,
-    format_table,
-    load_logged_recipe,
-    load_recipe,
-    name_repeat,
-    read_log,
-    require_writable,
-)
+from benchmarks.harness.command import ROOT, make_parser, read_code_version, run_command
+from benchmarks.ranking import log
+from benchmarks.ranking.background import give_way, watch_cores
 from configs.progress import PROGRESS_LOGGER
 from configs.spec import Recipe
 from fer_tfx.errors import DataError
 
-ROOT = Path(__file__).resolve().parents[1]
 LOG = ROOT / "benchmarks" / "results" / "experiments.jsonl"
 _CONFIG = str(ROOT / "configs" / "fer2013.yaml")
 RANKING, PUBLIC_TEST = "ranking split", "public test"
 _PACKAGES = ("tensorflow", "keras", "numpy")
-_OWN_ROWS = 2048  # that a finalist is measured on while it trains, so that the public test is read once
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is to be done, and what the log will say of it."""
-
-    name: str
-    repeats: str | None
-    config: str
-    overrides: list[str]
-    recipe: Recipe
-    rows: str
-
-    def describe(self) -> Entry:
-        said = {key: getattr(self, key) for key in ("name", "repeats", "config", "overrides", "rows")}
-        return {**said, "seed": self.recipe.trainer.seed, "recipe": asdict(self.recipe)}
+_OWN_ROWS = 2048  # measured while a finalist trains, so that the public test is read once
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one experiment, average several or print the log; the exit code is 0, or that of the error."""
-    options = _build_parser().parse_args(arguments)
-    work = _print_log if options.table else _log_average if options.average else _log_experiment
-    return run_command("experiments", lambda: work(options))
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.experiments", description=__doc__.splitlines()[0])
+    parser = make_parser("experiments", __doc__)
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="the competition's files")
     parser.add_argument("--state", metavar="FOLDER", type=Path, help="keeps rows, trainings and answers")
-    parser.add_argument("--name", help="what is tried, new to the log")
+    parser.add_argument("--name", help="of the experiment, new to the log")
     parser.add_argument("--config", metavar="FILE", default=_CONFIG, help="the recipe to start from")
     parser.add_argument("--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[])
     parser.add_argument("--seed", metavar="N", type=int, help="of order, pictures and weights (default: the config's)")
     parser.add_argument("--finalist", action="store_true", help="train on all rows and read the public test, once")
-    parser.add_argument("--repeat", metavar="NAME", help="do an experiment of the log again; it decides the rest")
-    parser.add_argument(
-        "--average", metavar="NAME", nargs="+", help="let the networks of these experiments answer together"
-    )
+    parser.add_argument("--repeat", metavar="NAME", help="repeat an experiment of the log, which decides the rest")
+    parser.add_argument("--average", metavar="NAME", nargs="+", help="judge the mean answers of these experiments")
     parser.add_argument("--log", metavar="FILE", type=Path, default=LOG, help=f"default: {LOG.name} in results/")
     parser.add_argument("--table", action="store_true", help="print the log and do nothing else")
-    return parser
+    options = parser.parse_args(arguments)
+    work = _print_log if options.table else _log_average if options.average else _log_experiment
+    return run_command("experiments", lambda: work(options))
 
 
 def _print_log(options: argparse.Namespace) -> None:
     if not options.log.exists():
-        raise DataError(f"{options.log}: no such file; the first experiment makes it")
-    print(format_table(read_log(options.log)))
+        raise DataError(f"{options.log}: no such file; the first experiment creates it")
+    print(log.format_table(log.read_log(options.log)))
 
 
 def _log_average(options: argparse.Namespace) -> None:
-    """The networks of several experiments answer together."""
-    from benchmarks.view_logits import average_networks, read_view_logits
+    from benchmarks.ranking.trial import average_networks, read_view_logits
 
     members = list(dict.fromkeys(options.average))
     if not (options.state and options.name and len(members) > 1):
         raise DataError("--average: give two experiments or more, --state, their folder, and --name, a new one")
-    entries = read_log(options.log)
-    check_name(entries, options.name)
-    require_writable(options.log)
+    entries = log.read_log(options.log)
+    log.check_name(entries, options.name)
+    log.require_writable(options.log)
     for member in members:
-        rows = find_entry(entries, member)["rows"]
+        rows = log.find_entry(entries, member)["rows"]
         _require_consent(options, member, rows)
     answers = average_networks({member: read_view_logits(options.state / member) for member in members})
     _log(options.log, {"name": options.name, "average_of": members, "rows": rows, **answers.describe()})
@@ -120,101 +84,90 @@ def _log_experiment(options: argparse.Namespace) -> None:
     if not (options.data and options.state and (options.name or options.repeat)):
         raise DataError("give --data, the competition's files, --state, a folder to keep, and --name or --repeat")
     if options.state.resolve().is_relative_to(ROOT):
-        raise DataError(f"--state {options.state}: no row of the data may lie in the repository; give a folder outside")
-    entries = read_log(options.log)
-    plan = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
-    require_writable(options.log)
-    folder = options.state / plan.name
+        raise DataError(f"--state {options.state}: the repository must hold no row of the data; give a folder outside")
+    entries = log.read_log(options.log)
+    entry, recipe = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
+    entry |= {"seed": recipe.trainer.seed, "recipe": asdict(recipe)}
+    log.require_writable(options.log)
+    folder = options.state / entry["name"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"--state {options.state}: can't be written: {error.strerror}; give another folder") from None
+    versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     try:
         with FileLock(folder / "lock", timeout=0):
-            # The place first: a commit made while the training runs is not the one that trained.
-            entry = {**plan.describe(), **_describe_place(), **_do(plan, options, folder)}
+            # The code version first: a commit made while the training runs is not the one that trained.
+            entry |= {"cores": len(os.sched_getaffinity(0)), "versions": versions, **read_code_version()}
+            entry |= _train_and_judge(recipe, entry["rows"] == PUBLIC_TEST, options, folder)
     except Timeout:
-        raise DataError(f"{folder}: another process works on it; wait for it, or give another name") from None
+        raise DataError(f"{folder}: another process is working on it; wait for it, or give another name") from None
     _log(options.log, entry)
 
 
-def _log(path: Path, entry: Entry) -> None:
+def _log(path: Path, entry: log.Entry) -> None:
     if entry["rows"] == PUBLIC_TEST:
-        entry["public_look"] = count_looks(read_log(path)) + 1
-    append_entry(path, entry)
-    print(format_table([entry]))
+        entry["public_look"] = 1 + sum(each.get("public_look") is not None for each in log.read_log(path))
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(entry) + "\n")
+    print(log.format_table([entry]))
 
 
 def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
-    """Raises DataError unless `--finalist` is given where, and only where, the public test is looked at."""
+    """Raise DataError unless `--finalist` is given if, and only if, the public test is read."""
     if options.finalist != (rows == PUBLIC_TEST):
-        remedy = "leave --finalist out" if options.finalist else "add --finalist to look at it once more"
+        remedy = "omit --finalist" if options.finalist else "add --finalist to read it once more"
         raise DataError(f"{name}: was judged by the {rows}; {remedy}")
 
 
-def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
-    check_name(entries, options.name)
-    recipe = load_recipe(options.config, options.overrides, options.seed)
+def _plan_new(options: argparse.Namespace, entries: Sequence[log.Entry]) -> tuple[log.Entry, Recipe]:
+    log.check_name(entries, options.name)
+    recipe = log.load_recipe(options.config, options.overrides, options.seed)
     config = Path(options.config).resolve()
     if not config.is_relative_to(ROOT):
-        raise DataError(
-            f"--config {config}: lies outside the repository, so nobody could repeat it; put it in configs/"
-        )
+        raise DataError(f"--config {config}: is outside the repository, so nobody could repeat it; put it in configs/")
     rows = PUBLIC_TEST if options.finalist else RANKING
-    return _Plan(options.name, None, str(config.relative_to(ROOT)), options.overrides, recipe, rows)
+    place = {"config": str(config.relative_to(ROOT)), "overrides": options.overrides, "rows": rows}
+    return {"name": options.name, "repeats": None, **place}, recipe
 
 
-def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> _Plan:
+def _plan_repeat(options: argparse.Namespace, entries: Sequence[log.Entry]) -> tuple[log.Entry, Recipe]:
     if options.name or options.overrides or options.seed is not None:
         raise DataError("--repeat: the log decides name, settings and seed; give none of them")
-    entry = find_entry(entries, options.repeat)
-    recipe = load_logged_recipe(entry, ROOT)
+    entry = log.find_entry(entries, options.repeat)
+    recipe = log.load_logged_recipe(entry, ROOT)
     _require_consent(options, options.repeat, entry["rows"])
-    new_name = name_repeat(entries, options.repeat)
-    return _Plan(new_name, options.repeat, entry["config"], entry["overrides"], recipe, entry["rows"])
+    taken = {each["name"] for each in entries}
+    name = next(name for number in count(2) if (name := f"{options.repeat}.{number}") not in taken)
+    kept = {key: entry[key] for key in ("config", "overrides", "rows")}
+    return {"name": name, "repeats": options.repeat, **kept}, recipe
 
 
-def _do(plan: _Plan, options: argparse.Namespace, folder: Path) -> Entry:
-    """Train and judge."""
-    from benchmarks.ranking import Pictures, read_ranking_rows
-    from benchmarks.trial import compute_own_accuracy, predict_views, train
+def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace, folder: Path) -> log.Entry:
+    from benchmarks.model.fer2013 import read_public_test, read_ranking_rows
+    from benchmarks.ranking.trial import compute_own_accuracy, predict_views, train
 
-    rows = read_ranking_rows(options.data, options.state)
-    is_final = plan.rows == PUBLIC_TEST
-    trained_on = rows.pictures if is_final else rows.select(is_scored=False)
-    own = Pictures(trained_on.pixels[:_OWN_ROWS], trained_on.class_indices[:_OWN_ROWS])
+    pictures, is_scored = read_ranking_rows(options.data, options.state)
+    scored = pictures.select(is_scored)
+    trained_on = pictures if is_final else pictures.select(~is_scored)
     finish = watch_cores()
-    trained = train(plan.recipe, trained_on, own if is_final else rows.select(is_scored=True), folder)
+    trained = train(recipe, trained_on, trained_on.select(slice(_OWN_ROWS)) if is_final else scored, folder)
     effort = finish()
-    judged, is_clean = _read_public_test(options.data) if is_final else (rows.select(is_scored=True), None)
-    answers = predict_views(trained, judged)
+    test = read_public_test(options.data) if is_final else None
+    answers = predict_views(trained, test or scored)
     answers.write(folder)
     return {
         "train_n": len(trained_on.class_indices),
         **answers.describe(),
-        **({} if is_clean is None else {"clean_rows": answers.select(is_clean).describe()}),
+        **({"clean_rows": answers.select(test.is_clean).describe()} if test else {}),
         "own_accuracy": compute_own_accuracy(trained, trained_on),
         **trained.describe(),
         **effort,
     }
 
 
-def _read_public_test(data: Path) -> tuple[Any, Any]:
-    """Pictures with their classes, and which of them stand nowhere in the training file."""
-    from benchmarks.fer2013 import read_public_test
-    from benchmarks.ranking import Pictures
-
-    test = read_public_test(data)
-    return Pictures(test.pixels, test.class_indices), test.is_clean
-
-
-def _describe_place() -> Entry:
-    versions = {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
-    return {"cores": len(os.sched_getaffinity(0)), "versions": versions, **read_code_version()}
-
-
 def _show_epochs() -> None:
-    """Tell on stderr when each epoch has ended; the steps between are left out."""
+    """Log the end of each epoch to stderr, without the steps between."""
     handler = logging.StreamHandler()
     handler.addFilter(lambda record: "finished" in record.getMessage())
     handler.setFormatter(logging.Formatter("%(asctime)s steps %(message)s"))

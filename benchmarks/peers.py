@@ -3,78 +3,68 @@
     python -m benchmarks.peers --model runs/fer/serving/1 --data FOLDER --out FOLDER
 
 `fer` lives in an environment of its own, made on first use. Each side works in its own process on the same cores,
-by turns: while one is timed the others wait.
+in turns: while one is timed the others wait.
 """
 
 import argparse
 import json
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from benchmarks.code_version import read_code_version
-from benchmarks.command import run_command
-from benchmarks.contenders import BATCH_SIZE
-from benchmarks.fer2013 import PublicTest, read_public_test
-from benchmarks.figures import Answers, describe_accuracy, describe_classes, describe_trust
-from benchmarks.light import ship_light_form
-from benchmarks.peer_environment import ensure_environment
-from benchmarks.peer_process import ContenderProcess
-from benchmarks.peer_report import write_peer_report
-from benchmarks.timings import Timings, summarise_timings
+from benchmarks.harness.command import ROOT, make_parser, parse_count, read_code_version, render, run_command, tell
+from benchmarks.harness.measure import measure_process
+from benchmarks.model.exported import require_model
+from benchmarks.model.fer2013 import PublicTest, read_public_test
+from benchmarks.model.figures import Answers, describe_accuracy, describe_classes, describe_trust
+from benchmarks.peer.contenders import BATCH_SIZE
+from benchmarks.ship import ship_light_form
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import ConfigError, DataError
 from reporting.classification import compare_hits
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 
 OURS, LIGHT = "ours", "ours-light"
 PEERS = ("fer", "fer-keras")
+_LOCK = Path(__file__).parent / "peer" / "peers.lock"
 _CHECKED_COUNT = 256
-_SINGLE_COUNT, _BATCH_COUNT = 200, 20  # calls in a round, unless they take longer than
-_BUDGET_S = 2.0
+_SINGLE_COUNT, _BATCH_COUNT, _BUDGET_S = 200, 20, 2.0  # calls in a round, unless they take longer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare and write `peers.json` and `peers.md`; the exit code is 0, or that of the error."""
-    options = _build_parser().parse_args(arguments)
-    return run_command("peers", lambda: _compare_into_folder(options))
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.splitlines()[0])
+    parser = make_parser("peers", __doc__)
     parser.add_argument("--model", metavar="DIR", required=True, type=Path, help="our SavedModel")
     parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
     parser.add_argument("--out", metavar="FOLDER", required=True, type=Path, help="for peers.json and peers.md")
     parser.add_argument("--cores", metavar="N", type=int, default=2, help="cores that each side may use (default: 2)")
-    parser.add_argument("--rounds", metavar="N", type=int, default=5, help="turns of each side (default: 5)")
-    return parser
+    parser.add_argument("--rounds", metavar="N", type=parse_count, default=5, help="turns of each side (default: 5)")
+    options = parser.parse_args(arguments)
+    return run_command("peers", lambda: _compare_into_folder(options))
 
 
 def _compare_into_folder(options: argparse.Namespace) -> None:
-    cores = _choose_cores(options.cores)
-    if options.rounds < 1:
-        raise ConfigError(f"--rounds: expected at least 1, got {options.rounds}")
-    if not (options.model / "saved_model.pb").is_file():
-        raise DataError(f"{options.model}: no SavedModel; give the folder of one version")
+    available = sorted(os.sched_getaffinity(0))
+    if not 1 <= options.cores <= len(available):
+        raise ConfigError(
+            f"--cores: expected from 1 to {len(available)}, the cores of this machine, got {options.cores}"
+        )
+    require_model(options.model)
     test = read_public_test(options.data)
-    comparison = compare(options.model, test, ensure_environment(), cores, options.rounds)
+    comparison = compare(options.model, test, ensure_environment(), available[: options.cores], options.rounds)
+    report = write_report(comparison)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "peers.json").write_text(json.dumps(comparison, indent=1) + "\n", "utf-8")
-    report = write_peer_report(comparison)
     (options.out / "peers.md").write_text(report, "utf-8")
     print(report, end="")
-
-
-def _choose_cores(count: int) -> list[int]:
-    available = sorted(os.sched_getaffinity(0))
-    if not 1 <= count <= len(available):
-        raise ConfigError(f"--cores: expected from 1 to {len(available)}, the cores of this machine, got {count}")
-    return available[:count]
 
 
 def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], rounds: int) -> dict[str, Any]:
@@ -87,73 +77,129 @@ def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], 
         cores: numbers of the cores that each process may use.
         rounds: turns that each contender is timed for.
     """
-    with TemporaryDirectory(prefix="benchmark-peers-") as name, ExitStack() as stack:
-        pixels = Path(name) / "pixels.npy"
+    with TemporaryDirectory(prefix="benchmark-peers-") as name:
+        folder, own = Path(name), Path(sys.executable)
+        ship_light_form(model, folder / LIGHT)
+        sides = {OURS: (own, model), LIGHT: (own, folder / LIGHT), **dict.fromkeys(PEERS, (peer_python, model))}
+        pixels = folder / "pixels.npy"
         np.save(pixels, test.pixels)
-        ship_light_form(model, Path(name) / LIGHT)
-        places = {OURS: model, LIGHT: Path(name) / LIGHT, **dict.fromkeys(PEERS, model)}
-        contenders = [
-            stack.enter_context(
-                ContenderProcess(
-                    each, peer_python if each in PEERS else Path(sys.executable), str(place), cores, Path(name)
-                )
-            )
-            for each, place in places.items()
-        ]
-        facts = {each.name: each.ask("describe", pixels=str(pixels), count=_CHECKED_COUNT) for each in contenders}
         load_before = os.getloadavg()[0]
-        timings = _time_by_turns(contenders, pixels, rounds)
+        timings: dict[str, list[list[dict[str, Any]]]] = {side: [] for side in sides}
+        for number in range(rounds):
+            tell(f"timing, round {number + 1} of {rounds}")
+            for side, place in sides.items():
+                calls = {"pixels": str(pixels), "budget_s": _BUDGET_S}
+                single = {"do": "time_single", "count": _SINGLE_COUNT, **calls}
+                batches = {"do": "time_batches", "count": _BATCH_COUNT, **calls}
+                timings[side].append(ask(side, *place, cores, [single, batches]))
         load = {"load_average_before": load_before, "load_average_after": os.getloadavg()[0]}
-        answers = {each.name: Answers(each.predict(pixels), test.class_indices) for each in contenders}
-        robustness = _measure_robustness(contenders, test, pixels.parent)
-    figures = {name: _describe_answers(each, test) for name, each in answers.items()}
+        for corruption in CORRUPTIONS:
+            np.save(folder / f"{corruption}.npy", corrupt_pixels(corruption, test.pixels))
+        judged = {side: _judge(side, place, cores, test, folder) for side, place in sides.items()}
+    hits = judged[OURS][0].is_right
+    mcnemar = {peer: compare_hits(hits, judged[peer][0].is_right)._asdict() for peer in PEERS}
     return {
-        "contenders": {
-            name: {**facts[name], **figures[name], "robustness": robustness[name], **timings[name]} for name in places
-        },
-        "mcnemar": {peer: _compare_answers(answers[OURS], answers[peer]) for peer in PEERS},
+        "contenders": {side: {**judged[side][1], **summarise(timings[side], BATCH_SIZE)} for side in sides},
+        "mcnemar": {peer: {**found, "n": len(test.class_indices)} for peer, found in mcnemar.items()},
         **{"cores": len(cores), "rounds": rounds, "batch_size": BATCH_SIZE, **load, **read_code_version()},
     }
 
 
-def _time_by_turns(contenders: list[ContenderProcess], pixels: Path, rounds: int) -> dict[str, dict[str, Any]]:
-    """`single_ms` and, by way of calling, `batch_images_per_s`."""
-    timings = {contender.name: Timings() for contender in contenders}
-    for number in range(rounds):
-        print(f"timing, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        for contender in contenders:
-            request = {"pixels": str(pixels), "budget_s": _BUDGET_S}
-            timings[contender.name].add_single(contender.ask("time_single", **request, count=_SINGLE_COUNT))
-            timings[contender.name].add_batches(contender.ask("time_batches", **request, count=_BATCH_COUNT))
-    return {name: summarise_timings(timing, BATCH_SIZE) for name, timing in timings.items()}
-
-
-def _describe_answers(answers: Answers, test: PublicTest) -> dict[str, Any]:
+def _judge(
+    side: str, place: tuple[Path, Path], cores: list[int], test: PublicTest, folder: Path
+) -> tuple[Answers, dict[str, Any]]:
+    """Answers to the pictures as they are, and all figures but the timings."""
+    tell(f"{side}: all pictures and corruptions")
+    names = ("pixels", *CORRUPTIONS)
+    outs = {name: folder / f"{side}-{name}.npy" for name in names}
+    requests = [{"do": "predict", "pixels": str(folder / f"{name}.npy"), "out": str(outs[name])} for name in names]
+    describe = {"do": "describe", "pixels": str(folder / "pixels.npy"), "count": _CHECKED_COUNT}
+    facts = ask(side, *place, cores, [describe, *requests])[0]
+    answers, *corrupted = (Answers(np.load(outs[name]), test.class_indices) for name in names)
     clean = describe_accuracy(answers.select(test.is_clean))
-    return {
+    return answers, {
+        **facts,
         **describe_classes(answers),
         "accuracy": {"all_rows": describe_accuracy(answers), "clean_rows": clean},
         "trust": describe_trust(answers),
+        "robustness": {name: describe_accuracy(each) for name, each in zip(CORRUPTIONS, corrupted, strict=True)},
     }
 
 
-def _compare_answers(ours: Answers, peers: Answers) -> dict[str, Any]:
-    """McNemar's test; `first` is ours."""
-    return {**compare_hits(ours.is_right, peers.is_right)._asdict(), "n": len(ours.class_indices)}
+def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Let a contender answer in a process of its own.
+
+    Args:
+        name: a key of `contenders.BUILDERS`.
+        python: interpreter of its environment.
+        model: folder of our SavedModel or of its light form.
+        cores: numbers of the cores that it may use.
+        requests: arguments of `contenders.answer`.
+
+    Raises:
+        BenchmarkError: the process failed.
+    """
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        asked, answered = Path(folder, "requests.json"), Path(folder, "answers.json")
+        asked.write_text(json.dumps(requests), "utf-8")
+        arguments = [name, str(model), json.dumps(cores), str(asked), str(answered)]
+        measure_process([str(python), "-m", "benchmarks.peer.contenders", *arguments])
+        return list(json.loads(answered.read_text("utf-8")))
 
 
-def _measure_robustness(
-    contenders: list[ContenderProcess], test: PublicTest, folder: Path
-) -> dict[str, dict[str, Any]]:
-    """Accuracy by contender, then by corruption; all get the same pictures."""
-    accuracies: dict[str, dict[str, Any]] = {contender.name: {} for contender in contenders}
-    for name in CORRUPTIONS:
-        print(f"corruption {name}", file=sys.stderr, flush=True)
-        np.save(folder / f"{name}.npy", corrupt_pixels(name, test.pixels))
-        for contender in contenders:
-            answers = Answers(contender.predict(folder / f"{name}.npy"), test.class_indices)
-            accuracies[contender.name][name] = describe_accuracy(answers)
-    return accuracies
+def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _LOCK) -> Path:
+    """Make `folder`, a virtual environment of about 3 GB, hold what `lock`, requirements with hashes, lists.
+
+    Returns:
+        Path of its Python.
+
+    Raises:
+        DataError: uv is missing, or the packages can't be installed.
+    """
+    own = ROOT / ".build/uv/bin/uv"
+    uv = str(own) if own.exists() else shutil.which("uv")
+    if not uv:
+        raise DataError(f"{own}: no such program; run `make setup` first")
+    tell(f"Installing what {folder} lacks of {lock.name}")
+    python = folder / "venv/bin/python"
+    for command in (
+        ("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder / "venv")),
+        ("pip", "sync", "--quiet", "--python", str(python), "--require-hashes", "--compile-bytecode",
+         "--allow-empty-requirements", str(lock)),
+    ):  # fmt: skip
+        done = subprocess.run([uv, *command], capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise DataError(f"uv {command[0]}: exit code {done.returncode}: {last}; check that PyPI is reachable")
+    return python
+
+
+def summarise(rounds: Sequence[Sequence[dict[str, Any]]], batch_size: int) -> dict[str, Any]:
+    """`single_ms`: median, 10th and 90th percentile; `batch_images_per_s`: the same by way of calling.
+
+    Args:
+        rounds: answers to `time_single` and `time_batches`.
+        batch_size: pictures in each call of the latter.
+    """
+    single_s = np.concatenate([single["seconds"] for single, _ in rounds])
+    batch_s = {way: np.concatenate([batches[way]["seconds"] for _, batches in rounds]) for way in rounds[0][1]}
+    return {
+        "single_ms": _summarise(single_s * 1e3),
+        "batch_images_per_s": {way: _summarise(batch_size / seconds) for way, seconds in batch_s.items()},
+    }
+
+
+def _summarise(values: npt.NDArray[np.float64]) -> dict[str, float | int]:
+    low, median, high = np.percentile(values, [10, 50, 90])
+    return {"median": float(median), "p10": float(low), "p90": float(high), "n": len(values)}
+
+
+def write_report(comparison: dict[str, Any]) -> str:
+    """The text of `peers.md`, from what `compare` returns."""
+    ours, light = (comparison["contenders"][name] for name in (OURS, LIGHT))
+    return render(
+        "peers.md", **comparison, class_names=CLASS_NAMES, corruptions=list(CORRUPTIONS), ours=ours, light=light
+    )
 
 
 if __name__ == "__main__":

@@ -1,125 +1,189 @@
-"""The model that a run pushed -> fer_tfx/shipped_model, byte for byte, with its card, licence note and hashes, and its
-light form -> fer_tfx/light_model.
+"""The model that a run pushed -> fer_tfx/shipped_model, byte for byte, and its light form -> fer_tfx/light_model.
 
     python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json
 
-`metrics.json` is what `python -m benchmarks.evaluate` wrote of the same model.
+`metrics.json` is what `python -m benchmarks.evaluate` wrote of the same model. The card is the run's own, without the
+addresses of its artifacts, followed by what the release adds: the figures on the public test, versions and hashes.
 """
 
-import argparse
-import json
+import os
+import platform
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import run_command
-from benchmarks.folder_swap import replace_folder
-from benchmarks.json_file import read_json_object
-from benchmarks.licence_note import LICENCE_NOTE
-from benchmarks.light import ship_light_form
-from benchmarks.model_card import Subject, describe_versions, render_card
-from benchmarks.pushed_model import PushedModel, read_pushed_model
-from fer_tfx.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from benchmarks.harness.command import ROOT, make_parser, read_json_object, render, run_command
+from benchmarks.model.exported import read_calibration, read_record, sum_training_seconds
+from fer_tfx.contract import CALIBRATION_FILE, CLASS_NAMES, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
 from fer_tfx.errors import DataError, GateError
 from fer_tfx.model_files import LIGHT_FOLDER, SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
-from reporting.model_card import CARD_FILE
+from reporting.model_card import CARD_FILE, format_code
 
 MAX_MODEL_BYTES = 3_000_000
-LICENCE_FILE = "LICENCE_NOTE.md"
-_TARGET = Path(__file__).resolve().parent.parent / "models" / SHIPPED_FOLDER
+_LICENCE_FILE = "LICENCE_NOTE.md"
+_PACKAGES = ("tensorflow", "keras", "tfx", "numpy")
+_ADDRESSES = "\n| made of |"  # how the last table of the run's card begins
+_EVALUATE = "write it with `python -m benchmarks.evaluate`"
+_NEEDED = (("Evaluator", "blessing", "blessed"), ("ServingCheck", "blessing", "blessed"),
+           ("Pusher", "pushed_model", "pushed"))  # fmt: skip
+
+Metrics = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Ship a model; the exit code is 0, or that of the error: 3 if the model may not be shipped."""
-    options = _build_parser().parse_args(arguments)
-
-    def ship_latest() -> None:
-        metrics, pushed = read_metrics(options.metrics), read_pushed_model(options.run)
-        ship(pushed, metrics, options.out)
-        light = options.out.with_name(LIGHT_FOLDER)
-        ship_light_form(pushed.folder, light)
-        print(f"{options.out} and {light}: shipped; now commit them")
-
-    return run_command("ship", ship_latest)
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ship", description=__doc__.splitlines()[0])
+    parser = make_parser("ship", __doc__)
     parser.add_argument("--run", metavar="FOLDER", required=True, type=Path, help="<runtime.root>/<name> of a run")
     parser.add_argument("--metrics", metavar="FILE", required=True, type=Path, help="what benchmarks.evaluate wrote")
-    parser.add_argument("--out", metavar="FOLDER", default=_TARGET, type=Path, help="default: fer_tfx/shipped_model")
-    return parser
+    parser.add_argument(
+        "--out", metavar="FOLDER", default=ROOT / "fer_tfx" / SHIPPED_FOLDER, type=Path,
+        help="default: fer_tfx/shipped_model",
+    )  # fmt: skip
+    options = parser.parse_args(arguments)
+
+    def work() -> None:
+        metrics, pushed = read_json_object(options.metrics, _EVALUATE), find_pushed_model(options.run)
+        light = options.out.with_name(LIGHT_FOLDER)
+        ship(pushed, metrics, options.out)
+        ship_light_form(pushed, light)
+        print(f"{options.out} and {light}: shipped; now commit them")
+
+    return run_command("ship", work)
 
 
-def read_metrics(path: Path) -> dict[str, Any]:
-    """The content of `metrics.json`. Raises DataError."""
-    return read_json_object(path, "write it with `python -m benchmarks.evaluate`")
+def find_pushed_model(run: Path) -> Path:
+    """The folder of the model that the latest run below `run`, `<runtime.root>/<name>`, pushed.
+
+    Raises:
+        DataError: there is no run, or its model is gone.
+        GateError: the Evaluator or ServingCheck gave no blessing, or nothing was pushed.
+    """
+    store = run / "metadata.sqlite"
+    if not store.is_file():
+        raise DataError(f"{store}: no such file; give --run the folder of a run, <runtime.root>/<name>")
+    from pipeline.history import open_store, read_latest_run
+
+    nodes = read_latest_run(open_store(store))
+    for node, output, mark in _NEEDED:
+        artifact = nodes[node].outputs.get(output) if node in nodes else None
+        if not (artifact and artifact.properties.get(mark)):
+            found = f"{node} gave no mark `{mark}`" if artifact else f"{node} did not finish"
+            raise GateError(f"{run}: in the latest run {found}; ship a model that every gate has let through")
+    folder = Path(str(nodes["Pusher"].outputs["pushed_model"].properties["pushed_destination"]))
+    if not (folder / "saved_model.pb").is_file():
+        raise DataError(f"{folder}: the pushed model is gone; run the pipeline again, into an empty serving folder")
+    return folder
 
 
-def ship(pushed: PushedModel, metrics: dict[str, Any], target: Path) -> None:
-    """Copy the model to `target`, which holds the old or the new one whole at any time but an instant between two
-    renames.
+def ship(pushed: Path, metrics: Metrics, target: Path) -> None:
+    """Copy the model to `target`, which holds the old or the new one whole but for an instant between two renames.
 
     Raises:
         GateError: the model is too large, or began with another model's weights.
         DataError: the figures are those of another model, or one is missing.
     """
-    files = list_model_files(pushed.folder)
-    size_bytes = sum((pushed.folder / name).stat().st_size for name in files)
+    files = [name for name in list_files(pushed) if Path(name).name != CARD_FILE]
+    size_bytes = sum((pushed / name).stat().st_size for name in files)
     if size_bytes > MAX_MODEL_BYTES:
         raise GateError(
-            f"{pushed.folder}: {size_bytes:,} bytes, at most {MAX_MODEL_BYTES:,}; export it in half precision"
+            f"{pushed}: {size_bytes:,} bytes, at most {MAX_MODEL_BYTES:,}; export it in half precision"
             " (export.half_precision) or train a smaller network"
         )
-    record = _read_json(pushed.folder / EXTRA_ASSETS_DIR / TRAINING_RECORD_FILE)
+    record = read_record(pushed)
     if record.get("warm_start"):
         raise GateError(
-            f"{pushed.folder}: was trained on from another model's weights, while card and licence note say: from"
-            " scratch; ship the model of a run without spans.warm_start"
+            f"{pushed}: training began with another model's weights, but the licence note says: from scratch; ship the"
+            " model of a run without spans.warm_start"
         )
-    check_same_model(pushed.folder, record, metrics)
-    digests = {name: compute_digest(pushed.folder / name) for name in files}
-    card = render_card(metrics, Subject(pushed.folder.name, size_bytes, digests, pushed.rows, describe_versions()))
-    with replace_folder(target) as partial:
-        shutil.copytree(pushed.folder, partial, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
-        (partial / CARD_FILE).write_text(card, "utf-8")
-        (partial / LICENCE_FILE).write_text(LICENCE_NOTE, "utf-8")
-        write_sums(partial)
-        verify_sums(partial)
+    check_same_model(pushed, record, metrics)
+    card = render_card(pushed, metrics, size_bytes, {name: compute_digest(pushed / name) for name in files})
+    with replace_folder(target) as new:
+        shutil.copytree(pushed, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
+        (new / CARD_FILE).write_text(card, "utf-8")
+        (new / _LICENCE_FILE).write_text(render(_LICENCE_FILE), "utf-8")
+        write_sums(new)
+        verify_sums(new)
 
 
-def list_model_files(folder: Path) -> list[str]:
-    """The files of a pushed model by relative path, but for the card of its run: the one written here has more."""
-    return [name for name in list_files(folder) if Path(name).name != CARD_FILE]
-
-
-def check_same_model(folder: Path, record: dict[str, Any], metrics: dict[str, Any]) -> None:
+def check_same_model(folder: Path, record: dict[str, Any], metrics: Metrics) -> None:
     """Raise DataError unless the figures were measured on this very model, as far as its own records tell."""
-    calibration = _read_json(folder / EXTRA_ASSETS_DIR / CALIBRATION_FILE)
-    measured = metrics.get("calibration")
-    seconds = round(sum(epoch["seconds"] for epoch in record.get("history", ())), 1)
-    pairs = {
-        "parameters": (record.get("parameters"), metrics.get("parameters")),
-        "code": (record.get("code"), metrics.get("code")),
-        "train_wall_seconds": (seconds, metrics.get("train_wall_seconds")),
-        "temperature": (calibration.get("temperature"), measured and measured.get("temperature")),
-    }
-    for name, (of_model, of_metrics) in pairs.items():
-        if of_model != of_metrics:
+    measured = {**metrics, **(metrics.get("calibration") or {})}
+    own = {"parameters": record["parameters"], "code": record["code"],
+           "train_wall_seconds": sum_training_seconds(record),
+           "temperature": read_calibration(folder)["temperature"]}  # fmt: skip
+    for name, value in own.items():
+        if value != measured.get(name):
             raise DataError(
-                f"metrics: {name} is {of_metrics!r}, but {of_model!r} in {folder}: they are another model's;"
+                f"metrics: {name} is {measured.get(name)!r}, but {value!r} in {folder}: they are another model's;"
                 f" run `python -m benchmarks.evaluate --model {folder}`"
             )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def render_card(pushed: Path, metrics: Metrics, size_bytes: int, digests: dict[str, str]) -> str:
+    """The run's own card without its addresses, and what the release adds. Raises DataError if a figure is missing."""
+    path = pushed / EXTRA_ASSETS_DIR / CARD_FILE
     try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: can't be read: {reason}; ship a model that this version pushed") from None
+        card, _, _ = path.read_text("utf-8").partition(_ADDRESSES)
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}; ship a model that this version pushed") from None
+
+    versions = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+    release = render(
+        CARD_FILE, figure=partial(look_up, metrics), code=format_code, metrics=metrics, class_names=CLASS_NAMES,
+        model_version=pushed.name, size_bytes=size_bytes, digests=digests, versions=versions,
+    )  # fmt: skip
+    return f"{card.rstrip()}\n\n{release}"
+
+
+def look_up(metrics: Metrics, *keys: str) -> Any:
+    """The value at the end of a path of keys. Raises DataError if it is missing or null."""
+    value: Any = metrics
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+        if value is None:
+            raise DataError(f"metrics: no `{'.'.join(keys)}` in it; {_EVALUATE}")
+    return value
+
+
+def ship_light_form(model: Path, target: Path) -> None:
+    """Write the light form of the SavedModel in `model` to `target`, which holds the old or the new one whole."""
+    from models.export import convert_to_light
+
+    content = convert_to_light(model)
+    with replace_folder(target) as new:
+        (new / LIGHT_MODEL_FILE).write_bytes(content)
+        for name in (CALIBRATION_FILE, CLASS_NAMES_FILE):
+            shutil.copy(model / EXTRA_ASSETS_DIR / name, new / name)
+        write_sums(new)
+        verify_sums(new)
+
+
+@contextmanager
+def replace_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target` that takes its place if the block ends well.
+
+    A folder with files can't be renamed over: the old one steps aside first, and back if the second rename fails.
+    """
+    new, old = (target.with_name(f".{target.name}.{os.getpid()}.{what}") for what in ("new", "old"))
+    new.mkdir(parents=True)
+    try:
+        yield new
+        if target.exists():
+            target.rename(old)
+        try:
+            new.rename(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
+    finally:
+        for rest in (new, old):
+            shutil.rmtree(rest, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -37,11 +37,11 @@ def test_report_screenshots_of_a_drawn_run_are_small_pictures_of_the_page(tmp_pa
 def test_report_screenshots_of_other_faces_are_refused(tmp_path, capsys):
     out = tmp_path / "images"
     assert main([str(write_report(tmp_path, "fer")), "--out", str(out)]) == 2
-    assert "is of the run 'fer', whose faces may be real" in capsys.readouterr().err
+    assert "shows the run 'fer', whose faces may be real" in capsys.readouterr().err
     assert not out.exists()
 
 
 def test_report_screenshots_without_numbers_beside_the_page_name_the_command(tmp_path, capsys):
     assert main([str(tmp_path / "report.html"), "--out", str(tmp_path / "images")]) == 2
     said = capsys.readouterr().err
-    assert f"{tmp_path / 'report.json'}: not there; `fer-tfx report" in said
+    assert f"{tmp_path / 'report.json'}: can't be read as JSON: No such file or directory; `fer-tfx report" in said

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.command import run_command
+from benchmarks.harness.command import run_command
 from fer_tfx.errors import DataError, GateError
 
 

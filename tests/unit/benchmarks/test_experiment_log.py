@@ -5,15 +5,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.experiment_log import (
-    append_entry,
+from benchmarks.ranking.log import (
     check_name,
-    count_looks,
     find_entry,
     format_table,
     load_logged_recipe,
     load_recipe,
-    name_repeat,
     read_log,
     require_writable,
 )
@@ -35,12 +32,11 @@ def build_entry(root: Path, **changes: Any) -> dict[str, Any]:
     return dict(json.loads(json.dumps({**entry, **changes})))
 
 
-def test_append_entry_reads_back_the_same_in_order(tmp_path):
+def test_read_log_gives_entries_in_order(tmp_path):
     log = tmp_path / "results" / "log.jsonl"
     entries = [build_entry(tmp_path), build_entry(tmp_path, name="second")]
     require_writable(log)
-    for entry in entries:
-        append_entry(log, entry)
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in entries), "utf-8")
     assert read_log(log) == entries
     assert find_entry(entries, "second") == entries[1]
 
@@ -52,8 +48,8 @@ def test_read_log_no_file_has_no_entry(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 2: not valid JSON: .*; mend or remove the line"),
-        ("[]", "line 2: expected an experiment with name, rows, n, one_view, four_views; mend or remove the line"),
+        ("{", "line 2: not valid JSON: .*; fix or remove the line"),
+        ("[]", "line 2: expected an experiment with name, rows, n, one_view, four_views; fix or remove the line"),
         ('{"name": "b"}', "line 2: expected an experiment"),
         ('{"name": "b", "rows": "", "n": 1, "one_view": {}, "four_views": {}}', "line 2: expected an experiment"),
     ],
@@ -68,15 +64,6 @@ def test_read_log_line_that_is_no_entry_is_named(tmp_path, line, message):
 def test_check_name_what_is_no_name_of_a_folder_is_refused(name):
     with pytest.raises(DataError, match="expected at most 63 of a-z, 0-9"):
         check_name([], name)
-
-
-def test_name_repeat_is_the_next_free_one():
-    assert name_repeat([{"name": "a"}, {"name": "b.2"}], "a") == "a.2"
-    assert name_repeat([{"name": "a"}, {"name": "a.2"}, {"name": "a.3"}], "a") == "a.4"
-
-
-def test_count_looks_counts_entries_of_the_public_test_only():
-    assert count_looks([{"name": "a"}, {"name": "b", "public_look": 1}, {"name": "c", "public_look": 2}]) == 2
 
 
 def test_load_logged_recipe_is_that_of_the_configuration_overrides_and_seed(tmp_path):

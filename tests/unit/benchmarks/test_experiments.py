@@ -9,7 +9,8 @@ import pytest
 from evaluation_doubles import write_data
 from filelock import FileLock
 
-from benchmarks.experiments import ROOT, main
+from benchmarks.experiments import main
+from benchmarks.harness.command import ROOT
 from schema.drawn_faces import draw_faces
 
 TINY = ("model.stem_filters=4", "model.stage_filters=[6]", "model.convolutions_per_stage=1", "trainer.epochs=1",
@@ -75,6 +76,8 @@ def test_main_repeat_trains_anew_to_the_same_figures(bench):
     repeated = entries["first.2"]
     assert (repeated["repeats"], repeated["resumed_from_epoch"]) == ("first", 0)
     assert judged(repeated) == judged(entries["first"])
+    assert bench.run("--repeat", "first") == 0
+    assert bench.read()["first.3"]["repeats"] == "first"
 
 
 def test_main_other_seed_gives_another_network_and_both_can_answer_together(bench, capsys):
@@ -131,11 +134,11 @@ def test_main_finalist_is_judged_by_the_public_test_and_each_look_is_counted(ben
         (("--name", "x", "--config", "none.yaml"), "none.yaml: no such configuration file"),
         (("--repeat", "nothing"), "nothing: no such experiment in the log; it has first"),
         (("--repeat", "first", "--seed", "1"), "--repeat: the log decides name, settings and seed"),
-        (("--repeat", "first", "--finalist"), "first: was judged by the ranking split; leave --finalist out"),
+        (("--repeat", "first", "--finalist"), "first: was judged by the ranking split; omit --finalist"),
         (("--average", "first", "--name", "x"), "--average: give two experiments or more"),
         (("--average", "first", "first", "--name", "x"), "--average: give two experiments or more"),
         (("--average", "first", "nothing", "--name", "x"), "nothing: no such experiment in the log"),
-        (("--name", "x", "--state", str(ROOT / "state")), f"--state {ROOT / 'state'}: no row of the data may lie in"),
+        (("--name", "x", "--state", str(ROOT / "state")), f"--state {ROOT / 'state'}: the repository must hold no row"),
     ],
 )
 def test_main_what_cannot_be_done_is_said_in_one_line_and_not_logged(bench, capsys, options, message):
@@ -150,7 +153,7 @@ def test_main_what_cannot_be_written_or_repeated_is_said_before_the_training(ben
     (tmp_path / "recipe.yaml").write_text("name: mine\n", "utf-8")
     (tmp_path / "file").touch()
     wrong = {
-        ("--config", str(tmp_path / "recipe.yaml")): "--config .*recipe.yaml: lies outside the repository",
+        ("--config", str(tmp_path / "recipe.yaml")): "--config .*recipe.yaml: is outside the repository",
         ("--log", str(tmp_path)): f"{tmp_path}: can't be read: .*; give --log",
         (
             "--log",
@@ -171,11 +174,11 @@ def test_main_experiment_in_work_elsewhere_is_left_alone(bench, capsys):
     (bench.state / "busy").mkdir()
     with FileLock(bench.state / "busy" / "lock"):
         assert bench.run_tiny("busy") == 2
-    assert "busy: another process works on it; wait for it, or give another name" in capsys.readouterr().err
+    assert "busy: another process is working on it; wait for it, or give another name" in capsys.readouterr().err
 
 
 def test_main_table_prints_the_log(bench, capsys):
     assert main(["--table", "--log", str(bench.log)]) == 0
     assert "| first | " in capsys.readouterr().out
     assert main(["--table", "--log", "nowhere.jsonl"]) == 2
-    assert capsys.readouterr().err == "experiments: nowhere.jsonl: no such file; the first experiment makes it\n"
+    assert capsys.readouterr().err == "experiments: nowhere.jsonl: no such file; the first experiment creates it\n"

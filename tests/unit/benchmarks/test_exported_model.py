@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from evaluation_doubles import RECORD, draw_pixels, write_model
 
-from benchmarks.exported_model import load_exported
+from benchmarks.model.exported import load_exported
 from fer_tfx.errors import DataError
 
 
@@ -52,14 +52,14 @@ def test_load_exported_model_without_the_signature_is_refused(tmp_path):
 def test_load_exported_file_missing_beside_the_graph_is_refused(tmp_path, name):
     folder = write_model(tmp_path / "1")
     (folder / "assets.extra" / name).unlink()
-    with pytest.raises(DataError, match=rf"{name}: can't be read: No such file or directory; give a model"):
+    with pytest.raises(DataError, match=rf"{name}: can't be read as JSON: No such file or directory; give a model"):
         load_exported(folder)
 
 
 def test_load_exported_file_that_is_no_json_is_refused(tmp_path):
     folder = write_model(tmp_path / "1")
     (folder / "assets.extra/calibration.json").write_text("{", "utf-8")
-    with pytest.raises(DataError, match=r"calibration\.json: can't be read: Expecting property name"):
+    with pytest.raises(DataError, match=r"calibration\.json: can't be read as JSON: Expecting property name"):
         load_exported(folder)
 
 
@@ -67,7 +67,7 @@ def test_load_exported_file_that_is_no_json_is_refused(tmp_path):
     ("calibration", "record", "message"),
     [
         ({"n": 1}, None, r"calibration\.json: no temperature, abstain_threshold in it; give a model"),
-        ([1], None, r"calibration\.json: no temperature, abstain_threshold in it"),
+        ([1], None, r"calibration\.json: expected a JSON object, found a list; give a model"),
         ({"temperature": 0, "abstain_threshold": 0.4}, None, r"temperature: expected a number above 0, got 0$"),
         ({"temperature": "1", "abstain_threshold": 0.4}, None, r"temperature: expected a number above 0, got '1'$"),
         (None, {"parameters": 1, "history": []}, r"training_record\.json: no code, model, trainer in it"),

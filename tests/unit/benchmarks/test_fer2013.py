@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from evaluation_doubles import draw_pixels, write_data
 
-from benchmarks.fer2013 import read_public_test, read_strict_rows
+from benchmarks.model.fer2013 import read_public_test, read_strict_rows
 from fer_tfx.errors import DataError
 
 TEST = draw_pixels([3, 1, 4, 1, 5])
@@ -88,8 +88,8 @@ def test_read_public_test_labels_of_another_form_are_refused(tmp_path, text):
 def test_read_strict_rows_first_of_equal_pictures_stays_and_those_of_the_test_file_go(tmp_path):
     one, two, three = draw_pixels([0, 1, 2], 90)
     folder = write_data(tmp_path, np.stack([one, two, one, three, TEST[4]]), TEST, [0], [3, 1, 4, 5, 6])
-    rows = read_strict_rows(folder)
-    found = {digest: (label, picture) for picture, label, digest in zip(*rows, strict=True)}
+    rows, digests = read_strict_rows(folder)
+    found = {digest: (label, picture) for picture, label, digest in zip(*rows, digests, strict=True)}
     assert len(rows.pixels) == len(found) == 3
     for label, picture in ((3, one), (1, two), (5, three)):
         assert found[hashlib.sha256(picture.tobytes()).digest()][0] == label
@@ -98,10 +98,11 @@ def test_read_strict_rows_first_of_equal_pictures_stays_and_those_of_the_test_fi
 
 def test_read_strict_rows_order_of_the_file_does_not_matter(tmp_path):
     train = draw_pixels(range(9), 90)
-    first = read_strict_rows(write_data(tmp_path / "a", train, TEST, [0], [k % 7 for k in range(9)]))
-    turned = read_strict_rows(write_data(tmp_path / "b", train[::-1], TEST, [0], [k % 7 for k in range(9)][::-1]))
-    assert list(first.digests) == sorted(first.digests)
-    assert first.digests == turned.digests
+    first, digests = read_strict_rows(write_data(tmp_path / "a", train, TEST, [0], [k % 7 for k in range(9)]))
+    turned, same_digests = read_strict_rows(
+        write_data(tmp_path / "b", train[::-1], TEST, [0], [k % 7 for k in range(9)][::-1])
+    )
+    assert digests == same_digests == sorted(digests)
     assert (first.pixels == turned.pixels).all()
     assert first.class_indices.tolist() == turned.class_indices.tolist()
 
@@ -109,11 +110,11 @@ def test_read_strict_rows_order_of_the_file_does_not_matter(tmp_path):
 def test_read_strict_rows_needs_no_label_of_the_test(tmp_path):
     folder = write_data(tmp_path, draw_pixels([0, 1], 90), TEST, [0])
     (folder / "public_test_labels.csv").unlink()
-    assert len(read_strict_rows(folder).digests) == 2
+    assert len(read_strict_rows(folder)[1]) == 2
 
 
 def test_read_strict_rows_training_file_of_the_test_pictures_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"train\.csv\.xz: each of its pictures also stands in test\.csv\.xz; give"):
+    with pytest.raises(DataError, match=r"train\.csv\.xz: each of its pictures is also in test\.csv\.xz; give"):
         read_strict_rows(write_data(tmp_path, TEST[:2], TEST, [0]))
 
 

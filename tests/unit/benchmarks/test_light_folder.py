@@ -5,7 +5,7 @@ import json
 import pytest
 from evaluation_doubles import draw_pixels, write_model
 
-from benchmarks.light import ship_light_form
+from benchmarks.ship import ship_light_form
 from fer_tfx.errors import DataError
 from fer_tfx.light import LightModel
 from fer_tfx.model_files import list_files, verify_sums

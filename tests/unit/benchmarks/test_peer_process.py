@@ -2,105 +2,85 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from evaluation_doubles import draw_pixels, write_model
 
-from benchmarks.contenders import _arrange, _to_bgr
-from benchmarks.light import ship_light_form
-from benchmarks.measure import BenchmarkError
-from benchmarks.peer_process import ContenderProcess
-from benchmarks.peer_worker import _time_calls
+from benchmarks.harness.measure import BenchmarkError
+from benchmarks.peer.contenders import BUILDERS, answer, arrange, time_calls, to_bgr
+from benchmarks.peers import ask
+from benchmarks.ship import ship_light_form
 
 PIXELS = draw_pixels([3, 1, 4, 1, 5])
 
 
-def start(model: Path, folder: Path, name: str = "ours") -> ContenderProcess:
-    return ContenderProcess(name, Path(sys.executable), str(model), [0], folder)
-
-
 @pytest.fixture(scope="module")
-def ours(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("worker")
-    np.save(folder / "pixels.npy", PIXELS)
-    with start(write_model(folder / "model"), folder) as contender:
-        yield contender, folder / "pixels.npy"
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("worker")
+    np.save(made / "pixels.npy", PIXELS)
+    write_model(made / "ours")
+    ship_light_form(made / "ours", made / "ours-light")
+    return made
 
 
-def test_predict_gives_probabilities_in_order(ours):
-    contender, pixels = ours
-    probabilities = contender.predict(pixels)
+def request(folder: Path, do: str, **others: Any) -> dict[str, Any]:
+    return {"do": do, "pixels": str(folder / "pixels.npy"), **others}
+
+
+def test_ask_answers_every_request_in_a_process_on_its_cores(folder, tmp_path):
+    requests = [
+        request(folder, "predict", out=str(tmp_path / "out.npy")),
+        request(folder, "time_single", count=7, budget_s=60),
+        request(folder, "time_batches", count=4, budget_s=60),
+        request(folder, "describe", count=2),
+    ]
+    predicted, single, batches, facts = ask("ours", Path(sys.executable), folder / "ours", [0], requests)
+    probabilities = np.load(tmp_path / "out.npy")
     assert (probabilities.shape, probabilities.dtype) == ((5, 7), np.float32)
     assert probabilities.argmax(axis=1).tolist() == [3, 1, 4, 1, 5]
+    assert predicted == {}
+    assert len(single["seconds"]) == 7
+    assert min(single["seconds"]) > 0
+    assert [(way, len(timed["seconds"])) for way, timed in batches.items()] == [("serve_pixels", 4)]
+    files = [path for path in (folder / "ours").rglob("*") if path.is_file()]
+    assert facts["bytes"] == sum(path.stat().st_size for path in files) > 1000
+    assert facts["versions"]["tensorflow"].startswith("2.")
 
 
-def test_predict_of_the_light_form_gives_the_same_answers(ours, tmp_path):
-    contender, pixels = ours
-    ship_light_form(pixels.parent / "model", tmp_path / "light")
-    with start(tmp_path / "light", tmp_path, "ours-light") as light:
-        np.testing.assert_allclose(light.predict(pixels), contender.predict(pixels), atol=1e-3)
-        answer = light.ask("time_batches", pixels=str(pixels), count=4, budget_s=60)
-        assert list(answer) == ["predict_pixels"]
+def test_answer_of_the_light_form_is_the_same(folder):
+    ours, light = (BUILDERS[name](str(folder / name)) for name in ("ours", "ours-light"))
+    np.testing.assert_allclose(light.predict(PIXELS), ours.predict(PIXELS), atol=1e-3)
+    assert list(answer(light, **request(folder, "time_batches", count=4, budget_s=60))) == ["predict_pixels"]
+    facts = answer(light, **request(folder, "describe", count=1))
+    assert facts["bytes"] == sum(path.stat().st_size for path in (folder / "ours-light").iterdir())
 
 
-def test_ask_time_single_times_every_call(ours):
-    contender, pixels = ours
-    seconds = contender.ask("time_single", pixels=str(pixels), count=7, budget_s=60)["seconds"]
-    assert len(seconds) == 7
-    assert min(seconds) > 0
-
-
-def test_ask_time_batches_names_the_way_to_call(ours):
-    contender, pixels = ours
-    answer = contender.ask("time_batches", pixels=str(pixels), count=4, budget_s=60)
-    assert [(way, len(timed["seconds"])) for way, timed in answer.items()] == [("serve_pixels", 4)]
-
-
-def test_ask_describe_tells_size_and_version(ours):
-    contender, pixels = ours
-    answer = contender.ask("describe", pixels=str(pixels), count=2)
-    files = [path for path in (pixels.parent / "model").rglob("*") if path.is_file()]
-    assert answer["bytes"] == sum(path.stat().st_size for path in files) > 1000
-    assert answer["versions"]["tensorflow"].startswith("2.")
-
-
-def test_worker_keeps_to_its_cores(ours):
-    contender, _ = ours
-    status = Path(f"/proc/{contender._process.pid}/status").read_text("ascii")
-    assert "Cpus_allowed_list:\t0\n" in status
-
-
-def test_enter_worker_that_can_not_start_tells_how_its_log_ends(tmp_path):
-    contender = start(tmp_path / "none", tmp_path)
-    with pytest.raises(BenchmarkError, match=r"^ours: exit code 1: \.\.\..*no SavedModel; give the folder") as caught:
-        contender.__enter__()
-    assert "\n" not in str(caught.value)
-
-
-def test_exit_ends_the_process(tmp_path):
-    with start(write_model(tmp_path / "model"), tmp_path) as contender:
-        assert contender._process.poll() is None
-    assert contender._process.returncode == 0
+def test_ask_contender_that_can_not_start_tells_how_its_output_ends(tmp_path):
+    with pytest.raises(
+        BenchmarkError, match=r"exit code 1; its output ends with\n(.|\n)*no SavedModel; give the folder"
+    ):
+        ask("ours", Path(sys.executable), tmp_path, [0], [])
 
 
 def test_time_calls_budget_used_up_stops_after_three():
     clock = [lambda: sum(range(100_000))] * 50
-    assert len(_time_calls(clock, [], budget_s=0.0)) == 3
-    assert len(_time_calls(clock, [], budget_s=60.0)) == 50
+    assert len(time_calls(clock, [], budget_s=0.0)) == 3
+    assert len(time_calls(clock, [], budget_s=60.0)) == 50
 
 
 def test_time_calls_warm_up_is_not_counted():
     calls = []
-    seconds = _time_calls([lambda: calls.append("timed")], [lambda: calls.append("warm")] * 2, budget_s=60.0)
+    seconds = time_calls([lambda: calls.append("timed")], [lambda: calls.append("warm")] * 2, budget_s=60.0)
     assert (calls, len(seconds)) == (["warm", "warm", "timed"], 1)
 
 
 def test_arrange_boxes_cut_out_the_pictures_again():
     pixels = np.random.default_rng(0).integers(0, 256, (11, 48, 48), np.uint8)
-    montage, boxes = _arrange(pixels)
+    montage, boxes = arrange(pixels)
     assert montage.shape == (96, 384, 3)
     assert len(boxes) == 11
     for (x, y, width, height), picture in zip(boxes, pixels, strict=True):
-        assert (montage[y : y + height, x : x + width] == _to_bgr(picture)).all()
-        assert (_to_bgr(picture)[..., 1] == picture).all()
+        assert (montage[y : y + height, x : x + width] == to_bgr(picture)).all()
+        assert (to_bgr(picture)[..., 1] == picture).all()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.figures import describe_share
-from benchmarks.peer_report import is_robust, write_peer_report
+from benchmarks.model.figures import describe_share
+from benchmarks.peers import summarise, write_report
 from fer_tfx.contract import CLASS_NAMES
 from reporting.corruptions import CORRUPTIONS
 
@@ -40,8 +40,8 @@ def comparison() -> dict:
     }  # fmt: skip
 
 
-def test_write_peer_report_tells_shares_with_bounds(comparison):
-    report = write_peer_report(comparison)
+def test_write_report_tells_shares_with_bounds(comparison):
+    report = write_report(comparison)
     assert report.startswith(
         "# Side by side on FER2013's public test, n = 3,589\n\n|  | ours | ours-light | fer |\n|---|---:|---:|---:|\n"
     )
@@ -51,29 +51,29 @@ def test_write_peer_report_tells_shares_with_bounds(comparison):
     assert "| size, kB | 93 | 93 | 93 |" in report
 
 
-def test_write_peer_report_sets_ours_against_each_peer(comparison):
+def test_write_report_sets_ours_against_each_peer(comparison):
     verdict = (
         "- Against fer: latency 1.50 (light form) or 2.00 (SavedModel) times its own;"
         " throughput 0.80 (list), 0.75 (boxes) times its own;"
         " only ours right on 500 rows, only fer on 300, McNemar's exact p = 1.5e-12.\n"
     )
-    assert verdict in write_peer_report(comparison)
+    assert verdict in write_report(comparison)
 
 
-def test_write_peer_report_vanishing_p_value_is_not_shown_as_zero(comparison):
+def test_write_report_vanishing_p_value_is_not_shown_as_zero(comparison):
     comparison["mcnemar"]["fer"]["p_value"] = 0.0
-    assert "McNemar's exact p < 1e-300." in write_peer_report(comparison)
+    assert "McNemar's exact p < 1e-300." in write_report(comparison)
 
 
-def test_write_peer_report_robustness_says_what_holds(comparison):
+def test_write_report_robustness_says_what_holds(comparison):
     row = "| darker_x0.4 | 0.500 [0.484, 0.516] | 0.500 [0.484, 0.516] | 0.450 [0.434, 0.466] |"
-    assert f"{row} no |" in write_peer_report(comparison)
+    assert f"{row} no |" in write_report(comparison)
     comparison["contenders"]["fer"]["robustness"]["darker_x0.4"] = describe_share(0.3, 3589)
-    assert "| 0.300 [0.285, 0.315] | yes |" in write_peer_report(comparison)
+    assert "| 0.300 [0.285, 0.315] | yes |" in write_report(comparison)
 
 
-def test_write_peer_report_tells_how_it_was_measured(comparison):
-    report = write_peer_report(comparison)
+def test_write_report_tells_how_it_was_measured(comparison):
+    report = write_report(comparison)
     assert "load average 0.1 before and 1.9 after the timing" in report
     assert (
         "ours: tensorflow 2.16.2; ours-light: tensorflow 2.16.2; fer: tensorflow 2.16.2;"
@@ -84,11 +84,28 @@ def test_write_peer_report_tells_how_it_was_measured(comparison):
 @pytest.mark.parametrize(
     ("ours", "peer", "clean", "expected"),
     [
-        (0.50, 0.375, 0.70, True),  # 12.5 points above
-        (0.45, 0.375, 0.70, False),  # 7.5 above, 64 % of clean
-        (0.64, 0.63, 0.70, True),  # 91 % of clean
-        (0.62, 0.61, 0.70, False),  # 89 % of clean
+        (0.50, 0.375, 0.70, "yes"),  # 12.5 points above
+        (0.45, 0.375, 0.70, "no"),  # 7.5 above, 64 % of clean
+        (0.64, 0.63, 0.70, "yes"),  # 91 % of clean
+        (0.62, 0.61, 0.70, "no"),  # 89 % of clean
     ],
 )
-def test_is_robust_lead_or_closeness_to_clean_is_enough(ours, peer, clean, expected):
-    assert is_robust(ours, peer, clean) is expected
+def test_write_report_lead_or_closeness_to_clean_is_enough(comparison, ours, peer, clean, expected):
+    contenders = comparison["contenders"]
+    contenders["ours"]["accuracy"]["all_rows"] = describe_share(clean, 3589)
+    contenders["ours"]["robustness"]["darker_x0.4"] = describe_share(ours, 3589)
+    contenders["fer"]["robustness"]["darker_x0.4"] = describe_share(peer, 3589)
+    (row,) = [line for line in write_report(comparison).splitlines() if line.startswith("| darker_x0.4 |")]
+    assert row.endswith(f"] | {expected} |")
+
+
+def test_summarise_pools_rounds_and_scales():
+    rounds = [
+        ({"seconds": seconds}, {"list": {"seconds": seconds}, "boxes": {"seconds": [0.5]}})
+        for seconds in ([0.001, 0.003], [0.002])
+    ]
+    summary = summarise(rounds, batch_size=6)
+    assert summary["single_ms"] == pytest.approx({"median": 2.0, "p10": 1.2, "p90": 2.8, "n": 3})
+    # Rates 6000, 2000, 3000.
+    assert summary["batch_images_per_s"]["list"] == pytest.approx({"median": 3000, "p10": 2200, "p90": 5400, "n": 3})
+    assert summary["batch_images_per_s"]["boxes"]["n"] == 2

@@ -12,8 +12,7 @@ from benchmarks.peers import main
     [
         (["--cores", "0"], f"--cores: expected from 1 to {len(os.sched_getaffinity(0))}, the cores of this machine"),
         (["--cores", "999"], ", got 999\n"),
-        (["--rounds", "0"], "--rounds: expected at least 1, got 0\n"),
-        ([], ": no SavedModel; give the folder of one version\n"),
+        ([], ": no SavedModel; give the folder of one version, such as runs/"),
     ],
 )
 def test_main_options_out_of_range_are_refused_before_any_work(tmp_path, capsys, options, message):
@@ -25,3 +24,9 @@ def test_main_options_out_of_range_are_refused_before_any_work(tmp_path, capsys,
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_main_no_round_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["--model", "a", "--data", "b", "--out", "c", "--rounds", "0"])
+    assert "argument --rounds: expected a whole number of at least 1, got '0'" in capsys.readouterr().err

@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from benchmarks.measure import BenchmarkError
-from benchmarks.predict_start import format_figures, write_drawn_rows
-from benchmarks.process_cost import measure_process
+from benchmarks.harness.command import render
+from benchmarks.harness.measure import BenchmarkError, measure_process
+from benchmarks.harness.samples import draw_samples, write_sample
 from fer_tfx.predict.inputs import open_rows
 
 
@@ -17,25 +17,23 @@ def test_measure_process_counts_what_the_process_used():
 
 
 def test_measure_process_that_fails_is_an_error_with_its_last_line():
-    with pytest.raises(BenchmarkError, match=r"exit code 3: bad$"):
+    with pytest.raises(BenchmarkError, match=r"exit code 3; its output ends with\ngood\nbad$"):
         measure_process([sys.executable, "-c", "import sys; print('good'); print('bad'); sys.exit(3)"])
 
 
-def test_write_drawn_rows_can_be_read_back(tmp_path):
-    items = list(open_rows(str(write_drawn_rows(tmp_path / "a.csv", 130))).iter_items())
-    assert len(items) == 130
-    pixels = [item.pixels.tobytes() for item in items]
-    assert pixels[100:] == pixels[:30]
-    assert len(set(pixels[:100])) == 100
+def test_write_sample_repeats_no_picture_and_can_be_predicted(tmp_path):
+    items = list(open_rows(str(write_sample(draw_samples(10), 25, tmp_path / "a.csv"))).iter_items())
+    assert len({item.pixels.tobytes() for item in items}) == 25
+    assert sum(first != second for first, second in zip(items[0].pixels.flat, items[20].pixels.flat, strict=True)) == 1
 
 
-def test_format_figures_has_a_row_for_each_and_the_ratio():
+def test_table_has_a_row_for_each_and_the_ratio():
     figures = {
         "one picture": {"wall_s": 0.4, "cpu_s": 0.3, "peak_rss_mb": 80.0},
         "import tensorflow": {"wall_s": 4.0, "cpu_s": 3.3, "peak_rss_mb": 400.0},
     }
-    text = format_figures(figures)
+    text = render("predict_start.md", figures=figures)
     assert re.findall(r"^\| (\w[\w ]*) \| ([\d.]+) \|", text, re.MULTILINE) == [
         ("one picture", "0.40"), ("import tensorflow", "4.00")
     ]  # fmt: skip
-    assert text.endswith("import tensorflow / one picture: 10.0 (wall), 11.0 (CPU)")
+    assert text.endswith("import tensorflow / one picture: 10.0 (wall), 11.0 (CPU)\n")

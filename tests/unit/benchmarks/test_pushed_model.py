@@ -6,12 +6,9 @@ from typing import Any
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from benchmarks.pushed_model import read_pushed_model
+from benchmarks.ship import find_pushed_model
 from fer_tfx.errors import DataError, GateError
 from pipeline.history import open_store
-from reporting.ingestion import IngestionReport
-
-ROWS = IngestionReport({"a.csv": 3}, {"train": {"sad": 2}}, {"repeat within train": 1}, {})
 
 
 class RunDouble:
@@ -32,10 +29,8 @@ class RunDouble:
         folder = self.home / "serving" / str(self._run_count)
         folder.mkdir(parents=True)
         (folder / "saved_model.pb").touch()
-        (self.home / "ingestion.json").write_text(ROWS.to_json(), "utf-8")
-        marks = {"FerExampleGen": 1, "Evaluator": 1, "ServingCheck": 1, "Pusher": 1} | changes
+        marks = {"Evaluator": 1, "ServingCheck": 1, "Pusher": 1} | changes
         run = self._put_context("pipeline_run", str(self._run_count))
-        self._add_node(run, marks, "FerExampleGen", "quarantine", {})
         self._add_node(run, marks, "Evaluator", "blessing", {"blessed": marks["Evaluator"]})
         self._add_node(run, marks, "ServingCheck", "blessing", {"blessed": marks["ServingCheck"]})
         properties = {"pushed": marks["Pusher"], "pushed_destination": str(folder)}
@@ -70,11 +65,10 @@ def runs(tmp_path: Path) -> RunDouble:
     return RunDouble(tmp_path)
 
 
-def test_read_pushed_model_latest_run_gives_its_version_and_its_rows(runs):
+def test_find_pushed_model_latest_run_gives_its_version(runs):
     runs.add_run()
     latest = runs.add_run()
-    pushed = read_pushed_model(runs.home)
-    assert (pushed.folder, pushed.rows) == (latest, ROWS)
+    assert find_pushed_model(runs.home) == latest
 
 
 @pytest.mark.parametrize(
@@ -83,30 +77,30 @@ def test_read_pushed_model_latest_run_gives_its_version_and_its_rows(runs):
         ({"Evaluator": 0}, "Evaluator gave no mark `blessed`"),
         ({"ServingCheck": 0}, "ServingCheck gave no mark `blessed`"),
         ({"Pusher": 0}, "Pusher gave no mark `pushed`"),
-        ({"Evaluator": None}, "Evaluator did not run to its end"),
-        ({"Pusher": None}, "Pusher did not run to its end"),
+        ({"Evaluator": None}, "Evaluator did not finish"),
+        ({"Pusher": None}, "Pusher did not finish"),
     ],
 )
-def test_read_pushed_model_latest_run_without_a_blessing_or_push_is_refused(runs, change, said):
+def test_find_pushed_model_latest_run_without_a_blessing_or_push_is_refused(runs, change, said):
     runs.add_run()
     runs.add_run(**change)
     with pytest.raises(GateError, match=f"^{runs.home}: in the latest run {said}; ship a model that every gate has"):
-        read_pushed_model(runs.home)
+        find_pushed_model(runs.home)
 
 
-def test_read_pushed_model_version_that_was_removed_is_named(runs):
+def test_find_pushed_model_version_that_was_removed_is_named(runs):
     folder = runs.add_run()
     (folder / "saved_model.pb").unlink()
     with pytest.raises(DataError, match=f"^{folder}: the pushed model is gone; run the pipeline again"):
-        read_pushed_model(runs.home)
+        find_pushed_model(runs.home)
 
 
-def test_read_pushed_model_store_without_a_run_is_refused(runs):
-    with pytest.raises(GateError, match="in the latest run Evaluator did not run to its end"):
-        read_pushed_model(runs.home)
+def test_find_pushed_model_store_without_a_run_is_refused(runs):
+    with pytest.raises(GateError, match="in the latest run Evaluator did not finish"):
+        find_pushed_model(runs.home)
 
 
-def test_read_pushed_model_folder_without_a_run_is_named_and_stays_empty(tmp_path):
+def test_find_pushed_model_folder_without_a_run_is_named_and_stays_empty(tmp_path):
     with pytest.raises(DataError, match=f"^{tmp_path}/metadata.sqlite: no such file; give --run the folder of a run"):
-        read_pushed_model(tmp_path)
+        find_pushed_model(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -6,25 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from card_doubles import make_card
 from evaluation_doubles import RECORD, draw_pixels, write_data, write_model
 
-from benchmarks import evaluate, folder_swap
-from benchmarks.pushed_model import PushedModel
-from benchmarks.ship import main, read_metrics, ship
+from benchmarks import evaluate
+from benchmarks.ship import main, replace_folder, ship
 from fer_tfx.errors import DataError, GateError
 from fer_tfx.model_files import compute_digest, list_files, verify_sums
-from reporting.ingestion import IngestionReport
-
-ROWS = IngestionReport(
-    {"train.csv": 30_000}, {"train": {"sad": 25_000}, "eval": {"sad": 3_000}}, {"repeat within train": 1_998},
-    {"wrong number of pixels": 2}, conflicting_pictures=59,
-)  # fmt: skip
+from reporting.model_card import render_card
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("serving") / "1795000000"
-    return write_model(folder, {"temperature": 2.0, "abstain_threshold": 0.45})
+    write_model(folder, {"temperature": 2.0, "abstain_threshold": 0.45})
+    (folder / "assets.extra" / "MODEL_CARD.md").write_text(render_card(make_card()), "utf-8")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +52,8 @@ def assert_unchanged(target: Path) -> None:
 
 
 def test_ship_model_is_the_pushed_one_byte_for_byte_with_card_note_and_sums(model, metrics, target):
-    ship(PushedModel(model, ROWS), metrics, target)
-    expected = {name: compute_digest(model / name) for name in list_files(model)}
+    ship(model, metrics, target)
+    expected = {name: compute_digest(model / name) for name in list_files(model) if "CARD" not in name}
     assert {"saved_model.pb", "variables/variables.index", "assets.extra/training_record.json"} <= set(expected)
     shipped = {name: compute_digest(target / name) for name in list_files(target)}
     assert {name for name in shipped if name not in expected} == {"LICENCE_NOTE.md", "MODEL_CARD.md"}
@@ -65,47 +62,52 @@ def test_ship_model_is_the_pushed_one_byte_for_byte_with_card_note_and_sums(mode
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_ship_card_holds_the_figures_rows_and_digests_of_this_model(model, metrics, target):
-    ship(PushedModel(model, ROWS), metrics, target)
+def test_ship_card_is_that_of_the_run_without_addresses_and_what_the_release_adds(model, metrics, target):
+    ship(model, metrics, target)
+    assert [name for name in list_files(target) if name.endswith("MODEL_CARD.md")] == ["MODEL_CARD.md"]
+    of_run = (model / "assets.extra" / "MODEL_CARD.md").read_text("utf-8")
+    kept, addresses = of_run.split("\n| made of |")
+    assert "URI" in addresses
     card = (target / "MODEL_CARD.md").read_text("utf-8")
-    assert "- **Version**: 1795000000\n" in card
-    assert f"`{compute_digest(model / 'saved_model.pb')}`" in card
-    assert "Of 30,000 rows read by the run 28,000 were used (train 25,000, eval 3,000, test 0)." in card
+    assert card.startswith(kept.rstrip() + "\n\n## Release\n")
+    assert "URI" not in card
+    assert "version 1795000000: " in card
+    assert f"| `saved_model.pb` | `{compute_digest(model / 'saved_model.pb')}` |" in card
+    assert "assets.extra/MODEL_CARD.md" not in card
     assert "| all rows | 0.6250 | 0.3057 to 0.8632 | 8 |" in card
 
 
-def test_ship_card_of_the_run_gives_way_to_the_one_of_the_release(model, metrics, target, tmp_path_factory):
-    pushed = shutil.copytree(model, tmp_path_factory.mktemp("pushed") / model.name)
-    (pushed / "assets.extra" / "MODEL_CARD.md").write_text("# Of the run, at /tmp\n", "utf-8")
-    ship(PushedModel(pushed, ROWS), metrics, target)
-    assert [name for name in list_files(target) if name.endswith("MODEL_CARD.md")] == ["MODEL_CARD.md"]
-    assert "assets.extra/MODEL_CARD.md" not in (target / "MODEL_CARD.md").read_text("utf-8")
-    verify_sums(target)
+def test_ship_model_without_the_card_of_its_run_is_refused(model, metrics, target, tmp_path_factory):
+    other = shutil.copytree(model, tmp_path_factory.mktemp("other") / "1")
+    (other / "assets.extra" / "MODEL_CARD.md").unlink()
+    with pytest.raises(DataError, match=r"MODEL_CARD\.md: can't be read: No such file or directory; ship a model"):
+        ship(other, metrics, target)
+    assert_unchanged(target)
 
 
 def test_ship_into_no_folder_makes_it(model, metrics, tmp_path):
-    ship(PushedModel(model, ROWS), metrics, tmp_path / "models" / "shipped_model")
+    ship(model, metrics, tmp_path / "models" / "shipped_model")
     verify_sums(tmp_path / "models" / "shipped_model")
 
 
 def test_ship_model_of_more_than_3_mb_is_refused(model, metrics, target, tmp_path_factory):
-    size = sum((model / name).stat().st_size for name in list_files(model))
+    size = sum((model / name).stat().st_size for name in list_files(model) if "CARD" not in name)
     large = shutil.copytree(model, tmp_path_factory.mktemp("large") / "1")
     (large / "assets").mkdir(exist_ok=True)
     (large / "assets" / "more").write_bytes(bytes(3_000_001 - size))
     with pytest.raises(GateError, match=r"1: 3,000,001 bytes, at most 3,000,000; export it in half precision"):
-        ship(PushedModel(large, ROWS), metrics, target)
+        ship(large, metrics, target)
     assert_unchanged(target)
     (large / "assets" / "more").write_bytes(bytes(3_000_000 - size))
-    ship(PushedModel(large, ROWS), metrics, target)
+    ship(large, metrics, target)
 
 
 def test_ship_model_that_began_with_the_weights_of_another_is_refused(model, metrics, target, tmp_path_factory):
     warm = shutil.copytree(model, tmp_path_factory.mktemp("warm") / "1")
     record = {**RECORD, "warm_start": {"model": "runs/fer/serving/1", "weights": "0123"}}
     (warm / "assets.extra" / "training_record.json").write_text(json.dumps(record), "utf-8")
-    with pytest.raises(GateError, match=r"1: was trained on from another model's .* without spans\.warm_start$"):
-        ship(PushedModel(warm, ROWS), metrics, target)
+    with pytest.raises(GateError, match=r"1: training began with another model's .* without spans\.warm_start$"):
+        ship(warm, metrics, target)
     assert_unchanged(target)
 
 
@@ -121,41 +123,43 @@ def test_ship_model_that_began_with_the_weights_of_another_is_refused(model, met
 )
 def test_ship_figures_of_another_model_are_refused(model, metrics, target, change, said):
     with pytest.raises(DataError, match=f"^metrics: {said}{model}: they are another model's; run `python"):
-        ship(PushedModel(model, ROWS), metrics | change, target)
+        ship(model, metrics | change, target)
     assert_unchanged(target)
 
 
 def test_ship_missing_figure_leaves_the_old_model(model, metrics, target):
     del metrics["robustness"]
     with pytest.raises(DataError, match=r"^metrics: no `robustness` in it"):
-        ship(PushedModel(model, ROWS), metrics, target)
+        ship(model, metrics, target)
     assert_unchanged(target)
 
 
 def test_ship_model_without_its_record_is_refused(model, metrics, target, tmp_path_factory):
     other = shutil.copytree(model, tmp_path_factory.mktemp("other") / "1")
     (other / "assets.extra" / "training_record.json").unlink()
-    with pytest.raises(DataError, match=r"training_record\.json: can't be read: No such file or directory; ship a"):
-        ship(PushedModel(other, ROWS), metrics, target)
+    with pytest.raises(
+        DataError, match=r"training_record\.json: can't be read as JSON: No such file or directory; give a"
+    ):
+        ship(other, metrics, target)
 
 
 def test_ship_changed_record_is_told_apart(model, metrics, target, tmp_path_factory):
     other = shutil.copytree(model, tmp_path_factory.mktemp("other") / "1")
     (other / "assets.extra" / "training_record.json").write_text(json.dumps(RECORD | {"parameters": 9}), "utf-8")
     with pytest.raises(DataError, match="parameters is 7, but 9 in"):
-        ship(PushedModel(other, ROWS), metrics, target)
+        ship(other, metrics, target)
 
 
 def test_replace_folder_failed_rename_brings_the_old_folder_back(target, monkeypatch):
     rename = Path.rename
 
     def fail_for_partial(path: Path, place: Path) -> Path:
-        if path.name.endswith(".partial"):
+        if path.name.endswith(".new"):
             raise OSError("disk gone")
         return rename(path, place)
 
     monkeypatch.setattr(Path, "rename", fail_for_partial)
-    with pytest.raises(OSError, match="disk gone"), folder_swap.replace_folder(target):
+    with pytest.raises(OSError, match="disk gone"), replace_folder(target):
         pass
     assert_unchanged(target)
 
@@ -168,11 +172,13 @@ def test_replace_folder_failed_rename_brings_the_old_folder_back(target, monkeyp
         ("[]", "expected a JSON object, found a l"),
     ],
 )
-def test_read_metrics_file_without_figures_is_named(tmp_path, text, said):
+def test_main_file_without_figures_is_named(tmp_path, capsys, text, said):
     if text is not None:
         (tmp_path / "m.json").write_text(text, "utf-8")
-    with pytest.raises(DataError, match=rf"m\.json: {said}.*; write it with `python -m benchmarks\.evaluate`"):
-        read_metrics(tmp_path / "m.json")
+    assert main(["--run", str(tmp_path), "--metrics", str(tmp_path / "m.json")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"ship: {tmp_path}/m.json: {said}")
+    assert line.endswith("; write it with `python -m benchmarks.evaluate`")
 
 
 def test_main_missing_run_is_one_line_with_exit_code_2(metrics_path, tmp_path, capsys):

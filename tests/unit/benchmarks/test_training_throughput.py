@@ -1,6 +1,7 @@
 import pytest
 
-from benchmarks.training_throughput import Throughput, count_training_flops, format_throughput, measure
+from benchmarks.harness.command import render
+from benchmarks.training_throughput import Throughput, count_training_flops, measure
 from configs.spec import ModelConfig, TrainerConfig
 from models.networks import build_network
 
@@ -12,8 +13,11 @@ def test_count_training_flops_equals_the_count_by_hand():
     assert count_training_flops(build_network(TINY), 40) == 3 * forward
 
 
-def test_format_throughput_shows_ratio_and_share():
-    text = format_throughput(Throughput("float32", 40, 950.0, 1000.0, 300.0, 400.0))
+def test_table_shows_ratio_and_share():
+    text = render("training_throughput.md", found=Throughput("float32", 40, 950.0, 1000.0, 300.0, 400.0))
+    assert text.startswith(
+        "| training step, 40 px, float32 | |\n|---|---:|\n| fed by the input pipeline, images/s | 950 |\n"
+    )
     assert "| pipeline / memory | 0.950 |" in text
     assert "| achieved / attainable | 0.75 |" in text
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.trial import make_transform, make_views
+from benchmarks.ranking.trial import make_transform, make_views
 
 
 def test_make_transform_rows_have_mean_0_and_variance_1_and_others_the_same_figures():

@@ -1,0 +1,119 @@
+"""What the command of every benchmark does: parse, refuse in one line, print a report and write it to a file."""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from fer_tfx.errors import DataError, FerError
+
+ROOT = Path(__file__).resolve().parents[2]
+_PACKAGES = ("tfx", "tensorflow", "tensorflow-transform", "apache-beam", "pandas", "numpy")
+
+
+def make_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m benchmarks.NAME`, described by the first line of its module's docstring."""
+    return argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=(doc or "").partition("\n")[0])
+
+
+def add_growth_options(parser: argparse.ArgumentParser, rows: Sequence[int], repeat: int, room: str) -> None:
+    """Add `--rows`, `--repeat` and `--out` of a cost that grows with the rows; `room` is the disk the default takes."""
+    default = " ".join(map(str, rows))
+    parser.add_argument(
+        "--rows", metavar="N", nargs="+", type=parse_count, default=rows,
+        help=f"numbers of rows (default: {default}, which takes {room} below TMPDIR for a while)",
+    )  # fmt: skip
+    parser.add_argument("--repeat", metavar="N", type=parse_count, default=repeat, help=f"rounds (default: {repeat})")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="also write the report there, as Markdown")
+
+
+def parse_count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def run_command(name: str, work: Callable[[], object]) -> int:
+    """Do `work` and return the exit code: 0, that of a FerError, or 1 if interrupted; the last two in one line."""
+    try:
+        work()
+    except FerError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_report(name: str, options: argparse.Namespace, write_report: Callable[[], str]) -> int:
+    """Print a report and write it to `--out`, if given, whose folder is checked before the work."""
+    out: Path | None = options.out
+
+    def work() -> None:
+        if out and not out.parent.is_dir():
+            raise DataError(f"{out}: no such folder; give --out a file in an existing one")
+        report = write_report()
+        print(report, end="")
+        if out:
+            out.write_text(report, encoding="utf-8")
+
+    return run_command(name, work)
+
+
+def tell(line: str) -> None:
+    """Report progress on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def render(template: str, **values: Any) -> str:
+    """A Jinja template of `benchmarks/templates` with these values.
+
+    It may also use `machine()`, `code_version()`, and `value | shown(".1f")` for Python's `format`.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "benchmarks" / "templates"), undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters["shown"] = format
+    environment.globals |= {"machine": describe_machine, "code_version": read_code_version}
+    return environment.get_template(template).render(**values)
+
+
+def describe_machine() -> str:
+    """Cores, Python and the packages that matter, in one line."""
+    versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {versions}"
+
+
+def read_code_version(root: Path = ROOT) -> dict[str, str | bool | None]:
+    """`git_commit`, and `git_is_changed`: whether a tracked file differs from it; both None outside a repository."""
+    git = ["git", "-C", str(root)]
+    try:
+        commit = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True, stderr=subprocess.DEVNULL)
+        changes = subprocess.check_output([*git, "status", "--porcelain", "--untracked-files=no"])
+    except (OSError, subprocess.CalledProcessError):
+        return {"git_commit": None, "git_is_changed": None}
+    return {"git_commit": commit.strip(), "git_is_changed": bool(changes)}
+
+
+def read_json_object(path: Path, remedy: str, keys: Sequence[str] = ()) -> dict[str, Any]:
+    """The content of a file that holds one JSON object with at least `keys`. Raises DataError, ending with `remedy`."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: can't be read as JSON: {reason}; {remedy}") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a JSON object, found a {type(content).__name__}; {remedy}")
+    if missing := [key for key in keys if key not in content]:
+        raise DataError(f"{path}: no {', '.join(missing)} in it; {remedy}")
+    return content

@@ -1,0 +1,96 @@
+"""A command in a process of its own, and what it cost."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from benchmarks.harness.command import ROOT
+from fer_tfx.errors import FerError
+
+_KIB_PER_MB = 1_000_000 / 1_024
+_SHOWN_LOG_LINES = 20
+# The peak of a process starts at the size of the one that starts it, so a small one does.
+_LAUNCHER = """\
+import json, os, sys, time
+started_s = time.monotonic()
+_, status, usage = os.wait4(os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ), 0)
+with open(sys.argv[1], "w") as file:
+    json.dump([time.monotonic() - started_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], file)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+_QUIET = {"PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+class BenchmarkError(FerError):
+    """A measured process failed."""
+
+
+class ProcessCost(NamedTuple):
+    """From the start of the interpreter to its end, ended children included."""
+
+    wall_s: float
+    cpu_s: float
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process of `benchmarks.harness.marks` took."""
+
+    part_cpu_s: dict[str, float]
+    """CPU seconds of each part, by name, without the import."""
+    import_cpu_s: float
+    whole_cpu_s: float
+    """Children included."""
+    wall_s: float
+    peak_rss_mb: float
+    part_peaks_mb: dict[str, float]
+    """The peak until the end of each part, the import among them."""
+    part_bytes: dict[str, float] = field(default_factory=dict)
+    """What each part left on disk, if the way tells."""
+
+    @property
+    def preparation_cpu_s(self) -> float:
+        return sum(self.part_cpu_s.values())
+
+
+def measure_process(command: Sequence[str], **environment: str) -> ProcessCost:
+    """Run a command in the project's folder. Raises BenchmarkError, with the end of its output, if it fails."""
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        usage, log = Path(folder, "usage.json"), Path(folder, "output.log")
+        launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(usage), *command]
+        with log.open("wb") as stream:
+            variables = {**_QUIET, **os.environ, **environment}
+            done = subprocess.run(launch, cwd=ROOT, env=variables, stdout=stream, stderr=subprocess.STDOUT, check=False)
+        if done.returncode:
+            end = "\n".join(log.read_text("utf-8", errors="replace").splitlines()[-_SHOWN_LOG_LINES:])
+            raise BenchmarkError(f"{' '.join(command)}: exit code {done.returncode}; its output ends with\n{end}")
+        wall_s, cpu_s, peak_kib = json.loads(usage.read_text("ascii"))
+    return ProcessCost(wall_s, cpu_s, peak_kib / _KIB_PER_MB)
+
+
+def measure(way: str, csv_path: Path, repeat_count: int = 1) -> Cost:
+    """Run `benchmarks.ways.<way>`, module and function, on a CSV in one process after the other; medians."""
+    costs = [_measure_once(way, csv_path) for _ in range(repeat_count)]
+    return Cost(**{key: _take_median([cost[key] for cost in costs]) for key in costs[0]})
+
+
+def _measure_once(way: str, csv_path: Path) -> dict[str, Any]:
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        marks = Path(folder, "marks.json")
+        arguments = [way, str(csv_path), folder, str(marks)]
+        usage = measure_process([sys.executable, "-m", "benchmarks.harness.marks", *arguments], TMPDIR=folder)
+        return {"whole_cpu_s": usage.cpu_s, "wall_s": usage.wall_s, **json.loads(marks.read_text("utf-8"))}
+
+
+def _take_median(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], dict):
+        return {part: median(each[part] for each in values) for part in values[0]}
+    return median(values)

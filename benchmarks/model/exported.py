@@ -1,0 +1,97 @@
+"""A pushed or exported model: its answers, and the files beside its graph."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.harness.command import read_json_object
+from fer_tfx.contract import (
+    CALIBRATION_FILE,
+    EXTRA_ASSETS_DIR,
+    PIXELS_KEY,
+    PROBABILITIES_KEY,
+    SERVE_PIXELS,
+    TRAINING_RECORD_FILE,
+)
+from fer_tfx.errors import DataError
+
+Pixels = npt.NDArray[np.uint8]
+Predict = Callable[[Pixels], npt.NDArray[np.float32]]
+
+_REMEDY = "give a model that this version exported"
+_EPOCH_KEYS = ("epoch", "loss", "accuracy", "eval_accuracy", "seconds")
+
+
+class Exported(NamedTuple):
+    """A model with what is known of its training."""
+
+    predict: Predict
+    """uint8 (n, 48, 48) -> probabilities float32 (n, 7), in batches of at most `batch_size`."""
+    calibration: dict[str, Any]
+    """`temperature`, which is part of the graph, and `abstain_threshold`."""
+    record: dict[str, Any]
+    """`parameters`, `code`, `model`, `trainer`, `history`: see `models.trainer_fn`."""
+
+
+def load_exported(folder: Path, batch_size: int = 256) -> Exported:
+    """Load a SavedModel with its two files of `assets.extra`. Raises DataError if any is missing or broken."""
+    calibration, record = read_calibration(folder), read_record(folder)
+    return Exported(load_predict(folder, batch_size), calibration, record)
+
+
+def load_predict(folder: Path, batch_size: int) -> Predict:
+    """The signature `serve_pixels` of a SavedModel, fed with batches of at most `batch_size` pictures."""
+    require_model(folder)
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(folder))
+    if SERVE_PIXELS not in model.signatures:
+        names = ", ".join(sorted(model.signatures))
+        raise DataError(f"{folder}: no signature {SERVE_PIXELS} among {names}; give a model that fer-tfx exported")
+    signature = model.signatures[SERVE_PIXELS]
+
+    def predict(pixels: Pixels) -> npt.NDArray[np.float32]:
+        batches = (pixels[start : start + batch_size, ..., None] for start in range(0, len(pixels), batch_size))
+        return np.concatenate(
+            [signature(**{PIXELS_KEY: tf.constant(each)})[PROBABILITIES_KEY].numpy() for each in batches]
+        )
+
+    # The loaded object owns the variables: without it the signature would lose them.
+    predict.model = model  # type: ignore[attr-defined]
+    return predict
+
+
+def require_model(folder: Path) -> None:
+    """Raise DataError unless the folder holds a SavedModel."""
+    if not (folder / "saved_model.pb").is_file():
+        raise DataError(f"{folder}: no SavedModel; give the folder of one version, such as runs/fer/serving/<version>")
+
+
+def read_calibration(folder: Path) -> dict[str, Any]:
+    """`temperature` and `abstain_threshold`. Raises DataError."""
+    path = folder / EXTRA_ASSETS_DIR / CALIBRATION_FILE
+    content = read_json_object(path, _REMEDY, ("temperature", "abstain_threshold"))
+    temperature = content["temperature"]
+    if not (isinstance(temperature, int | float) and temperature > 0):
+        raise DataError(f"{path}: temperature: expected a number above 0, got {temperature!r}")
+    return content
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """What the training noted, with the history of at least one epoch. Raises DataError."""
+    path = folder / EXTRA_ASSETS_DIR / TRAINING_RECORD_FILE
+    content = read_json_object(path, _REMEDY, ("parameters", "code", "model", "trainer", "history"))
+    history = content["history"]
+    if not (isinstance(history, list) and history):
+        raise DataError(f"{path}: history: expected at least one epoch, got {history!r}")
+    if missing := sorted({key for epoch in history for key in _EPOCH_KEYS if key not in epoch}):
+        raise DataError(f"{path}: history: an epoch has no {', '.join(missing)}")
+    return content
+
+
+def sum_training_seconds(record: dict[str, Any]) -> float:
+    """Wall time of the epochs that count: those that a killed run repeated are counted once."""
+    return float(round(sum(epoch["seconds"] for epoch in record["history"]), 1))

@@ -1,0 +1,175 @@
+"""FER2013, as the Kaggle competition serves it: the public test with its later labels, and the strict training rows
+with the split that recipes are ranked on, so that ranking wears out no test set."""
+
+import hashlib
+import lzma
+import os
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from components.face_example_gen.graph import split_by_digest
+from components.face_example_gen.settling import Candidate, settle
+from configs.spec import DataConfig
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.errors import DataError
+from fer_tfx.reading.csv_form import CSV
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
+
+TRAIN_FILE = "train.csv.xz"
+TEST_FILE = "test.csv.xz"
+LABELS_FILE = "public_test_labels.csv"
+SCORED_FRACTION = 0.3
+"""Share of the pictures that recipes are judged by. Of FER2013 that is 8,000 rows: accuracy has a standard error of
+half a point, the difference of two networks, whose answers are alike, about 0.4."""
+
+
+class Pictures(NamedTuple):
+    """Labelled rows, n of them."""
+
+    pixels: npt.NDArray[np.uint8]
+    """(n, 48, 48)"""
+    class_indices: npt.NDArray[np.int64]
+    """(n,), 0-6"""
+
+    def select(self, chosen: npt.NDArray[np.bool_] | slice) -> "Pictures":
+        return Pictures(self.pixels[chosen], self.class_indices[chosen])
+
+
+class PublicTest(NamedTuple):
+    """Pictures that nobody trains on, n of them."""
+
+    pixels: npt.NDArray[np.uint8]
+    """(n, 48, 48)"""
+    class_indices: npt.NDArray[np.int64]
+    """(n,), 0-6"""
+    is_clean: npt.NDArray[np.bool_]
+    """(n,), whether the training file doesn't hold the very same picture."""
+
+
+def read_strict_rows(folder: Path) -> tuple[Pictures, list[bytes]]:
+    """Read `train.csv.xz` and drop what FerExampleGen drops: repeats, and pictures that are also in `test.csv.xz`.
+
+    Returns:
+        The rows that are left, in the order of their pictures' SHA-256, and these. No label of a test row is read.
+
+    Raises:
+        DataError: a file is missing or has a row that can't be read, or no row is left.
+    """
+    files = ((TRAIN_FILE, TRAIN_SPLIT), (TEST_FILE, UNLABELLED_SPLIT))
+    candidates = sorted(each for name, split in files for each in _iter_candidates(folder / name, split))
+    settled = (each for _, copies in groupby(candidates, attrgetter("digest")) for each in settle(copies))
+    kept = [each.candidate for each in settled if not each.drop_reason and each.candidate.split == TRAIN_SPLIT]
+    if not kept:
+        raise DataError(f"{folder / TRAIN_FILE}: each of its pictures is also in {TEST_FILE}; give the right files")
+    class_indices = np.array([each.class_index for each in kept], np.int64)
+    return Pictures(_stack([each.pixels for each in kept]), class_indices), [each.digest for each in kept]
+
+
+def _iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
+    for row in _iter_rows(path):
+        class_index = row.face.class_index
+        if class_index is None and split == TRAIN_SPLIT:
+            raise DataError(f"{path}, line {row.line}: no label; give the competition's file unchanged")
+        digest = hashlib.sha256(row.face.pixels).digest()
+        yield Candidate(digest, row.source, row.row, split, -1 if class_index is None else class_index, row.face.pixels)
+
+
+def read_public_test(folder: Path) -> PublicTest:
+    """Read the first rows of `test.csv.xz`, as many as `public_test_labels.csv` has labels: no row of the private test.
+
+    Raises:
+        DataError: a file is missing or has a row that can't be read.
+    """
+    class_indices = _read_labels(folder / LABELS_FILE)
+    pictures = [row.face.pixels for row in islice(_iter_rows(folder / TEST_FILE), len(class_indices))]
+    if len(pictures) < len(class_indices):
+        found = f"{len(pictures)} rows for the {len(class_indices)} labels of {LABELS_FILE}"
+        raise DataError(f"{folder / TEST_FILE}: {found}; give the whole file")
+    trained = {row.face.pixels for row in _iter_rows(folder / TRAIN_FILE)}
+    return PublicTest(_stack(pictures), class_indices, np.array([picture not in trained for picture in pictures]))
+
+
+def _stack(pictures: list[bytes]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(b"".join(pictures), np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX)
+
+
+def _read_labels(path: Path) -> npt.NDArray[np.int64]:
+    try:
+        header, *lines = path.read_text("utf-8").split()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    except ValueError:
+        header, lines = "", []
+    if header != LABEL_KEY or not lines:
+        raise DataError(f"{path}: expected a line `{LABEL_KEY}`, then one label a line; give the competition's file")
+    for number, line in enumerate(lines, start=2):
+        if not (line.isascii() and line.isdigit() and int(line) < CLASS_COUNT):
+            raise DataError(f"{path}, line {number}: expected a label from 0 to {CLASS_COUNT - 1}, found {line!r}")
+    return np.array(lines, np.int64)
+
+
+def _iter_rows(path: Path) -> Iterator[ParsedRow]:
+    try:
+        with lzma.open(path) as stream:
+            for row in CSV.read(cast(BinaryIO, stream), path.name, ReadingLimits()):
+                if isinstance(row, RejectedRow):
+                    raise DataError(f"{path}, line {row.line}: {row.detail}; give the competition's file unchanged")
+                yield row
+    except (OSError, lzma.LZMAError, EOFError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or error
+    files = f"{TRAIN_FILE}, {TEST_FILE} and {LABELS_FILE}"
+    return DataError(f"{path}: can't be read: {reason}; give --data a folder that holds {files}")
+
+
+def choose_scored(digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
+    """(n,), whether recipes are judged by a row instead of trained on it, by its picture's SHA-256 alone.
+
+    Raises:
+        DataError: one of the two parts is empty.
+    """
+    config = DataConfig(eval_fraction=SCORED_FRACTION)
+    is_scored = np.array([split_by_digest(digest, config) != TRAIN_SPLIT for digest in digests])
+    if is_scored.all() or not is_scored.any():
+        raise DataError(
+            f"{TRAIN_FILE}: {len(is_scored)} different pictures are too few to train on some, judge by others"
+        )
+    return is_scored
+
+
+def read_ranking_rows(data: Path, state: Path) -> tuple[Pictures, npt.NDArray[np.bool_]]:
+    """The strict rows and `choose_scored` of them, or what an earlier call kept of the same files in `state`."""
+    kept = state / f"rows-{_digest_files(data)}.npz"
+    if not kept.exists():
+        pictures, digests = read_strict_rows(data)
+        write_arrays(kept, **pictures._asdict(), is_scored=choose_scored(digests))
+    with np.load(kept) as arrays:
+        return Pictures(arrays["pixels"], arrays["class_indices"]), arrays["is_scored"]
+
+
+def _digest_files(data: Path) -> str:
+    digest = hashlib.sha256(repr(SCORED_FRACTION).encode())
+    for name in (TRAIN_FILE, TEST_FILE):
+        try:
+            digest.update(hashlib.sha256((data / name).read_bytes()).digest())
+        except OSError as error:
+            raise _unreadable(data / name, error) from None
+    return digest.hexdigest()[:16]
+
+
+def write_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
+    """Write an npz file that is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    partial.replace(path)

@@ -1,0 +1,199 @@
+"""The models that are compared, each called as its users call it.
+
+`python -m benchmarks.peer.contenders NAME MODEL CORES REQUESTS ANSWERS` does what a JSON list of requests asks for and
+writes the list of answers. fer's side runs in fer's environment: import only NumPy at the top.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+Call = Callable[[], object]
+
+BATCH_SIZE = 64
+_SIZE_PX = 48
+_WHOLE_CROP = (0, 0, _SIZE_PX, _SIZE_PX)
+_MONTAGE_COLUMNS = 8
+_WARM_UP_COUNT, _LEAST_CALL_COUNT = 20, 3
+
+
+class Contender(NamedTuple):
+    """One side. Pictures are uint8 (n, 48, 48)."""
+
+    predict: Callable[[Pixels], npt.NDArray[np.float32]]
+    """Probabilities (n, 7), not rounded."""
+    prepare_single: Callable[[Pixels], Call]
+    """The call for one picture, uint8 (48, 48); what its caller would have ready is made here, untimed."""
+    prepare_batches: Callable[[Pixels], dict[str, Call]]
+    """By name, the ways to ask for up to 64 pictures at once."""
+    describe: Callable[[Pixels], dict[str, Any]]
+    """Size on disk in bytes, versions, and what else one must know to read the figures."""
+
+
+def build_ours(folder: str) -> Contender:
+    """An exported SavedModel, called by its signature `serve_pixels`."""
+    from benchmarks.model.exported import load_predict
+
+    predict = load_predict(Path(folder), BATCH_SIZE)
+    return Contender(
+        predict=predict,
+        prepare_single=lambda picture: lambda: predict(picture[None]),
+        prepare_batches=lambda pixels: {"serve_pixels": lambda: predict(pixels)},
+        describe=lambda _: _describe_files(Path(folder).rglob("*"), "tensorflow"),
+    )
+
+
+def build_ours_light(folder: str) -> Contender:
+    """The light form of the same model, as `fer-tfx predict` calls it: one picture after the other."""
+    from fer_tfx.light import LightModel
+
+    predict = LightModel(Path(folder)).predict_pixels
+    return Contender(
+        predict=lambda pixels: np.array([each.probabilities for each in predict(pixels[..., None])], np.float32),
+        prepare_single=lambda picture: lambda: predict(picture[None, ..., None]),
+        prepare_batches=lambda pixels: {"predict_pixels": lambda: predict(pixels[..., None])},
+        describe=lambda _: _describe_files(Path(folder).rglob("*"), "ai-edge-litert"),
+    )
+
+
+def build_fer(is_tflite: bool) -> Contender:
+    """fer's classifier on a whole crop: no margin, the face's box given, so that no detector is at work."""
+    import fer  # type: ignore[import-not-found]
+    from fer.fer import FER  # type: ignore[import-not-found]
+
+    class FerOnWholeCrops(FER):  # type: ignore[misc]
+        def find_faces(self, *_: Any, **__: Any) -> list[Any]:
+            return [_WHOLE_CROP]
+
+    detector, cropped = (kind(offsets=(0, 0), use_tflite=is_tflite) for kind in (FER, FerOnWholeCrops))
+    name = "emotion_model_quantized.tflite" if is_tflite else "emotion_model.hdf5"
+
+    def predict(pixels: Pixels) -> npt.NDArray[np.float32]:
+        """What `detect_emotions` rounds to two decimals: its own steps up to its classifier, without the rounding."""
+        batches = [pixels[start : start + BATCH_SIZE] for start in range(0, len(pixels), BATCH_SIZE)]
+        raw = [np.asarray(detector._classify_emotions(_prepare_for_fer(batch))) for batch in batches]
+        return np.asarray(np.concatenate(raw), np.float32)
+
+    def prepare_single(picture: Pixels) -> Call:
+        colour = to_bgr(picture)
+        return lambda: detector.detect_emotions(colour, face_rectangles=[_WHOLE_CROP])
+
+    def prepare_batches(pixels: Pixels) -> dict[str, Call]:
+        """`list` is fer's batch call, which takes no boxes: its detector is made to answer with the whole crop.
+
+        `boxes` asks for all faces of one picture, a montage of the crops: the same classifier, fewer calls.
+        """
+        colours = [to_bgr(picture) for picture in pixels]
+        montage, boxes = arrange(pixels)
+        return {
+            "list": lambda: cropped.batch_detect_emotions(colours),
+            "boxes": lambda: detector.detect_emotions(montage, face_rectangles=boxes),
+        }
+
+    def describe(pixels: Pixels) -> dict[str, Any]:
+        found = detector.batch_detect_emotions([to_bgr(picture) for picture in pixels])
+        answers = [prepare_single(picture)() for picture in pixels]
+        rounded = np.array([list(faces[0]["emotions"].values()) for faces in answers])  # type: ignore[index]
+        weights = Path(fer.__file__).parent / "data" / name
+        return {
+            **_describe_files([weights], "fer", "tensorflow", "opencv-contrib-python"),
+            "faces_found_by_its_batch_call": sum(map(len, found)),
+            # At most 0.005 if `predict` does the same as the public call.
+            "largest_difference_to_detect_emotions": float(np.abs(rounded - predict(pixels)).max()),
+        }
+
+    return Contender(predict, prepare_single, prepare_batches, describe)
+
+
+def _prepare_for_fer(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """float32 (n, 64, 64) from -1 to 1, as `FER.detect_emotions` makes it."""
+    import cv2  # type: ignore[import-not-found]
+
+    resized = np.array([cv2.resize(picture, (64, 64)) for picture in pixels], dtype="float32")
+    return np.asarray((resized / 255.0 - 0.5) * 2.0)
+
+
+def to_bgr(picture: Pixels) -> Pixels:
+    return np.repeat(picture[..., None], 3, axis=-1)
+
+
+def arrange(pixels: Pixels) -> tuple[Pixels, list[tuple[int, int, int, int]]]:
+    """Pictures in rows of eight, BGR, and the box (x, y, width, height) of each."""
+    row_count = -(-len(pixels) // _MONTAGE_COLUMNS)
+    montage = np.zeros((row_count * _SIZE_PX, _MONTAGE_COLUMNS * _SIZE_PX), np.uint8)
+    boxes = []
+    for number, picture in enumerate(pixels):
+        y, x = (_SIZE_PX * place for place in divmod(number, _MONTAGE_COLUMNS))
+        montage[y : y + _SIZE_PX, x : x + _SIZE_PX] = picture
+        boxes.append((x, y, _SIZE_PX, _SIZE_PX))
+    return to_bgr(montage), boxes
+
+
+def _describe_files(files: Iterable[Path], *packages: str) -> dict[str, Any]:
+    return {
+        "bytes": sum(path.stat().st_size for path in files if path.is_file()),
+        "versions": {package: version(package) for package in packages},
+    }
+
+
+def time_calls(calls: list[Call], warm_up: list[Call], budget_s: float) -> list[float]:
+    """Seconds of each call: of all, or of at least three once `budget_s` are used up."""
+    for call in warm_up:
+        call()
+    seconds: list[float] = []
+    for call in calls:
+        if sum(seconds) > budget_s and len(seconds) >= _LEAST_CALL_COUNT:
+            break
+        started_s = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started_s)
+    return seconds
+
+
+BUILDERS: dict[str, Callable[[str], Contender]] = {
+    "ours": build_ours,
+    "ours-light": build_ours_light,
+    "fer": lambda _: build_fer(is_tflite=True),
+    "fer-keras": lambda _: build_fer(is_tflite=False),
+}
+"""By name: folder of our model or of its light form, which only ours read -> contender."""
+
+
+def answer(contender: Contender, do: str, pixels: str, **request: Any) -> dict[str, Any]:
+    """Do one of four things with the pictures of a file.
+
+    `predict` writes probabilities to `out`; `describe` looks at the first `count`; `time_single` and, by way of
+    calling, `time_batches` give the seconds of `count` calls, or of fewer if they take over `budget_s`.
+    """
+    pictures = np.load(pixels)
+    if do == "predict":
+        np.save(request["out"], contender.predict(pictures))
+        return {}
+    count = request["count"]
+    if do == "describe":
+        return contender.describe(pictures[:count])
+    if do == "time_single":
+        calls = [contender.prepare_single(pictures[number % len(pictures)]) for number in range(count)]
+        return {"seconds": time_calls(calls, calls[:_WARM_UP_COUNT], request["budget_s"])}
+    ways = contender.prepare_batches(pictures[:BATCH_SIZE])
+    return {way: {"seconds": time_calls([call] * count, [call], request["budget_s"])} for way, call in ways.items()}
+
+
+def main(name: str, model: str, cores: str, requests: str, answers: str) -> None:
+    os.sched_setaffinity(0, json.loads(cores))  # before TensorFlow counts the cores
+    contender = BUILDERS[name](model)
+    done = [answer(contender, **request) for request in json.loads(Path(requests).read_text("utf-8"))]
+    Path(answers).write_text(json.dumps(done), "utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,110 @@
+"""The log of experiments: one line of JSON each, with all that it takes to repeat it."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from configs.convert import from_nested
+from configs.load import load_config
+from configs.spec import PipelineConfig, Recipe
+from fer_tfx.errors import ConfigError, DataError
+
+Entry = dict[str, Any]
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_KEYS = ("name", "rows", "n", "one_view", "four_views")
+_FIGURE_KEYS = ("accuracy", "macro_f1", "nll", "nll_at_best")
+_REPEAT_KEYS = ("config", "overrides", "seed", "recipe", "rows")
+_HEADER = (
+    "| name | trained on | epochs | seed | n | accuracy | NLL | NLL at best T | 4 views: accuracy | NLL at best T |"
+    " macro F1 | own rows | seconds | cores taken by others |\n|---|---|" + "---:|" * 12
+)
+
+
+def read_log(path: Path) -> list[Entry]:
+    """All entries; none if there is no such file. Raises DataError if a line is not an entry."""
+    try:
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: can't be read: {error}; give --log the log of earlier experiments") from None
+    return [_parse(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _parse(line: str, place: str) -> Entry:
+    try:
+        entry = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{place}: not valid JSON: {error}; fix or remove the line") from None
+    is_entry = isinstance(entry, dict) and all(key in entry for key in _KEYS)
+    if not (is_entry and all(key in entry[view] for view in ("one_view", "four_views") for key in _FIGURE_KEYS)):
+        raise DataError(f"{place}: expected an experiment with {', '.join(_KEYS)}; fix or remove the line")
+    return dict(entry)
+
+
+def require_writable(path: Path) -> None:
+    """Raise DataError if no entry can be added, before a training is spent."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        raise DataError(f"{path}: can't be written: {error.strerror}; give --log another file") from None
+
+
+def find_entry(entries: Sequence[Entry], name: str) -> Entry:
+    """The experiment of that name. Raises DataError if there is none."""
+    if found := [entry for entry in entries if entry["name"] == name]:
+        return found[0]
+    names = ", ".join(entry["name"] for entry in entries) or "none"
+    raise DataError(f"{name}: no such experiment in the log; it has {names}")
+
+
+def check_name(entries: Sequence[Entry], name: str) -> None:
+    """Raise DataError unless a new experiment, and its folder, may have this name."""
+    if not _NAME.fullmatch(name):
+        raise DataError(f"--name {name}: expected at most 63 of a-z, 0-9, dot, dash and underscore, a letter first")
+    if any(entry["name"] == name for entry in entries):
+        raise DataError(f"--name {name}: the log has it already; give another name, or --repeat {name}")
+
+
+def load_recipe(config: str, overrides: Sequence[str], seed: int | None) -> Recipe:
+    """Network and training of a configuration file with overrides; a seed wins over both."""
+    loaded: PipelineConfig = load_config(config, overrides, {} if seed is None else {"trainer.seed": seed})
+    return Recipe(loaded.model, loaded.trainer)
+
+
+def load_logged_recipe(entry: Mapping[str, Any], root: Path) -> Recipe:
+    """The recipe of an entry, from its configuration file below `root` as it is today.
+
+    Raises:
+        DataError: the entry can't be repeated.
+        ConfigError: the file no longer gives the logged recipe.
+    """
+    name = entry["name"]
+    if missing := [key for key in _REPEAT_KEYS if key not in entry]:
+        raise DataError(f"{name}: its entry has no {', '.join(missing)}; it can't be repeated")
+    recipe = load_recipe(str(root / entry["config"]), entry["overrides"], entry["seed"])
+    # Settings that came later have their defaults, which change nothing.
+    if recipe != from_nested(Recipe, entry["recipe"]):
+        where = f"check out commit {entry['git_commit']}" if entry.get("git_commit") else "restore it"
+        raise ConfigError(f"{entry['config']}: gives another recipe than the one logged as {name}; {where}")
+    return recipe
+
+
+def format_table(entries: Sequence[Entry]) -> str:
+    """Markdown, one line an experiment."""
+    return "\n".join([_HEADER, *map(_format_row, entries)])
+
+
+def _format_row(entry: Entry) -> str:
+    def show(key: str, form: str = "{}", otherwise: str = "-") -> str:
+        """A dash for what the average of several experiments doesn't have."""
+        return form.format(entry[key]) if key in entry else otherwise
+
+    one, four = entry["one_view"], entry["four_views"]
+    figures = (one["accuracy"], one["nll"], one["nll_at_best"], four["accuracy"], four["nll_at_best"], one["macro_f1"])
+    judged = f"{entry['n']}, {entry['rows']}" + show("public_look", ", look {}", "")
+    start = [entry["name"], show("train_n", "{} rows"), show("epochs"), show("seed"), judged]
+    end = [show("own_accuracy", "{:.4f}"), show("seconds"), show("others_fraction", "{:.0%}")]
+    return f"| {' | '.join([*start, *(f'{figure:.4f}' for figure in figures), *end])} |"

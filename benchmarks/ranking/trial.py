@@ -1,0 +1,191 @@
+"""One training by the project's own `fit`, as in a pipeline, its answers to several views of each picture, and their
+figures."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from scipy.special import softmax
+
+from benchmarks.model.fer2013 import Pictures, PublicTest, write_arrays
+from configs.load import to_json
+from configs.spec import Recipe
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE, IMAGE_SIZE_PX
+from fer_tfx.errors import DataError
+from models.calibration import fit_temperature
+from models.checkpoint import History
+from models.computation import choose_policy
+from models.dataset import LabelledExamples, Transform, compute_data_digest, make_eval_dataset
+from models.networks import build_seeded_network
+from models.recipe import warp
+from models.training import fit, predict_logits
+from pipeline.fingerprint import compute_code_fingerprint
+from reporting.calibration import compute_nll
+from reporting.classification import compute_accuracy, compute_confusion, compute_macro_f1
+
+_FILE = "answers.npz"
+_ZOOM = 1.1
+
+Rows = Pictures | PublicTest
+
+
+class Trained(NamedTuple):
+    """A network with its averaged weights, and the course of its training."""
+
+    network: keras.Model
+    transform: Transform
+    history: History
+    resumed_from_epoch: int
+    """Epochs that an earlier, interrupted call did."""
+
+    def describe(self) -> dict[str, Any]:
+        """`curve`: accuracy of the averaged weights by epoch; `seconds`: wall time of all epochs that count."""
+        return {
+            "parameters": self.network.count_params(),
+            "precision": self.network.dtype_policy.name,
+            "epochs": len(self.history),
+            "curve": [[each.epoch, each.eval_accuracy] for each in self.history if each.eval_accuracy is not None],
+            "seconds": round(sum(each.seconds for each in self.history)),
+            "resumed_from_epoch": self.resumed_from_epoch,
+        }
+
+
+def train(recipe: Recipe, rows: Rows, measured: Rows, folder: Path) -> Trained:
+    """Train on `rows`, or resume where an interrupted call with the same arguments stopped.
+
+    Args:
+        recipe: network and training, seed included.
+        rows: to learn from.
+        measured: measured every `evaluation_interval_epochs`; nothing is chosen by it.
+        folder: keeps the state, in one subfolder for each recipe, rows, code, precision and number of cores.
+    """
+    transform = make_transform(rows.pixels)
+    examples, eval_ = (to_examples(each.pixels, each.class_indices) for each in (rows, measured))
+    digest = compute_data_digest([examples, eval_], transform)
+    # Another precision or number of cores changes the last digits of sums, which training amplifies.
+    where = (choose_policy(recipe.trainer.precision), len(os.sched_getaffinity(0)))
+    code = compute_code_fingerprint("models.training", "models.networks")
+    state = folder / hashlib.sha256(repr((to_json(recipe), digest, where, code)).encode()).hexdigest()[:16]
+    network = build_seeded_network(recipe)
+    places = {"checkpoint_dir": str(state), "log_dir": str(state / "log")}
+    result = fit(network, examples, eval_, transform, recipe.trainer, **places)
+    return Trained(network, transform, result.history, result.resumed_from_epoch)
+
+
+def make_transform(pixels: npt.NDArray[np.uint8]) -> Transform:
+    """What `models.preprocessing.preprocessing_fn` makes of the rows `pixels`, uint8 (n, 48, 48), without Beam:
+    bytes of pictures, string (b,) -> float32 (b, 48, 48, 1), z-scored with the mean and deviation of all pixels."""
+    mean, deviation = pixels.mean() / 255.0, pixels.std() / 255.0
+
+    def transform(raw: tf.Tensor) -> tf.Tensor:
+        decoded = tf.reshape(tf.io.decode_raw(raw, tf.uint8), [-1, *IMAGE_SHAPE])
+        return (tf.cast(decoded, tf.float32) / 255.0 - mean) / deviation
+
+    return transform
+
+
+def to_examples(pixels: npt.NDArray[np.uint8], class_indices: npt.NDArray[np.int64]) -> LabelledExamples:
+    """Pictures, uint8 (n, ...), as the examples of a training."""
+    return LabelledExamples(tf.constant([each.tobytes() for each in pixels]), tf.constant(class_indices))
+
+
+def predict_views(trained: Trained, rows: Rows) -> "ViewLogits":
+    """Answers to each picture as it is, mirrored, enlarged, and both."""
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def compute(images: tf.Tensor) -> tf.Tensor:
+        logits = trained.network(make_views(images), training=False)
+        # The picture comes first, so that batches can be joined.
+        return tf.transpose(tf.reshape(logits, [4, -1, CLASS_COUNT]), [1, 0, 2])
+
+    logits, class_indices = _predict(trained, compute, rows)
+    return ViewLogits(np.ascontiguousarray(logits.transpose(1, 0, 2)), class_indices)
+
+
+def make_views(images: tf.Tensor) -> tf.Tensor:
+    """float32 (b, 48, 48, 1) -> (4 b, 48, 48, 1), view by view."""
+    both = tf.concat([images, images[:, :, ::-1]], axis=0)
+    zeros = tf.zeros([tf.shape(both)[0]])
+    enlarged = warp(
+        both, is_flipped=zeros > 0.0, rotation_rad=zeros, scale=zeros + _ZOOM,
+        shift_px=tf.stack([zeros, zeros], axis=1), size_px=tf.constant(IMAGE_SIZE_PX),
+    )  # fmt: skip
+    return tf.concat([both, enlarged], axis=0)
+
+
+def compute_own_accuracy(trained: Trained, rows: Rows) -> float:
+    """Share of `rows`, those trained on, that is right in one view: how much the network memorised."""
+    compute = tf.function(lambda images: trained.network(images, training=False), reduce_retracing=True)
+    logits, class_indices = _predict(trained, compute, rows)
+    return float((logits.argmax(axis=1) == class_indices).mean())
+
+
+def _predict(trained: Trained, compute: Callable[[tf.Tensor], tf.Tensor], rows: Rows) -> tuple[Any, Any]:
+    dataset = make_eval_dataset(to_examples(rows.pixels, rows.class_indices), trained.transform)
+    return predict_logits(compute, dataset)
+
+
+class ViewLogits(NamedTuple):
+    """Logits of n pictures, view by view; the first view is the picture as it is."""
+
+    logits: npt.NDArray[np.float32]
+    """(views, n, 7)"""
+    class_indices: npt.NDArray[np.int64]
+    """(n,), the true classes."""
+
+    def select(self, is_selected: npt.NDArray[np.bool_]) -> "ViewLogits":
+        """Some of the pictures; `is_selected` is (n,)."""
+        return ViewLogits(self.logits[:, is_selected], self.class_indices[is_selected])
+
+    def describe(self) -> dict[str, Any]:
+        """`n`, and the figures of `one_view` and of the mean logits of all, `four_views`."""
+        figures = {"one_view": self.logits[0], "four_views": self.logits.mean(axis=0)}
+        described = {name: describe_logits(logits, self.class_indices) for name, logits in figures.items()}
+        return {"n": len(self.class_indices), **described}
+
+    def write(self, folder: Path) -> None:
+        """Keep the answers in the folder of an experiment."""
+        write_arrays(folder / _FILE, **self._asdict())
+
+
+def read_view_logits(folder: Path) -> ViewLogits:
+    """What `write` kept. Raises DataError if nothing is there."""
+    try:
+        with np.load(folder / _FILE) as arrays:
+            return ViewLogits(arrays["logits"], arrays["class_indices"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{folder / _FILE}: no answers of an experiment: {error}; run the experiment first") from None
+
+
+def average_networks(members: dict[str, ViewLogits]) -> ViewLogits:
+    """Mean logits of several networks, by name, view by view. Raises DataError if they were judged by other rows."""
+    first, *others = members
+    classes = members[first].class_indices
+    for name in others:
+        if not np.array_equal(members[name].class_indices, classes):
+            raise DataError(f"{name}: was judged by other rows than {first}; average networks judged by the same ones")
+    return ViewLogits(np.mean([each.logits for each in members.values()], axis=0), classes)
+
+
+def describe_logits(logits: npt.NDArray[np.float32], class_indices: npt.NDArray[np.int64]) -> dict[str, float]:
+    """The figures of logits, float (n, 7), or of their mean over views, with the true classes, int (n,).
+
+    Returns:
+        `accuracy`, `macro_f1`, `nll` in nats with the temperature 1, and `nll_at_best` with the `temperature` that
+        minimises it on these very rows: the loss that calibration can't remove.
+    """
+    confusion = compute_confusion(class_indices, logits.argmax(axis=1), CLASS_COUNT)
+    temperature = fit_temperature(logits, class_indices)
+    return {
+        "accuracy": compute_accuracy(confusion),
+        "macro_f1": compute_macro_f1(confusion),
+        "nll": compute_nll(softmax(logits, axis=1), class_indices),
+        "nll_at_best": compute_nll(softmax(logits / temperature, axis=1), class_indices),
+        "temperature": temperature,
+    }
