@@ -7,9 +7,10 @@ from typing import Any
 
 from absl import logging
 
-from configs.hyperparameters import apply_hyperparameters, read_values
+from configs.convert import overlay
 from configs.load import from_json, to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
+from configs.tuning import read_values
 from fer_tfx.errors import ConfigError
 from models.computation import Computation
 
@@ -35,7 +36,7 @@ def read_settings(fn_args: Any) -> dict[str, str]:
     if fn_args.hyperparameters is None:
         return settings
     try:
-        recipe = apply_hyperparameters(read_recipe(settings), fn_args.hyperparameters)
+        recipe = overlay(read_recipe(settings), read_values(fn_args.hyperparameters))
     except ConfigError as error:
         raise ConfigError(f"hyperparameters: {error}") from None
     logging.info("Settings that the tuner chose: %s", read_values(fn_args.hyperparameters))

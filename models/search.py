@@ -10,10 +10,10 @@ import tensorflow as tf
 from absl import logging
 from keras_tuner.engine import trial as trial_module
 
+from configs.convert import overlay, read_setting
 from configs.load import to_json
-from configs.overlay import overlay, read_setting
-from configs.search_space import Choices, Interval, list_values
 from configs.spec import Recipe, TunerConfig
+from configs.tuning import Choices, Interval, list_values
 from fer_tfx.errors import FerError
 from models.callbacks import TrainingError
 from models.precision import choose_policy

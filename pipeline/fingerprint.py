@@ -18,7 +18,7 @@ _PACKAGES = ("components", "configs", "fer_tfx", "models", "reporting", "schema"
 # section repeats no stage that another one is for. What turns texts into values, and values into others, counts.
 _VALUES = "configs.spec"
 # Libraries that decide nothing: for the log, for messages between processes, and for files of settings.
-_HARMLESS = {"absl", "google", "yaml"}
+_HARMLESS = {"absl", "google", "pydantic", "pydantic_core", "yaml"}
 
 
 class _Source(NamedTuple):

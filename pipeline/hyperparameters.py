@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from configs.hyperparameters import apply_hyperparameters
+from configs.convert import overlay
 from configs.spec import PipelineConfig, Recipe
+from configs.tuning import read_values
 from fer_tfx.errors import ConfigError
 from pipeline.paths import is_remote
 
@@ -48,7 +49,7 @@ def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -
     else:
         file, content = found
     try:
-        apply_hyperparameters(Recipe(config.model, config.trainer), _parse(content))
+        overlay(Recipe(config.model, config.trainer), read_values(_parse(content)))
     except ConfigError as error:
         raise ConfigError(f"{_SETTING}: {file}: {error}") from None
     return ImportedHyperparameters(path, hashlib.sha256(content).hexdigest()[:16])

@@ -11,7 +11,7 @@ from tfx.utils import io_utils
 from components.confusion_metrics import ACCURACY_NAME, MACRO_F1_NAME
 from components.evaluation_result import EXAMPLE_COUNT_NAME, read_metrics
 from components.refusals import REFUSAL_PROPERTY, find_refusals
-from configs.hyperparameters import read_values
+from configs.tuning import read_values
 from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
 from pipeline.lineage import NodeRecord
 from pipeline.tuning import TUNING_OUTPUTS

@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from configs.convert import read_finite, suggest
+from pydantic import FiniteFloat, TypeAdapter
+
+from configs.convert import suggest
 from fer_tfx.errors import ConfigError
 
 _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "STRING": ("text", str),
     "NUMBER_INTEGER": ("a whole number", int),
-    "NUMBER_DOUBLE": ("a finite number", read_finite),
+    "NUMBER_DOUBLE": ("a finite number", TypeAdapter(FiniteFloat).validate_python),
     "BOOLEAN": ("true or false", lambda text: {"true": True, "false": False}[text.lower()]),
     "LIST": ("a list in JSON", json.loads),
     "STRUCT": ("an object in JSON", json.loads),

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from configs.overlay import read_setting
+from configs.convert import read_setting
 from configs.spec import PipelineConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError

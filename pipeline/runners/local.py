@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from configs.convert import overlay
 from configs.load import to_yaml
 from configs.served_model import served_model_of
 from configs.spec import PipelineConfig
@@ -52,7 +53,7 @@ def check(config: PipelineConfig) -> PipelineConfig:
         return config
     if config.data.unlabelled_path:
         resolve_input(dataclasses.replace(config.data, path=config.data.unlabelled_path))
-    return dataclasses.replace(config, name=name_drawn_run(config.name))
+    return overlay(config, {"name": name_drawn_run(config.name)})
 
 
 def prepare(config: PipelineConfig) -> PipelineConfig:

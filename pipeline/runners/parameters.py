@@ -15,8 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from configs.convert import leaf_keys, suggest
-from configs.overlay import overlay, read_setting
+from configs.convert import leaf_keys, overlay, read_setting, suggest
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 

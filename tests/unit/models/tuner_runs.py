@@ -12,8 +12,8 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.span_trainer import Executor as TrainerExecutor
 from components.span_trainer import Trainer
+from configs.convert import read_setting
 from configs.load import to_json
-from configs.overlay import read_setting
 from configs.spec import ExportConfig, ModelConfig, PipelineConfig, Recipe, TrainingInputConfig, TunerConfig
 from pipeline.tuning import build_tuning
 from schema.drawn_faces import draw_faces

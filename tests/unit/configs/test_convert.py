@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.overlay import overlay, read_setting
+from configs.convert import overlay, read_setting
 from configs.spec import AugmentationConfig, ModelConfig, Recipe, TrainerConfig
 from fer_tfx.errors import ConfigError
 
