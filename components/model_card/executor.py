@@ -14,7 +14,7 @@ from components.model_facts import Artifacts, describe_lineage, read_extra, read
 from components.refusals import find_refusals
 from fer_tfx.contract import CALIBRATION_FILE, TRAINING_RECORD_FILE
 from reporting.model_card import CARD_FILE, CardData, render_card
-from schema.drawn_faces.run_name import is_drawn_name
+from schema.drawn_faces import is_drawn_name
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
