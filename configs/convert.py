@@ -114,7 +114,7 @@ def _describe(cls: Any, errors: list[ErrorDetails]) -> str:
     key, owner = _locate(cls, error["loc"])
     if error["type"] == "unexpected_keyword_argument":
         return f"{key}: unknown setting{suggest(key.rpartition('.')[2], typing.get_type_hints(owner))}"
-    alike = [each for each in errors if each["input"] is error["input"] and len(each["loc"]) == len(error["loc"])]
+    alike = [each for each in errors if each["input"] is error["input"] and _locate(cls, each["loc"])[0] == key]
     words = [_EXPECTED.get(each["type"], each["msg"]).format(**each.get("ctx", {})) for each in alike]
     expected = " or ".join(dict.fromkeys(each.removeprefix("Input should be ") for each in words))
     return f"{key}: expected {expected}, got {'nothing' if error['type'] == 'missing' else repr(error['input'])}"

@@ -14,7 +14,6 @@ from fer_tfx.errors import ConfigError
 
 CLUSTER_CONFIGS = {target: Path(__file__).with_name(f"{target}.yaml") for target in ("kubeflow", "vertex")}
 _LEAF_KEYS = set(leaf_keys(PipelineConfig))
-_MAX_DEPTH = 3
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,12 +32,7 @@ class _Loader(yaml.SafeLoader):
 def load_config(
     path: str | Path | None = None, overrides: Sequence[str] = (), values: Mapping[str, Any] | None = None
 ) -> PipelineConfig:
-    """Read the settings of a run; those not set keep the defaults of `configs.spec`.
-
-    Args:
-        path: a YAML file.
-        overrides: `section.key=value`, values in YAML; later ones win.
-        values: by dotted key, taken as they are; they win over all others.
+    """The settings of a YAML file, then of `section.key=value` overrides, then of `values` by key; later ones win.
 
     Raises:
         ConfigError: a file can't be read, a key is unknown or given twice, or a value has the wrong type or range. The
@@ -94,7 +88,7 @@ def _read_file(path: Path) -> Iterator[tuple[str, Any, str]]:
 def _walk(section: yaml.MappingNode, prefix: str, path: Path) -> Iterator[tuple[str, Any, str]]:
     for name, node in section.value:
         key, origin = f"{prefix}{name.value}", f"{path}:{node.start_mark.line + 1}"
-        if isinstance(node, yaml.MappingNode) and key not in _LEAF_KEYS and key.count(".") < _MAX_DEPTH:
+        if isinstance(node, yaml.MappingNode) and key not in _LEAF_KEYS and key.count(".") < 3:
             yield from _walk(node, f"{key}.", path)
             continue
         value = _construct(node, origin)

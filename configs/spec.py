@@ -199,13 +199,10 @@ class TunerConfig:
     """Trainings to compare by their accuracy on the eval split; 0: no search."""
     epochs: PositiveInt = 5
     """Length of each trial; the training with the winner's settings lasts trainer.epochs."""
-    space: dict[str, Interval | Choices] = field(
-        default_factory=lambda: {
-            "trainer.peak_learning_rate": Interval(0.02, 0.5, "log"),
-            "trainer.weight_decay": Interval(5e-5, 5e-3, "log"),
-            "model.dropout_fraction": Interval(0.0, 0.5),
-        }
-    )
+    space: dict[str, Interval | Choices] = field(default_factory=lambda: {
+        "trainer.peak_learning_rate": Interval(0.02, 0.5, "log"), "trainer.weight_decay": Interval(5e-5, 5e-3, "log"),
+        "model.dropout_fraction": Interval(0.0, 0.5),
+    })  # fmt: skip
     """By setting of `model` or `trainer`: a mapping with low, high and scale (linear or log), or a list of choices."""
     hyperparameters_path: str = ""
     """Folder or bucket URI of an earlier search's best_hyperparameters, to train with instead of searching."""
@@ -225,7 +222,7 @@ class ServingConfig:
     base_path: Annotated[str, matching(r'[^"\\\n]+', "a path without quotes and backslashes")] = "/models/fer"
     """Where the server finds the folder of the versions."""
     keep_versions: NonNegativeInt = 5
-    """How many versions in service (at least the three a server has loaded) and rolled back to keep, each; 0: all."""
+    """Versions to keep of those in service (at least the three a server loaded) and of those rolled back; 0: all."""
     settle_s: Annotated[Float, Field(ge=0, le=3600)] = 15.0
     """Time for every server to read `models.config` again and load a version, before a roll-back moves one away. At
     least twice the server's `--model_config_file_poll_wait_seconds`; 0: no server reads that file."""
