@@ -38,21 +38,19 @@ def load_config(
         ConfigError: a file can't be read, a key is unknown or given twice, or a value has the wrong type or range. The
             message starts with the file and line, or with `--set`.
     """
-    settings: dict[str, Any] = {}
-    origins: dict[str, str] = {}
+    settings: dict[str, tuple[Any, str]] = {}  # value and origin
     for key, value, origin in _read_file(Path(path)) if path else ():
         if key in settings:  # once as `trainer.epochs`, once as `epochs` below `trainer`
-            raise ConfigError(f"{origin}: {key!r} is already set at {origins[key]}; keep one of the two")
-        settings[key], origins[key] = value, origin
-    for given, origin in ((dict(map(_parse_override, overrides)), "--set"), (values or {}, "command line")):
-        settings.update(given)
-        origins.update(dict.fromkeys(given, origin))
+            raise ConfigError(f"{origin}: {key!r} is already set at {settings[key][1]}; keep one of the two")
+        settings[key] = value, origin
+    settings |= {key: (value, "--set") for key, value in map(_parse_override, overrides)}
+    settings |= {key: (value, "command line") for key, value in (values or {}).items()}
     try:
-        return overlay(PipelineConfig(), settings)
+        return overlay(PipelineConfig(), {key: value for key, (value, _) in settings.items()})
     except ConfigError as error:
         # The message begins with its key, with a sum of keys, or with the key of something within a setting.
         keys = str(error).partition(": ")[0].split(" + ")
-        named = [origin for name, origin in origins.items() for key in keys if f"{key}.".startswith(f"{name}.")]
+        named = [origin for name, (_, origin) in settings.items() for key in keys if f"{key}.".startswith(f"{name}.")]
         raise ConfigError(": ".join([*named[:1], str(error)])) from None
 
 
