@@ -127,8 +127,8 @@ class TrainerConfig:
     """`auto`: mixed_bfloat16 where the processor computes in it, else float32."""
     threads: Annotated[Int, Field(ge=0, le=1024)] = 0
     """Threads per TensorFlow operation, and operations at a time, in all stages of a local run. The same number gives
-    the same weights on any machine, another number other weights, as it sums in another order. 0: one per core that the
-    process may use (its CPU affinity; a container's CPU quota is ignored)."""
+    the same weights on any number of cores; another one sums in another order and gives others. 0: one per core that
+    the process may use (its CPU affinity; a container's CPU quota is ignored)."""
     evaluation_interval_epochs: PositiveInt = 1
     """Evaluate on the eval split every so many epochs, and always after the last one."""
     seed: Annotated[Int, Field(ge=0, lt=2**31)] = 20130421
