@@ -27,7 +27,7 @@ from reporting.model_card import CARD_FILE, format_code
 MAX_MODEL_BYTES = 3_000_000
 _LICENCE_FILE = "LICENCE_NOTE.md"
 _PACKAGES = ("tensorflow", "keras", "tfx", "numpy")
-_ADDRESSES = "\n| made of |"  # how the last table of the run's card begins
+_ADDRESSES = "\n| made from |"  # how the last table of the run's card begins
 _EVALUATE = "write it with `python -m benchmarks.evaluate`"
 _NEEDED = (("Evaluator", "blessing", "blessed"), ("ServingCheck", "blessing", "blessed"),
            ("Pusher", "pushed_model", "pushed"))  # fmt: skip

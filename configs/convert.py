@@ -1,53 +1,98 @@
-"""Plain values, as YAML and JSON give them -> frozen dataclasses, each value checked against its declared type."""
+"""Plain values from YAML or JSON -> frozen dataclasses. Pydantic checks them; its errors become one line each."""
 
 import dataclasses
 import difflib
+import functools
 import math
-import types
+import operator
+import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from fer_tfx.errors import ConfigError
 
 Config = TypeVar("Config")
+STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+# What was expected, by pydantic's type of error. Other errors have messages that fit.
+_EXPECTED = {
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a finite number",
+    "string_type": "text",
+    "invalid_key": "text",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "dataclass_type": "a mapping",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
+    "missing": "a value",
+}
 
-_KIND = {bool: "true or false", int: "a whole number", float: "a finite number", str: "text"}
+
+def _read_whole(value: Any) -> Any:
+    """A cluster may write 7.0 for the parameter 7."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def from_nested(cls: type[Config], values: Mapping[str, Any], prefix: str = "") -> Config:
-    """A dataclass of nested mappings; what they leave out keeps its default.
-
-    Args:
-        cls: the dataclass.
-        values: by field name.
-        prefix: what stands before a field's name in messages, such as `trainer.`.
-
-    Raises:
-        ConfigError: a name is unknown or missing, or a value has the wrong type or range.
-    """
-    hints = typing.get_type_hints(cls)
-    _require_names(cls, values, prefix)
-    return cls(**{name: _convert(value, hints[name], f"{prefix}{name}") for name, value in values.items()})
+def _read_number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text because it has no dot."""
+    with suppress(ValueError):
+        if isinstance(value, str) and math.isfinite(number := float(value)):
+            return number
+    return value
 
 
-def read_finite(value: float | str) -> float:
-    """A number, or the text of one, as a float: no setting means anything by an infinite one or by NaN.
+Bool = Annotated[bool, Field(strict=True)]
+Int = Annotated[int, Field(strict=True), BeforeValidator(_read_whole)]
+Float = Annotated[float, Field(strict=True), BeforeValidator(_read_number)]
 
-    Raises:
-        ValueError: it is no number, or none that a float can hold.
-    """
+
+def matching(pattern: str, expected: str) -> AfterValidator:
+    """Constrains text to a regular expression, which messages describe as `expected`."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise PydanticCustomError("pattern", "{expected}", {"expected": expected})
+        return value
+
+    return AfterValidator(check)
+
+
+def from_nested(cls: type[Config], values: Mapping[str, Any]) -> Config:
+    """A dataclass from nested mappings. Raises ConfigError if one is unknown, missing or not allowed."""
     try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise ValueError(f"expected a finite number, got {value!r}")
-    return number
+        return TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError(_describe(cls, error.errors())) from None
+
+
+def overlay(config: Config, values: Mapping[str, Any]) -> Config:
+    """A copy with other values, by dotted key such as `trainer.weight_decay`. Raises ConfigError like `from_nested`."""
+    nested = dataclasses.asdict(config)  # type: ignore[call-overload]
+    valid_keys = set(leaf_keys(type(config)))
+    for key, value in values.items():
+        if key not in valid_keys:
+            raise ConfigError(f"{key}: unknown setting{suggest(key, valid_keys)}")
+        *sections, leaf = key.split(".")
+        functools.reduce(operator.getitem, sections, nested)[leaf] = value
+    return from_nested(type(config), nested)
+
+
+def read_setting(config: Any, key: str) -> Any:
+    """The value of a setting by its dotted key."""
+    return operator.attrgetter(key)(config)
 
 
 def leaf_keys(cls: Any, prefix: str = "") -> Iterator[str]:
-    """Dotted keys of all settings of a dataclass and of those within it."""
+    """Dotted keys of all settings of a dataclass and of the dataclasses nested in it."""
     for name, hint in typing.get_type_hints(cls).items():
         if dataclasses.is_dataclass(hint):
             yield from leaf_keys(hint, f"{prefix}{name}.")
@@ -56,75 +101,38 @@ def leaf_keys(cls: Any, prefix: str = "") -> Iterator[str]:
 
 
 def suggest(key: str, valid_keys: Iterable[str]) -> str:
-    """The end of a message on an unknown key: the nearest valid one, or all of them."""
+    """The end of a message about an unknown key: the nearest valid one, or all of them."""
     valid_keys = sorted(valid_keys)
     same_leaf = [valid for valid in valid_keys if valid.rpartition(".")[2] == key.rpartition(".")[2]]
     near = difflib.get_close_matches(key, valid_keys, n=1, cutoff=0.6) or same_leaf
     return f"; did you mean {near[0]!r}?" if near else f"; valid are {', '.join(valid_keys)}"
 
 
-def _require_names(cls: Any, values: Mapping[str, Any], prefix: str) -> None:
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    for name in values:
-        if name not in fields:
-            raise ConfigError(f"{prefix}{name}: unknown setting{suggest(str(name), fields)}")
-    for name, field in fields.items():
-        has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-        if name not in values and not has_default:
-            raise ConfigError(f"{prefix}{name}: expected a value, found none")
+def _describe(cls: Any, errors: list[ErrorDetails]) -> str:
+    """One line about the deepest error; a union has one error for each of its members."""
+    error = max(errors, key=lambda each: len(each["loc"]))
+    key, owner = _locate(cls, error["loc"])
+    if error["type"] == "unexpected_keyword_argument":
+        return f"{key}: unknown setting{suggest(key.rpartition('.')[2], typing.get_type_hints(owner))}"
+    alike = [each for each in errors if each["input"] is error["input"] and _locate(cls, each["loc"])[0] == key]
+    words = [_EXPECTED.get(each["type"], each["msg"]).format(**each.get("ctx", {})) for each in alike]
+    expected = " or ".join(dict.fromkeys(each.removeprefix("Input should be ") for each in words))
+    return f"{key}: expected {expected}, got {'nothing' if error['type'] == 'missing' else repr(error['input'])}"
 
 
-def _convert(value: Any, hint: Any, key: str) -> Any:
-    if isinstance(hint, types.UnionType):
-        return _convert_to_one_of(value, typing.get_args(hint), key)
-    if hint is int and isinstance(value, float) and value.is_integer():
-        value = int(value)  # a cluster may write the value of a parameter so
-    if not _has_shape(value, hint):
-        raise ConfigError(f"{key}: expected {_describe(hint)}, got {value!r}")
-    if dataclasses.is_dataclass(hint):
-        return from_nested(typing.cast(type, hint), value, f"{key}.")
-    if isinstance(hint, types.GenericAlias):
-        return _convert_items(value, hint, key)
-    if hint is float:
-        return _convert_to_float(value, key)
-    return value
-
-
-def _convert_items(value: Any, hint: types.GenericAlias, key: str) -> Any:
-    if hint.__origin__ is dict:
-        return {name: _convert(item, hint.__args__[1], f"{key}.{name}") for name, item in value.items()}
-    return tuple(_convert(item, hint.__args__[0], key) for item in value)
-
-
-def _convert_to_one_of(value: Any, hints: tuple[Any, ...], key: str) -> Any:
-    # An exact type comes first: true is no whole number, and 3 stays one where 3.0 would do as well.
-    fitting = [hint for hint in hints if type(value) is hint] + [hint for hint in hints if _has_shape(value, hint)]
-    if not fitting:
-        raise ConfigError(f"{key}: expected {' or '.join(_describe(hint) for hint in hints)}, got {value!r}")
-    return _convert(value, fitting[0], key)
-
-
-def _convert_to_float(value: Any, key: str) -> float:
-    try:
-        return read_finite(value)
-    except ValueError:
-        raise ConfigError(f"{key}: expected {_KIND[float]}, got {value!r}") from None
-
-
-def _has_shape(value: Any, hint: Any) -> bool:
-    """Whether a value is of the kind that a type is made from; its parts may still be wrong."""
-    if dataclasses.is_dataclass(hint) or typing.get_origin(hint) is dict:
-        return isinstance(value, Mapping) and all(isinstance(name, str) for name in value)
-    if typing.get_origin(hint) is tuple:
-        return isinstance(value, list | tuple)
-    if hint is float:  # YAML 1.1 reads 1e-3 as text, for want of a dot
-        return isinstance(value, float | int | str) and not isinstance(value, bool)
-    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
-
-
-def _describe(hint: Any) -> str:
-    if dataclasses.is_dataclass(hint):
-        return f"a mapping with {', '.join(field.name for field in dataclasses.fields(hint))}"
-    if isinstance(hint, types.GenericAlias):
-        return "a mapping" if hint.__origin__ is dict else "a list"
-    return _KIND[hint]
+def _locate(cls: Any, location: tuple[int | str, ...]) -> tuple[str, Any]:
+    """The dotted key of an error, without list positions and members of unions, and the dataclass that it lies in."""
+    names, hint, owner = [], cls, cls
+    for step in (each for each in location if each != "[key]"):
+        members = typing.get_args(hint)
+        if dataclasses.is_dataclass(hint):
+            names.append(str(step))
+            owner, hint = hint, typing.get_type_hints(hint).get(str(step))
+        elif typing.get_origin(hint) is dict:
+            names.append(str(step))
+            hint = members[1]
+        elif typing.get_origin(hint) is tuple:
+            hint = members[0]
+        elif members:
+            hint = next((each for each in members if getattr(each, "__name__", "") == step), members[-1])
+    return ".".join(names), owner

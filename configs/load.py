@@ -2,57 +2,56 @@
 
 import dataclasses
 import json
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
-from configs.convert import Config, from_nested, leaf_keys, suggest
+from configs.convert import Config, from_nested, leaf_keys, overlay
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 
-_MAX_DEPTH = 3
-LOCAL_CONFIG = Path(__file__).with_name("local.yaml")
 CLUSTER_CONFIGS = {target: Path(__file__).with_name(f"{target}.yaml") for target in ("kubeflow", "vertex")}
+_LEAF_KEYS = set(leaf_keys(PipelineConfig))
 
 
-class _Setting(NamedTuple):
-    value: Any
-    origin: str  # where it was set, as `file:line` or `--set`
+class _Loader(yaml.SafeLoader):
+    """Refuses a key given twice in one mapping, which YAML forbids; PyYAML would take the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        firsts: dict[Any, yaml.Node] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (first := firsts.setdefault(key.value, key)) is not key:
+                problem = f"{key.value!r} is already given in line {first.start_mark.line + 1}; keep one of the two"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+        return node
 
 
 def load_config(
-    path: str | Path = LOCAL_CONFIG, overrides: Sequence[str] = (), values: Mapping[str, Any] | None = None
+    path: str | Path | None = None, overrides: Sequence[str] = (), values: Mapping[str, Any] | None = None
 ) -> PipelineConfig:
-    """Read the settings of a run.
-
-    Args:
-        path: a YAML file; what it leaves out keeps the default of `configs.spec`.
-        overrides: `section.key=value`, values in YAML; later ones win.
-        values: settings by dotted key, taken as they are; they win over all others.
+    """The settings of a YAML file, then of `section.key=value` overrides, then of `values` by key; later ones win.
 
     Raises:
-        ConfigError: a file can't be read, a key is unknown (the nearest valid one is named) or given twice, or a value
-            has the wrong type or range; the message starts with the file and line, or with `--set`.
+        ConfigError: a file can't be read, a key is unknown or given twice, or a value has the wrong type or range. The
+            message starts with the file and line, or with `--set`.
     """
-    settings: dict[str, _Setting] = {}
-    for key, setting in _read_yaml(Path(path)):
+    settings: dict[str, tuple[Any, str]] = {}  # value and origin
+    for key, value, origin in _read_file(Path(path)) if path else ():
         if key in settings:  # once as `trainer.epochs`, once as `epochs` below `trainer`
-            raise ConfigError(
-                f"{setting.origin}: {key!r} is already set at {settings[key].origin}; keep one of the two"
-            )
-        settings[key] = setting
-    for override in overrides:
-        key, setting = _parse_override(override)
-        settings[key] = setting
-    settings |= {key: _Setting(value, "command line") for key, value in (values or {}).items()}
-    valid_keys = set(leaf_keys(PipelineConfig))
-    for key, setting in settings.items():
-        if key not in valid_keys:
-            raise ConfigError(f"{setting.origin}: unknown setting {key!r}{suggest(key, valid_keys)}")
-    return _build_with_origin(settings)
+            raise ConfigError(f"{origin}: {key!r} is already set at {settings[key][1]}; keep one of the two")
+        settings[key] = value, origin
+    settings |= {key: (value, "--set") for key, value in map(_parse_override, overrides)}
+    settings |= {key: (value, "command line") for key, value in (values or {}).items()}
+    try:
+        return overlay(PipelineConfig(), {key: value for key, (value, _) in settings.items()})
+    except ConfigError as error:
+        # The message begins with its key, with a sum of keys, or with the key of something within a setting.
+        keys = str(error).partition(": ")[0].split(" + ")
+        named = [origin for name, (_, origin) in settings.items() for key in keys if f"{key}.".startswith(f"{name}.")]
+        raise ConfigError(": ".join([*named[:1], str(error)])) from None
 
 
 def to_json(config: Any) -> str:
@@ -67,115 +66,54 @@ def from_json(cls: type[Config], text: str) -> Config:
 
 def to_yaml(config: PipelineConfig) -> str:
     """Every setting with its value, as a YAML file that `load_config` reads back."""
-    plain = json.loads(json.dumps(dataclasses.asdict(config)))
-    return yaml.safe_dump(plain, sort_keys=False, width=120)
+    return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(config))), sort_keys=False, width=120)
 
 
-def _read_yaml(path: Path) -> Iterator[tuple[str, _Setting]]:
+def _read_file(path: Path) -> Iterator[tuple[str, Any, str]]:
+    """Dotted key, value and `file:line` of each setting."""
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = _compose(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration file; give an existing one with --config") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: can't be read as a configuration file: {error}") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {str(error).splitlines()[0]}") from None
-    if root is not None:
-        for first, second in _find_repeated_keys(root):
-            raise ConfigError(
-                f"{path}:{second.start_mark.line + 1}: {second.value!r} is already given in line"
-                f" {first.start_mark.line + 1}; keep one of the two"
-            )
-        yield from _walk_yaml(root, "", path)
+    if isinstance(root, yaml.MappingNode):
+        yield from _walk(root, "", path)
+    elif root:
+        raise ConfigError(f"{path}:{root.start_mark.line + 1}: expected settings as `key: value`")
 
 
-def _find_repeated_keys(root: yaml.Node) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    """Keys that stand twice in one mapping, each with its first place: YAML forbids them, PyYAML takes the last."""
-    pending, visited = [root], set()
-    while pending:
-        node = pending.pop()
-        if id(node) in visited or isinstance(node, yaml.ScalarNode):  # an alias may lead back to itself
+def _walk(section: yaml.MappingNode, prefix: str, path: Path) -> Iterator[tuple[str, Any, str]]:
+    for name, node in section.value:
+        key, origin = f"{prefix}{name.value}", f"{path}:{node.start_mark.line + 1}"
+        if isinstance(node, yaml.MappingNode) and key not in _LEAF_KEYS and key.count(".") < 3:
+            yield from _walk(node, f"{key}.", path)
             continue
-        visited.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            pending += node.value
-            continue
-        firsts: dict[Any, yaml.Node] = {}
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and firsts.setdefault(key.value, key) is not key:
-                yield firsts[key.value], key
-            pending.append(value)
+        value = _construct(node, origin)
+        # A section with all its lines commented out is empty, not wrong.
+        if value is not None or not any(leaf.startswith(f"{key}.") for leaf in _LEAF_KEYS):
+            yield key, value, origin
 
 
-def _walk_yaml(node: yaml.Node, prefix: str, path: Path) -> Iterator[tuple[str, _Setting]]:
-    if prefix.count(".") > _MAX_DEPTH:
-        raise ConfigError(f"{path}:{node.start_mark.line + 1}: settings lie at most {_MAX_DEPTH} sections deep")
-    origin = f"{path}:{node.start_mark.line + 1}"
-    is_section = isinstance(node, yaml.MappingNode) and prefix.rstrip(".") not in set(_mapping_keys(PipelineConfig))
-    if not is_section:
-        if not prefix:
-            raise ConfigError(f"{origin}: expected settings as `key: value`")
-        key, setting = prefix.rstrip("."), _Setting(_construct(node, origin), origin)
-        # A section whose lines are all commented out is empty, not wrong.
-        if setting.value is not None or key not in _sections(PipelineConfig):
-            yield key, setting
-        return
-    for key, value in node.value:
-        yield from _walk_yaml(value, f"{prefix}{key.value}.", path)
-
-
-def _construct(node: yaml.Node, origin: str) -> Any:
-    try:
-        return yaml.SafeLoader("").construct_object(node, deep=True)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(f"{origin}: not a value that YAML can read; quote it") from None
-
-
-def _parse_override(text: str) -> tuple[str, _Setting]:
+def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {text}: expected section.key=value, such as trainer.epochs=3")
+    node = _compose(value, f"--set {text}") if value else yaml.ScalarNode("tag:yaml.org,2002:str", "")
+    return key.strip(), _construct(node, f"--set {text}") if node else None
+
+
+def _compose(text: str, place: str) -> yaml.Node | None:
     try:
-        root = yaml.compose(value, Loader=yaml.SafeLoader) if value else None
-        setting = _Setting(yaml.safe_load(value) if value else "", "--set")
+        return yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        line = f":{mark.line + 1}" if mark and "\n" in text else ""
+        raise ConfigError(f"{place}{line}: not valid YAML: {problem or str(error).splitlines()[0]}") from None
+
+
+def _construct(node: yaml.Node, place: str) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise ConfigError(f"--set {text}: the value is not valid YAML; quote it") from None
-    for _, repeated in _find_repeated_keys(root) if root else ():
-        raise ConfigError(f"--set {text}: {repeated.value!r} is given twice; keep one of the two")
-    return key.strip(), setting
-
-
-def _sections(cls: Any, prefix: str = "") -> Iterator[str]:
-    for name, hint in typing.get_type_hints(cls).items():
-        if dataclasses.is_dataclass(hint):
-            yield f"{prefix}{name}"
-            yield from _sections(hint, f"{prefix}{name}.")
-
-
-def _mapping_keys(cls: Any) -> Iterator[str]:
-    """Dotted keys of the settings that are mappings themselves."""
-    for name, hint in typing.get_type_hints(cls).items():
-        if dataclasses.is_dataclass(hint):
-            yield from (f"{name}.{key}" for key in _mapping_keys(hint))
-        elif typing.get_origin(hint) is dict:
-            yield name
-
-
-def _build_with_origin(settings: dict[str, _Setting]) -> PipelineConfig:
-    nested: dict[str, Any] = {}
-    for key, setting in settings.items():
-        *sections, leaf = key.split(".")
-        target = nested
-        for section in sections:
-            target = target.setdefault(section, {})
-        target[leaf] = setting.value
-    try:
-        return from_nested(PipelineConfig, nested)
-    except ConfigError as error:
-        # The message begins with its key, with a sum of keys, or with the key of something within a setting.
-        keys = str(error).partition(":")[0].split(" + ")
-        named = [setting for name, setting in settings.items() for key in keys if f"{key}.".startswith(f"{name}.")]
-        raise ConfigError(f"{named[0].origin}: {error}" if named else str(error)) from None
+        raise ConfigError(f"{place}: not a value that YAML can read; quote it") from None

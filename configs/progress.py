@@ -1,8 +1,4 @@
-"""How a stage tells whoever is watching how far it is.
-
-A log record carries the figures, so a stage needs no handle on the view: locally the live view listens, in a
-container the same lines stand in the log.
-"""
+"""How a stage reports its progress: as a log record, which the live view shows locally and the log in a container."""
 
 import logging
 
@@ -10,7 +6,7 @@ PROGRESS_LOGGER = "fer_tfx.progress"
 
 
 def report_progress(done: int, total: int, text: str) -> None:
-    """Say that `done` of `total` units are finished; `text` is a few words such as `epoch 3, loss 1.21`."""
+    """Report that `done` of `total` units are finished; `text` is a few words such as `epoch 3, loss 1.21`."""
     logging.getLogger(PROGRESS_LOGGER).info(
         "%d/%d %s", done, total, text, extra={"progress_done": done, "progress_total": total, "progress_text": text}
     )

@@ -13,9 +13,10 @@ from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from configs.hyperparameters import apply_hyperparameters, read_values
+from configs.convert import overlay
 from configs.load import from_json, to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
+from configs.tuning import read_values
 from fer_tfx.errors import ConfigError
 from models.computation import Computation
 from models.transform_graph import TransformGraph
@@ -69,7 +70,7 @@ def read_settings(settings: dict[str, str], hyperparameters: dict[str, Any] | No
     if hyperparameters is None:
         return settings
     try:
-        recipe = apply_hyperparameters(read_recipe(settings), hyperparameters)
+        recipe = overlay(read_recipe(settings), read_values(hyperparameters))
     except ConfigError as error:
         raise ConfigError(f"hyperparameters: {error}") from None
     logging.info("Settings that the tuner chose: %s", read_values(hyperparameters))

@@ -11,10 +11,10 @@ import tensorflow as tf
 from absl import logging
 from keras_tuner.engine import trial as trial_module
 
+from configs.convert import overlay, read_setting
 from configs.load import from_json, to_json
-from configs.overlay import overlay, read_setting
-from configs.search_space import Choices, Interval, list_values
 from configs.spec import Recipe, TunerConfig
+from configs.tuning import Choices, Interval, list_values
 from fer_tfx.errors import FerError
 from models.computation import choose_policy, settle_computation, use_threads
 from models.dataset import compute_data_digest, find_examples, read_examples

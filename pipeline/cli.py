@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from configs.spec import PipelineConfig
 
 Config = Annotated[
-    str | None, typer.Option(metavar="FILE", help="YAML file of settings (default: the packaged configs/local.yaml).")
+    str | None, typer.Option(metavar="FILE", help="YAML file of settings (default: every setting at its default).")
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -43,9 +43,9 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def _load(file: str | None, overrides: list[str] | None, values: dict[str, str] | None = None) -> "PipelineConfig":
-    from configs.load import LOCAL_CONFIG, load_config
+    from configs.load import load_config
 
-    return load_config(file or LOCAL_CONFIG, overrides or [], values or {})
+    return load_config(file, overrides or [], values or {})
 
 
 def run(

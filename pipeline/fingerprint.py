@@ -18,7 +18,7 @@ _PACKAGES = ("components", "configs", "fer_tfx", "models", "reporting", "schema"
 # no stage that uses another. What parses or derives values counts.
 _VALUES = "configs.spec"
 # Libraries that affect no result: logging, messages between processes, files of settings.
-_HARMLESS = {"absl", "google", "yaml"}
+_HARMLESS = {"absl", "google", "pydantic", "pydantic_core", "yaml"}
 _list_distributions = cache(packages_distributions)
 
 

@@ -10,9 +10,10 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from configs.hyperparameters import apply_hyperparameters
+from configs.convert import overlay
 from configs.library import reading_limits_of
 from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
+from configs.tuning import read_values
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.reading.sources import choose_sources, look_into
@@ -153,7 +154,7 @@ def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -
     else:
         file, content = found
     try:
-        apply_hyperparameters(Recipe(config.model, config.trainer), json.loads(content))
+        overlay(Recipe(config.model, config.trainer), read_values(json.loads(content)))
     except ConfigError as error:
         raise ConfigError(f"{_HYPERPARAMETERS}: {file}: {error}") from None
     except (json.JSONDecodeError, UnicodeDecodeError):

@@ -11,7 +11,7 @@ from tfx.utils import io_utils
 from components.metrics.evaluation import read_metrics
 from components.metrics.rows import Accuracy, ExampleCount, MacroF1
 from components.refusals import REFUSAL_PROPERTY, find_refusals
-from configs.hyperparameters import read_values
+from configs.tuning import read_values
 from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
 from pipeline.graph import TUNING_OUTPUTS
 from pipeline.history import NodeRecord

@@ -1,1 +1,1 @@
-"""The contract: names, shapes, classes and the codec of one row."""
+"""The examples that stages exchange: their schema, the writer of one, and drawn faces to fill them."""

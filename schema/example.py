@@ -6,14 +6,7 @@ from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, ROW_KEY, SOURCE_KEY
 
 
 def to_example(pixels: bytes, class_index: int | None, source: str, row: int) -> tf.train.Example:
-    """Build the example of one row.
-
-    Args:
-        pixels: 2,304 uint8 values, row-major.
-        class_index: 0-6, or None for an unlabelled row.
-        source: the file the row was read from.
-        row: its position there, from 0.
-    """
+    """The example of one row: 2,304 uint8 pixels, row-major; class 0-6 or None; file and position in it, from 0."""
     example = tf.train.Example()
     feature = example.features.feature
     feature[PIXELS_KEY].bytes_list.value.append(pixels)

@@ -22,7 +22,7 @@ from reporting.corruptions import DESCRIPTIONS
 from reporting.evaluation import describe_classes
 from reporting.intervals import Figure, Interval, Share
 from reporting.model_card import CARD_FILE, CardData, CardFigures, Confidence, render_card
-from schema.drawn_faces.run_name import is_drawn_name
+from schema.drawn_faces import is_drawn_name
 
 
 class Executor(base_executor.BaseExecutor):  # type: ignore[misc]

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from configs.overlay import read_setting
+from configs.convert import read_setting
 from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError

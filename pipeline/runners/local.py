@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from configs.convert import overlay
 from configs.library import served_model_of
 from configs.load import to_yaml
 from configs.spec import PipelineConfig
@@ -83,7 +84,7 @@ def check(config: PipelineConfig) -> PipelineConfig:
         return config
     if config.data.unlabelled_path:
         look_into_input(dataclasses.replace(config.data, path=config.data.unlabelled_path))
-    return dataclasses.replace(config, name=name_drawn_run(config.name))
+    return overlay(config, {"name": name_drawn_run(config.name)})
 
 
 def prepare(config: PipelineConfig) -> PipelineConfig:

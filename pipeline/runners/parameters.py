@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from configs.convert import leaf_keys, read_finite, suggest
-from configs.overlay import overlay, read_setting
+from pydantic import FiniteFloat, TypeAdapter
+
+from configs.convert import leaf_keys, overlay, read_setting, suggest
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 
@@ -30,7 +31,7 @@ _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
 _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "STRING": ("text", str),
     "NUMBER_INTEGER": ("a whole number", int),
-    "NUMBER_DOUBLE": ("a finite number", read_finite),
+    "NUMBER_DOUBLE": ("a finite number", TypeAdapter(FiniteFloat).validate_python),
     "BOOLEAN": ("true or false", lambda text: {"true": True, "false": False}[text.lower()]),
     "LIST": ("a list in JSON", json.loads),
     "STRUCT": ("an object in JSON", json.loads),

@@ -1,44 +1,40 @@
-"""Drawn faces -> two CSV files in the forms of FER2013, with repeats and broken rows as the real one has."""
+"""Drawn faces -> two CSV files in the form of FER2013, repeats and broken rows included."""
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
-from schema.drawn_faces.faces import DrawnFaces, draw_faces
+from schema.drawn_faces.drawing import DrawnFaces, draw_faces
 
-HEADER = f"{LABEL_KEY},{PIXELS_KEY},Usage"
 _TRAIN, _EVAL, _TEST = "Training", "PublicTest", "PrivateTest"
-_SOURCES = ("csv_files.py", "drawing.py", "faces.py", "traits.py")
+_SOURCES = ("csv_files.py", "drawing.py", "traits.py")
 _GREY_TEXTS = [str(grey) for grey in range(256)]
 
 
 @dataclass(frozen=True)
 class DrawnSummary:
-    """Where the files stand and how many rows of each sort they hold, headers not counted."""
+    """Where `fer2013.csv` and `test.csv` are, and how many rows of each kind they hold, without headers."""
 
     labelled_path: Path
-    """`fer2013.csv`, columns `emotion,pixels,Usage`."""
     unlabelled_path: Path
-    """`test.csv`, column `pixels`."""
     train_rows: int
-    """Sound rows of Usage Training, repeats included; likewise for the next two."""
+    """Sound rows of Usage Training, repeats included; the next two likewise."""
     eval_rows: int
     test_rows: int
     repeats_within_train: int
-    """Training rows that repeat the picture and label of another Training row."""
+    """Training rows with the picture and label of another Training row."""
     repeats_into_eval: int
-    """PublicTest rows that repeat the picture and label of a Training row."""
+    """PublicTest rows with the picture and label of a Training row."""
     broken_rows: int
     unlabelled_rows: int
 
     @property
     def distinct_train_rows(self) -> int:
-        """Training rows left when repeats go, and with them each picture that also stands in PublicTest."""
+        """Training rows without repeats and without pictures that also occur in PublicTest."""
         return self.train_rows - self.repeats_within_train - self.repeats_into_eval
 
     @property
@@ -48,86 +44,60 @@ class DrawnSummary:
 
 
 def write_drawn_csvs(
-    folder: Path,
-    *,
-    train_count: int = 4000,
-    eval_count: int = 800,
-    test_count: int = 200,
-    unlabelled_count: int = 64,
-    repeat_count: int = 60,
-    broken_count: int = 15,
-    seed: int = 2013,
-) -> DrawnSummary:
-    """Write `fer2013.csv` and `test.csv` into a folder of their own below `folder`; what is there already stays.
+    folder: Path, *, train_count: int = 4000, eval_count: int = 800, test_count: int = 200, unlabelled_count: int = 64,
+    repeat_count: int = 60, broken_count: int = 15, seed: int = 2013,
+) -> DrawnSummary:  # fmt: skip
+    """Write `fer2013.csv` and `test.csv` into a subfolder of `folder`, unless they exist.
 
-    That folder is named after the arguments and the code that draws, so its files are never out of date.
-    Half of the repeats, rounded up, stand within train, the others go from train into eval.
+    The subfolder is named after the arguments and the code that draws, so its files are never out of date.
+    Half of the repeats, rounded up, lie within train, the others go from train into eval.
+    Raises ValueError if a count is negative, or train too small for its repeats and broken rows.
     """
     counts = (train_count, eval_count, test_count, unlabelled_count, repeat_count, broken_count)
-    _check_counts(counts)
-    home = folder / f"faces-{train_count + eval_count + test_count}-seed-{seed}-{_fingerprint((*counts, seed))}"
+    if min(counts) < 0:
+        raise ValueError(f"counts of rows: expected none below 0, got {counts}")
+    if train_count < max(repeat_count, min(broken_count, 1)):
+        needed = f"{repeat_count} repeats and {broken_count} broken rows, which are made from train"
+        raise ValueError(f"train_count: expected enough rows for {needed}, got {train_count}")
+    digest = hashlib.sha256(repr((*counts, seed)).encode())
+    for name in _SOURCES:
+        digest.update(Path(__file__).with_name(name).read_bytes())
+    home = folder / f"faces-{train_count + eval_count + test_count}-seed-{seed}-{digest.hexdigest()[:8]}"
     into_eval = repeat_count // 2
     summary = DrawnSummary(
-        labelled_path=home / "fer2013.csv",
-        unlabelled_path=home / "test.csv",
-        train_rows=train_count + repeat_count - into_eval,
-        eval_rows=eval_count + into_eval,
-        test_rows=test_count,
-        repeats_within_train=repeat_count - into_eval,
-        repeats_into_eval=into_eval,
-        broken_rows=broken_count,
-        unlabelled_rows=unlabelled_count,
-    )
+        home / "fer2013.csv", home / "test.csv", train_rows=train_count + repeat_count - into_eval,
+        eval_rows=eval_count + into_eval, test_rows=test_count, repeats_within_train=repeat_count - into_eval,
+        repeats_into_eval=into_eval, broken_rows=broken_count, unlabelled_rows=unlabelled_count,
+    )  # fmt: skip
     if not summary.labelled_path.exists():
-        _write_lines(summary.labelled_path, [HEADER, *_labelled_lines(summary, seed)])
+        _write_lines(summary.labelled_path, [f"{LABEL_KEY},{PIXELS_KEY},Usage", *_labelled_lines(summary, seed)])
     if not summary.unlabelled_path.exists():
         faces = draw_faces(unlabelled_count, _seed_of(seed, "unlabelled"))
         _write_lines(summary.unlabelled_path, [PIXELS_KEY, *_pixel_texts(faces)])
     return summary
 
 
-def _check_counts(counts: Sequence[int]) -> None:
-    train_count, *_, repeat_count, broken_count = counts
-    if min(counts) < 0:
-        raise ValueError(f"counts of rows: expected none below 0, got {counts}")
-    if train_count < max(repeat_count, min(broken_count, 1)):
-        needed = f"{repeat_count} repeats and {broken_count} broken rows, which are made from train"
-        raise ValueError(f"train_count: expected enough rows for {needed}, got {train_count}")
-
-
-def _fingerprint(arguments: Sequence[int]) -> str:
-    """Eight hex digits of the arguments and of the sources that turn them into files."""
-    digest = hashlib.sha256(repr(tuple(arguments)).encode())
-    for name in _SOURCES:
-        digest.update(Path(__file__).with_name(name).read_bytes())
-    return digest.hexdigest()[:8]
-
-
 def _seed_of(seed: int, purpose: str) -> int:
-    """A seed of its own for each purpose, so that no two sets of faces are the same."""
+    """Another seed for each purpose, so that no two sets of faces are the same."""
     return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:8], "big")
 
 
 def _labelled_lines(summary: DrawnSummary, seed: int) -> list[str]:
     """Every row of `fer2013.csv`, sound, repeated and broken, in random order."""
     rng = np.random.default_rng(_seed_of(seed, "order"))
-    train_count = summary.train_rows - summary.repeats_within_train
-    train = _sound_rows(train_count, _TRAIN, _seed_of(seed, _TRAIN))
-    evaluation = _sound_rows(summary.eval_rows - summary.repeats_into_eval, _EVAL, _seed_of(seed, _EVAL))
-    test = _sound_rows(summary.test_rows, _TEST, _seed_of(seed, _TEST))
-    repeat_count = summary.repeats_within_train + summary.repeats_into_eval
-    repeated = [train[index] for index in rng.permutation(train_count)[:repeat_count]]
-    within = repeated[: summary.repeats_within_train]
-    leaked = [(label, pixels, _EVAL) for label, pixels, _ in repeated[summary.repeats_within_train :]]
-    lines = [",".join(row) for row in (*train, *within, *evaluation, *leaked, *test)]
-    lines += [_break_row(kind, train[kind % train_count]) for kind in range(summary.broken_rows)]
+    within, leaked = summary.repeats_within_train, summary.repeats_into_eval
+    train = _sound_rows(summary.train_rows - within, _TRAIN, seed)
+    repeats = [train[index] for index in rng.permutation(len(train))[: within + leaked]]
+    rows = [*train, *repeats[:within], *_sound_rows(summary.eval_rows - leaked, _EVAL, seed)]
+    rows += [(label, pixels, _EVAL) for label, pixels, _ in repeats[within:]]
+    lines = [",".join(row) for row in (*rows, *_sound_rows(summary.test_rows, _TEST, seed))]
+    lines += [_break_row(kind, train[kind % len(train)]) for kind in range(summary.broken_rows)]
     return [lines[index] for index in rng.permutation(len(lines))]
 
 
 def _sound_rows(count: int, usage: str, seed: int) -> list[tuple[str, str, str]]:
-    faces = draw_faces(count, seed)
-    labels = map(str, faces.class_indices.tolist())
-    return [(label, pixels, usage) for label, pixels in zip(labels, _pixel_texts(faces), strict=True)]
+    faces = draw_faces(count, _seed_of(seed, usage))
+    return [(str(label), pixels, usage) for label, pixels in zip(faces.class_indices, _pixel_texts(faces), strict=True)]
 
 
 def _pixel_texts(faces: DrawnFaces) -> list[str]:
@@ -136,7 +106,7 @@ def _pixel_texts(faces: DrawnFaces) -> list[str]:
 
 
 def _break_row(kind: int, row: tuple[str, str, str]) -> str:
-    """Spoil a sound row in the way of number `kind`; the ways take turns."""
+    """Spoil a sound row; the ways take turns by `kind`."""
     label, pixels, usage = row
     start, rest = pixels.split(" ", 1)
     ways = (
@@ -158,6 +128,5 @@ def _write_lines(path: Path, lines: list[str]) -> None:
     """Write to a temporary file and rename it, so that a file that exists is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary_path = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary_path.open("w", encoding="ascii") as file:
-        file.writelines(f"{line}\n" for line in lines)
+    temporary_path.write_text("\n".join([*lines, ""]), encoding="ascii")
     temporary_path.replace(path)

@@ -1,4 +1,4 @@
-"""One face's traits -> 48x48 grey picture, drawn larger and then reduced, so that strokes are smooth."""
+"""Count and seed -> drawn faces of all classes, under varied light and with noise."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,54 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from fer_tfx.contract import IMAGE_SIZE_PX
-from schema.drawn_faces.traits import Cover, Expression, Person, View
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX
+from schema.drawn_faces.traits import Cover, Expression, Person, View, sample, sample_expression
 
-_ENLARGEMENT = 3
+# Uneven as in FER2013, in the order of CLASS_NAMES; disgust is kept large enough to be learnt from few rows.
+CLASS_SHARES = (0.14, 0.06, 0.14, 0.22, 0.16, 0.12, 0.16)
+_ENLARGEMENT = 3  # faces are drawn larger and then reduced, which smooths the strokes
 _SIDE_PX = IMAGE_SIZE_PX * _ENLARGEMENT
 _TURN = np.linspace(0.0, 2 * np.pi, 28, endpoint=False)
 _ALONG = np.linspace(-1.0, 1.0, 11)  # from the left end of a curve to the right one
 
 Curve = NDArray[np.float64]  # (n,)
+
+
+@dataclass(frozen=True)
+class DrawnFaces:
+    """Pictures (count, 48, 48), and the class from 0 to 6 that each was drawn as."""
+
+    pixels: NDArray[np.uint8]
+    class_indices: NDArray[np.int64]
+
+
+def draw_faces(count: int, seed: int) -> DrawnFaces:
+    """Draw `count` faces, CLASS_SHARES of each class in random order; the same seed gives the same bytes."""
+    if count < 0:
+        raise ValueError(f"count: expected 0 or more faces to draw, got {count}")
+    rng = np.random.default_rng(seed)
+    bounds = np.rint(np.cumsum((0.0, *CLASS_SHARES)) * count).astype(np.int64)
+    class_indices = rng.permutation(np.repeat(np.arange(CLASS_COUNT, dtype=np.int64), np.diff(bounds)))
+    pixels = np.empty((count, IMAGE_SIZE_PX, IMAGE_SIZE_PX), np.uint8)
+    for position, class_index in enumerate(class_indices):
+        expression = sample_expression(int(class_index), rng)
+        pixels[position] = _draw_face(expression, sample(Person, rng), sample(View, rng), sample(Cover, rng))
+    return DrawnFaces(_light(pixels, rng), class_indices)
+
+
+def _light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Light (count, 48, 48) from one side, change contrast and level, add noise."""
+
+    def uniform(low: float, high: float) -> NDArray[np.float32]:
+        return rng.uniform(low, high, (len(pixels), 1, 1)).astype(np.float32)
+
+    ramp = np.linspace(-1, 1, IMAGE_SIZE_PX, dtype=np.float32)
+    angle, slope = uniform(0, 2 * np.pi), uniform(0, 0.45)
+    shade = 1 + slope * (np.cos(angle) * ramp[None, None, :] + np.sin(angle) * ramp[None, :, None])
+    contrast, level = uniform(0.7, 1.1), uniform(-30, 30)
+    lit = np.asarray(128 + (pixels * shade - 128) * contrast + level, np.float32)
+    lit += rng.standard_normal(pixels.shape, dtype=np.float32) * uniform(2, 10)
+    return np.asarray(np.clip(np.rint(lit), 0, 255), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -30,11 +69,9 @@ class _Canvas:
         turned_x = x * (1 - 0.12 * abs(view.yaw)) + 0.24 * view.yaw * np.maximum(0.0, 1 - x * x)
         turned_y = y + view.pitch * np.maximum(0.0, 1 - y * y)
         cos, sin = np.cos(view.roll), np.sin(view.roll)
-        placed = np.empty((len(x), 2))
-        placed[:, 0] = view.centre_x + view.size * (cos * turned_x - sin * turned_y)
-        placed[:, 1] = view.centre_y + view.size * (sin * turned_x + cos * turned_y)
-        flat: list[float] = (placed * _SIDE_PX).ravel().tolist()
-        return flat
+        across = view.centre_x + view.size * (cos * turned_x - sin * turned_y)
+        down = view.centre_y + view.size * (sin * turned_x + cos * turned_y)
+        return list((np.stack([across, down], axis=1) * _SIDE_PX).ravel().tolist())
 
     def fill(self, x: Curve, y: Curve, grey: float) -> None:
         self.draw.polygon(self._place(x, y), fill=_byte(grey))
@@ -47,7 +84,7 @@ class _Canvas:
         self.fill(x + radius_x * np.cos(_TURN), y + radius_y * np.sin(_TURN), grey)
 
 
-def draw_face(expression: Expression, person: Person, view: View, cover: Cover) -> NDArray[np.uint8]:
+def _draw_face(expression: Expression, person: Person, view: View, cover: Cover) -> NDArray[np.uint8]:
     """-> uint8 (48, 48), before light and noise."""
     picture = Image.new("L", (_SIDE_PX, _SIDE_PX), _byte(person.background))
     canvas = _Canvas(ImageDraw.Draw(picture), view)
@@ -57,7 +94,8 @@ def draw_face(expression: Expression, person: Person, view: View, cover: Cover) 
     for side in (-1, 1):
         _draw_eye(canvas, side, expression, person)
         _draw_brow(canvas, side, expression, person)
-    _draw_fringe(canvas, person)
+    x, y = _head_outline(person, 1.02)
+    canvas.fill(x, np.minimum(y, -person.hair_line + 0.12 * x), person.hair)  # the fringe
     _draw_cover(canvas, cover, person)
     return np.asarray(picture.reduce(_ENLARGEMENT), dtype=np.uint8)
 
@@ -75,23 +113,17 @@ def _head_outline(person: Person, scale: float = 1.0) -> tuple[Curve, Curve]:
 
 def _draw_head(canvas: _Canvas, person: Person) -> None:
     """From back to front: shoulders, neck, hair, ears, head, beard."""
-    width = person.head_width
     shoulders_x, shoulders_y = np.array([-1.4, 1.4, 1.1, 0.4, -0.4, -1.1]), np.array([2.6, 2.6, 1.35, 1.1, 1.1, 1.35])
     canvas.fill(shoulders_x, shoulders_y, 1 - person.background)
     canvas.fill(np.array([-0.35, 0.35, 0.38, -0.38]), np.array([0.6, 0.6, 1.35, 1.35]), person.skin * 0.8)
     x, y = _head_outline(person, 1.12)
     canvas.fill(x, np.minimum(y - 0.04, person.hair_length), person.hair)
     for side in (-1, 1):
-        canvas.oval(side * width, person.eye_height + 0.15, 0.1, 0.18, person.skin * 0.85)
+        canvas.oval(side * person.head_width, person.eye_height + 0.15, 0.1, 0.18, person.skin * 0.85)
     canvas.fill(*_head_outline(person), person.skin)
     if person.beard:
         x, y = _head_outline(person, 0.99)
-        canvas.fill(x, np.maximum(y, 0.3 + 0.25 * (1 - (x / width) ** 2)), person.skin - person.beard * 0.5)
-
-
-def _draw_fringe(canvas: _Canvas, person: Person) -> None:
-    x, y = _head_outline(person, 1.02)
-    canvas.fill(x, np.minimum(y, -person.hair_line + 0.12 * x), person.hair)
+        canvas.fill(x, np.maximum(y, 0.3 + 0.25 * (1 - (x / person.head_width) ** 2)), person.skin - person.beard * 0.5)
 
 
 def _draw_nose(canvas: _Canvas, expression: Expression, person: Person) -> None:

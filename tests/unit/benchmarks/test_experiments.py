@@ -130,7 +130,7 @@ def test_main_finalist_is_judged_by_the_public_test_and_each_look_is_counted(ben
         ((), "give --data, the competition's files, --state, a folder to keep, and --name or --repeat"),
         (("--name", "first"), "--name first: the log has it already; give another name, or --repeat first"),
         (("--name", "../out"), "--name ../out: expected at most 63 of a-z"),
-        (("--name", "x", "--set", "trainer.epoch=1"), "--set: unknown setting 'trainer.epoch'; did you mean"),
+        (("--name", "x", "--set", "trainer.epoch=1"), "--set: trainer.epoch: unknown setting; did you mean"),
         (("--name", "x", "--config", "none.yaml"), "none.yaml: no such configuration file"),
         (("--repeat", "nothing"), "nothing: no such experiment in the log; it has first"),
         (("--repeat", "first", "--seed", "1"), "--repeat: the log decides name, settings and seed"),

@@ -66,7 +66,7 @@ def test_ship_card_is_that_of_the_run_without_addresses_and_what_the_release_add
     ship(model, metrics, target)
     assert [name for name in list_files(target) if name.endswith("MODEL_CARD.md")] == ["MODEL_CARD.md"]
     of_run = (model / "assets.extra" / "MODEL_CARD.md").read_text("utf-8")
-    kept, addresses = of_run.split("\n| made of |")
+    kept, addresses = of_run.split("\n| made from |")
     assert "URI" in addresses
     card = (target / "MODEL_CARD.md").read_text("utf-8")
     assert card.startswith(kept.rstrip() + "\n\n## Release\n")

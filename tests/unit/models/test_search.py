@@ -5,9 +5,9 @@ from pathlib import Path
 import keras_tuner
 import pytest
 
-from configs.overlay import read_setting
-from configs.search_space import Interval
+from configs.convert import read_setting
 from configs.spec import ModelConfig, Recipe, TrainerConfig, TunerConfig
+from configs.tuning import Interval
 from fer_tfx.errors import ConfigError
 from models.training import TrainingError
 from models.tuner_fn import RecipeSearch, TuningError, build_search_space, find_configured_values

@@ -65,7 +65,7 @@ def test_read_settings_tuned_values_take_the_place_of_the_component_s(caplog):
     ("hyperparameters", "expected"),
     [
         (tuned(decay=0.1), "hyperparameters: trainer.decay: unknown setting; did you mean 'trainer.weight_decay'?"),
-        (tuned(momentum=1.5), "hyperparameters: trainer.momentum: expected 0 to below 1, got 1.5"),
+        (tuned(momentum=1.5), "hyperparameters: trainer.momentum: expected less than 1, got 1.5"),
         ({}, "hyperparameters: expected a tuner's best_hyperparameters.txt, a mapping with `values`, got keys []"),
     ],
 )
@@ -118,7 +118,7 @@ def test_compute_run_key_code_that_puts_values_in_place_counts_by_what_it_does(m
     """The values of a tuner that are not put in place make another training, and it is named so."""
     fn_args = build_fn_args(tuned(momentum=0.8))
     before = compute_run_key(fn_args)
-    monkeypatch.setattr(tfx_adapter, "apply_hyperparameters", lambda recipe, _: recipe)
+    monkeypatch.setattr(tfx_adapter, "overlay", lambda recipe, _: recipe)
     assert compute_run_key(fn_args) == compute_run_key(build_fn_args(None)) != before
 
 

@@ -14,10 +14,10 @@ import pytest
 import tensorflow as tf
 from tuner_runs import CONFIG, SPACE, load_graph, run_trainer, run_tuner, write_faces
 
-from configs.hyperparameters import read_values
+from configs.convert import overlay
 from configs.load import to_json
-from configs.overlay import overlay
 from configs.spec import Recipe, TunerConfig
+from configs.tuning import read_values
 from fer_tfx.errors import FerError
 from models import trainer_fn, training, tuner_fn
 from models.networks import build_network

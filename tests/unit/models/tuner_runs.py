@@ -1,8 +1,8 @@
 """TFX's own Tuner and Trainer on drawn faces, as the graph sets them up; also run by the process that a test kills."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from model_doubles import TINY_MODEL, TINY_TRAINER
 from tfx import v1 as tfx
@@ -12,15 +12,15 @@ from tfx.types import channel_utils, standard_artifacts
 
 from components.span_trainer import Executor as TrainerExecutor
 from components.span_trainer import Trainer
+from configs.convert import read_setting
 from configs.load import to_json
-from configs.overlay import read_setting
 from configs.spec import ExportConfig, ModelConfig, PipelineConfig, Recipe, TrainingInputConfig, TunerConfig
 from pipeline.graph import build_tuning
 from schema.drawn_faces import draw_faces
 from schema.example import to_example
 
 # A setting that decides how many weights there are, whatever networks are made of at the time.
-SIZE = next(f"model.{field.name}" for field in fields(ModelConfig) if field.type is int)
+SIZE = next(f"model.{name}" for name, kind in get_type_hints(ModelConfig).items() if kind is int)
 CONFIGURED_SIZE = read_setting(Recipe(TINY_MODEL, TINY_TRAINER), SIZE)
 # The recipe as configured lies outside, so that whoever wins differs from it.
 SPACE = {"trainer.peak_learning_rate": (0.02, 0.04), SIZE: (CONFIGURED_SIZE + 1, CONFIGURED_SIZE + 2)}

@@ -70,7 +70,7 @@ def test_resolve_hyperparameters_remote_result_has_the_fingerprint_of_its_conten
 
 def test_resolve_hyperparameters_remote_result_that_does_not_fit_is_named():
     uri = write_remote("ram://bucket/best/8", {"values": {"trainer.momentum": 2.0}})
-    assert message_of(uri) == "folder/best_hyperparameters.txt: trainer.momentum: expected 0 to below 1, got 2.0"
+    assert message_of(uri) == "folder/best_hyperparameters.txt: trainer.momentum: expected less than 1, got 2.0"
     write_remote(uri, {}, "another.txt")
     assert message_of(uri).startswith("folder: expected a folder with one file, found 2; give")
 
@@ -97,7 +97,7 @@ def test_resolve_hyperparameters_remote_folder_that_is_not_there_is_refused():
             {"values": {"trainer.moment": 0.8}},
             "trainer.moment: unknown setting; did you mean 'trainer.momentum'?",
         ),
-        ({"values": {"trainer.momentum": 2.0}}, "trainer.momentum: expected 0 to below 1, got 2.0"),
+        ({"values": {"trainer.momentum": 2.0}}, "trainer.momentum: expected less than 1, got 2.0"),
     ],
 )
 def test_resolve_hyperparameters_file_that_does_not_fit_is_named(tmp_path, content, expected):

@@ -231,8 +231,8 @@ def test_load_config_notify_from_yaml_and_options_is_typed(tmp_path):
     [
         ("notify.command=mail me", "--set: notify.command: expected a list, got 'mail me'"),
         ("notify.command=['']", "--set: notify.command: expected a program first, got ('',)"),
-        ("notify.on=[fail]", "--set: notify.on: expected some of ('failed', 'refused', 'pushed'), got ('fail',)"),
-        ("notify.timeout_s=0", "--set: notify.timeout_s: expected more than 0, at most 3600, got 0.0"),
+        ("notify.on=[fail]", "--set: notify.on: expected 'failed', 'refused' or 'pushed', got 'fail'"),
+        ("notify.timeout_s=0", "--set: notify.timeout_s: expected more than 0, got 0"),
         ("notify.timeout_s=.inf", "--set: notify.timeout_s: expected a finite number, got inf"),
     ],
 )

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from configs.overlay import overlay
+from configs.convert import overlay
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 from pipeline.runners.parameters import (

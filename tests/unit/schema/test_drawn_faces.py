@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, PIXEL_COUNT, SPLIT_OF_USAGE
 from schema.drawn_faces import DrawnFaces, DrawnSummary, draw_faces, write_drawn_csvs
-from schema.drawn_faces.faces import CLASS_SHARES
+from schema.drawn_faces.drawing import CLASS_SHARES
 
 Row = tuple[int, str, str]  # class index, pixels, usage
 

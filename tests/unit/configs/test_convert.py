@@ -1,9 +1,9 @@
-"""Single settings in the place of others: what becomes of the rest, and what is refused."""
+"""Values into dataclasses, and single settings in the place of others: what is kept, and what is refused."""
 
 import pytest
 
-from configs.overlay import overlay, read_setting
-from configs.spec import AugmentationConfig, ModelConfig, Recipe, TrainerConfig
+from configs.convert import from_nested, overlay, read_setting
+from configs.spec import AugmentationConfig, DeployConfig, ModelConfig, Recipe, TrainerConfig
 from fer_tfx.errors import ConfigError
 
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3, augmentation=AugmentationConfig(flip=False)))
@@ -54,3 +54,39 @@ def test_overlay_section_in_place_of_a_setting_is_unknown():
 
 def test_read_setting_nested_key_gives_its_value():
     assert read_setting(RECIPE, "trainer.augmentation.flip") is False
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"epoch": 3}, "epoch: unknown setting; did you mean 'epochs'?"),
+        ({"augmentation": {"flips": True}}, "augmentation.flips: unknown setting; did you mean 'flip'?"),
+        ({"augmentation": 3}, "augmentation: expected a mapping, got 3"),
+        ({"precision": "float16"}, "precision: expected auto, float32 or mixed_bfloat16, got 'float16'"),
+    ],
+)
+def test_from_nested_error_names_the_place_within_the_section(values, expected):
+    with pytest.raises(ConfigError) as caught:
+        from_nested(TrainerConfig, values)
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ({"Trainer": {"cpu": 1}}, "resources.Trainer.cpu: unknown setting; did you mean 'cpus'?"),
+        ({"Trainer": {"cpus": -1}}, "resources.Trainer.cpus: expected at least 0, got -1"),
+        ({3: {"cpus": 1}}, "resources.3: expected text, got 3"),
+    ],
+)
+def test_from_nested_error_in_a_mapping_names_its_key(resources, expected):
+    with pytest.raises(ConfigError) as caught:
+        from_nested(DeployConfig, {"resources": resources})
+    assert str(caught.value) == expected
+
+
+def test_from_nested_several_errors_are_one_line_about_one_of_them():
+    with pytest.raises(ConfigError, match=r"^epochs: expected at least 1, got -1$"):
+        from_nested(TrainerConfig, {"epochs": -1, "threads": -1})
+    with pytest.raises(ConfigError, match=r"^epochs: expected at least 1, got 0$"):
+        from_nested(TrainerConfig, {"epochs": 0, "batch_size": "many", "threads": 0.5, "warmup_epochs": -1})
