@@ -6,7 +6,10 @@ fer_tfx <- schema <- configs <- {models, reporting} <- components <- pipeline
 import ast
 import importlib
 import importlib.resources
+import os
+import re
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,18 +22,9 @@ import tomllib
 from pipeline.fingerprint import _PACKAGES, _VALUES
 
 ROOT = Path(__file__).resolve().parents[2]
-MAY_IMPORT = {
-    "fer_tfx": set(),
-    "schema": {"fer_tfx"},
-    "configs": {"fer_tfx", "schema"},
-    "models": {"fer_tfx", "schema", "configs"},
-    "reporting": {"fer_tfx", "schema", "configs"},
-    "components": {"fer_tfx", "schema", "configs", "models", "reporting"},
-    # The graph names `models` by dotted strings only, so that it compiles without building a network.
-    "pipeline": {"fer_tfx", "schema", "configs", "reporting", "components"},
-}
-PRESENT = {package for package in MAY_IMPORT if (ROOT / package).is_dir()}
-FOLDERS = {*MAY_IMPORT, "requirements", "tests", "kubeflow", "benchmarks", "docs", ".ci", ".github"}
+PACKAGES = ("components", "configs", "fer_tfx", "models", "pipeline", "reporting", "schema")
+PRESENT = {package for package in PACKAGES if (ROOT / package).is_dir()}
+FOLDERS = {*PACKAGES, "requirements", "tests", "kubeflow", "benchmarks", "docs", ".ci", ".github"}
 TENSORFLOW = {"tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "tensorflow_metadata",
               "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving",
               "keras_tuner"}  # fmt: skip
@@ -78,10 +72,39 @@ def find_importers(prefixes: set[str], sources: list[Path]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
-def test_package_imports_point_left_only(package):
-    forbidden = set(MAY_IMPORT) - MAY_IMPORT[package] - {package} | {"tests", "benchmarks"}
-    assert find_importers(forbidden, list_sources(package)) == []
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """What import-linter says of the packages in a folder, by the contracts in pyproject.toml."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"]
+    environment = {"PATH": os.environ["PATH"], "COLUMNS": "200", "PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_imports_keep_the_contracts():
+    done = lint_imports(ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"),
+    [
+        ("schema/example.py", "import configs.spec", "Imports point one way"),
+        ("models/recipe.py", "import reporting.intervals", "Imports point one way"),
+        ("pipeline/graph.py", "import models.training", "The graph names models by strings"),
+        ("models/export.py", "import tfx", "Only one file of models knows TFX"),
+        ("fer_tfx/light.py", "import tensorflow", "need no TensorFlow"),
+        ("components/data_gate/executor.py", "import components.model_card.executor", "No component knows another"),
+    ],
+)
+def test_import_against_a_contract_is_found(tmp_path, file, line, contract):
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "*_model"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    source = (ROOT / file).read_text("utf-8")
+    (tmp_path / file).write_text(f"{line}\n{source}", "utf-8")
+    done = lint_imports(tmp_path)
+    assert done.returncode == 1, done.stdout
+    (broken,) = re.findall(r"^(.*) BROKEN", done.stdout, re.M)
+    assert contract in broken
 
 
 def test_history_is_entered_by_its_one_module_and_by_the_graph():
@@ -123,46 +146,19 @@ def test_settings_that_no_fingerprint_looks_into_declare_values_and_refuse_some(
     assert [name for name in used if "__setattr__" in name] == []
 
 
-def test_component_folder_imports_no_other_component_folder():
-    folders = [path.name for path in (ROOT / "components").iterdir() if (path / "component.py").exists()]
-    assert len(folders) >= 3
-    for folder in folders:
-        others = {f"components.{other}" for other in folders if other != folder}
-        assert find_importers(others, list_sources(f"components/{folder}")) == []
-
-
-def test_component_shared_files_import_no_component_folder():
-    folders = {f"components.{path.parent.name}" for path in (ROOT / "components").glob("*/component.py")}
-    assert find_importers(folders, sorted((ROOT / "components").glob("*.py"))) == []
-
-
-def test_tfx_is_imported_only_by_components_pipeline_and_the_adapter_of_models():
-    sources = list_sources("fer_tfx", "schema", "configs", "models", "reporting")
-    adapter = ROOT / "models/tfx_adapter.py"
-    assert adapter in sources
-    assert find_importers({"tfx"}, [path for path in sources if path != adapter]) == []
-
-
-def test_tensorflow_is_not_imported_where_callers_and_settings_live():
-    # Only who asks by gRPC, whose stubs are TensorFlow's, or has a SavedModel loaded needs it, and installs it.
-    adapters = {"grpc.py", "saved_model.py"}
-    sources = [path for path in list_sources("fer_tfx", "configs", "reporting") if path.name not in adapters]
-    assert find_importers(TENSORFLOW, sources) == []
-
-
 def test_cluster_libraries_are_imported_only_by_their_runner():
-    sources = [path for path in list_sources(*MAY_IMPORT) if path.parent != ROOT / "pipeline/runners"]
+    sources = [path for path in list_sources(*PACKAGES) if path.parent != ROOT / "pipeline/runners"]
     assert find_importers({"kfp", "kfp_server_api", "google.cloud", "kubernetes"}, sources) == []
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_tf_keras_is_spoken_of_nowhere(package):
     for path in list_sources(package):
         names = [*find_imports(path), *find_attributes(path)]
         assert [name for name in names if name.startswith(("tf.keras", "tensorflow.keras", "tf_keras"))] == [], path
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_environment_is_read_only_by_its_readers(package):
     for path in list_sources(package):
         names = {*find_imports(path), *find_attributes(path)}
