@@ -79,7 +79,7 @@ def render(template: str, **values: Any) -> str:
 
     It may also use `machine()`, `code_version()`, and `value | shown(".1f")` for Python's `format`.
     """
-    environment = jinja2.Environment(
+    environment = jinja2.Environment(  # noqa: S701 (Markdown, which is not escaped)
         loader=jinja2.FileSystemLoader(ROOT / "benchmarks" / "templates"), undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
