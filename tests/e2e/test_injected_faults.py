@@ -59,7 +59,7 @@ def test_run_while_another_program_holds_the_metadata_says_so(struck: tuple[Room
         done = room.run()
     finally:
         holder.close()
-    assert list(check_line(done, "another program holds metadata.sqlite .*: end it and give the same command")) == []
+    assert list(check_line(done, "another program holds metadata.sqlite .*: end it and run the same command")) == []
 
 
 def test_run_on_a_damaged_artifact_sets_it_aside_and_makes_it_anew(struck: tuple[Room, list[str], Done]) -> None:

@@ -113,7 +113,7 @@ def test_lineage_of_the_second_model_names_the_first_and_the_examples_of_both_sp
     del second
     shown = workshop.command("lineage", workshop.versions()[-1], "--set", f"runtime.root={workshop.root}")
     assert f"base_model: Model {first.id}  {first.uri}" in shown.stdout
-    of_trainer = [line for line in shown.stdout.splitlines() if line[3:].startswith(("├─ examples", "└─ examples"))]
+    of_trainer = [line for line in shown.stdout.splitlines() if line[4:].startswith(("├── examples", "└── examples"))]
     assert len(of_trainer) == 2
 
 

@@ -18,7 +18,7 @@ DIGESTS = {"saved_model.pb": "ab" * 32}
 def pushed(tmp_path: Path) -> Path:
     folder = tmp_path / "1795"
     (folder / "assets.extra").mkdir(parents=True)
-    (folder / "assets.extra" / "MODEL_CARD.md").write_text("# Of the run\n\n| made of |\n|---|\n| /tmp |\n", "utf-8")
+    (folder / "assets.extra" / "MODEL_CARD.md").write_text("# Of the run\n\n| made from |\n|---|\n| /tmp |\n", "utf-8")
     return folder
 
 

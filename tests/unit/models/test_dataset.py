@@ -83,7 +83,7 @@ def test_count_examples_stops_at_the_most_that_is_asked_for(tmp_path, most, coun
     assert count_examples(find_examples([str(tmp_path / "*")]), most) == count
 
 
-@pytest.mark.parametrize("open_examples", [read_examples, find_examples, scan_examples])
+@pytest.mark.parametrize("open_examples", [read_examples, find_examples, lambda patterns: scan_examples(patterns, 8)])
 def test_read_examples_pattern_that_matches_no_file_beside_one_that_does_is_named(tmp_path, open_examples):
     """Else a training would go on with the spans of a window that are still there."""
     write_examples(tmp_path / "span-2.gz", to_raw(draw_pixels(3)), [4, 2, 3])

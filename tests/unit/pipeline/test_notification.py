@@ -52,7 +52,7 @@ def command(tmp_path: Path, told: Path) -> tuple[str, ...]:
 @pytest.fixture
 def run_with(monkeypatch, tmp_path, command):
     """Calls `fer-tfx run`'s command with a double for the runner that gives an outcome, or raises."""
-    (tmp_path / "fer.csv").touch()
+    (tmp_path / "fer.csv").write_text("emotion,pixels\n", "utf-8")
 
     def run(result: Outcome | BaseException, **values: object) -> int:
         def give(*_):
@@ -199,7 +199,7 @@ def test_telling_end_without_a_command_starts_nothing(monkeypatch):
 
 def test_main_interrupted_run_tells_of_it_and_ends_with_1(told, command, tmp_path):
     """Ctrl-C as a terminal sends it: to the whole group of processes; the program has a session of its own."""
-    (tmp_path / "fer.csv").touch()
+    (tmp_path / "fer.csv").write_text("emotion,pixels\n", "utf-8")
     code = (
         "import os, signal, sys\nfrom pipeline.runners import local\nfrom fer_tfx.cli import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
