@@ -27,7 +27,8 @@ def submit(request: SubmitRequest, token_file: str = "") -> str:
     try:
         import kfp_server_api
     except ImportError:
-        raise ConfigError("kfp-server-api is not installed; run `pip install '.[kubeflow]'` in a checkout") from None
+        remedy = "run `pip install ./fer_tfx '.[kubeflow]'` in a checkout"
+        raise ConfigError(f"kfp-server-api is not installed; {remedy}") from None
     host = request.place["host"]
     header = {"header_name": "authorization", "header_value": f"Bearer {_read(token_file)}"} if token_file else {}
     configuration = kfp_server_api.Configuration(host=host.rstrip("/"))

@@ -21,7 +21,7 @@ def submit(request: SubmitRequest) -> str:
         from google.cloud import aiplatform
     except ImportError:
         raise ConfigError(
-            "google-cloud-aiplatform is not installed; run `pip install '.[vertex]'` in a checkout"
+            "google-cloud-aiplatform is not installed; run `pip install ./fer_tfx '.[vertex]'` in a checkout"
         ) from None
     where = "/".join(request.place.values())
     try:
