@@ -123,5 +123,5 @@ def test_submit_kubeflow_server_that_is_not_there_is_named(request_to):
 
 def test_submit_kubeflow_without_the_client_says_what_to_install(request_to, monkeypatch):
     monkeypatch.setitem(sys.modules, "kfp_server_api", None)
-    with pytest.raises(ConfigError, match=r"`pip install '\.\[kubeflow\]'`"):
+    with pytest.raises(ConfigError, match=r"`pip install \./fer_tfx '\.\[kubeflow\]'`"):
         submit(request_to("http://127.0.0.1:9"))

@@ -88,5 +88,5 @@ def test_submit_vertex_failure_is_one_line(service, request_of, error, kind, wor
 def test_submit_vertex_without_the_client_says_what_to_install(request_of, monkeypatch):
     monkeypatch.setitem(sys.modules, "google.cloud.aiplatform", None)
     monkeypatch.delattr("google.cloud.aiplatform")
-    with pytest.raises(ConfigError, match=r"`pip install '\.\[vertex\]'`"):
+    with pytest.raises(ConfigError, match=r"`pip install \./fer_tfx '\.\[vertex\]'`"):
         submit(request_of)
