@@ -45,7 +45,7 @@ class DataFigures:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch of the training; see `models.history.EpochMetrics`, which writes these figures."""
+    """One epoch of the training; see `models.checkpoint.EpochMetrics`, which writes these figures."""
 
     epoch: int
     loss: float
