@@ -28,8 +28,6 @@ class Backend(ABC):
     pipeline: str
     runs_drivers: ClassVar[bool]
     """Whether `preCacheCheck` is run before a container."""
-    has_resolvers: ClassVar[bool]
-    """Whether it has a metadata store that answers queries."""
     output_file: ClassVar[str]
     own_outputs: ClassVar[Json]
     """ArtifactSpecs that it adds to each task, by key."""
@@ -37,14 +35,11 @@ class Backend(ABC):
     def provision(self, run: int, task: Task) -> Json:
         """`outputs` of the ExecutorInput: places that no execution has used yet."""
         folder = self._name_folder(run, task)
-        path = self._find_path(folder)
         specs = {**task.output_artifacts, **self.own_outputs}
+        declared = {key: self._declare(key, f"{folder}/{key}", spec) for key, spec in specs.items()}
         return {
-            "artifacts": {
-                key: {"artifacts": [self._declare(key, f"{folder}/{key}", spec)]} for key, spec in specs.items()
-            },
-            "parameters": {name: {"outputFile": f"{path}/parameters/{name}"} for name in task.output_parameters},
-            "outputFile": f"{path}/{self.output_file}",
+            "artifacts": {key: {"artifacts": [artifact]} for key, artifact in declared.items()},
+            "outputFile": f"{self._find_path(folder)}/{self.output_file}",
         }
 
     def publish(self, key: str, given: Json, written: Json) -> Json:
@@ -87,7 +82,6 @@ class Vertex(Backend):
     """Names artifacts by their resource, and gives their types."""
 
     runs_drivers = True
-    has_resolvers = True
     output_file = "executor_output.json"
     own_outputs: ClassVar[Json] = {}
 
@@ -120,7 +114,6 @@ class Kubeflow(Backend):
     """
 
     runs_drivers = False
-    has_resolvers = False
     output_file = "output_metadata.json"
     own_outputs: ClassVar[Json] = {"executor-logs": {"artifactType": {"schemaTitle": "system.Artifact"}}}
 

@@ -6,17 +6,18 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from fer_tfx.errors import FerError, GateError
+from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.installation import require_tfx
 from pipeline.replay.backends import make_backend
-from pipeline.replay.execution import Execution, ReplayView, resolve_run
-from pipeline.replay.processes import Processes, run_in_order
-from pipeline.replay.store import Store, TaskRecord
-from pipeline.runners.compiled import Json, read_compiled
+from pipeline.replay.execution import Execution, Processes, ReplayView, resolve_run
+from pipeline.replay.store import Store
+from pipeline.runners.compiled import CompiledPipeline, read_compiled
 from pipeline.runners.messages import find_title
 from reporting.report_files import NUMBERS_FILE
 
@@ -39,25 +40,35 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
     """
     require_tfx()
     pipeline = read_compiled(path)
+    _require_replayable(path, pipeline)
     flavor = flavor or pipeline.flavor
     home = root.expanduser().absolute() / flavor / pipeline.name
     values = resolve_run(pipeline.declared, pipeline.given, overrides, home / "buckets")
     started = time.monotonic()
     with closing(Store(home / "replay.jsonl")) as store:
-        run = store.begin(_compute_key(pipeline.content, values))
+        # An interrupted replay is resumed if its key is the same.
+        key = hashlib.sha256(pipeline.content + json.dumps(values, sort_keys=True).encode()).hexdigest()
+        run = store.begin(key)
         logs = home / "logs" / str(run)
         print(f"fer-tfx: replay {run} of {pipeline.name!r} for {flavor}, {len(pipeline.tasks)} tasks; logs: {logs}")
         view = ReplayView(sys.stdout)
         with view.status:
             backend = make_backend(flavor, home, pipeline.name)
             _run(Execution(pipeline, backend, store, run, values, logs, Processes(), view), workers)
-        report = _find_report([record for task in pipeline.tasks if (record := store.find_task(run, task))])
+        report = _find_report(store, run, pipeline)
     page = f"report       {report / 'report.html'}\n" if report else ""
     print(f"\n{page}{'time':<12} {time.monotonic() - started:.0f} s", flush=True)
     refusals = json.loads((report / NUMBERS_FILE).read_text("utf-8"))["verdict"]["refusals"] if report else []
     if refusals:
         print(f"fer-tfx: the gate refused the model: {'; '.join(refusals)}", file=sys.stderr)
     return GateError.exit_code if refusals else 0
+
+
+def _require_replayable(path: Path, pipeline: CompiledPipeline) -> None:
+    for task in pipeline.tasks.values():
+        if task.unsupported:
+            parts = ", ".join(task.unsupported)
+            raise ConfigError(f"{path}: task {task.name}: {parts} can't be replayed; `fer-tfx compile` writes none")
 
 
 def _run(execution: Execution, workers: int) -> None:
@@ -74,12 +85,40 @@ def _run(execution: Execution, workers: int) -> None:
     execution.store.end(execution.run)
 
 
-def _compute_key(content: bytes, values: Json) -> str:
-    """An interrupted replay is resumed if its key is the same."""
-    return hashlib.sha256(content + json.dumps(values, sort_keys=True).encode()).hexdigest()
+def run_in_order(
+    dependencies: Mapping[str, set[str]], work: Callable[[str], None], stop: Callable[[], None], workers: int
+) -> None:
+    """Do the work of each task after the tasks that it depends on, at most `workers` at a time, each in a thread.
+
+    After a failure nothing more is started, and running tasks are awaited, as in Argo; an interruption stops them.
+
+    Raises:
+        DataError: tasks depend on each other in a circle.
+        Exception: that of the first task that failed.
+    """
+    sorter = TopologicalSorter(dependencies)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise DataError(f"tasks depend on each other in a circle: {', '.join(error.args[1])}") from None
+    with ThreadPoolExecutor(workers) as pool:
+        running: dict[Future[None], str] = {}
+        try:
+            while sorter.is_active():
+                for task in sorter.get_ready():
+                    running[pool.submit(work, task)] = task
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    sorter.done(running.pop(future))
+        except KeyboardInterrupt:
+            stop()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _find_report(records: list[TaskRecord]) -> Path | None:
+def _find_report(store: Store, run: int, pipeline: CompiledPipeline) -> Path | None:
     """Folder of the run's report; None: it made none."""
-    made = (artifact for record in records for artifacts in record.artifacts.values() for artifact in artifacts)
+    records = filter(None, (store.find_task(run, name) for name in pipeline.tasks))
+    made = (artifact for record in records for artifact in record.list_artifacts())
     return next((Path(each["path"]) for each in made if find_title(each["type"]) == REPORT_TYPE), None)

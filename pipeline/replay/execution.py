@@ -1,25 +1,29 @@
-"""One task of a replay: from the results of earlier tasks to a record in the store."""
+"""One task of a replay: from the results of earlier tasks, by a process of this machine, to a record in the store."""
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console
 
-from fer_tfx.errors import ConfigError, DataError, FerError, GateError
-from pipeline.replay import expressions
+from fer_tfx.errors import DataError, FerError, GateError
 from pipeline.replay.backends import Backend
-from pipeline.replay.processes import Processes
-from pipeline.replay.store import CACHED, SKIPPED, SUCCEEDED, Store, TaskRecord
+from pipeline.replay.store import CACHED, SUCCEEDED, Store, TaskRecord
 from pipeline.runners.compiled import CompiledPipeline, Json, Task
 from pipeline.runners.messages import take_driver_output
 from pipeline.runners.parameters import resolve_parameters, substitute
 
+_CHECKOUT = Path(__file__).parents[2]
+_PYTHONS = ("python", "python3")
 _PREFIX = "fer-tfx: "
 _CACHE_KEYS = ("image", "command", "args")
 
@@ -46,6 +50,46 @@ class ReplayView:
             self._running = [each for each in self._running if each != task]
             self.status.update(", ".join(self._running))
             self._console.print(f"{task:24} {seconds:7.1f} s  {note}".rstrip(), markup=False)
+
+
+class Processes:
+    """The running commands, so that all can be ended at once. Its methods may be called from several threads."""
+
+    def __init__(self) -> None:
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._is_stopped = False
+
+    def run(self, command: Sequence[str], log: Path) -> int:
+        """Run a command, append its output to the log, and return its exit code; negative: a signal.
+
+        `python` means this interpreter, which finds the packages of this checkout first, as in the image.
+        """
+        words = [sys.executable, *command[1:]] if command[0] in _PYTHONS else list(command)
+        path = os.pathsep.join(filter(None, [str(_CHECKOUT), os.environ.get("PYTHONPATH")]))
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output, self._lock:
+            if self._is_stopped:
+                raise InterruptedError("the replay was interrupted")
+            # In its own session, so that its children can be ended with it.
+            process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
+            )  # fmt: skip
+            self._running.add(process)
+        try:
+            return process.wait()
+        finally:
+            with self._lock:
+                self._running.discard(process)
+
+    def stop(self) -> None:
+        """End all running commands, and let no other start."""
+        with self._lock:
+            self._is_stopped = True
+            for process in self._running:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -79,57 +123,30 @@ class Execution:
             self.view.finish(name, "failed", time.monotonic() - started)
             raise
         self.store.add(record)
-        note = {SUCCEEDED: "", CACHED: "unchanged", SKIPPED: "skipped"}[record.state]
-        self.view.finish(name, note, time.monotonic() - started)
+        self.view.finish(name, "unchanged" if record.state == CACHED else "", time.monotonic() - started)
 
     def _do(self, task: Task) -> TaskRecord:
-        if any(self._find(name).state == SKIPPED for name in self.pipeline.list_dependencies()[task.name]):
-            return TaskRecord(self.run, task.name, SKIPPED)
-        executor_input: Json = {"inputs": self._resolve_inputs(task)}
-        if task.condition and not expressions.is_met(task.condition, executor_input):
-            return TaskRecord(self.run, task.name, SKIPPED)
-        if "resolver" in task.executor:
-            return self._resolve(task, executor_input)
-        if "importer" in task.executor:
-            return self._import(task, executor_input)
-        return self._run_container(task, {**executor_input, "outputs": self.backend.provision(self.run, task)})
-
-    def _find(self, name: str) -> TaskRecord:
-        record = self.store.find_task(self.run, name)
-        assert record is not None, f"{name} was not done before"
-        return record
-
-    def _resolve_inputs(self, task: Task) -> Json:
         artifacts = {
-            key: {"artifacts": [self.backend.show(each) for each in self._find(producer).artifacts.get(output, [])]}
-            for key, (producer, output) in task.input_artifacts.items()
+            key: {"artifacts": [self.backend.show(each) for each in self._list_outputs(*source)]}
+            for key, source in task.input_artifacts.items()
         }
-        return {"parameterValues": resolve_task(task, self.values, self._find_parameter), "artifacts": artifacts}
+        inputs = {"parameterValues": resolve_task(task, self.values), "artifacts": artifacts}
+        if "importer" in task.executor:
+            return self._import(task, inputs["parameterValues"])
+        return self._run_container(task, {"inputs": inputs, "outputs": self.backend.provision(self.run, task)})
 
-    def _find_parameter(self, source: Json) -> Any:
-        return self._find(self.pipeline.find_producer(source)).parameters[source["outputParameterKey"]]
+    def _list_outputs(self, task: str, key: str) -> list[Json]:
+        record = self.store.find_task(self.run, task)
+        assert record is not None, f"{task} was not done before"
+        return record.artifacts.get(key, [])
 
-    def _resolve(self, task: Task, executor_input: Json) -> TaskRecord:
-        if not self.backend.has_resolvers:
-            raise ConfigError(
-                f"task {task.name}: this backend has no resolvers; compile for it, or use --flavor vertex"
-            )
-        made = self.store.list_artifacts()
-        queries = task.executor["resolver"]["outputArtifactQueries"]
-        inputs = executor_input["inputs"]["artifacts"]
-        found = {key: expressions.resolve(query["filter"], inputs, made) for key, query in queries.items()}
-        return TaskRecord(self.run, task.name, CACHED, artifacts=found)
-
-    def _import(self, task: Task, executor_input: Json) -> TaskRecord:
+    def _import(self, task: Task, values: Json) -> TaskRecord:
         importer = task.executor["importer"]
-        values = executor_input["inputs"]["parameterValues"]
         source = importer["artifactUri"]
         uri = values[source["runtimeParameter"]] if "runtimeParameter" in source else source["constant"]
         given = {"name": "", "uri": substitute(str(uri), self.values), "type": importer["typeSchema"]}
-        artifacts = {
-            key: [self.backend.publish(key, given, {"metadata": importer.get("metadata", {})})]
-            for key in task.output_artifacts
-        }
+        said = {"metadata": importer.get("metadata", {})}
+        artifacts = {key: [self.backend.publish(key, given, said)] for key in task.output_artifacts}
         return TaskRecord(self.run, task.name, SUCCEEDED, artifacts=artifacts)
 
     def _run_container(self, task: Task, executor_input: Json) -> TaskRecord:
@@ -140,17 +157,15 @@ class Execution:
             take_driver_output(executor_input, _read_output(executor_input))
         fingerprint = _compute_fingerprint(task, executor_input)
         if task.is_cached and (cached := self.store.find_cached(fingerprint)):
-            return TaskRecord(self.run, task.name, CACHED, fingerprint, cached.artifacts, cached.parameters)
+            return TaskRecord(self.run, task.name, CACHED, fingerprint, cached.artifacts)
         self._start(task, container, executor_input)
-        written = _read_output(executor_input)
-        artifacts = {key: [self._publish(key, executor_input, written)] for key in task.output_artifacts}
-        parameters = {name: written.get("parameterValues", {})[name] for name in task.output_parameters}
-        return TaskRecord(self.run, task.name, SUCCEEDED, fingerprint, artifacts, parameters)
-
-    def _publish(self, key: str, executor_input: Json, written: Json) -> Json:
-        (given,) = executor_input["outputs"]["artifacts"][key]["artifacts"]
-        (said,) = written.get("artifacts", {}).get(key, {}).get("artifacts", [{}])
-        return self.backend.publish(key, given, said)
+        written = _read_output(executor_input).get("artifacts", {})
+        artifacts = {}
+        for key in task.output_artifacts:
+            (given,) = executor_input["outputs"]["artifacts"][key]["artifacts"]
+            (said,) = written.get(key, {}).get("artifacts", [{}])
+            artifacts[key] = [self.backend.publish(key, given, said)]
+        return TaskRecord(self.run, task.name, SUCCEEDED, fingerprint, artifacts)
 
     def _start(self, task: Task, container: Json, executor_input: Json) -> None:
         log = self.logs / f"{task.name}.log"
@@ -163,31 +178,21 @@ def resolve_run(declared: Json, given: Json, overrides: Sequence[str], buckets: 
     """As `resolve_parameters`, but a folder in `buckets` stands for each bucket in the file: a replay touches a bucket
     only if an override says so.
     """
-    defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
-    in_file = {**defaults, **given}
+    in_file = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec} | given
     for name, value in in_file.items():
         if isinstance(value, str) and "://" in value:
             in_file[name] = str(buckets / value.replace("://", "/", 1))
     return resolve_parameters(declared, in_file, overrides)
 
 
-def resolve_task(task: Task, run_values: Json, find_output: Callable[[Json], Any]) -> Json:
-    """Values of a task's parameters, placeholders unfilled; `find_output` gives that of a TaskOutputParameterSpec.
-
-    Raises:
-        ConfigError: a parameter comes from a source that can't be replayed.
-    """
+def resolve_task(task: Task, run_values: Json) -> Json:
+    """Values of a task's parameters, placeholders unfilled; one of the run that has no value is left out."""
     values = {}
     for name, source in task.input_parameters.items():
-        if "componentInputParameter" in source:
-            if source["componentInputParameter"] in run_values:
-                values[name] = run_values[source["componentInputParameter"]]
-        elif "taskOutputParameter" in source:
-            values[name] = find_output(source["taskOutputParameter"])
-        elif "constant" in source.get("runtimeValue", {}):
+        if "runtimeValue" in source:
             values[name] = source["runtimeValue"]["constant"]
-        else:
-            raise ConfigError(f"task {task.name}: parameter {name}: {sorted(source)} can't be replayed")
+        elif source["componentInputParameter"] in run_values:
+            values[name] = run_values[source["componentInputParameter"]]
     return values
 
 
@@ -204,7 +209,7 @@ def _compute_fingerprint(task: Task, executor_input: Json) -> str:
     known = {
         "artifacts": {key: [each["name"] for each in held["artifacts"]] for key, held in inputs["artifacts"].items()},
         "parameters": {**inputs["parameterValues"], **_read_output(executor_input).get("parameterValues", {})},
-        "outputs": task.outputs,
+        "outputs": {"artifacts": task.output_artifacts},
         "container": {name: value for name, value in task.executor["container"].items() if name in _CACHE_KEYS},
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()

@@ -1,7 +1,6 @@
 """What the replays of a pipeline did and made: one JSON object per line, append-only.
 
-It stands for the backends' metadata: resolvers and the cache look things up in it, and an interrupted replay resumes
-from it.
+It stands for the backends' metadata: the cache looks things up in it, and an interrupted replay resumes from it.
 """
 
 import fcntl
@@ -13,19 +12,22 @@ from pathlib import Path
 from fer_tfx.errors import ConfigError
 from pipeline.runners.compiled import Json
 
-SUCCEEDED, CACHED, SKIPPED = "succeeded", "cached", "skipped"
+SUCCEEDED, CACHED = "succeeded", "cached"
 
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """The result of a task that did not fail: `artifacts` by output key, `parameters` by name."""
+    """The result of a task that did not fail."""
 
     run: int
     task: str
     state: str
     fingerprint: str = ""
     artifacts: dict[str, list[Json]] = field(default_factory=dict)
-    parameters: Json = field(default_factory=dict)
+    """By output key."""
+
+    def list_artifacts(self) -> list[Json]:
+        return [artifact for artifacts in self.artifacts.values() for artifact in artifacts]
 
 
 class Store:
@@ -78,11 +80,7 @@ class Store:
     def find_cached(self, fingerprint: str) -> TaskRecord | None:
         """The latest execution with that fingerprint whose artifacts are still there."""
         done = (each for each in reversed(self._tasks) if each.state == SUCCEEDED and each.fingerprint == fingerprint)
-        return next((each for each in done if all(Path(one["path"]).exists() for one in _list_artifacts(each))), None)
-
-    def list_artifacts(self) -> list[Json]:
-        """Every artifact that was ever made, oldest first."""
-        return [each for record in self._tasks if record.state == SUCCEEDED for each in _list_artifacts(record)]
+        return next((each for each in done if all(Path(one["path"]).exists() for one in each.list_artifacts())), None)
 
     def _write(self, content: Json) -> None:
         with self._lock:
@@ -96,8 +94,5 @@ class Store:
         elif "ended" in content:
             self._ended.add(content["ended"])
         else:
+            content.pop("parameters", None)  # written by earlier releases
             self._tasks.append(TaskRecord(**content))
-
-
-def _list_artifacts(record: TaskRecord) -> list[Json]:
-    return [artifact for artifacts in record.artifacts.values() for artifact in artifacts]

@@ -29,7 +29,7 @@ TENSORFLOW = {"tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflo
               "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving",
               "keras_tuner"}  # fmt: skip
 # The last hands its own environment on to its children, with one more folder to import from.
-ENVIRONMENT_READERS = {"fer_tfx/quiet.py", "configs/load.py", "pipeline/replay/processes.py"}
+ENVIRONMENT_READERS = {"fer_tfx/quiet.py", "configs/load.py", "pipeline/replay/execution.py"}
 
 
 def list_sources(*packages: str) -> list[Path]:

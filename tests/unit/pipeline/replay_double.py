@@ -57,7 +57,7 @@ class PipelineDouble:
 
     def add(
         self, name: str, *after: str, title: str = "tfx.Model", is_cached: bool = True, driver: bool = False,
-        condition: str = "", **values: Any,
+        **values: Any,
     ) -> "PipelineDouble":  # fmt: skip
         """`after` are tasks whose artifact it takes; `values` are its parameters, a dict being a whole spec."""
         given = {"name": name, "notes": str(self._notes), "text": "{{$.inputs.parameters['word']}}", **values}
@@ -70,7 +70,7 @@ class PipelineDouble:
         container: dict[str, Any] = {"image": "none", "command": ["python", "-c", SCRIPT], "args": ["{{$}}"]}
         if driver:
             container["lifecycle"] = {"preCacheCheck": {"command": ["python", "-c", DRIVER], "args": ["{{$}}"]}}
-        self._tasks[name] = {**task, "triggerPolicy": {"condition": condition}} if condition else task
+        self._tasks[name] = task
         made = {"artifactType": {"instanceSchema": f"title: {title}\n"}}
         self._components[name] = {
             "executorLabel": f"{name}_executor",

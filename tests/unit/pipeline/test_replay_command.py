@@ -111,14 +111,6 @@ def test_replay_driver_is_not_run_on_kubeflow(double, run):
     assert names(double.take_notes()) == ["First"]
 
 
-@pytest.mark.parametrize(("bound", "expected"), [("5.0", ["First", "Second", "Third"]), ("6.0", ["First"])])
-def test_replay_task_whose_condition_fails_is_skipped_with_all_that_follow(double, run, bound, expected):
-    condition = f"inputs.artifacts['First'].artifacts[0].metadata['length'] == {bound}"
-    double.add("First").add("Second", "First", condition=condition).add("Third", "Second")
-    assert run() == 0
-    assert names(double.take_notes()) == expected
-
-
 @pytest.mark.parametrize(("exit_code", "kind"), [(2, DataError), (3, GateError)])
 def test_replay_task_that_is_refused_ends_the_run_with_its_sentence_and_code(double, run, exit_code, kind):
     double.add("First").add("Gate", "First", exit_code=exit_code, text="too many bad rows").add("Last", "Gate")
@@ -186,11 +178,25 @@ def test_replay_after_a_failure_is_a_new_run(double, run):
     assert names(double.take_notes()) == ["First", "Gate", "First", "Gate"]
 
 
-def test_replay_resolver_on_kubeflow_is_refused(double, run):
-    double.add("First")
-    double._executors["First_executor"] = {"resolver": {"outputArtifactQueries": {}}}
-    with pytest.raises(ConfigError, match=r"^task First: this backend has no resolvers"):
+UNSUPPORTED = {
+    "dag": ("components", {"dag": {}}),
+    "iterator": ("tasks", {"parameterIterator": {}, "iterator": {}}),
+    "resolver": ("executors", {"resolver": {}}),
+    "triggerPolicy": ("tasks", {"triggerPolicy": {"condition": "1.0 == 1.0"}}),
+    "taskOutputParameter": ("tasks", {"inputs": {"parameters": {"rows": {"taskOutputParameter": {}}}}}),
+    "componentInputArtifact": ("tasks", {"inputs": {"artifacts": {"model": {"componentInputArtifact": "model"}}}}),
+}
+
+
+@pytest.mark.parametrize("part", UNSUPPORTED)
+def test_replay_part_that_it_has_no_means_for_is_named_before_anything_runs(double, run, part):
+    kind, content = UNSUPPORTED[part]
+    double.add("First").add("Other")
+    held = {"components": double._components, "tasks": double._tasks, "executors": double._executors}[kind]
+    held["Other_executor" if kind == "executors" else "Other"].update(content)
+    with pytest.raises(ConfigError, match=rf"pipeline.yaml: task Other: {part} can't be replayed"):
         run()
+    assert double.take_notes() == []
 
 
 def test_replay_importer_hands_on_the_artifact_that_is_named(double, run):

@@ -1,4 +1,4 @@
-"""Reading compiled pipelines, also those that TFX's own compiler writes."""
+"""Reading compiled pipelines."""
 
 import json
 
@@ -6,13 +6,13 @@ import pytest
 import yaml
 from replay_double import PipelineDouble
 
-from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.errors import DataError
 from pipeline.runners.compiled import KUBEFLOW, VERTEX, read_compiled
 
 
 @pytest.fixture
 def spec(tmp_path):
-    double = PipelineDouble(tmp_path).add("First").add("Second", "First", condition="1.0 == 1.0", is_cached=False)
+    double = PipelineDouble(tmp_path).add("First").add("Second", "First", is_cached=False)
     return next(iter(yaml.safe_load_all(double.write().read_text())))
 
 
@@ -29,30 +29,20 @@ def test_read_compiled_form_of_the_file_says_what_it_is_for(tmp_path, spec):
     assert (bare.flavor, bare.given) == (KUBEFLOW, {})
     assert (wrapped.flavor, wrapped.given) == (VERTEX, {"word": "given"})
     assert bare.tasks == wrapped.tasks
-    assert bare.tasks["Second"].condition == "1.0 == 1.0"
     assert [bare.tasks[name].is_cached for name in ("First", "Second")] == [True, False]
 
 
-def test_list_dependencies_come_from_artifacts_parameters_and_names(tmp_path, spec):
+def test_list_dependencies_come_from_artifacts_and_names(tmp_path, spec):
     tasks = spec["root"]["dag"]["tasks"]
-    rows = {"taskOutputParameter": {"producerTask": "First_task", "outputParameterKey": "rows"}}
-    for name, inputs in (("Third", {"parameters": {"rows": rows}}), ("Fourth", {})):
-        tasks[name] = {"componentRef": {"name": "First"}, "inputs": inputs}
-    tasks["Fourth"]["dependentTasks"] = ["Second", "Third"]
+    tasks["Third"] = {"componentRef": {"name": "First"}, "dependentTasks": ["First", "Second"]}
     dependencies = read_compiled(write(tmp_path, spec)).list_dependencies()
-    assert dependencies == {"First": set(), "Second": {"First"}, "Third": {"First"}, "Fourth": {"Second", "Third"}}
+    assert dependencies == {"First": set(), "Second": {"First"}, "Third": {"First", "Second"}}
 
 
 def test_list_dependencies_unknown_task_is_refused(tmp_path, spec):
     spec["root"]["dag"]["tasks"]["First"]["dependentTasks"] = ["Nobody"]
     with pytest.raises(DataError, match=r"^task First waits for Nobody, which is not a task of the pipeline$"):
         read_compiled(write(tmp_path, spec)).list_dependencies()
-
-
-def test_read_compiled_nested_pipeline_is_refused(tmp_path, spec):
-    spec["components"]["First"]["dag"] = {}
-    with pytest.raises(ConfigError, match="task First: nested pipelines and loops can't be replayed"):
-        read_compiled(write(tmp_path, spec))
 
 
 @pytest.mark.parametrize(

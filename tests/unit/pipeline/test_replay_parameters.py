@@ -31,21 +31,11 @@ def test_resolve_run_parameter_without_any_value_is_asked_for(tmp_path):
         resolve_run(DECLARED, {}, [], tmp_path)
 
 
-def make_task(**parameters):
-    return Task("Trainer", executor={}, input_parameters=parameters)
-
-
-def test_resolve_task_value_comes_from_run_constant_or_task():
-    task = make_task(
-        epochs={"componentInputParameter": "trainer_epochs"},
-        settings={"runtimeValue": {"constant": "{{$.inputs.parameters['epochs']}}"}},
-        rows={"taskOutputParameter": {"producerTask": "Counter_task", "outputParameterKey": "rows"}},
-        left_out={"componentInputParameter": "optional"},
-    )
-    values = resolve_task(task, {"trainer_epochs": 8}, lambda source: f"{source['outputParameterKey']} found")
-    assert values == {"epochs": 8, "settings": "{{$.inputs.parameters['epochs']}}", "rows": "rows found"}
-
-
-def test_resolve_task_unknown_source_is_refused():
-    with pytest.raises(ConfigError, match=r"task Trainer: parameter status: \['taskFinalStatus'\] can't be replayed"):
-        resolve_task(make_task(status={"taskFinalStatus": {}}), {}, str)
+def test_resolve_task_value_comes_from_run_or_constant():
+    parameters = {
+        "epochs": {"componentInputParameter": "trainer_epochs"},
+        "settings": {"runtimeValue": {"constant": "{{$.inputs.parameters['epochs']}}"}},
+        "left_out": {"componentInputParameter": "optional"},
+    }
+    values = resolve_task(Task("Trainer", executor={}, input_parameters=parameters), {"trainer_epochs": 8})
+    assert values == {"epochs": 8, "settings": "{{$.inputs.parameters['epochs']}}"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fer_tfx.errors import DataError
-from pipeline.replay.execution import read_last_line
-from pipeline.replay.processes import Processes, run_in_order
+from pipeline.replay.command import run_in_order
+from pipeline.replay.execution import Processes, read_last_line
 
 PROJECT = Path(__file__).parents[3]
 WAIT_S = 10
