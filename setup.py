@@ -107,7 +107,7 @@ setup(
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     package_data={
         "configs": ["*.yaml"],
-        "reporting": ["template.html", "model_card.md"],
+        "reporting": ["template.html", "model_card.md", "texts.yaml"],
         "schema": ["*.pbtxt"],
     },
     install_requires=BASE,

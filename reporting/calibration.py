@@ -105,10 +105,8 @@ def estimate_calibration_error(sums: npt.NDArray[np.float64], count: int, *, is_
     at the rate of S's density at 0, so the value is raised by 2 d times that density; a bin within two standard errors
     of 0 is taken for a calibrated one.
 
-    Args:
-        sums: float64 (4, bins), from `compute_bin_sums`.
-        count: their number of rows, at least one.
-        is_fitted: whether the model's temperature was fitted on these rows.
+    `sums` are from `compute_bin_sums`, `count` is their number of rows, at least one, and `is_fitted` says whether the
+    model's temperature was fitted on these rows.
     """
     surpluses, squares, slopes, information = sums
     noise = np.sqrt(squares)

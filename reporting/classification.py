@@ -10,18 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
+from reporting.intervals import Share
+
 Integers = npt.NDArray[np.integer[Any]]
 Hits = npt.NDArray[np.bool_]
 Confusion = npt.NDArray[np.int64]
-
-
-class Recall(NamedTuple):
-    """How often a class was recognised."""
-
-    fraction: float
-    """Share of the class's rows that was predicted as it; 0 when it has no row."""
-    row_count: int
-    """Rows of the class."""
 
 
 class McNemar(NamedTuple):
@@ -46,15 +39,10 @@ def compute_accuracy(confusion: Confusion) -> float:
     return float(np.trace(confusion) / confusion.sum())
 
 
-def compute_recalls(confusion: Confusion) -> list[Recall]:
-    """Recall of each class."""
+def compute_recalls(confusion: Confusion) -> tuple[Share, ...]:
+    """Recall of each class, 0 of no row; of the transposed matrix, its precision."""
     pairs = zip(np.diag(confusion), confusion.sum(axis=1), strict=True)
-    return [Recall(float(hits / max(1, count)), int(count)) for hits, count in pairs]
-
-
-def compute_precisions(confusion: Confusion) -> list[Recall]:
-    """Precision of each class: the share of its predictions that is right, 0 of none, and their number."""
-    return compute_recalls(confusion.T)
+    return tuple(Share.of(float(hits / max(1, count)), int(count)) for hits, count in pairs)
 
 
 def compute_f1_scores(confusion: Confusion) -> list[float]:
@@ -70,23 +58,11 @@ def compute_macro_f1(confusion: Confusion) -> float:
 
 def compute_balanced_accuracy(confusion: Confusion) -> float:
     """Unweighted mean recall of the classes that have rows; the matrix must hold a row."""
-    return float(np.mean([recall.fraction for recall in compute_recalls(confusion) if recall.row_count]))
+    return float(np.mean([recall.fraction for recall in compute_recalls(confusion) if recall.count]))
 
 
 def compare_hits(first_hits: Hits, second_hits: Hits) -> McNemar:
-    """Exact McNemar test: the rows on which only one model is right, against a fair coin.
-
-    Args:
-        first_hits: bool (n,), whether the first model was right.
-        second_hits: bool (n,), whether the second was, on the same rows in the same order.
-
-    Raises:
-        ValueError: the two have different lengths.
-    """
-    if first_hits.shape != second_hits.shape:
-        raise ValueError(
-            f"hits of the same rows: expected equal shapes, got {first_hits.shape} and {second_hits.shape}"
-        )
+    """Exact McNemar test of two models by which rows, bool (n,), each got right: those of one alone, as coin tosses."""
     first_only, second_only = int((first_hits & ~second_hits).sum()), int((second_hits & ~first_hits).sum())
     discordant = first_only + second_only
     return McNemar(first_only, second_only, float(binomtest(first_only, discordant).pvalue) if discordant else 1.0)

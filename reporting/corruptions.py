@@ -24,7 +24,7 @@ _NOISE_CHUNK = 1024
 
 def corrupt_pixels(name: str, pixels: Pixels, seed: int = 0) -> Pixels:
     """Apply one of `CORRUPTIONS` to uint8 (n, 48, 48); the same seed of the noise gives the same pictures."""
-    return CORRUPTIONS[name](pixels, np.random.default_rng(seed))
+    return CORRUPTIONS[name][1](pixels, np.random.default_rng(seed))
 
 
 def corrupt_by_content(name: str, pixels: Pixels) -> Pixels:
@@ -70,26 +70,19 @@ def _to_pixels(grey: npt.NDArray[np.floating[Any]]) -> Pixels:
     return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
 
 
-CORRUPTIONS: dict[str, Callable[[Pixels, np.random.Generator], Pixels]] = {
-    _NOISE: _add_noise,
-    "box_blur_twice": _blur,
-    "darker_x0.4": lambda pixels, _: _to_pixels(pixels * np.float32(0.4)),
-    "brighter_60": lambda pixels, _: _to_pixels(pixels + np.float32(60)),
-    "contrast_x0.4": lambda pixels, _: _to_pixels((pixels - np.float32(128)) * np.float32(0.4) + np.float32(128)),
-    "down_up_24px": _lower_resolution,
-    "eyes_masked": partial(_mask, slice(12, 22)),  # brows and eyes of FER2013's crops
-    "lower_half_masked": partial(_mask, slice(IMAGE_SIZE_PX // 2, IMAGE_SIZE_PX)),
+CORRUPTIONS: dict[str, tuple[str, Callable[[Pixels, np.random.Generator], Pixels]]] = {
+    _NOISE: ("noise, standard deviation 20 of 255", _add_noise),
+    "box_blur_twice": ("blur, mean of 3 x 3 pixels, twice", _blur),
+    "darker_x0.4": ("darker, values x 0.4", lambda pixels, _: _to_pixels(pixels * np.float32(0.4))),
+    "brighter_60": ("brighter, values + 60", lambda pixels, _: _to_pixels(pixels + np.float32(60))),
+    "contrast_x0.4": (
+        "less contrast, x 0.4",
+        lambda pixels, _: _to_pixels((pixels - np.float32(128)) * np.float32(0.4) + np.float32(128)),
+    ),
+    "down_up_24px": ("low resolution, 24 x 24 pixels", _lower_resolution),
+    "eyes_masked": ("brows and eyes black", partial(_mask, slice(12, 22))),  # of FER2013's crops
+    "lower_half_masked": ("lower half black", partial(_mask, slice(IMAGE_SIZE_PX // 2, IMAGE_SIZE_PX))),
 }
-"""By name, in the order in which they are reported."""
+"""By name, in the order in which they are reported: words for people, and the function."""
 
-DESCRIPTIONS = {
-    "gaussian_noise_20": "noise, standard deviation 20 of 255",
-    "box_blur_twice": "blur, mean of 3 x 3 pixels, twice",
-    "darker_x0.4": "darker, values x 0.4",
-    "brighter_60": "brighter, values + 60",
-    "contrast_x0.4": "less contrast, x 0.4",
-    "down_up_24px": "low resolution, 24 x 24 pixels",
-    "eyes_masked": "brows and eyes black",
-    "lower_half_masked": "lower half black",
-}
-"""For people, by name."""
+DESCRIPTIONS = {name: words for name, (words, _) in CORRUPTIONS.items()}

@@ -1,7 +1,7 @@
 """A model's answers and the true classes -> the figures of its evaluation, and the pictures that go with them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,19 +26,19 @@ from reporting.classification import (
     compute_confusion,
     compute_f1_scores,
     compute_macro_f1,
-    compute_precisions,
     compute_recalls,
 )
 from reporting.corruptions import DESCRIPTIONS
 from reporting.intervals import Share, find_detectable_loss
-from reporting.report_data import ClassFigures, Comparison, Evaluation, Mistake, Robustness, Trust
-from reporting.slices import choose_rows, compute_slices
+from reporting.report_data import ClassFigures, Comparison, Evaluation, Mistake, Robustness, Slice, Trust
 
 Probabilities = npt.NDArray[np.floating[Any]]
+Values = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 Pictures = npt.NDArray[np.uint8]
 
-MISTAKE_COUNT = 12
+_MISTAKE_COUNT = 12
+_LEVELS = ("lowest third", "middle third", "highest third")
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,13 @@ def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_coun
         class_indices.append(rows.class_indices)
         answers.append(probabilities)
         for at in find_mistakes(probabilities, rows.class_indices):
-            worst.append((_describe_mistake(rows, probabilities, at), rows.pixels[at].copy()))
+            answer = probabilities[at]
+            names = CLASS_NAMES[rows.class_indices[at]], CLASS_NAMES[answer.argmax()]
+            mistake = Mistake(rows.sources[at], int(rows.positions[at]), *names, float(answer.max()))
+            worst.append((mistake, rows.pixels[at].copy()))
         # The earlier row comes first where two are as confident.
         order = np.argsort([-mistake.confidence for mistake, _ in worst], kind="stable")
-        worst = [worst[at] for at in order[:MISTAKE_COUNT]]
+        worst = [worst[at] for at in order[:_MISTAKE_COUNT]]
         start = end
     return AnsweredRows(
         np.concatenate(class_indices),
@@ -121,21 +124,11 @@ def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_coun
     )
 
 
-def find_mistakes(probabilities: Probabilities, class_indices: Integers, count: int = MISTAKE_COUNT) -> list[int]:
+def find_mistakes(probabilities: Probabilities, class_indices: Integers, count: int = _MISTAKE_COUNT) -> list[int]:
     """Positions of the wrong answers, most confident first, at most `count` of them."""
     confidences = probabilities.max(axis=1)
     (wrong,) = np.nonzero(probabilities.argmax(axis=1) != class_indices)
     return [int(position) for position in wrong[np.argsort(-confidences[wrong], kind="stable")][:count]]
-
-
-def _describe_mistake(rows: LabelledRows, probabilities: Probabilities, position: int) -> Mistake:
-    return Mistake(
-        source=rows.sources[position],
-        row=int(rows.positions[position]),
-        true_class=CLASS_NAMES[rows.class_indices[position]],
-        predicted_class=CLASS_NAMES[int(probabilities[position].argmax())],
-        confidence=float(probabilities[position].max()),
-    )
 
 
 def evaluate(rows: AnsweredRows, temperature: float, threshold: float) -> Evaluation:
@@ -160,11 +153,8 @@ def evaluate(rows: AnsweredRows, temperature: float, threshold: float) -> Evalua
 
 def describe_classes(confusion: Confusion) -> tuple[ClassFigures, ...]:
     """Recall, precision and F1 of each class, in class order."""
-    recalls, precisions = compute_recalls(confusion), compute_precisions(confusion)
-    figures = zip(CLASS_NAMES, recalls, precisions, compute_f1_scores(confusion), strict=True)
-    return tuple(
-        ClassFigures(name, Share.of(*recall), Share.of(*precision), f1) for name, recall, precision, f1 in figures
-    )
+    columns = CLASS_NAMES, compute_recalls(confusion), compute_recalls(confusion.T), compute_f1_scores(confusion)
+    return tuple(ClassFigures(*figures) for figures in zip(*columns, strict=True))
 
 
 def _describe_trust(probabilities: Probabilities, class_indices: Integers, *, is_fitted: bool) -> Trust:
@@ -179,6 +169,39 @@ def _describe_trust(probabilities: Probabilities, class_indices: Integers, *, is
     )
 
 
+def choose_rows(row_count: int, most: int = 4000) -> Integers:
+    """About `most` of `row_count` rows for `compute_slices` to look at, evenly spread: int64 (k,), ascending."""
+    return np.unique(np.linspace(0, row_count - 1, min(most, row_count)).round().astype(np.int64))
+
+
+def compute_slices(pixels: Pictures, is_right: npt.NDArray[np.bool_]) -> tuple[Slice, ...]:
+    """Accuracy in the lowest, middle and highest third of each quality; is_right: bool (n,), one for each answer."""
+    slices = []
+    for quality, compute in QUALITIES.items():
+        values = compute(pixels)
+        thirds = np.array_split(np.argsort(values, kind="stable"), len(_LEVELS))
+        for level, rows in zip(_LEVELS, thirds, strict=True):
+            if len(rows):
+                accuracy = Share.of(float(is_right[rows].mean()), len(rows))
+                slices.append(Slice(quality, level, float(values[rows[0]]), float(values[rows[-1]]), accuracy))
+    return tuple(slices)
+
+
+def _compute_sharpness(pixels: Pictures) -> Values:
+    """Variance of the Laplacian of four neighbours (Pech-Pacheco et al. 2000) without borders; 0 if flat."""
+    grey = pixels.astype(np.float32)
+    neighbours = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
+    return np.asarray((neighbours - 4 * grey[:, 1:-1, 1:-1]).var(axis=(1, 2)))
+
+
+QUALITIES: dict[str, Callable[[Pictures], Values]] = {
+    "brightness": lambda pixels: pixels.mean(axis=(1, 2)),
+    "contrast": lambda pixels: pixels.std(axis=(1, 2)),
+    "sharpness": _compute_sharpness,
+}
+"""By name: uint8 (n, 48, 48) -> (n,); brightness and contrast are mean and standard deviation of the grey values."""
+
+
 def compare(
     candidate: Probabilities, baseline: Probabilities, class_indices: Integers, baseline_uri: str, margin: float
 ) -> Comparison:
@@ -190,7 +213,7 @@ def compare(
         baseline_uri=baseline_uri,
         accuracy=Share.of(compute_accuracy(confusion), count),
         macro_f1=compute_macro_f1(confusion),
-        recalls=tuple(Share.of(*recall) for recall in compute_recalls(confusion)),
+        recalls=compute_recalls(confusion),
         candidate_only=test.first_only,
         baseline_only=test.second_only,
         p_value=test.p_value,

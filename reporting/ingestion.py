@@ -73,9 +73,14 @@ class IngestionReport:
 
     def to_json(self) -> str:
         """The report as page and card read it, with at most `MAX_LISTED` files named for each account."""
-        listed = dict(sorted(self.skipped_files.items())[:MAX_LISTED])
-        unlisted_files = self.unlisted_files + len(self.skipped_files) - len(listed)
-        stored = dataclasses.replace(self, read=_sum_up(self.read), skipped_files=listed, unlisted_files=unlisted_files)
+        files, skipped = sorted(self.read.items()), sorted(self.skipped_files.items())
+        read, others = dict(files[:MAX_LISTED]), [count for _, count in files[MAX_LISTED:]]
+        if others:
+            read[f"{len(others):,} further files"] = sum(others)
+        unlisted_files = self.unlisted_files + len(skipped[MAX_LISTED:])
+        stored = dataclasses.replace(
+            self, read=read, skipped_files=dict(skipped[:MAX_LISTED]), unlisted_files=unlisted_files
+        )
         return json.dumps(dataclasses.asdict(stored), indent=2, sort_keys=True)
 
     @classmethod
@@ -97,10 +102,3 @@ class IngestionReport:
                 accounts[account][words[0]] = count
         read, dropped, quarantined = accounts.values()
         return cls(read, dict(emitted), dropped, quarantined, conflicts, skipped_files)
-
-
-def _sum_up(read: dict[str, int]) -> dict[str, int]:
-    names = sorted(read)
-    named = {name: read[name] for name in names[:MAX_LISTED]}
-    others = [read[name] for name in names[MAX_LISTED:]]
-    return named | ({f"{len(others):,} further files": sum(others)} if others else {})

@@ -54,10 +54,7 @@ class Figure:
 
 
 def wilson_interval(fraction: float, count: int) -> Interval:
-    """The 95 % score interval of a share (Wilson 1927), sound near 0 and 1 and for small counts.
-
-    No observation gives the whole of [0, 1]. SciPy's takes whole numbers of hits only, and no NaN.
-    """
+    """The 95 % score interval of a share (Wilson 1927); no row gives [0, 1]. SciPy's takes whole numbers of hits."""
     if count == 0:
         return Interval(0.0, 1.0)
     z2 = Z_95**2
@@ -69,8 +66,8 @@ def wilson_interval(fraction: float, count: int) -> Interval:
 def newcombe_interval(first_fraction: float, first_count: int, second_fraction: float, second_count: int) -> Interval:
     """The 95 % interval of second - first for two independent samples (Newcombe 1998, method 10), in [-1, 1].
 
-    It combines the two Wilson intervals. For two models on the same rows, which mostly fail together, it is too wide,
-    never too narrow, unless one fails where the other doesn't.
+    For two models on the same rows, which mostly fail together, it is too wide, never too narrow, unless one fails
+    where the other doesn't.
     """
     first, second = wilson_interval(first_fraction, first_count), wilson_interval(second_fraction, second_count)
     difference = second_fraction - first_fraction
@@ -82,14 +79,9 @@ def newcombe_interval(first_fraction: float, first_count: int, second_fraction: 
 def paired_difference_interval(gained: int, lost: int, count: int, level: float = 0.95) -> Interval:
     """The interval of the difference of two shares of the same rows (Bonett and Price 2012, adjusted Wald).
 
-    One row is added to each of the two cells, so that the interval keeps its width where no row differs; see Fagerland,
-    Lydersen and Laake 2014, doi:10.1002/sim.6148, who recommend it beside Tango's score interval.
-
-    Args:
-        gained: rows that only the new model got right.
-        lost: rows that only the old one got right.
-        count: all rows; 0 gives the whole of [-1, 1].
-        level: of confidence.
+    Of `count` rows only the new model got `gained` right, and only the old one `lost`; no row gives [-1, 1]. One row is
+    added to each of the two cells, so that the interval keeps its width where no row differs; see Fagerland, Lydersen
+    and Laake 2014, doi:10.1002/sim.6148, who recommend it beside Tango's score interval.
     """
     if count == 0:
         return Interval(-1.0, 1.0)
@@ -99,18 +91,12 @@ def paired_difference_interval(gained: int, lost: int, count: int, level: float 
 
 
 def find_detectable_loss(discordant_fraction: float, count: int, margin: float, power: float = 0.8) -> float:
-    """The smallest loss of accuracy that the gate finds with probability `power`, in [0, 1].
+    """The smallest loss of accuracy that the gate, which allows `margin`, finds with probability `power`, in [0, 1].
 
-    A loss d is found when the upper end of the interval lies below -margin. With a share s of discordant rows the
-    estimate has the variance (s - d^2) / count (Connor 1987, Biometrics 43), so d = margin + k sqrt((s - d^2) / count),
-    where k is the sum of the two normal quantiles. The share of discordant rows is at least the loss: s is d where it
-    would be less.
-
-    Args:
-        discordant_fraction: share of rows that just one of the two models gets right.
-        count: all rows; 0 gives 1.
-        margin: the loss that the gate allows.
-        power: probability.
+    A loss d is found when the upper end of the interval lies below -margin. With a share s of discordant rows, which
+    just one of the two models gets right, the estimate has the variance (s - d^2) / count (Connor 1987, Biometrics 43),
+    so d = margin + k sqrt((s - d^2) / count), where k is the sum of the two normal quantiles. The share of discordant
+    rows is at least the loss: s is d where it would be less. No row gives 1.
     """
     if count == 0:
         return 1.0

@@ -17,12 +17,11 @@ Counts = tuple[int, ...]
 
 @dataclass(frozen=True)
 class SplitLabels:
-    """Numbers of rows by class, in class order."""
+    """Numbers of rows by class, in class order; `before`: in the data accepted last, None if it had no label."""
 
     split: str
     now: Counts
     before: Counts | None
-    """In the data accepted last; None: there was none, or it counted no label."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ class LabelDistance:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the distance is more than the bound beyond doubt."""
         return self.bound is not None and self.least > self.bound
 
 
@@ -69,13 +67,9 @@ class LabelShift:
 def compute_label_shift(
     now: Mapping[str, Counts], before: Mapping[str, Counts], skew_bound: float | None, drift_bound: float | None
 ) -> LabelShift:
-    """Compare train with eval, and each of them with the data accepted last.
+    """Compare train with eval (`skew_bound`), and each with the data accepted last (`drift_bound`, for train alone).
 
-    Args:
-        now: numbers of rows by class, by split; a split without a label counts as missing.
-        before: likewise of the data accepted last; empty: there was none.
-        skew_bound: on the distance between train and eval.
-        drift_bound: on the distance between train and the earlier train; eval has no bound.
+    `now` and `before` are numbers of rows by class, by split; a split without a label counts as missing.
     """
     now, before = ({split: counts for split, counts in each.items() if any(counts)} for each in (now, before))
     present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if split in now]
@@ -133,11 +127,9 @@ def bound_share_differences(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.
 
 
 def compute_absence_chances(present: npt.ArrayLike, other_count: int) -> npt.NDArray[np.float64]:
-    """How probable it is that a random sample misses a class that the other rows have: a hypergeometric tail.
+    """How probable it is that a random sample of `other_count` rows misses a class: a hypergeometric tail.
 
-    Args:
-        present: int (classes,), rows by class outside the sample.
-        other_count: rows of the sample, none of which is of the class.
+    `present` is int (classes,), the numbers of all other rows by class.
     """
     counts = np.asarray(present)
     return np.asarray(hypergeom.pmf(0, counts.sum() + other_count, counts, other_count), np.float64)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fer_tfx import contract
-from reporting import card_texts, templates
+from reporting import templates
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Interval, Share
 from reporting.report_data import ClassFigures, Lineage, TrainingFigures
@@ -23,7 +23,6 @@ class CardFigures:
     accuracy: Share
     measured: tuple[Figure, ...]
     classes: tuple[ClassFigures, ...]
-    """In class order."""
     confusion: tuple[tuple[int, ...], ...]
     """Numbers of rows by true class, then by predicted class."""
     corrupted: dict[str, Share]
@@ -47,13 +46,10 @@ class Confidence:
 
 @dataclass(frozen=True)
 class CardData:
-    """All that a card says about the model of a run."""
-
     name: str
     is_drawn: bool
     """Whether the model saw schematic faces instead of data."""
     refusals: tuple[str, ...]
-    """Of the gates; empty: none refused."""
     rows: IngestionReport
     training: TrainingFigures
     figures: CardFigures
@@ -72,7 +68,6 @@ def render_card(card: CardData) -> str:
         filters,
         is_html=False,
         card=card,
-        texts=card_texts,
         contract=contract,
         splits=[split for split in contract.LABELLED_SPLITS if card.rows.split_size(split)],
         settings=json.dumps(_pin(card), indent=1, sort_keys=True),

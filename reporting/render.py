@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
-from reporting import card_texts, plots, templates
+from reporting import plots, templates
 from reporting.evaluation import Faces
 from reporting.intervals import Interval, Share
 from reporting.report_data import Evaluation, ReportData
@@ -20,12 +20,9 @@ _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def render_report(report: ReportData, faces: Faces | None = None, card: str = "") -> str:
-    """The whole page. Every text that comes from data or settings is escaped.
+    """The whole page, without what the report lacks; every text that comes from data or settings is escaped.
 
-    Args:
-        report: parts that it lacks, the page lacks too.
-        faces: None if the report has no evaluation.
-        card: the model's card as Markdown, shown verbatim; empty: there is none.
+    `faces` belong to the report's evaluation; the card is Markdown, shown verbatim.
     """
     rows = report.data.rows
     return templates.render(
@@ -37,7 +34,6 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
         rows=rows,
         splits=[split for split in LABELLED_SPLITS if rows.split_size(split)],
         class_names=CLASS_NAMES,
-        texts=card_texts,
         balance_plot=plots.plot_class_balance(rows) if any(map(rows.split_size, LABELLED_SPLITS)) else None,
         training_plots=plots.plot_training(report.training) if report.training else (),
         settings=list(flatten(report.lineage.settings)) if report.lineage else [],
@@ -46,7 +42,6 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
 
 
 def _draw_evaluation(evaluation: Evaluation, faces: Faces) -> dict[str, Any]:
-    """What the template shows of an evaluation besides its figures."""
     return {
         # Of each cell of the confusion matrix the share of its true class, as a percentage for the style sheet.
         "shading": [

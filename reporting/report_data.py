@@ -17,7 +17,7 @@ class Verdict:
     """Whether the model went into service, and why not."""
 
     refusals: tuple[str, ...]
-    """As the command line says them; empty: it was pushed."""
+    """Empty: it was pushed."""
     place: str
     """The pushed version, or the refused export; empty: there is no model, as the data was refused."""
 
@@ -85,7 +85,6 @@ class TrainingFigures:
 
     @property
     def seconds(self) -> float:
-        """Wall time of all epochs."""
         return sum(epoch.seconds for epoch in self.epochs)
 
     @property
@@ -96,8 +95,6 @@ class TrainingFigures:
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """How well one class is recognised."""
-
     name: str
     recall: Share
     precision: Share
@@ -178,7 +175,6 @@ class Comparison:
     accuracy: Share
     macro_f1: float
     recalls: tuple[Share, ...]
-    """In class order."""
     candidate_only: int
     baseline_only: int
     """Rows that only one of the two got right."""
@@ -190,8 +186,6 @@ class Comparison:
 
 @dataclass(frozen=True)
 class UsedArtifact:
-    """One of the artifacts that the page was made from."""
-
     role: str
     type_name: str
     id: int
@@ -207,9 +201,8 @@ class Lineage:
     code: dict[str, str]
     """Fingerprint of the sources by component."""
     versions: dict[str, str]
-    """Of the libraries that the training used, by name; empty: they were not recorded."""
+    """Of the libraries that the training used; empty: not recorded."""
     settings: dict[str, Any]
-    """Of the run, by section."""
     artifacts: tuple[UsedArtifact, ...]
 
 
@@ -225,13 +218,12 @@ class ReportData:
     figures: tuple[Figure, ...] = ()
     """What the Evaluator measured and the gate judged."""
     robustness: tuple[Robustness, ...] = ()
-    """By corruption; empty: it was not measured."""
     serving: ServingFigures | None = None
     """None: there was no export, or it could not be served."""
     comparison: Comparison | None = None
-    """With the anchor; None: there is no anchor or no model."""
+    """With the anchor."""
     service: Comparison | None = None
-    """With the model in service before this run, which may be the anchor; None: there is no such or no model."""
+    """With the model in service before this run, which may be the anchor."""
     lineage: Lineage | None = None
 
     def to_json(self) -> str:

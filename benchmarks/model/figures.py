@@ -48,7 +48,7 @@ def describe_classes(answers: Answers) -> dict[str, Any]:
         "macro_f1": classification.compute_macro_f1(confusion),
         "balanced_accuracy": classification.compute_balanced_accuracy(confusion),
         "n": len(predicted),
-        "recall": {name: describe_share(recall.fraction, recall.row_count) for name, recall in recalls},
+        "recall": {name: describe_share(recall.fraction, recall.count) for name, recall in recalls},
         "confusion": confusion.tolist(),
     }
 

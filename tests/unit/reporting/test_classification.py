@@ -10,6 +10,7 @@ from reporting.classification import (
     compute_macro_f1,
     compute_recalls,
 )
+from reporting.intervals import Share
 
 TRUTH = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 2])
 PREDICTED = np.array([0, 0, 0, 1, 1, 2, 2, 2, 0, 0])
@@ -43,11 +44,11 @@ def test_compute_macro_f1_class_neither_present_nor_predicted_counts_zero():
 
 
 def test_compute_recalls_tells_share_and_rows_of_each_class():
-    assert compute_recalls(CONFUSION) == [(0.75, 4), (0.5, 2), (0.5, 4)]
+    assert compute_recalls(CONFUSION) == (Share.of(0.75, 4), Share.of(0.5, 2), Share.of(0.5, 4))
 
 
 def test_compute_recalls_class_without_rows_is_zero_of_zero():
-    assert compute_recalls(np.array([[1, 0], [0, 0]])) == [(1.0, 1), (0.0, 0)]
+    assert compute_recalls(np.array([[1, 0], [0, 0]])) == (Share.of(1.0, 1), Share.of(0.0, 0))
 
 
 def test_compute_balanced_accuracy_averages_recalls():

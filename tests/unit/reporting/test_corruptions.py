@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reporting.corruptions import CORRUPTIONS, DESCRIPTIONS, corrupt_by_content, corrupt_pixels
+from reporting.corruptions import CORRUPTIONS, corrupt_by_content, corrupt_pixels
 
 
 def make_plain(value: int, count: int = 1) -> np.ndarray:
@@ -122,7 +122,3 @@ def test_corrupt_by_content_different_pictures_get_different_noise():
     noise = corrupt_by_content("gaussian_noise_20", pixels).astype(int) - pixels
     assert (noise[0] != noise[1]).mean() > 0.9
     assert noise.std() == pytest.approx(20.0, abs=1.0)
-
-
-def test_descriptions_stand_for_every_corruption_in_its_order():
-    assert list(DESCRIPTIONS) == list(CORRUPTIONS)

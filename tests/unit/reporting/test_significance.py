@@ -70,11 +70,6 @@ def test_compare_hits_rows_that_both_get_do_not_count():
     assert compare_hits(*make_hits(0, 1, 9, 0)) == compare_hits(*make_hits(500, 1, 9, 700))
 
 
-def test_compare_hits_other_length_is_refused():
-    with pytest.raises(ValueError, match=r"expected equal shapes, got \(2,\) and \(3,\)$"):
-        compare_hits(np.ones(2, bool), np.ones(3, bool))
-
-
 # FER2013's Training rows by class, in class order; 436 of 28,709 are of disgust.
 FER2013 = np.array([3_995, 436, 4_097, 7_215, 4_830, 3_171, 4_965]) / 28_709
 DRAWS = 5_000

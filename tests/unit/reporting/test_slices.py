@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reporting.slices import choose_rows, compute_brightness, compute_contrast, compute_sharpness, compute_slices
+from reporting.evaluation import QUALITIES, choose_rows, compute_slices
 
 
 def flat(*values: int) -> np.ndarray:
@@ -13,14 +13,14 @@ def flat(*values: int) -> np.ndarray:
 def test_qualities_of_a_half_black_half_white_picture_are_those_worked_out_by_hand():
     pixels = flat(0)
     pixels[:, :, 24:] = 255
-    assert compute_brightness(pixels) == pytest.approx([127.5])
-    assert compute_contrast(pixels) == pytest.approx([127.5])
+    assert QUALITIES["brightness"](pixels) == pytest.approx([127.5])
+    assert QUALITIES["contrast"](pixels) == pytest.approx([127.5])
     # In each of 46 inner rows the Laplacian is 255, then -255, at the edge, and 0 in the other 44 columns.
-    assert compute_sharpness(pixels) == pytest.approx([2 * 255**2 / 46])
+    assert QUALITIES["sharpness"](pixels) == pytest.approx([2 * 255**2 / 46])
 
 
-def test_compute_sharpness_even_slope_gives_zero():
-    assert compute_sharpness(np.tile(np.arange(48, dtype=np.uint8), (1, 48, 1))) == pytest.approx([0])
+def test_sharpness_even_slope_gives_zero():
+    assert QUALITIES["sharpness"](np.tile(np.arange(48, dtype=np.uint8), (1, 48, 1))) == pytest.approx([0])
 
 
 def test_compute_slices_thirds_are_cut_by_value_and_not_by_place():
