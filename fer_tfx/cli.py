@@ -14,8 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fer_tfx.errors import ConfigError, FerError
-from fer_tfx.installation import INSTALL_ALL
+from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
 
 PLUGINS = "fer_tfx.commands"
 Launcher = Callable[[Callable[[], int]], int]

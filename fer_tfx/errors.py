@@ -4,6 +4,9 @@ Each message is one line that names what was found, where, and what to do next; 
 signature.
 """
 
+# Plain pip won't do on Python 3.11: TFX 1.16 declares <3.11.
+INSTALL_ALL = "`make setup` in a checkout of fer-tfx installs everything"
+
 
 class FerError(Exception):
     """Base of all: shown as one line, without a traceback."""

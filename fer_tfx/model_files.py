@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, FerError
+from fer_tfx.files import replacing
 
 SHIPPED_FOLDER = "shipped_model"
 LIGHT_FOLDER = "light_model"
@@ -28,11 +29,7 @@ _REMEDY = "install fer-tfx again, or give another model with --model"
 
 
 def find_model(folder: Path) -> Path:
-    """Folder of the SavedModel to use: this one, or its latest version, with a number for a name as for a server.
-
-    Raises:
-        ConfigError: there is no SavedModel.
-    """
+    """Folder of the SavedModel to use: this one, or its version with the largest number. Raises ConfigError."""
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; give --model a SavedModel or a folder of its versions")
     if not (folder / _GRAPH_FILE).exists():
@@ -49,9 +46,7 @@ def find_model(folder: Path) -> Path:
 def find_shipped_model(name: str = SHIPPED_FOLDER) -> Path:
     """Folder of the shipped SavedModel, or of its light form (LIGHT_FOLDER).
 
-    Raises:
-        ConfigError: this installation has no model.
-        DataError: a file of it is missing or is not the one that was shipped.
+    Raises ConfigError if this installation has no model, DataError if a file of it isn't the one that was shipped.
     """
     folder = Path(str(resources.files("fer_tfx"))) / name
     if not folder.is_dir():
@@ -139,11 +134,9 @@ class KnownModels:
             return False
 
     def add(self, digest: str, origin: str, model: Path) -> None:
-        """Note a model of this `compute_model_digest` for good, unless it is noted already. Raises OSError.
+        """Note a model of this `compute_model_digest` for good: its origin, PUSHED or TRUSTED, and where it lies.
 
-        Args:
-            origin: PUSHED or TRUSTED.
-            model: where it lies, for a person who reads the file.
+        Raises OSError.
         """
         import fcntl  # not on Windows, where the light model works too
 
@@ -151,22 +144,15 @@ class KnownModels:
         with os.fdopen(os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600), "w") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)  # each writer writes the whole file
             if digest not in self._read_digests():
-                line = f"{digest} {origin} {datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ} {json.dumps(str(model))}\n"
-                self._replace(self._read_text() + line)
+                time = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+                with replacing(self.path, mode=0o600) as file:
+                    file.write(f"{self._read_text()}{digest} {origin} {time} {json.dumps(str(model))}\n")
 
     def _read_text(self) -> str:
         return self.path.read_text("utf-8", errors="replace") if self.path.exists() else ""
 
     def _read_digests(self) -> set[str]:
         return {line.partition(" ")[0] for line in self._read_text().splitlines()}
-
-    def _replace(self, text: str) -> None:
-        """In one step, so that a reader never sees half a file; with the rights of a new file."""
-        partial = self.folder / f".{KNOWN_FILE}.partial"
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-        partial.replace(self.path)
 
 
 def compute_model_digest(model: Path) -> str:
@@ -185,11 +171,15 @@ def compute_model_digest(model: Path) -> str:
 def require_known(model: Path, known: KnownModels) -> None:
     """Raise DataError unless a SavedModel equals the shipped one, or one that was pushed here or confirmed."""
     digest = compute_model_digest(model)
-    if not known.knows(digest) and not _is_shipped(digest):
-        raise DataError(
-            f"{model}: a SavedModel of unknown origin (SHA-256 {digest[:16]}...), and it is a program that can read"
-            " and write your files; if you know where it comes from, give --trust once"
-        )
+    if known.knows(digest):
+        return
+    with suppress(FerError):  # without a shipped model
+        if digest == compute_model_digest(find_shipped_model()):
+            return
+    raise DataError(
+        f"{model}: a SavedModel of unknown origin (SHA-256 {digest[:16]}...), and it is a program that can read and"
+        " write your files; if you know where it comes from, give --trust once"
+    )
 
 
 def note_model(model: Path, origin: str, known: KnownModels) -> str:
@@ -203,9 +193,3 @@ def note_model(model: Path, origin: str, known: KnownModels) -> str:
             " and any other needs --trust each time"
         )
     return ""
-
-
-def _is_shipped(digest: str) -> bool:
-    with suppress(FerError):
-        return digest == compute_model_digest(find_shipped_model())
-    return False

@@ -1,6 +1,15 @@
 """What differs between the two stacks, TFX 1.16 and TFX 1.21, with the reason; all other code is the same for both."""
 
+import importlib.util
 from importlib.metadata import version
+
+from fer_tfx.errors import INSTALL_ALL, ConfigError
+
+
+def require_tfx() -> None:
+    """Raise ConfigError in the light installation. Imports nothing of TFX."""
+    if importlib.util.find_spec("tfx") is None:
+        raise ConfigError(f"TFX is not installed: this installation predicts only; {INSTALL_ALL}")
 
 
 def read_stack() -> str:

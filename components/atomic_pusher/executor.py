@@ -101,4 +101,4 @@ def push(model_dir: str, versions: Versions, keep: int) -> int:
 
 def _readable_for(versions: Versions, model_dir: str) -> AbstractContextManager[str]:
     """The folder as these versions can read it: a bucket's from anywhere, a local one from this machine."""
-    return nullcontext(model_dir) if is_remote(versions.place) else local_copy(model_dir)
+    return nullcontext(model_dir) if is_remote(str(versions.path)) else local_copy(model_dir)

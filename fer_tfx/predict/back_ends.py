@@ -31,9 +31,7 @@ class BackEnd:
     def check(self) -> "BackEnd":
         """The same, with `model` a SavedModel that is there and may be loaded.
 
-        Raises:
-            ConfigError: options that don't go together, or no model there.
-            DataError: the model's origin is unknown.
+        Raises ConfigError if options don't go together or no model is there, DataError if its origin is unknown.
         """
         if self.model and self.url:
             raise ConfigError("--model and --url: give one of them")
@@ -56,12 +54,10 @@ class BackEnd:
 
 @contextmanager
 def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
-    """Yield who answers, from a checked back end. What libraries print until its end is dropped.
+    """Yield who answers, from a checked back end; what libraries print meanwhile is dropped.
 
-    Raises:
-        ConfigError: something isn't installed, or the model lacks a signature or an output.
-        DataError: a file of the model is damaged.
-        FerError: the server can't be used.
+    Raises ConfigError if something isn't installed or the model lacks a signature or an output, DataError if a file of
+    it is damaged.
     """
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):

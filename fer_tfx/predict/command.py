@@ -46,10 +46,8 @@ class PredictOptions:
 def predict(options: PredictOptions) -> int:
     """Predict pictures, faces in photos or the rows of CSVs; the exit code is 0.
 
-    Raises:
-        ConfigError: options that don't go together, or a model that can't be used.
-        DataError: a picture, a row, a file of the model or `out` is at fault.
-        FerError: the server is at fault, or the user has interrupted.
+    Raises ConfigError for options that don't go together or a model that can't be used, DataError if a picture, a row,
+    a file of the model or `out` is at fault, another FerError if the server is, or if the user interrupts.
     """
     threshold = options.abstain_below
     if threshold is not None and not 0 <= threshold <= 1:
@@ -57,8 +55,22 @@ def predict(options: PredictOptions) -> int:
     if options.save and not options.is_detecting:
         raise ConfigError("--save draws the faces that were found; give --detect too")
     back_end = options.back_end.check()
-    with _stopping_on_interrupt(), open_inputs(options.paths) as inputs:
-        count = _answer(options, back_end, inputs)
+    with ExitStack() as stack:
+        stack.enter_context(_stopping_on_interrupt())
+        inputs = stack.enter_context(open_inputs(options.paths))
+        names = inputs.names
+        if inputs.rows and options.is_detecting:
+            raise ConfigError("--detect is for pictures, and rows are faces already; omit --detect")
+        if options.out:
+            check_output(options.out, names)
+        layout = lay_out_rows(names) if inputs.rows else lay_out_pictures(names, options.is_detecting)
+        terminal = stack.enter_context(keep_terminal())
+        output = stack.enter_context(open_output(options.out))
+        items, pass_on = _open_items(options, inputs, stack)
+        predictor = stack.enter_context(open_predictor(back_end))
+        total = len(inputs.pictures) if inputs.pictures and not options.is_detecting else None
+        answers = show_progress(answer_items(predictor, items), total, terminal)
+        count = write_rows(pass_on(_judge(each, options) for each in answers), options.format, layout, output)
     if options.out:
         print(f"{count:,} predictions written to {options.out}")
     return 0
@@ -70,24 +82,6 @@ def _stopping_on_interrupt() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise FerError("interrupted; nothing was written") from None
-
-
-def _answer(options: PredictOptions, back_end: BackEnd, inputs: Inputs) -> int:
-    """Write the answers; how many they are."""
-    if inputs.rows and options.is_detecting:
-        raise ConfigError("--detect is for pictures, and rows are faces already; omit --detect")
-    if options.out:
-        check_output(options.out, inputs.names)
-    names = inputs.names
-    layout = lay_out_rows(names) if inputs.rows else lay_out_pictures(names, options.is_detecting)
-    with ExitStack() as stack:
-        terminal = stack.enter_context(keep_terminal())
-        output = stack.enter_context(open_output(options.out))
-        items, pass_on = _open_items(options, inputs, stack)
-        predictor = stack.enter_context(open_predictor(back_end))
-        total = len(inputs.pictures) if inputs.pictures and not options.is_detecting else None
-        answers = show_progress(answer_items(predictor, items), total, terminal)
-        return write_rows(pass_on(_judge(each, options) for each in answers), options.format, layout, output)
 
 
 def _open_items(options: PredictOptions, inputs: Inputs, stack: ExitStack) -> tuple[Iterator[Item], RowsFilter]:
@@ -125,52 +119,27 @@ def answer_items(predictor: Predictor, items: Iterable[Item]) -> Iterator[Answer
 def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
     """Write the class index 0-6 of each row of `data`, one a line, for Kaggle's competition; the exit code is 0.
 
-    Args:
-        data: a CSV such as test.csv, or an archive of one; labels are ignored.
-        out: replaced only when all is done.
-        back_end: who answers.
-
-    Raises:
-        ConfigError, DataError, FerError: as `predict`; nothing is written then.
+    `data` is a CSV such as test.csv, or an archive of one; labels are ignored. Raises as `predict`.
     """
     back_end = back_end.check()
     check_output(out, [data])
-    rows = _CountedRows(open_rows(data).iter_items())
-    with _stopping_on_interrupt(), keep_terminal() as terminal, open_output(out) as output:
-        with open_predictor(back_end) as predictor:
-            count = _write_indices(show_progress(answer_items(predictor, rows), None, terminal), output)
-        if count != rows.count:
-            raise FerError(f"{data}: {rows.count:,} rows and {count:,} answers; nothing was written")
+    count, first = 0, ""
+    with (
+        _stopping_on_interrupt(),
+        keep_terminal() as terminal,
+        open_output(out) as output,
+        open_predictor(back_end) as predictor,
+    ):
+        answers = answer_items(predictor, open_rows(data).iter_items())
+        for subject, prediction in show_progress(answers, None, terminal):
+            first = first or subject.source
+            if subject.source != first:
+                raise DataError(f"{subject.source}: a second file of rows beside {first}; give one of them")
+            assert prediction  # of every row: only a photo may have none
+            output.write(f"{prediction.class_index}\n")
+            count += 1
     print(f"{count:,} rows written to {out}")
     return 0
-
-
-class _CountedRows:
-    """Passes rows on, counts them, and refuses those of a second file, as their common order would be unclear."""
-
-    def __init__(self, items: Iterable[Item]) -> None:
-        self._items = items
-        self.count = 0
-
-    def __iter__(self) -> Iterator[Item]:
-        first = ""
-        for item in self._items:
-            first = first or item.subject.source
-            if item.subject.source != first:
-                raise DataError(f"{item.subject.source}: a second file of rows beside {first}; give one of them")
-            self.count += 1
-            yield item
-
-
-def _write_indices(answers: Iterable[Answer], output: TextIO) -> int:
-    """Write one class index a line; how many. An answer out of turn would be another row's."""
-    count = 0
-    for subject, prediction in answers:
-        if prediction is None or subject.place != count:
-            raise FerError(f"{subject.source}: expected the answer to row {count}, got one to row {subject.place}")
-        output.write(f"{prediction.class_index}\n")
-        count += 1
-    return count
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -21,7 +21,7 @@ from fer_tfx.pictures import decode_picture, read_bounded, read_picture_file
 from fer_tfx.prediction import Pixels
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
-from fer_tfx.reading.form import ReadingLimits, RejectedRow, SkippedMember
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from fer_tfx.reading.forms import FORMS, HEAD_BYTES, list_suffixes
 from fer_tfx.reading.sources import Source, read_source
 
@@ -67,26 +67,23 @@ class Rows(NamedTuple):
     def iter_items(self) -> Iterator[Item]:
         """Yield the rows in the file's order.
 
-        Unlike ingestion, which sets broken rows aside, this stops: a row left out would shift all that follow.
-
-        Raises:
-            DataError: the file can't be read, holds no row, or a row is broken.
+        Raises DataError if the file can't be read, holds no row, or, unlike ingestion, which sets them aside, a broken
+        row: without it all that follow would shift.
         """
         name, place = in_one_line(self.name), 0
         try:
             with self.open() as stream:
                 for row in read_source(Source(self.name, self.name, True), stream, ReadingLimits()):
-                    if isinstance(row, SkippedMember):
-                        continue
                     if isinstance(row, RejectedRow):
                         found = f"{row.source}, line {row.line}: {row.reason}: {row.detail}"
                         raise DataError(f"{found}; fix or remove this row")
-                    pixels = np.frombuffer(row.face.pixels, np.uint8).reshape(IMAGE_SHAPE)
-                    yield Item(Subject(row.source, place), pixels)
-                    place += 1
+                    if isinstance(row, ParsedRow):
+                        pixels = np.frombuffer(row.face.pixels, np.uint8).reshape(IMAGE_SHAPE)
+                        yield Item(Subject(row.source, place), pixels)
+                        place += 1
         except OSError as error:
-            found = f"{name}: can't be read: {error.strerror}"
-            raise DataError(f"{found}; give a FER2013 CSV or an archive of it") from None
+            reason = f"can't be read: {error.strerror}"
+            raise DataError(f"{name}: {reason}; give a FER2013 CSV or an archive of it") from None
         if place == 0:
             raise DataError(f"{name}: no row in it; give a file with a picture in each line below its header")
 
@@ -126,9 +123,7 @@ def list_folder(folder: str) -> list[str]:
 def open_inputs(names: Sequence[str]) -> Iterator[Inputs]:
     """Find out what was named: files, folders of pictures, or `-` for standard input.
 
-    Raises:
-        ConfigError: pictures and rows in one call.
-        DataError: standard input is empty, or a folder holds no picture.
+    Raises ConfigError for pictures and rows in one call, DataError if standard input or a folder is empty.
     """
     with tempfile.TemporaryFile() as spool:
         found = [_recognise(name, cast(BinaryIO, spool)) for name in names]
@@ -150,7 +145,12 @@ def _recognise(name: str, spool: BinaryIO) -> list[Picture] | Rows:
         return _recognise_standard_input(spool)
     if Path(name).is_dir():
         return [Picture(each) for each in list_folder(name)]
-    return open_rows(name) if holds_rows(_read_head(Path(name)), name) else [Picture(name)]
+    head = b""
+    with suppress(OSError, ValueError):  # what can't be read is reported later
+        if Path(name).is_file():
+            with Path(name).open("rb") as file:
+                head = file.read(HEAD_BYTES)
+    return open_rows(name) if holds_rows(head, name) else [Picture(name)]
 
 
 def _recognise_standard_input(spool: BinaryIO) -> list[Picture] | Rows:
@@ -166,17 +166,6 @@ def _recognise_standard_input(spool: BinaryIO) -> list[Picture] | Rows:
     shutil.copyfileobj(sys.stdin.buffer, spool)
     spool.seek(0)
     return Rows(STANDARD_INPUT_NAME, lambda: spool)
-
-
-def _read_head(path: Path) -> bytes:
-    """The first bytes; none of what can't be read, which is reported later."""
-    try:
-        if not path.is_file():
-            return b""
-        with path.open("rb") as file:
-            return file.read(HEAD_BYTES)
-    except (OSError, ValueError):
-        return b""
 
 
 def holds_rows(head: bytes, name: str) -> bool:

@@ -8,13 +8,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
+from fer_tfx.files import replacing
 from fer_tfx.predict.inputs import Subject
 from fer_tfx.prediction import Prediction
 
@@ -95,10 +96,9 @@ def write_rows(rows: Iterable[Row], form: str, layout: Layout, output: TextIO) -
     """Write one row after the other as `table`, `csv` or `jsonl`; the number of rows."""
     if form == "csv":
         output.write(_join_csv([*layout.columns, *_ANSWER_COLUMNS]))
-    write = _LINES[form]
     count = 0
     for count, row in enumerate(rows, start=1):  # noqa: B007 (the last count is the number of rows)
-        output.write(write(row, layout))
+        output.write(_LINES[form](row, layout))
     return count
 
 
@@ -147,53 +147,31 @@ def check_output(out: Path, sources: Iterable[str]) -> None:
         raise DataError(f"{out}: its folder does not exist; make it first")
     if out.exists() and not out.is_file():
         raise ConfigError(f"{out}: is no regular file; omit --out to write to the terminal")
-    if out.exists() and any(_is_same_file(out, source) for source in sources):
-        raise ConfigError(f"{out}: --out is a file to read; give another one")
-
-
-def _is_same_file(out: Path, source: str) -> bool:
-    try:
-        return out.samefile(source)
-    except (OSError, ValueError):
-        return False  # reading it will report why
+    for source in sources:
+        with suppress(OSError, ValueError):  # reading the source will report why, and a new file is none
+            if out.samefile(source):
+                raise ConfigError(f"{out}: --out is a file to read; give another one")
 
 
 @contextmanager
 def open_output(out: Path | None) -> Iterator[TextIO]:
-    """Yield a text stream whose content arrives only if the block ends well. Bytes of file names stay as they are.
+    """Yield a text stream to a file, or to standard output (None): its content arrives only if the block ends well.
 
-    Args:
-        out: a file, replaced at the end; None: standard output, its text kept in a temporary file beyond 8 MB.
-
-    Raises:
-        DataError: the file can't be written.
+    Bytes of file names stay as they are. Raises DataError if the file can't be written.
     """
     if out is None:
         with tempfile.SpooledTemporaryFile(
             _MEMORY_BYTES, "w+", encoding="utf-8", errors="surrogateescape", newline=""
         ) as spool:
             yield cast(TextIO, spool)
-            _print(cast(TextIO, spool))
+            spool.seek(0)
+            sys.stdout.flush()
+            raw = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogateescape", newline="")
+            with suppress(BrokenPipeError), raw:  # the reader, such as `head`, may close the pipe at any time
+                shutil.copyfileobj(spool, raw)
         return
-    target = out.resolve()
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        with partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with replacing(out.resolve()) as file:
             yield file
-        partial.replace(target)
     except OSError as error:
         raise DataError(f"{out}: can't be written: {error.strerror}; make room, or give another --out") from None
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _print(spool: TextIO) -> None:
-    spool.flush()
-    spool.seek(0)
-    sys.stdout.flush()
-    raw = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogateescape", newline="")
-    try:
-        with raw:
-            shutil.copyfileobj(spool, raw)
-    except BrokenPipeError:
-        return  # the reader, such as `head`, closed the pipe

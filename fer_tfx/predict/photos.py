@@ -35,8 +35,7 @@ def iter_faces(photos: Sequence[Picture], detector: FaceDetector) -> Iterator[It
 def open_album(folder: Path, photos: Sequence[Picture]) -> Iterator[Callable[[Iterable[Row]], Iterator[Row]]]:
     """Yield a function that passes rows on and draws their photos; `folder` gets them only if the block ends well.
 
-    No file is overwritten: where a name is taken, the photo gets a number. Raises DataError: the folder can't be
-    written to.
+    No file is overwritten: where a name is taken, the photo gets a number. Raises DataError.
     """
     is_new = not folder.exists()
     try:
@@ -58,21 +57,17 @@ def _draw_all(
     rows: Iterable[Row], photos: Sequence[Picture], folder: Path, drawn: list[tuple[Path, str]]
 ) -> Iterator[Row]:
     for place, group in groupby(rows, key=lambda row: row.subject.place):
-        faces = list(group)
-        photo = photos[place]
-        name = Path(photo.name).name
+        faces, photo, path = list(group), photos[place], folder / str(place)
         content = draw_answers(photo.read(), photo.name, faces)
-        path = folder / str(place)
         path.write_bytes(content)
-        drawn.append((path, Path(name).stem + (".jpg" if content.startswith(b"\xff\xd8") else ".png")))
+        drawn.append((path, Path(photo.name).stem + (".jpg" if content.startswith(b"\xff\xd8") else ".png")))
         yield from faces
 
 
 def draw_answers(content: bytes, name: str, rows: Sequence[Row]) -> bytes:
     """The upright photo with a box, a class and a confidence for each face: of a JPEG a JPEG, else a PNG."""
-    source = open_upright(content, name)
     is_jpeg = content.startswith(b"\xff\xd8")
-    picture = to_rgb(source)
+    picture = to_rgb(open_upright(content, name))
     draw = ImageDraw.Draw(picture)
     for row in rows:
         if row.subject.box and row.prediction:

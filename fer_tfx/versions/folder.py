@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fer_tfx.errors import DataError
+from fer_tfx.files import replacing
 from fer_tfx.versions.versions import ASIDE, Versions, find_missing
 
 _PARTIAL = re.compile(r"\..+\.(\d+)\.partial")
@@ -73,15 +74,8 @@ class VersionFolder(Versions):
             raise DataError(f"{path}: can't be read: {found}; fix it or its permissions") from None
 
     def _write_text(self, name: str, text: str) -> None:
-        partial = self.path / f".{name}.{os.getpid()}.partial"
-        try:
-            with partial.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path / name)
-        finally:
-            partial.unlink(missing_ok=True)
+        with replacing(self.path / name) as file:
+            file.write(text)
 
     def _add(self, source: str, version: int) -> None:
         partial = self.path / f".{version}.{os.getpid()}.partial"

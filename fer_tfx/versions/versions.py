@@ -58,42 +58,30 @@ class Versions(ABC):
 
     Each step leaves `stable` answering, and a command killed between two steps is completed by the next one that
     changes anything. A roll-back counts from the moment at which the record says so.
-
-    Attributes:
-        path: path or URI of the folder, which need not exist yet.
-        model: what goes into `models.config`.
-        sleep: waits so many seconds for the servers.
-        clock: seconds since 1970.
     """
 
-    path: str | Path
+    path: str | Path  # or URI of the folder, which need not exist yet
     model: ServedModel
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.time
-
-    @property
-    def place(self) -> str:
-        """The path as text."""
-        return str(self.path)
+    sleep: Callable[[float], None] = time.sleep  # waits for the servers
+    clock: Callable[[], float] = time.time  # seconds since 1970
 
     def list_served(self) -> list[int]:
         """Complete versions, oldest first; the last one is served."""
-        in_place, gone = self._list_whole(""), self._read_record().numbers
+        in_place, gone = self._list_whole(""), self.read_record().numbers
         return [each for each in in_place if each not in gone]
 
     def list_rolled_back(self) -> list[int]:
         """Versions that were taken out of service and can come back, oldest first."""
-        in_place, gone = self._list_whole(""), self._read_record().numbers
-        pending = {each for each in in_place if each in gone}
-        return sorted(pending | {each for each in self._list_whole(ASIDE) if each not in in_place})
+        in_place = set(self._list_whole(""))
+        return sorted((in_place & set(self.read_record().numbers)) | (set(self._list_whole(ASIDE)) - in_place))
 
     def list_forgotten(self) -> list[int]:
         """Versions that were taken out of service and removed, oldest first: only their digests are known."""
-        return sorted(set(self._read_record().numbers) - set(self.list_rolled_back()))
+        return sorted(set(self.read_record().numbers) - set(self.list_rolled_back()))
 
     def read_roll_backs(self) -> Record:
         """All versions that were taken out of service, also by a release that kept no record, with their digests."""
-        record = self._read_record()
+        record = self.read_record()
         unknown = sorted(set(self._list_numbers(ASIDE)) - set(record.numbers))
         if unknown:  # or there is no need to look into folders, which in a bucket takes its time
             unknown = [each for each in self.list_rolled_back() if each in unknown]
@@ -105,37 +93,27 @@ class Versions(ABC):
         newest = dict(zip(reversed(served), (STABLE, PREVIOUS), strict=False))
         return dict.fromkeys(self.list_rolled_back(), ROLLED_BACK) | dict.fromkeys(served, KEPT) | newest
 
-    def count_lifted(self) -> int:
-        """How many versions were brought back after a push had been refused for them."""
-        return self._read_record().lifted
-
     def find_refusal(self, source: str) -> str:
         """Why the SavedModel in a folder, path or URI, must not be pushed, in one sentence; empty: it may."""
         with self._explained():
             return self._refuse(self._compute_digest(source))
 
     def push(self, source: str, now_s: float) -> int:
-        """Put a SavedModel into service; its version is the time, or one more than the newest there is.
+        """Put the SavedModel in a folder, path or URI, into service: its version.
 
-        What is in service already, by its digest, is not pushed again, so a run killed after its push may repeat it.
-
-        Args:
-            source: folder of the SavedModel, path or URI.
-            now_s: seconds since 1970.
-
-        Raises:
-            RolledBackError: an equal model was taken out of service.
-            DataError: the folder can't be written to. What was copied so far is removed.
+        This is the time in seconds since 1970, or one more than the newest there is. What is in service already, by its
+        digest, is not pushed again, so a run killed after its push may repeat it. Raises RolledBackError if an equal
+        model was taken out of service, DataError if the folder can't be written to; a partial copy is removed.
         """
         with self._explained():
             self._settle()
             digest = self._compute_digest(source)
             if refusal := self._refuse(digest):
-                raise RolledBackError(f"{self.place}: {refusal}")
+                raise RolledBackError(f"{self.path}: {refusal}")
             if self._is_in_service(digest):
                 version = self.list_served()[-1]
             else:
-                known = [*self._list_numbers(""), *self._list_numbers(ASIDE), *self._read_record().numbers]
+                known = [*self._list_numbers(""), *self._list_numbers(ASIDE), *self.read_record().numbers]
                 version = max([int(now_s), *(each + 1 for each in known)])
                 self._add(source, version)
             self._write_config()
@@ -157,15 +135,10 @@ class Versions(ABC):
     def roll_back(self, to: int | None = None) -> int:
         """Serve an earlier version, or one that was rolled back before: the version now served.
 
-        A forgotten version can't be served; its record is removed, so that an equal model may be pushed.
-
-        Args:
-            to: a version; None: the target of a roll-back that was killed, else the one before the newest whose model
-                was not rolled back under another number.
-
-        Raises:
-            ConfigError: there is no such version.
-            DataError: it is damaged, or the folder can't be written to. Nothing has changed then.
+        None is the target of a roll-back that was killed, else the version before the newest whose model was not rolled
+        back under another number. A forgotten version can't be served; its record is removed, so that an equal model
+        may be pushed. Raises ConfigError if there is no such version, DataError if it is damaged or the folder can't be
+        written to; nothing has changed then.
         """
         with self._explained():
             served, record = self.list_served(), self.read_roll_backs()
@@ -194,7 +167,7 @@ class Versions(ABC):
 
     def _lift(self, digest: str) -> None:
         """A model that is served again is no longer rolled back under the numbers of its other pushes."""
-        record = self._read_record()
+        record = self.read_record()
         for version in [each.version for each in record.versions if each.digest == digest]:
             if version in self._list_whole(ASIDE):
                 self._remove(f"{ASIDE}/{version}")
@@ -202,24 +175,23 @@ class Versions(ABC):
             self._write_record(record)
 
     def _choose(self, to: int | None, served: list[int]) -> int:
-        aside, forgotten = self.list_rolled_back(), self.list_forgotten()
-        if to is None:
-            if served and set(self._list_pending()):
-                return served[-1]
-            gone = self.read_roll_backs().digests
-            earlier = [each for each in served[:-1] if self._digest_of(str(each)) not in gone]
-            if not earlier:
-                found = "no version in it"
-                if served:
-                    found = f"only version {served[0]} in it" if len(served) == 1 else "no other model in service"
-                raise ConfigError(
-                    f"{self.place}: {found}, nothing to go back to; `fer-tfx versions` lists all there are"
-                )
-            return earlier[-1]
-        if to not in [*served, *aside, *forgotten]:
-            known = ", ".join(map(str, sorted([*served, *aside]))) or "none"
-            raise ConfigError(f"{self.place}: has no version {to}, only {known}; give one of them with --to")
-        return to
+        if to is not None:
+            known = sorted([*served, *self.list_rolled_back()])
+            if to not in [*known, *self.list_forgotten()]:
+                only = ", ".join(map(str, known)) or "none"
+                raise ConfigError(f"{self.path}: has no version {to}, only {only}; give one of them with --to")
+            return to
+        if served and self._list_pending():
+            return served[-1]
+        gone = self.read_roll_backs().digests
+        for version in reversed(served[:-1]):
+            if self._digest_of(str(version)) not in gone:
+                return version
+        found = f"only version {served[0]} in it" if len(served) == 1 else "no other model in service"
+        raise ConfigError(
+            f"{self.path}: {found if served else 'no version in it'}, nothing to go back to; `fer-tfx versions` lists"
+            " all there are"
+        )
 
     def _require_whole(self, folder: str, known: RolledBack | None) -> None:
         place = self._locate(folder)
@@ -233,19 +205,14 @@ class Versions(ABC):
     def forget(self, keep: int) -> list[int]:
         """Remove all but the `keep` newest of the served, and of the rolled back versions; the removed ones.
 
-        LOADED_COUNT versions stay in service in any case.
-
-        Raises:
-            DataError: the folder can't be written to.
+        LOADED_COUNT versions stay in service in any case. Raises DataError.
         """
         with self._explained():
             served, aside = self.list_served(), self.list_rolled_back()
             doomed, doomed_aside = served[: -max(keep, LOADED_COUNT)], aside[:-keep]
             self._write_record(self.read_roll_backs())
-            for version in doomed:
-                self._remove(str(version))
-            for version in doomed_aside:
-                self._remove(f"{ASIDE}/{version}")
+            for name in [*map(str, doomed), *(f"{ASIDE}/{version}" for version in doomed_aside)]:
+                self._remove(name)
             if doomed:
                 self._write_config()
         return [*doomed, *doomed_aside]
@@ -268,7 +235,7 @@ class Versions(ABC):
 
     def _list_pending(self) -> list[int]:
         """Versions in place that a roll-back has not yet moved, oldest first."""
-        gone = self._read_record().numbers
+        gone = self.read_record().numbers
         return [each for each in self._list_numbers("") if each in gone]
 
     def _write_config(self, *, stable: int | None = None, oldest: int | None = None) -> None:
@@ -278,11 +245,12 @@ class Versions(ABC):
         loaded = sum(each >= oldest for each in self._list_numbers(""))
         self._write_text(CONFIG_FILE, format_config(self.model, stable, max(loaded, LOADED_COUNT)))
 
-    def _read_record(self) -> Record:
+    def read_record(self) -> Record:
+        """What `roll_backs.json` says. Raises DataError."""
         return Record.from_json(self._read_text(RECORD_FILE), self._locate(RECORD_FILE))
 
     def _write_record(self, record: Record) -> None:
-        if record != self._read_record():
+        if record != self.read_record():
             self._write_text(RECORD_FILE, record.to_json())
 
     def _digest_of(self, name: str) -> str:
@@ -370,9 +338,8 @@ model_config_list {{
 
 def find_missing(sizes: Mapping[str, int]) -> str:
     """Which file a SavedModel lacks or has empty, by the sizes of its files in bytes; empty: none."""
-    if not sizes.get(GRAPH_FILE):
-        return GRAPH_FILE
-    if not sizes.get(_INDEX_FILE):
-        return _INDEX_FILE
+    for name in (GRAPH_FILE, _INDEX_FILE):
+        if not sizes.get(name):
+            return name
     data = [size for name, size in sizes.items() if name.startswith(_DATA_FILES)]
     return "" if data and all(data) else f"{_DATA_FILES}*"

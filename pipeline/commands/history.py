@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from configs.spec import PipelineConfig
-from fer_tfx.installation import require_tfx
+from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

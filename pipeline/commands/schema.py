@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from configs.spec import DataConfig
 from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAIN_SPLIT, TRAINING_ENVIRONMENT
 from fer_tfx.errors import DataError
-from fer_tfx.installation import require_tfx
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.inputs import resolve_input
 from pipeline.runners.local import assemble
+from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2

@@ -11,8 +11,8 @@ import webbrowser
 from pathlib import Path
 
 from configs.spec import PipelineConfig
-from fer_tfx.errors import ConfigError, FerError
-from fer_tfx.installation import INSTALL_ALL, require_tfx
+from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
+from pipeline.stack import require_tfx
 
 # The browsers that Python finds where there is no display, from its own list.
 _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}

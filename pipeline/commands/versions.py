@@ -13,12 +13,12 @@ from pathlib import Path
 from configs.library import served_model_of
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
-from fer_tfx.installation import require_tfx
 from fer_tfx.quiet import hush_libraries
 from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.versions import Versions
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.work_folder import only_run_in, require_usable
+from pipeline.stack import require_tfx
 
 
 def print_versions(config: PipelineConfig) -> int:
@@ -26,7 +26,7 @@ def print_versions(config: PipelineConfig) -> int:
     folder = _open_folder(config)
     states = folder.describe_states() | dict.fromkeys(folder.list_forgotten(), "rolled back, then removed")
     if not states:
-        raise ConfigError(f"{folder.place}: no version in it; `fer-tfx run` pushes one (drawn faces: name=fer-drawn)")
+        raise ConfigError(f"{folder.path}: no version in it; `fer-tfx run` pushes one (drawn faces: name=fer-drawn)")
     for version, state in sorted(states.items(), reverse=True):
         print(f"{version}  {_describe_date(version)}  {state}")
     return 0
@@ -39,10 +39,10 @@ def roll_back(config: PipelineConfig, to: int | None) -> int:
     with only_run_in(Path(home)) if not is_remote(home) and Path(home).is_dir() else nullcontext():
         served = folder.roll_back(to)
     if to not in (None, served):
-        print(f"{folder.place}: version {to} was removed and can't be served; an equal model may be pushed again")
+        print(f"{folder.path}: version {to} was removed and can't be served; an equal model may be pushed again")
         return 0
     aside = ", ".join(map(str, folder.list_rolled_back())) or "none"
-    print(f"{folder.place}: version {served} is served; rolled back: {aside}")
+    print(f"{folder.path}: version {served} is served; rolled back: {aside}")
     return 0
 
 

@@ -13,12 +13,12 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
-from fer_tfx.installation import require_tfx
 from pipeline.replay.backends import make_backend
 from pipeline.replay.execution import Execution, Processes, ReplayView, resolve_run
 from pipeline.replay.store import Store
 from pipeline.runners.compiled import CompiledPipeline, read_compiled
 from pipeline.runners.messages import find_title
+from pipeline.stack import require_tfx
 from reporting.report_files import NUMBERS_FILE
 
 # As in components/artifacts.py, which would import TFX.

@@ -14,13 +14,13 @@ from configs.convert import read_setting
 from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.installation import require_tfx
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.engines import build_arguments
 from pipeline.inputs import Input, read_schema, resolve_hyperparameters
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json
 from pipeline.runners.parameters import make_parameters, mark, put_placeholders
+from pipeline.stack import require_tfx
 
 # Kubeflow's and Vertex AI's clients go by the suffix too.
 _SUFFIXES = {KUBEFLOW: (".yaml", ".yml"), VERTEX: (".json",)}

@@ -15,7 +15,6 @@ from configs.library import served_model_of
 from configs.load import to_yaml
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, FerError, GateError
-from fer_tfx.installation import require_tfx
 from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.engines import build_arguments, parse_options, require_engine
@@ -26,6 +25,7 @@ from pipeline.notification import telling_end
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.work_folder import only_run_in, require_usable
 from pipeline.seals import keeping_seals
+from pipeline.stack import require_tfx
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         data=data,
         schema_text=read_schema(config.validation),
         serving=paths.serving,
-        lifted=open_versions(paths.serving, served_model_of(config.serving)).count_lifted(),
+        lifted=open_versions(paths.serving, served_model_of(config.serving)).read_record().lifted,
         checkpoints=paths.checkpoints,
         comparison=MetadataComparison(),
         lost_spans=find_lost_spans(paths.metadata, data, config.spans.window),

@@ -203,7 +203,7 @@ def test_atomic_pusher_model_that_was_rolled_back_is_not_pushed_and_says_how_to_
     again = push(**words, graph=b"2", has_weights=True)
     assert again.get_string_custom_property("pushed_version") == str(version)
     assert again.get_string_custom_property("refusal") == ""
-    assert folder.count_lifted() == 1
+    assert folder.read_record().lifted == 1
 
 
 def test_atomic_pusher_after_something_was_brought_back_has_another_key(push: Any, make_artifact: Any) -> None:

@@ -11,9 +11,6 @@ from predictor_double import PredictorDouble
 from fer_tfx.cli import main
 from fer_tfx.predict import command as submission
 from fer_tfx.predict.back_ends import BackEnd
-from fer_tfx.predict.command import Answer, answer_items
-from fer_tfx.predict.inputs import Subject
-from fer_tfx.prediction import Prediction
 
 
 @pytest.fixture
@@ -99,27 +96,6 @@ def test_main_submission_over_its_own_data_is_refused(capfd, tmp_path, asked):
     path = write(tmp_path / "s.csv", 1)
     assert submit(path, path) == 2
     assert capfd.readouterr().err == f"fer-tfx: {path}: --out is a file to read; give another one\n"
-
-
-NEUTRAL = Prediction(6, 1.0, (0.0,) * 6 + (1.0,), False)
-
-
-@pytest.mark.parametrize(
-    ("places", "said"),
-    [([1, 0], "expected the answer to row 0, got one to row 1"), ([0, 0], "expected the answer to row 1, got one to")],
-)
-def test_main_submission_answers_out_of_turn_are_an_error(capfd, tmp_path, asked, monkeypatch, places, said):
-    answers = [Answer(Subject("a", place), NEUTRAL) for place in places]
-    monkeypatch.setattr(submission, "answer_items", lambda predictor, rows: answers)
-    code, line = complain(capfd, tmp_path, write(tmp_path / "a", 1, 2))
-    assert code == 1
-    assert line.startswith(f"fer-tfx: a: {said}")
-
-
-def test_main_submission_answer_that_is_missing_is_an_error(capfd, tmp_path, asked, monkeypatch):
-    monkeypatch.setattr(submission, "answer_items", lambda predictor, rows: list(answer_items(predictor, rows))[:-1])
-    code, line = complain(capfd, tmp_path, write(tmp_path / "a", 1, 2, 3))
-    assert (code, line) == (1, f"fer-tfx: {tmp_path}/a: 3 rows and 2 answers; nothing was written")
 
 
 def test_main_submission_interrupt_says_that_nothing_was_written(capfd, tmp_path, monkeypatch):

@@ -277,14 +277,14 @@ def test_roll_back_to_what_was_forgotten_lets_an_equal_model_be_pushed(three, so
     assert three.push(source, 40) == 40
 
 
-def test_count_lifted_counts_what_was_brought_back_after_a_refusal(three, source):
+def test_record_counts_what_was_brought_back_after_a_refusal(three, source):
     three.roll_back()
     three.roll_back(30)
-    assert three.count_lifted() == 0
+    assert three.read_record().lifted == 0
     three.roll_back()
     assert three.find_refusal(source)
     three.roll_back(30)
-    assert three.count_lifted() == 1
+    assert three.read_record().lifted == 1
 
 
 def test_read_roll_backs_has_each_kind_and_no_other(three, source):
