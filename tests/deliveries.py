@@ -6,7 +6,7 @@ from pathlib import Path
 
 from small_run import TINY_NETWORK
 
-from schema.drawn_faces import DrawnSummary
+from schema.drawn_faces import DrawnCsvs
 
 # What these runs are about is which data and models they take, not how good a model of one epoch is.
 LAX = {
@@ -19,7 +19,7 @@ LAX = {
 }
 
 
-def read_sound_rows(drawn: DrawnSummary) -> list[str]:
+def read_sound_rows(drawn: DrawnCsvs) -> list[str]:
     """`emotion,pixels` of the sound ones of the drawn faces, each a line."""
     with Path(drawn.labelled_path).open(encoding="utf-8", newline="") as file:
         lines = [f"{row['emotion']},{row['pixels']}" for row in csv.DictReader(file)]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from schema.drawn_faces import DrawnSummary, write_drawn_csvs
+from schema.drawn_faces import DrawnCsvs, write_drawn_csvs
 
 SETTINGS = {
     "model.stem_filters": "16",
@@ -19,15 +19,22 @@ SETTINGS = {
 TINY_NETWORK = {"model__stage_filters": "[8]", "model__convolutions_per_stage": "1", "trainer__epochs": "1"}
 
 
-def write_small_csvs(folder: Path) -> DrawnSummary:
+UNLABELLED_ROWS, REPEATS, BROKEN_ROWS = 20, 20, 10
+LABELLED_ROWS = 1500 + 300 + 50 + REPEATS + BROKEN_ROWS
+# What is left of train without the pictures that are in eval too, and eval with these: half of the repeats.
+TRAIN_ROWS, EVAL_ROWS = 1500 - REPEATS // 2, 300 + REPEATS // 2
+
+
+def write_small_csvs(folder: Path) -> DrawnCsvs:
     """Drawn faces with repeats and broken rows."""
     return write_drawn_csvs(
         folder,
-        train_count=1500, eval_count=300, test_count=50, unlabelled_count=20, repeat_count=20, broken_count=10,
+        train_count=1500, eval_count=300, test_count=50,
+        unlabelled_count=UNLABELLED_ROWS, repeat_count=REPEATS, broken_count=BROKEN_ROWS,
     )  # fmt: skip
 
 
-def list_options(data: DrawnSummary, **overrides: str) -> tuple[str, ...]:
+def list_options(data: DrawnCsvs, **overrides: str) -> tuple[str, ...]:
     """Options of `fer-tfx run` on `data`; a keyword `trainer__epochs` sets trainer.epochs."""
     settings = {**SETTINGS, **{key.replace("__", "."): value for key, value in overrides.items()}}
     paths = ("--data", str(data.labelled_path), "--unlabelled", str(data.unlabelled_path))

@@ -10,7 +10,7 @@ from planted_secret import ENVIRONMENT
 from small_run import SETTINGS
 
 from pipeline.history import NodeRecord, open_store, read_latest_run
-from schema.drawn_faces import DrawnSummary
+from schema.drawn_faces import DrawnCsvs
 
 PROJECT = Path(__file__).parents[1]
 PACKAGES = ("components", "configs", "fer_tfx", "models", "pipeline", "reporting", "schema")
@@ -32,7 +32,7 @@ class Workshop:
     sources: Path
     root: Path
 
-    def run(self, data: DrawnSummary | Path, **overrides: str) -> Finished:
+    def run(self, data: DrawnCsvs | Path, **overrides: str) -> Finished:
         """`fer-tfx run` on `data`; a keyword `trainer__epochs` sets trainer.epochs."""
         changed = {key.replace("__", "."): value for key, value in overrides.items()}
         settings = {**SETTINGS, "runtime.root": str(self.root), **changed}
@@ -58,7 +58,7 @@ class Workshop:
         return sorted(path.name for path in folder.iterdir() if path.name.isdecimal()) if folder.exists() else []
 
 
-def _paths(data: DrawnSummary) -> list[str]:
+def _paths(data: DrawnCsvs) -> list[str]:
     return ["--data", str(data.labelled_path), "--unlabelled", str(data.unlabelled_path)]
 
 

@@ -5,10 +5,10 @@ drawing.py    count and seed -> 48x48 grey pictures: `draw_faces`
 csv_files.py  faces -> files in the form of FER2013, flaws included: `write_drawn_csvs`
 """
 
-from schema.drawn_faces.csv_files import DrawnSummary, write_drawn_csvs
+from schema.drawn_faces.csv_files import DrawnCsvs, write_drawn_csvs
 from schema.drawn_faces.drawing import DrawnFaces, draw_faces
 
-__all__ = ["DrawnFaces", "DrawnSummary", "draw_faces", "is_drawn_name", "name_drawn_run", "write_drawn_csvs"]
+__all__ = ["DrawnCsvs", "DrawnFaces", "draw_faces", "is_drawn_name", "name_drawn_run", "write_drawn_csvs"]
 
 
 def name_drawn_run(name: str) -> str:

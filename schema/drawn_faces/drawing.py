@@ -29,8 +29,6 @@ class DrawnFaces:
 
 def draw_faces(count: int, seed: int) -> DrawnFaces:
     """Draw `count` faces, CLASS_SHARES of each class in random order; the same seed gives the same bytes."""
-    if count < 0:
-        raise ValueError(f"count: expected 0 or more faces to draw, got {count}")
     rng = np.random.default_rng(seed)
     bounds = np.rint(np.cumsum((0.0, *CLASS_SHARES)) * count).astype(np.int64)
     class_indices = rng.permutation(np.repeat(np.arange(CLASS_COUNT, dtype=np.int64), np.diff(bounds)))

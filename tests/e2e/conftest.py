@@ -8,7 +8,7 @@ from made_once import make_once
 from small_run import list_options, write_small_csvs
 from workshop import Workshop, make_workshop
 
-from schema.drawn_faces import DrawnSummary
+from schema.drawn_faces import DrawnCsvs
 
 _FOLDER = Path(__file__).parent
 # Files that take minutes. Begun last, one of them would keep its process busy while the other has nothing left to do.
@@ -31,12 +31,12 @@ def _rank(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnCsvs:
     return write_small_csvs(tmp_path_factory.mktemp("drawn"))
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory, drawn: DrawnSummary) -> Room:
+def reference(tmp_path_factory: pytest.TempPathFactory, drawn: DrawnCsvs) -> Room:
     """A run that nothing disturbed, to compare with; nobody may change it."""
     options = list_options(drawn)
     folder = make_once(tmp_path_factory, "undisturbed", lambda folder: run_undisturbed(Room(folder, options)))

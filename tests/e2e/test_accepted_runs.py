@@ -11,11 +11,11 @@ import pytest
 from deliveries import LAX, read_sound_rows, shift, write
 from workshop import Workshop, make_workshop
 
-from schema.drawn_faces import DrawnSummary
+from schema.drawn_faces import DrawnCsvs
 
 
 @pytest.fixture(scope="module")
-def rows(drawn: DrawnSummary) -> list[str]:
+def rows(drawn: DrawnCsvs) -> list[str]:
     return read_sound_rows(drawn)
 
 

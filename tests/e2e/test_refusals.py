@@ -11,7 +11,7 @@ from demo_site import open_browser, start_playwright
 from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page, read_refusals
 from small_run import TINY_NETWORK
 
-from schema.drawn_faces import DrawnSummary
+from schema.drawn_faces import DrawnCsvs
 
 
 def rewrite_labels(source: Path, target: Path, change: Callable[[list[str], list[str]], Sequence[str]]) -> Path:
@@ -29,7 +29,7 @@ def last_line(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def shuffled_run(workshop: Any, drawn: DrawnSummary, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def shuffled_run(workshop: Any, drawn: DrawnCsvs, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A run on labels in random order, which the model's gate refuses."""
     rng = np.random.default_rng(7)
     target = tmp_path_factory.mktemp("shuffled") / "shuffled.csv"
@@ -39,7 +39,7 @@ def shuffled_run(workshop: Any, drawn: DrawnSummary, tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="module")
 def skewed_run(
-    workshop: Any, drawn: DrawnSummary, shuffled_run: Any, tmp_path_factory: pytest.TempPathFactory
+    workshop: Any, drawn: DrawnCsvs, shuffled_run: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Any, Any]:
     """A run on data that the data gate refuses, after that on shuffled labels, and what its nodes did."""
     del shuffled_run
@@ -142,7 +142,7 @@ def test_report_command_finds_the_page_of_refused_data(workshop: Any, skewed_run
 
 
 def test_run_with_a_schema_that_the_data_breaks_stops_at_the_data_gate(
-    workshop: Any, drawn: DrawnSummary, tmp_path: Path
+    workshop: Any, drawn: DrawnCsvs, tmp_path: Path
 ) -> None:
     curated = (workshop.sources / "schema" / "schema.pbtxt").read_text()
     strict = tmp_path / "strict.pbtxt"
@@ -183,7 +183,7 @@ def test_run_on_a_file_of_broken_rows_names_file_line_and_remedy(workshop: Any, 
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_schema_command_writes_a_schema_that_a_run_accepts(workshop: Any, drawn: DrawnSummary, tmp_path: Path) -> None:
+def test_schema_command_writes_a_schema_that_a_run_accepts(workshop: Any, drawn: DrawnCsvs, tmp_path: Path) -> None:
     out = tmp_path / "own.pbtxt"
     done = workshop.command("schema", "--data", str(drawn.labelled_path), "--out", str(out))
     assert done.exit_code == 0, done.stderr

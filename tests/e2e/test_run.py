@@ -16,16 +16,16 @@ import tensorflow as tf
 from demo_site import open_browser, start_playwright
 from planted_secret import SECRET, find_leaks
 from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page
-from small_run import TINY_NETWORK
+from small_run import BROKEN_ROWS, EVAL_ROWS, LABELLED_ROWS, REPEATS, TINY_NETWORK, TRAIN_ROWS, UNLABELLED_ROWS
 
 from components.serving_check.probe import ask, make_requests, read_examples
 from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from reporting.ingestion import IngestionReport
-from schema.drawn_faces import DrawnSummary
+from schema.drawn_faces import DrawnCsvs
 
 
 @pytest.fixture(scope="module")
-def first_run(workshop: Any, drawn: DrawnSummary) -> Any:
+def first_run(workshop: Any, drawn: DrawnCsvs) -> Any:
     return workshop.run(drawn)
 
 
@@ -38,30 +38,30 @@ def test_run_of_sound_data_pushes_one_model_and_exits_0(workshop: Any, first_run
     assert (version / "assets.extra" / "MODEL_CARD.md").read_bytes() == card
 
 
-def test_run_summary_gives_rows_accuracy_verdict_and_model(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
-    rows = f"{drawn.labelled_file_rows + drawn.unlabelled_rows:,} read"
+def test_run_summary_gives_rows_accuracy_verdict_and_model(workshop: Any, first_run: Any) -> None:
+    rows = f"{LABELLED_ROWS + UNLABELLED_ROWS:,} read"
     for expected in (
         rows,
         "95 % interval",
         "gate         passed",
         workshop.versions()[0],
-        f"{drawn.broken_rows} quarantined",
+        f"{BROKEN_ROWS} quarantined",
     ):
         assert expected in first_run.stdout
     assert first_run.stderr == ""
     assert "Warning" not in first_run.stdout
 
 
-def test_run_accounts_for_every_drawn_row(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
+def test_run_accounts_for_every_drawn_row(workshop: Any, first_run: Any) -> None:
     del first_run
     folder = Path(workshop.nodes()["FerExampleGen"].outputs["quarantine"].uri)
     report = IngestionReport.from_json((folder / "ingestion.json").read_text())
-    assert report.rows_read == drawn.labelled_file_rows + drawn.unlabelled_rows
-    assert report.rows_quarantined == drawn.broken_rows
-    assert report.rows_dropped == drawn.repeats_within_train + drawn.repeats_into_eval
-    assert report.split_size("train") == drawn.distinct_train_rows
-    assert report.split_size("eval") == drawn.eval_rows
-    assert report.split_size("unlabelled") == drawn.unlabelled_rows
+    assert report.rows_read == LABELLED_ROWS + UNLABELLED_ROWS
+    assert report.rows_quarantined == BROKEN_ROWS
+    assert report.rows_dropped == REPEATS
+    assert report.split_size("train") == TRAIN_ROWS
+    assert report.split_size("eval") == EVAL_ROWS
+    assert report.split_size("unlabelled") == UNLABELLED_ROWS
 
 
 def test_run_writes_a_page_and_its_numbers_that_agree_with_the_summary(workshop: Any, first_run: Any) -> None:
@@ -116,12 +116,12 @@ def test_pushed_model_answers_alike_on_every_signature_in_both_loaders(workshop:
             np.testing.assert_allclose(answers[name], expected, atol=1e-6)
 
 
-def test_bulk_inference_predicts_every_unlabelled_row_once(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
+def test_bulk_inference_predicts_every_unlabelled_row_once(workshop: Any, first_run: Any) -> None:
     del first_run
     folder = Path(workshop.nodes()["BulkInferrer"].outputs["output_examples"].uri, "Split-unlabelled")
     records = tf.data.TFRecordDataset([str(path) for path in folder.iterdir()], compression_type="GZIP")
     features = [tf.train.Example.FromString(record.numpy()).features.feature for record in records]
-    assert sorted(each["row"].int64_list.value[0] for each in features) == list(range(drawn.unlabelled_rows))
+    assert sorted(each["row"].int64_list.value[0] for each in features) == list(range(UNLABELLED_ROWS))
     for each in features:
         probabilities = each[PROBABILITIES_KEY].float_list.value
         assert abs(sum(probabilities) - 1) < 1e-5
@@ -130,7 +130,7 @@ def test_bulk_inference_predicts_every_unlabelled_row_once(workshop: Any, first_
 
 @pytest.mark.parametrize("which", ["second", "third"])
 def test_run_on_unchanged_input_executes_nothing_and_pushes_no_copy(
-    workshop: Any, first_run: Any, drawn: DrawnSummary, which: str
+    workshop: Any, first_run: Any, drawn: DrawnCsvs, which: str
 ) -> None:
     del first_run, which
     before = workshop.versions()
@@ -141,7 +141,7 @@ def test_run_on_unchanged_input_executes_nothing_and_pushes_no_copy(
 
 
 def test_rollback_of_the_version_is_told_by_the_next_run_and_taken_back(
-    workshop: Any, first_run: Any, drawn: DrawnSummary
+    workshop: Any, first_run: Any, drawn: DrawnCsvs
 ) -> None:
     del first_run
     (version,) = workshop.versions()
@@ -168,7 +168,7 @@ def test_rollback_of_the_version_is_told_by_the_next_run_and_taken_back(
     assert f'key: "stable" value: {version}' in (source.parent / "models.config").read_text()
 
 
-def test_run_after_an_edited_comment_executes_nothing(workshop: Any, first_run: Any, drawn: DrawnSummary) -> None:
+def test_run_after_an_edited_comment_executes_nothing(workshop: Any, first_run: Any, drawn: DrawnCsvs) -> None:
     del first_run
     source = workshop.sources / "models" / "recipe.py"
     source.write_text(source.read_text() + "\n# A remark.\n")
@@ -177,7 +177,7 @@ def test_run_after_an_edited_comment_executes_nothing(workshop: Any, first_run: 
 
 
 def test_run_after_an_edited_gate_check_executes_the_gate_and_the_report_alone(
-    workshop: Any, first_run: Any, drawn: DrawnSummary
+    workshop: Any, first_run: Any, drawn: DrawnCsvs
 ) -> None:
     """The data gate's verdict is no input of a later stage, so those stay cached; the page tells its code."""
     del first_run
@@ -190,7 +190,7 @@ def test_run_after_an_edited_gate_check_executes_the_gate_and_the_report_alone(
 
 
 def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
-    workshop: Any, first_run: Any, drawn: DrawnSummary
+    workshop: Any, first_run: Any, drawn: DrawnCsvs
 ) -> None:
     del first_run
     before = workshop.versions()
@@ -211,7 +211,7 @@ def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3(
 
 
 def test_run_after_an_edited_trainer_executes_the_model_stages_alone(
-    workshop: Any, first_run: Any, drawn: DrawnSummary
+    workshop: Any, first_run: Any, drawn: DrawnCsvs
 ) -> None:
     del first_run
     source = workshop.sources / "models" / "training.py"
@@ -231,14 +231,14 @@ def test_logs_hold_what_the_libraries_said(workshop: Any, first_run: Any) -> Non
 
 
 def test_pushed_model_is_known_to_predict_and_an_altered_copy_is_not(
-    workshop: Any, first_run: Any, drawn: DrawnSummary, tmp_path: Path
+    workshop: Any, first_run: Any, drawn: DrawnCsvs, tmp_path: Path
 ) -> None:
     del first_run
     words = ("predict", str(drawn.unlabelled_path), "--format", "csv", "--model")
     pushed = workshop.root / "fer" / "serving" / workshop.versions()[-1]
     answered = workshop.command(*words, str(pushed))
     assert (answered.exit_code, answered.stderr) == (0, "")
-    assert answered.stdout.count("\n") == 1 + drawn.unlabelled_rows
+    assert answered.stdout.count("\n") == 1 + UNLABELLED_ROWS
     shutil.copytree(pushed, tmp_path / "copy")
     (tmp_path / "copy" / "assets.extra" / "more").touch()
     refused = workshop.command(*words, str(tmp_path / "copy"))

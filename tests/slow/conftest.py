@@ -4,11 +4,11 @@ import pytest
 from small_run import write_small_csvs
 from workshop import Workshop, make_workshop
 
-from schema.drawn_faces import DrawnSummary
+from schema.drawn_faces import DrawnCsvs
 
 
 @pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnCsvs:
     return write_small_csvs(tmp_path_factory.mktemp("drawn"))
 
 

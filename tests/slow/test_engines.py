@@ -14,7 +14,7 @@ import tensorflow as tf
 from same_data import find_differences, read_examples, read_statistics
 from workshop import Workshop, make_workshop
 
-from schema.drawn_faces import DrawnSummary, write_drawn_csvs
+from schema.drawn_faces import DrawnCsvs, write_drawn_csvs
 
 # What is compared comes before the training and after it; the model only has to be one.
 SHORT = {"trainer__epochs": "1", "gate__min_accuracy": "0", "gate__min_macro_f1": "0", "gate__max_ece": "1"}
@@ -23,14 +23,14 @@ JARS = Path("~/.apache_beam/cache/jars").expanduser()
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
+def faces(tmp_path_factory: pytest.TempPathFactory) -> DrawnCsvs:
     return write_drawn_csvs(
         tmp_path_factory.mktemp("faces"),
         train_count=600, eval_count=150, test_count=50, unlabelled_count=20, repeat_count=10, broken_count=5,
     )  # fmt: skip
 
 
-def run_on(folder: Path, faces: DrawnSummary, **beam: str) -> Workshop:
+def run_on(folder: Path, faces: DrawnCsvs, **beam: str) -> Workshop:
     workshop = make_workshop(folder)
     done = workshop.run(faces, **SHORT, **{f"beam__{key}": value for key, value in beam.items()})
     assert done.exit_code == 0, done.stdout + done.stderr
@@ -38,7 +38,7 @@ def run_on(folder: Path, faces: DrawnSummary, **beam: str) -> Workshop:
 
 
 @pytest.fixture(scope="module")
-def in_process(tmp_path_factory: pytest.TempPathFactory, faces: DrawnSummary) -> Workshop:
+def in_process(tmp_path_factory: pytest.TempPathFactory, faces: DrawnCsvs) -> Workshop:
     return run_on(tmp_path_factory.mktemp("in-process"), faces)
 
 
@@ -89,20 +89,20 @@ def read_predicted_rows(nodes: dict[str, Any]) -> list[int]:
 
 
 def test_run_on_a_job_service_gives_what_a_run_in_this_process_gives(
-    in_process: Workshop, faces: DrawnSummary, job_service: str, tmp_path: Path
+    in_process: Workshop, faces: DrawnCsvs, job_service: str, tmp_path: Path
 ) -> None:
     check_same(in_process, run_on(tmp_path, faces, engine="portable", endpoint=job_service))
 
 
 def test_run_on_two_processes_gives_what_a_run_in_this_process_gives(
-    in_process: Workshop, faces: DrawnSummary, tmp_path: Path
+    in_process: Workshop, faces: DrawnCsvs, tmp_path: Path
 ) -> None:
     check_same(in_process, run_on(tmp_path, faces, engine="local-parallel", workers="2"))
 
 
 @pytest.mark.parametrize("engine", ["flink", "spark"])
 def test_run_on_a_cluster_within_this_machine_gives_what_a_run_in_this_process_gives(
-    faces: DrawnSummary, tmp_path: Path, engine: str, request: pytest.FixtureRequest
+    faces: DrawnCsvs, tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> None:
     jars = sorted(JARS.glob(f"beam-runners-{engine}-*job-server-*.jar"))
     if not jars or shutil.which("java") is None:

@@ -13,7 +13,7 @@ from fault_injection.faults import check_line
 from fault_injection.survival import Room, find_differences, find_half_written, run_undisturbed
 from small_run import list_options
 
-from schema.drawn_faces import DrawnSummary, write_drawn_csvs
+from schema.drawn_faces import DrawnCsvs, write_drawn_csvs
 
 TWO_PROCESSES = ("--set", "beam.engine=local-parallel", "--set", "beam.workers=2")
 LIMIT_S = 300
@@ -22,7 +22,7 @@ LIMIT_S = 300
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Of a run that reads its rows in parts and trains for a moment."""
-    faces: DrawnSummary = write_drawn_csvs(
+    faces: DrawnCsvs = write_drawn_csvs(
         tmp_path_factory.mktemp("faces"),
         train_count=600, eval_count=150, test_count=50, unlabelled_count=20, repeat_count=10, broken_count=5,
     )  # fmt: skip

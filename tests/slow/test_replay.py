@@ -19,7 +19,7 @@ from components.serving_check.probe import make_requests, read_examples
 from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES
 from pipeline.replay.store import CACHED, SUCCEEDED, Store, TaskRecord
 from pipeline.runners.compiled import read_compiled
-from schema.drawn_faces import DrawnSummary
+from schema.drawn_faces import DrawnCsvs
 
 FILES = {"kubeflow": "fer.yaml", "vertex": "fer.json"}
 FLAVORS = tuple(FILES)
@@ -44,14 +44,14 @@ def compile_all(workshop: Any) -> None:
         assert done.exit_code == 0, done.stderr
 
 
-def replay(workshop: Any, flavor: str, drawn: DrawnSummary) -> Any:
+def replay(workshop: Any, flavor: str, drawn: DrawnCsvs) -> Any:
     data = {"data_path": drawn.labelled_path, "data_unlabelled_path": drawn.unlabelled_path}
     given = [f"--param={name}={path}" for name, path in data.items()]
     return workshop.command("replay", FILES[flavor], "--root", "replay", "--workers", "1", *given)
 
 
 @pytest.fixture(scope="module")
-def first(workshop: Any, drawn: DrawnSummary) -> dict[str, Any]:
+def first(workshop: Any, drawn: DrawnCsvs) -> dict[str, Any]:
     """How a run on this machine and a replay of each flavour ended."""
     compile_all(workshop)
     ways = [lambda flavor=flavor: replay(workshop, flavor, drawn) for flavor in FLAVORS]
@@ -59,7 +59,7 @@ def first(workshop: Any, drawn: DrawnSummary) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def second(workshop: Any, first: dict[str, Any], drawn: DrawnSummary) -> dict[str, Any]:
+def second(workshop: Any, first: dict[str, Any], drawn: DrawnCsvs) -> dict[str, Any]:
     """The same replays again, when there is a baseline."""
     assert {done.exit_code for done in first.values()} == {0}
     ways = [lambda flavor=flavor: replay(workshop, flavor, drawn) for flavor in FLAVORS]

@@ -13,7 +13,7 @@ import pytest
 from small_run import list_options
 
 from pipeline.history import open_store_for_reading, read_latest_run
-from schema.drawn_faces import DrawnSummary, write_drawn_csvs
+from schema.drawn_faces import DrawnCsvs, write_drawn_csvs
 
 TOLERANCE = 1e-4
 # These are no tests of what a model learns, nor of how busy this machine is.
@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnSummary:
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnCsvs:
     return write_drawn_csvs(
         tmp_path_factory.mktemp("drawn"),
         train_count=500, eval_count=200, test_count=20, unlabelled_count=20, repeat_count=0, broken_count=0,
@@ -36,7 +36,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-def run(stack: Any, root: Path, drawn: DrawnSummary, seed: int) -> Any:
+def run(stack: Any, root: Path, drawn: DrawnCsvs, seed: int) -> Any:
     options = list_options(drawn, runtime__root=str(root), trainer__seed=str(seed), **SETTINGS)
     return stack.run("-m", "pipeline", "run", *options)
 
@@ -56,7 +56,7 @@ def read_nodes(root: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def models(older: Any, current: Any, root: Path, drawn: DrawnSummary) -> dict[str, Path]:
+def models(older: Any, current: Any, root: Path, drawn: DrawnCsvs) -> dict[str, Path]:
     """The model that each stack has pushed."""
     done = run(older, root, drawn, seed=1)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -89,7 +89,7 @@ def test_metadata_of_the_older_stack_is_read_and_continued_by_the_current_one(
 
 
 def test_run_of_the_older_stack_on_metadata_of_the_current_one_is_refused_and_changes_nothing(
-    models: dict[str, Path], older: Any, root: Path, drawn: DrawnSummary
+    models: dict[str, Path], older: Any, root: Path, drawn: DrawnCsvs
 ) -> None:
     del models
     before = list_files(root)
@@ -117,7 +117,7 @@ def test_pushed_model_gives_equal_probabilities_on_both_stacks(
 
 @pytest.mark.parametrize("trained_by", ["older", "current"])
 def test_predict_gives_equal_probabilities_on_both_stacks(
-    models: dict[str, Path], older: Any, current: Any, drawn: DrawnSummary, trained_by: str
+    models: dict[str, Path], older: Any, current: Any, drawn: DrawnCsvs, trained_by: str
 ) -> None:
     words = ("-m", "pipeline", "predict", "--format=jsonl", f"--model={models[trained_by]}", drawn.unlabelled_path)
     done = [stack.run(*words) for stack in (older, current)]
