@@ -2,24 +2,16 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from pipeline.commands import Config, Overrides, load_settings
+from pipeline.commands.history import compare, lineage, report, runs, tensorboard
+from pipeline.commands.schema import schema
+from pipeline.commands.versions import accept, rollback, versions
 from pipeline.supervisor import supervise
 
-if TYPE_CHECKING:
-    from configs.spec import PipelineConfig
-
-Config = Annotated[
-    str | None, typer.Option(metavar="FILE", help="YAML file of settings (default: every setting at its default).")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as trainer.epochs=3; may be repeated."),
-]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A number that `fer-tfx runs` prints, or latest.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Objects, for programs.")]
 Parameters = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the pipeline; may be repeated."),
@@ -35,17 +27,11 @@ class Target(str, Enum):
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Register every command of this file."""
+    """Register every command of the pipeline."""
     app.command("run", context_settings={"obj": supervise})(run)
     for command in (config, versions, rollback, accept, runs, compare, lineage, tensorboard, report, schema, compile_,
                     replay, submit):  # fmt: skip
         app.command(command.__name__.rstrip("_"))(command)
-
-
-def _load(file: str | None, overrides: list[str] | None, values: dict[str, str] | None = None) -> "PipelineConfig":
-    from configs.load import load_config
-
-    return load_config(file, overrides or [], values or {})
 
 
 def run(
@@ -62,109 +48,15 @@ def run(
     from pipeline.runners.local import run_pipeline
 
     given = {"data.path": data, "data.unlabelled_path": unlabelled}
-    return run_pipeline(_load(config, overrides, {key: value for key, value in given.items() if value}))
+    return run_pipeline(load_settings(config, overrides, {key: value for key, value in given.items() if value}))
 
 
 def config(config: Config = None, overrides: Overrides = None) -> int:
     """Print every setting and its value."""
     from configs.load import to_yaml
 
-    print(to_yaml(_load(config, overrides)), end="")
+    print(to_yaml(load_settings(config, overrides)), end="")
     return 0
-
-
-def versions(config: Config = None, overrides: Overrides = None) -> int:
-    """List the pushed versions and say which is served."""
-    from pipeline.commands.versions import print_versions
-
-    return print_versions(_load(config, overrides))
-
-
-def rollback(
-    to: Annotated[
-        int | None, typer.Option(metavar="VERSION", help="A version (default: the one before the newest).")
-    ] = None,
-    config: Config = None,
-    overrides: Overrides = None,
-) -> int:
-    """Serve an earlier version again, or undo a roll-back."""
-    from pipeline.commands.versions import roll_back
-
-    return roll_back(_load(config, overrides), to)
-
-
-def accept(
-    version: Annotated[int, typer.Argument(metavar="VERSION", help="As `fer-tfx versions` lists it.")],
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in the metadata.")],
-    config: Config = None,
-    overrides: Overrides = None,
-) -> int:
-    """Compare new models with a pushed version, whatever was better before."""
-    from pipeline.commands import versions as command
-
-    return command.accept(_load(config, overrides), version, reason)
-
-
-def runs(json: AsJson = False, config: Config = None, overrides: Overrides = None) -> int:
-    """List the runs, newest first: data, figures, verdict, version."""
-    from pipeline.commands.history import print_runs
-
-    return print_runs(_load(config, overrides), json)
-
-
-def compare(first: Run, second: Run, config: Config = None, overrides: Overrides = None) -> int:
-    """Compare two runs: settings, rows, figures, training, code."""
-    from pipeline.commands.history import print_comparison
-
-    return print_comparison(_load(config, overrides), first, second)
-
-
-def lineage(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A pushed version, its folder, or the path of an artifact.")
-    ],
-    json: AsJson = False,
-    config: Config = None,
-    overrides: Overrides = None,
-) -> int:
-    """Show what a model was made of, back to the files, and what came of it."""
-    from pipeline.commands.history import print_lineage
-
-    return print_lineage(_load(config, overrides), model, json)
-
-
-def tensorboard(
-    run: Run = "latest",
-    port: Annotated[int, typer.Option(metavar="PORT", help="Where to listen.")] = 6006,
-    config: Config = None,
-    overrides: Overrides = None,
-) -> int:
-    """Show the training curves of a run in a browser."""
-    from pipeline.commands.show import start_tensorboard
-
-    return start_tensorboard(_load(config, overrides), run, port)
-
-
-def report(
-    run: Run = "latest",
-    no_open: Annotated[bool, typer.Option("--no-open", help="Only print where the page is.")] = False,
-    config: Config = None,
-    overrides: Overrides = None,
-) -> int:
-    """Show the page of a run in the browser, also of a refused one."""
-    from pipeline.commands.show import show_report
-
-    return show_report(_load(config, overrides), run, not no_open)
-
-
-def schema(
-    data: Annotated[str, typer.Option(metavar="PATH", help="CSV, archive or folder of FER2013.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the schema (pbtxt).")],
-) -> int:
-    """Write a schema that fits the given data, to start your own from."""
-    from pipeline.commands.schema import write_schema
-
-    return write_schema(data, out)
 
 
 def compile_(
@@ -180,7 +72,7 @@ def compile_(
     from configs.load import CLUSTER_CONFIGS
     from pipeline.runners.compilation import compile_to_file
 
-    return compile_to_file(_load(config or str(CLUSTER_CONFIGS[target.value]), overrides), target.value, out)
+    return compile_to_file(load_settings(config or str(CLUSTER_CONFIGS[target.value]), overrides), target.value, out)
 
 
 def replay(

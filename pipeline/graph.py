@@ -79,7 +79,7 @@ class Places:
     trainer_settings: dict[str, Any] = field(default_factory=dict)
     """What such a one needs in its `custom_config`."""
     lost_spans: Sequence[int] = ()
-    """Older spans to be ingested again; see `pipeline.history.spans`."""
+    """Older spans to be ingested again; see `pipeline.history.acceptance.find_lost_spans`."""
 
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:

@@ -14,25 +14,19 @@ from components.refusals import REFUSAL_PROPERTY, find_refusals
 from configs.tuning import read_values
 from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
 from pipeline.graph import TUNING_OUTPUTS
-from pipeline.history import NodeRecord
+from pipeline.history import Figures, NodeRecord
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
 from reporting.report_files import PAGE_FILE, REPORT_KEY
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Figures):
     """Every number and path of a run's summary."""
 
     rows: IngestionReport
     quarantine_uri: str
-    eval_count: int
-    accuracy: float
     accuracy_interval: Interval
-    macro_f1: float
-    recalls: dict[str, float]
-    refusals: list[str]
-    """Why the model was not pushed; empty: it was."""
     model_path: str
     """The pushed version, or the refused export."""
     is_in_service: bool
@@ -41,7 +35,6 @@ class Outcome:
     """Folder of the batch predictions; empty if there were no unlabelled rows or the model was refused."""
     report_path: str
     """The page of this run; empty: it has none."""
-    cached_nodes: list[str]
     tuned_values: dict[str, Any] = field(default_factory=dict)
     """Settings that a search chose, by dotted key; empty: there was no search."""
     hyperparameters_uri: str = ""
@@ -77,7 +70,6 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         is_in_service=not refusals and fileio.exists(destination),
         predictions_uri=nodes["BulkInferrer"].outputs["output_examples"].uri if has_predictions else "",
         report_path=_find_report(nodes),
-        cached_nodes=[name for name, node in nodes.items() if node.is_cached],
         tuned_values=tuned_values,
         hyperparameters_uri=hyperparameters_uri,
     )

@@ -3,8 +3,10 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from configs.spec import PipelineConfig
+if TYPE_CHECKING:
+    from configs.spec import PipelineConfig
 
 
 def is_remote(uri: str) -> bool:
@@ -24,7 +26,7 @@ class RunPaths:
     serving: str
 
     @classmethod
-    def of(cls, config: PipelineConfig) -> "RunPaths":
+    def of(cls, config: "PipelineConfig") -> "RunPaths":
         home = os.path.join(_absolute(config.runtime.root), config.name)
         return cls(home, _absolute(config.runtime.serving_path or os.path.join(home, "serving")))
 

@@ -288,7 +288,7 @@ class AcceptanceMachine(RuleBasedStateMachine):
         return passes
 
     def _mend_window(self, delivery: Delivery) -> bool:
-        """As `pipeline.history.spans.find_lost_spans` and the nodes that it adds; False: the run stops."""
+        """As `pipeline.history.acceptance.find_lost_spans` and the nodes that it adds; False: the run stops."""
         pattern = _pattern(delivery)
         older = list_accepted_spans(self.store, self._wrap(self._all("Examples")), delivery.span, pattern)[-2:]
         for artifact in older:

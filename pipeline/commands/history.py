@@ -1,42 +1,56 @@
-"""fer-tfx runs, compare, lineage: what earlier runs were made of and reached, as tables and trees or as JSON.
+"""What earlier runs were made of and reached, as tables and trees or as JSON; their pages and training curves.
 
-Each command exits with 0, or raises ConfigError (there is no such run or model, or TFX is not installed) or DataError
-(the metadata can't be read).
+A run is named by its id or `latest`. Each command exits with 0, or raises ConfigError (there is no such run or model,
+or something is not installed) or DataError (the metadata can't be read, or the run has no page or logs).
 """
 
-import json
+import json as json_text
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from configs.spec import PipelineConfig
+import typer
+
+from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
+from pipeline.commands import Config, Overrides, load_settings
 from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
+    from webbrowser import BaseBrowser
+
     from rich.console import RenderableType
     from rich.tree import Tree
 
-    from pipeline.history import History
-    from pipeline.history.lineage import Product, WorkStep
+    from pipeline.history import History, Product, WorkStep
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A number that `fer-tfx runs` prints, or latest.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Objects, for programs.")]
+# The browsers that Python finds where there is no display, from its own list.
+_TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
 
 
-def _open(config: PipelineConfig) -> "History":
+def _open(config: str | None, overrides: list[str] | None) -> "History":
+    settings = load_settings(config, overrides)
     require_tfx()
     from pipeline.history import History
 
-    return History.open(config)
+    return History.open(settings)
 
 
-def print_runs(config: PipelineConfig, is_json: bool) -> int:
-    """List every run, newest first."""
-    runs = _open(config).summarise()
-    if is_json:
-        print(json.dumps(runs, indent=2))
+def runs(json: AsJson = False, config: Config = None, overrides: Overrides = None) -> int:
+    """List the runs, newest first: data, figures, verdict, version."""
+    found = _open(config, overrides).summarise()
+    if json:
+        print(json_text.dumps(found, indent=2))
         return 0
     forms = {"rows_used": ",", "accuracy": ".4f", "macro_f1": ".4f"}
     rows = []
-    for run in runs:
+    for run in found:
         figures = ["-" if run[name] is None else format(run[name], form) for name, form in forms.items()]
         version = f"{run['version'] or '-'} {run['version_state'] or ''}".strip()
         rows.append([str(run["id"]), run["started"], run["data"], *figures, version, run["verdict"]])
@@ -45,12 +59,12 @@ def print_runs(config: PipelineConfig, is_json: bool) -> int:
     return 0
 
 
-def print_comparison(config: PipelineConfig, first: str, second: str) -> int:
-    """Print in what two runs, ids or `latest`, differ and what they reached; differences are second - first."""
-    history = _open(config)
-    runs = [history.find_run(name) for name in (first, second)]
-    sections = history.compare(*runs)
-    headings = ("", f"run {runs[0].id}", f"run {runs[1].id}", "difference")
+def compare(first: Run, second: Run, config: Config = None, overrides: Overrides = None) -> int:
+    """Compare two runs: settings, rows, figures, training, code."""
+    history = _open(config, overrides)
+    found = [history.find_run(name) for name in (first, second)]
+    sections = history.compare(*found)
+    headings = ("", f"run {found[0].id}", f"run {found[1].id}", "difference")
     heading, *lines = _tabulate(headings, [line for section in sections for line in section.lines])
     print(f"  {heading}")
     for section in sections:
@@ -59,31 +73,32 @@ def print_comparison(config: PipelineConfig, first: str, second: str) -> int:
     return 0
 
 
-def print_lineage(config: PipelineConfig, name: str, is_json: bool) -> int:
-    """Print a model's way from the files, and what was made of it.
-
-    Args:
-        config: says where the runs are recorded.
-        name: a pushed version, its folder, or the path of an artifact.
-        is_json: nested objects instead of a tree.
-    """
+def lineage(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A pushed version, its folder, or the path of an artifact.")
+    ],
+    json: AsJson = False,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Show what a model was made of, back to the files, and what came of it."""
+    found = _open(config, overrides).trace(model)
+    if json:
+        uses = [asdict(use) for use in found.uses]
+        print(json_text.dumps({"artifact": asdict(found.artifact), "uses": uses}, indent=2))
+        return 0
     from rich.tree import Tree
 
-    lineage = _open(config).trace(name)
-    if is_json:
-        uses = [asdict(use) for use in lineage.uses]
-        print(json.dumps({"artifact": asdict(lineage.artifact), "uses": uses}, indent=2))
-        return 0
-    root = Tree(_describe_product("", lineage.artifact))
-    _grow(root, lineage.artifact)
+    root = Tree(_describe_product("", found.artifact))
+    _grow(root, found.artifact)
     print(*_render(root), sep="\n")
-    if lineage.uses:
+    if found.uses:
         root = Tree("used by")
-        for use in lineage.uses:
+        for use in found.uses:
             branch = root.add(f"{_describe_step(use.step)}  as {use.key}")
             for key, products in sorted(use.outputs.items()):
                 for each in products:
-                    branch.add(_describe_product(key, each) + _describe_marks(each, lineage.states[each.id]))
+                    branch.add(_describe_product(key, each) + _describe_marks(each, found.states[each.id]))
         print("", *_render(root), sep="\n")
     return 0
 
@@ -143,3 +158,58 @@ def _render(shown: "RenderableType") -> list[str]:
     with console.capture() as captured:
         console.print(shown)
     return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def report(
+    run: Run = "latest",
+    no_open: Annotated[bool, typer.Option("--no-open", help="Only print where the page is.")] = False,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Show the page of a run in the browser, also of a refused one."""
+    history = _open(config, overrides)
+    page = history.find_page(history.find_run(run))
+    print(page, flush=True)
+    if not no_open and (browser := _find_browser()):
+        browser.open(page.as_uri())
+    return 0
+
+
+def _find_browser() -> "BaseBrowser | None":
+    """The browser of this desktop, or the user's own choice; None: any there is would take over the terminal."""
+    import webbrowser
+
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return None
+    return None if browser.name in _TEXT_BROWSERS else browser
+
+
+def tensorboard(
+    run: Run = "latest",
+    port: Annotated[int, typer.Option(metavar="PORT", help="Where to listen.")] = 6006,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Show the training curves of a run in a browser."""
+    beside = Path(sys.executable).with_name("tensorboard")
+    command = str(beside) if beside.exists() else shutil.which("tensorboard")
+    if command is None:
+        raise ConfigError(f"TensorBoard is not installed; {INSTALL_ALL}")
+    history = _open(config, overrides)
+    found = history.find_run(run)
+    folder = history.find_training_logs(found)
+    print(f"run {found.id}: http://localhost:{port}/ in a few seconds, from {folder}; Ctrl+C ends it", flush=True)
+    try:
+        done = subprocess.run(
+            [command, "--logdir", str(folder), "--host", "localhost", "--port", str(port)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        return 0
+    reason = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "no message")
+    advice = f"if port {port} is taken, give another --port"
+    if "pkg_resources" in reason:
+        advice = "TensorBoard takes that from setuptools, which dropped it in version 82: install setuptools<82"
+    raise FerError(f"tensorboard: {reason} (exit code {done.returncode}); {advice}")

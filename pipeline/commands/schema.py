@@ -1,19 +1,20 @@
-"""fer-tfx schema: a first schema from data, to be read and tightened by a person."""
+"""A first schema from data, to be read and tightened by a person."""
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from configs.spec import DataConfig
+import typer
+
 from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAIN_SPLIT, TRAINING_ENVIRONMENT
 from fer_tfx.errors import DataError
 from fer_tfx.quiet import hush_libraries, output_in_log
-from pipeline.inputs import resolve_input
-from pipeline.runners.local import assemble
 from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+
+    from configs.spec import DataConfig
 
 _HEADER = """\
 # Inferred from data: types, presence, shapes and the labels seen. Read it, then add what only a person knows:
@@ -22,20 +23,22 @@ _HEADER = """\
 """
 
 
-def write_schema(data_path: str, out: Path) -> int:
-    """Ingest the data, infer its schema and write it to `out` as text.
-
-    Raises:
-        ConfigError: TFX is not installed.
-        DataError: the data can't be read, or `out` can't be written.
-    """
+def schema(
+    data: Annotated[str, typer.Option(metavar="PATH", help="CSV, archive or folder of FER2013.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the schema (pbtxt).")],
+) -> int:
+    """Write a schema that fits the given data, to start your own from."""
     require_tfx()
-    resolve_input(DataConfig(path=data_path))
+    from configs.spec import DataConfig
+    from pipeline.inputs import resolve_input
+
+    config = DataConfig(path=data)
+    resolve_input(config)
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
-        text = _HEADER + _infer(data_path, folder)
+        text = _HEADER + _infer(config, folder)
     partial = out.with_name(f".{out.name}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(out)
@@ -43,7 +46,7 @@ def write_schema(data_path: str, out: Path) -> int:
     return 0
 
 
-def _infer(data_path: str, folder: str) -> str:
+def _infer(config: "DataConfig", folder: str) -> str:
     import tensorflow_data_validation as tfdv
     from google.protobuf import text_format
     from tfx import v1 as tfx
@@ -52,10 +55,11 @@ def _infer(data_path: str, folder: str) -> str:
 
     from components.face_example_gen.component import FerExampleGen
     from pipeline.history import open_store, read_latest_run
+    from pipeline.inputs import resolve_input
+    from pipeline.runners.local import assemble
 
-    data_config = DataConfig(path=data_path)
-    data = resolve_input(data_config)
-    example_gen = FerExampleGen(data.base, data.patterns, data_config, code="")
+    data = resolve_input(config)
+    example_gen = FerExampleGen(data.base, data.patterns, config, code="")
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     metadata = Path(folder, "metadata.sqlite")
     tfx.orchestration.LocalDagRunner().run(assemble("schema", [example_gen, statistics_gen], folder, metadata))

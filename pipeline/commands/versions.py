@@ -1,4 +1,4 @@
-"""fer-tfx versions, rollback, accept: which version is served, and which one new models are compared with.
+"""Which version is served, and which one new models are compared with.
 
 Each command exits with 0, or raises ConfigError (there is no such version, or a run is in progress) or DataError (the
 folder or the metadata can't be read or written; nothing has changed then).
@@ -9,21 +9,23 @@ import time
 from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from configs.library import served_model_of
-from configs.spec import PipelineConfig
+import typer
+
 from fer_tfx.errors import ConfigError
 from fer_tfx.quiet import hush_libraries
-from fer_tfx.versions.folder import VersionFolder
-from fer_tfx.versions.versions import Versions
-from pipeline.paths import RunPaths, is_remote
-from pipeline.runners.work_folder import only_run_in, require_usable
+from pipeline.commands import Config, Overrides, load_settings
 from pipeline.stack import require_tfx
 
+if TYPE_CHECKING:
+    from configs.spec import PipelineConfig
+    from fer_tfx.versions.versions import Versions
 
-def print_versions(config: PipelineConfig) -> int:
-    """List every version, newest first, with its date and state."""
-    folder = _open_folder(config)
+
+def versions(config: Config = None, overrides: Overrides = None) -> int:
+    """List the pushed versions and say which is served."""
+    folder = _open_folder(load_settings(config, overrides))
     states = folder.describe_states() | dict.fromkeys(folder.list_forgotten(), "rolled back, then removed")
     if not states:
         raise ConfigError(f"{folder.path}: no version in it; `fer-tfx run` pushes one (drawn faces: name=fer-drawn)")
@@ -32,9 +34,19 @@ def print_versions(config: PipelineConfig) -> int:
     return 0
 
 
-def roll_back(config: PipelineConfig, to: int | None) -> int:
-    """Serve an earlier version, or one that was rolled back before; None: the one before the newest."""
-    folder, home = _open_folder(config), RunPaths.of(config).home
+def rollback(
+    to: Annotated[
+        int | None, typer.Option(metavar="VERSION", help="A version (default: the one before the newest).")
+    ] = None,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Serve an earlier version again, or undo a roll-back."""
+    from pipeline.paths import RunPaths, is_remote
+    from pipeline.runners.work_folder import only_run_in
+
+    settings = load_settings(config, overrides)
+    folder, home = _open_folder(settings), RunPaths.of(settings).home
     # No run may push meanwhile. A cluster's runs can't be locked out, and where there is no work folder, none runs.
     with only_run_in(Path(home)) if not is_remote(home) and Path(home).is_dir() else nullcontext():
         served = folder.roll_back(to)
@@ -46,11 +58,19 @@ def roll_back(config: PipelineConfig, to: int | None) -> int:
     return 0
 
 
-def accept(config: PipelineConfig, version: int, reason: str) -> int:
-    """Compare later models with a pushed version, whatever was better before."""
+def accept(
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="As `fer-tfx versions` lists it.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in the metadata.")],
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
+    """Compare new models with a pushed version, whatever was better before."""
+    from pipeline.paths import RunPaths, is_remote
+    from pipeline.runners.work_folder import only_run_in, require_usable
+
+    paths, now_ms = RunPaths.of(load_settings(config, overrides)), int(time.time() * 1000)
     require_tfx()
     hush_libraries()
-    paths, now_ms = RunPaths.of(config), int(time.time() * 1000)
     if is_remote(paths.home):
         from components import acceptance_record
 
@@ -58,16 +78,21 @@ def accept(config: PipelineConfig, version: int, reason: str) -> int:
     elif not paths.metadata.exists():
         raise ConfigError(f"{paths.metadata}: no such file; `fer-tfx run` makes it (drawn faces: name=fer-drawn)")
     else:
-        from pipeline import history
+        from pipeline.history import open_store
+        from pipeline.history.acceptance import accept_version
 
         with only_run_in(Path(paths.home)):
             require_usable(paths.metadata)
-            history.accept_version(paths.metadata, version, reason, now_ms)
+            accept_version(open_store(paths.metadata), version, reason, now_ms)
     print(f"{paths.home}: new models are compared with version {version} from now on")
     return 0
 
 
-def _open_folder(config: PipelineConfig) -> Versions:
+def _open_folder(config: "PipelineConfig") -> "Versions":
+    from configs.library import served_model_of
+    from fer_tfx.versions.folder import VersionFolder
+    from pipeline.paths import RunPaths, is_remote
+
     place, model = RunPaths.of(config).serving, served_model_of(config.serving)
     if not is_remote(place):
         return VersionFolder(Path(place), model, _wait_aloud)

@@ -1,18 +1,20 @@
-"""What earlier runs left in ML Metadata and beside it. Everything outside this folder comes in here.
+"""What earlier runs left in ML Metadata and beside it, and the one way in for everything outside this folder.
 
-`History` is for the commands that look back; the functions below are for a run and for `fer-tfx accept`. Only the graph
-also imports `pipeline.history.acceptance`, whose strategy TFX calls.
+Only `acceptance`, whose strategy TFX calls, and `notes`, which runs a pipeline, are imported by themselves: they need
+TFX, which takes seconds to import.
 """
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ml_metadata
 
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
+from pipeline.history.comparison import Section, compare_runs
+from pipeline.history.figures import Figures, locate_refused, summarise
+from pipeline.history.lineage import Lineage, Product, WorkStep, trace
 from pipeline.history.records import (
     NodeRecord,
     RunRecord,
@@ -24,13 +26,10 @@ from pipeline.history.records import (
 from pipeline.paths import RunPaths, is_remote
 from reporting.report_files import PAGE_FILE, REPORT_KEY
 
-if TYPE_CHECKING:
-    from pipeline.history.comparison import Section
-    from pipeline.history.lineage import Lineage
-    from pipeline.inputs import Input
-    from pipeline.outcome import Outcome
-
-__all__ = ["History", "NodeRecord", "RunRecord", "open_store", "open_store_for_reading", "read_latest_run"]
+__all__ = [
+    "Figures", "History", "NodeRecord", "Product", "RunRecord", "WorkStep", "open_store", "open_store_for_reading",
+    "read_latest_run",
+]  # fmt: skip
 
 LATEST = "latest"
 _TRAINER, _LOGS, _REPORTER = "Trainer", "model_run", "HtmlReport"
@@ -78,20 +77,14 @@ class History:
 
     def summarise(self) -> list[dict[str, Any]]:
         """What is known of each run, newest first: `pipeline.history.figures.summarise`."""
-        from pipeline.history.figures import summarise
-
         return [summarise(run, self.config) for run in self.list_runs()]
 
-    def compare(self, first: RunRecord, second: RunRecord) -> "list[Section]":
+    def compare(self, first: RunRecord, second: RunRecord) -> list[Section]:
         """Everything in which two runs can be compared."""
-        from pipeline.history.comparison import compare_runs
-
         return compare_runs(first, second)
 
-    def trace(self, name: str) -> "Lineage":
+    def trace(self, name: str) -> Lineage:
         """What a model was made of, and what was made of it: `pipeline.history.lineage.trace`."""
-        from pipeline.history.lineage import trace
-
         return trace(self.store, name, self.config)
 
     def find_page(self, run: RunRecord) -> Path:
@@ -100,8 +93,6 @@ class History:
         Raises:
             DataError: there is none.
         """
-        from pipeline.history.figures import locate_refused
-
         folder = run.find_uri(_REPORTER, REPORT_KEY) or locate_refused(run, self.config)
         page = Path(folder, PAGE_FILE)
         if not folder:
@@ -125,29 +116,6 @@ class History:
         if not folder.is_dir():
             raise DataError(f"{folder}: the logs of run {run.id} are gone; `fer-tfx runs` lists other runs")
         return folder
-
-
-def accept_version(metadata: Path, version: int, reason: str, now_ms: int) -> None:
-    """Compare later models with a pushed version: `pipeline.history.acceptance.accept_version`."""
-    from pipeline.history.acceptance import accept_version
-
-    accept_version(open_store(metadata), version, reason, now_ms)
-
-
-def find_lost_spans(metadata: Path, data: "Input", window: int) -> list[int]:
-    """Older spans to be ingested again before a run: `pipeline.history.spans.find_lost_spans`."""
-    from pipeline.history.spans import find_lost_spans
-
-    return find_lost_spans(metadata, data, window) if window > 1 and metadata.exists() else []
-
-
-def run_with_notes(
-    dag: Any, config: PipelineConfig, metadata: Path, at_end: Callable[[Iterable[Path]], None]
-) -> "Outcome":
-    """Run a pipeline and note its settings and figures: `pipeline.history.notes.run_with_notes`."""
-    from pipeline.history.notes import run_with_notes
-
-    return run_with_notes(dag, config, metadata, at_end)
 
 
 def _explain_end(item: tuple[str, NodeRecord]) -> str:

@@ -6,9 +6,11 @@ answers and everything stays cached. `components.acceptance` has the rule for mo
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from tfx.components.example_gen import utils
+from tfx.components.example_gen.input_processor import FileBasedInputProcessor
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
@@ -18,10 +20,20 @@ from components import acceptance as rule
 from components.acceptance import MODEL_KEY
 from components.bucket_versions import find_rolled_back, is_destination_whole
 from components.data_gate.component import DataGate
+from components.face_example_gen.component import only_span
 from components.span_trainer import read_span
 from fer_tfx.errors import DataError
-from pipeline.history.records import CACHED, COMPLETE, FAILED, INPUT, OUTPUT, read_plain_values
+from pipeline.history.records import (
+    CACHED,
+    COMPLETE,
+    FAILED,
+    INPUT,
+    OUTPUT,
+    open_store_for_reading,
+    read_plain_values,
+)
 from pipeline.history.settings import locate_labelled
+from pipeline.inputs import Input
 
 # Of the artifacts that a strategy is given and gives back, beside those of `components.acceptance`.
 PUSHED_KEY, CANDIDATE_KEY, CURRENT_KEY = "pushed_model", "candidate", "current"
@@ -84,7 +96,7 @@ def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) ->
         pattern: where the data come from, `{SPAN}` as it is.
 
     Raises:
-        DataError: a span's files are gone; `pipeline.history.spans` has those ingested again before a run.
+        DataError: a span's files are gone; `find_lost_spans` has those ingested again before a run.
     """
     (current,) = given[CURRENT_KEY]
     older = list_accepted_spans(store, given[EXAMPLES_KEY], read_span(current), pattern)[-window + 1 :]
@@ -111,6 +123,45 @@ def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, 
         if sources.get(artifact.id) == _fill_in(pattern, artifact)
     }
     return [by_span[span] for span in sorted(by_span)]
+
+
+def find_lost_spans(metadata: Path, data: Input, window: int) -> list[int]:
+    """The older spans of the coming window whose examples were accepted and are gone, so that a run ingests them again.
+
+    Args:
+        metadata: of earlier runs.
+        data: where the files are, `{SPAN}` as it is.
+        window: how many spans are trained on.
+
+    Raises:
+        DataError: the files of such a span are gone as well.
+    """
+    if window == 1 or not metadata.exists():
+        return []
+    splits = [example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in data.patterns.items()]
+    try:
+        newest = int(FileBasedInputProcessor(data.base, splits).resolve_span_and_version()[0])
+    except ValueError:  # there is none, which ingestion reports
+        newest = 0
+    if not newest:
+        return []
+    store = open_store_for_reading(metadata)
+    artifact_type = store.get_artifact_type(standard_artifacts.Examples.TYPE_NAME)
+    examples = [
+        artifact_utils.deserialize_artifact(artifact_type, each)
+        for each in store.get_artifacts_by_type(standard_artifacts.Examples.TYPE_NAME)
+    ]
+    older = list_accepted_spans(store, examples, newest, data.labelled_pattern)[-window + 1 :]
+    lost = {read_span(artifact): artifact.uri for artifact in older if not is_whole(artifact)}
+    for span, uri in lost.items():
+        try:
+            FileBasedInputProcessor(data.base, splits, only_span(span)).resolve_span_and_version()
+        except ValueError:
+            raise DataError(
+                f"span {span}: its examples in {uri} are damaged or gone, and no files of it are left at"
+                f" {data.base}/{' and '.join(data.patterns.values())}; bring the files back, or set spans.window=1"
+            ) from None
+    return list(lost)
 
 
 def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:

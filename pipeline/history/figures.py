@@ -1,12 +1,11 @@
 """What came of a run: rows, training, figures, verdict and version."""
 
-import dataclasses
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from configs.library import served_model_of
 from configs.spec import PipelineConfig
@@ -19,9 +18,6 @@ from pipeline.paths import RunPaths, is_remote
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.report_files import NUMBERS_FILE, REPORT_KEY
 
-if TYPE_CHECKING:
-    from pipeline.outcome import Outcome
-
 FIGURES_NOTE = "figures"
 _GATE = "DataGate"
 _MODEL_DIR = "Format-Serving"  # where TFX's Trainer puts the SavedModel within its artifact
@@ -31,29 +27,19 @@ _LAST_NODES = ("BulkInferrer", "Pusher")
 
 @dataclass(frozen=True)
 class Figures:
-    """The Evaluator's figures and the verdict, as `fer-tfx run` printed them."""
+    """The Evaluator's figures and the verdict, as `fer-tfx run` prints them."""
 
     eval_count: int
     accuracy: float
     macro_f1: float
     recalls: dict[str, float]
     """By class name."""
-    refusals: tuple[str, ...]
+    refusals: list[str]
     """Why the model was not pushed; empty: it was."""
 
-    @classmethod
-    def of(cls, outcome: "Outcome") -> "Figures":
-        return cls(
-            outcome.eval_count, outcome.accuracy, outcome.macro_f1, dict(outcome.recalls), tuple(outcome.refusals)
-        )
-
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Figures":
-        plain = json.loads(text)
-        return cls(**{**plain, "refusals": tuple(plain["refusals"])})
+        """The figures alone, also of an outcome, which has more."""
+        return json.dumps({each.name: getattr(self, each.name) for each in fields(Figures)}, sort_keys=True)
 
 
 def summarise(run: RunRecord, config: PipelineConfig) -> dict[str, Any]:
@@ -75,7 +61,7 @@ def summarise(run: RunRecord, config: PipelineConfig) -> dict[str, Any]:
 def read_figures(run: RunRecord) -> Figures | None:
     """From the run's own note; without one, from its evaluation, which imports TFMA. None: not judged."""
     if FIGURES_NOTE in run.notes:
-        return Figures.from_json(str(run.notes[FIGURES_NOTE]))
+        return Figures(**json.loads(str(run.notes[FIGURES_NOTE])))
     if not all(name in run.nodes and run.nodes[name].is_finished for name in _JUDGES):
         return None
     if read_rows(run) is None or not Path(run.find_uri("Evaluator", "evaluation")).is_dir():
@@ -84,7 +70,7 @@ def read_figures(run: RunRecord) -> Figures | None:
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
         from pipeline.outcome import read_outcome
 
-        return Figures.of(read_outcome(run.nodes))
+        return read_outcome(run.nodes)
 
 
 def read_rows(run: RunRecord) -> IngestionReport | None:

@@ -32,7 +32,7 @@ def run_with_notes(
         NotingRunner(config).run(dag)
         store = open_store(metadata)
         outcome = read_outcome(read_latest_run(store))
-        note_figures(store, Figures.of(outcome))
+        note_figures(store, outcome)
         return outcome
     finally:
         # With a full disk or damaged metadata, what made the run fail is the error to report, not this.

@@ -113,7 +113,7 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
     gc.disable()
     from absl import logging
 
-    from pipeline.history import run_with_notes
+    from pipeline.history.notes import run_with_notes
     from pipeline.view import RunView
 
     _settle_threads(config.trainer.threads)
@@ -151,7 +151,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     """
     from components.bucket_versions import open_versions
     from pipeline.graph import Places, build_components
-    from pipeline.history import find_lost_spans
+    from pipeline.history.acceptance import find_lost_spans
     from pipeline.lookups import MetadataComparison
 
     data = resolve_input(config.data)

@@ -25,7 +25,7 @@ from reporting.intervals import Interval
 OUTCOME = Outcome(
     rows=IngestionReport({"fer.csv": 3}, {"train": {"sad": 3}}, {}, {}), quarantine_uri="/q", eval_count=3,
     accuracy=0.5, accuracy_interval=Interval(0.2, 0.8), macro_f1=0.4, recalls={"sad": 0.5}, refusals=[],
-    model_path="/serving/17", is_in_service=True, predictions_uri="", report_path="", cached_nodes=[],
+    model_path="/serving/17", is_in_service=True, predictions_uri="", report_path="",
 )  # fmt: skip
 
 

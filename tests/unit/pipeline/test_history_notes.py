@@ -16,7 +16,7 @@ from pipeline.history.records import NODE_CONTEXT, RUN_CONTEXT, read_runs
 from pipeline.history.settings import has_all_settings, read_settings
 from pipeline.runners.local import assemble
 
-FIGURES = Figures(3, 0.5, 0.25, {"sad": 1.0}, ("accuracy is 0.5000, at least 0.6000",))
+FIGURES = Figures(3, 0.5, 0.25, {"sad": 1.0}, ["accuracy is 0.5000, at least 0.6000"])
 
 
 @tfx.dsl.components.component

@@ -48,13 +48,13 @@ def nodes(evaluation, tmp_path) -> dict[str, NodeRecord]:
     report = IngestionReport({"a.csv": 14}, {"train": {"sad": 12}, "unlabelled": {"": 2}}, {}, {})
     (tmp_path / REPORT_FILE).write_text(report.to_json(), "utf-8")
 
-    def node(name: str, uri: str, is_cached: bool = False, **properties: int | str) -> NodeRecord:
-        return NodeRecord(is_cached, False, {name: ArtifactRecord(uri, properties)})
+    def node(name: str, uri: str, **properties: int | str) -> NodeRecord:
+        return NodeRecord(False, False, {name: ArtifactRecord(uri, properties)})
 
     evaluator = node("evaluation", evaluation)
     evaluator.outputs["blessing"] = ArtifactRecord("/blessing", {"blessed": 1})
     return {
-        "FerExampleGen": node("quarantine", str(tmp_path), is_cached=True),
+        "FerExampleGen": node("quarantine", str(tmp_path)),
         "Trainer": node("model", "/model"),
         "Evaluator": evaluator,
         "ServingCheck": node("blessing", str(tmp_path), blessed=1),
@@ -74,7 +74,7 @@ def test_read_outcome_pushed_run_has_every_figure(nodes):
     assert found.recalls == pytest.approx(RECALLS, abs=1e-6)
     assert (found.model_path, found.is_in_service, found.predictions_uri) == ("/serving/17", False, "/predictions")
     assert found.report_path == "/report/8/report.html"
-    assert (found.rows.rows_read, found.cached_nodes) == (14, ["FerExampleGen"])
+    assert found.rows.rows_read == 14
 
 
 def test_read_outcome_run_from_before_there_were_pages_has_none(nodes):

@@ -9,7 +9,8 @@ from history_double import HistoryDouble
 from components.data_gate.component import DataGate
 from configs.spec import SpansConfig
 from fer_tfx.errors import DataError
-from pipeline.history import find_lost_spans, open_store
+from pipeline.history import open_store
+from pipeline.history.acceptance import find_lost_spans
 from pipeline.inputs import Input
 from pipeline.lookups import find_span_window
 

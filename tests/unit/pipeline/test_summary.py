@@ -27,7 +27,6 @@ PUSHED = Outcome(
     is_in_service=True,
     predictions_uri="/runs/predictions",
     report_path="/runs/report.html",
-    cached_nodes=[],
 )
 
 
