@@ -6,17 +6,16 @@ The cost model of docs/scale.md. Draws 10,000 faces; further rows are these with
 repeats another. Each number of rows is a whole run in a process of its own.
 """
 
+import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.harness.command import add_growth_options, make_parser, render, run_report
-from benchmarks.harness.measure import Cost
-from benchmarks.harness.samples import draw_samples, measure_ways
+from benchmarks.harness.command import add_growth_options, make_parser, print_report, render, run_command
+from benchmarks.harness.measure import Cost, draw_samples, measure_ways
 from benchmarks.ways import INGESTION, LAST_DATA_NODE, LOOP_PART, TRAINER
 from fer_tfx.errors import ConfigError
 
-_WAYS = {"run": "pipeline.run_components", "loop": "in_memory.loop"}
 _PLANNED_ROWS = (1_000_000, 100_000_000, 1_000_000_000)
 
 Costs = Mapping[int, Mapping[str, Cost]]
@@ -39,21 +38,20 @@ class Line(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print the report and write it on request; the exit code is 0, or that of the error."""
     parser = make_parser("component_costs", __doc__)
     add_growth_options(parser, [30_000, 90_000, 300_000], 1, "3.4 GB")
-    options = parser.parse_args(arguments)
+    return run_command(parser, _report, arguments)
 
-    def report() -> str:
-        if len({*options.rows}) < 2:
-            raise ConfigError("--rows: expected at least two numbers, to draw a line through")
-        return write_report(measure_ways(_WAYS, draw_samples(), options.rows, options.repeat))
 
-    return run_report("component_costs", options, report)
+def _report(options: argparse.Namespace) -> None:
+    if len({*options.rows}) < 2:
+        raise ConfigError("--rows: expected at least two numbers, to draw a line through")
+    ways = {"run": "pipeline.run_components", "loop": "in_memory.loop"}
+    print_report(options.out, lambda: write_report(measure_ways(ways, draw_samples(), options.rows, options.repeat)))
 
 
 def write_report(costs: Costs) -> str:
-    """Markdown; costs of `_WAYS` by number of rows, from the fewest to the most."""
+    """Markdown; costs of `run` and `loop` by number of rows, from the fewest to the most."""
     nodes = list(costs[max(costs)]["run"].part_cpu_s)
     data_nodes = nodes[: nodes.index(LAST_DATA_NODE) + 1]
     groups = {

@@ -2,7 +2,8 @@
 
     python -m benchmarks.evaluate --model runs/fer/serving/1 --data FOLDER --out benchmarks/results/fer2013/metrics.json
 
-`--section budget` fills that section of the file; without it the top level is filled and such sections stay.
+`--section budget` fills that section of the file; without it the top level is filled and such sections stay. Each
+figure has its number of rows, and a share of them Wilson's 95 % interval.
 """
 
 import argparse
@@ -11,20 +12,38 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from benchmarks.harness.command import make_parser, read_code_version, read_json_object, render, run_command
-from benchmarks.model import figures
 from benchmarks.model.exported import Exported, Predict, load_exported, sum_training_seconds
 from benchmarks.model.fer2013 import PublicTest, read_public_test
+from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES
 from fer_tfx.quiet import hush_libraries
+from reporting import calibration, classification
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
+from reporting.intervals import Share
 
 SECTIONS = ("budget",)  # models that are reported beside the shipped one
 
 
+class Answers(NamedTuple):
+    """A model's answers to n rows."""
+
+    probabilities: npt.NDArray[np.floating[Any]]  # (n, 7)
+    class_indices: npt.NDArray[np.int64]  # (n,), the true classes
+
+    @property
+    def is_right(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.probabilities.argmax(axis=1) == self.class_indices)
+
+    def select(self, is_selected: npt.NDArray[np.bool_]) -> "Answers":
+        return Answers(self.probabilities[is_selected], self.class_indices[is_selected])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Evaluate and write; the exit code is 0, or that of the error."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     parser = make_parser("evaluate", __doc__)
     parser.add_argument("--model", metavar="DIR", required=True, type=Path, help="the SavedModel")
@@ -34,21 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--train-command", metavar="TEXT", help="the command that trained the model, to be kept with it"
     )
-    options = parser.parse_args(given)
-    command = shlex.join(["python", "-m", "benchmarks.evaluate", *given])
-    return run_command("evaluate", lambda: _evaluate_into_file(options, command))
+    command = shlex.join([*parser.prog.split(), *given])
+    return run_command(parser, lambda options: _evaluate_into_file(options, command), given)
 
 
 def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     existing = read_json_object(options.out, "fix it or give --out another file") if options.out.exists() else {}
-    exported = load_exported(options.model)
-    test = read_public_test(options.data)
-    section = {
-        **evaluate(exported, test),
-        "command": command,
-        "train_command": options.train_command,
-        **read_code_version(),
-    }
+    figures = evaluate(load_exported(options.model), read_public_test(options.data))
+    section = {**figures, "command": command, "train_command": options.train_command, **read_code_version()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     merged = merge_section(existing, options.section, section)
     options.out.write_text(json.dumps(merged, indent=1) + "\n", "utf-8")
@@ -64,12 +76,13 @@ def merge_section(existing: dict[str, Any], name: str | None, section: dict[str,
 
 def evaluate(exported: Exported, test: PublicTest) -> dict[str, Any]:
     """All figures of one model; the most wanted are at the top, with their numbers of rows."""
-    answers = figures.Answers(exported.predict(test.pixels), test.class_indices)
-    record = exported.record
-    classes = figures.describe_classes(answers)
-    calibration = figures.describe_calibration(answers, exported.calibration["temperature"])
+    answers = Answers(exported.predict(test.pixels), test.class_indices)
+    record, temperature = exported.record, exported.calibration["temperature"]
+    before = Answers(calibration.scale_probabilities(answers.probabilities, 1 / temperature), answers.class_indices)
+    trust = {"before": describe_trust(before), "after": describe_trust(answers)}
+    classes = describe_classes(answers)
     headline = {"public_accuracy": classes["accuracy"], "macro_f1": classes["macro_f1"]}
-    headline |= {f"ece_{when}": calibration[when]["ece"] for when in ("before", "after")}
+    headline |= {f"ece_{when}": each["ece"] for when, each in trust.items()}
     epoch_count = len(record["history"])
     return {
         "parameters": record["parameters"],
@@ -80,37 +93,81 @@ def evaluate(exported: Exported, test: PublicTest) -> dict[str, Any]:
         **{f"{key}_n": classes["n"] for key in headline},
         "accuracy": _describe_accuracies(exported.predict, answers, test),
         "classes": classes,
-        "calibration": calibration,
-        "abstain": figures.describe_abstention(answers, exported.calibration["abstain_threshold"]),
+        "calibration": {"temperature": temperature, **trust},
+        "abstain": describe_abstention(answers, exported.calibration["abstain_threshold"]),
         "robustness": _describe_robustness(exported.predict, answers, test),
         "configuration": {key: record[key] for key in ("model", "trainer", "export") if key in record},
         "code": record["code"],
     }
 
 
-def _describe_accuracies(predict: Predict, answers: figures.Answers, test: PublicTest) -> dict[str, Any]:
+def _describe_accuracies(predict: Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
     """On all rows, on the clean and the leaked ones, and averaged with the mirror image."""
     mirrored = predict(test.pixels[:, :, ::-1])
-    averaged = figures.Answers((answers.probabilities + mirrored) / 2, answers.class_indices)
+    averaged = Answers((answers.probabilities + mirrored) / 2, answers.class_indices)
     return {
-        "all_rows": figures.describe_accuracy(answers),
-        "clean_rows": figures.describe_accuracy(answers.select(test.is_clean)),
-        "leaked_rows": figures.describe_accuracy(answers.select(~test.is_clean)),
-        "flip_averaged": figures.describe_accuracy(averaged),
-        "flip_averaged_clean_rows": figures.describe_accuracy(averaged.select(test.is_clean)),
+        "all_rows": describe_accuracy(answers),
+        "clean_rows": describe_accuracy(answers.select(test.is_clean)),
+        "leaked_rows": describe_accuracy(answers.select(~test.is_clean)),
+        "flip_averaged": describe_accuracy(averaged),
+        "flip_averaged_clean_rows": describe_accuracy(averaged.select(test.is_clean)),
         "largest_change_by_flip": float(abs(answers.probabilities - mirrored).max()),
     }
 
 
-def _describe_robustness(predict: Predict, answers: figures.Answers, test: PublicTest) -> dict[str, Any]:
+def _describe_robustness(predict: Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
     """By corruption: accuracy, and its share of the accuracy on pictures as they are."""
     clean, found = float(answers.is_right.mean()), {}
     for name in CORRUPTIONS:
-        accuracy = figures.describe_accuracy(
-            figures.Answers(predict(corrupt_pixels(name, test.pixels)), test.class_indices)
-        )
+        accuracy = describe_accuracy(Answers(predict(corrupt_pixels(name, test.pixels)), test.class_indices))
         found[name] = {**accuracy, "relative": accuracy["value"] / clean if clean else None}
     return found
+
+
+def describe_share(fraction: float, row_count: int) -> dict[str, float | int]:
+    share = Share.of(fraction, row_count)
+    return {"value": share.fraction, "low": share.low, "high": share.high, "n": share.count}
+
+
+def describe_accuracy(answers: Answers) -> dict[str, float | int]:
+    """Share of the rows that is right; 0 if there are none."""
+    row_count = len(answers.class_indices)
+    return describe_share(float(answers.is_right.mean()) if row_count else 0.0, row_count)
+
+
+def describe_classes(answers: Answers) -> dict[str, Any]:
+    """Macro F1, balanced accuracy, recall per class by name, and the confusion matrix (rows are true classes)."""
+    predicted = answers.probabilities.argmax(axis=1)
+    confusion = classification.compute_confusion(answers.class_indices, predicted, CLASS_COUNT)
+    recalls = zip(CLASS_NAMES, classification.compute_recalls(confusion), strict=True)
+    return {
+        "accuracy": classification.compute_accuracy(confusion),
+        "macro_f1": classification.compute_macro_f1(confusion),
+        "balanced_accuracy": classification.compute_balanced_accuracy(confusion),
+        "n": len(predicted),
+        "recall": {name: describe_share(recall.fraction, recall.count) for name, recall in recalls},
+        "confusion": confusion.tolist(),
+    }
+
+
+def describe_trust(answers: Answers) -> dict[str, float | int]:
+    """`ece` (15 bins), `nll` (nats), `brier` (0-2) and `n`."""
+    return {
+        "ece": calibration.compute_calibration_error(*answers),
+        "nll": calibration.compute_nll(*answers),
+        "brier": calibration.compute_brier_score(*answers),
+        "n": len(answers.class_indices),
+    }
+
+
+def describe_abstention(answers: Answers, threshold: float) -> dict[str, Any]:
+    """Share of the rows whose confidence is at least `threshold`, and how many of these are right."""
+    found, count = calibration.apply_abstain_threshold(*answers, threshold), len(answers.class_indices)
+    return {
+        "threshold": found.threshold,
+        "coverage": describe_share(found.coverage_fraction, count),
+        "accuracy": describe_share(found.accuracy_fraction, round(found.coverage_fraction * count)),
+    }
 
 
 if __name__ == "__main__":

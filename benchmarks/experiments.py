@@ -17,7 +17,8 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from itertools import count
@@ -26,8 +27,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmarks.harness.command import ROOT, make_parser, read_code_version, run_command
+from benchmarks.harness.marks import read_cpu_s
 from benchmarks.ranking import log
-from benchmarks.ranking.background import give_way, watch_cores
 from configs.progress import PROGRESS_LOGGER
 from configs.spec import Recipe
 from fer_tfx.errors import DataError
@@ -40,7 +41,6 @@ _OWN_ROWS = 2048  # measured while a finalist trains, so that the public test is
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one experiment, average several or print the log; the exit code is 0, or that of the error."""
     parser = make_parser("experiments", __doc__)
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="the competition's files")
     parser.add_argument("--state", metavar="FOLDER", type=Path, help="keeps rows, trainings and answers")
@@ -53,15 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--average", metavar="NAME", nargs="+", help="judge the mean answers of these experiments")
     parser.add_argument("--log", metavar="FILE", type=Path, default=LOG, help=f"default: {LOG.name} in results/")
     parser.add_argument("--table", action="store_true", help="print the log and do nothing else")
-    options = parser.parse_args(arguments)
-    work = _print_log if options.table else _log_average if options.average else _log_experiment
-    return run_command("experiments", lambda: work(options))
+    return run_command(parser, _run, arguments)
 
 
-def _print_log(options: argparse.Namespace) -> None:
-    if not options.log.exists():
-        raise DataError(f"{options.log}: no such file; the first experiment creates it")
-    print(log.format_table(log.read_log(options.log)))
+def _run(options: argparse.Namespace) -> None:
+    if options.table:
+        if not options.log.exists():
+            raise DataError(f"{options.log}: no such file; the first experiment creates it")
+        print(log.format_table(log.read_log(options.log)))
+    elif options.average:
+        _log_average(options)
+    else:
+        _log_experiment(options)
 
 
 def _log_average(options: argparse.Namespace) -> None:
@@ -175,6 +178,36 @@ def _show_epochs() -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False  # a library gives the root logger a handler of its own
     logger.addHandler(handler)
+
+
+def give_way() -> None:
+    """Yield to every other process from now on. Call it before threads are started: those keep their priority.
+
+    Linux groups processes by session and shares the cores among groups first, where `sched_autogroup_enabled` is 1:
+    start such work with `setsid`, and write 19 to the `/proc/PID/autogroup` of its first process.
+    """
+    os.nice(19)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def read_busy_s() -> float:
+    """Seconds that all cores together have worked, for any process, since the machine started."""
+    ticks = [int(text) for text in Path("/proc/stat").read_text("ascii").splitlines()[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")  # without idle and iowait: man 5 proc
+
+
+def watch_cores() -> Callable[[], dict[str, float]]:
+    """Start measuring; the result gives `cpu_seconds` of this process since then, and `others_fraction`, 0-1: the
+    share of all cores' time that others took."""
+    started_s, busy_s, cpu_s = time.monotonic(), read_busy_s(), read_cpu_s()
+
+    def finish() -> dict[str, float]:
+        own_s = read_cpu_s() - cpu_s
+        others_s = max(0.0, read_busy_s() - busy_s - own_s)
+        capacity_s = (time.monotonic() - started_s) * (os.cpu_count() or 1)
+        return {"cpu_seconds": round(own_s), "others_fraction": round(others_s / capacity_s, 3)}
+
+    return finish
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.evaluate import Answers, describe_accuracy, describe_classes, describe_trust
 from benchmarks.harness.command import ROOT, make_parser, parse_count, read_code_version, render, run_command, tell
 from benchmarks.harness.measure import measure_process
 from benchmarks.model.exported import require_model
 from benchmarks.model.fer2013 import PublicTest, read_public_test
-from benchmarks.model.figures import Answers, describe_accuracy, describe_classes, describe_trust
 from benchmarks.peer.contenders import BATCH_SIZE
 from benchmarks.ship import ship_light_form
 from fer_tfx.contract import CLASS_NAMES
@@ -40,15 +40,13 @@ _SINGLE_COUNT, _BATCH_COUNT, _BUDGET_S = 200, 20, 2.0  # calls in a round, unles
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare and write `peers.json` and `peers.md`; the exit code is 0, or that of the error."""
     parser = make_parser("peers", __doc__)
     parser.add_argument("--model", metavar="DIR", required=True, type=Path, help="our SavedModel")
     parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
     parser.add_argument("--out", metavar="FOLDER", required=True, type=Path, help="for peers.json and peers.md")
     parser.add_argument("--cores", metavar="N", type=int, default=2, help="cores that each side may use (default: 2)")
     parser.add_argument("--rounds", metavar="N", type=parse_count, default=5, help="turns of each side (default: 5)")
-    options = parser.parse_args(arguments)
-    return run_command("peers", lambda: _compare_into_folder(options))
+    return run_command(parser, _compare_into_folder, arguments)
 
 
 def _compare_into_folder(options: argparse.Namespace) -> None:
@@ -68,14 +66,9 @@ def _compare_into_folder(options: argparse.Namespace) -> None:
 
 
 def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], rounds: int) -> dict[str, Any]:
-    """All figures of all contenders, by name, and of each peer against ours.
+    """All figures of all contenders, by name, and of each peer against ours, which is the SavedModel `model`.
 
-    Args:
-        model: our SavedModel.
-        test: the rows.
-        peer_python: interpreter of fer's environment.
-        cores: numbers of the cores that each process may use.
-        rounds: turns that each contender is timed for.
+    Each contender is timed in `rounds` turns, and each process may use the cores of these numbers.
     """
     with TemporaryDirectory(prefix="benchmark-peers-") as name:
         folder, own = Path(name), Path(sys.executable)
@@ -127,17 +120,9 @@ def _judge(
 
 
 def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Let a contender answer in a process of its own.
+    """Let one of `contenders.BUILDERS` do each request, arguments of `contenders.answer`, in a process of its own.
 
-    Args:
-        name: a key of `contenders.BUILDERS`.
-        python: interpreter of its environment.
-        model: folder of our SavedModel or of its light form.
-        cores: numbers of the cores that it may use.
-        requests: arguments of `contenders.answer`.
-
-    Raises:
-        BenchmarkError: the process failed.
+    `model` is the folder of our SavedModel or of its light form. Raises BenchmarkError if the process fails.
     """
     with TemporaryDirectory(prefix="benchmark-") as folder:
         asked, answered = Path(folder, "requests.json"), Path(folder, "answers.json")
@@ -148,13 +133,9 @@ def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[d
 
 
 def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _LOCK) -> Path:
-    """Make `folder`, a virtual environment of about 3 GB, hold what `lock`, requirements with hashes, lists.
+    """Make a virtual environment in `folder`, of about 3 GB, hold what `lock`, requirements with hashes, lists.
 
-    Returns:
-        Path of its Python.
-
-    Raises:
-        DataError: uv is missing, or the packages can't be installed.
+    Returns its Python. Raises DataError if uv is missing or the packages can't be installed.
     """
     own = ROOT / ".build/uv/bin/uv"
     uv = str(own) if own.exists() else shutil.which("uv")
@@ -177,9 +158,7 @@ def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _L
 def summarise(rounds: Sequence[Sequence[dict[str, Any]]], batch_size: int) -> dict[str, Any]:
     """`single_ms`: median, 10th and 90th percentile; `batch_images_per_s`: the same by way of calling.
 
-    Args:
-        rounds: answers to `time_single` and `time_batches`.
-        batch_size: pictures in each call of the latter.
+    `rounds` are answers to `time_single` and to `time_batches`, with `batch_size` pictures in each call of the latter.
     """
     single_s = np.concatenate([single["seconds"] for single, _ in rounds])
     batch_s = {way: np.concatenate([batches[way]["seconds"] for _, batches in rounds]) for way in rounds[0][1]}
@@ -195,7 +174,6 @@ def _summarise(values: npt.NDArray[np.float64]) -> dict[str, float | int]:
 
 
 def write_report(comparison: dict[str, Any]) -> str:
-    """The text of `peers.md`, from what `compare` returns."""
     ours, light = (comparison["contenders"][name] for name in (OURS, LIGHT))
     return render(
         "peers.md", **comparison, class_names=CLASS_NAMES, corruptions=list(CORRUPTIONS), ours=ours, light=light

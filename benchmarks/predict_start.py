@@ -1,5 +1,6 @@
 """What `fer-tfx predict` costs: one picture from a cold start, all rows of a file, and memory as the rows grow."""
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -10,8 +11,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 
 from benchmarks.harness.command import make_parser, parse_count, render, run_command
-from benchmarks.harness.measure import ProcessCost, measure_process
-from benchmarks.harness.samples import draw_samples, write_sample
+from benchmarks.harness.measure import ProcessCost, draw_samples, measure_process, write_sample
 from schema.drawn_faces import draw_faces
 
 _PREDICT = (sys.executable, "-m", "pipeline", "predict")
@@ -20,7 +20,6 @@ _DRAWN_FACES = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; the exit code is 0, or that of the error."""
     parser = make_parser("predict_start", __doc__)
     parser.add_argument("--data", metavar="PATH", type=Path, help="test.csv of the competition; predicts all its rows")
     parser.add_argument("--repeat", metavar="N", type=parse_count, default=7, help="cold starts (default: 7)")
@@ -29,18 +28,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="of drawn files (default: 500 5000 50000)",
     )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", type=Path, help="where to write the figures (JSON)")
-    options = parser.parse_args(arguments)
+    return run_command(parser, _measure, arguments)
 
-    def work() -> None:
-        with TemporaryDirectory(prefix="benchmark-") as name:
-            costs = _measure_start(Path(name), options.repeat) | _measure_rows(Path(name), options.data, options.rows)
-        medians = {name: ProcessCost(*map(median, zip(*each, strict=True))) for name, each in costs.items()}
-        figures = {name: each._asdict() for name, each in medians.items()}
-        print(render("predict_start.md", figures=figures), end="")
-        if options.out:
-            options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
-    return run_command("predict_start", work)
+def _measure(options: argparse.Namespace) -> None:
+    with TemporaryDirectory(prefix="benchmark-") as name:
+        costs = _measure_start(Path(name), options.repeat) | _measure_rows(Path(name), options.data, options.rows)
+    medians = {name: ProcessCost(*map(median, zip(*each, strict=True))) for name, each in costs.items()}
+    figures = {name: each._asdict() for name, each in medians.items()}
+    print(render("predict_start.md", figures=figures), end="")
+    if options.out:
+        options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def _measure_start(folder: Path, repeat_count: int) -> dict[str, list[ProcessCost]]:

@@ -55,12 +55,10 @@ def _write(path: Path, page: Any, cut: tuple[str, str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Take the screenshots; the exit code is 0, or that of the error."""
     parser = make_parser("report_screenshots", __doc__)
     parser.add_argument("page", metavar="PAGE", type=Path, help="report.html, as `fer-tfx report` prints it")
     parser.add_argument("--out", metavar="FOLDER", type=Path, default=Path("docs/images"), help="default: docs/images")
-    options = parser.parse_args(arguments)
-    return run_command("report_screenshots", lambda: take_screenshots(options.page, options.out))
+    return run_command(parser, lambda options: take_screenshots(options.page, options.out), arguments)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 addresses of its artifacts, followed by what the release adds: the figures on the public test, versions and hashes.
 """
 
+import argparse
 import os
 import platform
 import shutil
@@ -36,7 +37,6 @@ Metrics = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ship a model; the exit code is 0, or that of the error: 3 if the model may not be shipped."""
     parser = make_parser("ship", __doc__)
     parser.add_argument("--run", metavar="FOLDER", required=True, type=Path, help="<runtime.root>/<name> of a run")
     parser.add_argument("--metrics", metavar="FILE", required=True, type=Path, help="what benchmarks.evaluate wrote")
@@ -44,24 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out", metavar="FOLDER", default=ROOT / "fer_tfx" / SHIPPED_FOLDER, type=Path,
         help="default: fer_tfx/shipped_model",
     )  # fmt: skip
-    options = parser.parse_args(arguments)
+    return run_command(parser, _ship_both_forms, arguments)
 
-    def work() -> None:
-        metrics, pushed = read_json_object(options.metrics, _EVALUATE), find_pushed_model(options.run)
-        light = options.out.with_name(LIGHT_FOLDER)
-        ship(pushed, metrics, options.out)
-        ship_light_form(pushed, light)
-        print(f"{options.out} and {light}: shipped; now commit them")
 
-    return run_command("ship", work)
+def _ship_both_forms(options: argparse.Namespace) -> None:
+    metrics, pushed = read_json_object(options.metrics, _EVALUATE), find_pushed_model(options.run)
+    light = options.out.with_name(LIGHT_FOLDER)
+    ship(pushed, metrics, options.out)
+    ship_light_form(pushed, light)
+    print(f"{options.out} and {light}: shipped; now commit them")
 
 
 def find_pushed_model(run: Path) -> Path:
     """The folder of the model that the latest run below `run`, `<runtime.root>/<name>`, pushed.
 
-    Raises:
-        DataError: there is no run, or its model is gone.
-        GateError: the Evaluator or ServingCheck gave no blessing, or nothing was pushed.
+    Raises DataError if there is no run or its model is gone, GateError if a gate refused it or nothing was pushed.
     """
     store = run / "metadata.sqlite"
     if not store.is_file():
@@ -81,11 +78,10 @@ def find_pushed_model(run: Path) -> Path:
 
 
 def ship(pushed: Path, metrics: Metrics, target: Path) -> None:
-    """Copy the model to `target`, which holds the old or the new one whole but for an instant between two renames.
+    """Copy the model to `target`.
 
-    Raises:
-        GateError: the model is too large, or began with another model's weights.
-        DataError: the figures are those of another model, or one is missing.
+    Raises GateError if the model is too large or began with another model's weights, DataError if the figures are those
+    of another model or one is missing.
     """
     files = [name for name in list_files(pushed) if Path(name).name != CARD_FILE]
     size_bytes = sum((pushed / name).stat().st_size for name in files)
@@ -106,8 +102,6 @@ def ship(pushed: Path, metrics: Metrics, target: Path) -> None:
         shutil.copytree(pushed, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
         (new / CARD_FILE).write_text(card, "utf-8")
         (new / _LICENCE_FILE).write_text(render(_LICENCE_FILE), "utf-8")
-        write_sums(new)
-        verify_sums(new)
 
 
 def check_same_model(folder: Path, record: dict[str, Any], metrics: Metrics) -> None:
@@ -151,7 +145,7 @@ def look_up(metrics: Metrics, *keys: str) -> Any:
 
 
 def ship_light_form(model: Path, target: Path) -> None:
-    """Write the light form of the SavedModel in `model` to `target`, which holds the old or the new one whole."""
+    """Write the light form of the SavedModel in `model` to `target`."""
     from models.export import convert_to_light
 
     content = convert_to_light(model)
@@ -159,13 +153,11 @@ def ship_light_form(model: Path, target: Path) -> None:
         (new / LIGHT_MODEL_FILE).write_bytes(content)
         for name in (CALIBRATION_FILE, CLASS_NAMES_FILE):
             shutil.copy(model / EXTRA_ASSETS_DIR / name, new / name)
-        write_sums(new)
-        verify_sums(new)
 
 
 @contextmanager
 def replace_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target` that takes its place if the block ends well.
+    """Yield an empty folder beside `target` that takes its place, with SHA256SUMS, if the block ends well.
 
     A folder with files can't be renamed over: the old one steps aside first, and back if the second rename fails.
     """
@@ -173,6 +165,8 @@ def replace_folder(target: Path) -> Iterator[Path]:
     new.mkdir(parents=True)
     try:
         yield new
+        write_sums(new)
+        verify_sums(new)
         if target.exists():
             target.rename(old)
         try:

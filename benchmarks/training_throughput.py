@@ -5,6 +5,7 @@
 Pictures are noise, on which no time depends.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -39,19 +40,17 @@ class Throughput(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print; the exit code is 0, or that of the error."""
     parser = make_parser("training_throughput", __doc__)
     parser.add_argument("--config", metavar="FILE", required=True, help="YAML file of settings")
     parser.add_argument("--steps", metavar="N", type=parse_count, default=40, help="steps in each round (default: 40)")
     parser.add_argument("--rounds", metavar="N", type=parse_count, default=5, help="rounds of each way (default: 5)")
-    options = parser.parse_args(arguments)
+    return run_command(parser, _report, arguments)
 
-    def work() -> None:
-        config = load_config(options.config)
-        found = measure(config.model, config.trainer, steps=options.steps, rounds=options.rounds)
-        print(render("training_throughput.md", found=found), end="")
 
-    return run_command("training_throughput", work)
+def _report(options: argparse.Namespace) -> None:
+    config = load_config(options.config)
+    found = measure(config.model, config.trainer, steps=options.steps, rounds=options.rounds)
+    print(render("training_throughput.md", found=found), end="")
 
 
 def measure(model: ModelConfig, trainer: TrainerConfig, *, steps: int, rounds: int) -> Throughput:

@@ -1,4 +1,4 @@
-"""What the command of every benchmark does: parse, refuse in one line, print a report and write it to a file."""
+"""What the commands share: options, refusals in one line, reports, and the facts of machine and code."""
 
 import argparse
 import json
@@ -41,10 +41,12 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
-def run_command(name: str, work: Callable[[], object]) -> int:
-    """Do `work` and return the exit code: 0, that of a FerError, or 1 if interrupted; the last two in one line."""
+def run_command(parser: argparse.ArgumentParser, work: Callable[[Any], object], arguments: Sequence[str] | None) -> int:
+    """Pass the options to `work`; the exit code is 0, that of a FerError, or 1 if interrupted, with one line of why."""
+    options = parser.parse_args(arguments)
+    name = parser.prog.rpartition(".")[2]
     try:
-        work()
+        work(options)
     except FerError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return error.exit_code
@@ -54,19 +56,14 @@ def run_command(name: str, work: Callable[[], object]) -> int:
     return 0
 
 
-def run_report(name: str, options: argparse.Namespace, write_report: Callable[[], str]) -> int:
-    """Print a report and write it to `--out`, if given, whose folder is checked before the work."""
-    out: Path | None = options.out
-
-    def work() -> None:
-        if out and not out.parent.is_dir():
-            raise DataError(f"{out}: no such folder; give --out a file in an existing one")
-        report = write_report()
-        print(report, end="")
-        if out:
-            out.write_text(report, encoding="utf-8")
-
-    return run_command(name, work)
+def print_report(out: Path | None, write_report: Callable[[], str]) -> None:
+    """Print a report and write it to `out`, if given, whose folder is checked before the work."""
+    if out and not out.parent.is_dir():
+        raise DataError(f"{out}: no such folder; give --out a file in an existing one")
+    report = write_report()
+    print(report, end="")
+    if out:
+        out.write_text(report, encoding="utf-8")
 
 
 def tell(line: str) -> None:

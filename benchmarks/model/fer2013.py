@@ -24,30 +24,27 @@ from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 TRAIN_FILE = "train.csv.xz"
 TEST_FILE = "test.csv.xz"
 LABELS_FILE = "public_test_labels.csv"
+_LABELS = {str(index) for index in range(CLASS_COUNT)}
 SCORED_FRACTION = 0.3
 """Share of the pictures that recipes are judged by. Of FER2013 that is 8,000 rows: accuracy has a standard error of
 half a point, the difference of two networks, whose answers are alike, about 0.4."""
 
 
 class Pictures(NamedTuple):
-    """Labelled rows, n of them."""
+    """Labelled rows: pictures (n, 48, 48), and classes (n,), 0-6."""
 
     pixels: npt.NDArray[np.uint8]
-    """(n, 48, 48)"""
     class_indices: npt.NDArray[np.int64]
-    """(n,), 0-6"""
 
     def select(self, chosen: npt.NDArray[np.bool_] | slice) -> "Pictures":
         return Pictures(self.pixels[chosen], self.class_indices[chosen])
 
 
 class PublicTest(NamedTuple):
-    """Pictures that nobody trains on, n of them."""
+    """Pictures (n, 48, 48) that nobody trains on, and classes (n,), 0-6."""
 
     pixels: npt.NDArray[np.uint8]
-    """(n, 48, 48)"""
     class_indices: npt.NDArray[np.int64]
-    """(n,), 0-6"""
     is_clean: npt.NDArray[np.bool_]
     """(n,), whether the training file doesn't hold the very same picture."""
 
@@ -55,11 +52,8 @@ class PublicTest(NamedTuple):
 def read_strict_rows(folder: Path) -> tuple[Pictures, list[bytes]]:
     """Read `train.csv.xz` and drop what FerExampleGen drops: repeats, and pictures that are also in `test.csv.xz`.
 
-    Returns:
-        The rows that are left, in the order of their pictures' SHA-256, and these. No label of a test row is read.
-
-    Raises:
-        DataError: a file is missing or has a row that can't be read, or no row is left.
+    Returns the rows that are left, in the order of their pictures' SHA-256, and these. No label of a test row is read.
+    Raises DataError if a file or a row can't be read, or no row is left.
     """
     files = ((TRAIN_FILE, TRAIN_SPLIT), (TEST_FILE, UNLABELLED_SPLIT))
     candidates = sorted(each for name, split in files for each in _iter_candidates(folder / name, split))
@@ -83,8 +77,7 @@ def _iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
 def read_public_test(folder: Path) -> PublicTest:
     """Read the first rows of `test.csv.xz`, as many as `public_test_labels.csv` has labels: no row of the private test.
 
-    Raises:
-        DataError: a file is missing or has a row that can't be read.
+    Raises DataError if a file or a row can't be read.
     """
     class_indices = _read_labels(folder / LABELS_FILE)
     pictures = [row.face.pixels for row in islice(_iter_rows(folder / TEST_FILE), len(class_indices))]
@@ -101,17 +94,15 @@ def _stack(pictures: list[bytes]) -> npt.NDArray[np.uint8]:
 
 def _read_labels(path: Path) -> npt.NDArray[np.int64]:
     try:
-        header, *lines = path.read_text("utf-8").split()
+        lines = path.read_text("utf-8", errors="replace").split()
     except OSError as error:
         raise _unreadable(path, error) from None
-    except ValueError:
-        header, lines = "", []
-    if header != LABEL_KEY or not lines:
+    if lines[:1] != [LABEL_KEY] or len(lines) == 1:
         raise DataError(f"{path}: expected a line `{LABEL_KEY}`, then one label a line; give the competition's file")
-    for number, line in enumerate(lines, start=2):
-        if not (line.isascii() and line.isdigit() and int(line) < CLASS_COUNT):
+    for number, line in enumerate(lines[1:], start=2):
+        if line not in _LABELS:
             raise DataError(f"{path}, line {number}: expected a label from 0 to {CLASS_COUNT - 1}, found {line!r}")
-    return np.array(lines, np.int64)
+    return np.array(lines[1:], np.int64)
 
 
 def _iter_rows(path: Path) -> Iterator[ParsedRow]:
@@ -134,8 +125,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 def choose_scored(digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
     """(n,), whether recipes are judged by a row instead of trained on it, by its picture's SHA-256 alone.
 
-    Raises:
-        DataError: one of the two parts is empty.
+    Raises DataError if one of the two parts is empty.
     """
     config = DataConfig(eval_fraction=SCORED_FRACTION)
     is_scored = np.array([split_by_digest(digest, config) != TRAIN_SPLIT for digest in digests])

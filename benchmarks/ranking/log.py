@@ -77,9 +77,7 @@ def load_recipe(config: str, overrides: Sequence[str], seed: int | None) -> Reci
 def load_logged_recipe(entry: Mapping[str, Any], root: Path) -> Recipe:
     """The recipe of an entry, from its configuration file below `root` as it is today.
 
-    Raises:
-        DataError: the entry can't be repeated.
-        ConfigError: the file no longer gives the logged recipe.
+    Raises DataError if the entry can't be repeated, ConfigError if the file no longer gives the logged recipe.
     """
     name = entry["name"]
     if missing := [key for key in _REPEAT_KEYS if key not in entry]:

@@ -59,11 +59,8 @@ class Trained(NamedTuple):
 def train(recipe: Recipe, rows: Rows, measured: Rows, folder: Path) -> Trained:
     """Train on `rows`, or resume where an interrupted call with the same arguments stopped.
 
-    Args:
-        recipe: network and training, seed included.
-        rows: to learn from.
-        measured: measured every `evaluation_interval_epochs`; nothing is chosen by it.
-        folder: keeps the state, in one subfolder for each recipe, rows, code, precision and number of cores.
+    `measured` is measured every `evaluation_interval_epochs`; nothing is chosen by it. `folder` keeps the state, in one
+    subfolder for each recipe, rows, code, precision and number of cores.
     """
     transform = make_transform(rows.pixels)
     examples, eval_ = (to_examples(each.pixels, each.class_indices) for each in (rows, measured))
@@ -134,10 +131,8 @@ def _predict(trained: Trained, compute: Callable[[tf.Tensor], tf.Tensor], rows: 
 class ViewLogits(NamedTuple):
     """Logits of n pictures, view by view; the first view is the picture as it is."""
 
-    logits: npt.NDArray[np.float32]
-    """(views, n, 7)"""
-    class_indices: npt.NDArray[np.int64]
-    """(n,), the true classes."""
+    logits: npt.NDArray[np.float32]  # (views, n, 7)
+    class_indices: npt.NDArray[np.int64]  # (n,), the true classes
 
     def select(self, is_selected: npt.NDArray[np.bool_]) -> "ViewLogits":
         """Some of the pictures; `is_selected` is (n,)."""
@@ -174,11 +169,10 @@ def average_networks(members: dict[str, ViewLogits]) -> ViewLogits:
 
 
 def describe_logits(logits: npt.NDArray[np.float32], class_indices: npt.NDArray[np.int64]) -> dict[str, float]:
-    """The figures of logits, float (n, 7), or of their mean over views, with the true classes, int (n,).
+    """The figures of logits, float (n, 7), with the true classes, int (n,).
 
-    Returns:
-        `accuracy`, `macro_f1`, `nll` in nats with the temperature 1, and `nll_at_best` with the `temperature` that
-        minimises it on these very rows: the loss that calibration can't remove.
+    `nll`, in nats, is that of the temperature 1, and `nll_at_best` that of the `temperature` that minimises it on these
+    very rows: the loss that calibration can't remove.
     """
     confusion = compute_confusion(class_indices, logits.argmax(axis=1), CLASS_COUNT)
     temperature = fit_temperature(logits, class_indices)

@@ -2,11 +2,11 @@ import subprocess
 import sys
 import time
 
-from benchmarks.ranking.background import read_busy_s, watch_cores
+from benchmarks.experiments import read_busy_s, watch_cores
 
 _GIVE_WAY = """
 import os
-from benchmarks.ranking.background import give_way
+from benchmarks.experiments import give_way
 give_way()
 print(os.nice(0), os.sched_getscheduler(0) == os.SCHED_IDLE)
 """

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.harness.command import run_command
+from benchmarks.harness.command import make_parser, run_command
 from fer_tfx.errors import DataError, GateError
 
 
@@ -13,15 +13,16 @@ from fer_tfx.errors import DataError, GateError
     ],
 )
 def test_run_command_failure_ends_with_its_code_and_one_line(error, code, line, capsys):
-    def fail() -> None:
+    def fail(options: object) -> None:
         raise error
 
-    assert run_command("bench", fail) == code
+    assert run_command(make_parser("bench", None), fail, []) == code
     assert capsys.readouterr().err == line
 
 
 def test_run_command_work_done_ends_with_0_and_other_errors_pass_through(capsys):
-    assert run_command("bench", lambda: print("done")) == 0
+    parser = make_parser("bench", None)
+    assert run_command(parser, lambda _: print("done"), []) == 0
     assert capsys.readouterr() == ("done\n", "")
     with pytest.raises(ZeroDivisionError):
-        run_command("bench", lambda: print(1 / 0))
+        run_command(parser, lambda _: print(1 / 0), [])

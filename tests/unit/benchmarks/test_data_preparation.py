@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import data_preparation
-from benchmarks.harness.measure import Cost
-from benchmarks.harness.samples import draw_samples, write_sample
+from benchmarks.harness.measure import Cost, draw_samples, write_sample
 
 
 def cost(cpu_s: float) -> Cost:

@@ -68,14 +68,9 @@ def test_load_exported_file_that_is_no_json_is_refused(tmp_path):
     [
         ({"n": 1}, None, r"calibration\.json: no temperature, abstain_threshold in it; give a model"),
         ([1], None, r"calibration\.json: expected a JSON object, found a list; give a model"),
-        ({"temperature": 0, "abstain_threshold": 0.4}, None, r"temperature: expected a number above 0, got 0$"),
-        ({"temperature": "1", "abstain_threshold": 0.4}, None, r"temperature: expected a number above 0, got '1'$"),
         (None, {"parameters": 1, "history": []}, r"training_record\.json: no code, model, trainer in it"),
-        (None, {**RECORD, "history": []}, r"training_record\.json: history: expected at least one epoch, got \[\]$"),
-        (None, {**RECORD, "history": [{"epoch": 1, "loss": 1.0, "accuracy": 0.5}]},
-         r"training_record\.json: history: an epoch has no eval_accuracy, seconds$"),
     ],
-)  # fmt: skip
+)
 def test_load_exported_broken_content_names_file_and_key(tmp_path, calibration, record, message):
     with pytest.raises(DataError, match=message):
         load_exported(write_model(tmp_path / "1", calibration, record))

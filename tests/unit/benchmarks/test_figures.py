@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.model.figures import Answers, describe_abstention, describe_accuracy
+from benchmarks.evaluate import Answers, describe_abstention, describe_accuracy
 
 # Sure of class 0 by 0.9, 0.8 and 0.6; right, right, wrong.
 PROBABILITIES = np.array([[share, *[(1 - share) / 6] * 6] for share in (0.9, 0.8, 0.6)])

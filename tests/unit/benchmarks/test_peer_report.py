@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.model.figures import describe_share
+from benchmarks.evaluate import describe_share
 from benchmarks.peers import summarise, write_report
 from fer_tfx.contract import CLASS_NAMES
 from reporting.corruptions import CORRUPTIONS

@@ -4,8 +4,7 @@ import sys
 import pytest
 
 from benchmarks.harness.command import render
-from benchmarks.harness.measure import BenchmarkError, measure_process
-from benchmarks.harness.samples import draw_samples, write_sample
+from benchmarks.harness.measure import BenchmarkError, draw_samples, measure_process, write_sample
 from fer_tfx.predict.inputs import open_rows
 
 

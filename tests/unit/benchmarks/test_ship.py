@@ -159,8 +159,8 @@ def test_replace_folder_failed_rename_brings_the_old_folder_back(target, monkeyp
         return rename(path, place)
 
     monkeypatch.setattr(Path, "rename", fail_for_partial)
-    with pytest.raises(OSError, match="disk gone"), replace_folder(target):
-        pass
+    with pytest.raises(OSError, match="disk gone"), replace_folder(target) as new:
+        (new / "file").touch()
     assert_unchanged(target)
 
 
