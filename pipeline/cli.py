@@ -112,10 +112,14 @@ def submit(
     ] = "",
 ) -> int:
     """Send a compiled pipeline to Vertex AI or Kubeflow Pipelines."""
-    from pipeline.runners.submission import Wishes, submit_file
+    from pipeline.runners import submission
 
-    wishes = Wishes(
-        overrides=parameters or [], labels=labels or [], pipeline_root=pipeline_root, service_account=service_account,
-        cron=cron, project=project, location=location, host=host, experiment=experiment, token_file=token_file,
+    request = submission.build_request(
+        target.value, file, overrides=parameters or [], labels=labels or [], pipeline_root=pipeline_root,
+        service_account=service_account, cron=cron, project=project, location=location, host=host,
+        experiment=experiment,
     )  # fmt: skip
-    return submit_file(target.value, file, wishes, is_dry=dry_run)
+    if dry_run:
+        print(request.to_yaml(), end="")
+        return 0
+    return submission.submit(request, token_file)

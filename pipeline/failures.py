@@ -83,8 +83,16 @@ def _recognise(error: BaseException) -> tuple[BaseException, str]:
 
 def _last_words(error: BaseException) -> str:
     """The line that says what happened: the last one of a traceback that was passed on as text, else the first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return "no message"
-    said = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    first = first_line(error)
+    said = last_line(str(error)) if first.startswith("Traceback") else first
     return said if len(said) <= 300 else f"{said[:297]}..."
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first, without a full stop, which would end the sentence around it."""
+    return next(filter(None, map(str.strip, str(error).splitlines())), "no message").rstrip(".")
+
+
+def last_line(text: str) -> str:
+    """The last line of a log that isn't blank; empty: there is none."""
+    return next(filter(None, map(str.strip, reversed(text.splitlines()))), "")

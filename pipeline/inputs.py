@@ -17,6 +17,7 @@ from configs.tuning import read_values
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.reading.sources import choose_sources, look_into
+from pipeline.failures import first_line
 from pipeline.paths import is_remote
 
 _AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
@@ -185,7 +186,7 @@ def _read_remote(uri: str) -> tuple[str, bytes] | str:
     except ConfigError:
         raise
     except Exception as error:  # of whichever file system serves the URI
-        return str(error).strip().partition("\n")[0] or type(error).__name__
+        return first_line(error)
 
 
 def _choose(folder: str, names: list[str]) -> str:

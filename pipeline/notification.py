@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from configs.spec import FAILED, PUSHED, REFUSED, NotifyConfig
 from fer_tfx.errors import FerError, GateError
+from pipeline.failures import last_line
 
 if TYPE_CHECKING:
     from pipeline.outcome import Outcome
@@ -83,6 +84,5 @@ def notify(config: NotifyConfig, end: RunEnd) -> str:
 
 def _quote_last_line(output: BinaryIO) -> str:
     output.seek(0)
-    lines = output.read(10_000).decode("utf-8", errors="replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    last = last_line(output.read(10_000).decode("utf-8", errors="replace"))
     return f" ({ascii(last[:200])[1:-1]})" if last else ""

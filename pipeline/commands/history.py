@@ -18,6 +18,7 @@ import typer
 
 from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
 from pipeline.commands import Config, Overrides, load_settings
+from pipeline.failures import last_line
 from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def tensorboard(
         )  # fmt: skip
     except KeyboardInterrupt:
         return 0
-    reason = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "no message")
+    reason = last_line(done.stdout) or "no message"
     advice = f"if port {port} is taken, give another --port"
     if "pkg_resources" in reason:
         advice = "TensorBoard takes that from setuptools, which dropped it in version 82: install setuptools<82"

@@ -16,8 +16,7 @@ from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from pipeline.replay.backends import make_backend
 from pipeline.replay.execution import Execution, Processes, ReplayView, resolve_run
 from pipeline.replay.store import Store
-from pipeline.runners.compiled import CompiledPipeline, read_compiled
-from pipeline.runners.messages import find_title
+from pipeline.runners.compiled import CompiledPipeline, find_title, read_compiled
 from pipeline.stack import require_tfx
 from reporting.report_files import NUMBERS_FILE
 

@@ -16,10 +16,11 @@ from typing import TextIO
 from rich.console import Console
 
 from fer_tfx.errors import DataError, FerError, GateError
+from pipeline.failures import last_line
 from pipeline.replay.backends import Backend
 from pipeline.replay.store import CACHED, SUCCEEDED, Store, TaskRecord
 from pipeline.runners.compiled import CompiledPipeline, Json, Task
-from pipeline.runners.messages import take_driver_output
+from pipeline.runners.container_entry import take_driver_output
 from pipeline.runners.parameters import resolve_parameters, substitute
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -217,14 +218,8 @@ def _compute_fingerprint(task: Task, executor_input: Json) -> str:
 
 def _describe_failure(task: str, exit_code: int, log: Path) -> FerError:
     """The container's own sentence, as an error with its exit code."""
-    said = read_last_line(log).removeprefix(_PREFIX)
+    said = last_line(log.read_text("utf-8", errors="replace")).removeprefix(_PREFIX)
     for kind in (GateError, DataError):
         if exit_code == kind.exit_code:
             return kind(f"{task}: {said}")
     return FerError(f"{task}: {said or 'no message'} (exit code {exit_code}); see {log}")
-
-
-def read_last_line(log: Path) -> str:
-    """The last line of a log that isn't blank."""
-    lines = [line.strip() for line in log.read_text("utf-8", errors="replace").splitlines()]
-    return next((line for line in reversed(lines) if line), "")

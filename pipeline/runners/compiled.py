@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from fer_tfx.errors import DataError
+from pipeline.failures import first_line
 
 Json = dict[str, Any]
 
@@ -83,8 +84,7 @@ def read_compiled(path: Path) -> CompiledPipeline:
         content = path.read_bytes()
         documents = [each for each in yaml.safe_load_all(content) if each]
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise DataError(f"{path}: can't be read: {first_line}; {remedy}") from None
+        raise DataError(f"{path}: can't be read: {first_line(error)}; {remedy}") from None
     document = next(iter(documents), None)
     if not isinstance(document, dict):
         raise DataError(f"{path}: not a compiled pipeline; {remedy}")
@@ -121,3 +121,11 @@ def _read_task(name: str, spec: Json, pipeline: Json) -> Task:
         is_cached=spec.get("cachingOptions", {}).get("enableCache", False),
         unsupported=tuple(sorted(found)),
     )
+
+
+def find_title(type_schema: Json) -> str:
+    """Name of an artifact type such as `tfx.Model`; empty: the schema names none."""
+    if title := type_schema.get("schemaTitle"):
+        return str(title)
+    schema = yaml.safe_load(type_schema.get("instanceSchema", "")) or {}
+    return str(schema.get("title", ""))

@@ -2,27 +2,33 @@
 
 TFX's own entrypoint expects what Vertex AI passes. Kubeflow's backend differs: it runs no driver before an ExampleGen,
 leaves the types of inputs empty, adds an artifact for logs, uses URIs that TensorFlow can't open, and passes an
-artifact even where there is none. This adapts the messages and calls TFX's.
+artifact even where there is none. This adapts the messages, KFP's ExecutorInput and ExecutorOutput in JSON
+(kubeflow/pipelines, api/v2alpha1/pipeline_spec.proto), and calls TFX's.
 
 It ends with a FerError's exit code, and with the error as the last line on standard error.
 """
 
 import argparse
+import copy
 import gc
 import json
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from fer_tfx.errors import FerError
 from fer_tfx.quiet import hush_libraries
-from pipeline.runners.messages import adapt, restore_file, take_driver_output
+from pipeline.failures import first_line
+from pipeline.runners.compiled import Json, find_title
+from pipeline.runners.parameters import substitute_all
 
-Json = dict[str, Any]
+# TensorFlow can't open these. Kubeflow's launcher copies inputs to `/minio/<bucket>/<key>` and uploads outputs from
+# there (kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, LocalPathForURI). gs:// stays as it is: TensorFlow
+# reads and writes it, and so do Beam's workers on other machines.
+_MOUNTED = ("minio", "s3")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,8 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         if isinstance(error, FerError):
             print(f"fer-tfx: {error}", file=sys.stderr)
             return error.exit_code
-        first_line = str(error).strip().partition("\n")[0] or "no message"
-        print(f"fer-tfx: {type(error).__name__}: {first_line}", file=sys.stderr)
+        print(f"fer-tfx: {type(error).__name__}: {first_line(error)}", file=sys.stderr)
         return FerError.exit_code
     return 0
 
@@ -127,6 +132,86 @@ def _drive_if_needed(parsed: argparse.Namespace, executor_input: Json) -> None:
 
 def _with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.Namespace:
     return argparse.Namespace(**{**vars(parsed), "json_serialized_invocation_args": json.dumps(executor_input)})
+
+
+def adapt(
+    executor_input: Json, inputs_spec: Json, mount_root: Path, is_known: Callable[[str], bool], absent_property: str
+) -> Json:
+    """A copy of an ExecutorInput that TFX's executors can take.
+
+    Args:
+        executor_input: as the backend wrote it.
+        inputs_spec: the component's ComponentInputsSpec, which declares the types of its inputs.
+        mount_root: above the launcher's /minio and /s3.
+        is_known: whether an artifact type of that title can be imported.
+        absent_property: marks an artifact that stands for none.
+    """
+    adapted = copy.deepcopy(executor_input)
+    inputs = adapted.setdefault("inputs", {})
+    inputs["parameterValues"] = substitute_all(inputs.get("parameterValues", {}))
+    artifacts = inputs.setdefault("artifacts", {})
+    _settle_inputs(artifacts, inputs_spec, absent_property)
+    for each in (artifacts, adapted.setdefault("outputs", {}).setdefault("artifacts", {})):
+        _drop_unknown(each, is_known)
+        for held in each.values():
+            for artifact in held.get("artifacts", []):
+                artifact["uri"] = to_local(artifact.get("uri", ""), mount_root)
+    return adapted
+
+
+def _settle_inputs(artifacts: Json, inputs_spec: Json, absent_property: str) -> None:
+    """Drop what stands for none, and give the declared type to what has none."""
+    for key, held in list(artifacts.items()):
+        held["artifacts"] = [
+            each for each in held.get("artifacts", []) if not each.get("metadata", {}).get(absent_property)
+        ]
+        declared = inputs_spec.get("artifacts", {}).get(key, {}).get("artifactType")
+        for artifact in held["artifacts"]:
+            if declared and not find_title(artifact.get("type", {})):
+                artifact["type"] = declared
+        if not held["artifacts"]:
+            del artifacts[key]
+
+
+def _drop_unknown(artifacts: Json, is_known: Callable[[str], bool]) -> None:
+    """Drop what the backend adds itself, such as `executor-logs` of type system.Artifact."""
+    for key, held in list(artifacts.items()):
+        titles = {find_title(artifact.get("type", {})) for artifact in held.get("artifacts", [])}
+        unknown = sorted(title for title in titles if not is_known(title))
+        if unknown:
+            logging.getLogger(__name__).info("Ignoring %s: unknown artifact type %s", key, unknown[0])
+            del artifacts[key]
+
+
+def to_local(uri: str, mount_root: Path) -> str:
+    """The launcher's local path of a URI; the URI itself if the launcher has no folder for its store."""
+    scheme, separator, key = uri.partition("://")
+    folder = mount_root / scheme
+    return str(folder / key) if separator and scheme in _MOUNTED and folder.is_dir() else uri
+
+
+def take_driver_output(executor_input: Json, driver_output: Json) -> None:
+    """Add the metadata that a driver wrote for the outputs, such as the fingerprint of the input files, in place.
+
+    TFX's executor starts from the metadata of its outputs and overwrites the driver's message with its own.
+    """
+    for key, held in driver_output.get("artifacts", {}).items():
+        artifacts = executor_input["outputs"]["artifacts"][key]["artifacts"]
+        for artifact, said in zip(artifacts, held["artifacts"], strict=True):
+            artifact["metadata"] = {**artifact.get("metadata", {}), **said.get("metadata", {})}
+
+
+def restore_file(path: Path, outputs: Json) -> None:
+    """In the ExecutorOutput that TFX wrote, restore the backend's URIs from the original `outputs.artifacts`, and drop
+    values that the backend can't keep.
+    """
+    output = json.loads(path.read_text("utf-8"))
+    for key, held in output.get("artifacts", {}).items():
+        for artifact in held["artifacts"]:
+            # Kubeflow's launcher fails on null: StructValueToMLMDValue, backend/src/v2/metadata/converter.go.
+            metadata = {name: value for name, value in artifact.get("metadata", {}).items() if value is not None}
+            artifact.update(uri=outputs[key]["artifacts"][0]["uri"], metadata=metadata)
+    path.write_text(json.dumps(output), "utf-8")
 
 
 if __name__ == "__main__":

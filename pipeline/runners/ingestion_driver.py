@@ -8,15 +8,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from configs.spec import DataConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from pipeline.inputs import resolve_input
+from pipeline.runners.compiled import Json
 
 INPUT_BASE, INPUT_CONFIG = "input_base", "input_config"
-
-Json = dict[str, Any]
 
 
 def main(parsed: argparse.Namespace) -> None:

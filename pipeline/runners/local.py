@@ -51,7 +51,7 @@ def run_pipeline(config: PipelineConfig) -> int:
                 print(f"fer-tfx: run {config.name!r} on {config.data.path}; log: {end.log}", file=output, flush=True)
                 with explaining_failures(Exception, end.log), keeping_seals(Path(paths.home), output) as seals:
                     outcome = run(config, output, seals.seal)
-                from pipeline.summary import write_summary
+                from pipeline.outcome import write_summary
 
                 spent_s = time.monotonic() - started_s
                 print(f"\n{write_summary(outcome)}\n{'time':<12} {spent_s:.0f} s", file=output)

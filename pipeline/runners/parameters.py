@@ -21,6 +21,7 @@ from pydantic import FiniteFloat, TypeAdapter
 from configs.convert import leaf_keys, overlay, read_setting, suggest
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
+from pipeline.runners.compiled import Json
 
 # The other sections shape the graph, or reach no component.
 _SECTIONS = ("data", "model", "trainer", "export", "gate", "serving", "runtime")
@@ -36,8 +37,6 @@ _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "LIST": ("a list in JSON", json.loads),
     "STRUCT": ("an object in JSON", json.loads),
 }
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -22,23 +22,6 @@ _CRON = re.compile(r"\S+( \S+){4}")
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """The caller's options, as texts; empty: not given. `overrides`: `name=value` of parameters."""
-
-    overrides: Sequence[str] = ()
-    labels: Sequence[str] = ()
-    pipeline_root: str = ""
-    service_account: str = ""
-    cron: str = ""
-    """Five fields: a schedule instead of one run."""
-    project: str = ""
-    location: str = ""
-    host: str = ""
-    experiment: str = ""
-    token_file: str = ""
-
-
-@dataclass(frozen=True)
 class SubmitRequest:
     """All that is sent."""
 
@@ -67,34 +50,32 @@ class SubmitRequest:
         return str(yaml.safe_dump({key: value for key, value in plain.items() if value}, sort_keys=False, width=120))
 
 
-def submit_file(target: str, path: Path, wishes: Wishes, *, is_dry: bool) -> int:
-    """Check, then send to `vertex` or `kubeflow`; the exit code is 0.
-
-    `is_dry`: print what would be sent and send nothing, which needs neither client nor credentials.
+def submit(request: SubmitRequest, token_file: str) -> int:
+    """Send to `vertex` or `kubeflow`; the exit code is 0.
 
     Raises:
-        FerError: as `build_request` and the target's `submit`.
+        FerError: as the target's `submit`.
     """
-    request = build_request(target, path, wishes)
-    if is_dry:
-        print(request.to_yaml(), end="")
-        return 0
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
-        if target == VERTEX:
+        if request.target == VERTEX:
             from pipeline.runners import submit_vertex
 
             name = submit_vertex.submit(request)
         else:
             from pipeline.runners import submit_kubeflow
 
-            name = submit_kubeflow.submit(request, wishes.token_file)
+            name = submit_kubeflow.submit(request, token_file)
     print(f"{'scheduled' if request.cron else 'submitted'} {request.display_name}: {name}")
     return 0
 
 
-def build_request(target: str, path: Path, wishes: Wishes) -> SubmitRequest:
-    """Read and check.
+def build_request(
+    target: str, path: Path, *, overrides: Sequence[str] = (), labels: Sequence[str] = (), pipeline_root: str = "",
+    service_account: str = "", cron: str = "", project: str = "", location: str = "", host: str = "",
+    experiment: str = "",
+) -> SubmitRequest:  # fmt: skip
+    """Read the compiled file and check it with the caller's options: `name=value`, `key=value`, texts.
 
     Raises:
         DataError: the file can't be read, or is not a compiled pipeline.
@@ -103,8 +84,14 @@ def build_request(target: str, path: Path, wishes: Wishes) -> SubmitRequest:
     compiled = read_compiled(path)
     if target == KUBEFLOW and compiled.flavor == VERTEX:
         raise ConfigError(f"{path}: is for Vertex AI; compile again with `fer-tfx compile --target {KUBEFLOW}`")
-    if wishes.cron and not _CRON.fullmatch(wishes.cron):
-        raise ConfigError(f"--cron {wishes.cron!r}: expected five fields, such as '0 3 * * 1' for Mondays at three")
+    if cron and not _CRON.fullmatch(cron):
+        raise ConfigError(f"--cron {cron!r}: expected five fields, such as '0 3 * * 1' for Mondays at three")
+    place = {"project": project, "location": location} if target == VERTEX else {"host": host}
+    for name, value in place.items():
+        if not value:
+            raise ConfigError(f"--{name}: {target} needs it; give --{name} {name.upper()}")
+    if target == KUBEFLOW and experiment:
+        place["experiment"] = experiment
     document = compiled.documents[0]
     digest = hashlib.sha256(compiled.content).hexdigest()
     return SubmitRequest(
@@ -112,23 +99,14 @@ def build_request(target: str, path: Path, wishes: Wishes) -> SubmitRequest:
         pipeline=compiled.name,
         file=str(path),
         sha256=digest,
-        place=_find_place(target, wishes),
-        pipeline_root=_find_root(path, document, wishes.pipeline_root),
-        service_account=wishes.service_account,
-        cron=wishes.cron,
-        labels={**document.get("labels", {}), **_read_labels(wishes.labels), _DIGEST_LABEL: digest[:16]},
-        parameters=resolve_parameters(compiled.declared, compiled.given, wishes.overrides),
+        place=place,
+        pipeline_root=_find_root(path, document, pipeline_root),
+        service_account=service_account,
+        cron=cron,
+        labels={**document.get("labels", {}), **_read_labels(labels), _DIGEST_LABEL: digest[:16]},
+        parameters=resolve_parameters(compiled.declared, compiled.given, overrides),
         documents=compiled.documents,
     )
-
-
-def _find_place(target: str, wishes: Wishes) -> dict[str, str]:
-    vertex = {"project": wishes.project, "location": wishes.location}
-    needed = vertex if target == VERTEX else {"host": wishes.host}
-    for name, value in needed.items():
-        if not value:
-            raise ConfigError(f"--{name}: {target} needs it; give --{name} {name.upper()}")
-    return needed | ({"experiment": wishes.experiment} if target == KUBEFLOW and wishes.experiment else {})
 
 
 def _find_root(path: Path, document: Json, wanted: str) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fer_tfx.errors import ConfigError, FerError
+from pipeline.failures import first_line
 from pipeline.runners.submission import SubmitRequest
 
 _TIMEOUT_S = 60.0
@@ -28,12 +29,12 @@ def submit(request: SubmitRequest) -> str:
         return _send(aiplatform, request)
     except auth.GoogleAuthError as error:
         raise ConfigError(
-            f"{where}: no usable credentials: {_first_line(error)}; run `gcloud auth application-default login`"
+            f"{where}: no usable credentials: {first_line(error)}; run `gcloud auth application-default login`"
         ) from None
     except (api.ClientError, ValueError) as error:
-        raise ConfigError(f"{where}: Vertex AI refused {request.file}: {_first_line(error)}; correct it") from None
+        raise ConfigError(f"{where}: Vertex AI refused {request.file}: {first_line(error)}; correct it") from None
     except (api.GoogleAPIError, OSError) as error:
-        raise FerError(f"{where}: can't be reached: {_first_line(error)}; try again") from None
+        raise FerError(f"{where}: can't be reached: {first_line(error)}; try again") from None
 
 
 def _send(aiplatform: Any, request: SubmitRequest) -> str:
@@ -54,7 +55,3 @@ def _send(aiplatform: Any, request: SubmitRequest) -> str:
         return str(schedule.resource_name)
     job.submit(**options)
     return str(job.resource_name)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.runners.messages import adapt, find_title, restore_file, take_driver_output, to_local
+from pipeline.runners.compiled import find_title
+from pipeline.runners.container_entry import adapt, restore_file, take_driver_output, to_local
 
 ABSENT = "is_absent"
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from pipeline.failures import explain_failure
+from pipeline.failures import explain_failure, last_line
 
 TOOK = "the disk did not take what was written"
 FULL, MENDING, LOCK = "no room is left on the disk", "fix its permissions", "another program holds"
@@ -81,3 +81,8 @@ def test_explain_failure_of_an_unknown_kind_that_came_of_a_known_one_tells_of_th
     except ValueError as error:
         said = explain_failure(error, "Trainer", "1.log")
     assert said.startswith("Trainer: no room is left on the disk (OSError: [Errno 28] No space left on device): make")
+
+
+@pytest.mark.parametrize(("text", "expected"), [("a\nb\n\n  \n", "b"), ("", ""), ("one", "one"), ("ä\n\xff", "ÿ")])
+def test_last_line_that_says_anything(text, expected):
+    assert last_line(text) == expected

@@ -11,7 +11,7 @@ import pytest
 
 from fer_tfx.errors import DataError
 from pipeline.replay.command import run_in_order
-from pipeline.replay.execution import Processes, read_last_line
+from pipeline.replay.execution import Processes
 
 PROJECT = Path(__file__).parents[3]
 WAIT_S = 10
@@ -52,13 +52,6 @@ def test_stop_ends_a_command_with_its_children_and_lets_none_start(tmp_path):
         time.sleep(0.02)
     with pytest.raises(InterruptedError):
         processes.run(["sh", "-c", "echo never"], log)
-
-
-@pytest.mark.parametrize(("text", "expected"), [("a\nb\n\n  \n", "b"), ("", ""), ("one", "one"), ("ä\n\xff", "ÿ")])
-def test_read_last_line_that_says_anything(tmp_path, text, expected):
-    log = tmp_path / "log"
-    log.write_text(text, "utf-8")
-    assert read_last_line(log) == expected
 
 
 def nothing():

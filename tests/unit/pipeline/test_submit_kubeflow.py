@@ -11,7 +11,7 @@ import pytest
 from compiled_files import PLATFORM, SPEC, write_kubeflow
 
 from fer_tfx.errors import ConfigError, DataError, FerError
-from pipeline.runners.submission import SubmitRequest, Wishes, build_request
+from pipeline.runners.submission import SubmitRequest, build_request
 from pipeline.runners.submit_kubeflow import submit
 
 
@@ -58,7 +58,7 @@ def server() -> Iterator[KubeflowApiDouble]:
 def request_to(tmp_path: Any) -> Any:
     def build(host: str, *, has_platform: bool = True, **wishes: Any) -> SubmitRequest:
         path = write_kubeflow(tmp_path, has_platform=has_platform)
-        return build_request("kubeflow", path, Wishes(host=host, overrides=["data_path=gs://b/fer.csv"], **wishes))
+        return build_request("kubeflow", path, host=host, overrides=["data_path=gs://b/fer.csv"], **wishes)
 
     return build
 

@@ -10,7 +10,7 @@ from compiled_files import PLATFORM, SPEC, write_kubeflow, write_vertex
 
 from fer_tfx.cli import main
 from fer_tfx.errors import ConfigError, DataError
-from pipeline.runners.submission import Wishes, build_request
+from pipeline.runners.submission import build_request
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 VERTEX_WISHES = {"project": "p", "location": "europe-west4", "overrides": ["data_path=gs://bucket/fer.csv"]}
@@ -19,7 +19,7 @@ KUBEFLOW_WISHES = {"host": "http://localhost:8080", "overrides": ["data_path=gs:
 
 def test_build_request_vertex_takes_root_labels_and_values_from_the_file(tmp_path):
     path = write_vertex(tmp_path)
-    request = build_request("vertex", path, Wishes(**VERTEX_WISHES, labels=["team=faces"]))
+    request = build_request("vertex", path, **VERTEX_WISHES, labels=["team=faces"])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert request.sha256 == digest
     assert request.display_name == f"fer-{digest[:8]}"
@@ -30,7 +30,7 @@ def test_build_request_vertex_takes_root_labels_and_values_from_the_file(tmp_pat
 
 
 def test_build_request_kubeflow_takes_the_root_of_the_spec_and_both_documents(tmp_path):
-    request = build_request("kubeflow", write_kubeflow(tmp_path), Wishes(**KUBEFLOW_WISHES, experiment="e1"))
+    request = build_request("kubeflow", write_kubeflow(tmp_path), **KUBEFLOW_WISHES, experiment="e1")
     assert request.place == {"host": "http://localhost:8080", "experiment": "e1"}
     assert (request.pipeline_root, request.documents) == ("gs://bucket/runs", [SPEC, PLATFORM])
     assert request.parameters["trainer_epochs"] == 10
@@ -42,7 +42,7 @@ def test_build_request_kubeflow_takes_the_root_of_the_spec_and_both_documents(tm
 )
 def test_build_request_pipeline_of_this_project_takes_its_own_parameters(target, name, wishes):
     overrides = [*wishes["overrides"], "trainer_epochs=3", "gate_min_accuracy=0.6"]
-    request = build_request(target, GOLDEN / name, Wishes(**{**wishes, "overrides": overrides}))
+    request = build_request(target, GOLDEN / name, **{**wishes, "overrides": overrides})
     assert (request.parameters["trainer_epochs"], request.parameters["gate_min_accuracy"]) == (3, 0.6)
     assert request.parameters["data_path"] == "gs://bucket/fer.csv"
 
@@ -62,19 +62,19 @@ def test_build_request_pipeline_of_this_project_takes_its_own_parameters(target,
 )
 def test_build_request_wish_that_cannot_be_granted_is_refused(tmp_path, wishes, message):
     with pytest.raises(ConfigError) as refusal:
-        build_request("vertex", write_vertex(tmp_path), Wishes(**{**VERTEX_WISHES, **wishes}))
+        build_request("vertex", write_vertex(tmp_path), **{**VERTEX_WISHES, **wishes})
     assert message in str(refusal.value)
 
 
 def test_build_request_file_of_the_other_target_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"is for Vertex AI; compile again with `fer-tfx compile --target kubeflow`"):
-        build_request("kubeflow", write_vertex(tmp_path), Wishes(**KUBEFLOW_WISHES))
+        build_request("kubeflow", write_vertex(tmp_path), **KUBEFLOW_WISHES)
 
 
 def test_build_request_other_file_is_refused(tmp_path):
     (tmp_path / "notes.yaml").write_text("a: 1")
     with pytest.raises(DataError, match="not a compiled pipeline"):
-        build_request("kubeflow", tmp_path / "notes.yaml", Wishes(**KUBEFLOW_WISHES))
+        build_request("kubeflow", tmp_path / "notes.yaml", **KUBEFLOW_WISHES)
 
 
 def test_submit_dry_run_prints_the_request_and_sends_nothing(tmp_path: Path, capsys: Any) -> None:

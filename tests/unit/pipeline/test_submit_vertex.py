@@ -12,17 +12,16 @@ from google.auth import exceptions as auth
 from google.cloud import aiplatform
 
 from fer_tfx.errors import ConfigError, FerError
-from pipeline.runners.submission import SubmitRequest, Wishes, build_request
+from pipeline.runners.submission import SubmitRequest, build_request
 from pipeline.runners.submit_vertex import submit
 
 
 @pytest.fixture
 def request_of(tmp_path: Any) -> SubmitRequest:
-    wishes = Wishes(
-        project="p", location="europe-west4", overrides=["data_path=gs://b/fer.csv"], service_account="a@p.test",
-        labels=["team=faces"],
+    return build_request(
+        "vertex", write_vertex(tmp_path), project="p", location="europe-west4", overrides=["data_path=gs://b/fer.csv"],
+        service_account="a@p.test", labels=["team=faces"],
     )  # fmt: skip
-    return build_request("vertex", write_vertex(tmp_path), wishes)
 
 
 class PipelineServiceDouble:

@@ -4,8 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from pipeline.outcome import Outcome
-from pipeline.summary import write_summary
+from pipeline.outcome import Outcome, write_summary
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Interval
 
