@@ -7,6 +7,7 @@ can't be right is an error, never a wrong answer.
 import io
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,37 +133,39 @@ def find_broken(ask: Callable[[list[bytes]], object], files: Sequence[bytes]) ->
     """
     from PIL import Image
 
+    def is_refused(some: Sequence[bytes]) -> bool:
+        try:
+            ask(list(some))
+        except RequestRefusedError as error:
+            if not error.is_invalid_argument:
+                raise
+            return True
+        return False
+
     sound = io.BytesIO()
     Image.new("L", (1, 1)).save(sound, "PNG")
-    try:
-        if _is_refused(ask, [sound.getvalue()]):
+    with suppress(ServingError):
+        if is_refused([sound.getvalue()]):
             return None
         low, high = 0, len(files)
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if _is_refused(ask, files[low:middle]) else (middle, high)
-        return low if _is_refused(ask, files[low:high]) else None
-    except ServingError:
-        return None
-
-
-def _is_refused(ask: Callable[[list[bytes]], object], files: Sequence[bytes]) -> bool:
-    try:
-        ask(list(files))
-    except RequestRefusedError as error:
-        if not error.is_invalid_argument:
-            raise
-        return True
-    return False
+            low, high = (low, middle) if is_refused(files[low:middle]) else (middle, high)
+        return low if is_refused(files[low:high]) else None
+    return None
 
 
 def read_predictions(outputs: Mapping[str, Any], positions: Sequence[int], where: str) -> list[Prediction]:
     """Answers for the pictures at these positions, in order, from outputs by name: arrays or nested lists.
 
-    Raises:
-        BadAnswerError: an output is missing or of another shape or type, or a picture's outputs can't be right.
+    Raises BadAnswerError if an output is missing or of another shape or type, or if a picture's outputs can't be right.
     """
-    _check_names(outputs, where)
+    missing = [name for name in _OUTPUTS if name not in outputs]
+    if missing == [ABSTAIN_KEY]:
+        raise BadAnswerError(f"{where}: the model doesn't say when to `{ABSTAIN_KEY}`, so it is older; {_REMEDY}")
+    if missing:
+        found = shorten(", ".join(sorted(outputs))) or "none"
+        raise BadAnswerError(f"{where}: the answer lacks {', '.join(missing)}, it has {found}; {_REMEDY}")
     count = len(positions)
     probabilities = _read_column(outputs, PROBABILITIES_KEY, "iuf", (count, CLASS_COUNT), where)
     class_index = _read_column(outputs, CLASS_INDEX_KEY, "iu", (count,), where)
@@ -180,15 +183,6 @@ def read_predictions(outputs: Mapping[str, Any], positions: Sequence[int], where
     return [
         Prediction(index, float(top), tuple(map(float, shares)), is_unsure) for index, top, shares, is_unsure in rows
     ]
-
-
-def _check_names(outputs: Mapping[str, Any], where: str) -> None:
-    missing = [name for name in _OUTPUTS if name not in outputs]
-    if missing == [ABSTAIN_KEY]:
-        raise BadAnswerError(f"{where}: the model doesn't say when to `{ABSTAIN_KEY}`, so it is older; {_REMEDY}")
-    if missing:
-        found = shorten(", ".join(sorted(outputs))) or "none"
-        raise BadAnswerError(f"{where}: the answer lacks {', '.join(missing)}, it has {found}; {_REMEDY}")
 
 
 def _read_column(

@@ -9,6 +9,7 @@ import numpy as np
 from fer_tfx.client.checks import FileLimits, Window, check_pixels, find_broken, read_predictions, read_windows
 from fer_tfx.client.transport import (
     AVAILABLE,
+    GRPC_SCHEMES,
     Deadline,
     ModelAddress,
     Timing,
@@ -35,12 +36,9 @@ class Client:
         timeout_s: that a whole call may last, over all its requests and attempts.
         attempts: for each request; further ones are made when there is no connection or the server is too busy.
         batch_size: the most pictures in a request.
-        limits: of files.
-        timing: clock, sleep and chance.
         transport: instead of the one that the URL names.
 
-    Raises:
-        ConfigError: an argument is out of range, or the URL asks for gRPC and the extra `grpc` is not installed.
+    Raises ConfigError if an argument is out of range, or for gRPC without the extra `grpc`.
     """
 
     def __init__(
@@ -79,9 +77,7 @@ class Client:
     def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
         """Answers for uint8 (n, 48, 48, 1) or (n, 48, 48), in order; n may be 0.
 
-        Raises:
-            BadRequestError: anything else; nothing was sent.
-            ServingError: no answer, or one that can't be right.
+        Raises BadRequestError for anything else, ServingError for no answer, or one that can't be right.
         """
         checked = check_pixels(pixels)
         deadline = Deadline(self._timeout_s, self._timing)
@@ -92,15 +88,11 @@ class Client:
         return answers
 
     def predict(self, images: Iterable[Pixels | bytes]) -> list[Prediction]:
-        """Answers in order; pictures are taken, checked and sent window by window.
+        """Answers for uint8 arrays (48, 48, 1) or (48, 48) and the bytes of PNG, JPEG, GIF or BMP files, mixed, in order.
 
-        Args:
-            images: each a uint8 array (48, 48, 1) or (48, 48), or the bytes of a PNG, JPEG, GIF or BMP file; mixed.
-
-        Raises:
-            BadRequestError: a picture is neither, or too large; its window was not sent.
-            RequestRefusedError: `index` names the picture if the server can't decode one.
-            ServingError: no answer, or one that can't be right.
+        Pictures are taken, checked and sent window by window. Raises BadRequestError if one is neither, or too large
+        (its window was not sent), RequestRefusedError, whose `index` names it, if the server can't decode one, another
+        ServingError for no answer, or one that can't be right.
         """
         if isinstance(images, str | bytes | bytearray):
             raise BadRequestError(f"images: expected a list of pictures, got {type(images).__name__}; give [it]")
@@ -111,14 +103,10 @@ class Client:
     def status(self) -> list[VersionStatus]:
         """How the given version is, else all versions. Raises ServingError."""
         deadline = Deadline(self._timeout_s, self._timing)
-        return ask_with_retries(self._transport.read_status, self._attempts, deadline, self._timing, str(self._address))
+        return ask_with_retries(self._transport.read_status, self._attempts, deadline, str(self._address))
 
     def wait_until_ready(self, deadline_s: float = 60.0) -> None:
-        """Return when the model answers.
-
-        Raises:
-            DeadlineExceededError: it says what was still in the way after `deadline_s`.
-        """
+        """Return when the model answers. Raises DeadlineExceededError, which says what was still in the way."""
         deadline = Deadline(_check_seconds("deadline_s", deadline_s), self._timing)
         while obstacle := self._find_obstacle(deadline):
             if deadline.measure_left_s() <= _POLL_S:
@@ -172,18 +160,22 @@ class Client:
         def ask_once(left_s: float) -> Mapping[str, Any]:
             return self._transport.predict(signature, INPUT_OF_SIGNATURE[signature], batch, left_s)
 
-        outputs = ask_with_retries(ask_once, self._attempts, deadline, self._timing, where)
+        outputs = ask_with_retries(ask_once, self._attempts, deadline, where)
         return read_predictions(outputs, positions[: len(batch)], where)
 
 
 def _open_transport(address: ModelAddress, timing: Timing) -> Transport:
-    if address.is_grpc:
+    if address.scheme not in GRPC_SCHEMES:
+        from fer_tfx.client.rest import RestTransport
+
+        return RestTransport(address, timing.clock)
+    try:
         from fer_tfx.client.grpc import GrpcTransport
-
-        return GrpcTransport(address)
-    from fer_tfx.client.rest import RestTransport
-
-    return RestTransport(address, clock=timing.clock)
+    except ImportError as error:
+        raise ConfigError(
+            f"{error.name} is not installed, which gRPC needs: `pip install './fer_tfx[grpc]'` in a checkout of fer-tfx"
+        ) from None
+    return GrpcTransport(address)
 
 
 def _check_seconds(name: str, seconds: float) -> float:

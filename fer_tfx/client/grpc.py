@@ -1,20 +1,21 @@
-"""TensorFlow Serving's gRPC API, by the stubs of tensorflow-serving-api, which bring TensorFlow: imported when used."""
+"""TensorFlow Serving's gRPC API, by the stubs of tensorflow-serving-api, which bring TensorFlow: the extra `grpc`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from types import SimpleNamespace
 from typing import Any
 
+import grpc
 import numpy as np
+import tensorflow
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 
 from fer_tfx.client.transport import ModelAddress, VersionStatus
-from fer_tfx.errors import (
-    BadAnswerError,
-    ConfigError,
-    DeadlineExceededError,
-    RequestRefusedError,
-    ServerUnreachableError,
-    shorten,
-)
+from fer_tfx.errors import BadAnswerError, DeadlineExceededError, RequestRefusedError, ServerUnreachableError, shorten
 from fer_tfx.prediction import Pixels
 
 _BUSY = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
@@ -31,25 +32,22 @@ _OPTIONS = {
 
 
 class GrpcTransport:
-    """Asks by protocol buffers. Raises ConfigError: the extra `grpc` is not installed."""
+    """Asks by protocol buffers."""
 
     def __init__(self, address: ModelAddress) -> None:
         self._address = address
-        self._modules = _import_modules()
-        grpc, options = self._modules.grpc, list(_OPTIONS.items())
-        self._channel = (
-            grpc.secure_channel(address.host_and_port, grpc.ssl_channel_credentials(), options)
-            if address.is_encrypted
-            else grpc.insecure_channel(address.host_and_port, options)
-        )
-        self._prediction = self._modules.prediction_service.PredictionServiceStub(self._channel)
-        self._model = self._modules.model_service.ModelServiceStub(self._channel)
+        options = list(_OPTIONS.items())
+        if address.scheme == "grpcs":
+            self._channel = grpc.secure_channel(address.host_and_port, grpc.ssl_channel_credentials(), options)
+        else:
+            self._channel = grpc.insecure_channel(address.host_and_port, options)
+        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
     ) -> Mapping[str, Any]:
-        tensorflow = self._modules.tensorflow
-        request = self._modules.predict.PredictRequest()
+        request = predict_pb2.PredictRequest()
         self._fill_spec(request.model_spec)
         request.model_spec.signature_name = signature
         dtype = tensorflow.uint8 if isinstance(batch, np.ndarray) else tensorflow.string
@@ -62,17 +60,17 @@ class GrpcTransport:
             raise BadAnswerError(f"{where}: an output is no tensor ({shorten(str(error))})") from None
 
     def read_status(self, timeout_s: float) -> list[VersionStatus]:
-        request = self._modules.status.GetModelStatusRequest()
+        request = get_model_status_pb2.GetModelStatusRequest()
         self._fill_spec(request.model_spec)
         response = self._ask(self._model.GetModelStatus, request, str(self._address), timeout_s)
-        name_state = self._modules.status.ModelVersionStatus.State.Name
+        name_state = get_model_status_pb2.ModelVersionStatus.State.Name
         return [
             VersionStatus(found.version, name_state(found.state), found.status.error_message)
             for found in response.model_version_status
         ]
 
     def check_served(self, timeout_s: float) -> None:
-        request = self._modules.metadata.GetModelMetadataRequest(metadata_field=["signature_def"])
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         self._fill_spec(request.model_spec)
         self._ask(self._prediction.GetModelMetadata, request, str(self._address), timeout_s)
 
@@ -89,7 +87,7 @@ class GrpcTransport:
     def _ask(self, method: Callable[..., Any], request: Any, where: str, timeout_s: float) -> Any:
         try:
             return method(request, timeout=timeout_s)
-        except self._modules.grpc.RpcError as error:
+        except grpc.RpcError as error:
             code, reason = error.code().name, error.details() or ""
         if code in _BUSY:
             raise ServerUnreachableError(
@@ -99,24 +97,3 @@ class GrpcTransport:
         if code == "DEADLINE_EXCEEDED":
             raise DeadlineExceededError(shorten(reason))
         raise RequestRefusedError(where, code, reason)
-
-
-def _import_modules() -> SimpleNamespace:
-    try:
-        import grpc
-        import tensorflow
-        from tensorflow_serving.apis import (
-            get_model_metadata_pb2,
-            get_model_status_pb2,
-            model_service_pb2_grpc,
-            predict_pb2,
-            prediction_service_pb2_grpc,
-        )
-    except ImportError as error:
-        raise ConfigError(
-            f"{error.name} is not installed, which gRPC needs: `pip install './fer_tfx[grpc]'` in a checkout of fer-tfx"
-        ) from None
-    return SimpleNamespace(
-        grpc=grpc, tensorflow=tensorflow, metadata=get_model_metadata_pb2, status=get_model_status_pb2,
-        model_service=model_service_pb2_grpc, predict=predict_pb2, prediction_service=prediction_service_pb2_grpc,
-    )  # fmt: skip

@@ -24,20 +24,19 @@ _PORTS = "is it the REST port, mostly 8501?"
 class RestTransport:
     """Asks in column form, which repeats no name for each picture. The clock counts seconds."""
 
-    def __init__(
-        self,
-        address: ModelAddress,
-        pool: urllib3.PoolManager | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._address = address
-        self._pool = pool or urllib3.PoolManager(retries=False)
-        self._clock = clock
+    def __init__(self, address: ModelAddress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._address, self._clock = address, clock
+        self._pool = urllib3.PoolManager(retries=False)
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
     ) -> Mapping[str, Any]:
-        body = {"signature_name": signature, "inputs": {input_name: _to_json(batch)}}
+        pictures = (
+            batch.tolist()
+            if isinstance(batch, np.ndarray)
+            else [{"b64": base64.b64encode(file).decode()} for file in batch]
+        )
+        body = {"signature_name": signature, "inputs": {input_name: pictures}}
         where = f"{self._address}, signature {signature}"
         answer = self._ask("POST", ":predict", where, timeout_s, json.dumps(body).encode())
         outputs = answer.get("outputs")
@@ -48,7 +47,12 @@ class RestTransport:
     def read_status(self, timeout_s: float) -> list[VersionStatus]:
         answer = self._ask("GET", "", str(self._address), timeout_s)
         try:
-            return [_parse_status(status) for status in answer["model_version_status"]]
+            return [
+                VersionStatus(
+                    int(each["version"]), str(each["state"]), str(each.get("status", {}).get("error_message", ""))
+                )
+                for each in answer["model_version_status"]
+            ]
         except (AttributeError, KeyError, TypeError, ValueError):
             raise BadAnswerError(f"{self._address}: the answer is no status of a model; {_PORTS}") from None
 
@@ -66,7 +70,13 @@ class RestTransport:
             raise DeadlineExceededError(f"HTTP {status}: {_find_reason(text)}")
         if status != 200:
             raise RequestRefusedError(where, f"HTTP {status}", _find_reason(text))
-        return _parse_object(text, where)
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise BadAnswerError(f"{where}: the answer is no JSON object but {_quote(text)}; {_PORTS}")
+        return found
 
     def _exchange(self, method: str, url: str, where: str, timeout_s: float, body: bytes | None) -> tuple[int, bytes]:
         """HTTP status and text of the answer."""
@@ -97,22 +107,6 @@ class RestTransport:
         return bytes(text)
 
 
-def _to_json(batch: Pixels | Sequence[bytes]) -> Any:
-    if isinstance(batch, np.ndarray):
-        return batch.tolist()
-    return [{"b64": base64.b64encode(file).decode("ascii")} for file in batch]
-
-
-def _parse_object(text: bytes, where: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise BadAnswerError(f"{where}: the answer is no JSON object but {_quote(text)}; {_PORTS}")
-    return found
-
-
 def _find_reason(text: bytes) -> str:
     try:
         return shorten(str(json.loads(text)["error"]))
@@ -122,8 +116,3 @@ def _find_reason(text: bytes) -> str:
 
 def _quote(text: bytes) -> str:
     return repr(shorten(text[:200].decode("utf-8", "replace")))
-
-
-def _parse_status(found: Mapping[str, Any]) -> VersionStatus:
-    message = str(found.get("status", {}).get("error_message", ""))
-    return VersionStatus(int(found["version"]), str(found["state"]), message)

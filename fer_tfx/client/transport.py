@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 AVAILABLE = "AVAILABLE"
 _FIRST_WAIT_S = 0.1
 _MAX_WAIT_S = 2.0
-_REST_SCHEMES, _GRPC_SCHEMES = ("http", "https"), ("grpc", "grpcs")
+_REST_SCHEMES, GRPC_SCHEMES = ("http", "https"), ("grpc", "grpcs")
 _EXPECTED = "expected http://host:8501, https://..., grpc://host:8500 or grpcs://..."
 
 
@@ -30,14 +30,6 @@ class ModelAddress:
     model: str
     version: int | None = None
     label: str | None = None
-
-    @property
-    def is_grpc(self) -> bool:
-        return self.scheme in _GRPC_SCHEMES
-
-    @property
-    def is_encrypted(self) -> bool:
-        return self.scheme in {"https", "grpcs"}
 
     @property
     def url(self) -> str:
@@ -71,10 +63,10 @@ def parse_address(url: str, model: str, version: int | None = None, label: str |
         raise ConfigError(f"URL {url!r}: {error}; {_EXPECTED}") from None
     if "@" in parts.netloc:
         raise ConfigError(f"URL of {parts.hostname!r}: a user or password in it is not supported; leave it out")
-    is_whole = parts.scheme in _REST_SCHEMES + _GRPC_SCHEMES and bool(parts.hostname)
+    is_whole = parts.scheme in _REST_SCHEMES + GRPC_SCHEMES and bool(parts.hostname)
     if not is_whole or parts.query or parts.fragment or any(each.isspace() for each in url):
         raise ConfigError(f"URL {url!r}: {_EXPECTED}")
-    if parts.scheme in _GRPC_SCHEMES and (not has_port or parts.path.strip("/")):
+    if parts.scheme in GRPC_SCHEMES and (not has_port or parts.path.strip("/")):
         raise ConfigError(f"URL {url!r}: gRPC takes a port and no path; expected such as grpc://host:8500")
     return ModelAddress(parts.scheme, parts.netloc, parts.path.rstrip("/"), model, version, label)
 
@@ -124,13 +116,12 @@ class Deadline:
     """The end of a call that starts now and may last `timeout_s`."""
 
     def __init__(self, timeout_s: float, timing: Timing) -> None:
-        self.timeout_s = timeout_s
-        self._clock = timing.clock
+        self.timeout_s, self.timing = timeout_s, timing
         self._end = timing.clock() + timeout_s
 
     def measure_left_s(self) -> float:
         """Seconds that are left; 0 or less: none."""
-        return self._end - self._clock()
+        return self._end - self.timing.clock()
 
 
 def compute_wait_s(attempt: int, timing: Timing) -> float:
@@ -139,16 +130,11 @@ def compute_wait_s(attempt: int, timing: Timing) -> float:
     return longest * (0.5 + 0.5 * timing.random())
 
 
-def ask_with_retries(
-    ask: Callable[[float], Answer], attempts: int, deadline: Deadline, timing: Timing, where: str
-) -> Answer:
+def ask_with_retries(ask: Callable[[float], Answer], attempts: int, deadline: Deadline, where: str) -> Answer:
     """What `ask` returns, given the seconds that are left; asked again where that may help.
 
-    Not by urllib3's Retry, which has no deadline over all attempts and serves no gRPC.
-
-    Raises:
-        ServerUnreachableError: of the last attempt.
-        DeadlineExceededError: the time is up, or would be before the next attempt.
+    Not by urllib3's Retry, which has no deadline over all attempts and serves no gRPC. Raises ServerUnreachableError,
+    that of the last attempt, or DeadlineExceededError if the time is up, or would be before the next one.
     """
     last = ""
     for attempt in range(attempts):
@@ -164,10 +150,10 @@ def ask_with_retries(
             if attempt + 1 == attempts:
                 raise ServerUnreachableError(f"{error} (attempt {attempts} of {attempts})") from error
             last = f" ({error})"
-            wait_s = compute_wait_s(attempt, timing)
+            wait_s = compute_wait_s(attempt, deadline.timing)
         if wait_s >= deadline.measure_left_s():
             break
-        timing.sleep(wait_s)
+        deadline.timing.sleep(wait_s)
     raise DeadlineExceededError(
         f"{where}: no answer within {deadline.timeout_s:g} s{last}; give it more with timeout_s"
     )

@@ -25,15 +25,6 @@ def test_rest_url_names_are_quoted_and_versions_chosen():
     assert parse_address("http://h", "fer", label="a/b").rest_url == "http://h/v1/models/fer/labels/a%2Fb"
 
 
-@pytest.mark.parametrize(
-    ("url", "is_grpc", "is_encrypted"),
-    [("http://h", 0, 0), ("https://h", 0, 1), ("grpc://h:8500", 1, 0), ("grpcs://h:8500/", 1, 1)],
-)
-def test_scheme_tells_the_api_and_the_encryption(url, is_grpc, is_encrypted):
-    address = parse_address(url, "fer")
-    assert (address.is_grpc, address.is_encrypted) == (is_grpc, is_encrypted)
-
-
 def test_str_names_server_model_and_choice():
     assert str(parse_address("grpc://h:1", "fer")) == "grpc://h:1, model fer"
     assert str(parse_address("http://h/p", "fer", version=3)) == "http://h/p, model fer version 3"

@@ -26,7 +26,7 @@ def test_ask_with_retries_each_attempt_gets_the_seconds_that_are_left(clock):
             raise ServerUnreachableError("away")
         return "answer"
 
-    assert ask_with_retries(ask, 5, Deadline(10, clock.timing), clock.timing, "server") == "answer"
+    assert ask_with_retries(ask, 5, Deadline(10, clock.timing), "server") == "answer"
     assert given == pytest.approx([10, 8.9, 7.7])
 
 
@@ -36,7 +36,7 @@ def test_ask_with_retries_attempt_that_used_the_time_up_is_the_last(clock):
         raise ServerUnreachableError("away")
 
     with pytest.raises(DeadlineExceededError, match=r"^server: no answer within 10 s \(away\); give it more"):
-        ask_with_retries(ask, 5, Deadline(10, clock.timing), clock.timing, "server")
+        ask_with_retries(ask, 5, Deadline(10, clock.timing), "server")
     assert clock.waits == []
 
 
@@ -44,7 +44,7 @@ def test_ask_with_retries_time_that_is_up_asks_nobody(clock):
     deadline = Deadline(1, clock.timing)
     clock.now += 1
     with pytest.raises(DeadlineExceededError, match=r"^server: no answer within 1 s; give it more"):
-        ask_with_retries(pytest.fail, 5, deadline, clock.timing, "server")
+        ask_with_retries(pytest.fail, 5, deadline, "server")
 
 
 def test_ask_with_retries_refusal_passes_at_once(clock):
@@ -52,7 +52,7 @@ def test_ask_with_retries_refusal_passes_at_once(clock):
         raise RequestRefusedError("server", "HTTP 400", "no")
 
     with pytest.raises(RequestRefusedError):
-        ask_with_retries(ask, 5, Deadline(10, clock.timing), clock.timing, "server")
+        ask_with_retries(ask, 5, Deadline(10, clock.timing), "server")
     assert clock.waits == []
 
 
@@ -63,4 +63,4 @@ def test_ask_with_retries_last_failure_is_the_one_that_is_told(clock):
         raise ServerUnreachableError(next(failures))
 
     with pytest.raises(ServerUnreachableError, match=r"^second \(attempt 2 of 2\)$"):
-        ask_with_retries(ask, 2, Deadline(10, clock.timing), clock.timing, "server")
+        ask_with_retries(ask, 2, Deadline(10, clock.timing), "server")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.mark.parametrize("missing", ["tensorflow_serving", "grpc", "tensorflow"])
 def test_client_grpc_url_without_the_extra_names_what_to_install(monkeypatch, missing):
-    for name in [name for name in sys.modules if name.startswith("tensorflow_serving")]:
+    for name in [name for name in sys.modules if name.startswith(("tensorflow_serving", "fer_tfx.client.grpc"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(
