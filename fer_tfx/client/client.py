@@ -88,7 +88,7 @@ class Client:
         return answers
 
     def predict(self, images: Iterable[Pixels | bytes]) -> list[Prediction]:
-        """Answers for uint8 arrays (48, 48, 1) or (48, 48) and the bytes of PNG, JPEG, GIF or BMP files, mixed, in order.
+        """Answers in order; images are uint8 (48, 48, 1) or (48, 48), or bytes of PNG, JPEG, GIF or BMP files, mixed.
 
         Pictures are taken, checked and sent window by window. Raises BadRequestError if one is neither, or too large
         (its window was not sent), RequestRefusedError, whose `index` names it, if the server can't decode one, another
