@@ -15,14 +15,9 @@ _THREADS = 2
 
 
 class LightModel:
-    """A converted model, loaded. It takes one picture at a time: batches gain nothing in LiteRT on a CPU.
+    """A converted model. `folder` has `model.tflite`, uint8 (1, 48, 48, 1) -> float32 (1, 7), and `calibration.json`.
 
-    Args:
-        folder: holds `model.tflite`, uint8 (1, 48, 48, 1) -> float32 (1, 7), and `calibration.json`.
-        threads: for one picture.
-
-    Raises:
-        DataError: a file is missing or is not what it should be.
+    It takes one picture at a time: batches gain nothing in LiteRT on a CPU. Raises DataError if it can't be loaded.
     """
 
     def __init__(self, folder: Path, threads: int = _THREADS) -> None:

@@ -26,11 +26,7 @@ DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Type
 
 
 def read_picture_file(name: str) -> bytes:
-    """The content of a picture file, not looked into.
-
-    Raises:
-        DataError: there is no such regular file, or it is larger than MAX_FILE_BYTES.
-    """
+    """The content of a picture file. Raises DataError: it is no regular file, or larger than MAX_FILE_BYTES."""
     path = Path(name)
     try:
         if path.exists() and not path.is_file():
@@ -57,16 +53,17 @@ def read_bounded(stream: BinaryIO, name: str) -> bytes:
 def open_upright(content: bytes, name: str) -> Image.Image:
     """Decode a PNG, JPEG, BMP or the first frame of a GIF, and turn it upright by its EXIF note.
 
-    Args:
-        content: of a file.
-        name: what to call it in messages.
-
-    Raises:
-        DataError: it is no picture, of another format, of more than MAX_LOCAL_PIXELS, or damaged.
+    Raises DataError, which calls it by `name`: no picture, of another format or over MAX_LOCAL_PIXELS, or damaged.
     """
-    picture = _open(content, name)
-    if picture.width * picture.height > MAX_LOCAL_PIXELS:
-        raise _too_large(name)
+    picture: Image.Image | None = None
+    try:
+        with warnings.catch_warnings(), suppress(Image.DecompressionBombError):  # from 179 megapixels on
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # from 89 on; the bound here is 100
+            picture = Image.open(io.BytesIO(content))
+    except DAMAGE:
+        raise DataError(f"{in_one_line(name)}: is no picture; give a PNG or JPEG file") from None
+    if picture is None or picture.width * picture.height > MAX_LOCAL_PIXELS:
+        raise DataError(f"{in_one_line(name)}: more than {MAX_LOCAL_PIXELS:,} pixels; scale it down")
     if picture.format not in _READABLE_FORMATS:
         raise DataError(f"{in_one_line(name)}: a {picture.format} picture can't be read; save it as PNG or JPEG")
     try:
@@ -76,22 +73,6 @@ def open_upright(content: bytes, name: str) -> Image.Image:
     with suppress(*DAMAGE):  # without a readable note it is upright
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
-
-
-def _open(content: bytes, name: str) -> Image.Image:
-    """Look at the header alone. Pillow warns from 89 megapixels on and refuses from 179; the bound here is 100."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(content))
-    except Image.DecompressionBombError:
-        raise _too_large(name) from None
-    except DAMAGE:
-        raise DataError(f"{in_one_line(name)}: is no picture; give a PNG or JPEG file") from None
-
-
-def _too_large(name: str) -> DataError:
-    return DataError(f"{in_one_line(name)}: more than {MAX_LOCAL_PIXELS:,} pixels; scale it down")
 
 
 def decode_picture(content: bytes, name: str) -> Pixels:

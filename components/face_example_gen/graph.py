@@ -27,17 +27,7 @@ from configs.spec import DataConfig
 from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import ParsedRow, RejectedRow, SkippedMember
-from fer_tfx.reading.sources import (
-    ByteRange,
-    LineCount,
-    Part,
-    Source,
-    count_lines,
-    cut_source,
-    place,
-    read_part,
-    read_source,
-)
+from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, place, read_part, read_source
 from reporting.ingestion import QUARANTINED, READ, IngestionReport, Outcome
 
 REJECTED = "rejected"
@@ -176,7 +166,7 @@ class _Cut(beam.DoFn):  # type: ignore[misc]
     def process(self, element: tuple[str, str, bool]) -> Iterator[Any]:
         with _open(Source(*element)) as stream:
             ranges = cut_source(Source(*element), stream, reading_limits_of(self._config))
-        yield from ((element, tuple(each)) for each in ranges)
+        yield from ((element, each) for each in ranges)
         if not ranges:
             yield beam.pvalue.TaggedOutput(_WHOLE, (element, None))
 
@@ -184,12 +174,11 @@ class _Cut(beam.DoFn):  # type: ignore[misc]
 def _count(element: tuple[Any, Any], max_line_bytes: int) -> tuple[Any, Any]:
     source, bounds = element
     with _open(Source(*source)) as stream:
-        return source, (bounds, tuple(count_lines(stream, ByteRange(*bounds), max_line_bytes)))
+        return source, (bounds, count_lines(stream, bounds, max_line_bytes))
 
 
 def _number(source: Any, counted: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Part]]:
-    pairs = ((ByteRange(*bounds), LineCount(*count)) for bounds, count in counted)
-    return ((source, part) for part in place(pairs))
+    return ((source, part) for part in place(counted))
 
 
 class _Read(beam.DoFn):  # type: ignore[misc]

@@ -74,21 +74,20 @@ def iter_members(
     A zip must be seekable. It lists its members first, so `choose_members` sees all of them. In a tar the choice knows
     only the names so far: a well-known file that comes after another labelled one is skipped even if it is preferred.
 
-    Raises:
-        DataError: the file is damaged, ends early, is encrypted, packed in a form that can't be read, larger than
-            `limits` or without rows. Damage is found while the members are read.
+    Raises DataError if the file is damaged, ends early, is encrypted, packed in a form that can't be read, larger than
+    `limits` or without rows. Damage is found while the members are read.
     """
     walk = _Walk(name, limits, preference)
     file = FileLayer(stream, name, walk.count_packed, stream.seekable())
     skipped: list[SkippedMember] = []
-    has_member = False
+    member_count = 0
     for item in walk.open(buffered(file), name, depth=0):
         yield item
         if isinstance(item, SkippedMember):
             skipped.append(item)
         else:
-            has_member = True
-    if not has_member:
+            member_count += 1
+    if not member_count:
         raise DataError(f"{name}: no CSV in it ({describe_skipped(skipped)}): give a CSV or an archive of one")
 
 
@@ -176,11 +175,8 @@ class _Walk:
             if info.filename.endswith("/"):
                 continue
             member = _joined(label, info.filename)
-            is_link = stat.S_ISLNK(info.external_attr >> 16)
-            reason = (
-                "a link" if is_link else _reason_against_path(info.filename) or _reason_against_repeat(member, seen)
-            )
-            if reason:
+            reason = "a link" if stat.S_ISLNK(info.external_attr >> 16) else _reason_against_path(info.filename)
+            if reason := reason or _reason_against_repeat(member, seen):
                 yield SkippedMember(member, reason)
             else:
                 infos[info.filename] = info
@@ -189,10 +185,14 @@ class _Walk:
             yield SkippedMember(_joined(label, skipped.name), skipped.reason)
         # In the order in which they lie: to go back, the layer beneath must be unpacked from its start again.
         for name in sorted(choice.chosen, key=lambda name: infos[name].header_offset):
-            member = _joined(label, name)
-            _require_readable_zip_member(infos[name], member)
+            info, member = infos[name], _joined(label, name)
+            if info.flag_bits & _ENCRYPTED_FLAG:
+                raise DataError(f"{member}: is encrypted: unpack it with its password and give the CSV")
+            if info.compress_type not in _READABLE_ZIP_METHODS:
+                found = f"packed by zip method {info.compress_type}, expected stored (0) or deflated (8)"
+                raise DataError(f"{member}: {found}: unpack it and give the CSV")
             with translating(member):
-                source = archive.open(infos[name])
+                source = archive.open(info)
             layer = Layer(cast(BinaryIO, source), member, self.count_unpacked, is_seekable=True)
             yield from self.open(buffered(layer), member, depth)
 
@@ -204,12 +204,8 @@ class _Walk:
             if info.isdir():
                 continue
             member = _joined(label, info.name)
-            reason = (
-                _reason_against_tar_member(info)
-                or _reason_against_repeat(member, seen)
-                or choice.reason_against(info.name)
-            )
-            if reason:
+            reason = _reason_against_tar_member(info) or _reason_against_repeat(member, seen)
+            if reason := reason or choice.reason_against(info.name):
                 yield SkippedMember(member, reason)
                 continue
             layer = Layer(cast(BinaryIO, content), member, lambda size: None, is_seekable=False)
@@ -239,16 +235,6 @@ def _reason_against_path(name: str) -> str:
     parts = name.replace("\\", "/").split("/")
     is_unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
     return "a path that leads out of the archive" if is_unsafe else ""
-
-
-def _require_readable_zip_member(info: zipfile.ZipInfo, member: str) -> None:
-    if info.flag_bits & _ENCRYPTED_FLAG:
-        raise DataError(f"{member}: is encrypted: unpack it with its password and give the CSV")
-    if info.compress_type not in _READABLE_ZIP_METHODS:
-        raise DataError(
-            f"{member}: packed by zip method {info.compress_type}, expected stored (0) or deflated (8):"
-            " unpack it and give the CSV"
-        )
 
 
 def _joined(label: str, name: str) -> str:

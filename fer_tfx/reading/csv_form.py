@@ -150,8 +150,7 @@ def _pixels_error(field: bytes) -> RowError:
     if not tokens:
         return _value_error(EMPTY_PIXELS, PIXELS_KEY, field, f"{PIXEL_COUNT} integers 0-255")
     for position, token in enumerate(tokens):
-        reason = _reason_against_pixel(token)
-        if reason:
+        if reason := _reason_against_pixel(token):
             return _value_error(reason, f"{PIXELS_KEY}[{position}]", token, "an integer 0-255")
     return RowError(WRONG_PIXEL_COUNT, f"column `{PIXELS_KEY}`: found {len(tokens)} integers, expected {PIXEL_COUNT}")
 
@@ -172,14 +171,6 @@ def _value_error(reason: str, column: str, found: bytes, expected: str) -> RowEr
     return RowError(reason, f"column `{column}`: found {shown(found)!r}, expected {expected}")
 
 
-class Place(NamedTuple):
-    """Where the first of some lines stands."""
-
-    name: str  # of the file
-    line: int  # from 1
-    row: int  # position among the rows of the file, from 0
-
-
 class CsvForm:
     """A CSV with the column `pixels`, and perhaps `emotion` and `Usage`."""
 
@@ -190,19 +181,20 @@ class CsvForm:
 
     def read(self, stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
         layout = read_header(stream, name, limits.max_line_bytes)
-        lines = iter_lines(stream, limits.max_line_bytes)
-        return parse_lines(lines, layout, Place(name, line=2, row=0), limits.max_line_bytes)
+        return parse_lines(iter_lines(stream, limits.max_line_bytes), layout, name, limits.max_line_bytes)
 
 
 CSV = CsvForm()
 
 
 def parse_lines(
-    lines: Iterable[bytes], layout: RowLayout, first: Place, limit: int
+    lines: Iterable[bytes], layout: RowLayout, name: str, limit: int, first_line: int = 2, row: int = 0
 ) -> Iterator[ParsedRow | RejectedRow]:
-    """Yield one item for each line that is not blank. `lines` are those of `iter_lines` with the same `limit`."""
-    row = first.row
-    for line_number, line in enumerate(lines, start=first.line):
+    """Yield one item for each line of `iter_lines`, with the same `limit`, that is not blank.
+
+    The first line has the number `first_line`, and is the row of number `row`, unless it is blank.
+    """
+    for line_number, line in enumerate(lines, start=first_line):
         if is_blank(line, limit):
             continue
         try:
@@ -213,9 +205,9 @@ def parse_lines(
             face = parse_row(line, layout)
         except RowError as error:
             text = shown(line.rstrip(b"\r\n"), _MAX_TEXT_CHARS)
-            yield RejectedRow(first.name, row, line_number, error.reason, error.detail, text)
+            yield RejectedRow(name, row, line_number, error.reason, error.detail, text)
         else:
-            yield ParsedRow(first.name, row, line_number, face)
+            yield ParsedRow(name, row, line_number, face)
         row += 1
 
 

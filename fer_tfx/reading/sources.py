@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
 from fer_tfx.reading.choice import LABELLED_FIRST, UNLABELLED_FIRST, Choice, choose_members
-from fer_tfx.reading.csv_form import CSV, Place, is_blank, iter_lines, parse_lines, read_header
+from fer_tfx.reading.csv_form import CSV, is_blank, iter_lines, parse_lines, read_header
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES, find_form
 
@@ -31,25 +31,17 @@ class Source(NamedTuple):
     """Whether it was given as data to predict; a label in it is then ignored, never trained on."""
 
 
-class ByteRange(NamedTuple):
-    """A range of a file, from `start` up to `end`, without it."""
-
-    start: int
-    end: int
-
-
-class LineCount(NamedTuple):
-    """What a range holds."""
-
-    lines: int
-    rows: int  # lines that are not blank
+ByteRange = tuple[int, int]
+"""From the first byte up to the second, without it."""
+LineCount = tuple[int, int]
+"""All lines, and those that are not blank: rows."""
 
 
 class Part(NamedTuple):
-    """A range with the place of its first line in the file."""
+    """A range of a file, and where the lines that begin in it stand."""
 
     bounds: ByteRange
-    holds: LineCount
+    row_count: int
     first_line: int  # from 1, which is the header
     first_row: int  # from 0
 
@@ -57,9 +49,8 @@ class Part(NamedTuple):
 def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[list[Source], list[SkippedMember]]:
     """Choose among the files of one input; a single file is read whatever its name."""
     sources = {path.removeprefix(base).lstrip("/"): path for path in sorted(paths)}
-    choice = Choice([*sources], [])
-    if len(sources) > 1:
-        choice = choose_members([*sources], _preference(is_unlabelled))
+    names = [*sources]
+    choice = choose_members(names, _preference(is_unlabelled)) if len(names) > 1 else Choice(names, [])
     chosen = [Source(sources[name], _printable(name), is_unlabelled) for name in choice.chosen]
     return chosen, [SkippedMember(_printable(each.name), each.reason) for each in choice.skipped]
 
@@ -90,11 +81,7 @@ def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[Skipp
 def read_source(
     source: Source, stream: BinaryIO, limits: ReadingLimits
 ) -> Iterator[ParsedRow | RejectedRow | SkippedMember]:
-    """Yield every row of an opened file, and the members of an archive that are skipped.
-
-    Raises:
-        DataError: the file, or its header, can't be read.
-    """
+    """Yield every row of an opened file, and the members of an archive that are skipped. Raises DataError."""
     for member in iter_members(stream, source.name, limits, _preference(source.is_unlabelled)):
         if isinstance(member, SkippedMember):
             yield member
@@ -103,11 +90,7 @@ def read_source(
 
 
 def look_into(sources: Iterable[Source], limits: ReadingLimits) -> None:
-    """Read each local file as far as its first row, so that one that can't be used is refused at once.
-
-    Raises:
-        DataError: as `read_source`, or a file may not be read.
-    """
+    """Read each local file as far as its first row, so that one that can't be used is refused at once: DataError."""
     for source in sources:
         try:
             with Path(source.path).open("rb") as stream:
@@ -128,24 +111,20 @@ def cut_source(source: Source, stream: BinaryIO, limits: ReadingLimits) -> list[
     file_bytes = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     header_bytes = len(stream.readline(limits.max_line_bytes + 1))
-    ranges = cut(header_bytes, file_bytes, limits.part_bytes) if header_bytes <= limits.max_line_bytes else []
-    return ranges if len(ranges) > 1 else []
-
-
-def cut(header_bytes: int, file_bytes: int, part_bytes: int) -> list[ByteRange]:
-    """Ranges of `part_bytes`, the last one shorter, that hold all of a file behind its header."""
-    starts = range(header_bytes, file_bytes, part_bytes)
-    return [ByteRange(start, min(start + part_bytes, file_bytes)) for start in starts]
+    starts = range(header_bytes, file_bytes, limits.part_bytes)
+    if header_bytes > limits.max_line_bytes or len(starts) < 2:
+        return []
+    return [(start, min(start + limits.part_bytes, file_bytes)) for start in starts]
 
 
 def iter_range(stream: BinaryIO, bounds: ByteRange, max_line_bytes: int) -> Iterator[bytes]:
     """Yield the lines that begin in a range, which must not reach into the header; a long one is cut short."""
-    start = stream.seek(bounds.start - 1)
+    start = stream.seek(bounds[0] - 1)
     while chunk := stream.readline(_CHUNK_BYTES):  # to the first line that begins in the range
         start += len(chunk)
         if chunk.endswith(b"\n"):
             break
-    return iter_lines(stream, max_line_bytes, bounds.end - start)
+    return iter_lines(stream, max_line_bytes, bounds[1] - start)
 
 
 def count_lines(stream: BinaryIO, bounds: ByteRange, max_line_bytes: int) -> LineCount:
@@ -154,32 +133,31 @@ def count_lines(stream: BinaryIO, bounds: ByteRange, max_line_bytes: int) -> Lin
     for line in iter_range(stream, bounds, max_line_bytes):
         lines += 1
         rows += not is_blank(line, max_line_bytes)
-    return LineCount(lines, rows)
+    return lines, rows
 
 
 def place(counted: Iterable[tuple[ByteRange, LineCount]]) -> Iterator[Part]:
     """Sum up the counts of all ranges of one file, in any order."""
     line, row = 2, 0
-    for bounds, count in sorted(counted):
-        yield Part(bounds, count, line, row)
-        line += count.lines
-        row += count.rows
+    for bounds, (line_count, row_count) in sorted(counted):
+        yield Part(bounds, row_count, line, row)
+        line += line_count
+        row += row_count
 
 
 def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
     """Yield the rows in one part of an opened CSV, numbered as in the whole file.
 
-    Raises:
-        DataError: the header can't be read, or the part holds other lines than when it was counted.
+    Raises DataError if the header can't be read, or if the part holds another number of rows than when it was counted.
     """
     layout = read_header(stream, source.name, limits.max_line_bytes)
     lines = iter_range(stream, part.bounds, limits.max_line_bytes)
-    row_count = 0
-    for item in parse_lines(lines, layout, Place(source.name, part.first_line, part.first_row), limits.max_line_bytes):
+    count = 0
+    for item in parse_lines(lines, layout, source.name, limits.max_line_bytes, part.first_line, part.first_row):
         yield item
-        row_count += 1
-    if row_count != part.holds.rows:
+        count += 1
+    if count != part.row_count:
         raise DataError(
-            f"{source.name}: was changed while it was read ({part.holds.rows} rows behind byte {part.bounds.start} have"
-            f" become {row_count}): run again when it is complete"
+            f"{source.name}: was changed while it was read ({part.row_count} rows behind byte {part.bounds[0]} have"
+            f" become {count}): run again when it is complete"
         )

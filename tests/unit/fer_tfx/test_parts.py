@@ -10,18 +10,7 @@ import pytest
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV, iter_lines
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
-from fer_tfx.reading.sources import (
-    ByteRange,
-    LineCount,
-    Part,
-    Source,
-    count_lines,
-    cut,
-    cut_source,
-    iter_range,
-    place,
-    read_part,
-)
+from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, iter_range, place, read_part
 
 HEADER = b"emotion,pixels\n"
 SOURCE = Source("/data/a.csv", "a.csv", is_unlabelled=False)
@@ -73,31 +62,31 @@ def test_iter_range_lines_longer_than_the_limit_belong_to_the_part_where_they_be
     body = b"aaaa\n" + b"b" * 23 + b"\n\nccccc\nd" + b"e" * 9
     whole = list(iter_lines(io.BytesIO(body), limit))
     for part_bytes in range(1, len(body) + 1):
-        ranges = cut(len(HEADER), len(HEADER + body), part_bytes)
-        parts = [list(iter_range(io.BytesIO(HEADER + body), each, limit)) for each in ranges]
+        starts = range(len(HEADER), len(HEADER + body), part_bytes)
+        parts = [list(iter_range(io.BytesIO(HEADER + body), (each, each + part_bytes), limit)) for each in starts]
         assert [line for lines in parts for line in lines] == whole
 
 
 def test_iter_range_within_one_long_line_gives_nothing() -> None:
     content = HEADER + b"a" * 200_000 + b"\nb\n"
-    assert list(iter_range(io.BytesIO(content), ByteRange(100, 200), 1_000)) == []
-    assert list(iter_range(io.BytesIO(content), ByteRange(100_000, len(content)), 1_000)) == [b"b\n"]
+    assert list(iter_range(io.BytesIO(content), (100, 200), 1_000)) == []
+    assert list(iter_range(io.BytesIO(content), (100_000, len(content)), 1_000)) == [b"b\n"]
 
 
 def test_place_counts_in_any_order_are_summed_up_in_the_files_order() -> None:
-    first, second, third = ByteRange(15, 100), ByteRange(100, 185), ByteRange(185, 190)
-    counted = [(third, LineCount(1, 1)), (first, LineCount(12, 10)), (second, LineCount(0, 0))]
-    assert list(place(counted)) == [
-        Part(first, LineCount(12, 10), first_line=2, first_row=0),
-        Part(second, LineCount(0, 0), first_line=14, first_row=10),
-        Part(third, LineCount(1, 1), first_line=14, first_row=10),
+    first, second, third = (15, 100), (100, 185), (185, 190)
+    assert list(place([(third, (1, 1)), (first, (12, 10)), (second, (0, 0))])) == [
+        Part(first, row_count=10, first_line=2, first_row=0),
+        Part(second, row_count=0, first_line=14, first_row=10),
+        Part(third, row_count=1, first_line=14, first_row=10),
     ]
 
 
-def test_cut_a_file_gives_ranges_without_gap_or_overlap() -> None:
-    assert cut(15, 36, 10) == [(15, 25), (25, 35), (35, 36)]
-    assert cut(15, 35, 10) == [(15, 25), (25, 35)]
-    assert cut(15, 15, 10) == []
+@pytest.mark.parametrize(
+    ("size", "ranges"), [(21, [(15, 25), (25, 35), (35, 36)]), (20, [(15, 25), (25, 35)]), (10, []), (0, [])]
+)
+def test_cut_source_gives_ranges_without_gap_or_overlap(size: int, ranges: list[tuple[int, int]]) -> None:
+    assert cut_source(SOURCE, io.BytesIO(HEADER + b"\n" * size), ReadingLimits(part_bytes=10)) == ranges
 
 
 @pytest.mark.parametrize(
@@ -110,6 +99,6 @@ def test_cut_source_file_that_must_be_read_whole_gives_no_part(content: bytes) -
 
 
 def test_read_part_file_changed_since_it_was_counted_is_refused() -> None:
-    part = Part(ByteRange(15, 23), LineCount(3, 3), first_line=2, first_row=0)
+    part = Part((15, 23), row_count=3, first_line=2, first_row=0)
     with pytest.raises(DataError, match=r"a\.csv: was changed while .*\(3 rows behind byte 15 have become 2\): run"):
         list(read_part(SOURCE, io.BytesIO(HEADER + b"0,1\n1,2\n"), part, ReadingLimits()))
