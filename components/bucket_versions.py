@@ -19,7 +19,7 @@ from absl import logging
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.remote_files import is_remote, list_files
+from components.remote_files import is_remote, read_files
 from fer_tfx.errors import DataError
 from fer_tfx.versions.folder import VersionFolder, is_whole
 from fer_tfx.versions.model_digest import GRAPH_FILE
@@ -64,11 +64,8 @@ class BucketVersions(Versions):
         with self._reading():
             return bool(fileio.exists(self._locate(name)))
 
-    def _list_files(self, model: str) -> dict[str, int]:
-        return {name: tf.io.gfile.stat(os.path.join(model, name)).length for name in list_files(model)}
-
-    def _read_bytes(self, file: str) -> bytes:
-        return bytes(io_utils.read_bytes_file(file))
+    def _read_files(self, model: str) -> Iterator[tuple[str, bytes]]:
+        return read_files(model)
 
     def _read_text(self, name: str) -> str:
         with self._reading():

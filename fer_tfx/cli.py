@@ -136,7 +136,7 @@ def predict(
 ) -> int:
     """Name the expression in pictures, or in the rows of a CSV."""
     from fer_tfx.predict import command
-    from fer_tfx.predict.back_ends import BackEnd
+    from fer_tfx.predict.command import BackEnd
 
     if abstain and abstain_below is not None:
         raise ConfigError("--abstain and --abstain-below: give one of them")
@@ -158,8 +158,7 @@ def submission(
     timeout: Timeout = None,
 ) -> int:
     """Predict test.csv for Kaggle: one class index a line."""
-    from fer_tfx.predict.back_ends import BackEnd
-    from fer_tfx.predict.command import write_submission
+    from fer_tfx.predict.command import BackEnd, write_submission
 
     return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust))
 

@@ -24,7 +24,7 @@ from configs.library import served_model_of
 from configs.load import from_json
 from configs.spec import ServingConfig
 from fer_tfx.contract import EXTRA_ASSETS_DIR
-from fer_tfx.versions.model_digest import compute_digest, counts_for_digest
+from fer_tfx.versions.model_digest import compute_digest
 from fer_tfx.versions.versions import Versions
 from reporting.model_card import CARD_FILE
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
@@ -63,8 +63,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
         # Before the push: what fails after it would be tried again.
         archive(model_dir, card, pushed_model.uri)
         mark_references(pushed_model, evaluation, infra_blessing)
-        files = read_files(path_utils.serving_model_path(model))
-        digest = compute_digest((name, content) for name, content in files if counts_for_digest(name))
+        digest = compute_digest(read_files(path_utils.serving_model_path(model)))
         pushed_model.set_string_custom_property(DIGEST_PROPERTY, digest)
         version = push(pushed_model.uri, versions, config.keep_versions)
         self._MarkPushed(pushed_model, os.path.join(folder, str(version)), str(version))

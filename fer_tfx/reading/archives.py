@@ -27,7 +27,6 @@ from fer_tfx.reading.unpacking import (
     Layer,
     ShortReads,
     Unpacked,
-    buffered,
     iter_tar,
     translating,
 )
@@ -81,7 +80,7 @@ def iter_members(
     file = FileLayer(stream, name, walk.count_packed, stream.seekable())
     skipped: list[SkippedMember] = []
     member_count = 0
-    for item in walk.open(buffered(file), name, depth=0):
+    for item in walk.open(file.buffered(), name, depth=0):
         yield item
         if isinstance(item, SkippedMember):
             skipped.append(item)
@@ -101,13 +100,8 @@ class _Walk:
     """Goes through the layers of one file and counts what they unpack to."""
 
     def __init__(self, name: str, limits: ReadingLimits, preference: Sequence[str]) -> None:
-        self._name = name
-        self._limits = limits
-        self._preference = preference
-        self._packed_bytes = 0
-        self._unpacked_bytes = 0
-        self._members = 0
-        self._header_bytes = 0
+        self._name, self._limits, self._preference = name, limits, preference
+        self._packed_bytes = self._unpacked_bytes = self._members = self._header_bytes = 0
 
     def count_packed(self, size: int) -> None:
         self._packed_bytes += size
@@ -130,18 +124,16 @@ class _Walk:
 
     def _count_member(self) -> None:
         self._members += 1
-        self._refuse_if(self._members > self._limits.max_members, f"{self._limits.max_members:,} members")
+        self._require_few(self._members, self._limits.max_members, "members")
 
     def _count_header(self, size: int) -> None:
         self._header_bytes += size
-        limit = self._limits.max_header_bytes
-        self._refuse_if(self._header_bytes > limit, f"{limit:,} bytes only to name its members")
+        self._require_few(self._header_bytes, self._limits.max_header_bytes, "bytes only to name its members")
 
-    def _refuse_if(self, is_too_much: bool, limit: str) -> None:
-        if is_too_much:
-            raise DataError(
-                f"{self._name}: more than {limit}, FER2013 has at most ten: give the right archive, or the CSV itself"
-            )
+    def _require_few(self, count: int, limit: int, unit: str) -> None:
+        if count > limit:
+            found = f"more than {limit:,} {unit}, FER2013 has at most ten"
+            raise DataError(f"{self._name}: {found}: give the right archive, or the CSV itself")
 
     def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         head = stream.peek(HEAD_BYTES)
@@ -155,9 +147,8 @@ class _Walk:
             raise DataError(f"{label}: packed more than {depth} times over: unpack it and give the CSV")
         make_unpacker = next((make for magic, make in _UNPACKERS.items() if head.startswith(magic)), None)
         if make_unpacker:
-            unpacked = Unpacked(cast(BinaryIO, stream), make_unpacker)
-            layer = Layer(cast(BinaryIO, unpacked), label, self.count_unpacked, stream.seekable())
-            yield from self.open(buffered(layer), label, depth + 1)
+            layer = Layer(Unpacked(stream, make_unpacker), label, self.count_unpacked, stream.seekable())
+            yield from self.open(layer.buffered(), label, depth + 1)
         elif head.startswith(_ZIP_MAGICS):
             yield from self._open_zip(stream, label, depth + 1)
         else:
@@ -192,9 +183,8 @@ class _Walk:
                 found = f"packed by zip method {info.compress_type}, expected stored (0) or deflated (8)"
                 raise DataError(f"{member}: {found}: unpack it and give the CSV")
             with translating(member):
-                source = archive.open(info)
-            layer = Layer(cast(BinaryIO, source), member, self.count_unpacked, is_seekable=True)
-            yield from self.open(buffered(layer), member, depth)
+                layer = Layer(archive.open(info), member, self.count_unpacked, is_seekable=True)
+            yield from self.open(layer.buffered(), member, depth)
 
     def _open_tar(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         seen: set[str] = set()
@@ -208,8 +198,8 @@ class _Walk:
             if reason := reason or choice.reason_against(info.name):
                 yield SkippedMember(member, reason)
                 continue
-            layer = Layer(cast(BinaryIO, content), member, lambda size: None, is_seekable=False)
-            yield from self.open(buffered(layer), member, depth)
+            layer = Layer(content, member, lambda size: None, is_seekable=False)
+            yield from self.open(layer.buffered(), member, depth)
 
 
 def _reason_against_tar_member(info: tarfile.TarInfo) -> str:

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any
 
 from fer_tfx.errors import DataError
 
@@ -22,7 +22,7 @@ XZ_MEMORY_BYTES = 100_000_000  # `xz -9` takes 68 MB
 _OUT_OF_MEMORY = "Memory usage limit"  # liblzma's word
 _IS_EXTENDED_AT, _GOES_ON_AT = 482, 504  # whether another block of GNU's map of holes follows
 _PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
-_IGNORED_TYPES = (tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE)
+_EXTENSION_TYPES = (*_PAX_TYPES, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XGLTYPE)
 _MAX_LENGTH_DIGITS = 20  # of a record in a pax header
 
 
@@ -53,9 +53,8 @@ class Unpacked:
     Not by `gzip`, which reads the name in a header byte by byte, nor by `lzma.LZMAFile`, which bounds no memory.
     """
 
-    def __init__(self, packed: BinaryIO, make_unpacker: Callable[[], Any]) -> None:
-        self._packed = packed
-        self._make_unpacker = make_unpacker
+    def __init__(self, packed: io.BufferedReader, make_unpacker: Callable[[], Any]) -> None:
+        self._packed, self._make_unpacker = packed, make_unpacker
         self._unpacker = make_unpacker()
 
     def read(self, size: int) -> bytes:
@@ -97,8 +96,7 @@ class ShortReads:
     """A zip for `zipfile`, which reads its list of members in one piece: `count` is called first, and may raise."""
 
     def __init__(self, stream: io.BufferedReader, count: Callable[[int], None]) -> None:
-        self._stream = stream
-        self._count = count
+        self._stream, self._count = stream, count
         self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
 
     def read(self, size: int = -1) -> bytes:
@@ -110,12 +108,12 @@ class ShortReads:
 class Layer(io.RawIOBase):
     """A source whose bytes are counted as they flow and whose errors are put into words."""
 
-    def __init__(self, source: BinaryIO, label: str, count: Callable[[int], None], is_seekable: bool) -> None:
-        self._source = source
-        self._label = label
-        self._count = count
-        self._is_seekable = is_seekable
+    def __init__(self, source: Any, label: str, count: Callable[[int], None], is_seekable: bool) -> None:
+        self._source, self._label, self._count, self._is_seekable = source, label, count, is_seekable
         self._position = 0
+
+    def buffered(self) -> io.BufferedReader:
+        return io.BufferedReader(self, _CHUNK_BYTES)
 
     def readable(self) -> bool:
         return True
@@ -166,25 +164,19 @@ class FileLayer(Layer):
     """The file itself, which can seek."""
 
     def tell(self) -> int:
-        return self._source.tell()
+        return int(self._source.tell())
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_SET and offset < 0:  # as a damaged zip says; a file's own word would be "Invalid argument"
             raise ValueError("a place before the start of the file")
-        return self._source.seek(offset, whence)
-
-
-def buffered(layer: Layer) -> io.BufferedReader:
-    return io.BufferedReader(layer, _CHUNK_BYTES)
+        return int(self._source.seek(offset, whence))
 
 
 class Content:
     """The bytes of one member, to be read before the next member is asked for."""
 
     def __init__(self, stream: io.BufferedReader, size: int) -> None:
-        self._stream = stream
-        self._left = size
-        self._padding = -size % TAR_BLOCK_BYTES
+        self._stream, self._left, self._padding = stream, size, -size % TAR_BLOCK_BYTES
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes; none at the member's end. Raises EOFError: the archive ends before."""
@@ -202,15 +194,10 @@ class Content:
 def iter_tar(
     stream: io.BufferedReader, label: str, count_header: Callable[[int], None]
 ) -> Iterator[tuple[tarfile.TarInfo, Content]]:
-    """Yield each member, folders and links too; of a sparse one the bytes as they are stored.
+    """Yield each member of the archive that messages call `label`, folders and links too; a sparse one as it is stored.
 
-    Args:
-        stream: at the first header.
-        label: what to call the archive in messages.
-        count_header: takes the size in bytes of each extension of a header before it is read, and may raise.
-
-    Raises:
-        DataError: the archive is damaged, ends early, or has more than zeros behind its end.
+    `count_header` takes the size in bytes of each extension of a header before it is read, and may raise. Raises
+    DataError if the archive is damaged, ends early, or has more than zeros behind its end.
     """
     while True:
         with translating(label):
@@ -230,45 +217,35 @@ def iter_tar(
 
 def _read_member(stream: io.BufferedReader, count_header: Callable[[int], None]) -> tarfile.TarInfo | None:
     """The next member by its header and the extensions before it; None at the end."""
-    name, is_sparse = "", False
-    size: int | None = None
+    extended: dict[bytes, bytes] = {}
     while True:
         block = _read_whole(stream, TAR_BLOCK_BYTES)
         if not block.strip(b"\0"):
             return None
         info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        if info.type in _PAX_TYPES:
-            for keyword, value in _iter_pax_records(_read_extension(stream, info, count_header)):
-                if keyword == b"path":
-                    name = value.decode("utf-8", "surrogateescape").rstrip("/")
-                elif keyword == b"size":
-                    size = int(value)
-                is_sparse = is_sparse or keyword.startswith(b"GNU.sparse.")
-        elif info.type == tarfile.GNUTYPE_LONGNAME:
-            text = _read_extension(stream, info, count_header).partition(b"\0")[0]
-            name = text.decode("utf-8", "surrogateescape")
-        elif info.type in _IGNORED_TYPES:
-            _read_extension(stream, info, count_header)
-        else:
+        if info.size < 0:
+            raise tarfile.ReadError("a header or member of negative size")
+        if info.type not in _EXTENSION_TYPES:
             break
-    info.name = name or info.name
-    info.size = info.size if size is None else size
+        count_header(TAR_BLOCK_BYTES + info.size)
+        extension = _read_whole(stream, info.size)
+        _read_whole(stream, -info.size % TAR_BLOCK_BYTES)
+        if info.type == tarfile.GNUTYPE_LONGNAME:
+            extended[b"path"] = extension.partition(b"\0")[0]
+        elif info.type in _PAX_TYPES:
+            extended.update(_iter_pax_records(extension))
+    info.name = extended.get(b"path", b"").decode("utf-8", "surrogateescape").rstrip("/") or info.name
+    info.size = int(extended.get(b"size", info.size))
     if info.size < 0:
         raise tarfile.ReadError("a member of negative size")
     if info.type == tarfile.GNUTYPE_SPARSE:
-        _skip_map(stream, block, count_header)
-    if is_sparse or info.type == tarfile.GNUTYPE_SPARSE:
+        goes_on = block[_IS_EXTENDED_AT]
+        while goes_on:
+            count_header(TAR_BLOCK_BYTES)
+            goes_on = _read_whole(stream, TAR_BLOCK_BYTES)[_GOES_ON_AT]
+    if info.type == tarfile.GNUTYPE_SPARSE or any(each.startswith(b"GNU.sparse.") for each in extended):
         info.sparse = b""  # what `issparse` asks for
     return info
-
-
-def _read_extension(stream: io.BufferedReader, info: tarfile.TarInfo, count_header: Callable[[int], None]) -> bytes:
-    if info.size < 0:
-        raise tarfile.ReadError("a header of negative size")
-    count_header(TAR_BLOCK_BYTES + info.size)
-    content = _read_whole(stream, info.size)
-    _read_whole(stream, -info.size % TAR_BLOCK_BYTES)
-    return content
 
 
 def _iter_pax_records(records: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -285,13 +262,6 @@ def _iter_pax_records(records: bytes) -> Iterator[tuple[bytes, bytes]]:
             raise tarfile.ReadError("a wrong record in a pax header")
         yield keyword, value[:-1]
         start = end
-
-
-def _skip_map(stream: io.BufferedReader, header: bytes, count_header: Callable[[int], None]) -> None:
-    goes_on = header[_IS_EXTENDED_AT]
-    while goes_on:
-        count_header(TAR_BLOCK_BYTES)
-        goes_on = _read_whole(stream, TAR_BLOCK_BYTES)[_GOES_ON_AT]
 
 
 def _read_whole(stream: io.BufferedReader, size: int) -> bytes:

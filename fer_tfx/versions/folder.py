@@ -55,13 +55,9 @@ class VersionFolder(Versions):
         with self._reading():
             return (self.path / name).is_file()
 
-    def _list_files(self, model: str) -> dict[str, int]:
+    def _read_files(self, model: str) -> list[tuple[str, bytes]]:
         with self._reading():
-            return _list_files(Path(model))
-
-    def _read_bytes(self, file: str) -> bytes:
-        with self._reading():
-            return Path(file).read_bytes()
+            return [(name, Path(model, name).read_bytes()) for name in _list_sizes(Path(model))]
 
     def _read_text(self, name: str) -> str:
         path = self.path / name
@@ -115,10 +111,10 @@ class VersionFolder(Versions):
 
 def is_whole(version: Path) -> bool:
     """Whether a version's folder has a graph, and weights with their index, none of them empty."""
-    return version.is_dir() and not find_missing(_list_files(version))
+    return version.is_dir() and not find_missing(_list_sizes(version))
 
 
-def _list_files(folder: Path) -> dict[str, int]:
+def _list_sizes(folder: Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
 
 

@@ -22,19 +22,15 @@ _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _FIXED = {_EIGHT_BYTES: 8, _FOUR_BYTES: 4}
 
 
-def counts_for_digest(name: str) -> bool:
-    """Whether a file of a SavedModel, by its name below it with `/`, is part of what makes the model."""
-    return name != _FINGERPRINT_FILE and not name.startswith(f"{EXTRA_ASSETS_DIR}/")
-
-
 def compute_digest(files: Iterable[tuple[str, bytes]]) -> str:
     """SHA-256 of a model in hexadecimal digits, the same after a second training that ends with the same weights.
 
-    Args:
-        files: name and content of each file that `counts_for_digest`, in any order.
+    `files` are the names below it, with `/`, and contents of all its files, in any order.
     """
     digest = hashlib.sha256()
     for name, content in sorted(files):
+        if name == _FINGERPRINT_FILE or name.startswith(f"{EXTRA_ASSETS_DIR}/"):
+            continue
         part = _digest_message(content) if name == GRAPH_FILE else None
         digest.update(f"{name}\0".encode() + hashlib.sha256(content if part is None else part).digest())
     return digest.hexdigest()

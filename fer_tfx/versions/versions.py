@@ -21,13 +21,13 @@ moved to a version that this server can't load, would hold `stable` back as well
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, GateError
-from fer_tfx.versions.model_digest import GRAPH_FILE, compute_digest, counts_for_digest
+from fer_tfx.versions.model_digest import GRAPH_FILE, compute_digest
 from fer_tfx.versions.record import RECORD_FILE, Record, RolledBack
 
 STABLE, PREVIOUS, ROLLED_BACK, KEPT = "stable", "previous", "rolled back", "kept"
@@ -96,7 +96,7 @@ class Versions(ABC):
     def find_refusal(self, source: str) -> str:
         """Why the SavedModel in a folder, path or URI, must not be pushed, in one sentence; empty: it may."""
         with self._explained():
-            return self._refuse(self._compute_digest(source))
+            return self._refuse(compute_digest(self._read_files(source)))
 
     def push(self, source: str, now_s: float) -> int:
         """Put the SavedModel in a folder, path or URI, into service: its version.
@@ -107,7 +107,7 @@ class Versions(ABC):
         """
         with self._explained():
             self._settle()
-            digest = self._compute_digest(source)
+            digest = compute_digest(self._read_files(source))
             if refusal := self._refuse(digest):
                 raise RolledBackError(f"{self.path}: {refusal}")
             if self._is_in_service(digest):
@@ -195,9 +195,10 @@ class Versions(ABC):
 
     def _require_whole(self, folder: str, known: RolledBack | None) -> None:
         place = self._locate(folder)
-        missing = find_missing(self._list_files(place))
+        files = list(self._read_files(place))
+        missing = find_missing({name: len(content) for name, content in files})
         found = f"has no {missing}, or an empty one" if missing else ""
-        if not found and known and known.digest != self._compute_digest(place):
+        if not found and known and known.digest != compute_digest(files):
             found = "has changed since it was rolled back"
         if found:
             raise DataError(f"{place}: {found}; name another version with --to, `fer-tfx versions` lists them")
@@ -254,11 +255,7 @@ class Versions(ABC):
             self._write_text(RECORD_FILE, record.to_json())
 
     def _digest_of(self, name: str) -> str:
-        return self._compute_digest(self._locate(name))
-
-    def _compute_digest(self, model: str) -> str:
-        names = [name for name in self._list_files(model) if counts_for_digest(name)]
-        return compute_digest((name, self._read_bytes(f"{model}/{name}")) for name in names)
+        return compute_digest(self._read_files(self._locate(name)))
 
     def _list_whole(self, folder: str) -> list[int]:
         prefix = f"{folder}/" if folder else ""
@@ -281,12 +278,8 @@ class Versions(ABC):
         """Whether there is a file of that name in the folder. Raises DataError: that can't be read."""
 
     @abstractmethod
-    def _list_files(self, model: str) -> dict[str, int]:
-        """Names, with `/`, and sizes of all files below any folder, path or URI."""
-
-    @abstractmethod
-    def _read_bytes(self, file: str) -> bytes:
-        """Content of any file, path or URI."""
+    def _read_files(self, model: str) -> Iterable[tuple[str, bytes]]:
+        """Names, with `/`, and contents of all files below any folder, path or URI."""
 
     @abstractmethod
     def _require_writable(self, names: list[str]) -> None:

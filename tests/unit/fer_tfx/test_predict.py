@@ -15,8 +15,7 @@ from fer_tfx.cli import main
 from fer_tfx.errors import FerError
 from fer_tfx.face_detection import Box
 from fer_tfx.predict import command as predict_command
-from fer_tfx.predict.back_ends import BackEnd
-from fer_tfx.predict.command import PredictOptions, predict
+from fer_tfx.predict.command import BackEnd, PredictOptions, predict
 
 
 @pytest.fixture

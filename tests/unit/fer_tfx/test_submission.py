@@ -10,7 +10,7 @@ from predictor_double import PredictorDouble
 
 from fer_tfx.cli import main
 from fer_tfx.predict import command as submission
-from fer_tfx.predict.back_ends import BackEnd
+from fer_tfx.predict.command import BackEnd
 
 
 @pytest.fixture
