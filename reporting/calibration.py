@@ -27,10 +27,8 @@ class CoveragePoint:
     """What is left when only answers of at least a given confidence are kept."""
 
     threshold: float
-    coverage_fraction: float
-    """Share of the rows that is kept."""
-    accuracy_fraction: float
-    """Share of the kept rows that is right."""
+    coverage_fraction: float  # share of the rows that is kept
+    accuracy_fraction: float  # share of the kept rows that is right
 
 
 @dataclass(frozen=True)
@@ -40,18 +38,15 @@ class ReliabilityBin:
     low: float
     high: float
     count: int
-    confidence: float
-    """Mean confidence of these rows; 0 of none."""
-    accuracy: float
-    """Share of them that is right; 0 of none."""
+    confidence: float  # mean confidence of these rows; 0 of none
+    accuracy: float  # share of them that is right; 0 of none
 
 
 class CalibrationEstimate(NamedTuple):
     """An expected calibration error and how well the rows determine it, all in [0, 1]."""
 
     value: float
-    interval: Interval
-    """95 %, of the error that the model would have on endlessly many rows."""
+    interval: Interval  # 95 %, of the error that the model would have on endlessly many rows
 
 
 def compute_reliability(

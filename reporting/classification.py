@@ -20,12 +20,9 @@ Confusion = npt.NDArray[np.int64]
 class McNemar(NamedTuple):
     """McNemar's test (1947) of two models on the same rows."""
 
-    first_only: int
-    """Rows that the first got right and the second wrong."""
-    second_only: int
-    """Rows that the second got right and the first wrong."""
-    p_value: float
-    """Two-sided and exact: were both equally good, the chance of a split at least as uneven."""
+    first_only: int  # rows that the first got right and the second wrong
+    second_only: int  # rows that the second got right and the first wrong
+    p_value: float  # two-sided and exact: were both equally good, the chance of a split at least as uneven
 
 
 def compute_confusion(class_indices: Integers, predicted_indices: Integers, class_count: int) -> Confusion:

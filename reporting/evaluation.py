@@ -55,27 +55,20 @@ class LabelledRows:
 class AnsweredRows:
     """What is kept of a split that a model was asked about: numbers of each row, pictures of a few."""
 
-    class_indices: Integers
-    """(n,), 0-6."""
-    probabilities: Probabilities
-    """(n, 7), the answers, with the temperature in them."""
-    looked_at: Integers
-    """(k,), rows from `choose_rows`, whose `pixels` (k, 48, 48) are kept."""
+    class_indices: Integers  # (n,), 0-6
+    probabilities: Probabilities  # (n, 7), the answers, with the temperature in them
+    looked_at: Integers  # (k,), rows from `choose_rows`, whose `pixels` (k, 48, 48) are kept
     pixels: Pictures
-    mistakes: tuple[Mistake, ...]
-    """Most confident first."""
-    mistaken: Pictures
-    """(m, 48, 48), in the order of `mistakes`."""
+    mistakes: tuple[Mistake, ...]  # most confident first
+    mistaken: Pictures  # (m, 48, 48), in the order of `mistakes`
 
 
 @dataclass(frozen=True)
 class Faces:
     """What the page shows and `report.json` does not hold."""
 
-    means: Pictures
-    """(7, 48, 48), the mean face of each class in train; black for a class without a row."""
-    mistakes: Pictures
-    """(n, 48, 48), in the order of `Evaluation.mistakes`."""
+    means: Pictures  # (7, 48, 48), the mean face of each class in train; black for a class without a row
+    mistakes: Pictures  # (n, 48, 48), in the order of `Evaluation.mistakes`
 
 
 def compute_mean_faces(batches: Iterable[LabelledRows]) -> Pictures:

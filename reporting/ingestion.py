@@ -24,19 +24,13 @@ CONFLICT = "conflict"  # (CONFLICT,): a picture that has several labels
 class IngestionReport:
     """How many rows were read and what became of each; values are numbers of rows unless noted."""
 
-    read: dict[str, int]
-    """By file, or member of an archive; when stored, the first `MAX_LISTED`, and the others as one entry."""
-    emitted: dict[str, dict[str, int]]
-    """By split, then by class name; the unlabelled split has the class name ""."""
-    dropped: dict[str, int]
-    """Repeats, by reason."""
-    quarantined: dict[str, int]
-    """By reason."""
-    conflicting_pictures: int = 0
-    """Different pictures that have more than one label."""
-    skipped_files: dict[str, str] = field(default_factory=dict)
-    """Reason by file; when stored, the first `MAX_LISTED`, and `unlisted_files` more."""
-    unlisted_files: int = 0
+    read: dict[str, int]  # by file, or member of an archive; when stored, those after `MAX_LISTED` are one entry
+    emitted: dict[str, dict[str, int]]  # by split, then by class name; the unlabelled split has the class name ""
+    dropped: dict[str, int]  # repeats, by reason
+    quarantined: dict[str, int]  # by reason
+    conflicting_pictures: int = 0  # different pictures that have more than one label
+    skipped_files: dict[str, str] = field(default_factory=dict)  # reason by file; when stored, the first `MAX_LISTED`
+    unlisted_files: int = 0  # skipped beyond these
 
     @property
     def rows_read(self) -> int:

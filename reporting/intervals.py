@@ -25,8 +25,7 @@ class Share:
     fraction: float
     low: float
     high: float
-    count: int
-    """Rows that it is a share of; 0 gives the interval from 0 to 1."""
+    count: int  # rows that it is a share of; 0 gives the interval from 0 to 1
 
     @classmethod
     def of(cls, fraction: float, count: int) -> "Share":
@@ -47,10 +46,8 @@ class Figure:
 
     title: str
     value: float
-    interval: Interval | None
-    """95 %; None: there is none."""
-    count: int
-    """Rows that were measured."""
+    interval: Interval | None  # 95 %; None: there is none
+    count: int  # rows that were measured
 
 
 def wilson_interval(fraction: float, count: int) -> Interval:

@@ -29,14 +29,10 @@ class LabelDistance:
     """The distance between two label distributions, and its bound."""
 
     between: str
-    class_name: str
-    """Whose share differs most."""
-    distance: float
-    """Largest difference of a class's share, in [0, 1]: the L-infinity norm, as TFDV's comparators measure it."""
-    least: float
-    """Beyond doubt the distance is at least this, in [0, 1]; few rows prove little, so it is below `distance`."""
-    bound: float | None
-    """What the schema allows; None: it sets no such bound."""
+    class_name: str  # whose share differs most
+    distance: float  # largest difference of a class's share, in [0, 1]: the L-infinity norm of TFDV's comparators
+    least: float  # what it is at least, beyond doubt, in [0, 1]; few rows prove little, so it is below `distance`
+    bound: float | None  # what the schema allows; None: it sets no such bound
 
     @property
     def is_refused(self) -> bool:
@@ -48,10 +44,8 @@ class Absence:
     """A class that train has and eval lacks."""
 
     name: str
-    chance: float
-    """How often eval lacks the class if the rows are split at random, in [0, 1]."""
-    is_refused: bool
-    """Whether that is too seldom to be chance."""
+    chance: float  # how often eval lacks the class if the rows are split at random, in [0, 1]
+    is_refused: bool  # whether that is too seldom to be chance
 
 
 @dataclass(frozen=True)
@@ -60,8 +54,7 @@ class LabelShift:
 
     splits: tuple[SplitLabels, ...]
     distances: tuple[LabelDistance, ...]
-    absences: tuple[Absence, ...]
-    """In class order."""
+    absences: tuple[Absence, ...]  # in class order
 
 
 def compute_label_shift(

@@ -23,12 +23,9 @@ class CardFigures:
     accuracy: Share
     measured: tuple[Figure, ...]
     classes: tuple[ClassFigures, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    """Numbers of rows by true class, then by predicted class."""
-    corrupted: dict[str, Share]
-    """Accuracy on the same rows by how their pictures were corrupted; empty: it was not measured."""
-    change: Figure | None
-    """Accuracy minus the anchor's on the same rows, with its paired 99 % interval; None: there was no anchor."""
+    confusion: tuple[tuple[int, ...], ...]  # numbers of rows by true class, then by predicted class
+    corrupted: dict[str, Share]  # accuracy on the same rows by how their pictures were corrupted; may be empty
+    change: Figure | None  # accuracy minus the anchor's on the same rows, with its paired 99 % interval
 
 
 @dataclass(frozen=True)
@@ -36,19 +33,15 @@ class Confidence:
     """What the export learned about its confidence; see `models.calibration`."""
 
     temperature: float
-    threshold: float
-    """Least confidence at which the model should answer."""
-    coverage: Share
-    """Rows with at least that confidence."""
-    accuracy: Share
-    """Those of them that are right."""
+    threshold: float  # least confidence at which the model should answer
+    coverage: Share  # rows with at least that confidence
+    accuracy: Share  # those of them that are right
 
 
 @dataclass(frozen=True)
 class CardData:
     name: str
-    is_drawn: bool
-    """Whether the model saw schematic faces instead of data."""
+    is_drawn: bool  # whether the model saw schematic faces instead of data
     refusals: tuple[str, ...]
     rows: IngestionReport
     training: TrainingFigures

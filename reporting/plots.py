@@ -41,8 +41,7 @@ class Plot:
 
     light: str
     dark: str
-    alt: str
-    """What the figure shows, in words."""
+    alt: str  # what the figure shows, in words
 
 
 @contextmanager

@@ -16,10 +16,8 @@ from reporting.serving_figures import ServingFigures
 class Verdict:
     """Whether the model went into service, and why not."""
 
-    refusals: tuple[str, ...]
-    """Empty: it was pushed."""
-    place: str
-    """The pushed version, or the refused export; empty: there is no model, as the data was refused."""
+    refusals: tuple[str, ...]  # empty: it was pushed
+    place: str  # the pushed version, or the refused export; empty: there is no model, as the data was refused
 
 
 @dataclass(frozen=True)
@@ -60,11 +58,9 @@ class Epoch:
 class TrainedSpan:
     """One of the pieces of data that a model was trained on."""
 
-    number: int | None
-    """0: the data has no spans; None: not recorded."""
+    number: int | None  # 0: the data has no spans; None: not recorded
     train_rows: int
-    fingerprint: str = ""
-    """TFX's, of its files; empty: not recorded."""
+    fingerprint: str = ""  # TFX's, of its files; empty: not recorded
 
 
 @dataclass(frozen=True)
@@ -74,12 +70,9 @@ class TrainingFigures:
     epochs: tuple[Epoch, ...]
     parameters: int
     precision: str
-    train_rows: int
-    """Of all spans together."""
-    warm_start: str = ""
-    """Digest of the earlier model's weights that the training started from; empty: random ones."""
-    threads: tuple[int, ...] = ()
-    """Of each worker."""
+    train_rows: int  # of all spans together
+    warm_start: str = ""  # digest of the earlier model's weights that the training started from; empty: random ones
+    threads: tuple[int, ...] = ()  # of each worker
     device: str = ""
     spans: tuple[TrainedSpan, ...] = ()
 
@@ -141,19 +134,14 @@ class Evaluation:
     accuracy: Share
     macro_f1: float
     classes: tuple[ClassFigures, ...]
-    confusion: tuple[tuple[int, ...], ...]
-    """Numbers of rows by true class, then by predicted class."""
+    confusion: tuple[tuple[int, ...], ...]  # numbers of rows by true class, then by predicted class
     temperature: float
-    before: Trust
-    """Without the temperature."""
-    after: Trust
-    """With it, as the model answers."""
+    before: Trust  # without the temperature
+    after: Trust  # with it, as the model answers
     coverage: tuple[CoveragePoint, ...]
-    abstain: CoveragePoint
-    """At the model's own threshold."""
+    abstain: CoveragePoint  # at the model's own threshold
     slices: tuple[Slice, ...]
-    mistakes: tuple[Mistake, ...]
-    """Most confident first."""
+    mistakes: tuple[Mistake, ...]  # most confident first
 
 
 @dataclass(frozen=True)
@@ -163,8 +151,7 @@ class Robustness:
     corruption: str
     description: str
     accuracy: Share
-    relative: float
-    """To the accuracy on unchanged pictures; NaN where that is 0."""
+    relative: float  # to the accuracy on unchanged pictures; NaN where that is 0
 
 
 @dataclass(frozen=True)
@@ -176,12 +163,9 @@ class Comparison:
     macro_f1: float
     recalls: tuple[Share, ...]
     candidate_only: int
-    baseline_only: int
-    """Rows that only one of the two got right."""
-    p_value: float
-    """Two-sided, of McNemar's exact test."""
-    detectable_loss: float
-    """The smallest loss of accuracy that the gate finds in four of five cases on these rows."""
+    baseline_only: int  # rows that only one of the two got right
+    p_value: float  # two-sided, of McNemar's exact test
+    detectable_loss: float  # the smallest loss of accuracy that the gate finds in four of five cases on these rows
 
 
 @dataclass(frozen=True)
@@ -196,12 +180,9 @@ class UsedArtifact:
 class Lineage:
     """What the model was made from and by which code."""
 
-    input_fingerprint: str
-    """TFX's, of all data files of the newest span: numbers, bytes and checksums by input."""
-    code: dict[str, str]
-    """Fingerprint of the sources by component."""
-    versions: dict[str, str]
-    """Of the libraries that the training used; empty: not recorded."""
+    input_fingerprint: str  # TFX's, of all data files of the newest span: numbers, bytes and checksums by input
+    code: dict[str, str]  # fingerprint of the sources by component
+    versions: dict[str, str]  # of the libraries that the training used; empty: not recorded
     settings: dict[str, Any]
     artifacts: tuple[UsedArtifact, ...]
 
@@ -215,15 +196,11 @@ class ReportData:
     data: DataFigures
     training: TrainingFigures | None = None
     evaluation: Evaluation | None = None
-    figures: tuple[Figure, ...] = ()
-    """What the Evaluator measured and the gate judged."""
+    figures: tuple[Figure, ...] = ()  # what the Evaluator measured and the gate judged
     robustness: tuple[Robustness, ...] = ()
-    serving: ServingFigures | None = None
-    """None: there was no export, or it could not be served."""
-    comparison: Comparison | None = None
-    """With the anchor."""
-    service: Comparison | None = None
-    """With the model in service before this run, which may be the anchor."""
+    serving: ServingFigures | None = None  # None: there was no export, or it could not be served
+    comparison: Comparison | None = None  # with the anchor
+    service: Comparison | None = None  # with the model in service before this run, which may be the anchor
     lineage: Lineage | None = None
 
     def to_json(self) -> str:

@@ -11,12 +11,9 @@ FIGURES_FILE = "serving.json"  # within ServingCheck's blessing, if the export c
 class ServingFigures:
     """Measured on the exported folder, as a server loads it."""
 
-    model_bytes: int
-    """All files of the folder."""
-    latency_ms: float
-    """Median wall time of `serve_pixels` for one picture."""
-    baseline_latency_ms: float | None
-    """That of the latency reference, measured in alternation; None: there was none."""
+    model_bytes: int  # all files of the folder
+    latency_ms: float  # median wall time of `serve_pixels` for one picture
+    baseline_latency_ms: float | None  # that of the latency reference, measured in alternation; None: there was none
 
     @property
     def megabytes(self) -> float:

@@ -50,17 +50,13 @@ class ProcessCost(NamedTuple):
 class Cost:
     """What one process of `benchmarks.harness.marks` took."""
 
-    part_cpu_s: dict[str, float]
-    """CPU seconds of each part, by name, without the import."""
+    part_cpu_s: dict[str, float]  # CPU seconds of each part, by name, without the import
     import_cpu_s: float
-    whole_cpu_s: float
-    """Children included."""
+    whole_cpu_s: float  # children included
     wall_s: float
     peak_rss_mb: float
-    part_peaks_mb: dict[str, float]
-    """The peak until the end of each part, the import among them."""
-    part_bytes: dict[str, float] = field(default_factory=dict)
-    """What each part left on disk, if the way tells."""
+    part_peaks_mb: dict[str, float]  # the peak until the end of each part, the import among them
+    part_bytes: dict[str, float] = field(default_factory=dict)  # what each part left on disk, if the way tells
 
     @property
     def preparation_cpu_s(self) -> float:

@@ -27,12 +27,9 @@ _REMEDY = "give a model that this version exported"
 class Exported(NamedTuple):
     """A model with what is known of its training."""
 
-    predict: Predict
-    """uint8 (n, 48, 48) -> probabilities float32 (n, 7), in batches of at most `batch_size`."""
-    calibration: dict[str, Any]
-    """`temperature`, which is part of the graph, and `abstain_threshold`."""
-    record: dict[str, Any]
-    """`parameters`, `code`, `model`, `trainer`, `history`: see `models.trainer_fn`."""
+    predict: Predict  # uint8 (n, 48, 48) -> probabilities float32 (n, 7), in batches of at most `batch_size`
+    calibration: dict[str, Any]  # `temperature`, which is part of the graph, and `abstain_threshold`
+    record: dict[str, Any]  # `parameters`, `code`, `model`, `trainer`, `history`: see `models.trainer_fn`
 
 
 def load_exported(folder: Path, batch_size: int = 256) -> Exported:

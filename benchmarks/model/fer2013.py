@@ -45,8 +45,7 @@ class PublicTest(NamedTuple):
 
     pixels: npt.NDArray[np.uint8]
     class_indices: npt.NDArray[np.int64]
-    is_clean: npt.NDArray[np.bool_]
-    """(n,), whether the training file doesn't hold the very same picture."""
+    is_clean: npt.NDArray[np.bool_]  # (n,), whether the training file doesn't hold the very same picture
 
 
 def read_strict_rows(folder: Path) -> tuple[Pictures, list[bytes]]:

@@ -29,14 +29,10 @@ _WARM_UP_COUNT, _LEAST_CALL_COUNT = 20, 3
 class Contender(NamedTuple):
     """One side. Pictures are uint8 (n, 48, 48)."""
 
-    predict: Callable[[Pixels], npt.NDArray[np.float32]]
-    """Probabilities (n, 7), not rounded."""
-    prepare_single: Callable[[Pixels], Call]
-    """The call for one picture, uint8 (48, 48); what its caller would have ready is made here, untimed."""
-    prepare_batches: Callable[[Pixels], dict[str, Call]]
-    """By name, the ways to ask for up to 64 pictures at once."""
-    describe: Callable[[Pixels], dict[str, Any]]
-    """Size on disk in bytes, versions, and what else one must know to read the figures."""
+    predict: Callable[[Pixels], npt.NDArray[np.float32]]  # probabilities (n, 7), not rounded
+    prepare_single: Callable[[Pixels], Call]  # for one picture, uint8 (48, 48); what its caller has ready is untimed
+    prepare_batches: Callable[[Pixels], dict[str, Call]]  # by name, the ways to ask for up to 64 pictures at once
+    describe: Callable[[Pixels], dict[str, Any]]  # bytes on disk, versions, and what else explains the figures
 
 
 def build_ours(folder: str) -> Contender:

@@ -41,8 +41,7 @@ class Trained(NamedTuple):
     network: keras.Model
     transform: Transform
     history: History
-    resumed_from_epoch: int
-    """Epochs that an earlier, interrupted call did."""
+    resumed_from_epoch: int  # epochs that an earlier, interrupted call did
 
     def describe(self) -> dict[str, Any]:
         """`curve`: accuracy of the averaged weights by epoch; `seconds`: wall time of all epochs that count."""
