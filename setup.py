@@ -17,11 +17,8 @@ CURRENT = "python_full_version >= '3.12'"
 
 
 def for_stack(marker, *requirements):
-    """The requirements, for the Pythons of one stack alone."""
     return [f"{each} ; {marker}" for each in requirements]
 
-
-BASE = [f"fer-tfx=={VERSION}", "pydantic>=2.6,<3", "pyyaml>=6"]
 
 # Apart from the rest, since pip can't install TFX 1.16 on Python 3.11: the locks can.
 TFX = [
@@ -35,9 +32,8 @@ TFX = [
         "tensorflow-data-validation>=1.16.1,<1.17",
         "tensorflow-model-analysis>=0.47,<0.48",
         "tensorflow-metadata>=1.16,<1.17",
-        # Pinned: tfx 1.16 accepts any Beam below 3, but from 2.70 on Beam no longer brings `dill`, without
-        # which tfx_bsl cannot be imported, while every resolver is content. 2.59.0 is the version that
-        # upstream tests TFX 1.16 with.
+        # The version that TFX 1.16 is tested with. It accepts any below 3, but from 2.70 on Beam no longer brings
+        # `dill`, which tfx_bsl imports without requiring it.
         "apache-beam==2.59.0",
         # The compiler for Kubeflow needs the pipeline spec alone, not the SDK.
         "kfp-pipeline-spec>=0.2.2,<0.4",
@@ -63,16 +59,9 @@ TFX = [
     "matplotlib>=3.8",
 ]
 
-# To train on a GPU: what the driver leaves to the application, 2.6 GB, as wheels.
-CUDA = [
-    *for_stack(OLDER, "tensorflow[and-cuda]>=2.16,<2.17"),
-    *for_stack(CURRENT, "tensorflow[and-cuda]>=2.21,<2.22"),
-]
-
-# To submit a compiled pipeline. The kfp SDK doesn't resolve beside TFX 1.16: its older releases want urllib3 1, the
-# newer ones another kfp-pipeline-spec or protobuf. The REST client that it is built upon wants none of them.
+# The kfp SDK doesn't resolve beside TFX 1.16: its older releases want urllib3 1, the newer ones another
+# kfp-pipeline-spec or protobuf. The REST client that it is built upon wants none of them.
 KUBEFLOW = ["kfp-server-api>=2.5,<3"]
-VERTEX = ["google-cloud-aiplatform>=1.60,<2"]
 
 DEV = [
     "fer-tfx[detect]",
@@ -110,12 +99,16 @@ setup(
         "reporting": ["template.html", "model_card.md", "texts.yaml"],
         "schema": ["*.pbtxt"],
     },
-    install_requires=BASE,
+    install_requires=[f"fer-tfx=={VERSION}", "pydantic>=2.6,<3", "pyyaml>=6"],
     extras_require={
         "tfx": TFX,
-        "cuda": CUDA,
+        # To train on a GPU: what the driver leaves to the application, 2.6 GB, as wheels.
+        "cuda": [
+            *for_stack(OLDER, "tensorflow[and-cuda]>=2.16,<2.17"),
+            *for_stack(CURRENT, "tensorflow[and-cuda]>=2.21,<2.22"),
+        ],
         "kubeflow": KUBEFLOW,
-        "vertex": VERTEX,
+        "vertex": ["google-cloud-aiplatform>=1.60,<2"],
         "dev": DEV,
     },
     entry_points={"fer_tfx.commands": ["pipeline = pipeline.cli:add_commands"]},

@@ -1,7 +1,6 @@
 """Ask PyPI's advisory database about every locked package of this Python's stack: python .ci/audit.py [LOCK...]
 
-What docs/audit.md accepts, and nothing else, is passed over. The exit code is 0 if nothing else is known of any
-package, and 1 if something is, or if it could not be asked.
+The exit code is 1 if it knows more than docs/audit.md accepts, or could not be asked about every package.
 """
 
 import json
@@ -9,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,30 +25,15 @@ class AuditError(Exception):
     """The database could not be asked about every package."""
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What is known of the packages of a lock."""
-
-    package_count: int
-    findings: list[str]
-    """One line each: package, version, advisory, versions that mend it."""
-
-
 def read_accepted(text: str) -> dict[str, str]:
     """Package by advisory, from the table of docs/audit.md."""
     return dict(_ROW.findall(text))
 
 
-def audit(lock: Path, accepted: Sequence[str], command: Sequence[str] = PIP_AUDIT) -> Audit:
-    """Ask about one lock.
+def audit(lock: Path, accepted: Sequence[str], command: Sequence[str] = PIP_AUDIT) -> tuple[int, list[str]]:
+    """Ask about a lock, except for the advisories in `accepted`: its number of packages, and a line for each finding.
 
-    Args:
-        lock: a file of pinned, hashed packages.
-        accepted: advisories to pass over.
-        command: pip-audit with its options.
-
-    Raises:
-        AuditError: the database could not be asked, or not about every package.
+    Raises AuditError unless the database answers about every package.
     """
     ignored = [word for each in accepted for word in ("--ignore-vuln", each)]
     done = subprocess.run([*command, "-r", str(lock), *ignored], capture_output=True, text=True, check=False)
@@ -65,12 +48,11 @@ def audit(lock: Path, accepted: Sequence[str], command: Sequence[str] = PIP_AUDI
             f"{lock.relative_to(ROOT)}: no answer on {len(skipped)} of {len(packages)} packages"
             f" ({', '.join(skipped[:3])}, ...): a mirror in the place of PyPI has no advisories"
         )
-    return Audit(len(packages), [_describe(each, found) for each in packages for found in each["vulns"]])
-
-
-def _describe(package: dict[str, str], found: dict[str, list[str]]) -> str:
-    fixed = ", ".join(found["fix_versions"]) or "no version"
-    return f"{package['name']} {package['version']}: {found['id']}, mended by {fixed}"
+    return len(packages), [
+        f"{each['name']} {each['version']}: {found['id']}, fixed in {', '.join(found['fix_versions']) or 'no version'}"
+        for each in packages
+        for found in each["vulns"]
+    ]
 
 
 def main(locks: Sequence[str]) -> int:
@@ -80,11 +62,11 @@ def main(locks: Sequence[str]) -> int:
     except AuditError as error:
         print(f"audit: {error}; run it after `make setup`, where PyPI itself can be reached", file=sys.stderr)
         return 1
-    findings = sorted({finding for each in audits for finding in each.findings})
+    findings = sorted({finding for _, found in audits for finding in found})
     for finding in findings:
         print(f"audit: {finding}; upgrade it, or accept it in docs/audit.md with a reason", file=sys.stderr)
     if not findings:
-        counts = " and ".join(str(each.package_count) for each in audits)
+        counts = " and ".join(str(count) for count, _ in audits)
         print(f"audit: {counts} packages, nothing known but the {len(accepted)} advisories that docs/audit.md accepts")
     return 1 if findings else 0
 

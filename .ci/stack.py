@@ -1,9 +1,7 @@
-"""Say which stack this platform gets, 1.16 or 1.21: python .ci/stack.py [1.16|1.21]
+"""Print which stack this platform gets, 1.16 or 1.21: python .ci/stack.py [1.16|1.21]
 
-The current stack where glibc and Python are new enough, else the older one; an argument asks for one of them. Where
-neither can run, or not the one asked for, the exit code is 1 and one line says what to do.
-
-Runs on any Python from 3.6 on, so that an old one can be told so.
+That is the current one where glibc and Python are new enough, else the older one, unless the argument asks for one. If
+it can't run, the exit code is 1 and one line says what to do. Runs on Python 3.6 too, so that an old one is told.
 """
 
 import platform
@@ -14,17 +12,9 @@ CURRENT_GLIBC = (2, 39)
 
 
 def choose(asked, system, machine, glibc, python):
-    """The stack for a platform.
+    """The stack for a platform, as `platform` describes it; `asked` may be "", for the newest that runs.
 
-    Args:
-        asked: "1.16", "1.21", or "" for the newest that runs.
-        system: as platform.system() gives it.
-        machine: as platform.machine() gives it.
-        glibc: version as a pair, or None where the C library is another one.
-        python: version as a pair.
-
-    Raises:
-        ValueError: what to do instead, in one line.
+    Versions are pairs; glibc is None where the C library is another one. Raises ValueError, with what to do instead.
     """
     if asked not in {"", "1.16", "1.21"}:
         raise ValueError(f"STACK={asked} is not known: STACK=1.16 or STACK=1.21")

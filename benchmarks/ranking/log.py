@@ -15,7 +15,6 @@ Entry = dict[str, Any]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _KEYS = ("name", "rows", "n", "one_view", "four_views")
-_FIGURE_KEYS = ("accuracy", "macro_f1", "nll", "nll_at_best")
 _REPEAT_KEYS = ("config", "overrides", "seed", "recipe", "rows")
 _HEADER = (
     "| name | trained on | epochs | seed | n | accuracy | NLL | NLL at best T | 4 views: accuracy | NLL at best T |"
@@ -29,18 +28,17 @@ def read_log(path: Path) -> list[Entry]:
         lines = path.read_text("utf-8").splitlines() if path.exists() else []
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: can't be read: {error}; give --log the log of earlier experiments") from None
-    return [_parse(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1) if line.strip()]
-
-
-def _parse(line: str, place: str) -> Entry:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise DataError(f"{place}: not valid JSON: {error}; fix or remove the line") from None
-    is_entry = isinstance(entry, dict) and all(key in entry for key in _KEYS)
-    if not (is_entry and all(key in entry[view] for view in ("one_view", "four_views") for key in _FIGURE_KEYS)):
-        raise DataError(f"{place}: expected an experiment with {', '.join(_KEYS)}; fix or remove the line")
-    return dict(entry)
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: not valid JSON: {error}; fix or remove the line") from None
+        if not (isinstance(entry, dict) and all(key in entry for key in _KEYS)):
+            keys = ", ".join(_KEYS)
+            raise DataError(f"{path}, line {number}: expected an experiment with {keys}; fix or remove the line")
+        entries.append(entry)
+    return entries
 
 
 def require_writable(path: Path) -> None:
@@ -54,10 +52,10 @@ def require_writable(path: Path) -> None:
 
 def find_entry(entries: Sequence[Entry], name: str) -> Entry:
     """The experiment of that name. Raises DataError if there is none."""
-    if found := [entry for entry in entries if entry["name"] == name]:
-        return found[0]
-    names = ", ".join(entry["name"] for entry in entries) or "none"
-    raise DataError(f"{name}: no such experiment in the log; it has {names}")
+    by_name = {entry["name"]: entry for entry in entries}
+    if name not in by_name:
+        raise DataError(f"{name}: no such experiment in the log; it has {', '.join(by_name) or 'none'}")
+    return by_name[name]
 
 
 def check_name(entries: Sequence[Entry], name: str) -> None:

@@ -51,7 +51,6 @@ def test_read_log_no_file_has_no_entry(tmp_path):
         ("{", "line 2: not valid JSON: .*; fix or remove the line"),
         ("[]", "line 2: expected an experiment with name, rows, n, one_view, four_views; fix or remove the line"),
         ('{"name": "b"}', "line 2: expected an experiment"),
-        ('{"name": "b", "rows": "", "n": 1, "one_view": {}, "four_views": {}}', "line 2: expected an experiment"),
     ],
 )
 def test_read_log_line_that_is_no_entry_is_named(tmp_path, line, message):
