@@ -27,12 +27,6 @@ class Line(NamedTuple):
     start: float
     rate: float
 
-    @classmethod
-    def through(cls, fewest: tuple[int, float], most: tuple[int, float]) -> "Line":
-        """Through two points (rows, cost). A cost that does not grow has a rate of 0."""
-        rate = max(0.0, (most[1] - fewest[1]) / (most[0] - fewest[0]))
-        return cls(max(0.0, fewest[1] - rate * fewest[0]), rate)
-
     def at(self, rows: int) -> float:
         return self.start + self.rate * rows
 
@@ -72,8 +66,11 @@ def write_report(costs: Costs) -> str:
 
 
 def fit(costs: Costs, read: Callable[[Mapping[str, Cost]], float]) -> Line:
-    """Through the fewest and the most rows."""
-    return Line.through(*((count, read(costs[count])) for count in (min(costs), max(costs))))
+    """Through the costs of the fewest and the most rows; a cost that does not grow has a rate of 0."""
+    fewest, most = min(costs), max(costs)
+    first = read(costs[fewest])
+    rate = max(0.0, (read(costs[most]) - first) / (most - fewest))
+    return Line(max(0.0, first - rate * fewest), rate)
 
 
 if __name__ == "__main__":

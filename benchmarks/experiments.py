@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.table:
         if not options.log.exists():
             raise DataError(f"{options.log}: no such file; the first experiment creates it")
-        print(log.format_table(log.read_log(options.log)))
+        print(log.format_table(log.read_log(options.log)), end="")
     elif options.average:
         _log_average(options)
     else:
@@ -113,7 +113,7 @@ def _log(path: Path, entry: log.Entry) -> None:
         entry["public_look"] = 1 + sum(each.get("public_look") is not None for each in log.read_log(path))
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
-    print(log.format_table([entry]))
+    print(log.format_table([entry]), end="")
 
 
 def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:

@@ -7,9 +7,9 @@ Pictures are noise, on which no time depends.
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
+from timeit import repeat, timeit
 from typing import NamedTuple
 
 import keras
@@ -97,7 +97,7 @@ def measure_convolution_gflops(policy: str, rounds: int = 20) -> float:
 
     compute()
     flops = 3 * 2 * 9 * filters**2 * size_px**2 * pictures
-    return flops / min(_time(lambda: [each.numpy() for each in compute()]) for _ in range(rounds)) / 1e9
+    return flops / min(repeat(lambda: [each.numpy() for each in compute()], repeat=rounds, number=1)) / 1e9
 
 
 def _time_steps(network: keras.Model, dataset: tf.data.Dataset, steps: int) -> float:
@@ -105,13 +105,7 @@ def _time_steps(network: keras.Model, dataset: tf.data.Dataset, steps: int) -> f
     iterator = iter(dataset)
     next(iterator)
     network.make_train_function()
-    return _time(lambda: [network.train_function(iterator) for _ in range(steps)]) / steps
-
-
-def _time(work: Callable[[], object]) -> float:
-    started_s = time.perf_counter()
-    work()
-    return time.perf_counter() - started_s
+    return timeit(lambda: network.train_function(iterator), number=steps) / steps
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ writes the list of answers. fer's side runs in fer's environment: import only Nu
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
+from timeit import timeit
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,10 +84,8 @@ def build_fer(is_tflite: bool) -> Contender:
         return lambda: detector.detect_emotions(colour, face_rectangles=[_WHOLE_CROP])
 
     def prepare_batches(pixels: Pixels) -> dict[str, Call]:
-        """`list` is fer's batch call, which takes no boxes: its detector is made to answer with the whole crop.
-
-        `boxes` asks for all faces of one picture, a montage of the crops: the same classifier, fewer calls.
-        """
+        """`list` is fer's batch call, whose detector answers with the whole crop; `boxes` asks for the faces of one
+        picture, a montage of the crops: the same classifier, fewer calls."""
         colours = [to_bgr(picture) for picture in pixels]
         montage, boxes = arrange(pixels)
         return {
@@ -149,9 +147,7 @@ def time_calls(calls: list[Call], warm_up: list[Call], budget_s: float) -> list[
     for call in calls:
         if sum(seconds) > budget_s and len(seconds) >= _LEAST_CALL_COUNT:
             break
-        started_s = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started_s)
+        seconds.append(timeit(call, number=1))
     return seconds
 
 
@@ -165,11 +161,9 @@ BUILDERS: dict[str, Callable[[str], Contender]] = {
 
 
 def answer(contender: Contender, do: str, pixels: str, **request: Any) -> dict[str, Any]:
-    """Do one of four things with the pictures of a file.
-
-    `predict` writes probabilities to `out`; `describe` looks at the first `count`; `time_single` and, by way of
-    calling, `time_batches` give the seconds of `count` calls, or of fewer if they take over `budget_s`.
-    """
+    """Do one of four things with the pictures of a file: `predict` writes probabilities to `out`, and `describe` looks
+    at the first `count`; `time_single` and, by way of calling, `time_batches` give the seconds of `count` calls, or of
+    fewer if they take over `budget_s`."""
     pictures = np.load(pixels)
     if do == "predict":
         np.save(request["out"], contender.predict(pictures))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.command import render
 from configs.convert import from_nested
 from configs.load import load_config
 from configs.spec import PipelineConfig, Recipe
@@ -16,10 +17,6 @@ Entry = dict[str, Any]
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _KEYS = ("name", "rows", "n", "one_view", "four_views")
 _REPEAT_KEYS = ("config", "overrides", "seed", "recipe", "rows")
-_HEADER = (
-    "| name | trained on | epochs | seed | n | accuracy | NLL | NLL at best T | 4 views: accuracy | NLL at best T |"
-    " macro F1 | own rows | seconds | cores taken by others |\n|---|---|" + "---:|" * 12
-)
 
 
 def read_log(path: Path) -> list[Entry]:
@@ -89,18 +86,5 @@ def load_logged_recipe(entry: Mapping[str, Any], root: Path) -> Recipe:
 
 
 def format_table(entries: Sequence[Entry]) -> str:
-    """Markdown, one line an experiment."""
-    return "\n".join([_HEADER, *map(_format_row, entries)])
-
-
-def _format_row(entry: Entry) -> str:
-    def show(key: str, form: str = "{}", otherwise: str = "-") -> str:
-        """A dash for what the average of several experiments doesn't have."""
-        return form.format(entry[key]) if key in entry else otherwise
-
-    one, four = entry["one_view"], entry["four_views"]
-    figures = (one["accuracy"], one["nll"], one["nll_at_best"], four["accuracy"], four["nll_at_best"], one["macro_f1"])
-    judged = f"{entry['n']}, {entry['rows']}" + show("public_look", ", look {}", "")
-    start = [entry["name"], show("train_n", "{} rows"), show("epochs"), show("seed"), judged]
-    end = [show("own_accuracy", "{:.4f}"), show("seconds"), show("others_fraction", "{:.0%}")]
-    return f"| {' | '.join([*start, *(f'{figure:.4f}' for figure in figures), *end])} |"
+    """Markdown, one line an experiment; a dash stands for what the average of several doesn't have."""
+    return render("experiments.md", entries=entries)

@@ -1,6 +1,6 @@
 """The tables of what each component costs, worked out by hand."""
 
-from benchmarks.component_costs import Line, main, write_report
+from benchmarks.component_costs import fit, main, write_report
 from benchmarks.harness.measure import Cost
 
 
@@ -17,13 +17,13 @@ COSTS = {
 
 
 def test_line_through_two_points_goes_on_beyond_them() -> None:
-    line = Line.through((10, 5.0), (30, 9.0))
+    line = fit({10: 5.0, 20: 0.0, 30: 9.0}, float)
     assert line == (3.0, 0.2)
     assert line.at(100) == 23.0
 
 
 def test_line_of_a_cost_that_falls_does_not_grow() -> None:
-    assert Line.through((10, 5.0), (30, 4.0)) == (5.0, 0.0)
+    assert fit({10: 5.0, 30: 4.0}, float) == (5.0, 0.0)
 
 
 def test_write_report_shows_costs_and_their_extrapolation() -> None:
