@@ -11,7 +11,7 @@ from PIL import Image
 
 from benchmarks.harness.command import make_parser, read_json_object, run_command
 from fer_tfx.errors import ConfigError, DataError
-from reporting.report_files import NUMBERS_FILE
+from reporting import NUMBERS_FILE
 
 _WIDTH_PX, _MARGIN_PX, _SCALE = 1120, 16, 1.25
 _LARGEST_BYTES = 200_000

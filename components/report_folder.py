@@ -4,10 +4,10 @@ import os
 
 from tfx.utils import io_utils
 
+from reporting import NUMBERS_FILE, PAGE_FILE
 from reporting.evaluation import Faces
 from reporting.render import render_report
 from reporting.report_data import ReportData
-from reporting.report_files import NUMBERS_FILE, PAGE_FILE
 
 
 def write_report(folder: str, report: ReportData, faces: Faces | None = None, card: str = "") -> None:

@@ -18,9 +18,9 @@ from configs.tuning import read_values
 from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
 from pipeline.graph import TUNING_OUTPUTS
 from pipeline.history import Figures, NodeRecord
+from reporting import PAGE_FILE, REPORT_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
-from reporting.report_files import PAGE_FILE, REPORT_KEY
 
 _SHOWN_FILES = 3
 

@@ -9,25 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, PIXEL_COUNT
-from reporting.calibration import (
-    apply_abstain_threshold,
-    compute_bin_sums,
-    compute_brier_score,
-    compute_coverage,
-    compute_nll,
-    compute_reliability,
-    estimate_calibration_error,
-    scale_probabilities,
-)
-from reporting.classification import (
-    Confusion,
-    compare_hits,
-    compute_accuracy,
-    compute_confusion,
-    compute_f1_scores,
-    compute_macro_f1,
-    compute_recalls,
-)
+from reporting import calibration, classification
 from reporting.corruptions import DESCRIPTIONS
 from reporting.intervals import Share, find_detectable_loss
 from reporting.report_data import ClassFigures, Comparison, Evaluation, Mistake, Robustness, Slice, Trust
@@ -128,37 +110,38 @@ def evaluate(rows: AnsweredRows, temperature: float, threshold: float) -> Evalua
     """All figures of one model, which has this temperature and answers from this confidence on."""
     true, probabilities = rows.class_indices, rows.probabilities
     predicted = probabilities.argmax(axis=1)
-    confusion = compute_confusion(true, predicted, CLASS_COUNT)
+    confusion = classification.compute_confusion(true, predicted, CLASS_COUNT)
     return Evaluation(
-        accuracy=Share.of(compute_accuracy(confusion), len(true)),
-        macro_f1=compute_macro_f1(confusion),
+        accuracy=Share.of(classification.compute_accuracy(confusion), len(true)),
+        macro_f1=classification.compute_macro_f1(confusion),
         classes=describe_classes(confusion),
         confusion=tuple(tuple(counts) for counts in confusion.tolist()),
         temperature=temperature,
-        before=_describe_trust(scale_probabilities(probabilities, 1 / temperature), true, is_fitted=False),
+        before=_describe_trust(calibration.scale_probabilities(probabilities, 1 / temperature), true, is_fitted=False),
         after=_describe_trust(probabilities, true, is_fitted=True),
-        coverage=compute_coverage(probabilities, true),
-        abstain=apply_abstain_threshold(probabilities, true, threshold),
+        coverage=calibration.compute_coverage(probabilities, true),
+        abstain=calibration.apply_abstain_threshold(probabilities, true, threshold),
         slices=compute_slices(rows.pixels, (predicted == true)[rows.looked_at]),
         mistakes=rows.mistakes,
     )
 
 
-def describe_classes(confusion: Confusion) -> tuple[ClassFigures, ...]:
+def describe_classes(confusion: classification.Confusion) -> tuple[ClassFigures, ...]:
     """Recall, precision and F1 of each class, in class order."""
-    columns = CLASS_NAMES, compute_recalls(confusion), compute_recalls(confusion.T), compute_f1_scores(confusion)
-    return tuple(ClassFigures(*figures) for figures in zip(*columns, strict=True))
+    recalls, precisions = (classification.compute_recalls(each) for each in (confusion, confusion.T))
+    figures = zip(CLASS_NAMES, recalls, precisions, classification.compute_f1_scores(confusion), strict=True)
+    return tuple(ClassFigures(*each) for each in figures)
 
 
 def _describe_trust(probabilities: Probabilities, class_indices: Integers, *, is_fitted: bool) -> Trust:
-    sums = compute_bin_sums(probabilities, class_indices)
-    ece = estimate_calibration_error(sums, len(class_indices), is_fitted=is_fitted)
+    sums = calibration.compute_bin_sums(probabilities, class_indices)
+    ece = calibration.estimate_calibration_error(sums, len(class_indices), is_fitted=is_fitted)
     return Trust(
         ece=ece.value,
         ece_interval=ece.interval,
-        nll=compute_nll(probabilities, class_indices),
-        brier=compute_brier_score(probabilities, class_indices),
-        bins=compute_reliability(probabilities, class_indices),
+        nll=calibration.compute_nll(probabilities, class_indices),
+        brier=calibration.compute_brier_score(probabilities, class_indices),
+        bins=calibration.compute_reliability(probabilities, class_indices),
     )
 
 
@@ -200,13 +183,13 @@ def compare(
 ) -> Comparison:
     """Two models' answers on the same rows, float (n, 7) each, n at least 1; margin: the loss that the gate allows."""
     count = len(class_indices)
-    confusion = compute_confusion(class_indices, baseline.argmax(axis=1), CLASS_COUNT)
-    test = compare_hits(candidate.argmax(axis=1) == class_indices, baseline.argmax(axis=1) == class_indices)
+    confusion = classification.compute_confusion(class_indices, baseline.argmax(axis=1), CLASS_COUNT)
+    test = classification.compare_hits(*(each.argmax(axis=1) == class_indices for each in (candidate, baseline)))
     return Comparison(
         baseline_uri=baseline_uri,
-        accuracy=Share.of(compute_accuracy(confusion), count),
-        macro_f1=compute_macro_f1(confusion),
-        recalls=compute_recalls(confusion),
+        accuracy=Share.of(classification.compute_accuracy(confusion), count),
+        macro_f1=classification.compute_macro_f1(confusion),
+        recalls=classification.compute_recalls(confusion),
         candidate_only=test.first_only,
         baseline_only=test.second_only,
         p_value=test.p_value,

@@ -8,14 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.harness.command import read_json_object
-from fer_tfx.contract import (
-    CALIBRATION_FILE,
-    EXTRA_ASSETS_DIR,
-    PIXELS_KEY,
-    PROBABILITIES_KEY,
-    SERVE_PIXELS,
-    TRAINING_RECORD_FILE,
-)
+from fer_tfx import contract
 from fer_tfx.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
@@ -43,20 +36,17 @@ def load_predict(folder: Path, batch_size: int) -> Predict:
     require_model(folder)
     import tensorflow as tf
 
-    model = tf.saved_model.load(str(folder))
-    if SERVE_PIXELS not in model.signatures:
+    model, name = tf.saved_model.load(str(folder)), contract.SERVE_PIXELS
+    if name not in model.signatures:
         names = ", ".join(sorted(model.signatures))
-        raise DataError(f"{folder}: no signature {SERVE_PIXELS} among {names}; give a model that fer-tfx exported")
-    signature = model.signatures[SERVE_PIXELS]
+        raise DataError(f"{folder}: no signature {name} among {names}; give a model that fer-tfx exported")
 
     def predict(pixels: Pixels) -> npt.NDArray[np.float32]:
+        # Through the model, which owns the variables.
         batches = (pixels[start : start + batch_size, ..., None] for start in range(0, len(pixels), batch_size))
-        return np.concatenate(
-            [signature(**{PIXELS_KEY: tf.constant(each)})[PROBABILITIES_KEY].numpy() for each in batches]
-        )
+        answers = (model.signatures[name](**{contract.PIXELS_KEY: tf.constant(each)}) for each in batches)
+        return np.concatenate([each[contract.PROBABILITIES_KEY].numpy() for each in answers])
 
-    # The loaded object owns the variables: without it the signature would lose them.
-    predict.model = model  # type: ignore[attr-defined]
     return predict
 
 
@@ -68,13 +58,13 @@ def require_model(folder: Path) -> None:
 
 def read_calibration(folder: Path) -> dict[str, Any]:
     """`temperature` and `abstain_threshold`. Raises DataError."""
-    path = folder / EXTRA_ASSETS_DIR / CALIBRATION_FILE
+    path = folder / contract.EXTRA_ASSETS_DIR / contract.CALIBRATION_FILE
     return read_json_object(path, _REMEDY, ("temperature", "abstain_threshold"))
 
 
 def read_record(folder: Path) -> dict[str, Any]:
     """What the training noted. Raises DataError."""
-    path = folder / EXTRA_ASSETS_DIR / TRAINING_RECORD_FILE
+    path = folder / contract.EXTRA_ASSETS_DIR / contract.TRAINING_RECORD_FILE
     return read_json_object(path, _REMEDY, ("parameters", "code", "model", "trainer", "history"))
 
 

@@ -13,9 +13,9 @@ from components.data_figures import describe_anomalies, load_schema, load_statis
 from components.data_gate import checks
 from components.report_folder import write_report
 from fer_tfx.errors import GateError
+from reporting import PAGE_FILE, REPORT_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.report_data import ReportData, Verdict
-from reporting.report_files import PAGE_FILE, REPORT_KEY
 
 VERDICT_KEY = "verdict"
 

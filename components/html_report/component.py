@@ -11,7 +11,7 @@ from components.artifacts import CARD_KEY, Card, Quarantine, Report
 from components.html_report.executor import Executor
 from configs.load import to_json
 from configs.spec import PipelineConfig
-from reporting.report_files import REPORT_KEY
+from reporting import REPORT_KEY
 
 
 class HtmlReportSpec(ComponentSpec):  # type: ignore[misc]

@@ -19,6 +19,7 @@ from components.model_facts import describe_lineage, read_extra, read_training
 from components.refusals import read_refusals
 from components.report_folder import write_report
 from fer_tfx.contract import CALIBRATION_FILE, EVAL_SPLIT, THRESHOLD_KEY, TRAIN_SPLIT, TRAINING_RECORD_FILE
+from reporting import REPORT_KEY
 from reporting.evaluation import (
     AnsweredRows,
     Faces,
@@ -30,7 +31,6 @@ from reporting.evaluation import (
 )
 from reporting.model_card import CARD_FILE
 from reporting.report_data import Comparison, ReportData, Verdict
-from reporting.report_files import REPORT_KEY
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 

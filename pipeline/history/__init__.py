@@ -24,7 +24,7 @@ from pipeline.history.records import (
     read_runs,
 )
 from pipeline.paths import RunPaths, is_remote
-from reporting.report_files import PAGE_FILE, REPORT_KEY
+from reporting import PAGE_FILE, REPORT_KEY
 
 __all__ = [
     "Figures", "History", "NodeRecord", "Product", "RunRecord", "WorkStep", "open_store", "open_store_for_reading",

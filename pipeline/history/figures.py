@@ -15,8 +15,8 @@ from fer_tfx.versions.folder import VersionFolder
 from pipeline.history.records import RunRecord
 from pipeline.history.settings import read_settings
 from pipeline.paths import RunPaths, is_remote
+from reporting import NUMBERS_FILE, REPORT_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
-from reporting.report_files import NUMBERS_FILE, REPORT_KEY
 
 FIGURES_NOTE = "figures"
 _GATE = "DataGate"

@@ -18,7 +18,7 @@ from pipeline.replay.execution import Execution, Processes, ReplayView, resolve_
 from pipeline.replay.store import Store
 from pipeline.runners.compiled import CompiledPipeline, find_title, read_compiled
 from pipeline.stack import require_tfx
-from reporting.report_files import NUMBERS_FILE
+from reporting import NUMBERS_FILE
 
 # As in components/artifacts.py, which would import TFX.
 REPORT_TYPE = "components.Report"

@@ -24,9 +24,9 @@ from components.metrics.corrupted_accuracy import ANSWERS_KEY
 from configs.spec import GateConfig, PipelineConfig
 from fer_tfx.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from pipeline.eval_config import build_eval_config
+from reporting import REPORT_KEY
 from reporting.corruptions import CORRUPTIONS
 from reporting.ingestion import IngestionReport
-from reporting.report_files import REPORT_KEY
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.example import to_example
 

@@ -106,12 +106,6 @@ def test_scale_probabilities_zero_stays_zero():
     assert scaled.tolist() == [[1.0, 0.0]]
 
 
-@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
-def test_scale_probabilities_temperature_not_above_zero_is_refused(temperature):
-    with pytest.raises(ValueError, match=rf"^temperature: expected more than 0, got {temperature}$"):
-        scale_probabilities(of_confidences(0.9), temperature)
-
-
 def test_apply_abstain_threshold_keeps_confidences_from_the_threshold_on():
     probabilities, truth = of_confidences(0.9, 0.75, 0.6, 0.55), np.array([0, 1, 0, 0])
     assert apply_abstain_threshold(probabilities, truth, 0.75) == CoveragePoint(0.75, 0.5, 0.5)
