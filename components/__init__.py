@@ -1,4 +1,4 @@
-"""TFX components of this project: `component.py` declares, `executor.py` works."""
+"""TFX components of this project: each file has what a component declares and what it does."""
 
 from typing import Any
 

@@ -17,7 +17,6 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
@@ -36,20 +35,23 @@ class Push:
     """One model that was put into service."""
 
     version: int
-    model: Any
-    """Identifies the model: the artifact's id, or the digest."""
     destination: str
     """Path or URI of the version's folder."""
-    pushed_ms: int
+    model: int = 0
+    """Id of the model's artifact in ML Metadata."""
+    digest: str = ""
+    """Of the model; empty: unknown."""
+    pushed_ms: int = 0
     """Milliseconds since 1970."""
-    is_rolled_back: bool
-    """Whether this version, or another of an equal model, was taken out of service."""
     is_no_worse: bool = True
     """Whether it was right on at least as many eval rows as the anchor of its time, or there was none."""
     is_no_slower: bool = True
     """Whether it answered at least as fast as the latency reference of its time, or there was none."""
     accepted_ms: int = 0
     """When a person made it both references; 0: never."""
+    accept_reason: str = ""
+    is_rolled_back: bool = False
+    """Whether this version, or another of an equal model, was taken out of service."""
 
 
 def find_in_service(pushes: Iterable[Push], is_whole: Callable[[str], bool]) -> Push | None:
@@ -115,61 +117,38 @@ def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, b
 
 
 @dataclass(frozen=True)
-class RecordedPush:
-    """A push in the record."""
-
-    version: str
-    destination: str
-    digest: str = ""
-    """Of the model; empty: unknown."""
-    pushed_ms: int = 0
-    is_no_worse: bool = True
-    is_no_slower: bool = True
-    accepted_ms: int = 0
-    accept_reason: str = ""
-
-
-@dataclass(frozen=True)
 class AcceptanceRecord:
     """What the runs of a cluster have accepted."""
 
-    pushes: tuple[RecordedPush, ...] = ()
-    """Oldest first."""
+    pushes: tuple[Push, ...] = ()
+    """Oldest first; whether one was rolled back is not recorded here."""
     statistics: str = ""
     """Folder of those of the data accepted last, below the shared one; empty: none yet."""
     splits: tuple[str, ...] = ()
     """Of the statistics."""
 
-    def find_rolled_back(self) -> set[str]:
-        """Destinations of the pushes that were taken out of service."""
-        return find_rolled_back({each.destination: each.digest for each in self.pushes})
-
     def list_pushes(self) -> list[Push]:
-        gone = self.find_rolled_back()
-        return [
-            Push(
-                version=int(each.version),
-                model=each.version,
-                destination=each.destination,
-                pushed_ms=each.pushed_ms,
-                is_rolled_back=each.destination in gone,
-                is_no_worse=each.is_no_worse,
-                is_no_slower=each.is_no_slower,
-                accepted_ms=each.accepted_ms,
-            )
-            for each in self.pushes
-        ]
+        """The pushes, with what was rolled back by now."""
+        gone = find_rolled_back({each.destination: each.digest for each in self.pushes})
+        return [dataclasses.replace(each, is_rolled_back=each.destination in gone) for each in self.pushes]
+
+    def to_json(self) -> str:
+        plain = dataclasses.asdict(self)
+        for push in plain["pushes"]:
+            del push["model"], push["is_rolled_back"]
+            push["version"] = str(push["version"])
+        return json.dumps(plain, indent=1, sort_keys=True) + "\n"
 
 
 def read_record(folder: str) -> AcceptanceRecord:
     """The record; an empty one before the first run."""
     if fileio.exists(os.path.join(folder, _RECORD)):
         plain = json.loads(io_utils.read_string_file(os.path.join(folder, _RECORD)))
-        pushes = tuple(RecordedPush(**each) for each in plain["pushes"])
+        pushes = tuple(Push(**{**each, "version": int(each["version"])}) for each in plain["pushes"])
         return AcceptanceRecord(pushes, plain["statistics"], tuple(plain["splits"]))
     if fileio.exists(os.path.join(folder, _BEFORE_ROLLBACKS)):  # of releases that kept only the last push
         last = json.loads(io_utils.read_string_file(os.path.join(folder, _BEFORE_ROLLBACKS)))
-        push = RecordedPush(last["version"], last["destination"])
+        push = Push(int(last["version"]), last["destination"])
         return AcceptanceRecord((push,), f"{last['version']}/statistics", tuple(last["splits"]))
     return AcceptanceRecord()
 
@@ -177,13 +156,13 @@ def read_record(folder: str) -> AcceptanceRecord:
 def write_record(folder: str, record: AcceptanceRecord) -> None:
     """Write the record in one step."""
     path = os.path.join(folder, _RECORD)
-    io_utils.write_string_file(f"{path}.partial", json.dumps(dataclasses.asdict(record), indent=1) + "\n")
+    io_utils.write_string_file(f"{path}.partial", record.to_json())
     fileio.rename(f"{path}.partial", path, overwrite=True)
 
 
-def locate_model(folder: str, version: str) -> str:
+def locate_model(folder: str, push: Push) -> str:
     """Where the copy of a pushed Model artifact is."""
-    return os.path.join(folder, version, "model")
+    return os.path.join(folder, str(push.version), "model")
 
 
 def accept_version(folder: str, version: int, reason: str, now_ms: int) -> None:
@@ -193,9 +172,9 @@ def accept_version(folder: str, version: int, reason: str, now_ms: int) -> None:
         ConfigError: no such version was pushed, it is rolled back, or no reason is given.
     """
     record = read_record(folder)
-    gone = record.find_rolled_back()
-    pushes = {int(each.version): each for each in record.pushes}
-    require_acceptable(version, reason, {number: each.destination in gone for number, each in pushes.items()})
-    accepted = dataclasses.replace(pushes[version], accepted_ms=now_ms, accept_reason=reason.strip())
-    changed = tuple(accepted if each is pushes[version] else each for each in record.pushes)
+    require_acceptable(version, reason, {each.version: each.is_rolled_back for each in record.list_pushes()})
+    changed = tuple(
+        dataclasses.replace(each, accepted_ms=now_ms, accept_reason=reason.strip()) if each.version == version else each
+        for each in record.pushes
+    )
     write_record(folder, dataclasses.replace(record, pushes=changed))

@@ -19,6 +19,8 @@ CARD_KEY = "card"
 # 1: the artifact stands for none. Kubeflow always passes an artifact where MLMD's resolver has none.
 ABSENT_PROPERTY = "is_absent"
 
+Artifacts = dict[str, list[Artifact]]
+
 
 class Quarantine(Artifact):  # type: ignore[misc]
     """The rows that were not used, with the account of all rows.

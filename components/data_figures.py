@@ -7,13 +7,12 @@ from dataclasses import fields
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
-from tfx import types
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
+from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
-from components.artifacts import iter_quarantined
+from components.artifacts import Artifacts, iter_quarantined
 from fer_tfx.contract import CLASS_COUNT, LABEL_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.label_shift import Counts, LabelShift, compute_label_shift
@@ -22,7 +21,6 @@ from reporting.report_data import DataFigures, QuarantinedRow
 ANOMALIES_FILE = "SchemaDiff.pb"
 _EXAMPLES_PER_REASON = 3
 
-Artifacts = dict[str, list[types.Artifact]]
 Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 
 
@@ -58,7 +56,7 @@ def choose_quarantined(quarantine: str) -> tuple[QuarantinedRow, ...]:
     return tuple(row for reason in sorted(first) for row in first[reason])
 
 
-def describe_anomalies(artifact: types.Artifact) -> Iterator[str]:
+def describe_anomalies(artifact: Artifact) -> Iterator[str]:
     """The sentences of all splits of an ExampleAnomalies artifact."""
     for split in artifact_utils.decode_split_names(artifact.split_names):
         path = os.path.join(artifact_utils.get_split_uri([artifact], split), ANOMALIES_FILE)
@@ -84,7 +82,7 @@ def read_label_shift(inputs: Artifacts) -> LabelShift:
     return compute_label_shift(now, before, skew, drift)
 
 
-def load_statistics(artifacts: list[types.Artifact]) -> Statistics:
+def load_statistics(artifacts: list[Artifact]) -> Statistics:
     """Statistics by split; empty for no artifact."""
     return {
         split: stats_artifact_utils.load_statistics(artifact, split).proto()
@@ -93,7 +91,7 @@ def load_statistics(artifacts: list[types.Artifact]) -> Statistics:
     }
 
 
-def load_schema(artifacts: list[types.Artifact]) -> schema_pb2.Schema:
+def load_schema(artifacts: list[Artifact]) -> schema_pb2.Schema:
     """The schema of the only artifact."""
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts)))
 

@@ -7,32 +7,30 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-Ask = Callable[[npt.NDArray[np.uint8]], list[npt.NDArray[Any]]]
-"""Pictures, uint8 (n, 48, 48, 1), -> the requested outputs in order, n long each."""
+Signature = Callable[[Any], dict[str, npt.NDArray[Any]]]
+"""The value of a signature's one input, such as pictures, uint8 (n, 48, 48, 1) -> its outputs by key, n long each."""
 
 
 @contextmanager
-def open_signature(model_dir: str, signature: str, outputs: list[str] | None = None) -> Iterator[Ask]:
-    """A signature with one input, until the context ends.
-
-    Args:
-        model_dir: folder of the SavedModel.
-        signature: its name.
-        outputs: their keys; None: all, in the order of their keys.
+def open_model(model_dir: str) -> Iterator[Callable[[str], Signature]]:
+    """What looks up a signature by its name, until the context ends.
 
     Raises:
         OSError: no SavedModel is there.
-        KeyError: it has no such signature or output.
+        ValueError: on look-up: it has no such signature.
     """
     # Closed, but not entered: that would make its graph the caller's default.
     with closing(tf.compat.v1.Session(graph=tf.Graph())) as session:
         signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], model_dir).signature_def
-        (feed,) = signatures[signature].inputs.values()
-        tensors = signatures[signature].outputs
-        names = [tensors[key].name for key in (sorted(tensors) if outputs is None else outputs)]
-        ask: Ask = session.make_callable(names, feed_list=[feed.name])
-        yield ask
+
+        def find_signature(name: str) -> Signature:
+            if name not in signatures:
+                raise ValueError(f"has no signature {name}, only {sorted(signatures)}")
+            (feed,) = signatures[name].inputs.values()
+            outputs = {key: tensor.name for key, tensor in signatures[name].outputs.items()}
+            return lambda value: session.run(outputs, {feed.name: value})
+
+        yield find_signature

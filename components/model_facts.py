@@ -1,18 +1,78 @@
-"""What page and card both say about a model: how it was trained and what it was made from."""
+"""What page and card both say about a model: why it was refused, how it was trained, what it was made from."""
 
 import json
 import os
 from typing import Any
 
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.data_figures import Artifacts
+from components.artifacts import Artifacts
+from components.metrics.evaluation import explain_validation
 from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
 from reporting.ingestion import IngestionReport
 from reporting.report_data import Epoch, Lineage, TrainedSpan, TrainingFigures, UsedArtifact
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
+REFUSAL_FILE = "INFRA_NOT_BLESSED"
+REFUSAL_PROPERTY = "refusal"
+"""On a PushedModel: why Pusher didn't push a model that passed every gate, in one sentence."""
 # Settings that the training itself recorded.
 _RECORDED = ("model", "trainer", "training_input")
+
+
+def find_refusals(
+    evaluation: str,
+    *,
+    is_blessed: bool,
+    infra_blessing: str,
+    is_servable: bool,
+    is_pushed: bool,
+    push_refusal: str = "",
+) -> list[str]:
+    """One sentence for each bound that was missed; empty: the model was pushed.
+
+    Args:
+        evaluation: URI of the Evaluator's evaluation.
+        is_blessed: whether the Evaluator gave its blessing.
+        infra_blessing: URI of ServingCheck's blessing.
+        is_servable: whether ServingCheck gave it.
+        is_pushed: whether Pusher pushed.
+        push_refusal: why not, as Pusher says it.
+    """
+    refusals = [] if is_blessed else explain_validation(evaluation) or ["the Evaluator gave no blessing"]
+    if not is_servable:
+        reason = io_utils.read_string_file(os.path.join(infra_blessing, REFUSAL_FILE))
+        # An export that could be served missed bounds, a line each.
+        refusals += reason.splitlines() if read_serving(infra_blessing) else [f"the export can't be served: {reason}"]
+    if not refusals and not is_pushed:
+        return [push_refusal or "Pusher did not push, though the model passed every gate"]
+    return refusals
+
+
+def read_refusals(inputs: Artifacts) -> tuple[str, ...]:
+    """`find_refusals` of the artifacts `evaluation`, `model_blessing`, `infra_blessing` and, if there yet,
+    `pushed_model`."""
+    evaluation, blessing, infra = (
+        artifact_utils.get_single_instance(inputs[key]) for key in ("evaluation", "model_blessing", "infra_blessing")
+    )
+    pushed = inputs.get("pushed_model")
+    refusals = find_refusals(
+        evaluation.uri,
+        is_blessed=bool(blessing.get_int_custom_property("blessed")),
+        infra_blessing=infra.uri,
+        is_servable=bool(infra.get_int_custom_property("blessed")),
+        is_pushed=not pushed or bool(pushed[0].get_int_custom_property("pushed")),
+        push_refusal=pushed[0].get_string_custom_property(REFUSAL_PROPERTY) if pushed else "",
+    )
+    return tuple(refusals)
+
+
+def read_serving(infra_blessing: str) -> ServingFigures | None:
+    """What ServingCheck measured, from the URI of its blessing; None: the export could not be served."""
+    path = os.path.join(infra_blessing, FIGURES_FILE)
+    return ServingFigures.from_json(io_utils.read_string_file(path)) if fileio.exists(path) else None
 
 
 def read_extra(model_dir: str, name: str) -> dict[str, Any]:

@@ -3,22 +3,20 @@
 import json
 from typing import Any
 
-from tfx import types
 from tfx import v1 as tfx
 from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME, SPAN_PROPERTY_NAME
 from tfx.components.trainer.executor import GenericExecutor
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.components.base import executor_spec
+from tfx.types import Artifact
 
-Artifacts = dict[str, list[types.Artifact]]
+from components.artifacts import Artifacts
 
 
 class Executor(GenericExecutor):  # type: ignore[misc]
     """Adds `spans` to the `custom_config` of `run_fn`: JSON, an entry for each artifact of examples."""
 
-    def _GetFnArgs(  # noqa: N802 (TFX's name)
-        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
-    ) -> FnArgs:
+    def _GetFnArgs(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> FnArgs:
         fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
         spans = [
             {"span": read_span(each), "fingerprint": each.get_string_custom_property(FINGERPRINT_PROPERTY_NAME)}
@@ -34,7 +32,7 @@ class Trainer(tfx.components.Trainer):  # type: ignore[misc]
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 
-def read_span(examples: types.Artifact) -> int:
+def read_span(examples: Artifact) -> int:
     """The number of an artifact's span; 0 for data without spans."""
     # ExampleGen writes a number; earlier versions of TFX wrote a text.
     text = examples.get_string_custom_property(SPAN_PROPERTY_NAME)

@@ -13,14 +13,14 @@ from tfx.types.channel import BaseChannel
 
 from components.acceptance import LATENCY_MODEL_KEY, MODEL_KEY, SERVICE_MODEL_KEY
 from components.artifacts import CARD_KEY, QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
-from components.atomic_pusher.component import AtomicPusher
-from components.data_gate.component import DataGate
+from components.atomic_pusher import AtomicPusher
+from components.data_gate import DataGate
 from components.face_example_gen.component import FerExampleGen
-from components.gated_bulk_inferrer.component import GatedBulkInferrer
-from components.html_report.component import HtmlReport
-from components.inline_schema.component import InlineSchema
-from components.model_card.component import ModelCard
-from components.serving_check.component import ServingCheck
+from components.gated_bulk_inferrer import GatedBulkInferrer
+from components.html_report import HtmlReport
+from components.inline_schema import InlineSchema
+from components.model_card import ModelCard
+from components.serving_check import ServingCheck
 from components.span_trainer import Trainer
 from configs.load import to_json
 from configs.spec import PipelineConfig
@@ -47,14 +47,14 @@ TUNING_OUTPUTS = {TUNER: "best_hyperparameters", IMPORTER: "result"}
 
 # Where the code of each component begins. TFX's own executors run Transform, so its version counts.
 _MODULES = {
-    "FerExampleGen": ("components.face_example_gen.executor",),
-    "DataGate": ("components.data_gate.executor",),
+    "FerExampleGen": ("components.face_example_gen.component",),
+    "DataGate": ("components.data_gate",),
     "Transform": ("models.preprocessing", "tfx"),
     "Trainer": ("models.trainer_fn", "components.span_trainer"),
     "Evaluator": EVALUATOR_MODULES,
-    "ServingCheck": ("components.serving_check.executor", "components.serving_check.probe_process"),
-    "ModelCard": ("components.model_card.executor",),
-    "Pusher": ("components.atomic_pusher.executor",),
+    "ServingCheck": ("components.serving_check",),
+    "ModelCard": ("components.model_card",),
+    "Pusher": ("components.atomic_pusher",),
 }
 # What the model card names: the components and settings that a model and what is said of it depend on.
 _MODEL_STAGES = ("FerExampleGen", "Transform", "Trainer", "Evaluator", "ServingCheck")
@@ -84,7 +84,7 @@ class Places:
 
 def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     """All nodes of a run, in topological order. A node belongs to one pipeline, so each call builds new ones."""
-    schema_gen = InlineSchema(places.schema_text).with_id("ImportSchemaGen")
+    schema_gen = InlineSchema(schema_text=places.schema_text).with_id("ImportSchemaGen")
     schema = schema_gen.outputs["schema"]
     data = {node.id: node for node in _ingest(config, places, schema)}
     example_gen, gate = data["FerExampleGen"], data["DataGate"]
@@ -134,7 +134,8 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         model=model,
         examples=examples,
         baseline_model=found.get(LATENCY_MODEL_KEY),
-        gate=config.gate,
+        max_model_mb=config.gate.max_model_mb,
+        max_latency_ratio=config.gate.max_latency_ratio,
         code=_code_of("ServingCheck"),
     )
     evaluation = evaluator.outputs["evaluation"]
@@ -153,10 +154,10 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     ).with_id("Pusher")
     pushed_model = pusher.outputs["pushed_model"]
     report = HtmlReport(
-        config=config,
+        settings=to_json(config),
         stage_code={name: _code_of(name) for name in _MODULES},
         # The template is no module, and an edit of it is an edit of the page.
-        code=f"{compute_code_fingerprint('components.html_report.executor')}-{compute_digest(render.TEMPLATE)}",
+        code=f"{compute_code_fingerprint('components.html_report')}-{compute_digest(render.TEMPLATE)}",
         **judged,
         schema=schema,
         statistics=statistics,
@@ -286,5 +287,5 @@ def _infer_in_bulk(**inputs: BaseChannel) -> BaseNode:
         output_example_spec=bulk_inferrer_pb2.OutputExampleSpec(
             output_columns_spec=[bulk_inferrer_pb2.OutputColumnsSpec(predict_output=predict_output)]
         ),
-        code=compute_code_fingerprint("components.gated_bulk_inferrer.executor"),
+        code=compute_code_fingerprint("components.gated_bulk_inferrer"),
     ).with_id("BulkInferrer")

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel, Channel
 
 from components.acceptance import LATENCY_MODEL_KEY, MODEL_KEY, SERVICE_MODEL_KEY
-from components.published_baseline.component import PublishedBaseline, RecordAcceptance
+from components.published_baseline import PublishedBaseline, RecordAcceptance
 from configs.spec import SpansConfig
 from pipeline.history.acceptance import (
     CACHE_KEY,
@@ -69,7 +69,7 @@ class PublishedComparison(Comparison):
 
     def __init__(self, folder: str):
         self._folder = folder
-        self._reader = PublishedBaseline(folder).with_id("Baseline")
+        self._reader = PublishedBaseline(baseline_folder=folder).with_id("Baseline")
 
     def find_statistics(self, statistics: BaseChannel) -> Lookup:
         del statistics
@@ -83,9 +83,10 @@ class PublishedComparison(Comparison):
     def record(
         self, gate: BaseNode, statistics: BaseChannel, model: BaseChannel, pushed_model: BaseChannel
     ) -> list[BaseNode]:
-        data = RecordAcceptance(self._folder, **{STATISTICS_KEY: statistics}).with_id("RecordData")
+        data = RecordAcceptance(baseline_folder=self._folder, **{STATISTICS_KEY: statistics}).with_id("RecordData")
         data.add_upstream_node(gate)
-        push = RecordAcceptance(self._folder, **{MODEL_KEY: model, PUSHED_KEY: pushed_model}).with_id("RecordPush")
+        pushed = {MODEL_KEY: model, PUSHED_KEY: pushed_model}
+        push = RecordAcceptance(baseline_folder=self._folder, **pushed).with_id("RecordPush")
         # Both write the one record, so they must not write at the same time.
         push.add_upstream_node(data)
         return [data, push]

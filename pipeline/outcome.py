@@ -13,7 +13,7 @@ from tfx.utils import io_utils
 
 from components.metrics.evaluation import read_metrics
 from components.metrics.rows import Accuracy, ExampleCount, MacroF1
-from components.refusals import REFUSAL_PROPERTY, find_refusals
+from components.model_facts import REFUSAL_PROPERTY, find_refusals
 from configs.tuning import read_values
 from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
 from pipeline.graph import TUNING_OUTPUTS

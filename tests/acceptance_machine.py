@@ -32,8 +32,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx.types import standard_artifacts
 
 from components.acceptance import DIGEST_PROPERTY, NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
-from components.data_gate.checks import find_drift
-from components.data_gate.component import DataGate
+from components.data_gate import DataGate, find_drift
 from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, TRAIN_SPLIT
 from fer_tfx.errors import ConfigError
 from fer_tfx.versions.folder import VersionFolder

@@ -1,32 +1,76 @@
 """FerExampleGen: ingests FER2013 in any form in which it is found."""
 
 import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from google.protobuf import struct_pb2
-from tfx import types
+from google.protobuf import json_format, struct_pb2
+from tfx.components.example_gen import utils
 from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.dsl.components.base import executor_spec
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2, range_config_pb2
-from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types import Artifact, artifact_utils
+from tfx.types.standard_artifacts import Examples
+from tfx.types.standard_component_specs import FileBasedExampleGenSpec
+from tfx.utils import io_utils
 
-from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, Quarantine
-from components.face_example_gen.executor import CODE_FIELD, CONFIG_FIELD, Executor
-from configs.load import to_json
+from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, Artifacts, Quarantine, iter_quarantined
+from components.declaration import Component, declare
+from components.face_example_gen.graph import Outputs, ingest
+from components.face_example_gen.settling import held_out_reason
+from configs.load import from_json, to_json
 from configs.spec import DataConfig
-from fer_tfx.contract import LABELLED_SPLITS
+from fer_tfx.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_INPUT, UNLABELLED_SPLIT
+from fer_tfx.errors import DataError
+from fer_tfx.reading.choice import describe_skipped, name_some
+from fer_tfx.reading.form import SkippedMember
+from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
+from reporting.ingestion import REPORT_FILE, IngestionReport
+
+CONFIG_FIELD, CODE_FIELD = "config", "code"
 
 
-class FerExampleGenSpec(standard_component_specs.FileBasedExampleGenSpec):  # type: ignore[misc]
-    """FileBasedExampleGen's own interface, and two outputs more."""
+class Executor(BaseBeamExecutor):  # type: ignore[misc]
+    """Reads, splits, deduplicates and writes rows; refuses input that is too broken."""
 
-    OUTPUTS = {
-        **standard_component_specs.FileBasedExampleGenSpec.OUTPUTS,
-        UNLABELLED_EXAMPLES_KEY: types.component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        QUARANTINE_KEY: types.component_spec.ChannelParameter(type=Quarantine),
-    }
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Fill the three output artifacts.
+
+        Raises:
+            DataError: a file can't be read or was changed meanwhile, no row can be trained on, or a larger share
+                than `data.max_quarantined_fraction` can't be used. The quarantined rows are then kept in a
+                folder `refused` beside the artifact, as TFX removes the outputs of a failed execution.
+            RuntimeError: the account of rows does not balance.
+        """
+        config = _read_config(exec_properties)
+        examples, unlabelled, quarantine = (
+            artifact_utils.get_single_instance(output_dict[key])
+            for key in ("examples", UNLABELLED_EXAMPLES_KEY, QUARANTINE_KEY)
+        )
+        sources, skipped_files = _find_sources(exec_properties)
+        outputs = Outputs(examples.uri, unlabelled.uri, quarantine.uri)
+        with _temporary(outputs.temporary), self._make_beam_pipeline() as pipeline:
+            ingest(pipeline, sources, config, outputs)
+        report, file_errors = outputs.read_account(skipped_files)
+        require_still(exec_properties)
+        if file_errors:
+            raise DataError(file_errors[0])
+        report.check_balance()
+        io_utils.write_string_file(os.path.join(quarantine.uri, REPORT_FILE), report.to_json())
+        if not report.rows_read:
+            names = name_some([source.name for source in sources])
+            raise DataError(f"{names}: no row in it, at most a header; give a file with rows")
+        _require_usable(report, config, quarantine.uri)
+        _describe(examples, [split for split in LABELLED_SPLITS if report.split_size(split)])
+        _describe(unlabelled, [UNLABELLED_SPLIT] if report.split_size(UNLABELLED_SPLIT) else [])
 
 
-class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
+class FerExampleGen(Component, FileBasedExampleGen):  # type: ignore[misc]
     """Reads CSV files and archives of them into split tf.Examples.
 
     A FileBasedExampleGen, so spans, versions and input fingerprints work as in TFX's own.
@@ -41,8 +85,10 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
     leave 0-255, and the data gate holds each value to 2,304 bytes.
     """
 
-    SPEC_CLASS = FerExampleGenSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+    SPEC_CLASS = declare(
+        FileBasedExampleGenSpec, outputs={UNLABELLED_EXAMPLES_KEY: Examples, QUARANTINE_KEY: Quarantine}
+    )
+    EXECUTOR_SPEC = BeamExecutorSpec(Executor)
 
     def __init__(
         self, input_base: str, patterns: dict[str, str], data_config: DataConfig, code: str, span: int | None = None
@@ -63,24 +109,19 @@ class FerExampleGen(FileBasedExampleGen):  # type: ignore[misc]
         settings.update({CONFIG_FIELD: to_json(how), CODE_FIELD: code})
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(settings)
-        spec = FerExampleGenSpec(
+        # TFX wants a number of buckets for each split; the executor decides the split of a row itself.
+        output_splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in LABELLED_SPLITS]
+        super().__init__(
             input_base=input_base,
             input_config=example_gen_pb2.Input(
                 splits=[example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
             ),
-            output_config=example_gen_pb2.Output(split_config=_output_splits()),
+            output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=output_splits)),
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
             custom_config=custom_config,
             range_config=None if span is None else only_span(span),
-            **{
-                standard_component_specs.EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
-                UNLABELLED_EXAMPLES_KEY: types.Channel(type=standard_artifacts.Examples),
-                QUARANTINE_KEY: types.Channel(type=Quarantine),
-            },
         )
-        # FileBasedExampleGen's own constructor knows one output only.
-        super(FileBasedExampleGen, self).__init__(spec=spec)
 
 
 def only_span(span: int) -> range_config_pb2.RangeConfig:
@@ -90,7 +131,97 @@ def only_span(span: int) -> range_config_pb2.RangeConfig:
     )
 
 
-def _output_splits() -> example_gen_pb2.SplitConfig:
-    # TFX wants a number of buckets for each split; the executor decides the split of a row itself.
-    splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in LABELLED_SPLITS]
-    return example_gen_pb2.SplitConfig(splits=splits)
+@contextmanager
+def _temporary(folder: str) -> Iterator[None]:
+    """Make a folder and remove it at the end, whatever the end."""
+    fileio.makedirs(folder)
+    try:
+        yield
+    finally:
+        fileio.rmtree(folder)
+
+
+def _read_config(exec_properties: dict[str, Any]) -> DataConfig:
+    custom_config = json_format.Parse(exec_properties["custom_config"], example_gen_pb2.CustomConfig())
+    settings = struct_pb2.Struct()
+    custom_config.custom_config.Unpack(settings)
+    return from_json(DataConfig, str(settings[CONFIG_FIELD]))
+
+
+def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[SkippedMember]]:
+    base = exec_properties["input_base"]
+    sources: list[Source] = []
+    skipped: list[SkippedMember] = []
+    for split in json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits:
+        paths = [path for path in fileio.glob(os.path.join(base, split.pattern)) if not fileio.isdir(path)]
+        of_input = choose_sources(paths, base, is_unlabelled=split.name == UNLABELLED_INPUT)
+        sources += of_input[0]
+        skipped += of_input[1]
+    if not sources:
+        raise DataError(
+            f"{base}: no FER2013 file in it ({describe_skipped(skipped)}); give the CSV, an archive or a folder of them"
+        )
+    sources, repeats = merge_spellings(sources)
+    return sources, skipped + repeats
+
+
+def require_still(exec_properties: dict[str, Any]) -> None:
+    """Compare the fingerprint that TFX's driver took of the input before the execution with one of now.
+
+    The cache would know new rows by the old fingerprint: number of files, sizes and times of change in whole seconds.
+
+    Raises:
+        DataError: the files have changed since.
+    """
+    base, noted = exec_properties["input_base"], exec_properties.get(utils.FINGERPRINT_PROPERTY_NAME)
+    splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
+    # As `calculate_splits_fingerprint_span_and_version` joins them; the patterns hold no span here any more.
+    now = "\n".join(io_utils.generate_fingerprint(each.name, os.path.join(base, each.pattern)) for each in splits)
+    if noted and noted != now:
+        raise DataError(
+            f"{base}: files in it were changed while they were read: wait until they are written whole, and give the"
+            " same command again"
+        )
+
+
+def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri: str) -> None:
+    files = name_some(list(report.read))
+    if report.quarantined_fraction > config.max_quarantined_fraction:
+        kept = _keep_quarantine(quarantine_uri)
+        first = min(iter_quarantined(kept), key=lambda row: (row["source"], row["line"]))
+        raise DataError(
+            f"{first['source']}:{first['line']}: {first['reason']}: {first['detail']}; {report.rows_quarantined} of"
+            f" {report.rows_read} rows ({report.quarantined_fraction:.1%}) of {files} can't be used, at most"
+            f" {config.max_quarantined_fraction:.1%} is allowed: fix the rows listed in {kept} or raise"
+            " data.max_quarantined_fraction"
+        )
+    if not report.split_size(TRAIN_SPLIT):
+        raise DataError(f"{files}: no labelled row is left to train on{_explain_empty_train(report)}")
+
+
+def _explain_empty_train(report: IngestionReport) -> str:
+    predicted = report.dropped.get(held_out_reason(UNLABELLED_SPLIT), 0)
+    if predicted:
+        return (
+            f": {predicted:,} also stand in the rows to predict (--unlabelled), which are never trained on: give"
+            " --unlabelled other pictures, or omit it"
+        )
+    if report.rows_dropped:
+        return f": all {report.rows_dropped:,} also stand in eval or test: give further rows to train on"
+    if any(report.split_size(split) for split in LABELLED_SPLITS):
+        return ": all went to eval and test: give rows of the usage Training, or lower data.eval_fraction"
+    return "; give a file with an `emotion` column"
+
+
+def _keep_quarantine(quarantine_uri: str) -> str:
+    """Copy the quarantined rows to where TFX does not remove them when the execution fails."""
+    component, _, execution = quarantine_uri.rstrip("/").rsplit("/", 2)
+    kept = os.path.join(component, "refused", execution)
+    io_utils.copy_dir(quarantine_uri, kept)
+    return kept
+
+
+def _describe(examples: Artifact, splits: list[str]) -> None:
+    examples.split_names = artifact_utils.encode_split_names(splits)
+    examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    examples_utils.set_file_format(examples, "tfrecords_gzip")

@@ -76,7 +76,7 @@ class Outputs:
         rows_of = dict(counts)
         failures += [
             f"{words[1]}: is read for --data and for --unlabelled, whose rows are never trained on: give --unlabelled"
-            " another file, or leave it out"
+            " another file, or omit it"
             for words, count in pairs
             if words[0] == PREDICTED and rows_of[READ, words[1]] > count
         ]

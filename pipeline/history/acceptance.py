@@ -19,7 +19,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components import acceptance as rule
 from components.acceptance import MODEL_KEY
 from components.bucket_versions import find_rolled_back, is_destination_whole
-from components.data_gate.component import DataGate
+from components.data_gate import DataGate
 from components.face_example_gen.component import only_span
 from components.span_trainer import read_span
 from fer_tfx.errors import DataError
@@ -39,7 +39,8 @@ from pipeline.inputs import Input
 PUSHED_KEY, CANDIDATE_KEY, CURRENT_KEY = "pushed_model", "candidate", "current"
 STATISTICS_KEY, EXAMPLES_KEY, CACHE_KEY = "statistics", "examples", "analyzer_cache"
 
-_GATE_TYPE = f"{DataGate.__module__}.{DataGate.__name__}"
+# Metadata of earlier versions has the second.
+_GATE_TYPES = (f"{DataGate.__module__}.{DataGate.__name__}", "components.data_gate.component.DataGate")
 
 ArtifactsByKey = dict[str, list[Any]]
 
@@ -190,7 +191,8 @@ def find_accepted_statistics(store: Any) -> set[int]:
 
     A gate that was killed gave no verdict. One that failed for lack of disk did, as nothing distinguishes it.
     """
-    states = {each.id: each.last_known_state for each in store.get_executions_by_type(_GATE_TYPE)}
+    executions = [each for gate_type in _GATE_TYPES for each in store.get_executions_by_type(gate_type)]
+    states = {each.id: each.last_known_state for each in executions}
     judged = sorted(gate for gate, state in states.items() if state in (COMPLETE, CACHED, FAILED))
     latest: dict[int, int] = {}
     for event in store.get_events_by_execution_ids(judged) if judged else []:

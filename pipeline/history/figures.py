@@ -96,7 +96,7 @@ def read_training(run: RunRecord) -> dict[str, float]:
 def locate_refused(run: RunRecord, config: PipelineConfig) -> str:
     """Folder of the data gate's report of refused data; empty: it refused none.
 
-    A failed execution has no output in MLMD, so this is where `components.data_gate.executor` writes it.
+    A failed execution has no output in MLMD, so this is where `components.data_gate` writes it.
     """
     gate = run.nodes.get(_GATE)
     return str(Path(RunPaths.of(config).artifacts, _GATE, REPORT_KEY, str(gate.id))) if gate and gate.is_failed else ""

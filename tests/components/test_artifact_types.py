@@ -49,6 +49,6 @@ def test_components_name_that_is_no_type_is_no_attribute():
 
 
 def test_components_import_brings_in_no_tfx():
-    code = "import sys, components.serving_check; print('tfx' in sys.modules)"
+    code = "import sys, components.serving_probe; print('tfx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -15,9 +15,7 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from components.artifacts import Card
-from components.atomic_pusher import executor
-from components.atomic_pusher.component import AtomicPusher
-from components.atomic_pusher.executor import Executor
+from components.atomic_pusher import AtomicPusher, Executor, executor
 from components.bucket_versions import open_versions
 from configs.spec import GateConfig, ServingConfig
 from fer_tfx.versions.versions import ServedModel
@@ -209,17 +207,13 @@ def test_atomic_pusher_model_that_was_rolled_back_is_not_pushed_and_says_how_to_
 def test_atomic_pusher_after_something_was_brought_back_has_another_key(push: Any, make_artifact: Any) -> None:
     """Else the refusal that came before would be found in the cache for good."""
     del push
-    kinds = (
-        standard_artifacts.Model,
-        standard_artifacts.ModelBlessing,
-        standard_artifacts.InfraBlessing,
-        Card,
-        standard_artifacts.ModelEvaluation,
-    )
-    channels = [channel_utils.as_channel([make_artifact(kind)]) for kind in kinds]
+    channels = {
+        key: channel_utils.as_channel([make_artifact(channel.type)])
+        for key, channel in AtomicPusher.SPEC_CLASS.INPUTS.items()
+    }
+    settings = {"folder": "/serving", "config": ServingConfig(), "code": "code"}
     keys = [
-        AtomicPusher(*channels, "/serving", ServingConfig(), "code", lifted).exec_properties["custom_config"]
-        for lifted in (0, 1, 2)
+        AtomicPusher(**settings, lifted=lifted, **channels).exec_properties["custom_config"] for lifted in (0, 1, 2)
     ]
     assert len(set(keys)) == 3
     assert "lifted" not in keys[0]

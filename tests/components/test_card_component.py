@@ -14,8 +14,7 @@ from tfx import types
 
 import fer_tfx
 from components.artifacts import CARD_KEY, Card
-from components.model_card.component import ModelCard, ModelCardSpec
-from components.model_card.executor import Executor
+from components.model_card import Executor, ModelCard
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
 from reporting.ingestion import IngestionReport
@@ -45,7 +44,7 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list[Any]]:
     """Artifacts of a model that passed every gate."""
-    made = {key: make_artifact(channel.type) for key, channel in ModelCardSpec.INPUTS.items()}
+    made = {key: make_artifact(channel.type) for key, channel in ModelCard.SPEC_CLASS.INPUTS.items()}
     extra = Path(made["model"].uri, "Format-Serving", "assets.extra")
     extra.mkdir(parents=True)
     (extra / "calibration.json").write_text(json.dumps(CALIBRATION))
@@ -65,8 +64,8 @@ def run(make_artifact: Callable[..., Any]) -> Callable[..., str]:
 
     def do(inputs: dict[str, list[Any]], name: str = "fer") -> str:
         card = make_artifact(Card)
-        channels = {key: types.Channel(type=each.type) for key, each in ModelCardSpec.INPUTS.items()}
-        node = ModelCard({"name": name, "export": {}}, {"Trainer": "0abc"}, code="1", **channels)
+        channels = {key: types.Channel(type=each.type) for key, each in ModelCard.SPEC_CLASS.INPUTS.items()}
+        node = ModelCard(settings={"name": name, "export": {}}, stage_code={"Trainer": "0abc"}, code="1", **channels)
         Executor().Do(inputs, {CARD_KEY: [card]}, node.exec_properties)
         (file,) = Path(card.uri).iterdir()
         assert file.name == "MODEL_CARD.md"

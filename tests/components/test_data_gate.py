@@ -11,8 +11,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx.utils import io_utils
 
 from components.artifacts import DataVerdict
-from components.data_gate.component import DataGateSpec
-from components.data_gate.executor import Executor
+from components.data_gate import DataGate, Executor
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import GateError
 from reporting.ingestion import IngestionReport
@@ -44,7 +43,7 @@ def write_split(artifact: Any, split: str, name: str, content: bytes) -> None:
 @pytest.fixture
 def inputs(make_artifact: Callable[..., Any]) -> dict[str, list[Any]]:
     """Artifacts of sound data: ten pictures of each class in both splits, and as many in the data accepted last."""
-    made = {key: make_artifact(channel.type) for key, channel in DataGateSpec.INPUTS.items()}
+    made = {key: make_artifact(channel.type) for key, channel in DataGate.SPEC_CLASS.INPUTS.items()}
     for key in ("statistics", "previous_statistics", "anomalies"):
         made[key].split_names = json.dumps(SPLITS)
     even = dict.fromkeys(range(7), 10)

@@ -13,8 +13,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_figures import count_labels
-from components.data_gate.component import DataGateSpec
-from components.data_gate.executor import Executor
+from components.data_gate import DataGate, Executor
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import GateError
 from reporting.ingestion import IngestionReport
@@ -47,7 +46,7 @@ def run(make_artifact: Callable[..., Any]) -> Callable[..., None]:
     """A function that runs the gate on labels by split, with those of train in the data accepted last, if any."""
 
     def do(verdict: Path, previous: tuple[int, ...] | None = None, **splits: tuple[int, ...]) -> None:
-        made = {key: make_artifact(channel.type) for key, channel in DataGateSpec.INPUTS.items()}
+        made = {key: make_artifact(channel.type) for key, channel in DataGate.SPEC_CLASS.INPUTS.items()}
         inputs = {key: [artifact] for key, artifact in made.items()}
         write_statistics(made["statistics"], **splits)
         inputs["previous_statistics"] = (
@@ -58,7 +57,7 @@ def run(make_artifact: Callable[..., Any]) -> Callable[..., None]:
         emitted = {split: dict(zip(CLASS_NAMES, counts, strict=True)) for split, counts in splits.items()}
         rows = IngestionReport({"a.csv": 999}, emitted, {}, {})
         Path(made["quarantine"].uri, "ingestion.json").write_text(rows.to_json())
-        output = make_artifact(DataGateSpec.OUTPUTS["verdict"].type)
+        output = make_artifact(DataGate.SPEC_CLASS.OUTPUTS["verdict"].type)
         verdict.mkdir(parents=True)
         output.uri = str(verdict)
         Executor().Do(inputs, {"verdict": [output]}, {"name": "fer"})

@@ -18,8 +18,7 @@ import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
 from components.artifacts import Quarantine
-from components.face_example_gen.component import FerExampleGen
-from components.face_example_gen.executor import Executor
+from components.face_example_gen.component import Executor, FerExampleGen
 from configs.spec import DataConfig
 from fer_tfx.errors import DataError
 from pipeline.inputs import resolve_input
@@ -320,7 +319,7 @@ def test_ingest_of_a_copy_of_the_training_rows_to_predict_says_where_they_went(i
     copy.write_bytes(gzip.compress(path.read_bytes()))
     message = (
         r"^copy\.csv\.gz; train\.csv: no labelled row is left to train on: 2 also stand in the rows to predict"
-        r" \(--unlabelled\), which are never trained on: give --unlabelled other pictures, or leave it out$"
+        r" \(--unlabelled\), which are never trained on: give --unlabelled other pictures, or omit it$"
     )
     with pytest.raises(DataError, match=message):
         ingest(path, unlabelled=copy)

@@ -10,8 +10,7 @@ import tensorflow as tf
 from tfx.proto import bulk_inferrer_pb2
 from tfx.types import channel_utils, standard_artifacts
 
-from components.gated_bulk_inferrer.component import GatedBulkInferrer
-from components.gated_bulk_inferrer.executor import Executor
+from components.gated_bulk_inferrer import Executor, GatedBulkInferrer
 from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES
 from schema.example import to_example
 

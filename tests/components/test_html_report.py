@@ -18,9 +18,9 @@ from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
 from components.artifacts import Quarantine, Report
-from components.html_report.component import HtmlReport, HtmlReportSpec
-from components.html_report.executor import Executor
+from components.html_report import Executor, HtmlReport
 from components.metrics.corrupted_accuracy import ANSWERS_KEY
+from configs.load import to_json
 from configs.spec import GateConfig, PipelineConfig
 from fer_tfx.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from pipeline.eval_config import build_eval_config
@@ -106,7 +106,7 @@ def write_statistics(uri: str, count_happy: int) -> None:
 @pytest.fixture
 def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list[Any]]:
     """Artifacts of a run that was pushed and had no baseline."""
-    made = {key: make_artifact(channel.type) for key, channel in HtmlReportSpec.INPUTS.items()}
+    made = {key: make_artifact(channel.type) for key, channel in HtmlReport.SPEC_CLASS.INPUTS.items()}
     del made["baseline_model"], made["service_model"], made["previous_statistics"]
     Path(made["schema"].uri, "schema.pbtxt").write_text(SCHEMA)
     made["statistics"].split_names = '["train"]'
@@ -317,11 +317,14 @@ def test_html_report_remote_artifacts_make_the_same_page(inputs: Any, run: Any, 
 
 
 def test_html_report_component_without_a_baseline_channel_declares_none() -> None:
-    channels = {key: types.Channel(type=each.type) for key, each in HtmlReportSpec.INPUTS.items()}
+    channels = {key: types.Channel(type=each.type) for key, each in HtmlReport.SPEC_CLASS.INPUTS.items()}
     node = HtmlReport(
-        PipelineConfig(), {"Trainer": "0abc"}, code="1", **{**channels, "baseline_model": None, "service_model": None}
+        settings=to_json(PipelineConfig()),
+        stage_code={"Trainer": "0abc"},
+        code="1",
+        **{**channels, "baseline_model": None, "service_model": None},
     )
-    assert set(node.inputs) == set(HtmlReportSpec.INPUTS) - {"baseline_model", "service_model"}
+    assert set(node.inputs) == set(HtmlReport.SPEC_CLASS.INPUTS) - {"baseline_model", "service_model"}
     assert json.loads(node.exec_properties["settings"])["name"] == "fer"
     assert node.outputs[REPORT_KEY].type is Report
     assert node.inputs["quarantine"].type is Quarantine

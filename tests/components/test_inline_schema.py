@@ -6,8 +6,7 @@ import pytest
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
-from components.inline_schema.component import InlineSchema
-from components.inline_schema.executor import Executor
+from components.inline_schema import Executor, InlineSchema
 from configs.spec import ValidationConfig
 from fer_tfx.errors import DataError
 from pipeline.inputs import read_schema
@@ -23,7 +22,7 @@ def test_executor_text_becomes_the_file_that_tfx_reads(make_artifact):
 
 
 def test_component_text_is_its_parameter_so_that_another_schema_misses_the_cache():
-    assert InlineSchema("feature {}").exec_properties == {"schema_text": "feature {}"}
+    assert InlineSchema(schema_text="feature {}").exec_properties == {"schema_text": "feature {}"}
 
 
 def test_read_schema_own_file_is_taken_as_it_stands(tmp_path):

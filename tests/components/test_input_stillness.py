@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from tfx.components.example_gen import driver, utils
 
-from components.face_example_gen.component import FerExampleGen
-from components.face_example_gen.stillness import require_still
+from components.face_example_gen.component import FerExampleGen, require_still
 from configs.spec import DataConfig
 from fer_tfx.errors import DataError
 from pipeline.inputs import resolve_input

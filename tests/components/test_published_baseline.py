@@ -9,8 +9,7 @@ from tfx.types import standard_artifacts
 
 from components.acceptance import accept_version, read_record
 from components.artifacts import ABSENT_PROPERTY, BaselineRecord
-from components.published_baseline.component import PublishedBaseline
-from components.published_baseline.executor import MODEL_KEYS, Reader, Writer
+from components.published_baseline import MODEL_KEYS, PublishedBaseline, Reader, Writer
 from fer_tfx.errors import ConfigError
 
 
@@ -87,7 +86,7 @@ def cluster(make_artifact: Any, tmp_path: Path) -> Cluster:
 
 def test_reader_nothing_accepted_yet_marks_all_as_absent(cluster):
     found = cluster.read()
-    assert set(found) == set(PublishedBaseline("folder").outputs)
+    assert set(found) == set(PublishedBaseline(baseline_folder="folder").outputs)
     for artifact in found.values():
         assert is_absent(artifact)
         assert [path.name for path in Path(artifact.uri).iterdir()] == ["ABSENT"]

@@ -11,9 +11,7 @@ import tensorflow as tf
 from tfx import types
 from tfx.types import standard_artifacts
 
-from components.serving_check.component import ServingCheck
-from components.serving_check.executor import Executor, UnservableError, probe_in_fresh_process
-from configs.spec import GateConfig
+from components.serving_check import Executor, ServingCheck, UnservableError, probe_in_fresh_process
 from fer_tfx.contract import (
     CLASS_NAME_KEY,
     CLASS_NAMES,
@@ -233,9 +231,8 @@ def test_serving_check_component_declares_the_blessing_that_pusher_takes() -> No
 @pytest.mark.parametrize("has_baseline", [True, False])
 def test_serving_check_component_takes_a_baseline_where_there_is_one(has_baseline: bool) -> None:
     channels = {key: types.Channel(type=each.type) for key, each in ServingCheck.SPEC_CLASS.INPUTS.items()}
-    gate = GateConfig(max_model_mb=3.0, max_latency_ratio=1.5)
-    node = ServingCheck(
-        channels["model"], channels["examples"], channels["baseline_model"] if has_baseline else None, gate, code="1"
-    )
+    if not has_baseline:
+        channels["baseline_model"] = None
+    node = ServingCheck(max_model_mb=3.0, max_latency_ratio=1.5, code="1", **channels)
     assert ("baseline_model" in node.inputs) is has_baseline
     assert (node.exec_properties["max_model_mb"], node.exec_properties["max_latency_ratio"]) == (3.0, 1.5)

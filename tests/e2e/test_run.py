@@ -18,7 +18,7 @@ from planted_secret import SECRET, find_leaks
 from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page
 from small_run import BROKEN_ROWS, EVAL_ROWS, LABELLED_ROWS, REPEATS, TINY_NETWORK, TRAIN_ROWS, UNLABELLED_ROWS
 
-from components.serving_check.probe import ask, make_requests, read_examples
+from components.serving_probe import ask, make_requests, read_examples
 from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from reporting.ingestion import IngestionReport
 from schema.drawn_faces import DrawnCsvs

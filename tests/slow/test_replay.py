@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 from small_run import SETTINGS
 
-from components.serving_check.probe import make_requests, read_examples
+from components.serving_probe import make_requests, read_examples
 from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES
 from pipeline.replay.store import CACHED, SUCCEEDED, Store, TaskRecord
 from pipeline.runners.compiled import read_compiled

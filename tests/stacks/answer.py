@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from components.serving_check.probe import ask, make_requests, read_examples, read_warm_up
+from components.serving_probe import ask, make_requests, read_examples, read_warm_up
 from fer_tfx.contract import PROBABILITIES_KEY
 
 

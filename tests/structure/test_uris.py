@@ -16,9 +16,8 @@ LOCAL_CALLS = {
 # What is local by its nature, with the reason.
 EXCEPTIONS = {
     ("components/remote_files.py", "tempfile"): "makes the local copies that all others ask for",
-    ("components/serving_check/executor.py", "tempfile"): "a folder for the few examples that the probe reads",
+    ("components/serving_check.py", "tempfile"): "a folder for the few examples that the probe reads",
     ("components/bucket_versions.py", "pathlib"): "a local folder of versions, if it is not in a bucket",
-    ("components/published_baseline/executor.py", "os.path.basename"): "takes a URI apart as text",
     ("components/remote_files.py", "os.path.relpath"): "takes a URI apart as text",
     ("models/computation.py", "pathlib"): "/proc/cpuinfo",
     ("models/training.py", "tempfile"): "what no one reads: the state as workers but the first would keep it",

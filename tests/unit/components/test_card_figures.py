@@ -12,9 +12,9 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.utils import model_util
 from tfx.types import standard_artifacts
 
-from components.atomic_pusher.executor import mark_references
+from components.atomic_pusher import mark_references
 from components.metrics.evaluation import read_confusion
-from components.model_card.executor import collect_figures, read_confidence
+from components.model_card import collect_figures, read_confidence
 from configs.spec import GateConfig
 from pipeline.eval_config import build_eval_config
 from reporting.calibration import compute_bin_sums, estimate_calibration_error

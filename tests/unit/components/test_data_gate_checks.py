@@ -7,7 +7,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-from components.data_gate.checks import (
+from components.data_gate import (
     find_drift,
     find_gaps,
     find_miscounts,

@@ -10,7 +10,7 @@ from history_double import CACHED, COMPLETE, FAILED, RUNNING, HistoryDouble
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.types import standard_artifacts
 
-from components.data_gate.component import DataGate
+from components.data_gate import DataGate
 from fer_tfx.errors import ConfigError, DataError
 from pipeline.history import open_store
 from pipeline.history.acceptance import AcceptedStrategy, accept_version
@@ -45,8 +45,8 @@ class Workplace:
         self.history.locate(statistics["statistics"]).mkdir(parents=True)
         return {**ids, **statistics}
 
-    def judge(self, data: dict[str, int], state: int = COMPLETE) -> dict[str, int]:
-        self.history.add_node(GATE, {"statistics": data["statistics"]}, {}, state=state)
+    def judge(self, data: dict[str, int], state: int = COMPLETE, gate: str = GATE) -> dict[str, int]:
+        self.history.add_node(gate, {"statistics": data["statistics"]}, {}, state=state)
         return data
 
     def push(self, version: str, **marks: int) -> int:
@@ -125,6 +125,13 @@ def test_drift_reference_of_the_first_data_is_none(work):
 def test_drift_reference_follows_from_how_the_gate_ended(work, state, is_accepted):
     data = work.judge(work.ingest(), state)
     assert work.find_drift_reference(work.ingest()) == ([data["statistics"]] if is_accepted else [])
+
+
+def test_drift_reference_accepted_by_an_earlier_versions_gate_counts(work):
+    first = work.judge(work.ingest(), gate="components.data_gate.component.DataGate")
+    assert work.find_drift_reference(work.ingest()) == [first["statistics"]]
+    work.judge(first, FAILED)
+    assert work.find_drift_reference(work.ingest()) == []
 
 
 def test_drift_reference_the_latest_verdict_on_data_counts(work):

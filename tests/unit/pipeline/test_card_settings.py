@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from tfx import types
 
-from components.model_card.component import ModelCardSpec
+from components.model_card import ModelCard
 from configs.load import load_config
 from configs.spec import (
     DataConfig,
@@ -24,7 +24,7 @@ from pipeline.graph import build_model_card
 
 def describe(**changes) -> dict:
     """Parameters of the component under a configuration with these changes."""
-    channels = {key: types.Channel(type=each.type) for key, each in ModelCardSpec.INPUTS.items()}
+    channels = {key: types.Channel(type=each.type) for key, each in ModelCard.SPEC_CLASS.INPUTS.items()}
     return build_model_card(dataclasses.replace(PipelineConfig(), **changes), **channels).exec_properties
 
 

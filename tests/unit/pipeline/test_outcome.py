@@ -14,7 +14,7 @@ from pipeline.eval_config import build_eval_config
 from pipeline.history.records import ArtifactRecord, NodeRecord
 from pipeline.outcome import read_outcome
 from reporting.ingestion import REPORT_FILE, IngestionReport
-from reporting.serving_figures import FIGURES_FILE
+from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 TRUE = [0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6]
 SAID = [0, 0, 1, 1, 0, 2, 3, 6, 4, 4, 6, 3]  # 7 of 12 right; no row of class 5, surprise
@@ -119,7 +119,7 @@ def test_read_outcome_export_that_cannot_be_served_is_a_refusal_with_its_reason(
 def test_read_outcome_export_that_misses_bounds_is_refused_in_their_own_words(nodes, tmp_path):
     nodes["ServingCheck"].outputs["blessing"].properties["blessed"] = 0
     (tmp_path / "INFRA_NOT_BLESSED").write_text("the export has 12.1 MB, at most 10.0 MB\nit is slow", "utf-8")
-    (tmp_path / FIGURES_FILE).write_text("{}", "utf-8")
+    (tmp_path / FIGURES_FILE).write_text(ServingFigures(12_100_000, 1.0, None).to_json(), "utf-8")
     assert read_outcome(nodes).refusals == ["the export has 12.1 MB, at most 10.0 MB", "it is slow"]
 
 

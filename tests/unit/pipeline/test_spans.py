@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from history_double import HistoryDouble
 
-from components.data_gate.component import DataGate
+from components.data_gate import DataGate
 from configs.spec import SpansConfig
 from fer_tfx.errors import DataError
 from pipeline.history import open_store

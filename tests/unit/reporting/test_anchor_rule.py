@@ -42,7 +42,7 @@ def retrain(hits: npt.NDArray[np.bool_], count: int) -> tuple[int, list[bool]]:
             refused += 1
         else:
             is_no_worse = bool(candidate.sum() >= before.sum())
-            pushes.append(Push(number, number, "", number, is_rolled_back=False, is_no_worse=is_no_worse))
+            pushes.append(Push(number, "", number, pushed_ms=number, is_no_worse=is_no_worse))
         best = find_anchor(pushes)
         assert best is not None
         assert hits[best.model].sum() == max(hits[each.model].sum() for each in pushes)

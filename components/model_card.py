@@ -1,22 +1,24 @@
-"""Reads what the other components left and writes the card; no model is loaded."""
+"""ModelCard: the card that travels with a model: use, data, figures, limits, and how to reproduce it."""
 
 import dataclasses
 import json
 import os
 from typing import Any
 
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing, ModelEvaluation
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import CARD_KEY
-from components.data_figures import Artifacts, read_rows
+from components.artifacts import CARD_KEY, Artifacts, Card, Quarantine
+from components.data_figures import read_rows
+from components.declaration import Component, declare
 from components.metrics.accuracy_change import read_change
 from components.metrics.base import Values
 from components.metrics.evaluation import read_confusion, read_figures, read_metrics, read_robustness
 from components.metrics.rows import Accuracy, ExampleCount
-from components.model_facts import describe_lineage, read_extra, read_training
-from components.refusals import read_refusals
+from components.model_facts import describe_lineage, read_extra, read_refusals, read_training
 from fer_tfx.contract import CALIBRATION_FILE, LABEL_KEY, THRESHOLD_KEY, TRAINING_RECORD_FILE
 from reporting.corruptions import DESCRIPTIONS
 from reporting.evaluation import describe_classes
@@ -25,38 +27,51 @@ from reporting.model_card import CARD_FILE, CardData, CardFigures, Confidence, r
 from schema.drawn_faces import is_drawn_name
 
 
-class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
+class Executor(BaseExecutor):  # type: ignore[misc]
     """Passes plain figures to `reporting`, which knows no TensorFlow."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Write `MODEL_CARD.md`."""
-        self._log_startup(input_dict, output_dict, exec_properties)
-        card = collect(input_dict, json.loads(exec_properties["settings"]), json.loads(exec_properties["stage_code"]))
+        settings, stage_code = (json.loads(exec_properties[key]) for key in ("settings", "stage_code"))
+        model, quarantine, evaluation = (
+            artifact_utils.get_single_uri(input_dict[key]) for key in ("model", "quarantine", "evaluation")
+        )
+        model_dir = path_utils.serving_model_path(model)
+        calibration, record = (read_extra(model_dir, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
+        rows = read_rows(quarantine)
+        card = CardData(
+            name=settings["name"],
+            is_drawn=is_drawn_name(settings["name"]),
+            refusals=read_refusals(input_dict),
+            rows=rows,
+            training=read_training(record, rows),
+            figures=collect_figures(evaluation),
+            confidence=read_confidence(calibration),
+            lineage=describe_lineage(input_dict, settings, record, stage_code),
+        )
         path = os.path.join(artifact_utils.get_single_uri(output_dict[CARD_KEY]), CARD_FILE)
         io_utils.write_string_file(path, render_card(card))
 
 
-def collect(inputs: Artifacts, settings: dict[str, Any], stage_code: dict[str, str]) -> CardData:
-    """All that the card says.
+class ModelCard(Component):
+    """Writes `MODEL_CARD.md`, which Pusher puts beside the graph, whether the model passed the gates or was refused.
 
-    Args:
-        inputs: by the keys of `ModelCardSpec`.
-        settings: of the run, by section.
-        stage_code: fingerprint of the sources by component.
+    Takes the `settings` that shape the model, by section: a change of any other would make Pusher run again for the
+    same model; and `stage_code`, the fingerprint of the sources of the components that the model comes from.
     """
-    model_dir = path_utils.serving_model_path(artifact_utils.get_single_uri(inputs["model"]))
-    calibration, record = (read_extra(model_dir, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
-    rows = read_rows(artifact_utils.get_single_uri(inputs["quarantine"]))
-    return CardData(
-        name=settings["name"],
-        is_drawn=is_drawn_name(settings["name"]),
-        refusals=read_refusals(inputs),
-        rows=rows,
-        training=read_training(record, rows),
-        figures=collect_figures(artifact_utils.get_single_uri(inputs["evaluation"])),
-        confidence=read_confidence(calibration),
-        lineage=describe_lineage(inputs, settings, record, stage_code),
+
+    SPEC_CLASS = declare(
+        parameters={"settings": str, "stage_code": str, "code": str},
+        inputs={
+            "examples": Examples,
+            "quarantine": Quarantine,
+            "model": Model,
+            "evaluation": ModelEvaluation,
+            "model_blessing": ModelBlessing,
+            "infra_blessing": InfraBlessing,
+        },
+        outputs={CARD_KEY: Card},
     )
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
 
 def collect_figures(evaluation: str) -> CardFigures:

@@ -1,16 +1,19 @@
-"""Copies what was accepted to the folder that all runs share, and back."""
+"""What the runs of a cluster are compared with: PublishedBaseline reads what was accepted, RecordAcceptance adds to it.
+
+Kubeflow has no resolvers, and Vertex AI's know only its own metadata; so the runs share a folder.
+"""
 
 import dataclasses
-import json
 import os
 import time
 from typing import Any
 
 from absl import logging
-from tfx import types
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils
+from tfx.types import Artifact, artifact_utils
+from tfx.types.standard_artifacts import ExampleStatistics, Model, PushedModel
 from tfx.utils import io_utils
 
 from components.acceptance import (
@@ -21,14 +24,15 @@ from components.acceptance import (
     NO_WORSE_PROPERTY,
     SERVICE_MODEL_KEY,
     AcceptanceRecord,
-    RecordedPush,
+    Push,
     choose_references,
     locate_model,
     read_record,
     write_record,
 )
-from components.artifacts import ABSENT_PROPERTY
+from components.artifacts import ABSENT_PROPERTY, Artifacts, BaselineRecord
 from components.bucket_versions import is_destination_whole
+from components.declaration import Component, declare
 from components.remote_files import read_files
 from fer_tfx.versions.model_digest import compute_digest
 
@@ -37,26 +41,38 @@ STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "statistics", "pushed_model", "record"
 MODEL_KEYS = (MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY)
 RECORD_FILE = "baseline.json"
 
-Artifacts = dict[str, list[types.Artifact]]
 
-
-class Reader(base_executor.BaseExecutor):  # type: ignore[misc]
+class Reader(BaseExecutor):  # type: ignore[misc]
     """Fills each output, or marks it as absent."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
         folder = exec_properties[FOLDER_KEY]
         record = read_record(folder)
-        pushes = [each for each in record.list_pushes() if fileio.exists(locate_model(folder, each.model))]
+        pushes = [each for each in record.list_pushes() if fileio.exists(locate_model(folder, each))]
         for key, found in choose_references(pushes, is_destination_whole).items():
-            _fill(output_dict[key], locate_model(folder, found.model) if found else "")
+            _fill(output_dict[key], locate_model(folder, found) if found else "")
             logging.info("%s: %s", key, found.version if found else "none yet")
         _fill(output_dict[STATISTICS_KEY], os.path.join(folder, record.statistics) if record.statistics else "")
         statistics = artifact_utils.get_single_instance(output_dict[STATISTICS_KEY])
         statistics.split_names = artifact_utils.encode_split_names(list(record.splits))
 
 
-def _fill(artifacts: list[types.Artifact], source: str) -> None:
+class PublishedBaseline(Component):
+    """Copies what a run is compared with from the folder that all runs share, a path or URI. Must never be cached.
+
+    Outputs:
+        model: the anchor, `latency_model`: the latency reference, `service_model`: the model in service, by
+            `components.acceptance`; an artifact with `ABSENT_PROPERTY` if there is none.
+        statistics: of the data that the gate accepted last, or absent likewise.
+    """
+
+    SPEC_CLASS = declare(
+        parameters={FOLDER_KEY: str}, outputs={**dict.fromkeys(MODEL_KEYS, Model), STATISTICS_KEY: ExampleStatistics}
+    )
+    EXECUTOR_SPEC = ExecutorClassSpec(Reader)
+
+
+def _fill(artifacts: list[Artifact], source: str) -> None:
     """Copy `source` into the one artifact; empty: mark it as absent."""
     artifact = artifact_utils.get_single_instance(artifacts)
     artifact.set_int_custom_property(ABSENT_PROPERTY, int(not source))
@@ -66,11 +82,10 @@ def _fill(artifacts: list[types.Artifact], source: str) -> None:
         io_utils.write_string_file(os.path.join(artifact.uri, "ABSENT"), "")
 
 
-class Writer(base_executor.BaseExecutor):  # type: ignore[misc]
+class Writer(BaseExecutor):  # type: ignore[misc]
     """Copies what was accepted, then records it."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
         folder = exec_properties[FOLDER_KEY]
         before = record = read_record(folder)
         if input_dict.get(STATISTICS_KEY):
@@ -81,10 +96,28 @@ class Writer(base_executor.BaseExecutor):  # type: ignore[misc]
         if record != before:
             write_record(folder, record)
         path = os.path.join(artifact_utils.get_single_uri(output_dict[RECORD_KEY]), RECORD_FILE)
-        io_utils.write_string_file(path, json.dumps(dataclasses.asdict(record), sort_keys=True))
+        io_utils.write_string_file(path, record.to_json())
 
 
-def _add_statistics(folder: str, record: AcceptanceRecord, statistics: types.Artifact) -> AcceptanceRecord:
+class RecordAcceptance(Component):
+    """Records for later runs what this one has accepted: the `statistics` of its data, or the `model` and its
+    `pushed_model`, which may not be pushed.
+
+    Where it records data, let it depend on the data gate with `add_upstream_node`.
+
+    Outputs:
+        record: what was recorded, as `baseline.json`.
+    """
+
+    SPEC_CLASS = declare(
+        parameters={FOLDER_KEY: str},
+        optional_inputs={STATISTICS_KEY: ExampleStatistics, MODEL_KEY: Model, PUSHED_KEY: PushedModel},
+        outputs={RECORD_KEY: BaselineRecord},
+    )
+    EXECUTOR_SPEC = ExecutorClassSpec(Writer)
+
+
+def _add_statistics(folder: str, record: AcceptanceRecord, statistics: Artifact) -> AcceptanceRecord:
     name = f"statistics/{compute_digest(read_files(statistics.uri))[:16]}"
     if name != record.statistics:
         io_utils.copy_dir(statistics.uri, os.path.join(folder, name))
@@ -92,18 +125,18 @@ def _add_statistics(folder: str, record: AcceptanceRecord, statistics: types.Art
     return dataclasses.replace(record, statistics=name, splits=splits)
 
 
-def _add_push(folder: str, record: AcceptanceRecord, model_uri: str, pushed: types.Artifact) -> AcceptanceRecord:
+def _add_push(folder: str, record: AcceptanceRecord, model_uri: str, pushed: Artifact) -> AcceptanceRecord:
     destination = pushed.get_string_custom_property("pushed_destination")
     known = {each.destination for each in record.pushes}
     if not pushed.get_int_custom_property("pushed") or destination in known:  # nothing new was pushed
         return record
-    push = RecordedPush(
-        version=os.path.basename(destination.rstrip("/")),  # noqa: PTH119
+    push = Push(
+        version=int(destination.rstrip("/").rpartition("/")[2]),
         destination=destination,
         digest=pushed.get_string_custom_property(DIGEST_PROPERTY),
         pushed_ms=int(time.time() * 1000),
         is_no_worse=bool(pushed.get_int_custom_property(NO_WORSE_PROPERTY)),
         is_no_slower=bool(pushed.get_int_custom_property(NO_SLOWER_PROPERTY)),
     )
-    io_utils.copy_dir(model_uri, locate_model(folder, push.version))
+    io_utils.copy_dir(model_uri, locate_model(folder, push))
     return dataclasses.replace(record, pushes=(*record.pushes, push))

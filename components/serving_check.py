@@ -1,4 +1,4 @@
-"""Starts the probe in a fresh process and writes the blessing."""
+"""ServingCheck: what InfraValidator does with a container engine, without one."""
 
 import os
 import subprocess
@@ -9,29 +9,30 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import tensorflow as tf
-from tfx import types
-from tfx.dsl.components.base import base_executor
-from tfx.types import artifact_utils
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.types import Artifact, artifact_utils
+from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from tfx.utils import io_utils, path_utils
 
+from components.artifacts import Artifacts
+from components.declaration import Component, declare
 from components.remote_files import is_remote, local_copy
-from components.serving_check.probe import read_examples
+from components.serving_probe import read_examples
 from fer_tfx.contract import EVAL_SPLIT
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 TIMEOUT_S = 600
-Artifacts = dict[str, list[types.Artifact]]
 
 
 class UnservableError(Exception):
     """The probe refused the model; the text says why."""
 
 
-class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
+class Executor(BaseExecutor):  # type: ignore[misc]
     """Blesses or refuses; the component fails for neither."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        self._log_startup(input_dict, output_dict, exec_properties)
         split = artifact_utils.get_split_uri(input_dict["examples"], EVAL_SPLIT)
         artifacts = [*input_dict["model"], *input_dict.get("baseline_model", [])]
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
@@ -49,6 +50,26 @@ class Executor(base_executor.BaseExecutor):  # type: ignore[misc]
             _bless(blessing, "\n".join(excess))
 
 
+class ServingCheck(Component):
+    """Blesses a model that TensorFlow's C++-side loader can load, whose signatures agree on examples of the eval split,
+    and that is neither too large nor too slow.
+
+    `baseline_model` is the latency reference; without one, or if it resolves to nothing, latency isn't compared.
+
+    Outputs:
+        blessing: an InfraBlessing as Pusher expects it; its file says why a model was refused, a line for each missed
+            bound. `serving.json` beside it holds size and latency of a model that can be served.
+    """
+
+    SPEC_CLASS = declare(
+        parameters={"max_model_mb": float, "max_latency_ratio": float, "code": str},
+        inputs={"model": Model, "examples": Examples},
+        optional_inputs={"baseline_model": Model},
+        outputs={"blessing": InfraBlessing},
+    )
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+
+
 @contextmanager
 def _local_examples(split_uri: str) -> Iterator[str]:
     """The split itself if it is local, else a folder with the examples that the probe uses."""
@@ -62,23 +83,20 @@ def _local_examples(split_uri: str) -> Iterator[str]:
         yield folder
 
 
-def _bless(blessing: types.Artifact, refusal: str) -> None:
+def _bless(blessing: Artifact, refusal: str) -> None:
     """Bless, or refuse with a reason, under the names that Pusher and TFX's own InfraValidator use."""
     blessing.set_int_custom_property("blessed", 0 if refusal else 1)
     file_name = "INFRA_NOT_BLESSED" if refusal else "INFRA_BLESSED"
     io_utils.write_string_file(os.path.join(blessing.uri, file_name), refusal)
 
 
-def probe_in_fresh_process(model_dir: str, examples_dir: str, baseline_dir: str = "") -> ServingFigures:
-    """Size and latency of a model that can be served.
-
-    The process has none of the ops, Python objects and variables that are registered in this one, and no Keras.
+def probe_in_fresh_process(*folders: str) -> ServingFigures:
+    """Size and latency of a model that can be served, from the arguments of `components.serving_probe`.
 
     Raises:
         UnservableError: the model can't be served; the message says why.
     """
-    arguments = [model_dir, examples_dir, *([baseline_dir] if baseline_dir else [])]
-    command = [sys.executable, "-m", "components.serving_check.probe_process", *arguments]
+    command = [sys.executable, "-m", "components.serving_probe", *folders]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:

@@ -1,1 +1,0 @@
-"""Puts a blessed model into service in one step."""

@@ -1,0 +1,180 @@
+"""DataGate stops a run whose data is not what the schema says; ExampleValidator alone only takes note."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.types import artifact_utils
+from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Schema
+from tfx.utils import io_utils
+
+from components.artifacts import Artifacts, DataVerdict, Quarantine
+from components.data_figures import (
+    Statistics,
+    count_labels,
+    describe_anomalies,
+    find_bound,
+    list_unjudged_norms,
+    load_schema,
+    load_statistics,
+    read_data,
+    read_rows,
+)
+from components.declaration import Component, declare
+from components.report_folder import write_report
+from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
+from fer_tfx.errors import GateError
+from reporting import PAGE_FILE, REPORT_KEY
+from reporting.ingestion import IngestionReport
+from reporting.label_shift import Counts, find_absences, measure_distance
+from reporting.report_data import ReportData, Verdict
+
+VERDICT_KEY = "verdict"
+
+
+class Executor(BaseExecutor):  # type: ignore[misc]
+    """Refuses by raising, which stops every runner."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Write the verdict; or the page of the run, and raise GateError that names page and faults in one line."""
+        verdict = artifact_utils.get_single_uri(output_dict[VERDICT_KEY])
+        if faults := _find_faults(input_dict):
+            _refuse(faults, input_dict, _locate_report(verdict), exec_properties["name"])
+        has_previous = bool(input_dict.get("previous_statistics"))
+        io_utils.write_string_file(
+            os.path.join(verdict, "verdict.json"), json.dumps({"faults": [], "is_drift_checked": has_previous})
+        )
+
+
+class DataGate(Component):
+    """Fails, naming each fault, unless the examples match the schema and the account of rows.
+
+    Let Transform depend on it with `add_upstream_node`, so that nothing is trained on refused data. `name` is the
+    pipeline's. Without `previous_statistics`, or if it resolves to nothing, drift isn't checked.
+
+    Outputs:
+        verdict: what was checked, as `verdict.json`. For refused data there is a report instead, beside the place
+            where the verdict would be.
+    """
+
+    SPEC_CLASS = declare(
+        parameters={"name": str, "code": str},
+        inputs={
+            "statistics": ExampleStatistics,
+            "schema": Schema,
+            "anomalies": ExampleAnomalies,
+            "quarantine": Quarantine,
+        },
+        optional_inputs={"previous_statistics": ExampleStatistics},
+        outputs={VERDICT_KEY: DataVerdict},
+    )
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+
+
+def _locate_report(verdict: str) -> str:
+    """Folder of a refused run's report: <node>/report/<execution> for the verdict in <node>/verdict/<execution>.
+
+    Beside the output, as TFX removes the outputs of a failed execution.
+    """
+    node, _, execution = verdict.rpartition(f"/{VERDICT_KEY}")
+    return f"{node}/{REPORT_KEY}{execution}"
+
+
+def _refuse(faults: list[str], input_dict: Artifacts, folder: str, name: str) -> None:
+    sentence = (
+        f"the data gate refused the examples: {'; '.join(faults)}. Correct the data, or the schema if the data"
+        f" is right (`fer-tfx schema` writes one from data); the page of the run is {os.path.join(folder, PAGE_FILE)}"
+    )
+    write_report(folder, ReportData(name, Verdict((sentence,), place=""), read_data(input_dict)))
+    raise GateError(sentence)
+
+
+def _find_faults(input_dict: Artifacts) -> list[str]:
+    report = read_rows(artifact_utils.get_single_uri(input_dict["quarantine"]))
+    if gaps := list(find_gaps(report)):
+        return gaps
+    statistics = load_statistics(input_dict["statistics"])
+    if miscounts := list(find_miscounts(statistics, report)):
+        return miscounts
+    previous = load_statistics(input_dict.get("previous_statistics", []))
+    schema = load_schema(input_dict["schema"])
+    return [
+        *describe_anomalies(artifact_utils.get_single_instance(input_dict["anomalies"])),
+        *find_size_faults(statistics),
+        *find_skew(statistics, schema),
+        *find_drift(statistics, previous, schema),
+    ]
+
+
+def find_skew(statistics: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
+    """Where the labels of train and eval differ, beyond doubt, by more than the schema's skew comparator allows."""
+    train, eval_ = (count_labels(statistics[split]) for split in (TRAIN_SPLIT, EVAL_SPLIT))
+    yield from _find_shift("train against eval", train, eval_, schema, "skew_comparator")
+
+
+def find_drift(statistics: Statistics, previous: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
+    """Likewise for train and the train split of the data accepted last, by the drift comparator."""
+    if TRAIN_SPLIT in previous:
+        now, before = count_labels(statistics[TRAIN_SPLIT]), count_labels(previous[TRAIN_SPLIT])
+        yield from _find_shift("train against the data accepted last", now, before, schema, "drift_comparator")
+
+
+def find_gaps(report: IngestionReport) -> Iterator[str]:
+    """Empty train and eval splits, classes that train lacks, and classes that eval doesn't lack by chance."""
+    train, eval_ = (
+        [report.emitted.get(split, {}).get(name, 0) for name in CLASS_NAMES] for split in (TRAIN_SPLIT, EVAL_SPLIT)
+    )
+    yield from (
+        f"{split}: no example" for split, counts in ((TRAIN_SPLIT, train), (EVAL_SPLIT, eval_)) if not any(counts)
+    )
+    if not any(train) or not any(eval_):
+        return
+    if missing := [name for name, count in zip(CLASS_NAMES, train, strict=True) if not count]:
+        yield f"{TRAIN_SPLIT}: no example of {', '.join(missing)}"
+    if missing := [each.name for each in find_absences(train, eval_) if each.is_refused]:
+        yield f"{EVAL_SPLIT}: no example of {', '.join(missing)}, which {sum(eval_):,} random rows would have"
+
+
+def find_miscounts(statistics: Statistics, report: IngestionReport) -> Iterator[str]:
+    """Splits whose files hold another number of examples than ingestion wrote."""
+    for split in LABELLED_SPLITS:
+        found = statistics[split].datasets[0].num_examples if split in statistics else 0
+        expected = report.split_size(split)
+        if found != expected:
+            yield f"{split}: {found} examples were read, but ingestion wrote {expected}"
+
+
+def find_size_faults(statistics: Statistics) -> Iterator[str]:
+    """Splits with a picture that doesn't have 2,304 bytes, which a schema can't require of a bytes feature."""
+    for split, of_split in statistics.items():
+        for feature in of_split.datasets[0].features:
+            if feature.path.step == [PIXELS_KEY]:
+                sizes = feature.bytes_stats
+                if (sizes.min_num_bytes, sizes.max_num_bytes) != (PIXEL_COUNT, PIXEL_COUNT):
+                    yield (
+                        f"{split}: {PIXELS_KEY}: a picture has {sizes.min_num_bytes:g} to {sizes.max_num_bytes:g}"
+                        f" bytes, each must have {PIXEL_COUNT}"
+                    )
+
+
+def _find_shift(
+    between: str, first: Counts, second: Counts, schema: schema_pb2.Schema, comparator: str
+) -> Iterator[str]:
+    for norm in list_unjudged_norms(schema, comparator):
+        yield f"schema: {LABEL_KEY}: {comparator}: {norm} is not checked; bound infinity_norm instead"
+    bound = find_bound(schema, comparator)
+    if bound is None or not any(first) or not any(second):
+        return
+    if not 0 <= bound <= 1:
+        yield f"schema: {LABEL_KEY}: {comparator}: expected a threshold from 0 to 1, got {bound:g}"
+        return
+    apart = measure_distance(between, first, second, bound)
+    if apart.is_refused:
+        yield (
+            f"{between}: {LABEL_KEY}: the shares of {apart.class_name} differ by {apart.distance:.4f}, beyond doubt by"
+            f" more than {apart.least:.4f}; the schema's {comparator} allows {bound:g}"
+        )

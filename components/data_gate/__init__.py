@@ -1,1 +1,0 @@
-"""Stops a run whose data is not what the schema says; ExampleValidator alone only takes note."""

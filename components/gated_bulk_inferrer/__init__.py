@@ -1,1 +1,0 @@
-"""TFX's BulkInferrer for a model that both gates let through."""

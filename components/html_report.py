@@ -1,0 +1,174 @@
+"""HtmlReport: the page of a run, whether its model was pushed or refused."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.types import Artifact, artifact_utils
+from tfx.types.standard_artifacts import (
+    ExampleAnomalies,
+    Examples,
+    ExampleStatistics,
+    InfraBlessing,
+    Model,
+    ModelBlessing,
+    ModelEvaluation,
+    PushedModel,
+    Schema,
+)
+from tfx.utils import io_utils, path_utils
+
+from components.artifacts import CARD_KEY, Artifacts, Card, Quarantine, Report
+from components.data_figures import read_data
+from components.declaration import Component, declare
+from components.loaded_model import open_model
+from components.metrics.evaluation import read_figures, read_robustness
+from components.model_facts import describe_lineage, read_extra, read_refusals, read_serving, read_training
+from components.report_folder import write_report
+from fer_tfx.contract import (
+    CALIBRATION_FILE,
+    EVAL_SPLIT,
+    IMAGE_SIZE_PX,
+    LABEL_KEY,
+    PIXELS_KEY,
+    PROBABILITIES_KEY,
+    ROW_KEY,
+    SERVE_PIXELS,
+    SOURCE_KEY,
+    THRESHOLD_KEY,
+    TRAIN_SPLIT,
+    TRAINING_RECORD_FILE,
+)
+from reporting import REPORT_KEY
+from reporting.evaluation import (
+    AnsweredRows,
+    Faces,
+    LabelledRows,
+    compare,
+    compute_mean_faces,
+    describe_robustness,
+    evaluate,
+    keep_answers,
+)
+from reporting.model_card import CARD_FILE
+from reporting.report_data import Comparison, ReportData, Verdict
+
+_READ_BATCH_SIZE = 1024
+_PREDICT_BATCH_SIZE = 256
+_FEATURES = {
+    PIXELS_KEY: tf.io.FixedLenFeature([], tf.string),
+    LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
+    SOURCE_KEY: tf.io.FixedLenFeature([], tf.string),
+    ROW_KEY: tf.io.FixedLenFeature([], tf.int64),
+}
+
+
+class Executor(BaseExecutor):  # type: ignore[misc]
+    """Asks the exported model batch by batch, and passes NumPy to `reporting`, which knows no TensorFlow."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        settings, stage_code = (json.loads(exec_properties[key]) for key in ("settings", "stage_code"))
+        pushed, model = (artifact_utils.get_single_instance(input_dict[key]) for key in ("pushed_model", "model"))
+        evaluation, infra_blessing, card = (
+            artifact_utils.get_single_uri(input_dict[key]) for key in ("evaluation", "infra_blessing", CARD_KEY)
+        )
+        eval_split, train_split = (
+            artifact_utils.get_split_uri(input_dict["examples"], split) for split in (EVAL_SPLIT, TRAIN_SPLIT)
+        )
+        data, refusals = read_data(input_dict), read_refusals(input_dict)
+        model_dir = path_utils.serving_model_path(model.uri)
+        calibration, record = (read_extra(model_dir, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
+        rows = keep_answers(ask(model_dir, eval_split), data.rows.split_size(EVAL_SPLIT))
+        measured = evaluate(rows, calibration["temperature"], calibration[THRESHOLD_KEY])
+        earlier = {role: input_dict.get(role, []) for role in ("baseline_model", "service_model")}
+        comparisons = _compare_all(earlier, eval_split, rows, settings["gate"]["max_accuracy_drop"])
+        numbers = ReportData(
+            name=settings["name"],
+            verdict=Verdict(
+                refusals, model.uri if refusals else pushed.get_string_custom_property("pushed_destination")
+            ),
+            data=data,
+            training=read_training(record, data.rows),
+            evaluation=measured,
+            figures=read_figures(evaluation),
+            robustness=describe_robustness(read_robustness(evaluation), measured.accuracy),
+            serving=read_serving(infra_blessing),
+            comparison=comparisons.get("baseline_model"),
+            service=comparisons.get("service_model"),
+            lineage=describe_lineage(input_dict, settings, record, stage_code),
+        )
+        faces = Faces(compute_mean_faces(read_batches(train_split)), rows.mistaken)
+        card_text = io_utils.read_string_file(os.path.join(card, CARD_FILE))
+        write_report(artifact_utils.get_single_uri(output_dict[REPORT_KEY]), numbers, faces, card_text)
+
+
+class HtmlReport(Component):
+    """Writes `report.html` and `report.json`; refuses nothing.
+
+    Takes the `settings` of the whole run as JSON, by section, and `stage_code`, the fingerprint of the sources by
+    component, to show them on the page. `baseline_model` is the anchor.
+    """
+
+    SPEC_CLASS = declare(
+        parameters={"settings": str, "stage_code": str, "code": str},
+        inputs={
+            "examples": Examples,
+            "quarantine": Quarantine,
+            "schema": Schema,
+            "statistics": ExampleStatistics,
+            "anomalies": ExampleAnomalies,
+            "model": Model,
+            "evaluation": ModelEvaluation,
+            "model_blessing": ModelBlessing,
+            "infra_blessing": InfraBlessing,
+            CARD_KEY: Card,
+            "pushed_model": PushedModel,
+        },
+        optional_inputs={
+            "previous_statistics": ExampleStatistics,
+            "baseline_model": Model,
+            "service_model": Model,
+        },
+        outputs={REPORT_KEY: Report},
+    )
+    EXECUTOR_SPEC = ExecutorClassSpec(Executor)
+
+
+def _compare_all(
+    models: dict[str, list[Artifact]], split_uri: str, candidate: AnsweredRows, margin: float
+) -> dict[str, Comparison]:
+    """Ask earlier models about the same split and compare the candidate with each; margin: the loss that is allowed."""
+    by_uri: dict[str, Comparison] = {}
+    for uri in {model.uri for found in models.values() for model in found}:
+        answers = np.concatenate([each for _, each in ask(path_utils.serving_model_path(uri), split_uri)])
+        by_uri[uri] = compare(candidate.probabilities, answers, candidate.class_indices, uri, margin)
+    return {role: by_uri[model.uri] for role, found in models.items() for model in found}
+
+
+def ask(model_dir: str, split_uri: str) -> Iterator[tuple[LabelledRows, npt.NDArray[np.float32]]]:
+    """The rows of `read_batches`, and the exported model's answers to each through `serve_pixels`, float32 (n, 7)."""
+    with open_model(model_dir) as signature:
+        answer = signature(SERVE_PIXELS)
+        for rows in read_batches(split_uri):
+            starts = range(0, len(rows.pixels), _PREDICT_BATCH_SIZE)
+            batches = (rows.pixels[start : start + _PREDICT_BATCH_SIZE, ..., None] for start in starts)
+            yield rows, np.concatenate([answer(batch)[PROBABILITIES_KEY] for batch in batches])
+
+
+def read_batches(split_uri: str) -> Iterator[LabelledRows]:
+    """The rows of one split, in the order of its files, at most 1,024 at a time."""
+    paths = sorted(tf.io.gfile.glob(os.path.join(split_uri, "*")))
+    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(_READ_BATCH_SIZE)
+    for batch in records.map(lambda serialised: tf.io.parse_example(serialised, _FEATURES)).as_numpy_iterator():
+        yield LabelledRows(
+            pixels=np.frombuffer(b"".join(batch[PIXELS_KEY]), np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX),
+            class_indices=batch[LABEL_KEY],
+            sources=tuple(source.decode() for source in batch[SOURCE_KEY]),
+            positions=batch[ROW_KEY],
+        )

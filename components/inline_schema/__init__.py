@@ -1,1 +1,0 @@
-"""Brings the curated schema into the pipeline, from its text."""

@@ -1,1 +1,0 @@
-"""The card that travels with a model: use, data, figures, limits, and how to reproduce it."""
