@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from forked import stop_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -11,3 +12,4 @@ def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+        stop_server()

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from small_run import TINY_NETWORK
+from workshop import Finished, Workshop
 
 from schema.drawn_faces import DrawnCsvs
 
@@ -35,3 +36,12 @@ def write(path: Path, rows: list[str]) -> Path:
 def shift(rows: list[str], one_in: int = 3) -> list[str]:
     """All rows of one class, and one in so many of the others."""
     return [row for number, row in enumerate(rows) if row.startswith("3,") or number % one_in == 0]
+
+
+def run_spans(work: Workshop) -> Finished:
+    """A run on the newest span and the one before."""
+    return work.run(work.root / "data" / "span-{SPAN}" / "*.csv", **LAX, spans__window="2", data__eval_fraction="0.2")
+
+
+def deliver(work: Workshop, span: int, rows: list[str]) -> Path:
+    return write(work.root / "data" / f"span-{span}" / "rows.csv", rows)

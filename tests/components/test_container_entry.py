@@ -6,10 +6,10 @@ types, minio:// URIs, no driver before an ExampleGen. Folders of the test stand 
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from forked import run_fork
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from reporting.ingestion import REPORT_FILE, IngestionReport
@@ -55,10 +55,7 @@ class Container:
             "--json_serialized_inputs_spec_args", json.dumps(self.message["inputs_spec"]),
             "--mount_root", str(self.root),
         ]  # fmt: skip
-        return subprocess.run(
-            [sys.executable, "-m", "pipeline.runners.container_entry", *words],
-            cwd=PROJECT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        return run_fork("pipeline.runners.container_entry", words, PROJECT)
 
     def read_output(self) -> dict:
         return json.loads(Path(self.message["executor_input"]["outputs"]["outputFile"]).read_text())

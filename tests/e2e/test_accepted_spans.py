@@ -5,12 +5,10 @@ The tests run in order on one root.
 
 import json
 import re
-import shutil
-from pathlib import Path
 
 import pytest
-from deliveries import LAX, read_sound_rows, shift, write
-from workshop import Finished, Workshop, make_workshop
+from deliveries import deliver, read_sound_rows, run_spans, shift
+from workshop import Workshop, make_workshop
 
 from schema.drawn_faces import DrawnCsvs
 
@@ -23,14 +21,6 @@ def rows(drawn: DrawnCsvs) -> list[str]:
 @pytest.fixture(scope="module")
 def spans(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return make_workshop(tmp_path_factory.mktemp("spans"))
-
-
-def run_spans(work: Workshop) -> Finished:
-    return work.run(work.root / "data" / "span-{SPAN}" / "*.csv", **LAX, spans__window="2", data__eval_fraction="0.2")
-
-
-def deliver(work: Workshop, span: int, rows: list[str]) -> Path:
-    return write(work.root / "data" / f"span-{span}" / "rows.csv", rows)
 
 
 def list_window(work: Workshop) -> list[int]:
@@ -59,33 +49,6 @@ def test_card_of_a_model_tells_of_every_span_of_its_window(spans: Workshop) -> N
     assert re.findall(r"^- span (\d): `split:labelled,num_files:1,", card, re.M) == ["1", "2"]
 
 
-@pytest.mark.parametrize("kind", ["truncated", "gone"])
-def test_older_span_that_is_damaged_is_made_anew_from_its_source(spans: Workshop, kind: str) -> None:
-    steps = count_steps(spans)
-    examples = locate_examples(spans, 1)
-    if kind == "truncated":
-        file = next((examples / "Split-train").iterdir())
-        file.write_bytes(file.read_bytes()[:-100])
-    else:
-        shutil.rmtree(examples)
-    done = run_spans(spans)
-    assert done.exit_code == 0, done.stderr
-    assert "FerExampleGenOfSpan1" in done.stdout
-    assert count_steps(spans) == steps
-
-
-def test_older_span_whose_source_is_gone_too_stops_the_run_and_is_named(spans: Workshop) -> None:
-    examples, source = locate_examples(spans, 1), spans.root / "data" / "span-1" / "rows.csv"
-    kept = source.read_bytes()
-    shutil.rmtree(examples)
-    source.unlink()
-    done = run_spans(spans)
-    assert done.exit_code == 2
-    assert re.search(r"^fer-tfx: span 1: its examples in \S+ are damaged or gone, and no files", done.stderr, re.M)
-    source.write_bytes(kept)
-    assert run_spans(spans).exit_code == 0
-
-
 def test_spans_that_were_refused_are_neither_trained_on_nor_compared_with(spans: Workshop, rows: list[str]) -> None:
     deliver(spans, 3, shift(rows[1000:], one_in=6))
     assert run_spans(spans).exit_code == 3
@@ -97,19 +60,3 @@ def test_spans_that_were_refused_are_neither_trained_on_nor_compared_with(spans:
     done = run_spans(spans)
     assert done.exit_code == 0, done.stderr
     assert list_window(spans) == [2, 5]
-
-
-def count_steps(work: Workshop) -> int:
-    """Training steps of an epoch, as the progress of the latest run's log has them."""
-    logs = sorted((work.root / "fer" / "logs").iterdir())
-    text = next(text for text in (log.read_text(errors="replace") for log in reversed(logs)) if "epoch 1" in text)
-    return max(int(total) for total in re.findall(r"\d+/(\d+) epoch", text))
-
-
-def locate_examples(work: Workshop, span: int) -> Path:
-    """The newest examples of a span."""
-    folders = [*(work.root / "fer" / "artifacts").glob(f"FerExampleGenOfSpan{span}/examples/*")]
-    first = sorted(
-        (work.root / "fer" / "artifacts" / "FerExampleGen" / "examples").iterdir(), key=lambda each: int(each.name)
-    )
-    return max(folders or first[span - 1 : span], key=lambda folder: int(folder.name))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from forked import run_fork
 
 from configs.spec import TrainerConfig
 from fer_tfx.errors import ConfigError
@@ -27,9 +28,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, int], 
 
 
 def train(folder: Path, cores: int, threads: int) -> dict[str, str]:
-    command = [sys.executable, str(SCRIPT), str(folder), str(cores), str(threads)]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=quiet)
+    done = run_fork(str(SCRIPT), [folder, cores, threads])
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

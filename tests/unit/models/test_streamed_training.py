@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked import Fork
 from model_doubles import TINY_MODEL, TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
 from test_dataset import write_examples
 
@@ -108,28 +107,17 @@ def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exp
 
 def run_two_workers(folder: Path, transform_dir: Path) -> list[dict]:
     ports = [str(find_port()) for _ in range(2)]
-    command = [sys.executable, str(HERE / "train_with_two_workers.py"), str(folder), str(transform_dir)]
     (folder / "temporary").mkdir()
     workers = [
-        subprocess.Popen(
-            [*command, str(index), *ports], cwd=HERE.parents[2], env=environment(folder / "temporary"), text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        Fork(
+            str(HERE / "train_with_two_workers.py"), [folder, transform_dir, index, *ports],
+            environment={**os.environ, "TMPDIR": str(folder / "temporary")},
         )
         for index in range(2)
     ]  # fmt: skip
-    try:
-        outputs = [worker.communicate(timeout=300) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-    assert [worker.returncode for worker in workers] == [0, 0], outputs[0][1] + outputs[1][1]
-    return [json.loads(output) for output, _ in outputs]
-
-
-def environment(temporary: Path) -> dict[str, str]:
-    return {
-        "PYTHONPATH": f"{HERE.parents[2]}:{HERE}", "PATH": "", "TF_CPP_MIN_LOG_LEVEL": "3", "TMPDIR": str(temporary)
-    }  # fmt: skip
+    done = [worker.wait() for worker in workers]
+    assert [worker.returncode for worker in done] == [0, 0], done[0].stderr + done[1].stderr
+    return [json.loads(worker.stdout) for worker in done]
 
 
 def find_port() -> int:

@@ -1,9 +1,6 @@
 import logging
 import math
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +8,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked import run_fork
 from model_doubles import TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
 
 from configs.progress import PROGRESS_LOGGER
 from models.training import ProgressReport, TrainingError, TrainResult
 
 SCRIPTS = Path(__file__).parent
-
-
-def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(SCRIPTS / name), *map(str, arguments)]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=quiet)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +45,7 @@ def test_fit_same_seed_gives_same_metrics(uninterrupted, tmp_path):
 
 
 def test_fit_killed_run_goes_on_to_the_same_result(uninterrupted, tmp_path):
-    killed = run_script("train_and_be_killed.py", tmp_path, 9)  # step 9 of 16: within epoch 3
+    killed = run_fork(f"{SCRIPTS}/train_and_be_killed.py", [tmp_path, 9])  # step 9 of 16: within epoch 3
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     resumed, network = fit_tiny_network(tmp_path)
     assert resumed.resumed_from_epoch == 2
@@ -104,7 +96,7 @@ def test_fit_bfloat16_and_crops_learns_as_well(tmp_path):
 
 
 def test_fit_two_devices_of_a_mirrored_strategy_train_one_epoch(tmp_path):
-    run = run_script("train_on_two_devices.py", tmp_path)
+    run = run_fork(f"{SCRIPTS}/train_on_two_devices.py", [tmp_path])
     assert run.returncode == 0, run.stderr
     assert "replicas 2, epochs 1, finite True, same weights True" in run.stdout
 

@@ -3,8 +3,6 @@
 import importlib
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+from forked import run_fork
 from tuner_runs import CONFIG, SPACE, load_graph, run_trainer, run_tuner, write_faces
 
 from configs.convert import overlay
@@ -97,11 +96,8 @@ def test_tuner_fn_trial_gives_what_a_training_of_its_recipe_gives(tuned, faces, 
 
 
 def test_tuner_fn_killed_search_goes_on_to_the_same_result(tuned, faces, transform_dir, tmp_path, fitted):
-    script = Path(__file__).with_name("search_and_be_killed.py")
-    done = subprocess.run(
-        [sys.executable, str(script), faces.uri, str(transform_dir), str(tmp_path), "37"],  # of 2 x 30 steps
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    script = str(Path(__file__).with_name("search_and_be_killed.py"))
+    done = run_fork(script, [faces.uri, transform_dir, tmp_path, 37])  # of 2 x 30 steps
     assert done.returncode == -signal.SIGKILL, done.stderr
     run_tuner(faces, load_graph(transform_dir), tmp_path)
     assert [(result.resumed_from_epoch, len(result.history)) for _, _, result in fitted] == [(2, 2), (0, 2)]

@@ -19,7 +19,7 @@ from PIL import Image
 
 from schema.drawn_faces import draw_faces
 
-FOLDER = Path(__file__).parents[2] / "fer_tfx/demo"
+FOLDER = Path(__file__).parents[1] / "fer_tfx/demo"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 # A real drop: a File within a DataTransfer, let go over the frame for the picture.
