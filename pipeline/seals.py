@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from fer_tfx.errors import FerError, GateError
+from fer_tfx.files import replacing
 from pipeline.failures import ComponentError
 
 _CHUNK_BYTES = 1 << 20
@@ -66,8 +67,8 @@ class Seals(NamedTuple):
                     seal.parent.mkdir(parents=True, exist_ok=True)
                     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
                     files = {str(path.relative_to(folder)): _look_at(path) for path in paths}
-                    seal.with_suffix(".partial").write_text(json.dumps(files), "utf-8")
-                    seal.with_suffix(".partial").replace(seal)
+                    with replacing(seal) as file:
+                        json.dump(files, file)
 
     def find_damage(self, *, is_thorough: bool = False) -> list[Damage]:
         """Sealed artifacts that exist and differ.

@@ -8,6 +8,7 @@ import typer
 
 from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAIN_SPLIT, TRAINING_ENVIRONMENT
 from fer_tfx.errors import DataError
+from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.stack import require_tfx
 
@@ -39,9 +40,8 @@ def schema(
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
         text = _HEADER + _infer(config, folder)
-    partial = out.with_name(f".{out.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(out)
+    with replacing(out) as file:
+        file.write(text)
     print(f"schema written to {out}; use it with --set validation.schema_path={out}")
     return 0
 

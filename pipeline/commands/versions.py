@@ -72,9 +72,9 @@ def accept(
     require_tfx()
     hush_libraries()
     if is_remote(paths.home):
-        from components import acceptance_record
+        from components.acceptance import accept_version as accept_recorded
 
-        acceptance_record.accept_version(paths.baseline, version, reason, now_ms)
+        accept_recorded(paths.baseline, version, reason, now_ms)
     elif not paths.metadata.exists():
         raise ConfigError(f"{paths.metadata}: no such file; `fer-tfx run` makes it (drawn faces: name=fer-drawn)")
     else:

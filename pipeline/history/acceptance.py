@@ -4,8 +4,7 @@ Each answer leaves out what is being judged and what came of it, so a second run
 answers and everything stays cached. `components.acceptance` has the rule for models.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,8 @@ from components.data_gate import DataGate
 from components.face_example_gen.component import only_span
 from components.span_trainer import read_span
 from fer_tfx.errors import DataError
-from pipeline.history.records import (
-    CACHED,
-    COMPLETE,
-    FAILED,
-    INPUT,
-    OUTPUT,
-    open_store_for_reading,
-    read_plain_values,
-)
+from pipeline.history import open_store_for_reading
+from pipeline.history.records import CACHED, COMPLETE, FAILED, INPUT, find_makers, key_of, read_plain_values
 from pipeline.history.settings import locate_labelled
 from pipeline.inputs import Input
 
@@ -80,9 +72,8 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     Compared is the model's artifact, whether or not the version is still kept for serving.
     """
     candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
-    others = [each for each in _read_pushes(store, given[PUSHED_KEY]) if each.model not in candidates]
-    models = _find_models(given, others)
-    pushes = [each for each in others if each.model in models]
+    others = [each for each in given[MODEL_KEY] if each.id not in candidates]
+    pushes, models = _read_pushes(store, given[PUSHED_KEY], others)
     found = rule.choose_references(pushes, is_destination_whole)
     return {PUSHED_KEY: [], **{key: [models[push.model]] if push else [] for key, push in found.items()}}
 
@@ -90,11 +81,7 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
 def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) -> ArtifactsByKey:
     """The `current` examples and those of the accepted spans before them, at most `window` in all, by span.
 
-    Args:
-        store: the metadata.
-        given: artifacts by key.
-        window: how many spans.
-        pattern: where the data come from, `{SPAN}` as it is.
+    The data come from `pattern`, `{SPAN}` as it is.
 
     Raises:
         DataError: a span's files are gone; `find_lost_spans` has those ingested again before a run.
@@ -128,11 +115,6 @@ def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, 
 
 def find_lost_spans(metadata: Path, data: Input, window: int) -> list[int]:
     """The older spans of the coming window whose examples were accepted and are gone, so that a run ingests them again.
-
-    Args:
-        metadata: of earlier runs.
-        data: where the files are, `{SPAN}` as it is.
-        window: how many spans are trained on.
 
     Raises:
         DataError: the files of such a span are gone as well.
@@ -179,9 +161,8 @@ def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     For the same reason the version need not be kept any more: the weights are beside the model's artifact.
     """
     (current,) = given[CURRENT_KEY]
-    earlier = _read_pushes(store, [each for each in given[PUSHED_KEY] if each.id < current.id])
-    models = _find_models(given, earlier)
-    pushes = [each for each in earlier if each.model in models]
+    earlier = [each for each in given[PUSHED_KEY] if each.id < current.id]
+    pushes, models = _read_pushes(store, earlier, given[MODEL_KEY])
     push = rule.find_in_service(pushes, lambda destination: True)
     return {MODEL_KEY: [models[push.model]] if push else [], PUSHED_KEY: []}
 
@@ -196,21 +177,25 @@ def find_accepted_statistics(store: Any) -> set[int]:
     judged = sorted(gate for gate, state in states.items() if state in (COMPLETE, CACHED, FAILED))
     latest: dict[int, int] = {}
     for event in store.get_events_by_execution_ids(judged) if judged else []:
-        if event.type == INPUT and _key_of(event) == STATISTICS_KEY:
+        if event.type == INPUT and key_of(event) == STATISTICS_KEY:
             latest[event.artifact_id] = max(event.execution_id, latest.get(event.artifact_id, 0))
     return {statistics for statistics, gate in latest.items() if states[gate] != FAILED}
 
 
-def _read_pushes(store: Any, artifacts: Sequence[Any]) -> list[rule.Push]:
-    """The PushedModel artifacts that were pushed. A push that is older than the rule moves both references."""
+def _read_pushes(store: Any, artifacts: Iterable[Any], models: Iterable[Any]) -> tuple[list[rule.Push], dict[int, Any]]:
+    """Those PushedModel artifacts that were pushed from one of the models that still exist; and these models by id.
+
+    A push that is older than the rule moves both references.
+    """
     pushed = {each.id: each for each in artifacts if each.get_int_custom_property("pushed")}
-    models = _find_inputs(store, pushed, MODEL_KEY)
+    taken = _find_inputs(store, pushed, MODEL_KEY)
+    present = {each.id: each for each in models if each.id in taken.values() and fileio.exists(each.uri)}
     values = {number: read_plain_values(each.mlmd_artifact.custom_properties) for number, each in pushed.items()}
     places = {number: str(each["pushed_destination"]) for number, each in values.items()}
     gone = find_rolled_back(
         {place: str(values[number].get(rule.DIGEST_PROPERTY, "")) for number, place in places.items()}
     )
-    return [
+    pushes = [
         rule.Push(
             version=int(places[number].rpartition("/")[2]),
             model=model,
@@ -221,8 +206,10 @@ def _read_pushes(store: Any, artifacts: Sequence[Any]) -> list[rule.Push]:
             is_no_slower=bool(values[number].get(rule.NO_SLOWER_PROPERTY, 1)),
             accepted_ms=int(values[number].get(rule.ACCEPTED_MS_PROPERTY, 0)),
         )
-        for number, model in models.items()
+        for number, model in taken.items()
+        if model in present
     ]
+    return pushes, present
 
 
 def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
@@ -254,7 +241,7 @@ def is_whole(examples: Any) -> bool:
 
 def _locate_sources(store: Any, examples: Iterable[Any]) -> dict[int, str]:
     """The pattern of the files that each of the examples was ingested from, by their id."""
-    makers = _find_makers(store, [each.id for each in examples])
+    makers = find_makers(store, [each.id for each in examples])
     executions = store.get_executions_by_id(sorted(set(makers.values()))) if makers else []
     patterns = {each.id: locate_labelled(read_plain_values(each.custom_properties)) for each in executions}
     return {artifact: patterns[maker] for artifact, maker in makers.items()}
@@ -269,38 +256,18 @@ def _fill_in(pattern: str, examples: Any) -> str:
 
 def _find_inputs(store: Any, outputs: Iterable[int], key: str) -> dict[int, int]:
     """By artifact the one that its maker took as `key`."""
-    makers = _find_makers(store, outputs)
+    makers = find_makers(store, outputs)
     taken = store.get_events_by_execution_ids(sorted(set(makers.values()))) if makers else []
-    inputs = {each.execution_id: int(each.artifact_id) for each in taken if each.type == INPUT and _key_of(each) == key}
+    inputs = {each.execution_id: int(each.artifact_id) for each in taken if each.type == INPUT and key_of(each) == key}
     return {artifact: inputs[maker] for artifact, maker in makers.items() if maker in inputs}
-
-
-def _find_makers(store: Any, outputs: Iterable[int]) -> dict[int, int]:
-    """By artifact the first execution that gave it out."""
-    wanted = sorted(outputs)
-    makers: dict[int, int] = {}
-    for event in store.get_events_by_artifact_ids(wanted) if wanted else []:
-        if event.type == OUTPUT:
-            makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
-    return makers
-
-
-def _find_models(given: ArtifactsByKey, pushes: Iterable[rule.Push]) -> dict[int, Any]:
-    """By id the artifacts of pushed models that still exist."""
-    pushed = {each.model for each in pushes}
-    return {each.id: each for each in given[MODEL_KEY] if each.id in pushed and fileio.exists(each.uri)}
 
 
 def _take_latest(artifacts: Iterable[Any], current: Any) -> list[Any]:
     """The last one that was made before `current` and still exists; empty: there is none."""
-    newest_first = sorted((each for each in artifacts if each.id < current.id), key=lambda each: -each.id)
-    return list(islice((each for each in newest_first if fileio.exists(each.uri)), 1))
+    earlier = [each for each in artifacts if each.id < current.id and fileio.exists(each.uri)]
+    return sorted(earlier, key=lambda each: each.id)[-1:]
 
 
 def _folder_of(artifact: Any) -> str:
     """Where the artifacts of one output of one node are, each in a folder with a number."""
     return str(artifact.uri.rpartition("/")[0])
-
-
-def _key_of(event: Any) -> str:
-    return str(event.path.steps[0].key) if event.path.steps else ""

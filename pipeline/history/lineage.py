@@ -10,9 +10,18 @@ import ml_metadata
 
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
-from pipeline.history import records
 from pipeline.history.figures import describe_version
-from pipeline.history.records import CACHED, INPUT, OUTPUT, Properties, read_node_id, read_plain_values
+from pipeline.history.records import (
+    CACHED,
+    INPUT,
+    OUTPUT,
+    Properties,
+    find_makers,
+    key_of,
+    list_run_contexts,
+    read_node_id,
+    read_plain_values,
+)
 from pipeline.history.settings import read_code, read_node_settings, read_sources
 
 _PUSHED_MODEL, _MODEL_KEY = "PushedModel", "model"
@@ -71,12 +80,8 @@ class Lineage:
 def trace(store: ml_metadata.MetadataStore, name: str, config: PipelineConfig) -> Lineage:
     """Follow an artifact both ways; a pushed version counts as the model that it is a copy of.
 
-    Of a model that a warm start began with only the name is given: a year of others may precede it.
-
-    Args:
-        store: open for reading.
-        name: a pushed version's number or folder, even if rolled back, or the path of an artifact or a file in it.
-        config: says how versions are served.
+    Of a model that a warm start began with only the name is given: a year of others may precede it. `name` is a pushed
+    version's number or folder, even if rolled back, or the path of an artifact or a file in it.
     """
     graph = _Graph(store)
     model = graph.find_model(graph.find_artifact(name))
@@ -91,7 +96,7 @@ class _Graph:
 
     def __init__(self, store: ml_metadata.MetadataStore) -> None:
         self._store = store
-        self._runs = {context.id for context in records.list_run_contexts(store)}
+        self._runs = {context.id for context in list_run_contexts(store)}
 
     def find_artifact(self, name: str) -> int:
         path = Path(name).expanduser().absolute()
@@ -110,7 +115,7 @@ class _Graph:
 
     def find_model(self, artifact_id: int) -> int:
         """What a pushed model is a copy of; any other artifact is itself."""
-        step_id = self._find_maker(artifact_id)
+        step_id = find_makers(self._store, [artifact_id]).get(artifact_id)
         if step_id is None or self._read_product(artifact_id).type_name != _PUSHED_MODEL:
             return artifact_id
         (model,) = self._list_artifacts(step_id, INPUT).get(_MODEL_KEY, [artifact_id])
@@ -118,7 +123,7 @@ class _Graph:
 
     def trace_back(self, artifact_id: int, shown: set[int]) -> Product:
         """The artifact with everything that it was made of; each execution is shown once."""
-        maker = self._find_maker(artifact_id)
+        maker = find_makers(self._store, [artifact_id]).get(artifact_id)
         if maker is None or maker in shown:
             return self._read_product(artifact_id)
         shown.add(maker)
@@ -135,16 +140,11 @@ class _Graph:
         uses = []
         for event in sorted(self._store.get_events_by_artifact_ids([artifact_id]), key=lambda each: each.execution_id):
             outputs = self._list_artifacts(event.execution_id, OUTPUT)
-            is_use = event.type == INPUT and event.path.steps and outputs
+            is_use = event.type == INPUT and key_of(event) and outputs
             if is_use and self._read_execution(event.execution_id).last_known_state != CACHED:
                 made = {key: [self._read_product(each) for each in ids] for key, ids in outputs.items()}
-                uses.append(Use(event.path.steps[0].key, self._read_step(event.execution_id, {}), made))
+                uses.append(Use(key_of(event), self._read_step(event.execution_id, {}), made))
         return uses
-
-    def _find_maker(self, artifact_id: int) -> int | None:
-        """The execution that made an artifact: the first of those that gave it out, as cached ones come later."""
-        events = self._store.get_events_by_artifact_ids([artifact_id])
-        return min((event.execution_id for event in events if event.type == OUTPUT), default=None)
 
     def _list_artifacts(self, execution_id: int, kind: int) -> dict[str, list[int]]:
         """Ids of an execution's inputs or outputs by key, in the order in which it had them."""

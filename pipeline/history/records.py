@@ -1,6 +1,6 @@
 """Runs, nodes and artifacts of a metadata store as plain records. Imports no TFX, which takes seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,21 @@ def read_node_id(store: ml_metadata.MetadataStore, execution_id: int) -> str:
     return str(context.name).rpartition(".")[2]
 
 
+def find_makers(store: ml_metadata.MetadataStore, artifacts: Iterable[int]) -> dict[int, int]:
+    """By artifact the first execution that gave it out, as cached ones come later."""
+    wanted = sorted(artifacts)
+    makers: dict[int, int] = {}
+    for event in store.get_events_by_artifact_ids(wanted) if wanted else []:
+        if event.type == OUTPUT:
+            makers[event.artifact_id] = min(event.execution_id, makers.get(event.artifact_id, event.execution_id))
+    return makers
+
+
+def key_of(event: metadata_store_pb2.Event) -> str:
+    """The name of the input or output that an event is about; empty: it has none."""
+    return event.path.steps[0].key if event.path.steps else ""
+
+
 def _read_nodes(store: ml_metadata.MetadataStore, run_id: int) -> dict[str, NodeRecord]:
     executions = sorted(store.get_executions_by_context(run_id), key=lambda each: each.id)
     outputs = _read_outputs(store, [each.id for each in executions])
@@ -154,7 +169,7 @@ def _read_nodes(store: ml_metadata.MetadataStore, run_id: int) -> dict[str, Node
 def _read_outputs(store: ml_metadata.MetadataStore, execution_ids: list[int]) -> dict[int, dict[str, ArtifactRecord]]:
     """Outputs by execution and key, with one request for all: a history may be long."""
     events = store.get_events_by_execution_ids(execution_ids) if execution_ids else []
-    events = [event for event in events if event.type == OUTPUT and event.path.steps]
+    events = [event for event in events if event.type == OUTPUT and key_of(event)]
     wanted = sorted({event.artifact_id for event in events})
     artifacts = {
         each.id: ArtifactRecord(each.uri, read_plain_values(each.custom_properties), each.id, each.type)
@@ -162,5 +177,5 @@ def _read_outputs(store: ml_metadata.MetadataStore, execution_ids: list[int]) ->
     }
     outputs: dict[int, dict[str, ArtifactRecord]] = {}
     for event in events:
-        outputs.setdefault(event.execution_id, {})[event.path.steps[0].key] = artifacts[event.artifact_id]
+        outputs.setdefault(event.execution_id, {})[key_of(event)] = artifacts[event.artifact_id]
     return outputs

@@ -14,6 +14,7 @@ from configs.convert import read_setting
 from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.engines import build_arguments
 from pipeline.inputs import Input, read_schema, resolve_hyperparameters
@@ -50,10 +51,9 @@ def compile_to_file(config: PipelineConfig, target: str, out: Path) -> int:
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
         text = compile_to_text(config, target)
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        partial.write_text(text, "utf-8")
-        partial.replace(out)
+        with replacing(out) as file:
+            file.write(text)
     except OSError as error:
         raise DataError(f"{out}: can't be written: {error.strerror}; give an existing folder with --out") from None
     print(f"pipeline {config.name!r} for {target} written to {out}; its image is {config.deploy.image}")

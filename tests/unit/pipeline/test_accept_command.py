@@ -6,7 +6,7 @@ from fer_tfx.cli import main
 from pipeline.runners.work_folder import only_run_in
 
 
-def accept(root: Path, *options: str) -> int:
+def accept(root: Path | str, *options: str) -> int:
     return main(["accept", "1764000000", "--set", f"runtime.root={root}", *options])
 
 
@@ -15,6 +15,11 @@ def test_accept_before_any_run_is_refused_in_one_line(capsys, tmp_path):
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith(f"fer-tfx: {tmp_path}/fer/metadata.sqlite: no such file; `fer-tfx run` makes it")
+
+
+def test_accept_where_runs_share_a_bucket_asks_their_record(capsys, tmp_path):
+    assert accept(f"file://{tmp_path}", "--reason", "mended labels") == 2
+    assert capsys.readouterr().err == "fer-tfx: 1764000000: no such version was pushed, only none; give one of them\n"
 
 
 def test_accept_while_a_run_is_at_work_is_refused(capsys, tmp_path):
