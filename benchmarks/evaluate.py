@@ -139,13 +139,15 @@ def describe_classes(answers: Answers) -> dict[str, Any]:
     """Macro F1, balanced accuracy, recall per class by name, and the confusion matrix (rows are true classes)."""
     predicted = answers.probabilities.argmax(axis=1)
     confusion = classification.compute_confusion(answers.class_indices, predicted, CLASS_COUNT)
-    recalls = zip(CLASS_NAMES, classification.compute_recalls(confusion), strict=True)
+    recalls = classification.compute_recalls(confusion)
     return {
         "accuracy": classification.compute_accuracy(confusion),
         "macro_f1": classification.compute_macro_f1(confusion),
-        "balanced_accuracy": classification.compute_balanced_accuracy(confusion),
+        "balanced_accuracy": float(np.mean([each.fraction for each in recalls if each.count])),
         "n": len(predicted),
-        "recall": {name: describe_share(recall.fraction, recall.count) for name, recall in recalls},
+        "recall": {
+            name: describe_share(each.fraction, each.count) for name, each in zip(CLASS_NAMES, recalls, strict=True)
+        },
         "confusion": confusion.tolist(),
     }
 

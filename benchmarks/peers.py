@@ -2,8 +2,7 @@
 
     python -m benchmarks.peers --model runs/fer/serving/1 --data FOLDER --out FOLDER
 
-`fer` lives in an environment of its own, made on first use. Each side works in its own process on the same cores,
-in turns: while one is timed the others wait.
+`fer` gets its own environment on first use. Each side works in its own process, in turns, on the same cores.
 """
 
 import argparse
@@ -66,10 +65,7 @@ def _compare_into_folder(options: argparse.Namespace) -> None:
 
 
 def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], rounds: int) -> dict[str, Any]:
-    """All figures of all contenders, by name, and of each peer against ours, which is the SavedModel `model`.
-
-    Each contender is timed in `rounds` turns, and each process may use the cores of these numbers.
-    """
+    """All figures of all contenders, by name, and of each peer against the SavedModel `model`."""
     with TemporaryDirectory(prefix="benchmark-peers-") as name:
         folder, own = Path(name), Path(sys.executable)
         ship_light_form(model, folder / LIGHT)
@@ -120,10 +116,7 @@ def _judge(
 
 
 def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Let one of `contenders.BUILDERS` do each request, arguments of `contenders.answer`, in a process of its own.
-
-    `model` is the folder of our SavedModel or of its light form. Raises BenchmarkError if the process fails.
-    """
+    """Let one of `contenders.BUILDERS` do each request, arguments of `contenders.answer`, in a process of its own."""
     with TemporaryDirectory(prefix="benchmark-") as folder:
         asked, answered = Path(folder, "requests.json"), Path(folder, "answers.json")
         asked.write_text(json.dumps(requests), "utf-8")
@@ -133,10 +126,7 @@ def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[d
 
 
 def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _LOCK) -> Path:
-    """Make a virtual environment in `folder`, of about 3 GB, hold what `lock`, requirements with hashes, lists.
-
-    Returns its Python. Raises DataError if uv is missing or the packages can't be installed.
-    """
+    """The Python of a virtual environment in `folder`, 3 GB, that holds what `lock` lists. Raises DataError."""
     own = ROOT / ".build/uv/bin/uv"
     uv = str(own) if own.exists() else shutil.which("uv")
     if not uv:
@@ -156,10 +146,7 @@ def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _L
 
 
 def summarise(rounds: Sequence[Sequence[dict[str, Any]]], batch_size: int) -> dict[str, Any]:
-    """`single_ms`: median, 10th and 90th percentile; `batch_images_per_s`: the same by way of calling.
-
-    `rounds` are answers to `time_single` and to `time_batches`, with `batch_size` pictures in each call of the latter.
-    """
+    """Percentiles over all rounds, each the answers to `time_single` and to `time_batches`, by way of calling."""
     single_s = np.concatenate([single["seconds"] for single, _ in rounds])
     batch_s = {way: np.concatenate([batches[way]["seconds"] for _, batches in rounds]) for way in rounds[0][1]}
     return {

@@ -56,10 +56,7 @@ def _ship_both_forms(options: argparse.Namespace) -> None:
 
 
 def find_pushed_model(run: Path) -> Path:
-    """The folder of the model that the latest run below `run`, `<runtime.root>/<name>`, pushed.
-
-    Raises DataError if there is no run or its model is gone, GateError if a gate refused it or nothing was pushed.
-    """
+    """The folder of the model that the latest run below `run` pushed. Raises GateError if a gate refused it."""
     store = run / "metadata.sqlite"
     if not store.is_file():
         raise DataError(f"{store}: no such file; give --run the folder of a run, <runtime.root>/<name>")
@@ -78,11 +75,7 @@ def find_pushed_model(run: Path) -> Path:
 
 
 def ship(pushed: Path, metrics: Metrics, target: Path) -> None:
-    """Copy the model to `target`.
-
-    Raises GateError if the model is too large or began with another model's weights, DataError if the figures are those
-    of another model or one is missing.
-    """
+    """Copy the model to `target`. Raises GateError if it is too large or began with another model's weights."""
     files = [name for name in list_files(pushed) if Path(name).name != CARD_FILE]
     size_bytes = sum((pushed / name).stat().st_size for name in files)
     if size_bytes > MAX_MODEL_BYTES:
@@ -157,10 +150,7 @@ def ship_light_form(model: Path, target: Path) -> None:
 
 @contextmanager
 def replace_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `target` that takes its place, with SHA256SUMS, if the block ends well.
-
-    A folder with files can't be renamed over: the old one steps aside first, and back if the second rename fails.
-    """
+    """Yield an empty folder beside `target` that takes its place, with SHA256SUMS, if the block ends well."""
     new, old = (target.with_name(f".{target.name}.{os.getpid()}.{what}") for what in ("new", "old"))
     new.mkdir(parents=True)
     try:
@@ -168,7 +158,7 @@ def replace_folder(target: Path) -> Iterator[Path]:
         write_sums(new)
         verify_sums(new)
         if target.exists():
-            target.rename(old)
+            target.rename(old)  # a folder with files can't be renamed over
         try:
             new.rename(target)
         except OSError:

@@ -61,10 +61,7 @@ def compute_reliability(
 
 
 def compute_calibration_error(probabilities: Floats, class_indices: Integers, bin_count: int = 15) -> float:
-    """Expected calibration error, from 0 to 1 (Guo et al. 2017, arXiv:1706.04599, equation 3).
-
-    The mean, weighted by the rows in a bin, of the distance between its accuracy and its mean confidence.
-    """
+    """Expected calibration error, from 0 to 1 (Guo et al. 2017, arXiv:1706.04599, equation 3)."""
     surpluses = compute_bin_sums(probabilities, class_indices, bin_count)[0]
     return float(np.abs(surpluses).sum() / len(class_indices))
 
@@ -161,10 +158,7 @@ def apply_abstain_threshold(probabilities: Floats, class_indices: Integers, thre
 def compute_coverage(
     probabilities: Floats, class_indices: Integers, point_count: int = 40
 ) -> tuple[CoveragePoint, ...]:
-    """The curve from the most confident answers alone to all of them, in at most `point_count` steps.
-
-    Rows of equal confidence are kept or left out together.
-    """
+    """The curve from the most confident answers alone to all; rows of equal confidence are kept or dropped together."""
     confidences, hits = _find_confidences(probabilities, class_indices)
     order = np.argsort(-confidences, kind="stable")
     kept_counts = np.arange(1, len(order) + 1)

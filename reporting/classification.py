@@ -45,17 +45,12 @@ def compute_recalls(confusion: Confusion) -> tuple[Share, ...]:
 def compute_f1_scores(confusion: Confusion) -> list[float]:
     """F1 of each class; 0 where the class was neither present nor predicted."""
     true_plus_predicted = confusion.sum(axis=0) + confusion.sum(axis=1)
-    return [float(score) for score in 2 * np.diag(confusion) / np.maximum(true_plus_predicted, 1)]
+    return list((2 * np.diag(confusion) / np.maximum(true_plus_predicted, 1)).tolist())
 
 
 def compute_macro_f1(confusion: Confusion) -> float:
     """Unweighted mean F1 over all classes, whether or not they occur."""
     return float(np.mean(compute_f1_scores(confusion)))
-
-
-def compute_balanced_accuracy(confusion: Confusion) -> float:
-    """Unweighted mean recall of the classes that have rows; the matrix must hold a row."""
-    return float(np.mean([recall.fraction for recall in compute_recalls(confusion) if recall.count]))
 
 
 def compare_hits(first_hits: Hits, second_hits: Hits) -> McNemar:

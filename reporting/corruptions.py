@@ -28,10 +28,7 @@ def corrupt_pixels(name: str, pixels: Pixels, seed: int = 0) -> Pixels:
 
 
 def corrupt_by_content(name: str, pixels: Pixels) -> Pixels:
-    """Apply one of `CORRUPTIONS` to uint8 (n, 48, 48), n at least 1, so that a picture comes out the same in any batch.
-
-    The seed of a picture's noise is the CRC-32 of its pixels.
-    """
+    """The same, but a picture comes out alike in any batch, which isn't empty: its CRC-32 is the seed of its noise."""
     if name != _NOISE:
         return corrupt_pixels(name, pixels)
     return np.concatenate([corrupt_pixels(name, picture[np.newaxis], zlib.crc32(picture)) for picture in pixels])

@@ -66,10 +66,7 @@ def compute_mean_faces(batches: Iterable[LabelledRows]) -> Pictures:
 
 
 def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_count: int) -> AnsweredRows:
-    """Go once through a split of `row_count` rows, at least 1, in batches of rows and answers, float (b, 7).
-
-    Memory holds one batch of pictures and those that are kept.
-    """
+    """Go once through a split of `row_count` rows, at least 1; memory holds one batch of pictures and the kept ones."""
     looked_at = choose_rows(row_count)
     class_indices, answers, pixels = [], [], []
     worst: list[tuple[Mistake, Pictures]] = []

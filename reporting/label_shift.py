@@ -120,9 +120,6 @@ def bound_share_differences(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.
 
 
 def compute_absence_chances(present: npt.ArrayLike, other_count: int) -> npt.NDArray[np.float64]:
-    """How probable it is that a random sample of `other_count` rows misses a class: a hypergeometric tail.
-
-    `present` is int (classes,), the numbers of all other rows by class.
-    """
+    """How probably a random sample of `other_count` rows misses each class; `present` are the other rows by class."""
     counts = np.asarray(present)
     return np.asarray(hypergeom.pmf(0, counts.sum() + other_count, counts, other_count), np.float64)

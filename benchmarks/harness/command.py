@@ -72,10 +72,7 @@ def tell(line: str) -> None:
 
 
 def render(template: str, **values: Any) -> str:
-    """A Jinja template of `benchmarks/templates` with these values.
-
-    It may also use `machine()`, `code_version()`, and `value | shown(".1f")` for Python's `format`.
-    """
+    """Fill in one of `benchmarks/templates`, in which `value | shown(".1f")` is Python's `format`."""
     environment = jinja2.Environment(  # noqa: S701 (Markdown, which is not escaped)
         loader=jinja2.FileSystemLoader(ROOT / "benchmarks" / "templates"), undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,

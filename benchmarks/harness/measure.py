@@ -132,11 +132,8 @@ def measure_ways(
 
 
 def write_sample(faces: list[Face], row_count: int, path: Path) -> Path:
-    """Write the first `row_count` faces as a CSV `emotion,pixels`.
-
-    After the last one they come again and again with one pixel changed, another one each time: unchanged repeats would
-    be dropped by one way and kept by the others.
-    """
+    """Write the first `row_count` faces as a CSV `emotion,pixels`. Repeats have one pixel changed, another one each
+    time: unchanged, they would be dropped by one way and kept by the others."""
     with path.open("w", encoding="ascii") as csv:
         csv.write(f"{LABEL_KEY},{PIXELS_KEY}\n")
         for number in range(row_count):

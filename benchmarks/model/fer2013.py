@@ -26,8 +26,8 @@ TEST_FILE = "test.csv.xz"
 LABELS_FILE = "public_test_labels.csv"
 _LABELS = {str(index) for index in range(CLASS_COUNT)}
 SCORED_FRACTION = 0.3
-"""Share of the pictures that recipes are judged by. Of FER2013 that is 8,000 rows: accuracy has a standard error of
-half a point, the difference of two networks, whose answers are alike, about 0.4."""
+"""Share of the pictures that recipes are judged by: of FER2013 8,000 rows, on which accuracy has a standard error of
+half a point, and the difference of two similar networks about 0.4."""
 
 
 class Pictures(NamedTuple):
@@ -49,11 +49,8 @@ class PublicTest(NamedTuple):
 
 
 def read_strict_rows(folder: Path) -> tuple[Pictures, list[bytes]]:
-    """Read `train.csv.xz` and drop what FerExampleGen drops: repeats, and pictures that are also in `test.csv.xz`.
-
-    Returns the rows that are left, in the order of their pictures' SHA-256, and these. No label of a test row is read.
-    Raises DataError if a file or a row can't be read, or no row is left.
-    """
+    """The rows of `train.csv.xz` that FerExampleGen keeps, neither repeats nor in `test.csv.xz`, in the order of their
+    pictures' SHA-256, and these digests. No label of a test row is read."""
     files = ((TRAIN_FILE, TRAIN_SPLIT), (TEST_FILE, UNLABELLED_SPLIT))
     candidates = sorted(each for name, split in files for each in _iter_candidates(folder / name, split))
     settled = (each for _, copies in groupby(candidates, attrgetter("digest")) for each in settle(copies))
@@ -74,10 +71,7 @@ def _iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
 
 
 def read_public_test(folder: Path) -> PublicTest:
-    """Read the first rows of `test.csv.xz`, as many as `public_test_labels.csv` has labels: no row of the private test.
-
-    Raises DataError if a file or a row can't be read.
-    """
+    """The first rows of `test.csv.xz`, as many as `public_test_labels.csv` has labels: no row of the private test."""
     class_indices = _read_labels(folder / LABELS_FILE)
     pictures = [row.face.pixels for row in islice(_iter_rows(folder / TEST_FILE), len(class_indices))]
     if len(pictures) < len(class_indices):
@@ -122,10 +116,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 
 
 def choose_scored(digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
-    """(n,), whether recipes are judged by a row instead of trained on it, by its picture's SHA-256 alone.
-
-    Raises DataError if one of the two parts is empty.
-    """
+    """(n,), whether recipes are judged by a row instead of trained on it, by its picture's SHA-256 alone."""
     config = DataConfig(eval_fraction=SCORED_FRACTION)
     is_scored = np.array([split_by_digest(digest, config) != TRAIN_SPLIT for digest in digests])
     if is_scored.all() or not is_scored.any():

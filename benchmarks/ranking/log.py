@@ -70,10 +70,7 @@ def load_recipe(config: str, overrides: Sequence[str], seed: int | None) -> Reci
 
 
 def load_logged_recipe(entry: Mapping[str, Any], root: Path) -> Recipe:
-    """The recipe of an entry, from its configuration file below `root` as it is today.
-
-    Raises DataError if the entry can't be repeated, ConfigError if the file no longer gives the logged recipe.
-    """
+    """The recipe of an entry. Raises ConfigError if its configuration file below `root` now gives another one."""
     name = entry["name"]
     if missing := [key for key in _REPEAT_KEYS if key not in entry]:
         raise DataError(f"{name}: its entry has no {', '.join(missing)}; it can't be repeated")

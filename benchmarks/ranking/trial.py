@@ -168,11 +168,8 @@ def average_networks(members: dict[str, ViewLogits]) -> ViewLogits:
 
 
 def describe_logits(logits: npt.NDArray[np.float32], class_indices: npt.NDArray[np.int64]) -> dict[str, float]:
-    """The figures of logits, float (n, 7), with the true classes, int (n,).
-
-    `nll`, in nats, is that of the temperature 1, and `nll_at_best` that of the `temperature` that minimises it on these
-    very rows: the loss that calibration can't remove.
-    """
+    """The figures of logits, float (n, 7); `nll_at_best`, in nats, is that of the `temperature` that minimises it on
+    these very rows: the loss that calibration can't remove."""
     confusion = compute_confusion(class_indices, logits.argmax(axis=1), CLASS_COUNT)
     temperature = fit_temperature(logits, class_indices)
     return {

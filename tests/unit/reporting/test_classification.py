@@ -5,7 +5,6 @@ import pytest
 
 from reporting.classification import (
     compute_accuracy,
-    compute_balanced_accuracy,
     compute_confusion,
     compute_macro_f1,
     compute_recalls,
@@ -49,11 +48,3 @@ def test_compute_recalls_tells_share_and_rows_of_each_class():
 
 def test_compute_recalls_class_without_rows_is_zero_of_zero():
     assert compute_recalls(np.array([[1, 0], [0, 0]])) == (Share.of(1.0, 1), Share.of(0.0, 0))
-
-
-def test_compute_balanced_accuracy_averages_recalls():
-    assert compute_balanced_accuracy(CONFUSION) == pytest.approx((0.75 + 0.5 + 0.5) / 3)
-
-
-def test_compute_balanced_accuracy_leaves_out_classes_without_rows():
-    assert compute_balanced_accuracy(np.array([[1, 1], [0, 0]])) == pytest.approx(0.5)
