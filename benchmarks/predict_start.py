@@ -32,34 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    with TemporaryDirectory(prefix="benchmark-") as name:
-        costs = _measure_start(Path(name), options.repeat) | _measure_rows(Path(name), options.data, options.rows)
-    medians = {name: ProcessCost(*map(median, zip(*each, strict=True))) for name, each in costs.items()}
-    figures = {name: each._asdict() for name, each in medians.items()}
+    with TemporaryDirectory(prefix="benchmark-") as folder:
+        picture, out = Path(folder, "one.png"), str(Path(folder, "out.csv"))
+        Image.fromarray(draw_faces(1, 0).pixels[0]).save(picture)
+        starts = {"one picture": (*_PREDICT, str(picture)), "import tensorflow": _IMPORT}
+        turns = [{name: measure_process(each) for name, each in starts.items()} for _ in range(options.repeat)]
+        costs = {name: ProcessCost(*map(median, zip(*(turn[name] for turn in turns), strict=True))) for name in starts}
+        faces, files = draw_samples(_DRAWN_FACES), {options.data.name: options.data} if options.data else {}
+        for count in options.rows:
+            files[f"{count:,} drawn rows"] = write_sample(faces, count, Path(folder, f"{count}.csv"))
+        costs |= {name: measure_process((*_PREDICT, str(path), "--out", out)) for name, path in files.items()}
+    figures = {name: each._asdict() for name, each in costs.items()}
     print(render("predict_start.md", figures=figures), end="")
     if options.out:
         options.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-def _measure_start(folder: Path, repeat_count: int) -> dict[str, list[ProcessCost]]:
-    """Predict one picture and import TensorFlow in turns, in processes of their own."""
-    picture = folder / "one.png"
-    Image.fromarray(draw_faces(1, 0).pixels[0]).save(picture)
-    commands = {"one picture": (*_PREDICT, str(picture)), "import tensorflow": _IMPORT}
-    costs: dict[str, list[ProcessCost]] = {name: [] for name in commands}
-    for _ in range(repeat_count):
-        for name, command in commands.items():
-            costs[name].append(measure_process(command))
-    return costs
-
-
-def _measure_rows(folder: Path, data: Path | None, row_counts: Sequence[int]) -> dict[str, list[ProcessCost]]:
-    """Predict the rows of the file, if any, and of drawn ones once."""
-    faces = draw_samples(_DRAWN_FACES)
-    paths = {data.name: data} if data else {}
-    paths |= {f"{count:,} drawn rows": write_sample(faces, count, folder / f"{count}.csv") for count in row_counts}
-    out = str(folder / "out.csv")
-    return {name: [measure_process((*_PREDICT, str(path), "--out", out))] for name, path in paths.items()}
 
 
 if __name__ == "__main__":

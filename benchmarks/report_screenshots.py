@@ -37,21 +37,20 @@ def take_screenshots(page: Path, out: Path) -> None:
     with sync_playwright() as playwright:
         # As root, as in containers, Chromium runs only without its sandbox.
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": _WIDTH_PX, "height": 800}, device_scale_factor=_SCALE)
+        opened: Any = browser.new_page(viewport={"width": _WIDTH_PX, "height": 800}, device_scale_factor=_SCALE)
         opened.goto(page.resolve().as_uri())
         for name, cut in _CUTS.items():
-            _write(out / name, opened, cut)
+            first, after = (opened.locator(selector).bounding_box() for selector in cut)
+            top = max(0, first["y"] - _MARGIN_PX)
+            clip = {"x": 0, "y": top, "width": _WIDTH_PX, "height": after["y"] - _MARGIN_PX - top}
+            picture = Image.open(io.BytesIO(opened.screenshot(clip=clip, full_page=True)))
+            path = out / name
+            picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+            if (size := path.stat().st_size) > _LARGEST_BYTES:
+                raise DataError(
+                    f"{path}: has {size} bytes, at most {_LARGEST_BYTES}; cut less in report_screenshots.py"
+                )
         browser.close()
-
-
-def _write(path: Path, page: Any, cut: tuple[str, str]) -> None:
-    first, after = (page.locator(selector).bounding_box() for selector in cut)
-    top = max(0, first["y"] - _MARGIN_PX)
-    clip = {"x": 0, "y": top, "width": _WIDTH_PX, "height": after["y"] - _MARGIN_PX - top}
-    picture = Image.open(io.BytesIO(page.screenshot(clip=clip, full_page=True)))
-    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-    if (size := path.stat().st_size) > _LARGEST_BYTES:
-        raise DataError(f"{path}: has {size} bytes, at most {_LARGEST_BYTES}; cut less in report_screenshots.py")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
