@@ -1,8 +1,7 @@
 """The commands of the pipeline, which `fer_tfx.cli` adds to its own. TFX is imported only by those that need it."""
 
-from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,13 +16,7 @@ Parameters = Annotated[
     typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the pipeline; may be repeated."),
 ]
 CompiledFile = Annotated[Path, typer.Argument(metavar="FILE", help="A compiled pipeline.")]
-
-
-class Target(str, Enum):
-    """What a pipeline is compiled for."""
-
-    KUBEFLOW = "kubeflow"
-    VERTEX = "vertex"
+Target = Literal["kubeflow", "vertex"]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -72,7 +65,7 @@ def compile_(
     from configs.load import CLUSTER_CONFIGS
     from pipeline.runners.compilation import compile_to_file
 
-    return compile_to_file(load_settings(config or str(CLUSTER_CONFIGS[target.value]), overrides), target.value, out)
+    return compile_to_file(load_settings(config or str(CLUSTER_CONFIGS[target]), overrides), target, out)
 
 
 def replay(
@@ -85,7 +78,7 @@ def replay(
     """Execute a compiled pipeline on this machine, as its back end would."""
     from pipeline.replay import command
 
-    return command.replay(file, flavor.value if flavor else "", root, parameters or [], workers)
+    return command.replay(file, flavor or "", root, parameters or [], workers)
 
 
 def submit(
@@ -115,7 +108,7 @@ def submit(
     from pipeline.runners import submission
 
     request = submission.build_request(
-        target.value, file, overrides=parameters or [], labels=labels or [], pipeline_root=pipeline_root,
+        target, file, overrides=parameters or [], labels=labels or [], pipeline_root=pipeline_root,
         service_account=service_account, cron=cron, project=project, location=location, host=host,
         experiment=experiment,
     )  # fmt: skip

@@ -33,12 +33,9 @@ _DATAFLOW_MODULES = ("apitools", "google.cloud.storage")
 
 
 def require_engine(beam: BeamConfig, root: str) -> None:
-    """Check that everything `beam.engine` needs is there, before the run starts. Imports nothing of Beam.
+    """Check that all that `beam.engine` needs is there, and that its workers can reach `root`, which is runtime.root.
 
-    The workers must reach `root`, runtime.root.
-
-    Raises:
-        ConfigError: a setting, a file, a program or an extra is missing, or nothing answers at the endpoint.
+    Imports nothing of Beam. Raises ConfigError: something is missing, or nothing answers at the endpoint.
     """
     for package in beam.packages:
         if not Path(package).is_file():
@@ -173,9 +170,7 @@ def _build_environment(beam: BeamConfig) -> list[str]:
 def parse_options(arguments: Sequence[str]) -> dict[str, Any]:
     """The options that Beam's own parser reads, by name, without those at their defaults.
 
-    Raises:
-        ConfigError: Beam doesn't know one, which it would only log, can't read its value, or is asked to pickle
-            `__main__`.
+    Raises ConfigError: Beam doesn't know one, which it would only log, or can't use it.
     """
     from apache_beam.options.pipeline_options import PipelineOptions
 

@@ -17,21 +17,15 @@ EVALUATOR_MODULES = tuple(dict.fromkeys(each.__module__ for each in METRICS))
 def build_eval_config(gate: GateConfig, code: str) -> config_pb2.EvalConfig:
     """Measure raw examples through the signature that serves.
 
-    Args:
-        gate: the bounds.
-        code: fingerprint of `EVALUATOR_MODULES`, so that an edit of them changes the Evaluator's cache key.
+    `code` is the fingerprint of `EVALUATOR_MODULES`, so that an edit of them changes the Evaluator's cache key.
     """
     metrics = [each.build_config(gate, code) for each in METRICS]
+    model = config_pb2.ModelSpec(
+        signature_name=SERVE_EXAMPLES, label_key=LABEL_KEY, prediction_key=PROBABILITIES_KEY, model_type="tf_generic"
+    )
     metrics.insert(1, config_pb2.MetricConfig(class_name="MultiClassConfusionMatrixPlot"))
     return config_pb2.EvalConfig(
-        model_specs=[
-            config_pb2.ModelSpec(
-                signature_name=SERVE_EXAMPLES,
-                label_key=LABEL_KEY,
-                prediction_key=PROBABILITIES_KEY,
-                model_type="tf_generic",
-            )
-        ],
+        model_specs=[model],
         slicing_specs=[config_pb2.SlicingSpec(), config_pb2.SlicingSpec(feature_keys=[LABEL_KEY])],
         metrics_specs=[config_pb2.MetricsSpec(metrics=metrics)],
     )

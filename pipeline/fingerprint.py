@@ -23,8 +23,6 @@ _list_distributions = cache(packages_distributions)
 
 
 class _Source(NamedTuple):
-    """What a module's file holds."""
-
     imports: tuple[str, ...]
     """Dotted names, of modules and of what is in them, of this project or not."""
     code: str
@@ -34,14 +32,8 @@ class _Source(NamedTuple):
 def compute_code_fingerprint(*modules: str) -> str:
     """SHA-256 over the given modules and all that they import, first 16 digits.
 
-    Of this project's modules the code counts, without comments, docstrings and layout. Of a library the version counts
-    that is installed where the graph is built.
-
-    Args:
-        modules: dotted names; one of a library, such as `tfx`, stands for its version.
-
-    Raises:
-        ModuleNotFoundError: this project has no such module.
+    Of this project's modules the code counts, without comments, docstrings and layout. Of a library, such as `tfx`, the
+    version counts that is installed where the graph is built. Raises ModuleNotFoundError.
     """
     names = _closure(modules)
     sources = [f"{name}{_read(name).code}" for name in sorted(filter(_is_own, names))]

@@ -50,9 +50,7 @@ class ImportedHyperparameters:
 def resolve_input(config: DataConfig) -> Input:
     """Split `data.path` and `data.unlabelled_path` into a common base and patterns.
 
-    Raises:
-        DataError: no path is given, a local one matches nothing, may not be read or leads to a name that is not UTF-8,
-            or the two are on different file systems.
+    Raises DataError: no path is given, a local one can't be used, or the two are on different file systems.
     """
     given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
     paths = {name: _to_pattern(path) for name, path in given.items() if path}
@@ -65,11 +63,7 @@ def resolve_input(config: DataConfig) -> Input:
 
 
 def look_into_input(config: DataConfig) -> None:
-    """Refuse a local file that can't be used, by its first row, before TFX takes its seconds to import.
-
-    Raises:
-        DataError: as `resolve_input`, or no file is one of FER2013, or one is damaged or has no header.
-    """
+    """Refuse with a DataError a local file that can't be used, by its first row, before TFX takes seconds to import."""
     given = resolve_input(config)
     for name, pattern in given.patterns.items():
         if is_remote(given.base):
@@ -114,8 +108,7 @@ def _common_base(paths: list[str]) -> str:
 def read_schema(config: ValidationConfig) -> str:
     """The text of the schema that the settings name, or of the curated one; it travels with the pipeline.
 
-    Raises:
-        DataError: it can't be read, or is not a schema.
+    Raises DataError: it can't be read, or is not a schema.
     """
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -135,12 +128,9 @@ def read_schema(config: ValidationConfig) -> str:
 def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -> ImportedHyperparameters | None:
     """The earlier search's result that the settings ask for; None: they ask for none.
 
-    Args:
-        config: the settings.
-        must_read: False: one in a bucket that this machine can't read is accepted unread, without a fingerprint.
+    Without `must_read` one in a bucket that this machine can't read is accepted unread, without a fingerprint.
 
-    Raises:
-        ConfigError: there is none, it can't be read, or it doesn't fit the settings of this version.
+    Raises ConfigError: there is none, it can't be read, or it doesn't fit the settings of this version.
     """
     path = config.tuner.hyperparameters_path
     if not path:

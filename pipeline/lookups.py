@@ -97,11 +97,8 @@ def find_span_window(
 ) -> Lookup:
     """The newest accepted spans of data together, and what Transform has learned from the older ones.
 
-    Args:
-        config: the settings; with a window of one span there is no node, and the examples are those of this run.
-        pattern: where the data come from, `{SPAN}` as it is.
-        example_gen: gives this run's examples.
-        remade: nodes that ingest and judge older spans again; the look-up waits for them.
+    With a window of one span there is no node, and the examples are those of this run's `example_gen`. The data come
+    from `pattern`, `{SPAN}` as it is. The look-up waits for `remade`, which ingest and judge older spans again.
     """
     current = example_gen.outputs[EXAMPLES_KEY]
     if config.window == 1:

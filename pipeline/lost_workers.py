@@ -15,11 +15,7 @@ _DEATH = "Worker subprocess exited"
 
 @contextmanager
 def ending_with_workers() -> Iterator[None]:
-    """Within the block, which the main thread must enter, a worker's death raises there, whatever it waits for.
-
-    Raises:
-        RuntimeError: Beam's own, with the worker's return code.
-    """
+    """Within the block, which the main thread must enter, a worker's death raises Beam's own RuntimeError there."""
     deaths: list[BaseException] = []
     hook_before = threading.excepthook
 

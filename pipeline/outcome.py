@@ -54,14 +54,25 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
     """Collect a run's figures from its artifacts."""
     quarantine = nodes["FerExampleGen"].outputs["quarantine"].uri
     rows = IngestionReport.from_json(io_utils.read_string_file(os.path.join(quarantine, REPORT_FILE)))
-    metrics = read_metrics(nodes["Evaluator"].outputs["evaluation"].uri)
+    evaluation, infra = nodes["Evaluator"].outputs["evaluation"].uri, nodes["ServingCheck"].outputs["blessing"]
+    pushed = nodes["Pusher"].outputs["pushed_model"].properties
+    metrics = read_metrics(evaluation)
     overall = metrics[()]
     count = int(overall[ExampleCount.NAME])
-    pushed = nodes["Pusher"].outputs["pushed_model"].properties
-    refusals = _find_refusals(nodes)
-    tuned_values, hyperparameters_uri = _read_tuning(nodes)
+    # The accuracy within one true class is that class's recall.
+    by_class = {int(slice_key[0][1]): values[Accuracy.NAME] for slice_key, values in metrics.items() if slice_key}
+    refusals = find_refusals(
+        evaluation,
+        is_blessed=bool(nodes["Evaluator"].outputs["blessing"].properties.get("blessed")),
+        infra_blessing=infra.uri,
+        is_servable=bool(infra.properties.get("blessed")),
+        is_pushed=bool(pushed.get("pushed")),
+        push_refusal=str(pushed.get(REFUSAL_PROPERTY, "")),
+    )
     destination = str(pushed.get("pushed_destination", ""))
     has_predictions = rows.split_size(UNLABELLED_SPLIT) > 0 and not refusals
+    report = nodes["HtmlReport"].outputs.get(REPORT_KEY) if "HtmlReport" in nodes else None
+    tuned_values, hyperparameters_uri = _read_tuning(nodes)
     return Outcome(
         rows=rows,
         quarantine_uri=quarantine,
@@ -69,12 +80,12 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         accuracy=overall[Accuracy.NAME],
         accuracy_interval=wilson_interval(overall[Accuracy.NAME], count),
         macro_f1=overall[MacroF1.NAME],
-        recalls=_read_recalls(metrics),
+        recalls={CLASS_NAMES[index]: by_class[index] for index in sorted(by_class)},
         refusals=refusals,
         model_path=destination if not refusals else nodes["Trainer"].outputs["model"].uri,
         is_in_service=not refusals and fileio.exists(destination),
         predictions_uri=nodes["BulkInferrer"].outputs["output_examples"].uri if has_predictions else "",
-        report_path=_find_report(nodes),
+        report_path=os.path.join(report.uri, PAGE_FILE) if report else "",
         tuned_values=tuned_values,
         hyperparameters_uri=hyperparameters_uri,
     )
@@ -89,56 +100,27 @@ def _read_tuning(nodes: dict[str, NodeRecord]) -> tuple[dict[str, Any], str]:
     return {}, ""
 
 
-def _read_recalls(metrics: dict[tuple[tuple[str, int], ...], dict[str, float]]) -> dict[str, float]:
-    """Recall by class name, in class order; the accuracy within one true class is that class's recall."""
-    by_class = {int(slice_key[0][1]): values[Accuracy.NAME] for slice_key, values in metrics.items() if slice_key}
-    return {CLASS_NAMES[index]: by_class[index] for index in sorted(by_class)}
-
-
-def _find_refusals(nodes: dict[str, NodeRecord]) -> list[str]:
-    infra = nodes["ServingCheck"].outputs["blessing"]
-    pushed = nodes["Pusher"].outputs["pushed_model"].properties
-    return find_refusals(
-        nodes["Evaluator"].outputs["evaluation"].uri,
-        is_blessed=bool(nodes["Evaluator"].outputs["blessing"].properties.get("blessed")),
-        infra_blessing=infra.uri,
-        is_servable=bool(infra.properties.get("blessed")),
-        is_pushed=bool(pushed.get("pushed")),
-        push_refusal=str(pushed.get(REFUSAL_PROPERTY, "")),
-    )
-
-
-def _find_report(nodes: dict[str, NodeRecord]) -> str:
-    report = nodes["HtmlReport"].outputs.get(REPORT_KEY) if "HtmlReport" in nodes else None
-    return os.path.join(report.uri, PAGE_FILE) if report else ""
-
-
 def write_summary(outcome: Outcome) -> str:
     """The outcome in a few lines: rows, accuracy, verdict, where things are, what to do next."""
     return "\n".join(f"{title:<12} {text}".rstrip() for title, text in _lines(outcome))
 
 
 def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
-    rows, interval = outcome.rows, outcome.accuracy_interval
-    yield "rows", _describe_rows(rows)
+    rows, low, high = outcome.rows, *outcome.accuracy_interval
+    used = f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
+    yield "rows", f"{used} + {rows.rows_quarantined:,} quarantined"
     yield "splits", ", ".join(f"{split} {rows.split_size(split):,}" for split in sorted(rows.emitted))
     if rows.rows_quarantined:
-        yield (
-            "quarantine",
-            f"{', '.join(f'{n} {why}' for why, n in rows.quarantined.items())}; {outcome.quarantine_uri}",
-        )
+        reasons = ", ".join(f"{count} {reason}" for reason, count in rows.quarantined.items())
+        yield "quarantine", f"{reasons}; {outcome.quarantine_uri}"
     if rows.skipped_files:
         yield "skipped", _describe_skipped(rows)
-    yield (
-        "accuracy",
-        (
-            f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows (95 % interval {interval.low:.4f} to"
-            f" {interval.high:.4f}), macro F1 {outcome.macro_f1:.4f}"
-        ),
-    )
+    shown = f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows (95 % interval {low:.4f} to {high:.4f})"
+    yield "accuracy", f"{shown}, macro F1 {outcome.macro_f1:.4f}"
     if outcome.hyperparameters_uri:
-        values = ", ".join(f"{setting}={_shorten(value)}" for setting, value in outcome.tuned_values.items())
-        yield "tuned", f"{values}; {outcome.hyperparameters_uri}"
+        tuned = outcome.tuned_values.items()
+        values = (f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in tuned)
+        yield "tuned", f"{', '.join(values)}; {outcome.hyperparameters_uri}"
     yield "recall", ", ".join(f"{name} {value:.3f}" for name, value in outcome.recalls.items())
     yield "report", outcome.report_path
     if outcome.is_pushed:
@@ -146,28 +128,14 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "model", outcome.model_path + ("" if outcome.is_in_service else " (rolled back or removed since)")
         if outcome.predictions_uri:
             yield "predictions", f"{rows.split_size('unlabelled'):,} unlabelled rows; {outcome.predictions_uri}"
-        yield "next", f"{Path(sys.executable).with_name('fer-tfx')} {_suggest(outcome)}"
+        command = f"versions --set runtime.serving_path={Path(outcome.model_path).parent}"
+        if outcome.is_in_service:
+            command = f"predict --model {outcome.model_path} PICTURE..."
+        yield "next", f"{Path(sys.executable).with_name('fer-tfx')} {command}"
     else:
         yield "gate", f"REFUSED: {'; '.join(outcome.refusals)}"
         yield "model", f"not pushed; {outcome.model_path}"
         yield "next", "train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`"
-
-
-def _suggest(outcome: Outcome) -> str:
-    if not outcome.is_in_service:
-        return f"versions --set runtime.serving_path={Path(outcome.model_path).parent}"
-    return f"predict --model {outcome.model_path} PICTURE..."
-
-
-def _shorten(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _describe_rows(rows: IngestionReport) -> str:
-    return (
-        f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
-        f" + {rows.rows_quarantined:,} quarantined"
-    )
 
 
 def _describe_skipped(rows: IngestionReport) -> str:

@@ -30,11 +30,7 @@ class Damage(NamedTuple):
 
 @contextmanager
 def keeping_seals(home: Path, output: TextIO) -> Iterator["Seals"]:
-    """Set damaged artifacts aside before a run; if it fails, look again more thoroughly.
-
-    Raises:
-        FerError: a component failed, and an artifact was damaged.
-    """
+    """Set damaged artifacts aside before a run; if it fails, look again more thoroughly, and say what was damaged."""
     seals = Seals(home)
     for damage in seals.find_damage():
         aside = seals.set_aside(damage)
@@ -71,11 +67,7 @@ class Seals(NamedTuple):
                         json.dump(files, file)
 
     def find_damage(self, *, is_thorough: bool = False) -> list[Damage]:
-        """Sealed artifacts that exist and differ.
-
-        Args:
-            is_thorough: read every file; else only those whose size or time of change differ.
-        """
+        """Sealed artifacts that exist and differ. Files of the same size and time are read only if `is_thorough`."""
         found = (self._check(seal, is_thorough) for seal in sorted((self.home / "seals").glob("*/*/*.json")))
         return [damage for damage in found if damage]
 

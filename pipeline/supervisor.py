@@ -23,12 +23,9 @@ _MEANINGS = {
 
 
 def supervise(work: Callable[[], int]) -> int:
-    """Do `work` in a child process; its exit code.
+    """Do `work`, which prints its own messages, in a child process; its exit code.
 
     The child gets the signals that ask for an end: SIGINT from the terminal, SIGTERM and SIGHUP from here.
-
-    Args:
-        work: returns an exit code, and has printed its own messages.
     """
     sys.stdout.flush()
     sys.stderr.flush()

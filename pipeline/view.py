@@ -19,12 +19,7 @@ _LOGGERS = (logging.getLogger("absl"), logging.getLogger(PROGRESS_LOGGER))
 
 
 class RunView(logging.Handler):
-    """Follows a run by its log: bars in a terminal, one plain line for each component elsewhere.
-
-    Args:
-        names: the components in order.
-        output: where to write; if it is a terminal, it gets bars.
-    """
+    """Follows a run of the components `names` by its log: bars in a terminal, a plain line for each elsewhere."""
 
     def __init__(self, names: Iterable[str], output: TextIO):
         super().__init__(logging.INFO)

@@ -46,12 +46,7 @@ class History:
 
     @classmethod
     def open(cls, config: PipelineConfig) -> "History":
-        """Open the store that `fer-tfx run` would write to with these settings.
-
-        Raises:
-            ConfigError: there is none, or it would be in a bucket.
-            DataError: it can't be read.
-        """
+        """Open the store that `fer-tfx run` would write to with these settings; DataError: it can't be read."""
         if is_remote(config.runtime.root):
             raise ConfigError(f"runtime.root: {config.runtime.root}: metadata is kept in a local folder; name that one")
         path = RunPaths.of(config).metadata
@@ -76,7 +71,7 @@ class History:
         raise ConfigError(f"{self.path}: has no run {name!r}, only {known}, or {LATEST}; `fer-tfx runs` lists them")
 
     def summarise(self) -> list[dict[str, Any]]:
-        """What is known of each run, newest first: `pipeline.history.figures.summarise`."""
+        """What is known of each run, newest first."""
         return [summarise(run, self.config) for run in self.list_runs()]
 
     def compare(self, first: RunRecord, second: RunRecord) -> list[Section]:
@@ -84,15 +79,11 @@ class History:
         return compare_runs(first, second)
 
     def trace(self, name: str) -> Lineage:
-        """What a model was made of, and what was made of it: `pipeline.history.lineage.trace`."""
+        """What a model was made of, and what was made of it; see `pipeline.history.lineage.trace`."""
         return trace(self.store, name, self.config)
 
     def find_page(self, run: RunRecord) -> Path:
-        """The page that a run wrote at its end, or the data gate when it refused the data.
-
-        Raises:
-            DataError: there is none.
-        """
+        """The page that a run wrote at its end, or the data gate when it refused the data; DataError: there is none."""
         folder = run.find_uri(_REPORTER, REPORT_KEY) or locate_refused(run, self.config)
         page = Path(folder, PAGE_FILE)
         if not folder:
@@ -103,11 +94,7 @@ class History:
         return page
 
     def find_training_logs(self, run: RunRecord) -> Path:
-        """Folder of the logs of a run's training.
-
-        Raises:
-            DataError: there are none.
-        """
+        """Folder of the logs of a run's training; DataError: there are none."""
         if _TRAINER not in run.nodes:
             raise DataError(f"run {run.id}: did not start training; `fer-tfx runs` tells how each run ended")
         # A training that is running, or was killed, has no output yet, but TFX has made the folder already.

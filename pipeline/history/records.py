@@ -79,11 +79,7 @@ def open_store(path: Path) -> ml_metadata.MetadataStore:
 
 
 def open_store_for_reading(path: Path) -> ml_metadata.MetadataStore:
-    """An existing metadata store, which is not changed.
-
-    Raises:
-        DataError: the file is missing, or is not a metadata store.
-    """
+    """An existing metadata store, which is not changed; DataError: there is none, or it can't be read."""
     try:
         return _connect(path, _MODES.READONLY)
     except (RuntimeError, errors.StatusError) as error:
@@ -107,12 +103,12 @@ def read_runs(store: ml_metadata.MetadataStore) -> list[RunRecord]:
     """All runs, newest first."""
     return [
         RunRecord(
-            each.id,
-            each.create_time_since_epoch / 1000,
-            _read_nodes(store, each.id),
-            read_plain_values(each.custom_properties),
+            run.id,
+            run.create_time_since_epoch / 1000,
+            _read_nodes(store, run.id),
+            read_plain_values(run.custom_properties),
         )
-        for each in list_run_contexts(store)
+        for run in list_run_contexts(store)
     ]
 
 

@@ -25,17 +25,12 @@ REPORT_TYPE = "components.Report"
 
 
 def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], workers: int) -> int:
-    """Execute the pipeline as its backend would; the exit code is 0, or 3 if a gate refused the model.
+    """Execute the compiled pipeline as its backend would; the exit code is 0, or 3 if a gate refused the model.
 
-    Args:
-        path: the compiled pipeline.
-        flavor: `vertex` or `kubeflow`; empty: the one that the form of the file is for.
-        root: everything is written below `<root>/<flavor>/<pipeline>`.
-        overrides: `name=value` for parameters of the pipeline.
-        workers: how many tasks may run at a time; 0: one per core.
+    Everything is written below `<root>/<flavor>/<pipeline>`; an empty `flavor` is the one that the form of the file is
+    for. `overrides` are `name=value` of parameters, `workers` the tasks at a time, 0 for one per core.
 
-    Raises:
-        FerError: bad input, or a task failed; the exit code is that of its container.
+    Raises FerError: bad input, or a task failed; the exit code is that of its container.
     """
     require_tfx()
     pipeline = read_compiled(path)
@@ -89,11 +84,8 @@ def run_in_order(
 ) -> None:
     """Do the work of each task after the tasks that it depends on, at most `workers` at a time, each in a thread.
 
-    After a failure nothing more is started, and running tasks are awaited, as in Argo; an interruption stops them.
-
-    Raises:
-        DataError: tasks depend on each other in a circle.
-        Exception: that of the first task that failed.
+    After a failure nothing more is started, running tasks are awaited, as in Argo, and the error of the first that
+    failed is raised; an interruption stops them. Raises DataError: tasks depend on each other in a circle.
     """
     sorter = TopologicalSorter(dependencies)
     try:

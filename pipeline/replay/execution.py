@@ -110,8 +110,7 @@ class Execution:
     def run_task(self, name: str) -> None:
         """Do one task and record it, unless this run did so before it was interrupted.
 
-        Raises:
-            FerError: it failed; the exit code is that of the container.
+        Raises FerError: it failed; the exit code is that of the container.
         """
         if self.store.find_task(self.run, name):
             self.view.finish(name, "done before")

@@ -31,11 +31,7 @@ class TaskRecord:
 
 
 class Store:
-    """The log, open for one process at a time; its methods may be called from several threads.
-
-    Raises:
-        ConfigError: another replay has it open.
-    """
+    """The log, open for one process at a time, else ConfigError; its methods may be called from several threads."""
 
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -42,8 +42,7 @@ _LABEL_PREFIX = "fer-tfx"
 def compile_to_file(config: PipelineConfig, target: str, out: Path) -> int:
     """Write the pipeline for Vertex AI (PipelineJob, JSON) or Kubeflow Pipelines (PipelineSpec, YAML).
 
-    Raises:
-        ConfigError, DataError: a setting doesn't suit a cluster, or a file can't be read or written.
+    Raises ConfigError, DataError: a setting doesn't suit a cluster, or a file can't be read or written.
     """
     require_tfx()
     if out.suffix not in _SUFFIXES[target]:
@@ -69,12 +68,7 @@ def compile_to_file(config: PipelineConfig, target: str, out: Path) -> int:
 def compile_to_text(config: PipelineConfig, target: str) -> str:
     """The content of the file: the same for the same settings and code.
 
-    Args:
-        config: settings; those of `deploy.parameters` become parameters with these values as defaults.
-        target: `kubeflow` or `vertex`.
-
-    Raises:
-        ConfigError, DataError: a setting doesn't suit a cluster, or a file can't be read.
+    Settings named in `deploy.parameters` become parameters with their values as defaults.
     """
     job = _compile_job(config, target)
     if target == VERTEX:

@@ -58,11 +58,7 @@ class CompiledPipeline:
     """The file's YAML documents: a PipelineJob, or a PipelineSpec and perhaps its PlatformSpec."""
 
     def list_dependencies(self) -> dict[str, set[str]]:
-        """By task: those that must be done before.
-
-        Raises:
-            DataError: one of them is not a task of the pipeline.
-        """
+        """By task: those that must be done before. Raises DataError: one of them is not a task of the pipeline."""
         dependencies = {
             name: {*task.after, *(producer for producer, _ in task.input_artifacts.values())}
             for name, task in self.tasks.items()
@@ -74,11 +70,7 @@ class CompiledPipeline:
 
 
 def read_compiled(path: Path) -> CompiledPipeline:
-    """Read a file that `fer-tfx compile` or another KFP 2 compiler wrote.
-
-    Raises:
-        DataError: it can't be read, or is not a compiled pipeline.
-    """
+    """Read a file that `fer-tfx compile` or another KFP 2 compiler wrote; DataError: it is none, or can't be read."""
     remedy = "write one with `fer-tfx compile`"
     try:
         content = path.read_bytes()

@@ -22,7 +22,9 @@ from pathlib import Path
 from fer_tfx.errors import FerError
 from fer_tfx.quiet import hush_libraries
 from pipeline.failures import first_line
+from pipeline.runners import ingestion_driver
 from pipeline.runners.compiled import Json, find_title
+from pipeline.runners.ingestion_driver import INPUT_BASE, INPUT_CONFIG, with_message
 from pipeline.runners.parameters import substitute_all
 
 # TensorFlow can't open these. Kubeflow's launcher copies inputs to `/minio/<bucket>/<key>` and uploads outputs from
@@ -59,8 +61,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
     """Adapt the input, run the driver if no driver has run, execute, and restore the output for the backend.
 
-    Raises:
-        FerError: bad input, or refused by a gate.
+    Raises FerError: bad input, or refused by a gate.
     """
     _import_quickly()
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
@@ -72,7 +73,7 @@ def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
     executor_input = adapt(given, inputs_spec, parsed.mount_root, _is_known_type, ABSENT_PROPERTY)
     _make_output_folders(executor_input)
     _drive_if_needed(parsed, executor_input)
-    kubeflow_v2_run_executor.main((_with_message(parsed, executor_input), beam_args))
+    kubeflow_v2_run_executor.main((with_message(parsed, executor_input), beam_args))
     output_file = executor_input["outputs"]["outputFile"]
     if "://" not in output_file:
         restore_file(Path(output_file), given["outputs"]["artifacts"])
@@ -119,32 +120,20 @@ def _make_output_folders(executor_input: Json) -> None:
 def _drive_if_needed(parsed: argparse.Namespace, executor_input: Json) -> None:
     """Run the driver of an ExampleGen that reads files, unless one has already written their fingerprint."""
     from tfx.dsl.io import fileio
-    from tfx.utils import io_utils
 
-    from pipeline.runners import ingestion_driver
-
-    output_file = executor_input["outputs"]["outputFile"]
-    inputs = {ingestion_driver.INPUT_BASE, ingestion_driver.INPUT_CONFIG}
-    if inputs <= executor_input["inputs"]["parameterValues"].keys() and not fileio.exists(output_file):
-        ingestion_driver.main(_with_message(parsed, executor_input))
-        take_driver_output(executor_input, json.loads(io_utils.read_string_file(output_file)))
-
-
-def _with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.Namespace:
-    return argparse.Namespace(**{**vars(parsed), "json_serialized_invocation_args": json.dumps(executor_input)})
+    reads_files = {INPUT_BASE, INPUT_CONFIG} <= executor_input["inputs"]["parameterValues"].keys()
+    if reads_files and not fileio.exists(executor_input["outputs"]["outputFile"]):
+        take_driver_output(executor_input, ingestion_driver.main(with_message(parsed, executor_input)))
 
 
 def adapt(
     executor_input: Json, inputs_spec: Json, mount_root: Path, is_known: Callable[[str], bool], absent_property: str
 ) -> Json:
-    """A copy of an ExecutorInput that TFX's executors can take.
+    """A copy of the backend's ExecutorInput that TFX's executors can take.
 
-    Args:
-        executor_input: as the backend wrote it.
-        inputs_spec: the component's ComponentInputsSpec, which declares the types of its inputs.
-        mount_root: above the launcher's /minio and /s3.
-        is_known: whether an artifact type of that title can be imported.
-        absent_property: marks an artifact that stands for none.
+    `inputs_spec`, the ComponentInputsSpec, declares the types of the inputs. `mount_root` is above the launcher's
+    /minio and /s3. `is_known` says whether an artifact type can be imported; `absent_property` marks what stands for
+    no artifact.
     """
     adapted = copy.deepcopy(executor_input)
     inputs = adapted.setdefault("inputs", {})

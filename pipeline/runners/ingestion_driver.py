@@ -17,11 +17,10 @@ from pipeline.runners.compiled import Json
 INPUT_BASE, INPUT_CONFIG = "input_base", "input_config"
 
 
-def main(parsed: argparse.Namespace) -> None:
-    """Write the driver's ExecutorOutput to the output file that the ExecutorInput names. `parsed`: as from `parse`.
+def main(parsed: argparse.Namespace) -> Json:
+    """Write the driver's ExecutorOutput to the file that the ExecutorInput names, and return it.
 
-    Raises:
-        DataError: no path is given, or it matches nothing.
+    Raises DataError: no path is given, or it matches nothing.
     """
     from tfx.dsl.io import fileio
     from tfx.orchestration.kubeflow.v2.file_based_example_gen import driver
@@ -30,20 +29,23 @@ def main(parsed: argparse.Namespace) -> None:
     executor_input = json.loads(parsed.json_serialized_invocation_args)
     values = executor_input["inputs"]["parameterValues"]
     values |= split_paths(values, fileio.isdir)
-    driver.main(argparse.Namespace(**{**vars(parsed), "json_serialized_invocation_args": json.dumps(executor_input)}))
+    driver.main(with_message(parsed, executor_input))
     output_file = executor_input["outputs"]["outputFile"]
-    output = json.loads(io_utils.read_string_file(output_file))
+    output: Json = json.loads(io_utils.read_string_file(output_file))
     # The executor prefers parameters from here.
     output["parameterValues"][INPUT_BASE] = values[INPUT_BASE]
     io_utils.write_string_file(output_file, json.dumps(output))
+    return output
+
+
+def with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.Namespace:
+    """The same arguments with another ExecutorInput."""
+    return argparse.Namespace(**{**vars(parsed), "json_serialized_invocation_args": json.dumps(executor_input)})
 
 
 def split_paths(values: Json, is_folder: Callable[[str], bool]) -> Json:
     """`input_base` and `input_config` for FerExampleGen, from the same two as compiled: no base, and for each pattern a
     whole path, or a folder for all files in it; one may be empty.
-
-    Raises:
-        DataError: no path is given, or a local one matches nothing.
     """
     config = json.loads(values[INPUT_CONFIG])
     paths = {split["name"]: split.get("pattern", "") for split in config["splits"]}

@@ -70,9 +70,7 @@ def check(config: PipelineConfig) -> PipelineConfig:
     """Check what is given before anything is written, and before TFX takes its seconds to import.
 
     A run without data gets another name: a model of drawn faces is no baseline for a real one, nor served beside it.
-
-    Raises:
-        ConfigError, DataError: a path can't be used.
+    Raises ConfigError, DataError: a path can't be used.
     """
     if is_remote(config.runtime.root):
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
@@ -98,15 +96,10 @@ def prepare(config: PipelineConfig) -> PipelineConfig:
 
 
 def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]], None]) -> "Outcome":
-    """Run the whole graph.
+    """Run the whole graph with settings that `prepare` has completed, and show the progress in `output`.
 
-    Args:
-        config: settings that `prepare` has completed.
-        output: where the progress is shown.
-        at_end: is given the folders of all finished artifacts, also if a component failed.
-
-    Raises:
-        FerError, ComponentError: bad input or refused data; a component failed unexpectedly.
+    `at_end` is given the folders of all finished artifacts, also if a component failed. Raises FerError: bad input or
+    refused data; ComponentError: a component failed unexpectedly.
     """
     # The collector would walk the millions of objects of these imports again and again, and once more at exit: 5 s of
     # CPU time for nothing, since they stay until the end.
@@ -145,9 +138,7 @@ def _settle_threads(count: int) -> None:
 def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     """The graph with its metadata in SQLite: a `tfx.dsl.Pipeline`.
 
-    Raises:
-        ConfigError: there are no hyperparameters to import, or they don't fit; or Beam doesn't know an option.
-        DataError: the schema can't be read, or an older span is lost for good.
+    Raises ConfigError, DataError: hyperparameters, Beam's options, the schema or an older span can't be used.
     """
     from components.bucket_versions import open_versions
     from pipeline.graph import Places, build_components

@@ -72,11 +72,7 @@ class Parameter:
 
 
 def make_parameters(config: PipelineConfig, keys: Iterable[str]) -> list[Parameter]:
-    """A parameter for each setting.
-
-    Raises:
-        ConfigError: there is no such setting, or it can't be a parameter.
-    """
+    """A parameter for each setting; ConfigError: there is no such setting, or it can't be a parameter."""
     valid_keys = set(leaf_keys(PipelineConfig))
     parameters = []
     for index, key in enumerate(keys):
@@ -99,11 +95,7 @@ def _make_mark(key: str, value: Any, index: int) -> str | int | float:
 
 
 def mark(config: PipelineConfig, parameters: Iterable[Parameter]) -> PipelineConfig:
-    """The settings with marks in place of the values.
-
-    Raises:
-        ConfigError: a setting doesn't accept its mark, such as one with narrow bounds.
-    """
+    """The settings with marks in place of the values; ConfigError: bounds of a setting don't let its mark in."""
     for parameter in parameters:
         try:
             config = overlay(config, {parameter.key: parameter.mark})
@@ -117,8 +109,7 @@ def mark(config: PipelineConfig, parameters: Iterable[Parameter]) -> PipelineCon
 def put_placeholders(spec: Json, parameters: Sequence[Parameter]) -> None:
     """In a PipelineSpec, turn marks into placeholders and declare inputs of the tasks and of the pipeline.
 
-    Raises:
-        ConfigError: nothing in the pipeline depends on a parameter, so giving it would change nothing.
+    Raises ConfigError: nothing in the pipeline depends on a parameter, so giving it would change nothing.
     """
     used: set[str] = set()
     for name, task in spec["root"]["dag"]["tasks"].items():
@@ -150,8 +141,7 @@ def _replace_mark(inputs: Json, key: str, parameter: Parameter) -> int:
 def resolve_parameters(declared: Json, given: Json, overrides: Sequence[str]) -> Json:
     """A value for every parameter: the last override (`name=value`), else the one given in the file, else the default.
 
-    Raises:
-        ConfigError: an unknown name (the nearest is suggested), a value of another type, or no value.
+    Raises ConfigError: an unknown name (the nearest is suggested), a value of another type, or no value.
     """
     defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
     values = {**defaults, **given, **dict(_read_override(text, declared) for text in overrides)}

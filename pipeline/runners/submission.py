@@ -51,11 +51,7 @@ class SubmitRequest:
 
 
 def submit(request: SubmitRequest, token_file: str) -> int:
-    """Send to `vertex` or `kubeflow`; the exit code is 0.
-
-    Raises:
-        FerError: as the target's `submit`.
-    """
+    """Send to `vertex` or `kubeflow`; the exit code is 0. Raises FerError as the target's `submit`."""
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
         if request.target == VERTEX:

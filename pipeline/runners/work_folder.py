@@ -22,11 +22,8 @@ _RELEASES = "SELECT DISTINCT string_value FROM ArtifactProperty WHERE name = 'tf
 def only_run_in(home: Path) -> Iterator[None]:
     """Lock the work folder: two runs would share metadata, checkpoints and drawn data.
 
-    The kernel releases the lock however the process ends.
-
-    Raises:
-        ConfigError: another run holds it.
-        DataError: the folder can't be written to.
+    The kernel releases the lock however the process ends. Raises ConfigError: another run holds it; DataError: the
+    folder can't be written to.
     """
     path = home / LOCK_FILE
     try:
@@ -54,9 +51,7 @@ def only_run_in(home: Path) -> Iterator[None]:
 def require_usable(metadata: Path) -> None:
     """Check metadata.sqlite, if there is one: if another program holds it, TFX retries for minutes in each component.
 
-    Raises:
-        FerError: another program holds it, it may not be written, or it is no SQLite database.
-        DataError: a newer TFX has written in it.
+    Raises FerError: it can't be read and written; DataError: a newer TFX has written in it.
     """
     if not metadata.exists():
         return
