@@ -10,9 +10,10 @@ from tfx.utils import io_utils
 
 from components.artifacts import Artifacts
 from components.metrics.evaluation import explain_validation
+from configs.progress import EpochMetrics
 from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
 from reporting.ingestion import IngestionReport
-from reporting.report_data import Epoch, Lineage, TrainedSpan, TrainingFigures, UsedArtifact
+from reporting.report_data import Lineage, TrainedSpan, TrainingFigures, UsedArtifact
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 REFUSAL_FILE = "INFRA_NOT_BLESSED"
@@ -92,7 +93,7 @@ def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigu
         TrainedSpan(each["span"], each["train_rows"], each["fingerprint"] or "") for each in record.get("spans", ())
     )
     return TrainingFigures(
-        epochs=tuple(Epoch(**epoch) for epoch in record["history"]),
+        epochs=tuple(EpochMetrics(**epoch) for epoch in record["history"]),
         parameters=record["parameters"],
         precision=record["precision"],
         train_rows=sum(each.train_rows for each in spans) or rows.split_size(TRAIN_SPLIT),

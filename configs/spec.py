@@ -6,11 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from configs.convert import STRICT, Bool, Float, Int, matching, suggest
+from configs.convert import STRICT, Bool, Float, Int, matching
 from configs.tuning import Choices, Interval, check_space
 from fer_tfx.errors import ConfigError
 
-NETWORK_FAMILIES = ("vgg",)
 FAILED, REFUSED, PUSHED = "failed", "refused", "pushed"
 NonNegativeInt = Annotated[Int, Field(ge=0)]
 PositiveInt = Annotated[Int, Field(ge=1)]
@@ -78,18 +77,14 @@ class ValidationConfig:
 class ModelConfig:
     """Shape of the network."""
 
-    family: str = "vgg"
-    """Kind of network: one of `NETWORK_FAMILIES`, each a file of models/networks."""
+    family: Literal["vgg"] = "vgg"
+    """Kind of network: a file of models/networks."""
     stem_filters: PositiveInt = 16
     """Filters of the one convolution at 48 px."""
     stage_filters: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=4)] = (32, 64, 128)
     """Filters of the stages at 24, 12 and 6 px; each further stage halves the size again."""
     convolutions_per_stage: PositiveInt = 2
     dropout_fraction: Fraction = 0.0
-
-    def __post_init__(self) -> None:
-        if self.family not in NETWORK_FAMILIES:
-            raise ConfigError(f"model.family: unknown family {self.family!r}{suggest(self.family, NETWORK_FAMILIES)}")
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,7 +1,6 @@
 """Logits -> calibrated probabilities, and the confidence below which the model abstains."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,38 +8,27 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 Floats = npt.NDArray[np.float32 | np.float64]
-
-_LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)
+"""Shape (n, 7), beside class indices int64 (n,)."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was learned from the eval split about a network's confidence."""
+    """What the eval split says about a network's confidence: the content of `calibration.json`."""
 
     temperature: float
     """Probabilities are softmax(logits / temperature)."""
     abstain_threshold: float
-    """Least confidence, 0-1, at which `abstain_accuracy` of the kept pictures is right; 1 when none is enough."""
+    """Least confidence, 0-1, at which `export.abstain_accuracy` of the kept pictures are right; 1: none is enough."""
     abstain_accuracy: float
     """Share of the kept pictures that is right."""
     coverage: float
     """Share of the pictures that is kept."""
     n: int
-    """Pictures that it was learned from."""
-
-    def to_json(self) -> str:
-        """The text of `calibration.json`."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+    """Pictures of the eval split."""
 
 
 def calibrate(logits: Floats, class_indices: npt.NDArray[np.int64], abstain_accuracy: float) -> Calibration:
-    """Fit temperature and abstain threshold to pictures that were not trained on.
-
-    Args:
-        logits: float (n, 7).
-        class_indices: int (n,).
-        abstain_accuracy: share, 0-1, of the kept pictures that is to be right.
-    """
+    """Fit both to pictures that were not trained on; `abstain_accuracy` is the share, 0-1, that is to be right."""
     temperature = fit_temperature(logits, class_indices)
     probabilities = softmax(logits / temperature, axis=1)
     threshold = find_abstain_threshold(probabilities, class_indices, abstain_accuracy)
@@ -57,18 +45,15 @@ def fit_temperature(logits: Floats, class_indices: npt.NDArray[np.int64]) -> flo
         logs = log_softmax(logits / np.exp(log_temperature), axis=1)
         return -float(logs[np.arange(len(logs)), class_indices].mean())
 
-    return float(np.exp(minimize_scalar(compute_loss, bounds=_LOG_TEMPERATURE_BOUNDS, method="bounded").x))
+    return float(np.exp(minimize_scalar(compute_loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
 def find_abstain_threshold(probabilities: Floats, class_indices: npt.NDArray[np.int64], accuracy: float) -> float:
-    """Least confidence such that, of all pictures with at least this confidence, a share `accuracy` is right.
-
-    1 when there is none. Pictures of equal confidence are kept or left out together. Probabilities are float (n, 7).
-    """
+    """Least confidence such that, of all pictures with at least this confidence, a share `accuracy` is right; or 1."""
     confidences = probabilities.max(axis=1)
     order = np.argsort(-confidences, kind="stable")
     is_right = (probabilities.argmax(axis=1) == class_indices)[order]
     kept_counts = np.arange(1, len(order) + 1)
-    ends_a_tie = np.append(np.diff(confidences[order]) < 0, True)
+    ends_a_tie = np.append(np.diff(confidences[order]) < 0, True)  # equal confidences are kept or left out together
     (enough,) = np.nonzero(ends_a_tie & (np.cumsum(is_right) >= accuracy * kept_counts))
     return float(confidences[order[enough[-1]]]) if len(enough) else 1.0

@@ -9,9 +9,9 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import keras
@@ -20,6 +20,7 @@ import tensorflow as tf
 from absl import logging
 from numpy.typing import NDArray
 
+from configs.progress import EpochMetrics
 from models.recipe import WeightAverage
 
 _FINISHED_FILE, _RECORD_FILE, _WEIGHTS_FILE = "finished", "training.json", "weights.npz"
@@ -27,38 +28,13 @@ _DAY_S = 86_400.0
 _LONGEST_AGE_S = 30 * _DAY_S
 _KEPT_COUNT = 3
 
-Weights = tuple[NDArray[np.float32], ...]
-"""In the order of a network's `weights`, the statistics of batch normalisation among them."""
-
-
-@dataclass(frozen=True)
-class EpochMetrics:
-    """Figures at the end of one epoch."""
-
-    epoch: int
-    """From 1."""
-    loss: float
-    """Mean training loss of the epoch, with label smoothing and augmentation."""
-    accuracy: float
-    """Training accuracy of the epoch, with augmentation: 0-1."""
-    eval_loss: float | None
-    """Cross entropy of the averaged weights on the eval split, without label smoothing, in nats; None: not measured."""
-    eval_accuracy: float | None
-    """Accuracy of the averaged weights on the eval split: 0-1; None: not measured."""
-    learning_rate: float
-    """Rate of the step that comes next; 0 after the last epoch."""
-    seconds: float = field(compare=False)
-    """Wall time of the epoch, its evaluation included; what a killed run lost is not counted."""
-
-
 History = tuple[EpochMetrics, ...]
+Weights = tuple[NDArray[np.float32], ...]
+"""In the order of a network's `weights`, including the statistics of batch normalisation."""
 
 
 class TrainingCheckpoint:
-    """Saves and restores network, optimiser, averaged weights and history, all of them built.
-
-    `directory` is a folder or bucket URI that belongs to this run alone.
-    """
+    """Saves and restores network, optimiser, averaged weights (all built) and history in `directory`, of this run."""
 
     def __init__(
         self, directory: str, network: keras.Model, optimizer: keras.optimizers.Optimizer, average: WeightAverage
@@ -74,7 +50,7 @@ class TrainingCheckpoint:
         self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=2)
 
     def restore(self) -> History:
-        """Restore the latest complete state, if there is one, and return the epochs it has behind it."""
+        """Restore the latest complete state, if there is one, and return its epochs."""
         if self._manager.latest_checkpoint:
             self._checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
         return tuple(EpochMetrics(**metrics) for metrics in json.loads(self._history.numpy()))
@@ -98,12 +74,11 @@ def unpack_weights(content: bytes) -> Weights:
         return tuple(archive[f"arr_{index}"] for index in range(len(archive.files)))
 
 
-@dataclass(frozen=True)
-class Finished:
+class Finished(NamedTuple):
     """The outcome of a training, from which any machine can export it again."""
 
     record: dict[str, Any]
-    """What the training tells of itself; JSON."""
+    """JSON: `models.trainer_fn.describe_training`."""
     weights: Weights
 
 
@@ -111,13 +86,13 @@ def keep_finished(directory: str, finished: Finished) -> None:
     """Put the outcome of a training beside its state, which counts as finished from then on."""
     record = json.dumps(finished.record, indent=1) + "\n"
     # The mark comes last, so that an interrupted write isn't taken for a whole one.
-    contents = {_WEIGHTS_FILE: pack_weights(finished.weights), _RECORD_FILE: record.encode(), _FINISHED_FILE: b""}
+    contents = {_WEIGHTS_FILE: pack_weights(finished.weights), _RECORD_FILE: record, _FINISHED_FILE: ""}
     for name, content in contents.items():
-        write_file(tf.io.gfile.join(directory, name), content)
+        tf.io.write_file(tf.io.gfile.join(directory, name), content)
 
 
 def find_finished(directory: str, *, alike: str) -> tuple[str, Finished] | None:
-    """A finished training and its folder: `directory`, or the first beside it that matches `alike`, a shell's pattern.
+    """A finished training and its folder: `directory`, or the first beside it that matches the shell pattern `alike`.
 
     One whose files are damaged is skipped: the training is then repeated from its last state.
     """
@@ -126,7 +101,8 @@ def find_finished(directory: str, *, alike: str) -> tuple[str, Finished] | None:
         folder: str = tf.io.gfile.join(root, candidate)
         if tf.io.gfile.exists(tf.io.gfile.join(folder, _FINISHED_FILE)):
             try:
-                record, weights = (read_file(tf.io.gfile.join(folder, each)) for each in (_RECORD_FILE, _WEIGHTS_FILE))
+                paths = (tf.io.gfile.join(folder, each) for each in (_RECORD_FILE, _WEIGHTS_FILE))
+                record, weights = (tf.io.read_file(path).numpy() for path in paths)
                 return folder, Finished(json.loads(record), unpack_weights(weights))
             except (tf.errors.OpError, ValueError, KeyError, EOFError, BadZipFile) as error:
                 logging.warning("%s: can't be read, so the training resumes from its last state: %s", folder, error)
@@ -134,21 +110,26 @@ def find_finished(directory: str, *, alike: str) -> tuple[str, Finished] | None:
 
 
 def clear_others(directory: str) -> None:
-    """Remove the states beside `directory` that nothing will take up.
+    """Remove the states beside `directory` that nothing will use.
 
     Those of finished trainings go: one is enough to export again. Of the unfinished ones the last three stay for a
     retry, and all of the last day, since one may be in use; after 30 days they go as well.
     """
     root, name = os.path.split(directory.rstrip("/"))
-    unfinished = []
+    useless, unfinished = [], []
     for folder in (tf.io.gfile.join(root, other) for other in _list_folders(root) if other != name):
         if tf.io.gfile.exists(tf.io.gfile.join(folder, _FINISHED_FILE)):
-            _remove(folder)
+            useless.append(folder)
         else:
             unfinished.append((time.time() - _find_last_change_s(folder), folder))
     for rank, (age_s, folder) in enumerate(sorted(unfinished)):
         if age_s > _LONGEST_AGE_S or (rank >= _KEPT_COUNT and age_s > _DAY_S):
-            _remove(folder)
+            useless.append(folder)
+    for folder in useless:
+        try:
+            tf.io.gfile.rmtree(folder)
+        except tf.errors.OpError as error:  # what others do there must not cost a finished training
+            logging.warning("%s: can't be removed: %s", folder, error)
 
 
 def _list_folders(root: str) -> list[str]:
@@ -164,24 +145,3 @@ def _find_last_change_s(folder: str) -> float:
         return changed_s or time.time()
     except tf.errors.NotFoundError:  # another process is at work there
         return time.time()
-
-
-def _remove(folder: str) -> None:
-    """Failure is only logged: what others do there must not cost a finished training."""
-    try:
-        tf.io.gfile.rmtree(folder)
-    except tf.errors.OpError as error:
-        logging.warning("%s: can't be removed: %s", folder, error)
-
-
-def write_file(path: str, content: bytes) -> None:
-    """`path` may be a bucket URI."""
-    with tf.io.gfile.GFile(path, "wb") as file:
-        file.write(content)
-
-
-def read_file(path: str) -> bytes:
-    """`path` may be a bucket URI."""
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content: bytes = file.read()
-    return content

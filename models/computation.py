@@ -54,10 +54,7 @@ def settle_computation(
 def use_threads(asked: int) -> int:
     """Set the threads of TensorFlow in this process, 0: leave them, and return the number in use.
 
-    Call it before any TensorFlow operation has run: the number can't be changed afterwards.
-
-    Raises:
-        ConfigError: another number is in use already.
+    Call it before any TensorFlow operation has run: afterwards another number raises ConfigError.
     """
     used: int = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
     if asked in (0, used):
@@ -97,8 +94,7 @@ def _read_cpu_info() -> str:
 
 
 def choose_worker_strategy() -> tf.distribute.Strategy | None:
-    """A MultiWorkerMirroredStrategy where `TF_CONFIG` names several workers, as Vertex AI and Kubeflow's training
-    operator set it; None: this process trains alone.
+    """A MultiWorkerMirroredStrategy where `TF_CONFIG` names several workers, else None.
 
     Call it before any TensorFlow operation has run: collective operations can't be set up later.
     """

@@ -1,6 +1,6 @@
-"""TFRecords -> batches. Everything random is a function of seed, epoch and step, so a resumed run repeats it.
+"""TFRecords -> batches, the train split held in memory as raw bytes (FER2013's: 66 MB).
 
-Here the train split is held in memory as raw bytes (FER2013's: 66 MB) and decoded batch by batch.
+Everything random is a function of seed, epoch and step, so a resumed run repeats it.
 """
 
 import hashlib
@@ -111,39 +111,25 @@ class StoredExamples:
 
 
 def find_examples(patterns: Iterable[str]) -> StoredExamples:
-    """The GZIP TFRecord files that match any of `patterns` (paths or globs).
-
-    Raises:
-        DatasetError: a pattern matches none, or there is no example in the files.
-    """
+    """The GZIP TFRecord files that match any of `patterns` (paths or globs); DatasetError if they hold no example."""
     found = {pattern: tf.io.gfile.glob(pattern) for pattern in patterns}
     if missing := [pattern for pattern, paths in found.items() if not paths] or not found:
         raise DatasetError(f"expected files of examples at {missing or 'a pattern'}, found none; run ExampleGen first")
     stored = StoredExamples(tuple(sorted({path for paths in found.values() for path in paths})))
     if not count_examples(stored, most=1):
-        raise DatasetError(
-            f"expected at least one example in {stored.paths}, found none; check the counts of ExampleGen"
-        )
+        raise DatasetError(f"expected at least one example in {stored.paths}, found none; see ExampleGen's counts")
     return stored
 
 
 def count_examples(stored: StoredExamples, most: int | None = None) -> int:
-    """Rows of the files, of which no more than `most` are read.
-
-    Raises:
-        DatasetError: a file can't be read.
-    """
+    """Rows of the files, of which no more than `most` are read; DatasetError if a file can't be read."""
     batches = read_records(stored.paths).take(-1 if most is None else most).batch(_READ_BATCH_SIZE)
     with _naming(stored.paths):
         return int(batches.reduce(tf.constant(0, tf.int64), lambda count, batch: count + tf.size(batch, tf.int64)))
 
 
 def read_batches(examples: Examples) -> Iterator[tuple[NDArray[np.object_], NDArray[np.int64]]]:
-    """Raw pictures, bytes (b,), and their classes, (b,), a thousand at a time.
-
-    Raises:
-        DatasetError: a file holds something else than labelled examples.
-    """
+    """Raw pictures, bytes (b,), and their classes, (b,), a thousand at a time; DatasetError if a file has others."""
     with _naming(examples.paths if isinstance(examples, StoredExamples) else ()):
         yield from examples.make_batches(_READ_BATCH_SIZE).as_numpy_iterator()
 
@@ -151,8 +137,7 @@ def read_batches(examples: Examples) -> Iterator[tuple[NDArray[np.object_], NDAr
 def read_examples(patterns: Iterable[str]) -> LabelledExamples:
     """Read the files that match any of `patterns` (paths or globs) into memory, where no row is ever held twice.
 
-    Raises:
-        DatasetError: no file matches, or the files hold no example or something else than labelled examples.
+    Raises DatasetError if they hold no example or something else.
     """
     stored = find_examples(patterns)
     count = count_examples(stored)
@@ -174,9 +159,8 @@ def _naming(paths: Iterable[str]) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        raise DatasetError(
-            f"expected GZIP files of labelled examples at {list(paths)}, got: {error.message}"
-        ) from error
+        expected = f"expected GZIP files of labelled examples at {list(paths)}"
+        raise DatasetError(f"{expected}, got: {error.message}") from error
 
 
 def read_records(paths: Iterable[str] | tf.Tensor) -> tf.data.Dataset:

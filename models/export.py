@@ -1,6 +1,8 @@
 """A trained network -> SavedModel -> its light form, which LiteRT runs without TensorFlow."""
 
 import hashlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +54,9 @@ def export_model(
 ) -> None:
     """Write network, Transform graph and all signatures to `path`, a folder or bucket URI that holds no model yet.
 
-    `ExportArchive` writes each variable once. `tf.saved_model.save(network)` would write a Keras 3 variable twice, and
-    TensorFlow Serving and BulkInferrer would read the copy that is never restored (keras#19274). In `assets.extra` lie
-    class names, calibration and training record (JSON) for readers alone, and requests that TensorFlow Serving replays
-    before it serves.
+    `tf.saved_model.save(network)` would write a Keras 3 variable twice, and TensorFlow Serving and BulkInferrer would
+    read the copy that is never restored (keras#19274). `assets.extra` holds class names, calibration and training
+    record (JSON) for readers, and requests that TensorFlow Serving replays before it serves.
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
@@ -64,15 +65,13 @@ def export_model(
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(path, verbose=False)
     extra = tf.io.gfile.join(path, contract.EXTRA_ASSETS_DIR)
-    tf.io.gfile.makedirs(extra)
     texts = {
         contract.CLASS_NAMES_FILE: "\n".join(contract.CLASS_NAMES) + "\n",
-        contract.CALIBRATION_FILE: calibration.to_json(),
+        contract.CALIBRATION_FILE: json.dumps(asdict(calibration), indent=2) + "\n",
         contract.TRAINING_RECORD_FILE: training_record,
     }
     for name, text in texts.items():
-        with tf.io.gfile.GFile(tf.io.gfile.join(extra, name), "w") as file:
-            file.write(text)
+        tf.io.write_file(tf.io.gfile.join(extra, name), text)
     write_warm_up(tf.io.gfile.join(extra, contract.WARM_UP_FILE))
 
 
@@ -88,8 +87,8 @@ class HalfWeight(tf.saved_model.experimental.TrackableResource):  # type: ignore
     """A float32 tensor that a SavedModel stores as float16 and converts back once, when it is loaded.
 
     A cast within the graph would run for each request: a fifth of the time of one picture. So the float32 values live
-    in a variable that the checkpoint leaves out, and that is freed with the model. Loaders fill it by the model's
-    initialisation, as they fill lookup tables; what they would create for a table is a scalar here.
+    in a variable that the checkpoint leaves out. Loaders fill it by the model's initialisation, as they fill lookup
+    tables; what they would create for a table is a scalar here.
     """
 
     def __init__(self, values: NDArray[np.float32]) -> None:
@@ -108,15 +107,15 @@ class HalfWeight(tf.saved_model.experimental.TrackableResource):  # type: ignore
 
     def read(self) -> tf.Tensor:
         """The values as float32."""
-        # `read_value` would have the graph keep the variable in a set, and its order, another in each process, would be
-        # that of the exported objects: two exports of the same weights would be two models.
+        # `read_value` would have the graph keep the variable in a set, so two exports of the same weights would differ:
+        # the set's order, another in each process, becomes that of the exported objects.
         return tf.raw_ops.ReadVariableOp(resource=self._values.handle, dtype=tf.float32)
 
 
 def _leave_out(variable: tf.Variable) -> None:
     """Keep the values of a variable, and of its copy in the graph of a SavedModel, out of the checkpoint.
 
-    TensorFlow has no public way: these are the methods by which it asks each object what to write, and to copy itself.
+    TensorFlow has no public way: by these methods it asks each object what to write, and to copy itself.
     """
     copy = variable._export_to_saved_model_graph
 
@@ -130,9 +129,9 @@ def _leave_out(variable: tf.Variable) -> None:
 
 
 def write_warm_up(path: str) -> None:
-    """Write requests, as a TFRecord file of PredictionLog, that TensorFlow Serving replays when it loads a model.
+    """Requests that TensorFlow Serving replays when it loads a model, so that no caller waits for the first answer.
 
-    So no caller waits for the first answer: each signature is asked for one picture and for a batch of grey ramps.
+    A TFRecord file of PredictionLog: each signature is asked for one grey ramp and for a batch of them.
     """
     ramp, large = _draw_ramp(contract.IMAGE_SIZE_PX), _draw_ramp(_LARGE_PICTURE_PX)
     example = tf.train.Example()
@@ -165,48 +164,14 @@ def convert_to_light(folder: Path) -> bytes:
     Weights are stored as float16 and computed with as float32, as in a SavedModel with half-precision weights.
     """
     model = tf.saved_model.load(str(folder))
-    fixed = _OnePicture(model.signatures[contract.SERVE_PIXELS])
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([fixed.answer.get_concrete_function()], fixed)
+    serve = model.signatures[contract.SERVE_PIXELS]
+
+    @tf.function(input_signature=[_ONE_PICTURE], autograph=False)  # type: ignore[untyped-decorator]
+    def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {contract.PROBABILITIES_KEY: serve(pixels=pixels)[contract.PROBABILITIES_KEY]}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()], model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
     content: bytes = converter.convert()
     return content
-
-
-class _OnePicture(tf.Module):  # type: ignore[misc]
-    """The signature for one picture, its weights in variables of known values.
-
-    The converter finds no values behind `HalfWeight`, whose resources a loader fills by the graph.
-    """
-
-    def __init__(self, signature: Any) -> None:
-        super().__init__()
-        self._graph_def = signature.graph.as_graph_def()
-        self._inner = [tensor.name for tensor in signature.graph.internal_captures]
-        self._captured = [_to_variable(each) for each in signature.captured_inputs]
-        (self._fed,) = (tensor.name for tensor in signature.graph.inputs if tensor.name not in self._inner)
-        outputs = sorted(signature.structured_outputs)  # the order in which TensorFlow flattens them
-        self._wanted = signature.outputs[outputs.index(contract.PROBABILITIES_KEY)].name
-
-    @tf.function(input_signature=[_ONE_PICTURE], autograph=False)  # type: ignore[untyped-decorator]
-    def answer(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        values = dict(zip(self._inner, map(_enter, self._captured), strict=True))
-        (probabilities,) = tf.graph_util.import_graph_def(
-            self._graph_def, input_map={self._fed: pixels, **values}, return_elements=[self._wanted], name=""
-        )
-        return {contract.PROBABILITIES_KEY: probabilities}
-
-
-def _to_variable(captured: tf.Tensor) -> tf.Tensor | tf.Variable:
-    if captured.dtype != tf.resource:
-        return captured
-    (inside,) = captured._handle_data.shape_and_type
-    return tf.Variable(tf.raw_ops.ReadVariableOp(resource=captured, dtype=tf.dtypes.as_dtype(inside.dtype)))
-
-
-def _enter(value: tf.Tensor | tf.Variable) -> tf.Tensor:
-    """The value within the current graph."""
-    if not isinstance(value, tf.Variable):
-        return tf.identity(value)
-    value.read_value()  # makes the graph know the variable, which the handle alone does not
-    return tf.compat.v1.get_default_graph().capture(value.handle)

@@ -17,13 +17,10 @@ _MAX_GIF_BLOCKS = 150_000  # of 255 bytes: what LZW makes of 25 million pixels o
 
 
 def check_headers(files: tf.Tensor) -> tf.Tensor:
-    """Refuse what the first bytes of the files, string (n,), give away; all files at once, which is quicker.
+    """Kinds of files, string (n,), for `bound_picture`: int32 (n,), 1 for a JPEG, 2 for a GIF, 0 if within the bound.
 
     Fails with InvalidArgumentError if one is neither PNG, JPEG, GIF nor BMP, or a PNG or BMP of more than
     `MAX_SERVED_PIXELS`.
-
-    Returns:
-        Kinds for `bound_picture`, int32 (n,): 1 for a JPEG, 2 for a GIF, 0 for what is known to be within the bound.
     """
     header = tf.cast(tf.io.decode_raw(files, tf.uint8, fixed_length=_HEADER_BYTES), tf.int64)  # a short file has zeros
     magic = header[:, 0] * 256 + header[:, 1]

@@ -14,14 +14,11 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any] | Non
     One pair of figures keeps a bright picture bright; a pair per pixel would remove the mean face.
 
     Args:
-        inputs: `pixels`, string (batch,) or (batch, 1), each value 2,304 raw uint8 bytes; others are ignored.
+        inputs: `pixels`, string (batch,) or (batch, 1), each value 2,304 raw uint8 bytes, or InvalidArgumentError.
         custom_config: ignored; it carries a fingerprint of this code, so that an edit misses TFX's cache.
 
     Returns:
         `image_xf`: float32 (batch, 48, 48, 1), zero mean and unit variance on the train split.
-
-    Raises:
-        tf.errors.InvalidArgumentError: a picture is not 2,304 bytes long.
     """
     del custom_config
     raw = tf.reshape(inputs[PIXELS_KEY], [-1])

@@ -40,9 +40,9 @@ def build_loss(label_smoothing: float) -> keras.losses.Loss:
 def build_optimizer(network: keras.Model, config: TrainerConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """SGD with Nesterov momentum (Sutskever et al. 2013).
 
-    `weight_decay` means the L2 penalty of the usual recipes. Keras decays weights beside the gradient (Loshchilov and
-    Hutter 2017), where momentum doesn't amplify it 1 / (1 - momentum) times, so that factor is put in here. Biases and
-    the scales and offsets of batch normalisation, all of rank 1, are not decayed.
+    `weight_decay` means the usual L2 penalty, which momentum amplifies 1 / (1 - momentum) times. Keras decays weights
+    beside the gradient (Loshchilov and Hutter 2017), so that factor is put in here. Biases and the scales and offsets
+    of batch normalisation, all of rank 1, are not decayed.
     """
     optimizer = keras.optimizers.SGD(
         learning_rate=build_schedule(config, steps_per_epoch),
@@ -57,8 +57,8 @@ def build_optimizer(network: keras.Model, config: TrainerConfig, steps_per_epoch
 def build_schedule(config: TrainerConfig, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """Linear warm-up to `peak_learning_rate`, then half a cosine to 0 (Loshchilov and Hutter 2016, "SGDR").
 
-    With w warm-up steps, step t < w has the rate peak * (t + 1) / (w + 1): the first step is not wasted at 0. Warm-up
-    takes at most half of the run, so that a run of one epoch still learns.
+    With w warm-up steps, step t < w has the rate peak * (t + 1) / (w + 1). Warm-up takes at most half of the run, so
+    that a run of one epoch still learns.
     """
     total_steps = config.epochs * steps_per_epoch
     warmup_steps = round(min(config.warmup_epochs * steps_per_epoch, total_steps // 2))
@@ -112,8 +112,8 @@ class WeightAverage:
 def calibrate_batch_norm(network: keras.Model, images: tf.data.Dataset) -> None:
     """Set each batch-norm layer's mean and variance to their average over batches of one size, float32 (b, 48, 48, 1).
 
-    Averaged weights were never trained on, so the statistics that training collected don't belong to them (Izmailov
-    et al. 2018, "Averaging Weights Leads to Wider Optima"). Seeds of dropout change as well.
+    The statistics that training collected don't belong to averaged weights (Izmailov et al. 2018, "Averaging Weights
+    Leads to Wider Optima"). Seeds of dropout change as well.
     """
     layers = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
@@ -132,20 +132,23 @@ def augment(
     config: AugmentationConfig,
     size_px: int | tf.Tensor = IMAGE_SIZE_PX,
 ) -> tf.Tensor:
-    """Change pictures at random and cut a square of side `size_px`, int32 (), out of each, at a random place.
+    """Change pictures at random and cut a square out of each, at a random place: float32 (batch, size_px, size_px, 1).
 
-    The same seed always gives the same pictures. Geometry is one warp, so a picture is interpolated once.
-
-    Args:
-        images: float32 (batch, 48, 48, 1), z-scored, so that 0 is the mean grey with which gaps are filled.
-        is_flipped: bool (batch,), which pictures are mirrored.
-        seed: int (2,).
-
-    Returns:
-        float32 (batch, size_px, size_px, 1).
+    Equal seeds, int (2,), give equal pictures. Images are float32 (batch, 48, 48, 1), z-scored, so that 0 is the mean
+    grey with which gaps are filled; those where `is_flipped`, bool (batch,), are mirrored.
     """
     warp_seed, blur_seed, noise_seed, erase_seed = _split(seed, 4)
-    images = _warp_randomly(images, is_flipped, warp_seed, config, tf.convert_to_tensor(size_px))
+    rotation_seed, scale_seed, shift_seed = _split(warp_seed, 3)
+    count, size_px = tf.shape(images)[0], tf.convert_to_tensor(size_px)
+    cut_away_px = tf.cast(IMAGE_SIZE_PX - size_px, tf.float32)
+    images = warp(
+        images,
+        is_flipped=is_flipped,
+        rotation_rad=_draw([count], rotation_seed, math.radians(config.rotation_deg)),
+        scale=1.0 + _draw([count], scale_seed, config.scale_fraction),
+        shift_px=_draw([count, 2], shift_seed, config.shift_fraction * IMAGE_SIZE_PX + cut_away_px / 2.0),
+        size_px=size_px,
+    )
     if config.blur_fraction:
         images = _blur_randomly(images, blur_seed, config.blur_fraction)
     if config.noise_fraction:
@@ -163,15 +166,15 @@ def warp(
     shift_px: tf.Tensor,
     size_px: tf.Tensor,
 ) -> tf.Tensor:
-    """Flip, rotate and enlarge each picture about its centre, shift it, and cut the middle out; bilinear.
+    """Flip, rotate and enlarge each picture about its centre, shift it, and cut the middle out, in one interpolation.
 
     Args:
-        images: float32 (batch, 48, 48, 1).
+        images: float32 (batch, 48, 48, 1); gaps are filled with 0.
         is_flipped: bool (batch,).
         rotation_rad: float32 (batch,), counter-clockwise.
         scale: float32 (batch,), above 1 enlarges.
         shift_px: float32 (batch, 2), to the right and down.
-        size_px: int32 (), side of the square that is kept; gaps are filled with 0.
+        size_px: int32 (), side of the square that is kept.
     """
     # The op takes the inverse transform: rows (8,) that map a pixel of the new picture to its place in the old one.
     mirror = tf.where(is_flipped, -1.0, 1.0)
@@ -190,22 +193,6 @@ def warp(
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
-    )
-
-
-def _warp_randomly(
-    images: tf.Tensor, is_flipped: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig, size_px: tf.Tensor
-) -> tf.Tensor:
-    count = tf.shape(images)[0]
-    rotation_seed, scale_seed, shift_seed = _split(seed, 3)
-    cut_away_px = tf.cast(IMAGE_SIZE_PX - size_px, tf.float32)
-    return warp(
-        images,
-        is_flipped=is_flipped,
-        rotation_rad=_draw([count], rotation_seed, math.radians(config.rotation_deg)),
-        scale=1.0 + _draw([count], scale_seed, config.scale_fraction),
-        shift_px=_draw([count, 2], shift_seed, config.shift_fraction * IMAGE_SIZE_PX + cut_away_px / 2.0),
-        size_px=size_px,
     )
 
 

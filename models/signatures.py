@@ -21,17 +21,11 @@ _DECODED_AT_ONCE = 2  # of one request; each takes up to 400 MB
 def build_signatures(
     compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: TransformGraph, calibration: Calibration
 ) -> dict[str, Signature]:
-    """Functions of a model that takes serialised examples, raw pixels or files of pictures.
+    """By name, functions of serialised examples, raw pixels or files of pictures, each with the spec of its input.
 
-    Args:
-        compute_logits: images float32 (batch, 48, 48, 1) -> logits float32 (batch, 7).
-        transform: raw pictures or pixels -> images.
-        calibration: its temperature divides the logits; below its threshold the model abstains.
-
-    Returns:
-        Name of a signature -> (function, spec of its one input). Each function returns `probabilities` float32
-        (batch, 7), `class_index` int64 (batch,), `class_name` string (batch, 1), `confidence` float32 (batch,),
-        `abstain` bool (batch,). Pixels may come as (batch, 48, 48, 1) or (batch, 48, 48).
+    Each returns `probabilities` float32 (batch, 7), `class_index` int64 (batch,), `class_name` string (batch, 1),
+    `confidence` float32 (batch,), `abstain` bool (batch,). Pixels are uint8 (batch, 48, 48, 1) or (batch, 48, 48).
+    `compute_logits` maps images, float32 (batch, 48, 48, 1), to float32 (batch, 7).
     """
 
     def answer(images: tf.Tensor, row_count: tf.Tensor) -> Outputs:
@@ -90,9 +84,8 @@ def _fill(rows: tf.Tensor, filler: tf.Tensor) -> tf.Tensor:
 def decode_images(image_bytes: tf.Tensor) -> tf.Tensor:
     """Files of pictures, string (batch,), PNG, JPEG, GIF or BMP, -> uint8 (batch, 48, 48, 1).
 
-    Colours become grey, transparency is dropped, an animation counts by its first frame, and each side is scaled to 48
-    px by itself, so a picture that is not square is distorted: crop it to the face first. One of more than
-    `MAX_SERVED_PIXELS` is refused undecoded.
+    Colours become grey, transparency is dropped, and of an animation the first frame counts. Each side is scaled to 48
+    px, so a picture that is not square is distorted. One of more than `MAX_SERVED_PIXELS` is refused undecoded.
     """
     spec = tf.TensorSpec(contract.IMAGE_SHAPE, tf.uint8)
     checked = (image_bytes, check_headers(image_bytes))

@@ -1,6 +1,6 @@
 """TFRecord files -> batches, read anew in each epoch: memory holds a bounded number of pictures.
 
-Everything random is a function of seed, epoch and step, as in `models.dataset`, so a resumed run repeats it.
+Everything random is a function of seed, epoch and step, as in `models.dataset`.
 """
 
 import hashlib
@@ -43,14 +43,11 @@ class StreamedExamples(StoredExamples):
     def count_steps(self, batch_size: int, worker_count: int = 1) -> int:
         """See `models.training.TrainExamples`: as many whole batches as the worker with the fewest rows has."""
         if batch_size < worker_count:
-            raise ConfigError(
-                f"trainer.batch_size: expected at least 1 for each of {worker_count} workers, got {batch_size}"
-            )
+            expected = f"expected at least 1 for each of {worker_count} workers"
+            raise ConfigError(f"trainer.batch_size: {expected}, got {batch_size}")
         if len(self.paths) < worker_count:
-            raise DatasetError(
-                f"{len(self.paths)} files of examples for {worker_count} workers: each worker needs one, so write more"
-                " shards or train with fewer workers"
-            )
+            found = f"{len(self.paths)} files of examples for {worker_count} workers"
+            raise DatasetError(f"{found}: each needs one, so write more shards or train with fewer workers")
         rows = min(self.share_of(Share(index, worker_count))[1] for index in range(worker_count))
         steps = rows // (batch_size // worker_count)
         if not steps:
@@ -98,11 +95,7 @@ class StreamedExamples(StoredExamples):
 
 
 def scan_examples(patterns: Iterable[str], shuffle_rows: int) -> StreamedExamples:
-    """Read the files that match any of `patterns` (paths or globs) through once, a thousand rows at a time.
-
-    Raises:
-        DatasetError: no file matches, or the files hold no example or something else than labelled examples.
-    """
+    """Read the files that match any of `patterns` (paths or globs) once; errors as in `dataset.read_examples`."""
     paths = dataset.find_examples(patterns).paths
     digest = hashlib.sha256()
     sample: list[tuple[bytes, bytes]] = []

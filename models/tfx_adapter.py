@@ -1,7 +1,4 @@
-"""What TFX hands to a training or a search, in our own terms: the one file of `models` that knows TFX.
-
-`run_fn` and `tuner_fn` have files of their own, so that an edit of what one of them runs doesn't repeat the other.
-"""
+"""What TFX hands to a training or a search, in our own terms: the one file of `models` that knows TFX."""
 
 import hashlib
 import json
@@ -21,16 +18,11 @@ from fer_tfx.errors import ConfigError
 from models.computation import Computation
 from models.transform_graph import TransformGraph
 
-# What TFX's extension for Vertex Training finds in the settings: the machine and the image of the job.
-_JOB = "ai_platform_"
+_JOB = "ai_platform_"  # prefix of settings for TFX's extension for Vertex Training: machine and image
 
 
 class Task:
-    """The training or search that TFX's Trainer or Tuner asks for; places are paths or bucket URIs.
-
-    Raises:
-        ConfigError: a tuner's result doesn't fit the settings of this version.
-    """
+    """The training or search that TFX's Trainer or Tuner asks for; places are paths or bucket URIs."""
 
     def __init__(self, fn_args: FnArgs) -> None:
         self.settings = read_settings(fn_args.custom_config, fn_args.hyperparameters)
@@ -62,11 +54,7 @@ def read_recipe(settings: dict[str, str]) -> Recipe:
 
 
 def read_settings(settings: dict[str, str], hyperparameters: dict[str, Any] | None) -> dict[str, str]:
-    """A component's settings with a tuner's values put in place in `model` and `trainer`.
-
-    Raises:
-        ConfigError: the tuner's result doesn't fit the settings of this version.
-    """
+    """A component's settings with a tuner's values in `model` and `trainer`; ConfigError if they don't fit."""
     if hyperparameters is None:
         return settings
     try:
@@ -82,15 +70,10 @@ def compute_run_key(
 ) -> str:
     """Name of all that decides the outcome of a training or search: 16 hexadecimal digits, a dash, and `computation`.
 
-    Paths are left out: a CSV that was copied and ingested again continues the same training. So is what is done with a
-    trained network afterwards, where `training_code` tells the code apart: a change of the export doesn't cost a night
-    of training. `model` and `trainer` count by their values, whatever code has read them.
-
-    Args:
-        settings: see `Task`.
-        computation: in place of `trainer.precision` and `trainer.threads`, which may leave it to the machine.
-        data_digest: see `models.dataset.compute_data_digest`.
-        first_weights: digest of those that a warm start begins with; empty: random ones, which the seed decides.
+    Paths are left out: a CSV that was copied and ingested again continues the same training. So is what happens to a
+    trained network, if `training_code` tells the code apart: a change of the export doesn't cost a night of training.
+    `computation` stands for `trainer.precision` and `trainer.threads`, which may leave it to the machine, and
+    `first_weights` for the weights that a warm start begins with; empty: random ones, from the seed.
     """
     # How a stream is read doesn't matter to a training in memory; for one that streams it is part of `data_digest`.
     left_out = {"checkpoint_root", "export", "training_input", "streaming_code", "warm_start_code", "spans"}
@@ -108,9 +91,9 @@ def compute_run_key(
 
 
 def match_run_keys(run_key: str, trainer: TrainerConfig) -> str:
-    """Pattern, as in a shell, of the keys of trainings that are as good an answer to the same settings.
+    """Shell pattern of the keys of trainings that answer the same settings, on any device.
 
-    Where `trainer` leaves precision or threads to the machine, any machine's choice will do. So will any device.
+    Where `trainer` leaves precision or threads to the machine, any machine's choice will do.
     """
     digest, precision, threads, _ = run_key.split("-")
     return f"{digest}-{'*' if trainer.precision == 'auto' else precision}-{threads if trainer.threads else '*'}-*"

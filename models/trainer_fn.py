@@ -30,25 +30,17 @@ _PACKAGES = ("tensorflow", "keras", "tensorflow-transform", "tfx", "apache-beam"
 
 
 def run_fn(fn_args: Any) -> None:
-    """Train and export one model.
+    """Train and export one model. Raises ConfigError, DatasetError or TrainingError.
 
-    A run that was killed resumes after its last whole epoch when the same data, settings and code come again and are
-    computed in the same way. The outcome of the last finished training is kept, so that an edit of what comes after the
-    training repeats that alone, with the training's own record and weights.
+    A killed run resumes after its last whole epoch when it comes again with the same data, settings, code and way of
+    computing. The outcome of the last finished training is kept, so that an edit of what comes after it repeats that
+    alone, with the training's own record and weights.
 
     Args:
         fn_args: TFX's `FnArgs`. Its `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of
             the dataclasses), `checkpoint_root` (folder or bucket URI), `code`, `training_code` and `streaming_code`
             (fingerprints of all that is run here, and of what decides the weights in memory and as a stream), `spans`
             (what the examples are, from our own executor of the Trainer) and, for a warm start, `warm_start_code`.
-            `base_model` is the SavedModel whose weights a warm start takes over; `hyperparameters`, if a tuner came
-            before, replace the settings they name.
-
-    Raises:
-        ConfigError: the hyperparameters don't fit the settings of this version, several workers are to train in memory,
-            the number of threads can't be set, or the earlier model's weights don't fit.
-        DatasetError: the examples are missing or unreadable.
-        TrainingError: the loss is no longer a number.
     """
     task = Task(fn_args)
     threads = computation.use_threads(task.recipe.trainer.threads)

@@ -12,10 +12,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from configs.progress import report_progress
+from configs.progress import EpochMetrics, report_progress
 from configs.spec import TrainerConfig
 from fer_tfx.errors import FerError
-from models.checkpoint import EpochMetrics, History, TrainingCheckpoint
+from models.checkpoint import History, TrainingCheckpoint
 from models.computation import Share, find_share
 from models.dataset import Examples, Transform, make_eval_dataset
 from models.recipe import WeightAverage, compile_network
@@ -31,23 +31,19 @@ class TrainExamples(Protocol):
     """The train split, held in memory (`models.dataset`) or read anew in each epoch (`models.streaming`)."""
 
     def count_steps(self, batch_size: int, worker_count: int) -> int:
-        """Training steps per epoch.
-
-        Raises:
-            DatasetError: there are fewer files than workers, or too few rows for a batch.
-        """
+        """Training steps per epoch. Raises DatasetError: fewer files than workers, or too few rows for a batch."""
 
     def make_train_dataset(
         self, transform: Transform, config: TrainerConfig, start_epoch: int, share: Share
     ) -> tf.data.Dataset:
-        """Shuffled, augmented batches of one worker, of the epochs from `start_epoch` to the last, one after the other.
+        """Shuffled, augmented batches of one worker, from epoch `start_epoch` to the last.
 
-        Elements (images float32 (b, size, size, 1), class_indices int64 (b,)); each depends on seed, epoch, step and
-        worker only.
+        Elements (images float32 (b, size, size, 1), class_indices int64 (b,)) depend on seed, epoch, step and worker
+        only.
         """
 
     def make_sample_dataset(self, transform: Transform, batch_size: int) -> tf.data.Dataset:
-        """Some 2,000 pictures from all over the split, as they are when served: float32 (b, 48, 48, 1), of one b."""
+        """Some 2,000 pictures from all over the split, not augmented: float32 (b, 48, 48, 1), of one b."""
 
 
 class TrainResult(NamedTuple):
@@ -72,19 +68,15 @@ def fit(
     """Train `network`; afterwards it holds the averaged weights, with batch-norm statistics that fit them.
 
     The same seed, network and examples give the same result bit for bit on the same processor with the same number of
-    threads (`models.computation.use_threads`), whatever else the machine does. A run that is killed and called again
-    with the same `checkpoint_dir` resumes after its last whole epoch and comes to the same result. Dropout comes from
-    Keras's seed.
+    threads (`models.computation.use_threads`), also if the run is killed and called again with the same
+    `checkpoint_dir`. Dropout takes Keras's seed.
 
     Workers of a MultiWorkerMirroredStrategy call it alike, each with the same files, and hold the same weights
     afterwards. All of them read `checkpoint_dir`, and the first one writes it.
 
     Args:
         network: images -> logits, built within the scope of the strategy that is to train it.
-        train: the split to learn from.
-        eval_: the split that epochs are measured on; nothing is chosen by it.
-        transform: raw pictures -> images.
-        config: the recipe.
+        eval_: what epochs are measured on; nothing is chosen by it.
         checkpoint_dir: folder or bucket URI of this run's state; the caller removes it in the end.
         log_dir: folder or bucket URI of TensorBoard's files.
 
@@ -99,8 +91,9 @@ def fit(
     sample = train.make_sample_dataset(transform, config.batch_size)
     checkpoint = TrainingCheckpoint(checkpoint_dir, network, network.optimizer, average)
     history = done = checkpoint.restore()
-    evaluate = build_evaluation(network, make_eval_dataset(eval_, transform))
-    progress = ProgressReport(config.epochs * steps)
+    compute_logits = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
+    eval_dataset = make_eval_dataset(eval_, transform)
+    reported_at_s = -math.inf
     with tempfile.TemporaryDirectory(prefix="worker-") as scratch:
         if share.index:  # the first worker alone writes the state; nobody reads what the others write
             checkpoint, log_dir = TrainingCheckpoint(scratch, network, network.optimizer, average), scratch
@@ -113,15 +106,16 @@ def fit(
             for step in range((epoch - 1) * steps + 1, epoch * steps + 1):
                 loss, accuracy = take_step()
                 if not math.isfinite(loss):
-                    raise TrainingError(
-                        f"loss is {loss} at step {step}: lower trainer.peak_learning_rate and run again"
-                    )
+                    remedy = "lower trainer.peak_learning_rate and run again"
+                    raise TrainingError(f"loss is {loss} at step {step}: {remedy}")
                 average.update(network.optimizer.iterations.value)
-                progress.tell_step(epoch, step, loss)
+                if time.monotonic() - reported_at_s >= _REPORT_INTERVAL_S:
+                    reported_at_s = time.monotonic()
+                    report_progress(step, config.epochs * steps, f"epoch {epoch}, loss {loss:.2f}")
             eval_loss, eval_accuracy = None, None
             if epoch % config.evaluation_interval_epochs == 0 or epoch == config.epochs:
                 with average.applied(sample):
-                    eval_loss, eval_accuracy = evaluate()
+                    eval_loss, eval_accuracy = evaluate(compute_logits, eval_dataset)
             rate, seconds = float(network.optimizer.learning_rate), round(time.monotonic() - epoch_started_s, 3)
             metrics = EpochMetrics(epoch, loss, accuracy, eval_loss, eval_accuracy, rate, seconds)
             history = (*history, metrics)
@@ -131,7 +125,8 @@ def fit(
                         tf.summary.scalar(name, value)
             writer.flush()
             checkpoint.save(history)
-            progress.tell_epoch(epoch, epoch * steps, eval_accuracy)
+            measured = "" if eval_accuracy is None else f", eval accuracy {eval_accuracy:.3f}"
+            report_progress(epoch * steps, config.epochs * steps, f"epoch {epoch} finished{measured}")
     average.apply(sample)
     return TrainResult(history, len(done))
 
@@ -139,8 +134,7 @@ def fit(
 def _build_step(network: keras.Model, dataset: tf.data.Dataset) -> Callable[[], tuple[float, float]]:
     """Function that takes the next step and returns loss and accuracy of the epoch so far.
 
-    Not Keras 3.15's `fit`: under a MultiWorkerMirroredStrategy it reduces a whole batch, a tuple, across workers, which
-    TensorFlow's collective operations refuse.
+    Keras 3.15's `fit` fails under a MultiWorkerMirroredStrategy: it reduces whole batches, as tuples, across workers.
     """
     strategy = network.distribute_strategy
     if find_share(strategy).count > 1:  # workers have batches of their own; devices of one machine share each out
@@ -160,37 +154,11 @@ def _build_step(network: keras.Model, dataset: tf.data.Dataset) -> Callable[[], 
     return take_step
 
 
-class ProgressReport:
-    """Reports the steps done of `total_steps`, those before a resume included, about once a second."""
-
-    def __init__(self, total_steps: int, read_clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._total_steps = total_steps
-        self._read_clock_s = read_clock_s
-        self._reported_at_s = -math.inf
-
-    def tell_step(self, epoch: int, step: int, loss: float) -> None:
-        """`step` of the run is done."""
-        now_s = self._read_clock_s()
-        if now_s - self._reported_at_s >= _REPORT_INTERVAL_S:
-            self._reported_at_s = now_s
-            report_progress(step, self._total_steps, f"epoch {epoch}, loss {loss:.2f}")
-
-    def tell_epoch(self, epoch: int, step: int, eval_accuracy: float | None) -> None:
-        """`epoch` is done; None: it wasn't measured."""
-        measured = "" if eval_accuracy is None else f", eval accuracy {eval_accuracy:.3f}"
-        report_progress(step, self._total_steps, f"epoch {epoch} finished{measured}")
-
-
-def build_evaluation(network: keras.Model, dataset: tf.data.Dataset) -> Callable[[], tuple[float, float]]:
-    """Function that computes cross entropy, in nats, and accuracy, 0-1, of `network` as it is when called."""
-    compute_logits = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
-
-    def evaluate() -> tuple[float, float]:
-        logits, class_indices = predict_logits(compute_logits, dataset)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(class_indices, logits).numpy()
-        return float(losses.mean()), float((logits.argmax(axis=1) == class_indices).mean())
-
-    return evaluate
+def evaluate(compute_logits: Callable[[tf.Tensor], tf.Tensor], dataset: tf.data.Dataset) -> tuple[float, float]:
+    """Cross entropy, in nats, and accuracy, 0-1."""
+    logits, class_indices = predict_logits(compute_logits, dataset)
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(class_indices, logits).numpy()
+    return float(losses.mean()), float((logits.argmax(axis=1) == class_indices).mean())
 
 
 def predict_logits(

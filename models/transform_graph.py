@@ -10,14 +10,13 @@ from fer_tfx.contract import IMAGE_KEY, PIXELS_KEY
 class TransformGraph:
     """Applies the saved graph of `preprocessing_fn`, of a `tft.TFTransformOutput`.
 
-    TFT's layer belongs to tf_keras: call it on tensors only, never as part of a Keras 3 network. The schema decides
-    whether `pixels` has rank 1 or 2.
+    TFT's layer belongs to tf_keras: call it on tensors only, never as part of a Keras 3 network.
     """
 
     def __init__(self, transform_output: Any) -> None:
         self.layer = transform_output.transform_features_layer()
         """Owns the constants: whoever saves a graph that calls this object must track it."""
-        self._pixels_shape = list(transform_output.raw_feature_spec()[PIXELS_KEY].shape)
+        self._pixels_shape = list(transform_output.raw_feature_spec()[PIXELS_KEY].shape)  # the schema decides the rank
         self._saved = tf.saved_model.load(transform_output.transform_savedmodel_dir)
 
     # AutoGraph would rewrite TFT's sources anew for each dataset that maps this: 5 s of CPU time for nothing.

@@ -33,20 +33,13 @@ class TuningError(FerError):
 
 
 def tuner_fn(fn_args: Any) -> Any:
-    """The search over recipes, each trained by `fit` and judged by its accuracy on the eval split.
+    """TFX's `TunerFnResult`: a search over recipes, each trained by `fit` and judged by its accuracy on the eval split.
 
-    A search that was killed resumes where it stopped when the same data, settings and code come again.
+    A killed search resumes when the same data, settings and code come again.
 
     Args:
         fn_args: TFX's `FnArgs`. Its `custom_config` holds `model`, `trainer` (with the epochs of a trial) and `tuner`
             (JSON of the dataclasses), `checkpoint_root` (folder or bucket URI) and `code` (fingerprint of this code).
-
-    Returns:
-        TFX's `TunerFnResult`.
-
-    Raises:
-        ConfigError: the number of threads can't be set.
-        DatasetError: the examples are missing or unreadable.
     """
     task = Task(fn_args)
     threads = use_threads(task.recipe.trainer.threads)
@@ -102,7 +95,7 @@ def find_configured_values(recipe: Recipe, space: Mapping[str, Interval | Choice
 class RecipeOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]
     """Random search (Bergstra and Bengio 2012) that tries `first_values`, if any, first, so the winner is never worse.
 
-    What it proposes depends on the seed alone and not on the outcome of earlier trials.
+    What it proposes depends on the seed alone, not on earlier trials.
     """
 
     def __init__(self, first_values: dict[str, Any] | None, **keywords: Any) -> None:
@@ -119,16 +112,9 @@ class RecipeOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc
 class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[misc]
     """Trains one recipe after the other and remembers how good each was.
 
-    A search that was killed resumes when it is called again with the same `state_dir`: the same recipes are proposed in
-    the same order, and a training resumes in its old folder after its last epoch, or is found finished. KerasTuner's
-    own files are not read again: it writes them in place, so a kill may leave half a file.
-
-    Args:
-        recipe: the settings that the search doesn't change.
-        config: how many trials and where to search.
-        train: trains one recipe.
-        state_dir: folder or bucket URI of this search alone; removed in the end.
-        scratch_dir: where KerasTuner may write its files.
+    A killed search resumes with the same `state_dir`, a folder or bucket URI of its own, removed in the end: the same
+    recipes are proposed in the same order, and each training resumes in its old folder. KerasTuner's own files, in
+    `scratch_dir`, are not read again: it writes them in place, so a kill may leave half a file.
     """
 
     def __init__(
@@ -150,12 +136,7 @@ class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         self._state_dir = state_dir
 
     def run_trial(self, trial: Any) -> dict[str, float]:
-        """Accuracy of one trial on the eval split.
-
-        Raises:
-            FailedTrialError: its training failed; the search continues.
-            FatalRuntimeError: something else went wrong, as it would in the next trial too.
-        """
+        """Accuracy of one trial on the eval split. After a FailedTrialError the search continues."""
         recipe = overlay(self._recipe, trial.hyperparameters.values)
         # What `auto` comes to: another machine doesn't resume a killed trial in other numbers.
         settled = replace(recipe, trainer=replace(recipe.trainer, precision=choose_policy(recipe.trainer.precision)))
@@ -171,11 +152,7 @@ class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         return {_OBJECTIVE.name: accuracy}
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
-        """Run all trials.
-
-        Raises:
-            TuningError: all of them failed.
-        """
+        """Run all trials; TuningError if all of them failed."""
         super().search(*fit_args, **fit_kwargs)
         trials = self.oracle.trials.values()
         if all(trial.score is None for trial in trials):

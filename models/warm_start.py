@@ -1,7 +1,7 @@
 """The weights of an earlier model that a training begins with, and where each model keeps its own for later ones.
 
-The export holds a folded network, from which the trained one can't be recovered. So every model keeps the weights as
-they were trained beside it, `<model>/Format-Training/weights.npz`: a few MB, which no server gets.
+The exported network is folded, so every model keeps its weights as they were trained beside it, in
+`<model>/Format-Training/weights.npz`: a few MB, which no server gets.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import tensorflow as tf
 from configs.spec import ModelConfig
 from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.errors import ConfigError
-from models.checkpoint import Weights, pack_weights, read_file, unpack_weights, write_file
+from models.checkpoint import Weights, pack_weights, unpack_weights
 
 _SHAPELESS = {"dropout_fraction"}  # settings of `model` that change no weight's shape
 _REMEDY = "to begin with random weights, use --set spans.warm_start=false"
@@ -27,15 +27,11 @@ class WarmStart:
     model: str
     """Path or URI of its artifact."""
     digest: str
-    """SHA-256 of the file of its weights, first 16 digits: the same for a copy."""
+    """SHA-256 of the file of its weights, first 16 digits."""
     weights: Weights
 
     def apply(self, network: keras.Model, config: ModelConfig) -> None:
-        """Give `network`, just built from `config`, the earlier weights. Seeds of dropout stay its own.
-
-        Raises:
-            ConfigError: its weights have other shapes.
-        """
+        """Give `network`, just built from `config`, the earlier weights, or ConfigError if their shapes differ."""
         if [tuple(each.shape) for each in network.weights] != [each.shape for each in self.weights]:
             raise ConfigError(f"spans.warm_start: {self.model}: {self._find_difference(config)}, or {_REMEDY}")
         for variable, value in zip(network.weights, self.weights, strict=True):
@@ -43,7 +39,7 @@ class WarmStart:
 
     def _find_difference(self, config: ModelConfig) -> str:
         """The settings whose values differ, and what to do about it."""
-        record = read_file(f"{self.model}/Format-Serving/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}")
+        record = tf.io.read_file(f"{self.model}/Format-Serving/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}").numpy()
         now = json.loads(json.dumps(asdict(config)))  # a list for each tuple, as in the record
         earlier = {"family": "vgg", **json.loads(record)["model"]}  # earlier versions had no other family
         differing = [name for name in now if name not in _SHAPELESS and earlier.get(name) != now[name]]
@@ -54,14 +50,10 @@ class WarmStart:
 
 
 def read_warm_start(exported: str) -> WarmStart:
-    """What the earlier model whose SavedModel is `exported`, a path or URI, has kept.
-
-    Raises:
-        ConfigError: it has kept nothing.
-    """
+    """The weights kept with the SavedModel at `exported`, a path or URI; ConfigError if there are none."""
     model, path = _find_model(exported)
     try:
-        content = read_file(path)
+        content = tf.io.read_file(path).numpy()
     except tf.errors.NotFoundError:
         raise ConfigError(
             f"spans.warm_start: {model}: keeps no weights, as an earlier version of fer-tfx trained it; {_REMEDY}"
@@ -72,8 +64,7 @@ def read_warm_start(exported: str) -> WarmStart:
 def keep_weights(network: keras.Model, exported: str) -> None:
     """Write the weights of a trained network, before it is folded, beside its SavedModel at `exported`."""
     _, path = _find_model(exported)
-    tf.io.gfile.makedirs(path.rpartition("/")[0])
-    write_file(path, pack_weights(network.get_weights()))
+    tf.io.write_file(path, pack_weights(network.get_weights()))
 
 
 def _find_model(exported: str) -> tuple[str, str]:

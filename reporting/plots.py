@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from configs.progress import EpochMetrics
 from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Share
-from reporting.report_data import ClassFigures, Epoch, Evaluation, Slice, TrainingFigures
+from reporting.report_data import ClassFigures, Evaluation, Slice, TrainingFigures
 
 # Drawn in the light colours; the dark page gets the same text of SVG with the others in their place.
 _INK, _GRID, _FIRST, _SECOND, _THIRD = "#1b1d21", "#c9ced6", "#0b57d0", "#b3541e", "#5c6670"
@@ -101,7 +102,7 @@ def plot_training(training: TrainingFigures) -> tuple[Plot, ...]:
     )
 
 
-def _plot_epochs(epochs: Sequence[Epoch], label: str, fields: dict[str, str]) -> Plot:
+def _plot_epochs(epochs: Sequence[EpochMetrics], label: str, fields: dict[str, str]) -> Plot:
     from matplotlib.ticker import MaxNLocator
 
     lines = {

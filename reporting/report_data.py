@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from configs.progress import EpochMetrics
 from reporting.calibration import CoveragePoint, ReliabilityBin
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Interval, Share
@@ -42,19 +43,6 @@ class DataFigures:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One epoch of the training; see `models.checkpoint.EpochMetrics`, which writes these figures."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    eval_loss: float | None
-    eval_accuracy: float | None
-    learning_rate: float
-    seconds: float
-
-
-@dataclass(frozen=True)
 class TrainedSpan:
     """One of the pieces of data that a model was trained on."""
 
@@ -67,7 +55,7 @@ class TrainedSpan:
 class TrainingFigures:
     """How the model was trained; what records of earlier versions lack has a default."""
 
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[EpochMetrics, ...]
     parameters: int
     precision: str
     train_rows: int  # of all spans together

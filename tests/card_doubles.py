@@ -4,11 +4,12 @@ import dataclasses
 import math
 from typing import Any
 
+from configs.progress import EpochMetrics
 from fer_tfx.contract import CLASS_NAMES
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Interval, Share, wilson_interval
 from reporting.model_card import CardData, CardFigures, Confidence
-from reporting.report_data import ClassFigures, Epoch, Lineage, TrainedSpan, TrainingFigures, UsedArtifact
+from reporting.report_data import ClassFigures, Lineage, TrainedSpan, TrainingFigures, UsedArtifact
 
 HOSTILE = (
     "a|b\n\n# c `d` ``e`` <script>alert('x')</script> [f](http://evil.example) www.evil.example me@evil.example \u202e"
@@ -39,7 +40,7 @@ def make_card(**changes: Any) -> CardData:
             dropped={"repeat within train": 37}, quarantined={"unknown label": 1}, conflicting_pictures=59,
             skipped_files={"notes.txt": "no CSV"},
         ),
-        training=TrainingFigures((Epoch(1, 1.9, 0.2, 1.7, 0.3, 0.1, 4.0),) * 2, 123_456, "float32", 1_200),
+        training=TrainingFigures((EpochMetrics(1, 1.9, 0.2, 1.7, 0.3, 0.1, 4.0),) * 2, 123_456, "float32", 1_200),
         figures=FIGURES,
         confidence=Confidence(1.25, 0.55, Share.of(0.5, 12), Share.of(1.0, 6)),
         lineage=Lineage(

@@ -5,13 +5,13 @@ import math
 
 import numpy as np
 
+from configs.progress import EpochMetrics
 from reporting.evaluation import AnsweredRows, Faces, LabelledRows, compare, describe_robustness, evaluate, keep_answers
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Interval
 from reporting.label_shift import compute_label_shift
 from reporting.report_data import (
     DataFigures,
-    Epoch,
     Lineage,
     QuarantinedRow,
     ReportData,
@@ -78,7 +78,7 @@ def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) ->
         verdict=Verdict(refusals, "/serving/17"),
         data=make_data(),
         training=TrainingFigures(
-            (Epoch(1, 1.9, 0.2, 1.7, 0.3, 0.1, 4.0), Epoch(2, 1.5, 0.4, None, None, 0.0, 2.0)),
+            (EpochMetrics(1, 1.9, 0.2, 1.7, 0.3, 0.1, 4.0), EpochMetrics(2, 1.5, 0.4, None, None, 0.0, 2.0)),
             123_456, "float32", 1_200,
         ),
         evaluation=evaluation,
@@ -102,7 +102,9 @@ def make_report_of_nan() -> ReportData:
     answers = np.full((12, 7), math.nan)
     return dataclasses.replace(
         report,
-        training=dataclasses.replace(report.training, epochs=(Epoch(1, math.nan, 0.2, math.nan, 0.1, 0.1, 4.0),)),
+        training=dataclasses.replace(
+            report.training, epochs=(EpochMetrics(1, math.nan, 0.2, math.nan, 0.1, 0.1, 4.0),)
+        ),
         evaluation=evaluate(answer_rows(answers), temperature=1.25, threshold=0.55),
         robustness=describe_robustness({"eyes_masked": math.nan}, report.evaluation.accuracy),
         comparison=compare(answers, make_probabilities(TRUE, np.full(12, 0.5)), TRUE, "/model/3", 0.01),

@@ -1,5 +1,4 @@
-"""The networks, images -> logits, by family. A new one is a file here, a line in `FAMILIES` and its name in
-`configs.spec.NETWORK_FAMILIES`."""
+"""The networks, images -> logits, by family. A new one is a file here, named in `FAMILIES` and in `ModelConfig`."""
 
 from typing import Protocol
 

@@ -18,8 +18,8 @@ def standardise(images: keras.KerasTensor) -> keras.KerasTensor:
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """Keras's layer, trained with TensorFlow's fused op: (batch, height, width, channels), float32 or bfloat16.
 
-    Keras 3 spells the training step out in some ten ops, each of which reads and writes the whole feature map. The
-    fused op takes one pass and keeps bfloat16 maps as they are; `benchmarks/results/experiments.md` has the gain.
+    Keras 3's training step is some ten ops, each a pass over the whole feature map; the fused op is one, and keeps
+    bfloat16 maps as they are. `benchmarks/results/experiments.md` has the gain.
     """
 
     def call(self, images: tf.Tensor, training: bool | None = None) -> tf.Tensor:
@@ -38,11 +38,8 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
 
     A convolution with kernel k, then a normalisation with scale g, offset b, mean m and variance v is one convolution
     with kernel k * g / sqrt(v + epsilon) and bias b - m * g / sqrt(v + epsilon) (Jacob et al. 2018, arXiv:1712.05877,
-    section 3.2). Max pooling may lie in between when g is above 0; where it is not, that normalisation stays. ReLU
-    goes into the convolution as well, as it commutes with max pooling.
-
-    Args:
-        network: functional; each batch normalisation follows a convolution without bias, pooled or not.
+    section 3.2). Each convolution before a normalisation must have no bias. Max pooling may lie in between when g is
+    above 0; where it is not, that normalisation stays. ReLU commutes with max pooling, so it is merged as well.
     """
     norm_of = {}
     for norm in (layer for layer in network.layers if isinstance(layer, BatchNormalization)):

@@ -1,8 +1,7 @@
 """Plain convolutional network after Simonyan and Zisserman 2014 ("VGG"), with batch normalisation.
 
 The stem works at 48 px, the stages at 24, 12 and 6 px: dense 3x3 convolutions with many filters are what a CPU does
-best. The head averages over all places, so pictures of other sizes than 48 px are accepted. What each choice is worth:
-`benchmarks/results/experiments.md`.
+best. The head averages over all places, so crops are accepted. `benchmarks/results/experiments.md` has each choice.
 """
 
 import keras

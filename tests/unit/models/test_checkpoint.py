@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 from model_doubles import TINY_MODEL
 
-from models.checkpoint import EpochMetrics, Finished, TrainingCheckpoint, clear_others, find_finished, keep_finished
+from configs.progress import EpochMetrics
+from models.checkpoint import Finished, TrainingCheckpoint, clear_others, find_finished, keep_finished
 from models.networks import build_network
 from models.recipe import WeightAverage
 

@@ -72,10 +72,11 @@ def test_fit_streamed_stopped_after_an_epoch_ends_with_the_same_weights(folder, 
 def stop_after_first_epoch(monkeypatch):
     from models import training
 
-    def stop(*_):
-        raise InterruptedError
+    def stop(done, total, text):
+        if "finished" in text:
+            raise InterruptedError
 
-    monkeypatch.setattr(training.ProgressReport, "tell_epoch", stop)
+    monkeypatch.setattr(training, "report_progress", stop)
 
 
 def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exports(folder, transform_dir):

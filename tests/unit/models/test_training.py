@@ -1,5 +1,6 @@
 import logging
 import math
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,8 @@ from forked import run_fork
 from model_doubles import TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
 
 from configs.progress import PROGRESS_LOGGER
-from models.training import ProgressReport, TrainingError, TrainResult
+from models import training
+from models.training import TrainingError, TrainResult
 
 SCRIPTS = Path(__file__).parent
 
@@ -101,17 +103,12 @@ def test_fit_two_devices_of_a_mirrored_strategy_train_one_epoch(tmp_path):
     assert "replicas 2, epochs 1, finite True, same weights True" in run.stdout
 
 
-def test_progress_report_many_steps_reports_once_a_second_and_each_epoch(caplog):
-    seconds = iter([10.0, 10.4, 10.9, 11.1])
-    report = ProgressReport(total_steps=8, read_clock_s=lambda: next(seconds))
+@pytest.mark.parametrize("interval_s", [0.0, 1000.0])
+def test_fit_reports_steps_no_more_often_than_the_interval_and_each_epoch(tmp_path, monkeypatch, caplog, interval_s):
+    monkeypatch.setattr(training, "_REPORT_INTERVAL_S", interval_s)
     with caplog.at_level(logging.INFO, PROGRESS_LOGGER):
-        for step in range(1, 5):
-            report.tell_step(1, step, 1.5)
-        report.tell_epoch(1, 4, 0.25)
-        report.tell_epoch(1, 4, None)
-    assert [record.getMessage() for record in caplog.records] == [
-        "1/8 epoch 1, loss 1.50",
-        "4/8 epoch 1, loss 1.50",
-        "4/8 epoch 1 finished, eval accuracy 0.250",
-        "4/8 epoch 1 finished",
-    ]
+        result, _ = fit_tiny_network(tmp_path, replace(TINY_TRAINER, epochs=2, evaluation_interval_epochs=2))
+    found = [re.sub(r"loss \d\.\d\d", "loss", record.getMessage()) for record in caplog.records]
+    steps = [f"{step}/8 epoch {1 + (step > 4)}, loss" for step in range(1, 9)]
+    ends = ["4/8 epoch 1 finished", f"8/8 epoch 2 finished, eval accuracy {result.history[-1].eval_accuracy:.3f}"]
+    assert found == ([*steps[:4], ends[0], *steps[4:], ends[1]] if interval_s == 0 else [steps[0], *ends])

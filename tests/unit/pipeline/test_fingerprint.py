@@ -91,7 +91,7 @@ def measured(tmp_path_factory) -> tuple[dict[str, dict[str, str]], list[str]]:
         ("search space", {TUNER, TRAINER}),
         ("convert", {EXAMPLE_GEN, TUNER, TRAINER}),
         ("from_json", {EXAMPLE_GEN, TUNER, TRAINER}),
-        ("progress", {TUNER, TRAINER, TRAINING}),
+        ("progress", {DATA_GATE, TUNER, TRAINER, TRAINING}),
         ("preprocessing", {TRANSFORM}),
         ("row", {EXAMPLE_GEN}),
         ("repeats", {EXAMPLE_GEN}),
