@@ -26,7 +26,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from benchmarks.harness.command import ROOT, make_parser, read_code_version, run_command
+from benchmarks.harness.command import ROOT, make_parser, read_code_version, render, run_command
 from benchmarks.harness.marks import read_cpu_s
 from benchmarks.ranking import log
 from configs.progress import PROGRESS_LOGGER
@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.table:
         if not options.log.exists():
             raise DataError(f"{options.log}: no such file; the first experiment creates it")
-        print(log.format_table(log.read_log(options.log)), end="")
+        print(render("experiments.md", entries=log.read_log(options.log)), end="")
     elif options.average:
         _log_average(options)
     else:
@@ -113,7 +113,7 @@ def _log(path: Path, entry: log.Entry) -> None:
         entry["public_look"] = 1 + sum(each.get("public_look") is not None for each in log.read_log(path))
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
-    print(log.format_table([entry]), end="")
+    print(render("experiments.md", entries=[entry]), end="")
 
 
 def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
@@ -181,10 +181,10 @@ def _show_epochs() -> None:
 
 
 def give_way() -> None:
-    """Yield to every other process from now on. Call it before threads are started: those keep their priority.
+    """Yield to every other process from now on, in threads that are started later.
 
-    Linux groups processes by session and shares the cores among groups first, where `sched_autogroup_enabled` is 1:
-    start such work with `setsid`, and write 19 to the `/proc/PID/autogroup` of its first process.
+    Linux shares the cores among sessions first, where `sched_autogroup_enabled` is 1: start such work with `setsid`,
+    and write 19 to the `/proc/PID/autogroup` of its first process.
     """
     os.nice(19)
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -1,9 +1,9 @@
 """How far probabilities can be trusted.
 
 Throughout, `probabilities` is float (n, classes) with n at least 1, `class_indices` is int (n,), the true classes, and
-the confidence of a row is its largest probability. Bins have equal width: as in Guo et al. 2017 bin m holds confidences
-above (m - 1) / bin_count, up to and including m / bin_count. Scikit-learn's calibration curve closes its bins at the
-other end and drops empty ones.
+the confidence of a row is its largest probability. Of the 15 bins, as in Guo et al. 2017, the m-th holds confidences
+above (m - 1) / 15, up to and including m / 15. Scikit-learn's calibration curve closes its bins at the other end and
+drops empty ones.
 """
 
 import math
@@ -16,6 +16,8 @@ from scipy.special import softmax
 
 from reporting.intervals import Z_95, Interval
 
+_BIN_COUNT = 15
+_EDGES = np.linspace(0, 1, _BIN_COUNT + 1)
 _LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)  # an exact 0 would make one loss, and so the mean, infinite
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -49,25 +51,22 @@ class CalibrationEstimate(NamedTuple):
     interval: Interval  # 95 %, of the error that the model would have on endlessly many rows
 
 
-def compute_reliability(
-    probabilities: Floats, class_indices: Integers, bin_count: int = 15
-) -> tuple[ReliabilityBin, ...]:
+def compute_reliability(probabilities: Floats, class_indices: Integers) -> tuple[ReliabilityBin, ...]:
     """The bins of a reliability diagram."""
     confidences, hits = _find_confidences(probabilities, class_indices)
-    counts, *sums = _sum_bins(confidences, (np.ones(len(hits)), confidences, hits), bin_count)
-    edges = np.linspace(0, 1, bin_count + 1)
-    columns = (edges[:-1], edges[1:], counts.astype(np.int64), *(values / np.maximum(counts, 1) for values in sums))
+    counts, *sums = _sum_bins(confidences, np.ones(len(hits)), confidences, hits)
+    columns = (_EDGES[:-1], _EDGES[1:], counts.astype(np.int64), *(values / np.maximum(counts, 1) for values in sums))
     return tuple(ReliabilityBin(*row) for row in zip(*(column.tolist() for column in columns), strict=True))
 
 
-def compute_calibration_error(probabilities: Floats, class_indices: Integers, bin_count: int = 15) -> float:
+def compute_calibration_error(probabilities: Floats, class_indices: Integers) -> float:
     """Expected calibration error, from 0 to 1 (Guo et al. 2017, arXiv:1706.04599, equation 3)."""
-    surpluses = compute_bin_sums(probabilities, class_indices, bin_count)[0]
+    surpluses = compute_bin_sums(probabilities, class_indices)[0]
     return float(np.abs(surpluses).sum() / len(class_indices))
 
 
-def compute_bin_sums(probabilities: Floats, class_indices: Integers, bin_count: int = 15) -> npt.NDArray[np.float64]:
-    """What an estimate of the calibration error needs, summed over the rows of each bin: float64 (4, bin_count).
+def compute_bin_sums(probabilities: Floats, class_indices: Integers) -> npt.NDArray[np.float64]:
+    """What an estimate of the calibration error needs, summed over the rows of each bin: float64 (4, bins).
 
     In this order: surpluses, that is hits minus confidences; their squares; the derivative of the confidences by the
     logarithm of a temperature; and the Fisher information of that logarithm. The sums of two sets of rows add up to
@@ -79,7 +78,7 @@ def compute_bin_sums(probabilities: Floats, class_indices: Integers, bin_count: 
     slopes = -confidences * (np.log(confidences) - means)
     information = (probabilities * (logs - means[:, np.newaxis]) ** 2).sum(axis=1)
     surpluses = hits - confidences
-    return _sum_bins(confidences, (surpluses, surpluses**2, slopes, information), bin_count)
+    return _sum_bins(confidences, surpluses, surpluses**2, slopes, information)
 
 
 def estimate_calibration_error(sums: npt.NDArray[np.float64], count: int, *, is_fitted: bool) -> CalibrationEstimate:
@@ -121,12 +120,10 @@ def _find_confidences(
     return probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == class_indices
 
 
-def _sum_bins(
-    confidences: npt.NDArray[np.float64], columns: tuple[npt.NDArray[Any], ...], bin_count: int
-) -> npt.NDArray[np.float64]:
-    """Each column (n,), summed over the rows of each bin: float64 (columns, bin_count)."""
-    bins = np.digitize(confidences, np.linspace(0, 1, bin_count + 1)[1:-1], right=True)
-    return np.array([np.bincount(bins, weights=column, minlength=bin_count) for column in columns])
+def _sum_bins(confidences: npt.NDArray[np.float64], *columns: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Each column (n,), summed over the rows of each bin: float64 (columns, bins)."""
+    bins = np.digitize(confidences, _EDGES[1:-1], right=True)
+    return np.array([np.bincount(bins, weights=column, minlength=_BIN_COUNT) for column in columns])
 
 
 def compute_nll(probabilities: Floats, class_indices: Integers) -> float:
@@ -155,16 +152,14 @@ def apply_abstain_threshold(probabilities: Floats, class_indices: Integers, thre
     return CoveragePoint(threshold, float(is_kept.mean()), float(hits[is_kept].mean()) if is_kept.any() else 0.0)
 
 
-def compute_coverage(
-    probabilities: Floats, class_indices: Integers, point_count: int = 40
-) -> tuple[CoveragePoint, ...]:
+def compute_coverage(probabilities: Floats, class_indices: Integers, most: int = 40) -> tuple[CoveragePoint, ...]:
     """The curve from the most confident answers alone to all; rows of equal confidence are kept or dropped together."""
     confidences, hits = _find_confidences(probabilities, class_indices)
     order = np.argsort(-confidences, kind="stable")
     kept_counts = np.arange(1, len(order) + 1)
     accuracies = np.cumsum(hits[order]) / kept_counts
     (ends,) = np.nonzero(np.append(np.diff(confidences[order]) < 0, True))
-    chosen = ends[np.unique(np.linspace(0, len(ends) - 1, point_count).round().astype(int))]
+    chosen = ends[np.unique(np.linspace(0, len(ends) - 1, most).round().astype(int))]
     return tuple(
         CoveragePoint(float(confidences[order[end]]), float(kept_counts[end] / len(order)), float(accuracies[end]))
         for end in chosen

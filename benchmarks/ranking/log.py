@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.command import render
 from configs.convert import from_nested
 from configs.load import load_config
 from configs.spec import PipelineConfig, Recipe
@@ -80,8 +79,3 @@ def load_logged_recipe(entry: Mapping[str, Any], root: Path) -> Recipe:
         where = f"check out commit {entry['git_commit']}" if entry.get("git_commit") else "restore it"
         raise ConfigError(f"{entry['config']}: gives another recipe than the one logged as {name}; {where}")
     return recipe
-
-
-def format_table(entries: Sequence[Entry]) -> str:
-    """Markdown, one line an experiment; a dash stands for what the average of several doesn't have."""
-    return render("experiments.md", entries=entries)

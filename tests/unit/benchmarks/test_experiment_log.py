@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.command import render
 from benchmarks.ranking.log import (
     check_name,
     find_entry,
-    format_table,
     load_logged_recipe,
     load_recipe,
     read_log,
@@ -90,12 +90,13 @@ def test_load_logged_recipe_average_cannot_be_repeated(tmp_path):
         load_logged_recipe({"name": "both", "average_of": ["a", "b"], "rows": "ranking split"}, tmp_path)
 
 
-def test_format_table_one_line_an_experiment(tmp_path):
+def test_table_has_one_line_an_experiment(tmp_path):
     average = {
         key: value for key, value in build_entry(tmp_path).items() if key in ("n", "one_view", "four_views", "rows")
     }
     final = build_entry(tmp_path, rows="public test", public_look=3)
-    lines = format_table([build_entry(tmp_path), {**average, "name": "both"}, final]).splitlines()
+    entries = [build_entry(tmp_path), {**average, "name": "both"}, final]
+    lines = render("experiments.md", entries=entries).splitlines()
     assert len(lines) == 5
     assert {line.count("|") for line in lines} == {15}
     assert lines[2] == (

@@ -36,8 +36,8 @@ def test_compute_calibration_error_gaps_of_opposite_sign_do_not_cancel_across_bi
 
 
 def test_compute_calibration_error_confidence_on_an_edge_lies_in_the_lower_bin():
-    # With two bins 0.5 is in (0, 0.5], by itself: |1 - 0.5|; 0.7 wrong in (0.5, 1]: 0.7. In one bin: |0.5 - 0.6|.
-    assert compute_calibration_error(of_confidences(0.5, 0.7), np.array([0, 1]), bin_count=2) == pytest.approx(0.6)
+    # 0.6 is the upper edge of bin 9, by itself: |1 - 0.6|; 0.61 wrong in bin 10: 0.61. In one bin: |0.5 - 0.605|.
+    assert compute_calibration_error(of_confidences(0.6, 0.61), np.array([0, 1])) == pytest.approx(1.01 / 2)
 
 
 def test_compute_calibration_error_certain_and_right_is_zero():
@@ -45,17 +45,19 @@ def test_compute_calibration_error_certain_and_right_is_zero():
 
 
 def test_compute_bin_sums_two_sets_of_rows_add_up_to_those_of_both():
-    probabilities, true = of_confidences(0.55, 0.95, 0.6, 0.9), np.array([0, 1, 0, 0])
-    parts = compute_bin_sums(probabilities[:1], true[:1], 5) + compute_bin_sums(probabilities[1:], true[1:], 5)
-    # Bins of a fifth: 0.55 and 0.6 in the third, both right; 0.95 wrong and 0.9 right in the fifth.
-    assert parts[0] == pytest.approx([0, 0, 0.85, 0, -0.85])
-    assert parts[1] == pytest.approx([0, 0, 0.45**2 + 0.4**2, 0, 0.95**2 + 0.1**2])
-    assert compute_bin_sums(probabilities, true, 5) == pytest.approx(parts)
+    probabilities, true = of_confidences(0.55, 0.96, 0.58, 0.95), np.array([0, 1, 0, 0])
+    parts = compute_bin_sums(probabilities[:1], true[:1]) + compute_bin_sums(probabilities[1:], true[1:])
+    # 0.55 and 0.58 in bin 9, up to 0.6, both right; 0.96 wrong and 0.95 right in the last one.
+    expected = np.zeros((2, 15))
+    expected[:, 8] = 0.45 + 0.42, 0.45**2 + 0.42**2
+    expected[:, 14] = -0.96 + 0.05, 0.96**2 + 0.05**2
+    assert parts[:2] == pytest.approx(expected)
+    assert compute_bin_sums(probabilities, true) == pytest.approx(parts)
 
 
 def test_compute_bin_sums_slopes_and_information_are_derivatives_by_the_logarithm_of_the_temperature():
     probabilities = np.random.default_rng(3).dirichlet(np.ones(7), 6)
-    _, _, slopes, information = compute_bin_sums(probabilities, np.zeros(6, int), bin_count=1)
+    _, _, slopes, information = compute_bin_sums(probabilities, np.zeros(6, int)).sum(axis=1)
     step = 1e-4
 
     def compute_loss(log_temperature: float) -> float:
@@ -63,9 +65,9 @@ def test_compute_bin_sums_slopes_and_information_are_derivatives_by_the_logarith
         return float(-(probabilities * np.log(scale_probabilities(probabilities, math.exp(log_temperature)))).sum())
 
     colder, warmer = (scale_probabilities(probabilities, math.exp(by)).max(axis=1).sum() for by in (-step, step))
-    assert slopes == pytest.approx([(warmer - colder) / (2 * step)], rel=1e-6)
+    assert slopes == pytest.approx((warmer - colder) / (2 * step), rel=1e-6)
     curvature = (compute_loss(step) - 2 * compute_loss(0) + compute_loss(-step)) / step**2
-    assert information == pytest.approx([curvature], rel=1e-5)
+    assert information == pytest.approx(curvature, rel=1e-5)
 
 
 def test_compute_bin_sums_probability_of_zero_stays_finite():
@@ -116,7 +118,7 @@ def test_apply_abstain_threshold_no_row_kept_gives_zero():
 
 
 def test_compute_reliability_bins_hold_their_upper_bound_and_mean_figures():
-    bins = compute_reliability(of_confidences(0.75, 0.8, 1.0), np.array([0, 1, 0]), bin_count=4)
-    assert bins[2] == ReliabilityBin(0.5, 0.75, 1, 0.75, 1.0)
-    assert bins[3] == ReliabilityBin(0.75, 1.0, 2, pytest.approx(0.9), 0.5)
-    assert bins[0] == ReliabilityBin(0.0, 0.25, 0, 0.0, 0.0)
+    bins = compute_reliability(of_confidences(0.6, 0.64, 0.66), np.array([0, 1, 0]))
+    assert bins[8] == ReliabilityBin(pytest.approx(8 / 15), pytest.approx(0.6), 1, 0.6, 1.0)
+    assert bins[9] == ReliabilityBin(pytest.approx(0.6), pytest.approx(10 / 15), 2, pytest.approx(0.65), 0.5)
+    assert bins[0] == ReliabilityBin(0.0, pytest.approx(1 / 15), 0, 0.0, 0.0)

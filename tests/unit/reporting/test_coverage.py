@@ -21,7 +21,7 @@ def test_compute_coverage_rows_of_equal_confidence_are_kept_together():
 
 
 def test_compute_coverage_many_rows_keeps_both_ends_within_the_number_of_points():
-    points = compute_coverage(of_confidences(*np.linspace(0.5, 1, 200)), np.zeros(200, int), point_count=10)
+    points = compute_coverage(of_confidences(*np.linspace(0.5, 1, 200)), np.zeros(200, int), most=10)
     assert len(points) == 10
     assert (points[0].threshold, points[0].coverage_fraction) == (1.0, 1 / 200)
     assert (points[-1].threshold, points[-1].coverage_fraction) == (0.5, 1.0)
