@@ -2,10 +2,7 @@
 
     from fer_tfx import LightModel, decode_picture
 
-What callers use is imported from here, each name's module when it is first asked for. Below: pictures.py (files ->
-pixels), light.py and saved_model.py (models in this process), client/ (models behind TensorFlow Serving),
-face_detection.py, reading/ (files and archives -> rows), versions/ (the folder that TensorFlow Serving watches),
-model_files.py (which models are shipped, and which may be loaded), cli.py and predict/ (the command).
+What callers use is imported from here, each name's module when it is first asked for; see docs/architecture.md.
 """
 
 from importlib import import_module

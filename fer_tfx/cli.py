@@ -7,10 +7,9 @@ the entry point group `fer_tfx.commands`.
 import os
 import sys
 from collections.abc import Callable, Sequence
-from enum import Enum
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,14 +18,6 @@ from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
 PLUGINS = "fer_tfx.commands"
 Launcher = Callable[[Callable[[], int]], int]
 """Runs a command in another process; a command names its launcher in its Typer setting `obj`."""
-
-
-class Format(str, Enum):
-    """How `fer-tfx predict` writes its answers."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON_LINES = "jsonl"
 
 
 Model = Annotated[
@@ -116,7 +107,7 @@ def predict(
             help="Pictures and folders of them, or CSVs of rows and archives of them; - is standard input.",
         ),
     ],
-    format: Annotated[Format, typer.Option(help="jsonl: one object a line.")] = Format.TABLE,
+    format: Annotated[Literal["table", "csv", "jsonl"], typer.Option(help="jsonl: one object a line.")] = "table",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write (default: standard output).")] = None,
     abstain_below: Annotated[
         float | None, typer.Option(metavar="X", help="Call it unsure below this confidence, 0 to 1.")
@@ -136,14 +127,13 @@ def predict(
 ) -> int:
     """Name the expression in pictures, or in the rows of a CSV."""
     from fer_tfx.predict import command
-    from fer_tfx.predict.command import BackEnd
 
     if abstain and abstain_below is not None:
         raise ConfigError("--abstain and --abstain-below: give one of them")
-    back_end = BackEnd(model, url, server_model, timeout, trust)
+    back_end = command.BackEnd(model, url, server_model, timeout, trust)
     return command.predict(
         command.PredictOptions(
-            tuple(paths), back_end, format.value, out, abstain_below, abstain, is_detecting=detect, save=save
+            tuple(paths), back_end, format, out, abstain_below, abstain, is_detecting=detect, save=save
         )
     )
 

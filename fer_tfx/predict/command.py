@@ -36,7 +36,6 @@ class BackEnd:
     server_model: str | None = None
     timeout_s: float | None = None  # for one batch
     is_trusted: bool = False  # the user knows where `model` comes from
-    known: KnownModels | None = None  # models that need no `--trust`; None: those of the user
 
     def check(self) -> "BackEnd":
         """The same, with `model` a SavedModel that is there and may be loaded.
@@ -54,7 +53,7 @@ class BackEnd:
             raise ConfigError("--trust is for a SavedModel; give --model, or omit it")
         if not self.model:
             return self
-        model, known = find_model(self.model), self.known or KnownModels.of_user()
+        model, known = find_model(self.model), KnownModels.of_user()
         if not self.is_trusted:
             require_known(model, known)
         elif warning := note_model(model, TRUSTED, known):

@@ -1,13 +1,12 @@
 """Answers -> text, all of it or none: a file is renamed into place, standard output gets a complete text."""
 
 import csv
-import io
 import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
@@ -94,11 +93,16 @@ def _count_cells(text: str) -> int:
 
 def write_rows(rows: Iterable[Row], form: str, layout: Layout, output: TextIO) -> int:
     """Write one row after the other as `table`, `csv` or `jsonl`; the number of rows."""
+    table = csv.writer(output, lineterminator="\n")
     if form == "csv":
-        output.write(_join_csv([*layout.columns, *_ANSWER_COLUMNS]))
+        table.writerow([*layout.columns, *_ANSWER_COLUMNS])
     count = 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007 (the last count is the number of rows)
-        output.write(_LINES[form](row, layout))
+    for row in rows:
+        if form == "csv":
+            table.writerow(_to_csv_row(row, layout))
+        else:
+            output.write(_to_json_line(row, layout) if form == "jsonl" else _to_table_line(row, layout))
+        count += 1
     return count
 
 
@@ -108,17 +112,11 @@ def _to_table_line(row: Row, layout: Layout) -> str:
     return f"{layout.tell(row.subject)}  {row.class_name:{_CLASS_WIDTH}}  {row.prediction.confidence:.3f}\n"
 
 
-def _to_csv_line(row: Row, layout: Layout) -> str:
+def _to_csv_row(row: Row, layout: Layout) -> list[Any]:
     answer: list[Any] = [""] * len(_ANSWER_COLUMNS)
     if row.prediction:
         answer = [row.class_name, *map(_shorten, (row.prediction.confidence, *row.prediction.probabilities))]
-    return _join_csv([*layout.values(row.subject), *answer])
-
-
-def _join_csv(values: Sequence[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
+    return [*layout.values(row.subject), *answer]
 
 
 def _to_json_line(row: Row, layout: Layout) -> str:
@@ -129,11 +127,6 @@ def _to_json_line(row: Row, layout: Layout) -> str:
     shares = prediction and dict(zip(CLASS_NAMES, map(_shorten, prediction.probabilities), strict=True))
     confidence = None if prediction is None else _shorten(prediction.confidence)
     return json.dumps(told | {"class": row.class_name, "confidence": confidence, "probabilities": shares}) + "\n"
-
-
-_LINES: dict[str, Callable[[Row, Layout], str]] = {
-    "table": _to_table_line, "csv": _to_csv_line, "jsonl": _to_json_line,
-}  # fmt: skip
 
 
 def _shorten(value: float) -> float:

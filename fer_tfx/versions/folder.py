@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from fer_tfx.errors import DataError
@@ -21,24 +21,21 @@ class VersionFolder(Versions):
     path: Path
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translated(self, problem: str, remedy: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             place = error.filename2 or error.filename or self.path
             # copytree gathers what has failed: (from, to, why).
             found = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror or error
-            raise DataError(f"{place}: can't be written: {found}; make room, or fix its permissions") from None
+            raise DataError(f"{place}: {problem}: {found}; {remedy}") from None
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            found = f"{error.filename or self.path}: can't be read: {error.strerror or error}"
-            raise DataError(
-                f"{found}; fix it or its permissions, or name another folder in runtime.serving_path"
-            ) from None
+    def _explained(self) -> AbstractContextManager[None]:
+        return self._translated("can't be written", "make room, or fix its permissions")
+
+    def _reading(self) -> AbstractContextManager[None]:
+        remedy = "fix it or its permissions, or name another folder in runtime.serving_path"
+        return self._translated("can't be read", remedy)
 
     def _locate(self, name: str) -> str:
         return str(self.path / name)
@@ -61,13 +58,13 @@ class VersionFolder(Versions):
 
     def _read_text(self, name: str) -> str:
         path = self.path / name
-        try:
-            return path.read_text("utf-8")
-        except FileNotFoundError:
-            return ""
-        except (OSError, UnicodeDecodeError) as error:
-            found = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise DataError(f"{path}: can't be read: {found}; fix it or its permissions") from None
+        with self._reading():
+            try:
+                return path.read_text("utf-8")
+            except FileNotFoundError:
+                return ""
+            except UnicodeDecodeError:
+                raise DataError(f"{path}: is no text; bring it back from a copy") from None
 
     def _write_text(self, name: str, text: str) -> None:
         with replacing(self.path / name) as file:

@@ -71,15 +71,16 @@ def test_main_trust_without_a_model_is_one_line(capsys, asked, words, who):
 
 
 def test_predict_without_a_place_for_its_notes_takes_the_trusted_model_and_says_so(
-    capfd, asked, model, words, tmp_path
+    capfd, asked, model, words, tmp_path, monkeypatch
 ):
     (tmp_path / "file").touch()
     known = KnownModels(tmp_path / "file")
-    options = PredictOptions((words["predict"][1],), BackEnd(model, is_trusted=True, known=known))
+    monkeypatch.setattr(KnownModels, "of_user", lambda: known)
+    options = PredictOptions((words["predict"][1],), BackEnd(model, is_trusted=True))
     assert predict(options) == 0
     error = capfd.readouterr().err
     assert error.startswith(f"fer-tfx: {known.path}: can't be written: ")
     assert error.count("\n") == 1
-    again = dataclasses.replace(options, back_end=BackEnd(model, known=known))
+    again = dataclasses.replace(options, back_end=BackEnd(model))
     with pytest.raises(DataError, match="give --trust once"):
         predict(again)
