@@ -139,7 +139,7 @@ def find_rolled_back(pushed: Mapping[str, str]) -> set[str]:
     found = set()
     for folder, destinations in by_folder.items():
         record = open_versions(folder, ServedModel("", "")).read_roll_backs()
-        gone = {f"{folder}/{number}" for number in record.numbers}
+        gone = {f"{folder}/{number}" for number in record.versions}
         found |= {each for each in destinations if each.rstrip("/") in gone or pushed[each] in record.digests}
     return found
 

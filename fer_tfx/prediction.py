@@ -14,12 +14,9 @@ class Prediction(NamedTuple):
     """The answer for one picture."""
 
     class_index: int
-    confidence: float
-    """The largest probability."""
-    probabilities: tuple[float, ...]
-    """Of the seven classes in their order; they sum to 1."""
-    abstain: bool
-    """Whether the confidence lies below the threshold that the model's calibration found."""
+    confidence: float  # the largest probability
+    probabilities: tuple[float, ...]  # of the seven classes in their order; they sum to 1
+    abstain: bool  # whether the confidence lies below the threshold that the model's calibration found
 
     @property
     def class_name(self) -> str:

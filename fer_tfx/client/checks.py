@@ -47,8 +47,7 @@ class FileLimits:
     """How large a picture's file may be."""
 
     max_bytes: int = 10_000_000
-    max_pixels: int = MAX_SERVED_PIXELS
-    """The server itself refuses more."""
+    max_pixels: int = MAX_SERVED_PIXELS  # the server itself refuses more
 
 
 def read_windows(images: Iterable[Any], batch_size: int, limits: FileLimits) -> Iterator[Window]:

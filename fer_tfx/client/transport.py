@@ -25,8 +25,7 @@ class ModelAddress:
 
     scheme: str
     host_and_port: str
-    prefix: str
-    """Of the path, for a server behind a proxy: empty or such as `/models/here`."""
+    prefix: str  # of the path, for a server behind a proxy: empty or such as `/models/here`
     model: str
     version: int | None = None
     label: str | None = None
@@ -75,10 +74,8 @@ class VersionStatus(NamedTuple):
     """How one version of a model is."""
 
     version: int
-    state: str
-    """START, LOADING, AVAILABLE, UNLOADING or END."""
-    message: str
-    """What went wrong with it; mostly empty."""
+    state: str  # START, LOADING, AVAILABLE, UNLOADING or END
+    message: str  # what went wrong with it; mostly empty
 
 
 class Transport(Protocol):

@@ -16,7 +16,7 @@ import numpy as np
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.model_files import TRUSTED, KnownModels, find_model, note_model, require_known
 from fer_tfx.predict.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
-from fer_tfx.predict.output import Row, check_output, lay_out_pictures, lay_out_rows, open_output, write_rows
+from fer_tfx.predict.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.prediction import Prediction, Predictor
 from fer_tfx.quiet import hush_libraries, output_in_log
 
@@ -102,7 +102,7 @@ def predict(options: PredictOptions) -> int:
             raise ConfigError("--detect is for pictures, and rows are faces already; omit --detect")
         if options.out:
             check_output(options.out, names)
-        layout = lay_out_rows(names) if inputs.rows else lay_out_pictures(names, options.is_detecting)
+        layout = lay_out(names, has_row=bool(inputs.rows), has_face=options.is_detecting)
         terminal = stack.enter_context(keep_terminal())
         output = stack.enter_context(open_output(options.out))
         items, pass_on = _open_items(options, inputs, stack)

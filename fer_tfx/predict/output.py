@@ -66,20 +66,13 @@ class Layout(NamedTuple):
         return text + " " * (self.width - _count_cells(text))
 
 
-def lay_out_rows(file_names: Sequence[str]) -> Layout:
-    """For the rows of these files, which are named only where there are several."""
-    if len(file_names) == 1:
+def lay_out(file_names: Sequence[str], *, has_row: bool = False, has_face: bool = False) -> Layout:
+    """For pictures, the faces in them, or the rows of files, which are named only where there are several."""
+    if has_row and len(file_names) == 1:
         return Layout(has_file=False, has_row=True, width=_ROW_WIDTH)
-    return Layout(has_row=True, width=_measure(file_names) + len(" row ") + _ROW_WIDTH)
-
-
-def lay_out_pictures(file_names: Sequence[str], has_face: bool) -> Layout:
-    """For these pictures, or for the faces in them."""
-    return Layout(has_face=has_face, width=_measure(file_names) + len(" #1") * has_face)
-
-
-def _measure(names: Sequence[str]) -> int:
-    return max((_count_cells(in_one_line(name)) for name in names), default=0)
+    longest = max((_count_cells(in_one_line(name)) for name in file_names), default=0)
+    width = longest + (len(" row ") + _ROW_WIDTH) * has_row + len(" #1") * has_face
+    return Layout(has_row=has_row, has_face=has_face, width=width)
 
 
 def _count_cells(text: str) -> int:

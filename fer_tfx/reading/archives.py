@@ -58,11 +58,9 @@ _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # with and without members
 class Member:
     """A file of rows, to be read before the next item is asked for: the streams lie one behind the other."""
 
-    name: str
-    """`file.zip/folder/train.csv`; of a file that packs just one, such as train.csv.xz, the file's own name."""
+    name: str  # `file.zip/folder/train.csv`; of a file that packs just one, such as train.csv.xz, its own name
     stream: BinaryIO
-    head: bytes
-    """Its first 512 bytes, also to be read from the stream."""
+    head: bytes  # its first 512 bytes, also to be read from the stream
 
 
 def iter_members(

@@ -25,10 +25,8 @@ class Source(NamedTuple):
     """One file to read."""
 
     path: str
-    name: str
-    """What it is called in messages and examples: the path below the input's base folder; of several, the first."""
-    is_unlabelled: bool
-    """Whether it was given as data to predict; a label in it is then ignored, never trained on."""
+    name: str  # in messages and examples: the path below the input's base folder; of several, the first
+    is_unlabelled: bool  # whether it was given as data to predict; a label in it is then ignored, never trained on
 
 
 ByteRange = tuple[int, int]

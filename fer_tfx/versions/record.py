@@ -5,7 +5,7 @@ It outlives the folders: a version that was forgotten is still known by the dige
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from fer_tfx.errors import DataError
@@ -37,52 +37,43 @@ class RolledBack:
 class Record:
     """What the file says."""
 
-    versions: tuple[RolledBack, ...] = ()
-    lifted: int = 0
-    """How many versions were brought back after a push had been refused for them: cached refusals are out of date."""
-
-    @property
-    def numbers(self) -> list[int]:
-        return [each.version for each in self.versions]
+    versions: dict[int, RolledBack] = field(default_factory=dict)  # by number, oldest first
+    lifted: int = 0  # how many were brought back after a push was refused for them: cached refusals are out of date
 
     @property
     def digests(self) -> set[str]:
-        return {each.digest for each in self.versions}
-
-    def find(self, version: int) -> RolledBack | None:
-        return next((each for each in self.versions if each.version == version), None)
+        return {each.digest for each in self.versions.values()}
 
     def add(self, versions: list[RolledBack]) -> "Record":
         """With further versions; those known already stay as they are."""
-        new = [each for each in versions if each.version not in self.numbers]
-        return dataclasses.replace(self, versions=tuple(sorted([*self.versions, *new], key=lambda each: each.version)))
+        known = {each.version: each for each in versions} | self.versions
+        return Record(dict(sorted(known.items())), self.lifted)
 
     def remove(self, version: int) -> "Record":
         """Without a version that is brought back."""
-        found = self.find(version)
-        kept = tuple(each for each in self.versions if each.version != version)
+        kept = dict(self.versions)
+        found = kept.pop(version, None)
         return Record(kept, self.lifted + (found is not None and found.was_refused))
 
     def note_refusal(self, version: int) -> "Record":
-        noted = [
-            dataclasses.replace(each, was_refused=True) if each.version == version else each for each in self.versions
-        ]
-        return dataclasses.replace(self, versions=tuple(noted))
+        noted = dataclasses.replace(self.versions[version], was_refused=True)
+        return Record(self.versions | {version: noted}, self.lifted)
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        versions = [dataclasses.asdict(each) for each in self.versions.values()]
+        return json.dumps({"versions": versions, "lifted": self.lifted}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str, place: str) -> "Record":
         """Parse what `to_json` wrote; empty: no record. Raises DataError, which names the `place`, if it is damaged."""
         try:
             fields = json.loads(text) if text else {}
-            versions = tuple(RolledBack(**each) for each in fields.get("versions", ()))
+            versions = [RolledBack(**each) for each in fields.get("versions", ())]
             if not all(type(each.version) is int and isinstance(each.digest, str) for each in versions):
                 raise TypeError("a version is no whole number, or a digest no text")
             if not all(each.time_s is None or 0 <= int(each.time_s) < _YEAR_10000_S for each in versions):
                 raise ValueError("a time is none of seconds since 1970")
-            return cls(versions, int(fields.get("lifted", 0)))
+            return cls({each.version: each for each in versions}, int(fields.get("lifted", 0)))
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(
                 f"{place}: is damaged: {error}; bring it back from a copy, or remove it and roll back anew what must"

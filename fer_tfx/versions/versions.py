@@ -48,8 +48,7 @@ class ServedModel:
 
     name: str
     base_path: str
-    settle_s: float = 0.0
-    """Seconds until every server has read `models.config` again, or loaded a version; 0: no server is waited for."""
+    settle_s: float = 0.0  # until every server has read `models.config` again, or loaded a version; 0: wait for none
 
 
 @dataclass(frozen=True)
@@ -67,22 +66,22 @@ class Versions(ABC):
 
     def list_served(self) -> list[int]:
         """Complete versions, oldest first; the last one is served."""
-        in_place, gone = self._list_whole(""), self.read_record().numbers
+        in_place, gone = self._list_whole(""), self.read_record().versions
         return [each for each in in_place if each not in gone]
 
     def list_rolled_back(self) -> list[int]:
         """Versions that were taken out of service and can come back, oldest first."""
         in_place = set(self._list_whole(""))
-        return sorted((in_place & set(self.read_record().numbers)) | (set(self._list_whole(ASIDE)) - in_place))
+        return sorted((in_place & set(self.read_record().versions)) | (set(self._list_whole(ASIDE)) - in_place))
 
     def list_forgotten(self) -> list[int]:
         """Versions that were taken out of service and removed, oldest first: only their digests are known."""
-        return sorted(set(self.read_record().numbers) - set(self.list_rolled_back()))
+        return sorted(set(self.read_record().versions) - set(self.list_rolled_back()))
 
     def read_roll_backs(self) -> Record:
         """All versions that were taken out of service, also by a release that kept no record, with their digests."""
         record = self.read_record()
-        unknown = sorted(set(self._list_numbers(ASIDE)) - set(record.numbers))
+        unknown = sorted(set(self._list_numbers(ASIDE)) - set(record.versions))
         if unknown:  # or there is no need to look into folders, which in a bucket takes its time
             unknown = [each for each in self.list_rolled_back() if each in unknown]
         return record.add([RolledBack(each, self._digest_of(f"{ASIDE}/{each}")) for each in unknown])
@@ -113,7 +112,7 @@ class Versions(ABC):
             if self._is_in_service(digest):
                 version = self.list_served()[-1]
             else:
-                known = [*self._list_numbers(""), *self._list_numbers(ASIDE), *self.read_record().numbers]
+                known = [*self._list_numbers(""), *self._list_numbers(ASIDE), *self.read_record().versions]
                 version = max([int(now_s), *(each + 1 for each in known)])
                 self._add(source, version)
             self._write_config()
@@ -121,7 +120,7 @@ class Versions(ABC):
 
     def _refuse(self, digest: str) -> str:
         record = self.read_roll_backs()
-        found = next((each for each in reversed(record.versions) if each.digest == digest), None)
+        found = next((each for each in reversed(record.versions.values()) if each.digest == digest), None)
         if not found or self._is_in_service(digest):
             return ""
         if not found.was_refused:
@@ -148,7 +147,7 @@ class Versions(ABC):
                 return served[-1] if served else target
             folder = str(target) if target in self._list_whole("") else f"{ASIDE}/{target}"
             doomed = [each for each in served if each > target]
-            self._require_whole(folder, record.find(target))
+            self._require_whole(folder, record.versions.get(target))
             self._require_writable([folder, *map(str, doomed)])
             digest = self._digest_of(folder)
             taken = [RolledBack(each, self._digest_of(str(each)), int(self.clock())) for each in doomed]
@@ -168,7 +167,7 @@ class Versions(ABC):
     def _lift(self, digest: str) -> None:
         """A model that is served again is no longer rolled back under the numbers of its other pushes."""
         record = self.read_record()
-        for version in [each.version for each in record.versions if each.digest == digest]:
+        for version in [number for number, each in record.versions.items() if each.digest == digest]:
             if version in self._list_whole(ASIDE):
                 self._remove(f"{ASIDE}/{version}")
             record = record.remove(version)
@@ -236,7 +235,7 @@ class Versions(ABC):
 
     def _list_pending(self) -> list[int]:
         """Versions in place that a roll-back has not yet moved, oldest first."""
-        gone = self.read_record().numbers
+        gone = self.read_record().versions
         return [each for each in self._list_numbers("") if each in gone]
 
     def _write_config(self, *, stable: int | None = None, oldest: int | None = None) -> None:

@@ -18,27 +18,19 @@ class Expression:
     """Positions of brows, eyes, nose and mouth; the defaults are a face at rest."""
 
     brow_lift: float = 0.0
-    brow_slant: float = 0.0
-    """Height of the inner ends above the outer ones: positive in worry, negative in anger."""
+    brow_slant: float = 0.0  # height of the inner ends above the outer ones: positive in worry, negative in anger
     brow_arch: float = 0.04
-    brow_pinch: float = 0.0
-    """Shift of the inner ends towards each other."""
+    brow_pinch: float = 0.0  # shift of the inner ends towards each other
     eye_opening: float = 0.095
-    lid_slant: float = 0.0
-    """Drop of the eye's outer corner below the inner one."""
-    cheek_lift: float = 0.0
-    """Upward bend of the lower lid, 0-1."""
+    lid_slant: float = 0.0  # drop of the eye's outer corner below the inner one
+    cheek_lift: float = 0.0  # upward bend of the lower lid, 0-1
     corner_lift: float = 0.0
     mouth_opening: float = 0.0
     mouth_width: float = 0.27
-    mouth_boxiness: float = 0.0
-    """0: the open mouth is an oval, 1: a rectangle."""
-    teeth: float = 0.0
-    """Share of the open mouth that shows teeth."""
-    sneer: float = 0.0
-    """Rise of the middle of the upper lip."""
-    nose_wrinkles: float = 0.0
-    """Darkness of the wrinkles beside the nose, 0-1."""
+    mouth_boxiness: float = 0.0  # 0: the open mouth is an oval, 1: a rectangle
+    teeth: float = 0.0  # share of the open mouth that shows teeth
+    sneer: float = 0.0  # rise of the middle of the upper lip
+    nose_wrinkles: float = 0.0  # darkness of the wrinkles beside the nose, 0-1
 
 
 # At full strength. Each class looks more than one way, so that no single template fits it.
@@ -98,8 +90,7 @@ class Person:
     hair_line: float = _between(0.55, 1.0)
     hair_length: float = _between(-0.6, 1.1)
     head_width: float = _between(0.68, 0.92)
-    jaw: float = _between(1.9, 2.9)
-    """Exponent of the head's outline: 2 is an oval, more is squarer."""
+    jaw: float = _between(1.9, 2.9)  # exponent of the head's outline: 2 is an oval, more is squarer
     eye_distance: float = _between(0.31, 0.41)
     eye_height: float = _between(-0.2, -0.12)
     eye_size: float = _between(0.14, 0.19)
@@ -118,8 +109,7 @@ class View:
 
     centre_x: float = _sampled(lambda rng: rng.uniform(-0.055, 0.055) + 0.5)
     centre_y: float = _sampled(lambda rng: rng.uniform(-0.04, 0.04) + 0.5)
-    size: float = _between(0.41, 0.5)
-    """Half height of the head as a share of the picture's side."""
+    size: float = _between(0.41, 0.5)  # half height of the head as a share of the picture's side
     roll: float = _sampled(lambda rng: float(np.clip(rng.normal() * 0.13, -0.35, 0.35)))
     yaw: float = _between(-0.6, 0.6)
     pitch: float = _between(-0.04, 0.04)

@@ -6,7 +6,7 @@ import pytest
 
 from fer_tfx.face_detection import Box
 from fer_tfx.predict.inputs import Subject
-from fer_tfx.predict.output import Layout, Row, lay_out_pictures, lay_out_rows, write_rows
+from fer_tfx.predict.output import Layout, Row, lay_out, write_rows
 from fer_tfx.prediction import Prediction
 
 SHARES = (0.05, 0.0, 0.05, 0.7, 0.1, 0.1, 1e-10)
@@ -22,7 +22,7 @@ FACES = [
 ]
 NAMES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 BY_NAME = dict(zip(NAMES, SHARES, strict=True))
-ONE_PICTURE, ONE_FILE = Layout(), lay_out_rows(["a.csv"])
+ONE_PICTURE, ONE_FILE = Layout(), lay_out(["a.csv"], has_row=True)
 
 
 def write(name: str, rows: list[Row], layout: Layout = ONE_PICTURE) -> str:
@@ -32,7 +32,7 @@ def write(name: str, rows: list[Row], layout: Layout = ONE_PICTURE) -> str:
 
 
 def test_write_rows_table_has_aligned_columns():
-    layout = lay_out_pictures(["a.png", 'b ",ü.png'], has_face=False)
+    layout = lay_out(["a.png", 'b ",ü.png'], has_face=False)
     assert write("table", ROWS, layout) == 'a.png      happy     0.700\nb ",ü.png  unsure    0.312\n'
 
 
@@ -41,18 +41,18 @@ def test_write_rows_table_of_rows_aligns_their_numbers_to_the_right():
 
 
 def test_write_rows_table_of_rows_of_two_files_names_the_file():
-    layout = lay_out_rows(["a.csv", "bbb.csv"])
+    layout = lay_out(["a.csv", "bbb.csv"], has_row=True)
     assert write("table", [Row(Subject("a.csv", 12), HAPPY, True)], layout) == "a.csv row 12         happy     0.700\n"
 
 
 def test_write_rows_table_counts_wide_letters_and_escapes_line_breaks():
     rows = [Row(Subject(name, 0), HAPPY, True) for name in ("表.png", "a\nb")]
-    layout = lay_out_pictures(["表.png", "a\nb"], has_face=False)
+    layout = lay_out(["表.png", "a\nb"], has_face=False)
     assert write("table", rows, layout) == "表.png  happy     0.700\na\\nb    happy     0.700\n"
 
 
 def test_write_rows_table_of_faces_counts_them_and_says_where_there_is_none():
-    layout = lay_out_pictures(["a.png", "bb.png"], has_face=True)
+    layout = lay_out(["a.png", "bb.png"], has_face=True)
     assert write("table", FACES, layout) == (
         "a.png #1   happy     0.700\na.png #2   unsure    0.700\nbb.png     no face\n"
     )
@@ -66,7 +66,7 @@ def test_write_rows_csv_reads_back_with_all_probabilities():
 
 
 def test_write_rows_csv_of_faces_has_their_boxes_and_empty_fields_without_one():
-    header, first, _, third = csv.reader(io.StringIO(write("csv", FACES, lay_out_pictures([], has_face=True))))
+    header, first, _, third = csv.reader(io.StringIO(write("csv", FACES, lay_out([], has_face=True))))
     assert header == ["file", "face", "x", "y", "width", "height", "class", "confidence", *NAMES]
     assert first[:8] == ["a.png", "1", "4", "5", "60", "61", "happy", "0.7"]
     assert third == ["bb.png"] + [""] * 14
@@ -74,7 +74,9 @@ def test_write_rows_csv_of_faces_has_their_boxes_and_empty_fields_without_one():
 
 @pytest.mark.parametrize(("names", "columns"), [(["a"], ["row"]), (["a", "b"], ["file", "row"])])
 def test_lay_out_rows_file_is_a_column_where_there_are_several(names, columns):
-    header, first = csv.reader(io.StringIO(write("csv", [Row(Subject("a.csv", 4), HAPPY, True)], lay_out_rows(names))))
+    header, first = csv.reader(
+        io.StringIO(write("csv", [Row(Subject("a.csv", 4), HAPPY, True)], lay_out(names, has_row=True)))
+    )
     assert header[: len(columns)] == columns
     assert first[: len(columns)] == ["a.csv", "4"][-len(columns) :]
 
@@ -88,7 +90,7 @@ def test_write_rows_json_lines_read_back_one_by_one():
 
 
 def test_write_rows_json_lines_of_faces_have_their_boxes_and_null_without_one():
-    layout = lay_out_pictures([], has_face=True)
+    layout = lay_out([], has_face=True)
     first, _, third = map(json.loads, write("jsonl", FACES, layout).splitlines())
     assert first == {
         "file": "a.png", "face": {"number": 1, "x": 4, "y": 5, "width": 60, "height": 61},
