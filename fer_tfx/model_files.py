@@ -66,7 +66,19 @@ def write_sums(folder: Path) -> None:
 
 def verify_sums(folder: Path) -> None:
     """Raise DataError, naming the file, unless the files below `folder` are those listed in its SHA256SUMS."""
-    digests = _read_sums(folder / SUMS_FILE)
+    sums = folder / SUMS_FILE
+    try:
+        lines = sums.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise DataError(f"{sums}: is missing or can't be read: {_REMEDY}") from None
+    if not lines:  # which would prove nothing
+        raise DataError(f"{sums}: is empty: {_REMEDY}")
+    digests = {}
+    for number, line in enumerate(lines, start=1):
+        digest, _, name = line.partition("  ")
+        if len(digest) != 64 or not name:
+            raise DataError(f"{sums}, line {number}: expected a SHA-256, two spaces and a file name: {_REMEDY}")
+        digests[name] = digest
     for name, digest in digests.items():
         path = folder / name
         if not path.is_file():
@@ -88,23 +100,6 @@ def list_files(folder: Path) -> list[str]:
 def compute_digest(path: Path) -> str:
     """The SHA-256 of a file of some MB, in hexadecimal digits."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _read_sums(path: Path) -> dict[str, str]:
-    """Digest by file name. An empty list is refused too, as it would prove nothing."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise DataError(f"{path}: is missing or can't be read: {_REMEDY}") from None
-    digests = {}
-    for number, line in enumerate(lines, start=1):
-        digest, separator, name = line.partition("  ")
-        if len(digest) != 64 or not separator or not name:
-            raise DataError(f"{path}, line {number}: expected a SHA-256, two spaces and a file name: {_REMEDY}")
-        digests[name] = digest
-    if not digests:
-        raise DataError(f"{path}: is empty: {_REMEDY}")
-    return digests
 
 
 @dataclass(frozen=True)

@@ -59,32 +59,23 @@ class Unpacked:
 
     def read(self, size: int) -> bytes:
         """Between 1 and `size` bytes; none at the end. Raises EOFError and what the unpacker raises."""
-        unpacked = b""
+        unpacked = packed = b""
         while not unpacked:
-            packed = self._read_next_stream() if self._unpacker.eof else self._read_packed()
-            if packed is None:
-                break
+            if self._unpacker.eof:
+                packed = self._unpacker.unused_data.lstrip(b"\0")
+                while not packed:
+                    if not (chunk := self._packed.read(_CHUNK_BYTES)):
+                        return b""
+                    packed = chunk.lstrip(b"\0")
+                self._unpacker = self._make_unpacker()
+            elif getattr(self._unpacker, "needs_input", True):
+                packed = getattr(self._unpacker, "unconsumed_tail", b"") or self._packed.read(_CHUNK_BYTES)
+                if not packed:
+                    raise EOFError("no end of the packed data")
+            else:
+                packed = b""  # it holds some
             unpacked = self._unpacker.decompress(packed, size)
         return unpacked
-
-    def _read_packed(self) -> bytes:
-        if not getattr(self._unpacker, "needs_input", True):
-            return b""  # it holds some
-        packed = getattr(self._unpacker, "unconsumed_tail", b"") or self._packed.read(_CHUNK_BYTES)
-        if not packed:
-            raise EOFError("no end of the packed data")
-        return packed
-
-    def _read_next_stream(self) -> bytes | None:
-        """Go to the next stream; -> its first bytes, or None if there is none."""
-        packed: bytes = self._unpacker.unused_data.lstrip(b"\0")
-        while not packed:
-            chunk = self._packed.read(_CHUNK_BYTES)
-            if not chunk:
-                return None
-            packed = chunk.lstrip(b"\0")
-        self._unpacker = self._make_unpacker()
-        return packed
 
     def seek(self, offset: int) -> None:
         """Go to the start: `offset` is 0."""
@@ -141,23 +132,16 @@ class Layer(io.RawIOBase):
         """Unpack and count what lies between, from the start if need be: for a zip within a zip."""
         target = offset + (self._position if whence == io.SEEK_CUR else 0)
         if whence == io.SEEK_END:
-            self._skip(None)
+            while self.read(_CHUNK_BYTES):
+                pass
             target = self._position + offset
         if target < self._position:
             self._position = 0
             with translating(self._label):
                 self._source.seek(0)
-        self._skip(target - self._position)
+        while self._position < target and self.read(min(target - self._position, _CHUNK_BYTES)):
+            pass
         return self._position
-
-    def _skip(self, size: int | None) -> None:
-        buffer = bytearray(_CHUNK_BYTES)
-        while size is None or size > 0:
-            wanted = len(buffer) if size is None else min(size, len(buffer))
-            done = self.readinto(memoryview(buffer)[:wanted])
-            if done == 0:
-                return
-            size = None if size is None else size - done
 
 
 class FileLayer(Layer):

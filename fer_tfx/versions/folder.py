@@ -126,8 +126,6 @@ def _is_gone(process: int) -> bool:
         return True
     try:
         os.kill(process, 0)
-    except PermissionError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, PermissionError)
     return False

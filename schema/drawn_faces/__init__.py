@@ -1,9 +1,4 @@
-"""Schematic faces in the seven expressions: what a run without data trains on.
-
-traits.py     what varies in a face: its expression, its person, its pose, what hides it
-drawing.py    count and seed -> 48x48 grey pictures: `draw_faces`
-csv_files.py  faces -> files in the form of FER2013, flaws included: `write_drawn_csvs`
-"""
+"""Schematic faces in the seven expressions, as pictures and as FER2013's files: what a run without data trains on."""
 
 from schema.drawn_faces.csv_files import DrawnCsvs, write_drawn_csvs
 from schema.drawn_faces.drawing import DrawnFaces, draw_faces
