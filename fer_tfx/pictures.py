@@ -40,10 +40,9 @@ def read_picture_file(name: str) -> bytes:
 
 def read_bounded(stream: BinaryIO, name: str) -> bytes:
     """The rest of a stream. Raises DataError if it is larger than MAX_FILE_BYTES, of a file before it is read."""
-    try:
+    size = 0
+    with suppress(OSError, AttributeError):  # no file
         size = os.fstat(stream.fileno()).st_size
-    except (OSError, AttributeError):  # no file
-        size = 0
     content = stream.read(MAX_FILE_BYTES + 1) if size <= MAX_FILE_BYTES else b""
     if max(size, len(content)) > MAX_FILE_BYTES:
         raise DataError(f"{in_one_line(name)}: larger than {MAX_FILE_BYTES:,} bytes; give a smaller picture")

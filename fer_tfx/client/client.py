@@ -79,13 +79,7 @@ class Client:
 
         Raises BadRequestError for anything else, ServingError for no answer, or one that can't be right.
         """
-        checked = check_pixels(pixels)
-        deadline = Deadline(self._timeout_s, self._timing)
-        answers: list[Prediction] = []
-        for start in range(0, len(checked), self._batch_size):
-            batch = checked[start : start + self._batch_size]
-            answers += self._ask(SERVE_PIXELS, batch, range(start, start + len(batch)), deadline)
-        return answers
+        return self.predict(check_pixels(pixels))
 
     def predict(self, images: Iterable[Pixels | bytes]) -> list[Prediction]:
         """Answers in order; images are uint8 (48, 48, 1) or (48, 48), or bytes of PNG, JPEG, GIF or BMP files, mixed.

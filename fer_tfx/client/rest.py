@@ -63,7 +63,19 @@ class RestTransport:
         self._pool.clear()
 
     def _ask(self, method: str, path: str, where: str, timeout_s: float, body: bytes | None = None) -> dict[str, Any]:
-        status, text = self._exchange(method, self._address.rest_url + path, where, timeout_s, body)
+        end = self._clock() + timeout_s
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        try:
+            response = self._pool.request(
+                method, self._address.rest_url + path, body=body, headers=headers, retries=False, preload_content=False,
+                timeout=urllib3.Timeout(total=timeout_s),
+            )  # fmt: skip
+            status, text = response.status, self._read(response, end, where)
+        except HTTPError as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
+                raise DeadlineExceededError(shorten(str(error))) from error
+            found = f"can't be reached ({shorten(str(error))}); does the server run, and {_PORTS}"
+            raise ServerUnreachableError(f"{where}: {found}") from error
         if status in _BUSY:
             raise ServerUnreachableError(f"{where}: too busy, HTTP {status}: {_find_reason(text)}; try again later")
         if status == _GATEWAY_TIMEOUT:
@@ -71,28 +83,12 @@ class RestTransport:
         if status != 200:
             raise RequestRefusedError(where, f"HTTP {status}", _find_reason(text))
         try:
-            found = json.loads(text)
+            answer = json.loads(text)
         except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict):
+            answer = None
+        if not isinstance(answer, dict):
             raise BadAnswerError(f"{where}: the answer is no JSON object but {_quote(text)}; {_PORTS}")
-        return found
-
-    def _exchange(self, method: str, url: str, where: str, timeout_s: float, body: bytes | None) -> tuple[int, bytes]:
-        """HTTP status and text of the answer."""
-        end = self._clock() + timeout_s
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        try:
-            response = self._pool.request(
-                method, url, body=body, headers=headers, timeout=urllib3.Timeout(total=timeout_s), retries=False,
-                preload_content=False,
-            )  # fmt: skip
-            return response.status, self._read(response, end, where)
-        except HTTPError as error:
-            if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
-                raise DeadlineExceededError(shorten(str(error))) from error
-            found = f"can't be reached ({shorten(str(error))}); does the server run, and {_PORTS}"
-            raise ServerUnreachableError(f"{where}: {found}") from error
+        return answer
 
     def _read(self, response: urllib3.BaseHTTPResponse, end: float, where: str) -> bytes:
         """The answer piece by piece: urllib3's timeout is for each piece, and an answer may never end."""

@@ -72,14 +72,10 @@ class Form(Protocol):
         """Whether a file that begins with `head`, its first 512 bytes, is of this form."""
 
     def read(self, stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
-        """Yield every row in order, in bounded memory.
+        """Yield every row of a stream, which is at its start, in order and in bounded memory.
 
-        Args:
-            stream: at its start.
-            name: relative path of the file, with that of its archive in front; for messages and the rows' `source`.
-
-        Raises:
-            DataError: the file as a whole can't be read.
+        `name` is the relative path of the file, with that of its archive in front: for messages and the rows' `source`.
+        Raises DataError if the file as a whole can't be read.
         """
 
 

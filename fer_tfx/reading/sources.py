@@ -49,16 +49,13 @@ def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[li
     sources = {path.removeprefix(base).lstrip("/"): path for path in sorted(paths)}
     names = [*sources]
     choice = choose_members(names, _preference(is_unlabelled)) if len(names) > 1 else Choice(names, [])
-    chosen = [Source(sources[name], _printable(name), is_unlabelled) for name in choice.chosen]
-    return chosen, [SkippedMember(_printable(each.name), each.reason) for each in choice.skipped]
+    labels = {name: shown(name.encode(), _MAX_PATH_CHARS) for name in names}
+    chosen = [Source(sources[name], labels[name], is_unlabelled) for name in choice.chosen]
+    return chosen, [SkippedMember(labels[each.name], each.reason) for each in choice.skipped]
 
 
 def _preference(is_unlabelled: bool) -> tuple[str, ...]:
     return UNLABELLED_FIRST if is_unlabelled else LABELLED_FIRST
-
-
-def _printable(name: str) -> str:
-    return shown(name.encode(), _MAX_PATH_CHARS)
 
 
 def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[SkippedMember]]:

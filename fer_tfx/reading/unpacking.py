@@ -59,8 +59,9 @@ class Unpacked:
 
     def read(self, size: int) -> bytes:
         """Between 1 and `size` bytes; none at the end. Raises EOFError and what the unpacker raises."""
-        unpacked = packed = b""
+        unpacked = b""
         while not unpacked:
+            packed = b""  # the unpacker itself may still hold some
             if self._unpacker.eof:
                 packed = self._unpacker.unused_data.lstrip(b"\0")
                 while not packed:
@@ -72,8 +73,6 @@ class Unpacked:
                 packed = getattr(self._unpacker, "unconsumed_tail", b"") or self._packed.read(_CHUNK_BYTES)
                 if not packed:
                     raise EOFError("no end of the packed data")
-            else:
-                packed = b""  # it holds some
             unpacked = self._unpacker.decompress(packed, size)
         return unpacked
 

@@ -44,9 +44,10 @@ class VersionFolder(Versions):
         with self._reading():
             try:
                 with os.scandir(self.path / folder) as found:
-                    return sorted(int(each.name) for each in found if _is_number(each.name) and each.is_dir())
+                    names = [each.name for each in found if each.is_dir()]
             except FileNotFoundError:
                 return []
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())  # a server's versions
 
     def _exists(self, name: str) -> bool:
         with self._reading():
@@ -113,11 +114,6 @@ def is_whole(version: Path) -> bool:
 
 def _list_sizes(folder: Path) -> dict[str, int]:
     return {path.relative_to(folder).as_posix(): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
-
-
-def _is_number(name: str) -> bool:
-    """Whether a server takes it for a version: ASCII digits only."""
-    return name.isascii() and name.isdecimal()
 
 
 def _is_gone(process: int) -> bool:
