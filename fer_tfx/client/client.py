@@ -1,8 +1,8 @@
 """A model behind TensorFlow Serving: pictures -> answers."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -133,10 +133,8 @@ class Client:
         return [answers[at] for at in window]
 
     def _ask_about_files(self, files: dict[int, bytes], deadline: Deadline) -> list[Prediction]:
-        def ask(some: Sequence[bytes]) -> list[Prediction]:
-            return self._ask(SERVE_IMAGES, some, positions, deadline)
-
         positions, contents = list(files), list(files.values())
+        ask = partial(self._ask, SERVE_IMAGES, positions=positions, deadline=deadline)
         try:
             return ask(contents)
         except RequestRefusedError as error:
@@ -150,10 +148,7 @@ class Client:
     ) -> list[Prediction]:
         """Checked answers for one batch, whose pictures have these positions for the caller."""
         where = f"{self._address}, signature {signature}"
-
-        def ask_once(left_s: float) -> Mapping[str, Any]:
-            return self._transport.predict(signature, INPUT_OF_SIGNATURE[signature], batch, left_s)
-
+        ask_once = partial(self._transport.predict, signature, INPUT_OF_SIGNATURE[signature], batch)
         outputs = ask_with_retries(ask_once, self._attempts, deadline, where)
         return read_predictions(outputs, positions[: len(batch)], where)
 

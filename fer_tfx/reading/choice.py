@@ -59,9 +59,7 @@ class ChoiceInOrder:
         known = _well_known(name)
         if reason or not known:
             return reason
-        if known in _NO_SOURCES:
-            return "holds no pictures"
-        if self._read and _base_name(self._read) != _base_name(name):
+        if known in _NO_SOURCES or (self._read and _base_name(self._read) != _base_name(name)):
             return _reason_beside(self._read, name, self._preference)
         if known in self._preference and known != "test.csv":
             self._read = self._read or name
