@@ -20,7 +20,6 @@ Target = Literal["kubeflow", "vertex"]
 
 
 def add_commands(app: typer.Typer) -> None:
-    """Register every command of the pipeline."""
     app.command("run", context_settings={"obj": supervise})(run)
     for command in (config, versions, rollback, accept, runs, compare, lineage, tensorboard, report, schema, compile_,
                     replay, submit):  # fmt: skip

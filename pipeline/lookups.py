@@ -47,7 +47,6 @@ class Comparison:
         self, gate: BaseNode, statistics: BaseChannel, model: BaseChannel, pushed_model: BaseChannel
     ) -> list[BaseNode]:
         """Nodes that record for later runs what `gate` accepted and what was pushed."""
-        del gate, statistics, model, pushed_model
         return []
 
 
@@ -72,12 +71,10 @@ class PublishedComparison(Comparison):
         self._reader = PublishedBaseline(baseline_folder=folder).with_id("Baseline")
 
     def find_statistics(self, statistics: BaseChannel) -> Lookup:
-        del statistics
         return Lookup([self._reader], self._reader.outputs)
 
     def find_models(self, model: BaseChannel) -> Lookup:
         """By the same node as the statistics."""
-        del model
         return Lookup([], self._reader.outputs)
 
     def record(

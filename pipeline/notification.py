@@ -35,12 +35,10 @@ class RunEnd:
     """The pushed version, or the export that was refused. Paths are empty if the run did not get that far."""
 
     def take_outcome(self, outcome: "Outcome") -> None:
-        """The run got to its end."""
         self.report, self.model, self.reason = outcome.report_path, outcome.model_path, "; ".join(outcome.refusals)
         self.verdict, self.exit_code = (PUSHED, 0) if outcome.is_pushed else (REFUSED, GateError.exit_code)
 
     def take_error(self, error: BaseException) -> None:
-        """The run ended early."""
         self.verdict = REFUSED if isinstance(error, GateError) else FAILED
         self.exit_code = error.exit_code if isinstance(error, FerError) else FerError.exit_code
         self.reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__

@@ -24,33 +24,24 @@ class RunPaths:
 
     home: str
     serving: str
+    artifacts: str
+    checkpoints: str
+    baseline: str
+    """What a cluster's runs are compared with: the record of their pushes."""
+    metadata: Path
+    logs: Path
+    drawn_data: Path
 
     @classmethod
     def of(cls, config: "PipelineConfig") -> "RunPaths":
         home = os.path.join(_absolute(config.runtime.root), config.name)
-        return cls(home, _absolute(config.runtime.serving_path or os.path.join(home, "serving")))
-
-    @property
-    def artifacts(self) -> str:
-        return os.path.join(self.home, "artifacts")
-
-    @property
-    def checkpoints(self) -> str:
-        return os.path.join(self.home, "checkpoints")
-
-    @property
-    def metadata(self) -> Path:
-        return Path(self.home, "metadata.sqlite")
-
-    @property
-    def logs(self) -> Path:
-        return Path(self.home, "logs")
-
-    @property
-    def drawn_data(self) -> Path:
-        return Path(self.home, "drawn")
-
-    @property
-    def baseline(self) -> str:
-        """What a cluster's runs are compared with: the record of their pushes."""
-        return os.path.join(self.home, "baseline")
+        return cls(
+            home,
+            serving=_absolute(config.runtime.serving_path or os.path.join(home, "serving")),
+            artifacts=os.path.join(home, "artifacts"),
+            checkpoints=os.path.join(home, "checkpoints"),
+            baseline=os.path.join(home, "baseline"),
+            metadata=Path(home, "metadata.sqlite"),
+            logs=Path(home, "logs"),
+            drawn_data=Path(home, "drawn"),
+        )

@@ -71,11 +71,9 @@ class History:
         raise ConfigError(f"{self.path}: has no run {name!r}, only {known}, or {LATEST}; `fer-tfx runs` lists them")
 
     def summarise(self) -> list[dict[str, Any]]:
-        """What is known of each run, newest first."""
         return [summarise(run, self.config) for run in self.list_runs()]
 
     def compare(self, first: RunRecord, second: RunRecord) -> list[Section]:
-        """Everything in which two runs can be compared."""
         return compare_runs(first, second)
 
     def trace(self, name: str) -> Lineage:

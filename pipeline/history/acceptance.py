@@ -81,10 +81,8 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
 def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) -> ArtifactsByKey:
     """The `current` examples and those of the accepted spans before them, at most `window` in all, by span.
 
-    The data come from `pattern`, `{SPAN}` as it is.
-
-    Raises:
-        DataError: a span's files are gone; `find_lost_spans` has those ingested again before a run.
+    The data come from `pattern`, `{SPAN}` as it is. Raises DataError: a span's files are gone, which `find_lost_spans`
+    has ingested again before a run.
     """
     (current,) = given[CURRENT_KEY]
     older = list_accepted_spans(store, given[EXAMPLES_KEY], read_span(current), pattern)[-window + 1 :]
@@ -116,8 +114,7 @@ def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, 
 def find_lost_spans(metadata: Path, data: Input, window: int) -> list[int]:
     """The older spans of the coming window whose examples were accepted and are gone, so that a run ingests them again.
 
-    Raises:
-        DataError: the files of such a span are gone as well.
+    Raises DataError: the files of such a span are gone as well.
     """
     if window == 1 or not metadata.exists():
         return []
@@ -149,7 +146,6 @@ def find_lost_spans(metadata: Path, data: Input, window: int) -> list[int]:
 
 def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """The last cache of Transform's analysis from before the `current` span was ingested, if it still exists."""
-    del store
     (current,) = given[CURRENT_KEY]
     return {CACHE_KEY: _take_latest(given[CACHE_KEY], current)}
 
@@ -215,8 +211,7 @@ def _read_pushes(store: Any, artifacts: Iterable[Any], models: Iterable[Any]) ->
 def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
     """Make a pushed version both references by hand at `now_ms` since 1970, and record why.
 
-    Raises:
-        ConfigError: no such version was pushed, it is rolled back, or no reason is given.
+    Raises ConfigError: no such version was pushed, it is rolled back, or no reason is given.
     """
     pushes = {
         int(each.custom_properties["pushed_version"].string_value): each

@@ -14,8 +14,6 @@ _ABSENT = "-"
 
 
 class Line(NamedTuple):
-    """One figure of both runs."""
-
     name: str
     first: str
     second: str
@@ -23,15 +21,13 @@ class Line(NamedTuple):
 
 
 class Section(NamedTuple):
-    """Figures of one kind."""
-
     title: str
     lines: list[Line]
     remark: str = ""
 
 
 def compare_runs(*runs: RunRecord) -> list[Section]:
-    """Everything in which two runs can be compared."""
+    """Everything in which two runs can be compared: differences are second - first."""
     figures, rows = [read_figures(run) for run in runs], [read_rows(run) for run in runs]
     ends = [
         Line("started", *(describe_time(run.started_s) for run in runs)),

@@ -92,8 +92,6 @@ def trace(store: ml_metadata.MetadataStore, name: str, config: PipelineConfig) -
 
 
 class _Graph:
-    """The artifacts and executions of a store."""
-
     def __init__(self, store: ml_metadata.MetadataStore) -> None:
         self._store = store
         self._runs = {context.id for context in list_run_contexts(store)}

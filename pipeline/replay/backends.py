@@ -29,7 +29,7 @@ class Backend(ABC):
     runs_drivers: ClassVar[bool]
     """Whether `preCacheCheck` is run before a container."""
     output_file: ClassVar[str]
-    own_outputs: ClassVar[Json]
+    own_outputs: ClassVar[Json] = {}
     """ArtifactSpecs that it adds to each task, by key."""
 
     def provision(self, run: int, task: Task) -> Json:
@@ -47,7 +47,6 @@ class Backend(ABC):
 
         `given` is as `provision` wrote it; `written` is what the container wrote about it, and may be empty.
         """
-        del key
         uri = written.get("uri") or given["uri"]
         metadata = {**given.get("metadata", {}), **written.get("metadata", {})}
         return {**given, "uri": uri, "metadata": metadata, "path": self._find_path(uri)}
@@ -83,7 +82,6 @@ class Vertex(Backend):
 
     runs_drivers = True
     output_file = "executor_output.json"
-    own_outputs: ClassVar[Json] = {}
 
     def show(self, artifact: Json) -> Json:
         return {name: value for name, value in artifact.items() if name != "path"}
@@ -99,7 +97,6 @@ class Vertex(Backend):
         return f"{self.root}/artifacts/{run}/{task.name}_{uuid.uuid4().int % 10**16}"
 
     def _declare(self, key: str, uri: str, spec: Json) -> Json:
-        del key
         name = f"projects/1/locations/here/metadataStores/default/artifacts/{uuid.uuid4().int % 10**19}"
         return {"name": name, "uri": uri, "type": spec["artifactType"], "metadata": spec.get("metadata", {})}
 

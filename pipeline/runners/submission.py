@@ -73,9 +73,7 @@ def build_request(
 ) -> SubmitRequest:  # fmt: skip
     """Read the compiled file and check it with the caller's options: `name=value`, `key=value`, texts.
 
-    Raises:
-        DataError: the file can't be read, or is not a compiled pipeline.
-        ConfigError: it is for another target, or an option is missing or wrong.
+    Raises DataError: the file is no compiled pipeline; ConfigError: it is for another target, or an option is wrong.
     """
     compiled = read_compiled(path)
     if target == KUBEFLOW and compiled.flavor == VERTEX:

@@ -19,10 +19,8 @@ _TIMEOUT_S = 60.0
 def submit(request: SubmitRequest, token_file: str = "") -> str:
     """Start a run, or a recurring run: its id. `token_file` holds a bearer token, if the server asks for one.
 
-    Raises:
-        ConfigError: the client is not installed, or the server refuses the request or its sender.
-        DataError: the token can't be read.
-        FerError: the server can't be reached.
+    Raises ConfigError: the client is not installed, or the server refuses the request or its sender; DataError: the
+    token can't be read; FerError: the server can't be reached.
     """
     try:
         import kfp_server_api

@@ -12,9 +12,8 @@ _TIMEOUT_S = 60.0
 def submit(request: SubmitRequest) -> str:
     """Start a run, or a schedule of runs: its full resource name.
 
-    Raises:
-        ConfigError: the client is not installed, there are no credentials, or Vertex AI refuses the request.
-        FerError: it can't be reached.
+    Raises ConfigError: the client is not installed, there are no credentials, or Vertex AI refuses the request;
+    FerError: it can't be reached.
     """
     try:
         from google.api_core import exceptions as api

@@ -18,8 +18,6 @@ class JobExecutor(job_executor.GenericExecutor):  # type: ignore[misc]
 
 
 class JobTrainer(tfx.extensions.google_cloud_ai_platform.Trainer):  # type: ignore[misc]
-    """TFX's component with this executor."""
-
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(JobExecutor)
 
 
