@@ -48,6 +48,7 @@ CLASS_INDEX_KEY = "class_index"  # int64 (batch,)
 CLASS_NAME_KEY = "class_name"  # string (batch, 1): TFX's BulkInferrer cannot take strings of rank 1
 CONFIDENCE_KEY = "confidence"  # float32 (batch,), the largest probability
 ABSTAIN_KEY = "abstain"  # bool (batch,), whether the confidence lies below the calibration's threshold
+OUTPUT_KEYS = (PROBABILITIES_KEY, CLASS_INDEX_KEY, CLASS_NAME_KEY, CONFIDENCE_KEY, ABSTAIN_KEY)
 
 # How many pixels a file of a picture may have, known by its header before it is decoded.
 MAX_SERVED_PIXELS = 25_000_000  # by `serve_images`, which takes 16 bytes for each

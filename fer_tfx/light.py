@@ -11,8 +11,6 @@ from fer_tfx.errors import DataError
 from fer_tfx.model_files import LIGHT_FOLDER, find_shipped_model
 from fer_tfx.prediction import Pixels, Prediction
 
-_THREADS = 2
-
 
 class LightModel:
     """A converted model. `folder` has `model.tflite`, uint8 (1, 48, 48, 1) -> float32 (1, 7), and `calibration.json`.
@@ -20,7 +18,7 @@ class LightModel:
     It takes one picture at a time: batches gain nothing in LiteRT on a CPU. Raises DataError if it can't be loaded.
     """
 
-    def __init__(self, folder: Path, threads: int = _THREADS) -> None:
+    def __init__(self, folder: Path, threads: int = 2) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
         try:

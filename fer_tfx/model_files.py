@@ -18,8 +18,7 @@ from pathlib import Path
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.files import replacing
 
-SHIPPED_FOLDER = "shipped_model"
-LIGHT_FOLDER = "light_model"
+SHIPPED_FOLDER, LIGHT_FOLDER = "shipped_model", "light_model"
 SUMS_FILE = "SHA256SUMS"
 KNOWN_FILE = "known_models"
 PUSHED, TRUSTED = "pushed", "trusted"

@@ -39,10 +39,8 @@ class SavedModel:
         ((key, spec),) = self._function.structured_input_signature[1].items()
         answers = self._function(**{key: self._tensorflow.constant(pixels, spec.dtype)})
         columns = [answers[key].numpy().tolist() for key in _OUTPUTS]
-        return [
-            Prediction(class_index, confidence, tuple(probabilities), abstains)
-            for class_index, confidence, probabilities, abstains in zip(*columns, strict=True)
-        ]
+        rows = zip(*columns, strict=True)
+        return [Prediction(index, confidence, tuple(shares), abstains) for index, confidence, shares, abstains in rows]
 
 
 def _import_tensorflow() -> Any:

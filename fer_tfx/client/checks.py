@@ -14,17 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fer_tfx.contract import (
-    ABSTAIN_KEY,
-    CLASS_COUNT,
-    CLASS_INDEX_KEY,
-    CLASS_NAME_KEY,
-    CLASS_NAMES,
-    CONFIDENCE_KEY,
-    IMAGE_SHAPE,
-    MAX_SERVED_PIXELS,
-    PROBABILITIES_KEY,
-)
+from fer_tfx import contract
+from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SHAPE, MAX_SERVED_PIXELS
 from fer_tfx.errors import BadAnswerError, BadRequestError, RequestRefusedError, ServingError, shorten
 from fer_tfx.prediction import Pixels, Prediction
 
@@ -33,13 +24,11 @@ _EXPECTED_PIXELS = "expected a uint8 array (n, 48, 48, 1) or (n, 48, 48)"
 _EXPECTED_PICTURE = "expected a uint8 array (48, 48, 1) or (48, 48), or the bytes of a PNG or JPEG file"
 _MAX_WINDOW_BYTES = 2**24  # 16 MiB of files at once, unless a single one is larger
 
-_OUTPUTS = (PROBABILITIES_KEY, CLASS_INDEX_KEY, CLASS_NAME_KEY, CONFIDENCE_KEY, ABSTAIN_KEY)
 _SUM_TOLERANCE = 1e-3
 _TIE_TOLERANCE = 1e-6  # between float32 and its digits in JSON
 _REMEDY = "serve a model that this version of fer-tfx pushed"
 
-Window = dict[int, Pixels | bytes]
-"""Position -> uint8 (48, 48, 1) or a file, in order."""
+Window = dict[int, Pixels | bytes]  # position -> uint8 (48, 48, 1) or a file, in order
 
 
 @dataclass(frozen=True)
@@ -159,20 +148,20 @@ def read_predictions(outputs: Mapping[str, Any], positions: Sequence[int], where
 
     Raises BadAnswerError if an output is missing or of another shape or type, or if a picture's outputs can't be right.
     """
-    missing = [name for name in _OUTPUTS if name not in outputs]
-    if missing == [ABSTAIN_KEY]:
-        raise BadAnswerError(f"{where}: the model doesn't say when to `{ABSTAIN_KEY}`, so it is older; {_REMEDY}")
+    missing = [name for name in contract.OUTPUT_KEYS if name not in outputs]
+    if missing == [contract.ABSTAIN_KEY]:
+        raise BadAnswerError(f"{where}: the model doesn't say when to `{missing[0]}`, so it is older; {_REMEDY}")
     if missing:
         found = shorten(", ".join(sorted(outputs))) or "none"
         raise BadAnswerError(f"{where}: the answer lacks {', '.join(missing)}, it has {found}; {_REMEDY}")
     count = len(positions)
-    probabilities = _read_column(outputs, PROBABILITIES_KEY, "iuf", (count, CLASS_COUNT), where)
-    class_index = _read_column(outputs, CLASS_INDEX_KEY, "iu", (count,), where)
-    confidence = _read_column(outputs, CONFIDENCE_KEY, "iuf", (count,), where)
-    abstain = _read_column(outputs, ABSTAIN_KEY, "b", (count,), where)
+    probabilities = _read_column(outputs, contract.PROBABILITIES_KEY, "iuf", (count, CLASS_COUNT), where)
+    class_index = _read_column(outputs, contract.CLASS_INDEX_KEY, "iu", (count,), where)
+    confidence = _read_column(outputs, contract.CONFIDENCE_KEY, "iuf", (count,), where)
+    abstain = _read_column(outputs, contract.ABSTAIN_KEY, "b", (count,), where)
     names = [
         name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
-        for name in _read_column(outputs, CLASS_NAME_KEY, "OSU", (count, 1), where)[:, 0]
+        for name in _read_column(outputs, contract.CLASS_NAME_KEY, "OSU", (count, 1), where)[:, 0]
     ]
     for row, position in enumerate(positions):
         problem = _find_problem(probabilities[row], int(class_index[row]), names[row], float(confidence[row]))

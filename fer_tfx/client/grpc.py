@@ -6,13 +6,9 @@ from typing import Any
 import grpc
 import numpy as np
 import tensorflow
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
+from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from fer_tfx.client.transport import ModelAddress, VersionStatus
 from fer_tfx.errors import BadAnswerError, DeadlineExceededError, RequestRefusedError, ServerUnreachableError, shorten
@@ -41,8 +37,8 @@ class GrpcTransport:
             self._channel = grpc.secure_channel(address.host_and_port, grpc.ssl_channel_credentials(), options)
         else:
             self._channel = grpc.insecure_channel(address.host_and_port, options)
-        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
-        self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._prediction = PredictionServiceStub(self._channel)
+        self._model = ModelServiceStub(self._channel)
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float

@@ -25,7 +25,6 @@ from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from fer_tfx.reading.forms import FORMS, HEAD_BYTES, list_suffixes
 from fer_tfx.reading.sources import Source, read_source
 
-STANDARD_INPUT = "-"
 STANDARD_INPUT_NAME = "standard input"
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
@@ -141,7 +140,7 @@ def open_rows(name: str) -> Rows:
 
 
 def _recognise(name: str, spool: BinaryIO) -> list[Picture] | Rows:
-    if name == STANDARD_INPUT:
+    if name == "-":
         return _recognise_standard_input(spool)
     if Path(name).is_dir():
         return [Picture(each) for each in list_folder(name)]

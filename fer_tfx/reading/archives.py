@@ -14,22 +14,13 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fer_tfx.errors import DataError
 from fer_tfx.reading.choice import LABELLED_FIRST, ChoiceInOrder, choose_members, describe_skipped
 from fer_tfx.reading.form import ReadingLimits, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES
-from fer_tfx.reading.unpacking import (
-    XZ_MEMORY_BYTES,
-    FileLayer,
-    Layer,
-    ShortReads,
-    Unpacked,
-    iter_tar,
-    translating,
-)
+from fer_tfx.reading.unpacking import XZ_MEMORY_BYTES, FileLayer, Layer, ShortReads, Unpacked, iter_tar, translating
 
 # The ratio is looked at only past this size, so that a small file that packs well is no bomb.
 _RATIO_GRACE_BYTES = 10_000_000
@@ -54,8 +45,7 @@ _UNPACKERS: dict[bytes, Callable[[], Any]] = {
 _ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # with and without members
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """A file of rows, to be read before the next item is asked for: the streams lie one behind the other."""
 
     name: str  # `file.zip/folder/train.csv`; of a file that packs just one, such as train.csv.xz, its own name

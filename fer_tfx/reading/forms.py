@@ -3,8 +3,7 @@
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import Form
 
-HEAD_BYTES = 512
-"""How much of a file tells what it is: one block of a tar."""
+HEAD_BYTES = 512  # how much of a file tells what it is: one block of a tar
 
 # The first that recognises a file reads it; the last one reads what none recognises, and says what is wrong with it.
 FORMS: tuple[Form, ...] = (CSV,)

@@ -29,10 +29,8 @@ class Source(NamedTuple):
     is_unlabelled: bool  # whether it was given as data to predict; a label in it is then ignored, never trained on
 
 
-ByteRange = tuple[int, int]
-"""From the first byte up to the second, without it."""
-LineCount = tuple[int, int]
-"""All lines, and those that are not blank: rows."""
+ByteRange = tuple[int, int]  # from the first byte up to the second, without it
+LineCount = tuple[int, int]  # all lines, and those that are not blank: rows
 
 
 class Part(NamedTuple):

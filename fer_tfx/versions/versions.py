@@ -147,9 +147,8 @@ class Versions(ABC):
                 return served[-1] if served else target
             folder = str(target) if target in self._list_whole("") else f"{ASIDE}/{target}"
             doomed = [each for each in served if each > target]
-            self._require_whole(folder, record.versions.get(target))
+            digest = self._digest_whole(folder, record.versions.get(target))
             self._require_writable([folder, *map(str, doomed)])
-            digest = self._digest_of(folder)
             taken = [RolledBack(each, self._digest_of(str(each)), int(self.clock())) for each in doomed]
             if served:
                 self._write_config(stable=served[-1])  # if this fails, nothing has been moved yet
@@ -192,15 +191,15 @@ class Versions(ABC):
             " all there are"
         )
 
-    def _require_whole(self, folder: str, known: RolledBack | None) -> None:
+    def _digest_whole(self, folder: str, known: RolledBack | None) -> str:
+        """The digest of a version that has all its files, as they were when it was rolled back. Raises DataError."""
         place = self._locate(folder)
         files = list(self._read_files(place))
-        missing = find_missing({name: len(content) for name, content in files})
-        found = f"has no {missing}, or an empty one" if missing else ""
-        if not found and known and known.digest != compute_digest(files):
-            found = "has changed since it was rolled back"
-        if found:
-            raise DataError(f"{place}: {found}; name another version with --to, `fer-tfx versions` lists them")
+        digest, missing = compute_digest(files), find_missing({name: len(content) for name, content in files})
+        if not missing and (known is None or known.digest == digest):
+            return digest
+        found = f"has no {missing}, or an empty one" if missing else "has changed since it was rolled back"
+        raise DataError(f"{place}: {found}; name another version with --to, `fer-tfx versions` lists them")
 
     def forget(self, keep: int) -> list[int]:
         """Remove all but the `keep` newest of the served, and of the rolled back versions; the removed ones.
