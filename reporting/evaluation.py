@@ -14,8 +14,7 @@ from reporting.corruptions import DESCRIPTIONS
 from reporting.intervals import Share, find_detectable_loss
 from reporting.report_data import ClassFigures, Comparison, Evaluation, Mistake, Robustness, Slice, Trust
 
-Probabilities = npt.NDArray[np.floating[Any]]
-Values = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 Pictures = npt.NDArray[np.uint8]
 
@@ -38,7 +37,7 @@ class AnsweredRows:
     """What is kept of a split that a model was asked about: numbers of each row, pictures of a few."""
 
     class_indices: Integers  # (n,), 0-6
-    probabilities: Probabilities  # (n, 7), the answers, with the temperature in them
+    probabilities: Floats  # (n, 7), the answers, with the temperature in them
     looked_at: Integers  # (k,), rows from `choose_rows`, whose `pixels` (k, 48, 48) are kept
     pixels: Pictures
     mistakes: tuple[Mistake, ...]  # most confident first
@@ -65,7 +64,7 @@ def compute_mean_faces(batches: Iterable[LabelledRows]) -> Pictures:
     return np.asarray(means.round(), np.uint8).reshape(CLASS_COUNT, IMAGE_SIZE_PX, IMAGE_SIZE_PX)
 
 
-def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_count: int) -> AnsweredRows:
+def keep_answers(batches: Iterable[tuple[LabelledRows, Floats]], row_count: int) -> AnsweredRows:
     """Go once through a split of `row_count` rows, at least 1; memory holds one batch of pictures and the kept ones."""
     looked_at = choose_rows(row_count)
     class_indices, answers, pixels = [], [], []
@@ -96,7 +95,7 @@ def keep_answers(batches: Iterable[tuple[LabelledRows, Probabilities]], row_coun
     )
 
 
-def find_mistakes(probabilities: Probabilities, class_indices: Integers, count: int = _MISTAKE_COUNT) -> list[int]:
+def find_mistakes(probabilities: Floats, class_indices: Integers, count: int = _MISTAKE_COUNT) -> list[int]:
     """Positions of the wrong answers, most confident first, at most `count` of them."""
     confidences = probabilities.max(axis=1)
     (wrong,) = np.nonzero(probabilities.argmax(axis=1) != class_indices)
@@ -130,7 +129,7 @@ def describe_classes(confusion: classification.Confusion) -> tuple[ClassFigures,
     return tuple(ClassFigures(*each) for each in figures)
 
 
-def _describe_trust(probabilities: Probabilities, class_indices: Integers, *, is_fitted: bool) -> Trust:
+def _describe_trust(probabilities: Floats, class_indices: Integers, *, is_fitted: bool) -> Trust:
     sums = calibration.compute_bin_sums(probabilities, class_indices)
     ece = calibration.estimate_calibration_error(sums, len(class_indices), is_fitted=is_fitted)
     return Trust(
@@ -160,14 +159,14 @@ def compute_slices(pixels: Pictures, is_right: npt.NDArray[np.bool_]) -> tuple[S
     return tuple(slices)
 
 
-def _compute_sharpness(pixels: Pictures) -> Values:
+def _compute_sharpness(pixels: Pictures) -> Floats:
     """Variance of the Laplacian of four neighbours (Pech-Pacheco et al. 2000) without borders; 0 if flat."""
     grey = pixels.astype(np.float32)
     neighbours = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
     return np.asarray((neighbours - 4 * grey[:, 1:-1, 1:-1]).var(axis=(1, 2)))
 
 
-QUALITIES: dict[str, Callable[[Pictures], Values]] = {
+QUALITIES: dict[str, Callable[[Pictures], Floats]] = {
     "brightness": lambda pixels: pixels.mean(axis=(1, 2)),
     "contrast": lambda pixels: pixels.std(axis=(1, 2)),
     "sharpness": _compute_sharpness,
@@ -176,7 +175,7 @@ QUALITIES: dict[str, Callable[[Pictures], Values]] = {
 
 
 def compare(
-    candidate: Probabilities, baseline: Probabilities, class_indices: Integers, baseline_uri: str, margin: float
+    candidate: Floats, baseline: Floats, class_indices: Integers, baseline_uri: str, margin: float
 ) -> Comparison:
     """Two models' answers on the same rows, float (n, 7) each, n at least 1; margin: the loss that the gate allows."""
     count = len(class_indices)

@@ -9,7 +9,7 @@ from typing import Any
 from fer_tfx import contract
 from reporting import templates
 from reporting.ingestion import IngestionReport
-from reporting.intervals import Figure, Interval, Share
+from reporting.intervals import Figure, Share
 from reporting.report_data import ClassFigures, Lineage, TrainingFigures
 
 CARD_FILE = "MODEL_CARD.md"
@@ -53,7 +53,7 @@ class CardData:
 def render_card(card: CardData) -> str:
     """The whole card. What comes from data or settings is put in code spans and can't become mark-up."""
     filters = {
-        "code": format_code, "number": format_number, "cells": format_cells, "interval": format_interval,
+        "code": format_code, "number": format_number, "cells": format_cells,
         "indented": lambda text: text.replace("\n", "\n  "),
     }  # fmt: skip
     return templates.render(
@@ -95,12 +95,8 @@ def format_number(value: float, sign: str = "") -> str:
     return "NaN" if math.isnan(value) else f"{value:{sign}.4f}"
 
 
-def format_interval(interval: Interval | None) -> str:
-    """0.0061 to 0.0434; a dash if there is none."""
-    return "-" if interval is None or math.isnan(interval.low) else f"{interval.low:.4f} to {interval.high:.4f}"
-
-
 def format_cells(figure: Figure | Share) -> str:
-    """0.6801 | 0.6647 to 0.6952 | 3,589: a figure, its interval and its rows as three cells of a table."""
-    interval = None if math.isnan(figure.value) else figure.interval
-    return f"{format_number(figure.value)} | {format_interval(interval)} | {figure.count:,}"
+    """0.6801 | 0.6647 to 0.6952 | 3,589: a figure, its interval, or a dash, and its rows as three cells of a table."""
+    interval, is_number = figure.interval, not math.isnan(figure.value)
+    range_ = f"{interval.low:.4f} to {interval.high:.4f}" if interval and is_number else "-"
+    return f"{format_number(figure.value)} | {range_} | {figure.count:,}"

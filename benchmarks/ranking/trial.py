@@ -91,21 +91,22 @@ def to_examples(pixels: npt.NDArray[np.uint8], class_indices: npt.NDArray[np.int
     return LabelledExamples(tf.constant([each.tobytes() for each in pixels]), tf.constant(class_indices))
 
 
-def predict_views(trained: Trained, rows: Rows) -> "ViewLogits":
-    """Answers to each picture as it is, mirrored, enlarged, and both."""
+def predict_views(trained: Trained, rows: Rows, view: Callable[[tf.Tensor], tf.Tensor]) -> "ViewLogits":
+    """Answers to the views of each picture that `view` makes of a batch, such as `make_views` or `tf.identity`."""
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def compute(images: tf.Tensor) -> tf.Tensor:
-        logits = trained.network(make_views(images), training=False)
+        logits = trained.network(view(images), training=False)
         # The picture comes first, so that batches can be joined.
-        return tf.transpose(tf.reshape(logits, [4, -1, CLASS_COUNT]), [1, 0, 2])
+        return tf.transpose(tf.reshape(logits, [-1, tf.shape(images)[0], CLASS_COUNT]), [1, 0, 2])
 
-    logits, class_indices = _predict(trained, compute, rows)
+    dataset = make_eval_dataset(to_examples(rows.pixels, rows.class_indices), trained.transform)
+    logits, class_indices = predict_logits(compute, dataset)
     return ViewLogits(np.ascontiguousarray(logits.transpose(1, 0, 2)), class_indices)
 
 
 def make_views(images: tf.Tensor) -> tf.Tensor:
-    """float32 (b, 48, 48, 1) -> (4 b, 48, 48, 1), view by view."""
+    """float32 (b, 48, 48, 1) -> (4 b, 48, 48, 1): all as they are, then mirrored, enlarged, and both."""
     both = tf.concat([images, images[:, :, ::-1]], axis=0)
     zeros = tf.zeros([tf.shape(both)[0]])
     enlarged = warp(
@@ -117,14 +118,8 @@ def make_views(images: tf.Tensor) -> tf.Tensor:
 
 def compute_own_accuracy(trained: Trained, rows: Rows) -> float:
     """Share of `rows`, those trained on, that is right in one view: how much the network memorised."""
-    compute = tf.function(lambda images: trained.network(images, training=False), reduce_retracing=True)
-    logits, class_indices = _predict(trained, compute, rows)
-    return float((logits.argmax(axis=1) == class_indices).mean())
-
-
-def _predict(trained: Trained, compute: Callable[[tf.Tensor], tf.Tensor], rows: Rows) -> tuple[Any, Any]:
-    dataset = make_eval_dataset(to_examples(rows.pixels, rows.class_indices), trained.transform)
-    return predict_logits(compute, dataset)
+    answers = predict_views(trained, rows, tf.identity)
+    return float((answers.logits[0].argmax(axis=1) == answers.class_indices).mean())
 
 
 class ViewLogits(NamedTuple):
