@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.harness.command import make_parser, read_code_version, read_json_object, render, run_command
-from benchmarks.model.exported import Exported, Predict, load_exported, sum_training_seconds
+from benchmarks.model import exported
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES
 from fer_tfx.quiet import hush_libraries
@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     existing = read_json_object(options.out, "fix it or give --out another file") if options.out.exists() else {}
-    figures = evaluate(load_exported(options.model), read_public_test(options.data))
+    exported.require_model(options.model)
+    figures = evaluate(options.model, read_public_test(options.data))
     section = {**figures, "command": command, "train_command": options.train_command, **read_code_version()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     merged = merge_section(existing, options.section, section)
@@ -74,10 +75,11 @@ def merge_section(existing: dict[str, Any], name: str | None, section: dict[str,
     return {**section, **{each: existing[each] for each in SECTIONS if each in existing}}
 
 
-def evaluate(exported: Exported, test: PublicTest) -> dict[str, Any]:
-    """All figures of one model; the most wanted are at the top, with their numbers of rows."""
-    answers = Answers(exported.predict(test.pixels), test.class_indices)
-    record, temperature = exported.record, exported.calibration["temperature"]
+def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
+    """All figures of a SavedModel; the most wanted are at the top, with their numbers of rows."""
+    record, learned = exported.read_record(model), exported.read_calibration(model)
+    predict, temperature = exported.load_predict(model), learned["temperature"]
+    answers = Answers(predict(test.pixels), test.class_indices)
     before = Answers(calibration.scale_probabilities(answers.probabilities, 1 / temperature), answers.class_indices)
     trust = {"before": describe_trust(before), "after": describe_trust(answers)}
     classes = describe_classes(answers)
@@ -87,21 +89,21 @@ def evaluate(exported: Exported, test: PublicTest) -> dict[str, Any]:
     return {
         "parameters": record["parameters"],
         "epochs": epoch_count,
-        "train_wall_seconds": sum_training_seconds(record),
+        "train_wall_seconds": exported.sum_training_seconds(record),
         "train_wall_seconds_n": epoch_count,
         **headline,
         **{f"{key}_n": classes["n"] for key in headline},
-        "accuracy": _describe_accuracies(exported.predict, answers, test),
+        "accuracy": _describe_accuracies(predict, answers, test),
         "classes": classes,
         "calibration": {"temperature": temperature, **trust},
-        "abstain": describe_abstention(answers, exported.calibration["abstain_threshold"]),
-        "robustness": _describe_robustness(exported.predict, answers, test),
+        "abstain": describe_abstention(answers, learned["abstain_threshold"]),
+        "robustness": _describe_robustness(predict, answers, test),
         "configuration": {key: record[key] for key in ("model", "trainer", "export") if key in record},
         "code": record["code"],
     }
 
 
-def _describe_accuracies(predict: Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
+def _describe_accuracies(predict: exported.Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
     """On all rows, on the clean and the leaked ones, and averaged with the mirror image."""
     mirrored = predict(test.pixels[:, :, ::-1])
     averaged = Answers((answers.probabilities + mirrored) / 2, answers.class_indices)
@@ -115,7 +117,7 @@ def _describe_accuracies(predict: Predict, answers: Answers, test: PublicTest) -
     }
 
 
-def _describe_robustness(predict: Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
+def _describe_robustness(predict: exported.Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
     """By corruption: accuracy, and its share of the accuracy on pictures as they are."""
     clean, found = float(answers.is_right.mean()), {}
     for name in CORRUPTIONS:

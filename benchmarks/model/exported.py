@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,22 +17,8 @@ Predict = Callable[[Pixels], npt.NDArray[np.float32]]
 _REMEDY = "give a model that this version exported"
 
 
-class Exported(NamedTuple):
-    """A model with what is known of its training."""
-
-    predict: Predict  # uint8 (n, 48, 48) -> probabilities float32 (n, 7), in batches of at most `batch_size`
-    calibration: dict[str, Any]  # `temperature`, which is part of the graph, and `abstain_threshold`
-    record: dict[str, Any]  # `parameters`, `code`, `model`, `trainer`, `history`: see `models.trainer_fn`
-
-
-def load_exported(folder: Path, batch_size: int = 256) -> Exported:
-    """Load a SavedModel with its two files of `assets.extra`. Raises DataError if any is missing or broken."""
-    calibration, record = read_calibration(folder), read_record(folder)  # first, as they take no time
-    return Exported(load_predict(folder, batch_size), calibration, record)
-
-
-def load_predict(folder: Path, batch_size: int) -> Predict:
-    """The signature `serve_pixels` of a SavedModel, fed with batches of at most `batch_size` pictures."""
+def load_predict(folder: Path, batch_size: int = 256) -> Predict:
+    """A SavedModel's `serve_pixels`: uint8 (n, 48, 48) -> probabilities (n, 7), in batches of at most `batch_size`."""
     require_model(folder)
     import tensorflow as tf
 
@@ -57,13 +43,13 @@ def require_model(folder: Path) -> None:
 
 
 def read_calibration(folder: Path) -> dict[str, Any]:
-    """`temperature` and `abstain_threshold`. Raises DataError."""
+    """`temperature`, which is part of the graph, and `abstain_threshold`. Raises DataError."""
     path = folder / contract.EXTRA_ASSETS_DIR / contract.CALIBRATION_FILE
     return read_json_object(path, _REMEDY, ("temperature", "abstain_threshold"))
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """What the training noted. Raises DataError."""
+    """What `models.trainer_fn` noted of the training. Raises DataError."""
     path = folder / contract.EXTRA_ASSETS_DIR / contract.TRAINING_RECORD_FILE
     return read_json_object(path, _REMEDY, ("parameters", "code", "model", "trainer", "history"))
 

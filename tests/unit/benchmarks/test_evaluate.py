@@ -10,7 +10,6 @@ from evaluation_doubles import RECORD, draw_pixels, write_data, write_model
 
 from benchmarks.evaluate import evaluate, main, merge_section
 from benchmarks.harness.command import read_code_version
-from benchmarks.model.exported import load_exported
 from benchmarks.model.fer2013 import PublicTest
 from reporting.corruptions import CORRUPTIONS
 
@@ -127,9 +126,8 @@ def test_merge_section_top_level_keeps_named_sections_alone():
 
 
 def test_evaluate_no_leaked_row_and_nothing_right_gives_no_share(tmp_path):
-    exported = load_exported(write_model(tmp_path / "1"))
     test = PublicTest(draw_pixels([0, 0]), np.array([1, 2]), np.array([True, True]))
-    figures = evaluate(exported, test)
+    figures = evaluate(write_model(tmp_path / "1"), test)
     assert figures["accuracy"]["leaked_rows"] == {"value": 0.0, "low": 0.0, "high": 1.0, "n": 0}
     assert figures["robustness"]["eyes_masked"]["relative"] is None
 
@@ -138,7 +136,7 @@ def test_main_missing_model_ends_with_2_and_one_line(tmp_path, capsys):
     assert main(["--model", str(tmp_path), "--data", str(tmp_path), "--out", str(tmp_path / "m.json")]) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith(
-        f"evaluate: {tmp_path}/assets.extra/calibration.json: can't be read as JSON: No such file"
+        f"evaluate: {tmp_path}: no SavedModel; give the folder of one version, such as runs/"
     )
     assert captured.err.count("\n") == 1
     assert not (tmp_path / "m.json").exists()
