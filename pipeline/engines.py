@@ -5,7 +5,6 @@ their image, from `beam.packages`, or from this installation if they run on this
 `__main__`.
 """
 
-import importlib.util
 import shutil
 import socket
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from configs.spec import BeamConfig
 from fer_tfx.errors import ConfigError
-from pipeline.paths import is_remote
 from pipeline.stack import build_local_runner
 
 # Without such an option TFX packs itself for each Beam component, 6 s each. No engine looks for this image: workers on
@@ -29,14 +27,10 @@ _JOB_TIMEOUT_S = 7 * 24 * 3600
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _LIBRARY_PREFIX = "fer_tfx-"
 _CONNECT_TIMEOUT_S = 5.0
-_DATAFLOW_MODULES = ("apitools", "google.cloud.storage")
 
 
-def require_engine(beam: BeamConfig, root: str) -> None:
-    """Check that all that `beam.engine` needs is there, and that its workers can reach `root`, which is runtime.root.
-
-    Imports nothing of Beam. Raises ConfigError: something is missing, or nothing answers at the endpoint.
-    """
+def require_engine(beam: BeamConfig) -> None:
+    """Check that all that a run on `beam.engine` needs is there, else raise ConfigError. Imports nothing of Beam."""
     for package in beam.packages:
         if not Path(package).is_file():
             raise ConfigError(
@@ -47,7 +41,10 @@ def require_engine(beam: BeamConfig, root: str) -> None:
     elif beam.engine in ("flink", "spark"):
         _require_cluster(beam)
     elif beam.engine == "dataflow":
-        _require_dataflow(beam, root)
+        raise ConfigError(
+            "beam.engine: dataflow: its workers can't reach the local folder that `fer-tfx run` works in; compile for a"
+            " cluster with --set deploy.beam=dataflow, or choose another engine"
+        )
 
 
 def _require_cluster(beam: BeamConfig) -> None:
@@ -68,26 +65,6 @@ def _require_cluster(beam: BeamConfig) -> None:
             f"beam.image: none, but the workers of {beam.endpoint} run elsewhere; give a container image with this"
             " project"
         )
-
-
-def _require_dataflow(beam: BeamConfig, root: str) -> None:
-    for module in _DATAFLOW_MODULES:
-        if not _is_installed(module):
-            raise ConfigError(f"beam.engine: dataflow: {module} is missing; install apache-beam[gcp]")
-    for name in ("project", "region", "temp_location", "image"):
-        if not getattr(beam, name):
-            raise ConfigError(f"beam.{name}: none, but dataflow needs it; give --set beam.{name}=...")
-    if not is_remote(root):
-        raise ConfigError(
-            f"runtime.root: {root}: Dataflow's workers can't reach a folder of this machine; give a bucket, gs://..."
-        )
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # of a package above it
-        return False
 
 
 def _require_endpoint(beam: BeamConfig, expected: str) -> None:

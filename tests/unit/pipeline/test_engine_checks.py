@@ -10,14 +10,6 @@ from fer_tfx.errors import ConfigError
 from pipeline import engines
 from pipeline.engines import require_engine
 
-DATAFLOW = {
-    "engine": "dataflow",
-    "project": "p",
-    "region": "r",
-    "temp_location": "gs://b/t",
-    "image": "registry/fer:1",
-}
-
 
 @pytest.fixture
 def open_port() -> Iterator[int]:
@@ -33,12 +25,12 @@ def closed_port() -> int:
 
 @pytest.mark.parametrize("engine", ["local", "local-parallel"])
 def test_engine_of_this_process_needs_nothing(engine):
-    require_engine(BeamConfig(engine=engine), "runs")
+    require_engine(BeamConfig(engine=engine))
 
 
 def test_endpoint_that_answers_passes(open_port):
-    require_engine(BeamConfig(engine="portable", endpoint=f"localhost:{open_port}"), "runs")
-    require_engine(BeamConfig(engine="flink", endpoint=f"http://localhost:{open_port}"), "runs")
+    require_engine(BeamConfig(engine="portable", endpoint=f"localhost:{open_port}"))
+    require_engine(BeamConfig(engine="flink", endpoint=f"http://localhost:{open_port}"))
 
 
 @pytest.mark.parametrize("engine", ["portable", "flink", "spark"])
@@ -46,55 +38,41 @@ def test_endpoint_where_nobody_listens_is_named_with_its_engine(engine, closed_p
     beam = BeamConfig(engine=engine, endpoint=f"localhost:{closed_port}")
     expected = rf"beam.endpoint: localhost:{closed_port}: no answer \(.*\); start the service .* {engine} needs"
     with pytest.raises(ConfigError, match=expected):
-        require_engine(beam, "runs")
+        require_engine(beam)
 
 
 @pytest.mark.parametrize("endpoint", ["", "jobs", "jobs:", "jobs:many", "http://:8099"])
 def test_endpoint_without_host_or_port_is_refused(endpoint):
     with pytest.raises(ConfigError, match=r"beam.endpoint: expected host:port of a Beam job service, got"):
-        require_engine(BeamConfig(engine="portable", endpoint=endpoint), "runs")
+        require_engine(BeamConfig(engine="portable", endpoint=endpoint))
 
 
 @pytest.mark.parametrize("engine", ["flink", "spark"])
 def test_cluster_within_this_machine_without_java_is_refused(engine, monkeypatch):
     monkeypatch.setattr(engines.shutil, "which", lambda program: None)
     with pytest.raises(ConfigError, match=rf"beam.engine: {engine}: no `java` found .* give .* beam.endpoint"):
-        require_engine(BeamConfig(engine=engine), "runs")
+        require_engine(BeamConfig(engine=engine))
 
 
 def test_job_server_jar_that_is_missing_is_refused(tmp_path):
     beam = BeamConfig(engine="spark", job_server_jar=str(tmp_path / "spark.jar"))
     with pytest.raises(ConfigError, match=r"spark\.jar: no such file; take beam-runners-spark-\*-job-server"):
-        require_engine(beam, "runs")
+        require_engine(beam)
 
 
 def test_cluster_elsewhere_without_an_image_is_refused(open_port, monkeypatch):
     monkeypatch.setattr(engines, "needs_image", lambda beam: True)
     with pytest.raises(ConfigError, match=r"beam.image: none, but the workers of .* run elsewhere"):
-        require_engine(BeamConfig(engine="flink", endpoint=f"localhost:{open_port}"), "runs")
+        require_engine(BeamConfig(engine="flink", endpoint=f"localhost:{open_port}"))
 
 
 def test_package_that_is_missing_is_refused(tmp_path):
     (tmp_path / "fer_tfx-0.1.0.whl").touch()
     packages = tuple(str(tmp_path / name) for name in ("fer_tfx-0.1.0.whl", "fer.tar.gz"))
     with pytest.raises(ConfigError, match=r"fer\.tar\.gz: no such file; build both packages with `pip wheel "):
-        require_engine(BeamConfig(packages=packages), "runs")
+        require_engine(BeamConfig(packages=packages))
 
 
-@pytest.mark.parametrize("name", ["project", "region", "temp_location", "image"])
-def test_dataflow_without_a_setting_names_it(name):
-    with pytest.raises(ConfigError, match=rf"beam.{name}: none, but dataflow needs it"):
-        require_engine(BeamConfig(**{**DATAFLOW, name: ""}), "gs://bucket/fer")
-
-
-def test_dataflow_with_a_folder_of_this_machine_is_refused():
-    with pytest.raises(ConfigError, match=r"runtime.root: runs: Dataflow's workers can't reach a folder"):
-        require_engine(BeamConfig(**DATAFLOW), "runs")
-    require_engine(BeamConfig(**DATAFLOW), "gs://bucket/fer")
-
-
-@pytest.mark.parametrize("module", ["no_such_package", "no_such_package.inner"])
-def test_dataflow_without_its_extra_names_the_module_and_the_extra(module, monkeypatch):
-    monkeypatch.setattr(engines, "_DATAFLOW_MODULES", (module,))
-    with pytest.raises(ConfigError, match=rf"{module} is missing; install apache-beam\[gcp\]"):
-        require_engine(BeamConfig(**DATAFLOW), "gs://bucket/fer")
+def test_dataflow_is_for_clusters():
+    with pytest.raises(ConfigError, match=r"^beam.engine: dataflow: .*; compile for a cluster with --set deploy.beam="):
+        require_engine(BeamConfig(engine="dataflow"))
