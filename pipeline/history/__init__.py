@@ -18,6 +18,7 @@ from pipeline.history.lineage import Lineage, Product, WorkStep, trace
 from pipeline.history.records import (
     NodeRecord,
     RunRecord,
+    list_run_contexts,
     open_store,
     open_store_for_reading,
     read_latest_run,
@@ -38,7 +39,7 @@ _REMEDY = "run the same command again: finished steps are not repeated, and the 
 
 @dataclass(frozen=True)
 class History:
-    """The runs of one pipeline, open for reading. Methods raise ConfigError where there is no such run or model."""
+    """The runs of one pipeline, at least one, for reading. Methods raise ConfigError: there is no such run or model."""
 
     config: PipelineConfig
     path: Path
@@ -50,20 +51,14 @@ class History:
         if is_remote(config.runtime.root):
             raise ConfigError(f"runtime.root: {config.runtime.root}: metadata is kept in a local folder; name that one")
         path = RunPaths.of(config).metadata
-        if not path.is_file():
+        store = open_store_for_reading(path) if path.is_file() else None
+        if store is None or not list_run_contexts(store):
             raise ConfigError(f"{path}: no run is recorded there; {_suggest_runs(path)}")
-        return cls(config, path, open_store_for_reading(path))
-
-    def list_runs(self) -> list[RunRecord]:
-        """All runs, newest first; at least one."""
-        runs = read_runs(self.store)
-        if not runs:
-            raise ConfigError(f"{self.path}: no run is recorded there; {_suggest_runs(self.path)}")
-        return runs
+        return cls(config, path, store)
 
     def find_run(self, name: str) -> RunRecord:
         """The run with an id as `fer-tfx runs` prints it, or the `latest`."""
-        runs = self.list_runs()
+        runs = read_runs(self.store)
         for run in runs:
             if name in (LATEST, str(run.id)):
                 return run
@@ -71,7 +66,7 @@ class History:
         raise ConfigError(f"{self.path}: has no run {name!r}, only {known}, or {LATEST}; `fer-tfx runs` lists them")
 
     def summarise(self) -> list[dict[str, Any]]:
-        return [summarise(run, self.config) for run in self.list_runs()]
+        return [summarise(run, self.config) for run in read_runs(self.store)]
 
     def compare(self, first: RunRecord, second: RunRecord) -> list[Section]:
         return compare_runs(first, second)
