@@ -32,8 +32,8 @@ TFX = [
         "tensorflow-data-validation>=1.16.1,<1.17",
         "tensorflow-model-analysis>=0.47,<0.48",
         "tensorflow-metadata>=1.16,<1.17",
-        # The version that TFX 1.16 is tested with. It accepts any below 3, but from 2.70 on Beam no longer brings
-        # `dill`, which tfx_bsl imports without requiring it.
+        # The version that TFX 1.16 is tested with. It accepts any below 3, but from 2.70 on Beam no longer requires
+        # `dill`, which tfx_bsl imports without requiring it itself.
         "apache-beam==2.59.0",
         # The compiler for Kubeflow needs the pipeline spec alone, not the SDK.
         "kfp-pipeline-spec>=0.2.2,<0.4",
@@ -42,7 +42,7 @@ TFX = [
         CURRENT,
         "tfx==1.21.0",
         "tensorflow>=2.21,<2.22",
-        # TensorFlow 2.21 brings no TensorBoard any more; before 2.21 it imports pkg_resources.
+        # TensorFlow 2.21 no longer requires TensorBoard; before 2.21 that imports pkg_resources.
         "tensorboard>=2.21,<3",
         "tensorflow-transform>=1.21,<1.22",
         "tensorflow-data-validation>=1.21,<1.22",
@@ -54,7 +54,7 @@ TFX = [
     "keras>=3.3",
     "keras-tuner>=1.4.7,<2",
     "scipy>=1.10",
-    # For the report of a run. TFX brings jinja2 as well, for purposes of its own.
+    # For the report of a run. TFX requires jinja2 too, for its own purposes.
     "jinja2>=3.1,<4",
     "matplotlib>=3.8",
 ]

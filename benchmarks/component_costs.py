@@ -3,7 +3,7 @@
     python -m benchmarks.component_costs --out benchmarks/results/component_costs.md
 
 The cost model of docs/scale.md. Draws 10,000 faces; further rows are these with one pixel changed, so that no row
-repeats another. Each number of rows is a whole run in a process of its own.
+repeats another. Each number of rows is a whole run in its own process.
 """
 
 import argparse

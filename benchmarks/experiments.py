@@ -1,14 +1,14 @@
-"""Trainings that rank recipes, each logged with its figures and all that it takes to repeat it.
+"""Trainings that rank recipes, each logged with its figures and everything needed to repeat it.
 
     python -m benchmarks.experiments --data FOLDER --state FOLDER --name no-erasing --seed 1 \\
         --set trainer.epochs=200 --set trainer.augmentation.erasing_fraction=0
 
-Recipes are ranked on training rows alone: 70 % of the pictures are trained on, 30 % are judged by. The public test is
-read for a finalist only (`--finalist`), which trains on all rows, and the log counts these looks. The same command
-resumes an interrupted training. All of it runs at the lowest priority.
+Recipes are ranked on training rows alone: 70 % of the pictures train the network and 30 % judge it. Only a finalist
+(`--finalist`), which trains on all rows, is judged by the public test, and the log counts these looks. The same command
+resumes an interrupted training. Everything runs at the lowest priority.
 
-`--repeat NAME` does an experiment of the log again, from random weights; `--average NAME NAME` judges the mean answers
-of several networks; `--table` prints the log as Markdown.
+`--repeat NAME` repeats an experiment of the log from random weights, `--average NAME NAME` judges the mean answers of
+several networks, and `--table` prints the log as Markdown.
 """
 
 import argparse
@@ -176,7 +176,7 @@ def _show_epochs() -> None:
     handler.setFormatter(logging.Formatter("%(asctime)s steps %(message)s"))
     logger = logging.getLogger(PROGRESS_LOGGER)
     logger.setLevel(logging.INFO)
-    logger.propagate = False  # a library gives the root logger a handler of its own
+    logger.propagate = False  # a library gives the root logger its own handler
     logger.addHandler(handler)
 
 

@@ -116,7 +116,7 @@ def _judge(
 
 
 def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Let one of `contenders.BUILDERS` do each request, arguments of `contenders.answer`, in a process of its own."""
+    """Let one of `contenders.BUILDERS` do each request, arguments of `contenders.answer`, in its own process."""
     with TemporaryDirectory(prefix="benchmark-") as folder:
         asked, answered = Path(folder, "requests.json"), Path(folder, "answers.json")
         asked.write_text(json.dumps(requests), "utf-8")

@@ -2,7 +2,7 @@
 
     python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json
 
-`metrics.json` is what `python -m benchmarks.evaluate` wrote of the same model. The card is the run's own, without the
+`metrics.json` is what `python -m benchmarks.evaluate` wrote about this model. The card is the run's own, without the
 addresses of its artifacts, followed by what the release adds: the figures on the public test, versions and hashes.
 """
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.training_throughput --config configs/fer2013.yaml
 
-Pictures are noise, on which no time depends.
+The pictures are noise, since their content affects no timing.
 """
 
 import argparse

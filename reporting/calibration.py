@@ -40,15 +40,15 @@ class ReliabilityBin:
     low: float
     high: float
     count: int
-    confidence: float  # mean confidence of these rows; 0 of none
-    accuracy: float  # share of them that is right; 0 of none
+    confidence: float  # mean confidence of these rows; 0 if there are none
+    accuracy: float  # share of them that is right; 0 if there are none
 
 
 class CalibrationEstimate(NamedTuple):
     """An expected calibration error and how well the rows determine it, all in [0, 1]."""
 
     value: float
-    interval: Interval  # 95 %, of the error that the model would have on endlessly many rows
+    interval: Interval  # 95 %, of the error that the model would have on infinitely many rows
 
 
 def compute_reliability(probabilities: Floats, class_indices: Integers) -> tuple[ReliabilityBin, ...]:
@@ -116,7 +116,7 @@ def estimate_calibration_error(sums: npt.NDArray[np.float64], count: int, *, is_
 def _find_confidences(
     probabilities: Floats, class_indices: Integers
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Of each row the confidence and whether it is right: (n,) each."""
+    """Each row's confidence, and whether it is right: (n,) each."""
     return probabilities.max(axis=1).astype(np.float64), probabilities.argmax(axis=1) == class_indices
 
 

@@ -37,7 +37,7 @@ def compute_accuracy(confusion: Confusion) -> float:
 
 
 def compute_recalls(confusion: Confusion) -> tuple[Share, ...]:
-    """Recall of each class, 0 of no row; of the transposed matrix, its precision."""
+    """Recall of each class, 0 if it has no row; for the transposed matrix, its precision."""
     pairs = zip(np.diag(confusion), confusion.sum(axis=1), strict=True)
     return tuple(Share.of(float(hits / max(1, count)), int(count)) for hits, count in pairs)
 

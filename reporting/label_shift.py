@@ -31,7 +31,7 @@ class LabelDistance:
     between: str
     class_name: str  # whose share differs most
     distance: float  # largest difference of a class's share, in [0, 1]: the L-infinity norm of TFDV's comparators
-    least: float  # what it is at least, beyond doubt, in [0, 1]; few rows prove little, so it is below `distance`
+    least: float  # lower confidence bound of the distance, in [0, 1]
     bound: float | None  # what the schema allows; None: it sets no such bound
 
     @property
@@ -45,7 +45,7 @@ class Absence:
 
     name: str
     chance: float  # how often eval lacks the class if the rows are split at random, in [0, 1]
-    is_refused: bool  # whether that is too seldom to be chance
+    is_refused: bool  # whether that is too rare to be chance
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def find_absences(train: Sequence[int], eval_: Sequence[int]) -> tuple[Absence, 
 
 
 def bound_share_differences(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """How far each class's shares differ at least: lower ends of simultaneous confidence intervals.
+    """Lower ends of simultaneous confidence intervals of how far each class's shares differ.
 
     For two samples with the same underlying shares, any end is above 0 in at most `LABEL_DOUBT` of cases.
     The ends of a difference come from those of its two shares (Zou and Donner 2008, doi:10.1002/sim.3095), which are

@@ -1,4 +1,4 @@
-"""What a command or a way costs in a process of its own, and the CSVs that ways read."""
+"""What a command or a way costs in its own process, and the CSVs that ways read."""
 
 import json
 import os
