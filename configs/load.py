@@ -34,9 +34,7 @@ def load_config(
 ) -> PipelineConfig:
     """The settings of a YAML file, then of `section.key=value` overrides, then of `values` by key; later ones win.
 
-    Raises:
-        ConfigError: a file can't be read, a key is unknown or given twice, or a value has the wrong type or range. The
-            message starts with the file and line, or with `--set`.
+    Messages of ConfigError start with the file and line, or with `--set`.
     """
     settings: dict[str, tuple[Any, str]] = {}  # value and origin
     for key, value, origin in _read_file(Path(path)) if path else ():

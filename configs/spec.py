@@ -128,9 +128,8 @@ class TrainerConfig:
     precision: Annotated[str, matching("auto|float32|mixed_bfloat16", "auto, float32 or mixed_bfloat16")] = "auto"
     """`auto`: mixed_bfloat16 where the processor computes in it, else float32."""
     threads: Annotated[Int, Field(ge=0, le=1024)] = 0
-    """Threads per TensorFlow operation, and operations at a time, in all stages of a local run. The same number gives
-    the same weights on any number of cores; another one sums in another order and gives others. 0: one per core that
-    the process may use (its CPU affinity; a container's CPU quota is ignored)."""
+    """Threads per TensorFlow operation, and operations at a time, in all stages of a local run; 0: one per core of the
+    CPU affinity (a container's quota is ignored). Another number sums in another order, so it gives other weights."""
     evaluation_interval_epochs: PositiveInt = 1
     """Evaluate on the eval split every so many epochs, and always after the last one."""
     seed: Annotated[Int, Field(ge=0, lt=2**31)] = 20130421
@@ -181,8 +180,8 @@ class GateConfig:
     max_latency_ratio: PositiveFloat = 2.0
     """Time for one picture, as a multiple of the latency reference's."""
     use_baseline: Bool = True
-    """Compare with the anchor and the latency reference. Turn off for one run after the model's signatures change,
-    since older models can't be compared then; the model pushed by that run becomes both."""
+    """Compare with the anchor and the latency reference. Turn off for the one run after a change of the signatures,
+    which older models lack; the model it pushes becomes both."""
 
 
 @dataclass(frozen=True, config=STRICT)

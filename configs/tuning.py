@@ -54,10 +54,7 @@ def list_values(recipe: Any, setting: str, searched: Interval | Choices) -> list
 
 
 def read_values(hyperparameters: Any) -> dict[str, Any]:
-    """The winner's values by dotted key, from the `keras_tuner.HyperParameters` in JSON that TFX's Tuner writes.
-
-    Raises ConfigError if it is something else.
-    """
+    """The winner's values by dotted key, from what TFX's Tuner writes: `keras_tuner.HyperParameters` as JSON."""
     values = hyperparameters.get("values") if isinstance(hyperparameters, Mapping) else None
     if not isinstance(values, Mapping):
         found = f"keys {sorted(hyperparameters)}" if isinstance(hyperparameters, Mapping) else repr(hyperparameters)

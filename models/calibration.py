@@ -7,8 +7,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-Floats = npt.NDArray[np.float32 | np.float64]
-"""Shape (n, 7), beside class indices int64 (n,)."""
+Floats = npt.NDArray[np.float32 | np.float64]  # (n, 7), beside class indices (n,)
 
 
 @dataclass(frozen=True)

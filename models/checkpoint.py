@@ -1,8 +1,4 @@
-"""The state of a run on disk, so that a killed run resumes after its last whole epoch.
-
-Keras's `BackupAndRestore` overwrites its only file in place, so a kill may lose the run. `tf.train.CheckpointManager`
-points to a new checkpoint only once that is complete, and takes bucket URIs.
-"""
+"""The state of a run on disk, so that a killed run resumes after its last whole epoch; places may be bucket URIs."""
 
 import io
 import json
@@ -46,7 +42,7 @@ class TrainingCheckpoint:
             average=average.variables,
             history=self._history,
         )
-        # Two are kept, so the older one is there while the newer is written.
+        # Keras's `BackupAndRestore` overwrites its only file in place; here the older stays until the newer is whole.
         self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=2)
 
     def restore(self) -> History:

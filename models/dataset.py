@@ -49,10 +49,8 @@ class Examples(Protocol):
 class LabelledExamples:
     """One split in memory; see `models.training.TrainExamples`."""
 
-    pixels: tf.Tensor | tf.Variable
-    """string (n,), each value 2,304 raw uint8 bytes."""
-    class_indices: tf.Tensor
-    """int64 (n,), 0-6."""
+    pixels: tf.Tensor | tf.Variable  # string (n,), each value 2,304 raw uint8 bytes
+    class_indices: tf.Tensor  # int64 (n,), 0-6
 
     def __len__(self) -> int:
         return int(self.pixels.shape[0])
@@ -72,10 +70,7 @@ class LabelledExamples:
     def make_train_dataset(
         self, transform: Transform, config: TrainerConfig, start_epoch: int = 0, share: Share = ALONE
     ) -> tf.data.Dataset:
-        """See `models.training.TrainExamples`; batches of min(batch_size, n) pictures.
-
-        Each epoch leaves out another remainder: a smaller batch would weigh its pictures more.
-        """
+        """See `models.training.TrainExamples`. Each epoch leaves out another remainder, so that batches are whole."""
         batch_size, steps = min(config.batch_size, len(self)), self.count_steps(config.batch_size)
         is_odd = tf.random.stateless_uniform([len(self)], tf.constant([config.seed, _FLIP_STREAM], tf.int64)) < 0.5
 
@@ -92,18 +87,17 @@ class LabelledExamples:
 
         return make_epochs(shuffle, load, range(start_epoch, config.epochs))
 
-    def make_sample_dataset(self, transform: Transform, batch_size: int) -> tf.data.Dataset:
-        """See `models.training.TrainExamples`; spread evenly over the split."""
-        pixels, _ = self.take(tf.range(0, len(self), max(1, len(self) // SAMPLE_COUNT)))
-        return make_image_dataset(pixels, transform, batch_size)
+    @property
+    def sample(self) -> tf.Tensor:
+        """See `models.training.TrainExamples`."""
+        return self.take(tf.range(0, len(self), max(1, len(self) // SAMPLE_COUNT)))[0]
 
 
 @dataclass(frozen=True)
 class StoredExamples:
     """One split on disk."""
 
-    paths: tuple[str, ...]
-    """GZIP TFRecord files, by name, so that the same files always give the same order."""
+    paths: tuple[str, ...]  # of GZIP TFRecord files, sorted, so that the same files always give the same order
 
     def make_batches(self, size: int) -> tf.data.Dataset:
         """See `Examples`."""
@@ -135,10 +129,7 @@ def read_batches(examples: Examples) -> Iterator[tuple[NDArray[np.object_], NDAr
 
 
 def read_examples(patterns: Iterable[str]) -> LabelledExamples:
-    """Read the files that match any of `patterns` (paths or globs) into memory, where no row is ever held twice.
-
-    Raises DatasetError if they hold no example or something else.
-    """
+    """Read the files that match any of `patterns` (paths or globs) into memory, where no row is ever held twice."""
     stored = find_examples(patterns)
     count = count_examples(stored)
     with tf.device("CPU"):
@@ -205,10 +196,10 @@ def fold_seed(seed: int, stream: int, position: tf.Tensor) -> tf.Tensor:
     return tf.random.experimental.stateless_fold_in(tf.constant([seed, stream], tf.int64), position)
 
 
-def make_image_dataset(pixels: tf.Tensor, transform: Transform, batch_size: int) -> tf.data.Dataset:
+def make_image_dataset(raw: tf.Tensor, transform: Transform, batch_size: int) -> tf.data.Dataset:
     """Whole batches of raw pictures, string (n,), as they are when served: float32 (batch, 48, 48, 1)."""
-    size = min(batch_size, int(pixels.shape[0]))
-    return tf.data.Dataset.from_tensor_slices(pixels).batch(size, drop_remainder=True).map(transform).prefetch(1)
+    size = min(batch_size, len(raw))
+    return tf.data.Dataset.from_tensor_slices(raw).batch(size, drop_remainder=True).map(transform).prefetch(1)
 
 
 def make_eval_dataset(examples: Examples, transform: Transform) -> tf.data.Dataset:
@@ -221,10 +212,7 @@ def make_eval_dataset(examples: Examples, transform: Transform) -> tf.data.Datas
 
 
 def compute_data_digest(splits: Sequence[Examples], transform: Transform, how: object = "") -> str:
-    """SHA-256 over splits, what `transform` does, and the `repr` of `how`; which files hold the rows doesn't count.
-
-    A gigabyte takes a second; memory holds a thousand pictures at a time.
-    """
+    """SHA-256 over splits, what `transform` does, and the `repr` of `how`; which files hold the rows doesn't count."""
     digest = hashlib.sha256(repr(how).encode() if how else b"")
     for examples in splits:
         class_indices = []

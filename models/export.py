@@ -129,10 +129,7 @@ def _leave_out(variable: tf.Variable) -> None:
 
 
 def write_warm_up(path: str) -> None:
-    """Requests that TensorFlow Serving replays when it loads a model, so that no caller waits for the first answer.
-
-    A TFRecord file of PredictionLog: each signature is asked for one grey ramp and for a batch of them.
-    """
+    """Requests, as a TFRecord file of PredictionLog, that TensorFlow Serving replays when it loads a model."""
     ramp, large = _draw_ramp(contract.IMAGE_SIZE_PX), _draw_ramp(_LARGE_PICTURE_PX)
     example = tf.train.Example()
     example.features.feature[contract.PIXELS_KEY].bytes_list.value.append(ramp.numpy().tobytes())

@@ -11,16 +11,10 @@ from fer_tfx.contract import IMAGE_KEY, IMAGE_SHAPE, PIXELS_KEY
 def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any] | None = None) -> dict[str, Any]:
     """Decode pictures and z-score them with one mean and one variance over all pixels of the train split.
 
+    `pixels`, string (batch,) or (batch, 1), each value 2,304 raw uint8 bytes -> `image_xf`, float32 (batch, 48, 48, 1).
     One pair of figures keeps a bright picture bright; a pair per pixel would remove the mean face.
-
-    Args:
-        inputs: `pixels`, string (batch,) or (batch, 1), each value 2,304 raw uint8 bytes, or InvalidArgumentError.
-        custom_config: ignored; it carries a fingerprint of this code, so that an edit misses TFX's cache.
-
-    Returns:
-        `image_xf`: float32 (batch, 48, 48, 1), zero mean and unit variance on the train split.
     """
-    del custom_config
+    del custom_config  # carries a fingerprint of this code, so that an edit misses TFX's cache
     raw = tf.reshape(inputs[PIXELS_KEY], [-1])
     # Counted, as reshape with -1 would take a picture of twice the length for two.
     pixels = tf.reshape(tf.io.decode_raw(raw, tf.uint8), [tf.size(raw), *IMAGE_SHAPE])

@@ -168,13 +168,8 @@ def warp(
 ) -> tf.Tensor:
     """Flip, rotate and enlarge each picture about its centre, shift it, and cut the middle out, in one interpolation.
 
-    Args:
-        images: float32 (batch, 48, 48, 1); gaps are filled with 0.
-        is_flipped: bool (batch,).
-        rotation_rad: float32 (batch,), counter-clockwise.
-        scale: float32 (batch,), above 1 enlarges.
-        shift_px: float32 (batch, 2), to the right and down.
-        size_px: int32 (), side of the square that is kept.
+    Images are float32 (batch, 48, 48, 1), `is_flipped` is bool (batch,), `rotation_rad` float32 (batch,),
+    counter-clockwise, `scale` float32 (batch,), `shift_px` float32 (batch, 2), to the right and down. Gaps become 0.
     """
     # The op takes the inverse transform: rows (8,) that map a pixel of the new picture to its place in the old one.
     mirror = tf.where(is_flipped, -1.0, 1.0)

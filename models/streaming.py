@@ -30,7 +30,7 @@ class StreamedExamples(StoredExamples):
     """Rows of each file."""
     digest: str
     """SHA-256 over all rows in their order."""
-    sample: tuple[bytes, ...]
+    sample: list[bytes]
     """At most 2,048 pictures, drawn evenly: those whose own digests are the least."""
     shuffle_rows: int
     """Pictures from which each next one is drawn."""
@@ -62,8 +62,8 @@ class StreamedExamples(StoredExamples):
     ) -> tf.data.Dataset:
         """See `models.training.TrainExamples`; batches of batch_size / worker count pictures.
 
-        In each epoch the files come in another order, eight are read at once in turns, and each picture is drawn from
-        the next `shuffle_rows`. The rest after the last whole step is left out, other pictures in each epoch.
+        In each epoch the files come in another order, several are read in turns, and each picture is drawn from the
+        next `shuffle_rows`. The rest after the last whole step is left out.
         """
         batch_size, steps = config.batch_size // share.count, self.count_steps(config.batch_size, share.count)
         paths = tf.constant(self.share_of(share)[0])
@@ -89,10 +89,6 @@ class StreamedExamples(StoredExamples):
 
         return dataset.make_epochs(shuffle, load, range(start_epoch, config.epochs))
 
-    def make_sample_dataset(self, transform: Transform, batch_size: int) -> tf.data.Dataset:
-        """See `models.training.TrainExamples`."""
-        return dataset.make_image_dataset(tf.constant(list(self.sample)), transform, batch_size)
-
 
 def scan_examples(patterns: Iterable[str], shuffle_rows: int) -> StreamedExamples:
     """Read the files that match any of `patterns` (paths or globs) once; errors as in `dataset.read_examples`."""
@@ -108,5 +104,5 @@ def scan_examples(patterns: Iterable[str], shuffle_rows: int) -> StreamedExample
             counts[-1] += len(pixels)
             keyed = [(hashlib.blake2b(picture, digest_size=8).digest(), picture) for picture in pixels]
             sample = sorted([*sample, *keyed])[: dataset.SAMPLE_COUNT]
-    pictures = tuple(picture for _, picture in reversed(sample))
+    pictures = [picture for _, picture in reversed(sample)]
     return StreamedExamples(paths, tuple(counts), digest.hexdigest(), pictures, shuffle_rows)

@@ -26,13 +26,11 @@ class Task:
 
     def __init__(self, fn_args: FnArgs) -> None:
         self.settings = read_settings(fn_args.custom_config, fn_args.hyperparameters)
-        """JSON of each section of the settings, and fingerprints of the code."""
+        """JSON of each section, and fingerprints of the code."""
         self.recipe = read_recipe(self.settings)
-        self.train_patterns: list[str] = fn_args.train_files
-        """Files of each span."""
+        self.train_patterns: list[str] = fn_args.train_files  # one for each span
         self.eval_patterns: list[str] = fn_args.eval_files
-        self.base_model: str | None = fn_args.base_model
-        """SavedModel whose weights a warm start takes over."""
+        self.base_model: str | None = fn_args.base_model  # SavedModel whose weights a warm start takes over
         self.model_dir: str = fn_args.serving_model_dir
         self.log_dir: str = fn_args.model_run_dir
         self.scratch_dir: str = fn_args.working_dir
@@ -44,7 +42,6 @@ class Task:
 
 
 def wrap_search(search: Any) -> TunerFnResult:
-    """A KerasTuner as TFX's Tuner takes it."""
     return TunerFnResult(tuner=search, fit_kwargs={})
 
 

@@ -30,17 +30,16 @@ _PACKAGES = ("tensorflow", "keras", "tensorflow-transform", "tfx", "apache-beam"
 
 
 def run_fn(fn_args: Any) -> None:
-    """Train and export one model. Raises ConfigError, DatasetError or TrainingError.
+    """Train and export one model, from TFX's `FnArgs`. Raises ConfigError, DatasetError or TrainingError.
 
     A killed run resumes after its last whole epoch when it comes again with the same data, settings, code and way of
     computing. The outcome of the last finished training is kept, so that an edit of what comes after it repeats that
     alone, with the training's own record and weights.
 
-    Args:
-        fn_args: TFX's `FnArgs`. Its `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of
-            the dataclasses), `checkpoint_root` (folder or bucket URI), `code`, `training_code` and `streaming_code`
-            (fingerprints of all that is run here, and of what decides the weights in memory and as a stream), `spans`
-            (what the examples are, from our own executor of the Trainer) and, for a warm start, `warm_start_code`.
+    `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of the dataclasses), `checkpoint_root`
+    (folder or bucket URI), `code`, `training_code` and `streaming_code` (fingerprints of all that is run here, and of
+    what decides the weights in memory and as a stream), `spans` (what the examples are, from our own executor of the
+    Trainer) and, for a warm start, `warm_start_code`.
     """
     task = Task(fn_args)
     threads = computation.use_threads(task.recipe.trainer.threads)
@@ -48,7 +47,11 @@ def run_fn(fn_args: Any) -> None:
     transform = task.load_transform()
     train, eval_, digest = _read_splits(task, strategy, transform)
     settled = computation.settle_computation(task.recipe.trainer, threads, strategy)
-    warm_start = _find_warm_start(task)
+    warm_start = read_warm_start(task.base_model) if task.base_model else None
+    if warm_start:
+        logging.info("Warm start: begins with the weights %s of %s", warm_start.digest, warm_start.model)
+    elif "warm_start_code" in task.settings:
+        logging.info("Warm start: no model was pushed before this data came; begins with random weights")
     run_key = compute_run_key(task.settings, settled, digest, warm_start.digest if warm_start else "")
     state_dir = tf.io.gfile.join(task.settings["checkpoint_root"], run_key)
     is_first = not computation.find_share(strategy).index  # all workers hold the same weights; the first exports them
@@ -95,16 +98,6 @@ def _read_splits(
     # The rows of each file decide what is read when.
     how = (stream.digest, stream.row_counts, config.shuffle_rows, worker_count, task.settings["streaming_code"])
     return stream, eval_, dataset.compute_data_digest([eval_], transform, how)
-
-
-def _find_warm_start(task: Task) -> WarmStart | None:
-    if task.base_model:
-        warm_start = read_warm_start(task.base_model)
-        logging.info("Warm start: begins with the weights %s of %s", warm_start.digest, warm_start.model)
-        return warm_start
-    if "warm_start_code" in task.settings:
-        logging.info("Warm start: no model was pushed before this data came; begins with random weights")
-    return None
 
 
 def describe_training(

@@ -17,7 +17,7 @@ from configs.spec import TrainerConfig
 from fer_tfx.errors import FerError
 from models.checkpoint import History, TrainingCheckpoint
 from models.computation import Share, find_share
-from models.dataset import Examples, Transform, make_eval_dataset
+from models.dataset import Examples, Transform, make_eval_dataset, make_image_dataset
 from models.recipe import WeightAverage, compile_network
 
 _REPORT_INTERVAL_S = 1.0
@@ -42,17 +42,17 @@ class TrainExamples(Protocol):
         only.
         """
 
-    def make_sample_dataset(self, transform: Transform, batch_size: int) -> tf.data.Dataset:
-        """Some 2,000 pictures from all over the split, not augmented: float32 (b, 48, 48, 1), of one b."""
+    @property
+    def sample(self) -> tf.Tensor | list[bytes]:
+        """Some 2,000 raw pictures from all over the split, string (n,), to calibrate batch normalisation with."""
 
 
 class TrainResult(NamedTuple):
     """What `fit` did."""
 
     history: History
-    """All epochs of the run, those before a resume included."""
     resumed_from_epoch: int
-    """Epochs that a checkpoint had behind it; 0: the run started afresh."""
+    """Epochs of the history that an earlier process trained."""
 
 
 def fit(
@@ -68,27 +68,19 @@ def fit(
     """Train `network`; afterwards it holds the averaged weights, with batch-norm statistics that fit them.
 
     The same seed, network and examples give the same result bit for bit on the same processor with the same number of
-    threads (`models.computation.use_threads`), also if the run is killed and called again with the same
-    `checkpoint_dir`. Dropout takes Keras's seed.
+    threads, also if the run is killed and called again with the same `checkpoint_dir`. Dropout takes Keras's seed.
 
-    Workers of a MultiWorkerMirroredStrategy call it alike, each with the same files, and hold the same weights
-    afterwards. All of them read `checkpoint_dir`, and the first one writes it.
+    Workers of a MultiWorkerMirroredStrategy, within whose scope `network` was built, call it alike with the same files
+    and hold the same weights afterwards. All of them read `checkpoint_dir`, and the first one writes it. It and
+    `log_dir`, of TensorBoard's files, are folders or bucket URIs; the caller removes the former in the end.
 
-    Args:
-        network: images -> logits, built within the scope of the strategy that is to train it.
-        eval_: what epochs are measured on; nothing is chosen by it.
-        checkpoint_dir: folder or bucket URI of this run's state; the caller removes it in the end.
-        log_dir: folder or bucket URI of TensorBoard's files.
-
-    Raises:
-        DatasetError: there are fewer files than workers, or too few rows for a batch.
-        TrainingError: the loss is no longer a number.
+    Raises DatasetError: see `count_steps`; TrainingError: the loss is no longer a number.
     """
     share = find_share(network.distribute_strategy)
     steps = train.count_steps(config.batch_size, share.count)
     compile_network(network, config, steps)
     average = WeightAverage(network, config.ema_momentum)
-    sample = train.make_sample_dataset(transform, config.batch_size)
+    sample = make_image_dataset(train.sample, transform, config.batch_size)
     checkpoint = TrainingCheckpoint(checkpoint_dir, network, network.optimizer, average)
     history = done = checkpoint.restore()
     compute_logits = tf.function(lambda images: network(images, training=False), reduce_retracing=True)

@@ -22,9 +22,7 @@ from models.networks import build_seeded_network
 from models.tfx_adapter import Task, compute_run_key, wrap_search
 from models.training import TrainingError, fit
 
-TrialTraining = Callable[[Recipe, str], float]
-"""A recipe and the trial's folder -> accuracy on the eval split, 0-1."""
-
+TrialTraining = Callable[[Recipe, str], float]  # recipe, the trial's folder -> accuracy on the eval split, 0-1
 _OBJECTIVE = keras_tuner.Objective("eval_accuracy", "max")
 
 
@@ -33,13 +31,10 @@ class TuningError(FerError):
 
 
 def tuner_fn(fn_args: Any) -> Any:
-    """TFX's `TunerFnResult`: a search over recipes, each trained by `fit` and judged by its accuracy on the eval split.
+    """TFX's `FnArgs` -> its `TunerFnResult`: a search that resumes when the same data, settings and code come again.
 
-    A killed search resumes when the same data, settings and code come again.
-
-    Args:
-        fn_args: TFX's `FnArgs`. Its `custom_config` holds `model`, `trainer` (with the epochs of a trial) and `tuner`
-            (JSON of the dataclasses), `checkpoint_root` (folder or bucket URI) and `code` (fingerprint of this code).
+    `custom_config` holds `model`, `trainer` (with the epochs of a trial) and `tuner` (JSON of the dataclasses),
+    `checkpoint_root` (folder or bucket URI) and `code` (fingerprint of this code).
     """
     task = Task(fn_args)
     threads = use_threads(task.recipe.trainer.threads)
@@ -56,12 +51,9 @@ def tuner_fn(fn_args: Any) -> Any:
         return last.eval_accuracy
 
     run_key = compute_run_key(task.settings, settle_computation(task.recipe.trainer, threads), digest)
+    state_dir, config = tf.io.gfile.join(task.settings["checkpoint_root"], run_key), task.settings["tuner"]
     search = RecipeSearch(
-        task.recipe,
-        from_json(TunerConfig, task.settings["tuner"]),
-        train_trial,
-        state_dir=tf.io.gfile.join(task.settings["checkpoint_root"], run_key),
-        scratch_dir=task.scratch_dir,
+        task.recipe, from_json(TunerConfig, config), train_trial, state_dir=state_dir, scratch_dir=task.scratch_dir
     )
     return wrap_search(search)
 
@@ -93,20 +85,16 @@ def find_configured_values(recipe: Recipe, space: Mapping[str, Interval | Choice
 
 
 class RecipeOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc]
-    """Random search (Bergstra and Bengio 2012) that tries `first_values`, if any, first, so the winner is never worse.
-
-    What it proposes depends on the seed alone, not on earlier trials.
-    """
+    """Random search (Bergstra and Bengio 2012) after `first_values`, if any; depends on the seed, not on outcomes."""
 
     def __init__(self, first_values: dict[str, Any] | None, **keywords: Any) -> None:
         super().__init__(**keywords)
         self._first_values = first_values
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
+    def populate_space(self, trial_id: str) -> Any:
         if self._first_values is not None and not self.trials:
             return {"status": trial_module.TrialStatus.RUNNING, "values": self._first_values}
-        proposed: dict[str, Any] = super().populate_space(trial_id)
-        return proposed
+        return super().populate_space(trial_id)
 
 
 class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[misc]

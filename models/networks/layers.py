@@ -18,8 +18,7 @@ def standardise(images: keras.KerasTensor) -> keras.KerasTensor:
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """Keras's layer, trained with TensorFlow's fused op: (batch, height, width, channels), float32 or bfloat16.
 
-    Keras 3's training step is some ten ops, each a pass over the whole feature map; the fused op is one, and keeps
-    bfloat16 maps as they are. `benchmarks/results/experiments.md` has the gain.
+    Keras 3's training step is some ten ops, each a pass over the map (gain: `benchmarks/results/experiments.md`).
     """
 
     def call(self, images: tf.Tensor, training: bool | None = None) -> tf.Tensor:

@@ -181,7 +181,7 @@ def test_eval_stream_gives_every_row_once_in_order(examples):
 
 
 def test_sample_comes_in_batches_of_one_size(examples):
-    batches = [batch.numpy() for batch in examples.make_sample_dataset(stub_transform, 8)]
+    batches = [batch.numpy() for batch in dataset.make_image_dataset(examples.sample, stub_transform, 8)]
     assert [batch.shape for batch in batches] == [(8, 48, 48, 1)] * 3
     assert len({find_row(image) for batch in batches for image in batch}) == 24
 
