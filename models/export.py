@@ -60,7 +60,6 @@ def export_model(
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
-    archive.track(transform.layer)
     for name, (function, spec) in build_signatures(network, transform, calibration).items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(path, verbose=False)
