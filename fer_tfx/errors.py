@@ -36,7 +36,7 @@ class BadRequestError(DataError):
     """An input was refused before anything was sent; `index` is that of the picture at fault, None if it isn't one."""
 
     def __init__(self, message: str, index: int | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message if index is None else f"picture {index}: {message}")
         self.index = index
 
 

@@ -74,25 +74,22 @@ def _check_picture(picture: Any, index: int, limits: FileLimits) -> Pixels | byt
         return _check_file(bytes(picture), index, limits)
     if not isinstance(picture, np.ndarray):
         found = f"{type(picture).__name__} {str(picture)[:80]!r}"
-        raise BadRequestError(f"picture {index}: {_EXPECTED_PICTURE}, got {found}; read a file first", index)
+        raise BadRequestError(f"{_EXPECTED_PICTURE}, got {found}; read a file first", index)
     try:
         checked: Pixels = check_pixels(picture[np.newaxis])[0]
     except BadRequestError:
         found = f"{picture.dtype} {picture.shape}"
-        raise BadRequestError(f"picture {index}: {_EXPECTED_PICTURE}, got {found}", index) from None
+        raise BadRequestError(f"{_EXPECTED_PICTURE}, got {found}", index) from None
     return checked
 
 
 def _check_file(file: bytes, index: int, limits: FileLimits) -> bytes:
     if len(file) > limits.max_bytes:
-        raise BadRequestError(
-            f"picture {index}: a file of {len(file):,} bytes, the most is {limits.max_bytes:,}; scale it down", index
-        )
+        found = f"a file of {len(file):,} bytes, the most is {limits.max_bytes:,}"
+        raise BadRequestError(f"{found}; scale it down", index)
     width, height = _read_size(file, index)
     if width * height > limits.max_pixels:
-        raise BadRequestError(
-            f"picture {index}: {width}x{height} pixels, the most is {limits.max_pixels:,}; scale it down", index
-        )
+        raise BadRequestError(f"{width}x{height} pixels, the most is {limits.max_pixels:,}; scale it down", index)
     return file
 
 
@@ -108,10 +105,10 @@ def _read_size(file: bytes, index: int) -> tuple[int, int]:
             with Image.open(io.BytesIO(file), formats=_FORMATS) as picture:
                 return picture.size
     except Image.DecompressionBombError:
-        raise BadRequestError(f"picture {index}: it has far too many pixels; scale it down", index) from None
+        raise BadRequestError("it has far too many pixels; scale it down", index) from None
     except DAMAGE:
         found = f"{len(file):,} bytes that start with {file[:8]!r}" if file else "no bytes"
-        raise BadRequestError(f"picture {index}: expected a PNG or JPEG file, got {found}", index) from None
+        raise BadRequestError(f"expected a PNG or JPEG file, got {found}", index) from None
 
 
 def find_broken(ask: Callable[[list[bytes]], object], files: Sequence[bytes]) -> int | None:
