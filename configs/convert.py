@@ -91,15 +91,6 @@ def read_setting(config: Any, key: str) -> Any:
     return operator.attrgetter(key)(config)
 
 
-def flatten(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of each setting."""
-    for name, value in nested.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
 def leaf_keys(cls: Any, prefix: str = "") -> Iterator[str]:
     """Dotted keys of all settings of a dataclass and of the dataclasses nested in it."""
     for name, hint in typing.get_type_hints(cls).items():

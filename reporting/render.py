@@ -2,13 +2,13 @@
 
 import base64
 import io
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from configs.convert import flatten
 from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
 from reporting import plots, templates
 from reporting.evaluation import Faces
@@ -69,6 +69,15 @@ def format_share(share: Share) -> str:
 def format_figure(value: float, interval: Interval | None) -> str:
     """0.0243 [0.0000, 0.0391]: a figure, with its interval if it has one."""
     return f"{value:.4f}" + (f" [{interval.low:.4f},{_NO_BREAK}{interval.high:.4f}]" if interval else "")
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted key and value of each setting."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", str(value)
 
 
 def encode_picture(pixels: npt.NDArray[np.uint8]) -> str:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from configs.convert import flatten
 from fer_tfx.contract import LABELLED_INPUT
 from pipeline.history.records import Properties, RunRecord
 
@@ -18,7 +17,7 @@ _SECTIONS = {"Trainer": ("model", "trainer", "export"), "Pusher": ("serving",)}
 def read_settings(run: RunRecord) -> dict[str, Any]:
     """By dotted key: from the run's own note; without one, only what its nodes were given."""
     if has_all_settings(run):
-        return dict(flatten(json.loads(str(run.notes[SETTINGS_NOTE]))))
+        return dict(_flatten(json.loads(str(run.notes[SETTINGS_NOTE]))))
     nodes = run.nodes.items()
     return {key: value for name, node in nodes for key, value in read_node_settings(name, node.parameters).items()}
 
@@ -32,8 +31,8 @@ def read_node_settings(node: str, parameters: Properties) -> dict[str, Any]:
     """Settings that a node was given, by dotted key."""
     values = dict(_walk(_unfold(dict(parameters))))
     if node == "FerExampleGen":
-        return dict(flatten({"data": values["config"]})) if "config" in values else {}
-    return dict(flatten({section: values[section] for section in _SECTIONS.get(node, ()) if section in values}))
+        return dict(_flatten({"data": values["config"]})) if "config" in values else {}
+    return dict(_flatten({section: values[section] for section in _SECTIONS.get(node, ()) if section in values}))
 
 
 def read_code(parameters: Properties) -> dict[str, str]:
@@ -93,3 +92,11 @@ def _walk(value: Any) -> Iterator[tuple[str, Any]]:
         yield from _walk(each)
     for each in value if isinstance(value, list) else ():
         yield from _walk(each)
+
+
+def _flatten(nested: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in nested.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

@@ -2,7 +2,7 @@
 
 import pytest
 
-from configs.convert import flatten, from_nested, overlay, read_setting
+from configs.convert import from_nested, overlay, read_setting
 from configs.spec import AugmentationConfig, DeployConfig, ModelConfig, Recipe, TrainerConfig
 from fer_tfx.errors import ConfigError
 
@@ -90,9 +90,3 @@ def test_from_nested_several_errors_are_one_line_about_one_of_them():
         from_nested(TrainerConfig, {"epochs": -1, "threads": -1})
     with pytest.raises(ConfigError, match=r"^epochs: expected at least 1, got 0$"):
         from_nested(TrainerConfig, {"epochs": 0, "batch_size": "many", "threads": 0.5, "warmup_epochs": -1})
-
-
-def test_flatten_nested_settings_have_dotted_keys():
-    assert dict(flatten({"name": "fer", "trainer": {"epochs": 2, "augmentation": {"flip": True}}})) == {
-        "name": "fer", "trainer.epochs": 2, "trainer.augmentation.flip": True,
-    }  # fmt: skip

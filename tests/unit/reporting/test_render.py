@@ -12,7 +12,7 @@ from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan,
 
 from reporting.ingestion import IngestionReport
 from reporting.label_shift import compute_label_shift
-from reporting.render import encode_picture, render_report
+from reporting.render import encode_picture, flatten, render_report
 from reporting.report_data import DataFigures, ReportData
 
 
@@ -158,6 +158,12 @@ def test_render_report_names_the_weights_that_a_warm_start_began_with(pushed_pag
 def test_render_report_without_a_card_shows_none():
     report = make_report()
     assert "<details>" not in render_report(report, make_faces(report))
+
+
+def test_flatten_nested_settings_have_dotted_keys():
+    assert list(flatten({"name": "fer", "trainer": {"epochs": 2, "augmentation": {"flip": True}}})) == [
+        ("name", "fer"), ("trainer.epochs", "2"), ("trainer.augmentation.flip", "True"),
+    ]  # fmt: skip
 
 
 def test_encode_picture_keeps_every_grey_value():
