@@ -199,9 +199,8 @@ def parse_lines(
             continue
         try:
             if len(line) > limit:
-                raise RowError(
-                    LINE_TOO_LONG, f"found more than {limit} bytes, expected at most that (data.max_line_bytes)"
-                )
+                found = f"found more than {limit} bytes, expected at most that (data.max_line_bytes)"
+                raise RowError(LINE_TOO_LONG, found)
             face = parse_row(line, layout)
         except RowError as error:
             text = shown(line.rstrip(b"\r\n"), _MAX_TEXT_CHARS)

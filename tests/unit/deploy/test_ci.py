@@ -102,4 +102,4 @@ def test_ci_file_commands_are_those_of_this_command_line(path):
     for words in commands:
         with typer.main.get_command(build_app()).make_context("fer-tfx", words) as context:
             name, command, rest = context.command.resolve_command(context, words)
-        assert command.make_context(name, rest).params["target"].value in ("vertex", "kubeflow")
+        assert command.make_context(name, rest).params["target"] in ("vertex", "kubeflow")
