@@ -86,14 +86,9 @@ def find_latency_reference(pushes: Iterable[Push]) -> Push | None:
 
 def _find_latest(pushes: Iterable[Push], is_moved_to: Callable[[Push], bool]) -> Push | None:
     """What a reference moved to last, by a push or by hand; never a version that was rolled back."""
-    moves: list[tuple[int, int, Push]] = []
-    for push in pushes:
-        if not push.is_rolled_back:
-            if is_moved_to(push):
-                moves.append((push.pushed_ms, push.version, push))
-            if push.accepted_ms:
-                moves.append((push.accepted_ms, push.version, push))
-    return max(moves, key=lambda move: move[:2])[2] if moves else None
+    moved = [each for each in pushes if not each.is_rolled_back and (is_moved_to(each) or each.accepted_ms)]
+    moved_ms = {each: max(each.pushed_ms if is_moved_to(each) else 0, each.accepted_ms) for each in moved}
+    return max(moved, key=lambda push: (moved_ms[push], push.version), default=None)
 
 
 def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, bool]) -> None:

@@ -26,13 +26,7 @@ def local_copy(folder: str) -> Iterator[str]:
         yield copy
 
 
-def list_files(folder: str) -> list[str]:
-    """Names, with `/`, of all files below a folder."""
-    return sorted(
-        os.path.relpath(os.path.join(root, name), folder) for root, _, names in fileio.walk(folder) for name in names
-    )
-
-
 def read_files(folder: str) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each of them."""
-    return ((name, bytes(io_utils.read_bytes_file(os.path.join(folder, name)))) for name in list_files(folder))
+    """Name, with `/`, and content of each file below a folder."""
+    paths = sorted(os.path.join(root, name) for root, _, names in fileio.walk(folder) for name in names)
+    return ((os.path.relpath(path, folder), bytes(io_utils.read_bytes_file(path))) for path in paths)

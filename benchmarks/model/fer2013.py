@@ -54,7 +54,7 @@ def read_strict_rows(folder: Path) -> tuple[Pictures, list[bytes]]:
     files = ((TRAIN_FILE, TRAIN_SPLIT), (TEST_FILE, UNLABELLED_SPLIT))
     candidates = sorted(each for name, split in files for each in _iter_candidates(folder / name, split))
     settled = (each for _, copies in groupby(candidates, attrgetter("digest")) for each in settle(copies))
-    kept = [each.candidate for each in settled if not each.drop_reason and each.candidate.split == TRAIN_SPLIT]
+    kept = [each for each, drop_reason in settled if not drop_reason and each.split == TRAIN_SPLIT]
     if not kept:
         raise DataError(f"{folder / TRAIN_FILE}: each of its pictures is also in {TEST_FILE}; give the right files")
     class_indices = np.array([each.class_index for each in kept], np.int64)

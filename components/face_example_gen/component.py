@@ -2,8 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -54,8 +52,12 @@ class Executor(BaseBeamExecutor):  # type: ignore[misc]
         )
         sources, skipped_files = _find_sources(exec_properties)
         outputs = Outputs(examples.uri, unlabelled.uri, quarantine.uri)
-        with _temporary(outputs.temporary), self._make_beam_pipeline() as pipeline:
-            ingest(pipeline, sources, config, outputs)
+        fileio.makedirs(outputs.temporary)
+        try:
+            with self._make_beam_pipeline() as pipeline:
+                ingest(pipeline, sources, config, outputs)
+        finally:
+            fileio.rmtree(outputs.temporary)
         report, file_errors = outputs.read_account(skipped_files)
         require_still(exec_properties)
         if file_errors:
@@ -131,16 +133,6 @@ def only_span(span: int) -> range_config_pb2.RangeConfig:
     )
 
 
-@contextmanager
-def _temporary(folder: str) -> Iterator[None]:
-    """Make a folder and remove it at the end, whatever the end."""
-    fileio.makedirs(folder)
-    try:
-        yield
-    finally:
-        fileio.rmtree(folder)
-
-
 def _read_config(exec_properties: dict[str, Any]) -> DataConfig:
     custom_config = json_format.Parse(exec_properties["custom_config"], example_gen_pb2.CustomConfig())
     settings = struct_pb2.Struct()
@@ -187,7 +179,10 @@ def require_still(exec_properties: dict[str, Any]) -> None:
 def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri: str) -> None:
     files = name_some(list(report.read))
     if report.quarantined_fraction > config.max_quarantined_fraction:
-        kept = _keep_quarantine(quarantine_uri)
+        # TFX removes the outputs of a failed execution, but nothing beside them.
+        component, _, execution = quarantine_uri.rstrip("/").rsplit("/", 2)
+        kept = os.path.join(component, "refused", execution)
+        io_utils.copy_dir(quarantine_uri, kept)
         first = min(iter_quarantined(kept), key=lambda row: (row["source"], row["line"]))
         raise DataError(
             f"{first['source']}:{first['line']}: {first['reason']}: {first['detail']}; {report.rows_quarantined} of"
@@ -211,14 +206,6 @@ def _explain_empty_train(report: IngestionReport) -> str:
     if any(report.split_size(split) for split in LABELLED_SPLITS):
         return ": all went to eval and test: give rows of the usage Training, or lower data.eval_fraction"
     return "; give a file with an `emotion` column"
-
-
-def _keep_quarantine(quarantine_uri: str) -> str:
-    """Copy the quarantined rows to where TFX does not remove them when the execution fails."""
-    component, _, execution = quarantine_uri.rstrip("/").rsplit("/", 2)
-    kept = os.path.join(component, "refused", execution)
-    io_utils.copy_dir(quarantine_uri, kept)
-    return kept
 
 
 def _describe(examples: Artifact, splits: list[str]) -> None:

@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO, cast
@@ -86,7 +86,8 @@ class Outputs:
 def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, outputs: Outputs) -> None:
     """Add the whole graph to `pipeline`. What runs through it for each row stays within one fused stage."""
     rows = read_rows(pipeline, sources, config)
-    slice_count = count_slices(sum(map(_size_of, sources)), config.part_bytes)
+    input_bytes = sum(int(FileSystems.get_filesystem(each.path).size(each.path)) for each in sources)
+    slice_count = count_slices(input_bytes, config.part_bytes)
     split_uris = {split: outputs.split_uri(split) for split in (*LABELLED_SPLITS, UNLABELLED_SPLIT)}
     settled = (
         rows.candidates
@@ -94,25 +95,13 @@ def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, o
         | "GroupBySlice" >> beam.GroupByKey()
         | "Settle" >> beam.ParDo(Settle(config.drop_repeats, split_uris, outputs.temporary)).with_outputs(OUTCOMES)
     )
-    _write_quarantine(rows[REJECTED], outputs)
-    _write_account((rows[OUTCOMES], settled[OUTCOMES]), outputs)
-
-
-def _size_of(source: Source) -> int:
-    return int(FileSystems.get_filesystem(source.path).size(source.path))
-
-
-def _write_quarantine(rejected: beam.PCollection, outputs: Outputs) -> None:
     _ = (
-        rejected
+        rows[REJECTED]
         | "ToJson" >> beam.Map(lambda row: json.dumps(row, sort_keys=True))
         | "WriteQuarantine" >> beam.io.WriteToText(os.path.join(outputs.quarantine, "rows"), ".jsonl")
     )
-
-
-def _write_account(outcomes: tuple[beam.PCollection, ...], outputs: Outputs) -> None:
     _ = (
-        outcomes
+        (rows[OUTCOMES], settled[OUTCOMES])
         | beam.Flatten()
         | "SumUp" >> beam.CombinePerKey(sum)
         | "Collect" >> beam.combiners.ToList()
@@ -141,7 +130,7 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
         | "ShareOutRanges" >> beam.Reshuffle()
         | "Count" >> beam.Map(_count, config.max_line_bytes)
         | "GroupByFile" >> beam.GroupByKey()
-        | "Number" >> beam.FlatMapTuple(_number)
+        | "Number" >> beam.FlatMapTuple(lambda source, counted: ((source, part) for part in place(counted)))
     )
     return (
         (files[_WHOLE], parts)
@@ -177,10 +166,6 @@ def _count(element: tuple[Any, Any], max_line_bytes: int) -> tuple[Any, Any]:
         return source, (bounds, count_lines(stream, bounds, max_line_bytes))
 
 
-def _number(source: Any, counted: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Part]]:
-    return ((source, part) for part in place(counted))
-
-
 class _Read(beam.DoFn):  # type: ignore[misc]
     """A file, or a part of one -> candidates, rejected rows and counted outcomes."""
 
@@ -189,23 +174,18 @@ class _Read(beam.DoFn):  # type: ignore[misc]
 
     def process(self, element: tuple[tuple[str, str, bool], Part | None]) -> Iterator[Any]:
         source, part = Source(*element[0]), element[1]
+        limits = reading_limits_of(self._config)
         counts: Counter[Outcome] = Counter()
         self._kept_rows = 0
         try:
             with _open(source) as stream:
-                for item in self._items(source, stream, part):
+                items = read_source(source, stream, limits) if part is None else read_part(source, stream, part, limits)
+                for item in items:
                     yield from self._sort(item, source.is_unlabelled, counts)
         except DataError as error:
             # Beam would wrap the error in its own; as an outcome it reaches the executor whole.
             yield beam.pvalue.TaggedOutput(OUTCOMES, ((FAILED, str(error)), 1))
         yield from tag_counts(counts)
-
-    def _items(
-        self, source: Source, stream: BinaryIO, part: Part | None
-    ) -> Iterator[ParsedRow | RejectedRow | SkippedMember]:
-        if part is None:
-            return read_source(source, stream, reading_limits_of(self._config))
-        return read_part(source, stream, part, reading_limits_of(self._config))
 
     def _sort(
         self, item: ParsedRow | RejectedRow | SkippedMember, is_unlabelled: bool, counts: Counter[Outcome]
@@ -221,18 +201,17 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         else:
             counts[QUARANTINED, item.reason] += 1
             self._kept_rows += 1
-            if self._kept_rows > MAX_KEPT_ROWS:
-                return
-            yield beam.pvalue.TaggedOutput(REJECTED, asdict(item))
+            if self._kept_rows <= MAX_KEPT_ROWS:
+                yield beam.pvalue.TaggedOutput(REJECTED, asdict(item))
 
 
 def _to_candidate(item: ParsedRow, is_unlabelled: bool, config: DataConfig) -> Candidate:
-    face = item.face
+    face, class_index = item.face, item.face.class_index
     digest = hashlib.sha256(face.pixels).digest()
-    if is_unlabelled or face.class_index is None:
+    if is_unlabelled or class_index is None:
         return Candidate(digest, item.source, item.row, UNLABELLED_SPLIT, -1, face.pixels)
     split = face.usage or split_by_digest(digest, config)
-    return Candidate(digest, item.source, item.row, split, face.class_index, face.pixels)
+    return Candidate(digest, item.source, item.row, split, class_index, face.pixels)
 
 
 def split_by_digest(digest: bytes, config: DataConfig) -> str:

@@ -15,7 +15,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apache_beam as beam
 import tensorflow as tf
@@ -28,6 +28,8 @@ from reporting.ingestion import CONFLICT, DROPPED, EMITTED, Outcome
 from schema.example import to_example
 
 OUTCOMES = "outcomes"
+Segment = tuple[str, int, int]
+"""Where a run keeps the candidates of one slice: path, start and size."""
 _MAX_SLICES = 1_000
 _DIGEST_BYTES = 32
 
@@ -44,15 +46,8 @@ class Candidate(NamedTuple):
     pixels: bytes  # 2,304 uint8 values, row-major
 
 
-class Settled(NamedTuple):
-    """A row with what becomes of it: emitted if `drop_reason` is empty."""
-
-    candidate: Candidate
-    drop_reason: str
-
-
-def settle(copies: Iterable[Candidate]) -> Iterator[Settled]:
-    """Decide which of all the rows with one and the same picture stay.
+def settle(copies: Iterable[Candidate]) -> Iterator[tuple[Candidate, str]]:
+    """All the rows with one and the same picture, each with the reason why it is dropped; empty: it stays.
 
     Held-out rows always stay, so that eval and test remain what their publisher made them. Of the training
     rows the first stays, unless the picture is held out: then all go.
@@ -62,9 +57,9 @@ def settle(copies: Iterable[Candidate]) -> Iterator[Settled]:
     reason = held_out_reason(held_out[0]) if held_out else ""
     for candidate in in_order:
         if candidate.split != TRAIN_SPLIT:
-            yield Settled(candidate, "")
+            yield candidate, ""
         else:
-            yield Settled(candidate, reason)
+            yield candidate, reason
             reason = reason or "repeat within train"
 
 
@@ -76,14 +71,6 @@ def held_out_reason(split: str) -> str:
 def has_conflict(copies: Iterable[Candidate]) -> bool:
     """Whether the rows of one picture carry different labels."""
     return len({candidate.class_index for candidate in copies} - {-1}) > 1
-
-
-class Segment(NamedTuple):
-    """Where a run keeps the candidates of one slice."""
-
-    path: str
-    start: int
-    size: int
 
 
 def count_slices(input_bytes: int, slice_bytes: int) -> int:
@@ -105,12 +92,13 @@ def write_run(candidates: Iterable[Candidate], slice_count: int, folder: str) ->
     for candidate in candidates:
         slices[slice_of(candidate.digest, slice_count)].append(candidate)
     path = os.path.join(folder, f"{uuid.uuid4().hex}.run")
-    segments, start = [], 0
+    segments: list[tuple[int, Segment]] = []
+    start = 0
     with fileio.open(path, "wb") as run:
         for number in sorted(slices):
             packed = _pack(slices.pop(number))
             run.write(packed)
-            segments.append((number, Segment(path, start, len(packed))))
+            segments.append((number, (path, start, len(packed))))
             start += len(packed)
     return segments
 
@@ -133,10 +121,10 @@ def read_slice(segments: Iterable[Segment]) -> list[Candidate]:
     """All candidates of one slice, sorted: the same whatever the order of the segments."""
     pictures: dict[bytes, bytes] = {}
     found = []
-    for segment in segments:
-        with fileio.open(segment.path, "rb") as run:
-            run.seek(segment.start)
-            packed = run.read(segment.size)
+    for path, start, size in segments:
+        with fileio.open(path, "rb") as run:
+            run.seek(start)
+            packed = run.read(size)
         for each in _unpack(packed):
             # Repeats share one picture, so that even one that stands in every row fits.
             found.append(each._replace(pixels=pictures.setdefault(each.digest, each.pixels)))
@@ -160,7 +148,7 @@ class Spool(beam.DoFn):  # type: ignore[misc]
         self._buffer: list[Candidate] = []
         self._size = 0
 
-    def process(self, candidate: Candidate) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def process(self, candidate: Candidate) -> Iterator[tuple[int, Segment]]:
         self._buffer.append(candidate)
         self._size += len(candidate.pixels)
         if self._size >= self._run_bytes:
@@ -170,11 +158,9 @@ class Spool(beam.DoFn):  # type: ignore[misc]
         window = GlobalWindow()
         return (WindowedValue(each, window.max_timestamp(), [window]) for each in self._spill())
 
-    def _spill(self) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def _spill(self) -> list[tuple[int, Segment]]:
         candidates, self._buffer, self._size = self._buffer, [], 0
-        if candidates:
-            for number, segment in write_run(candidates, self._slice_count, self._folder):
-                yield number, tuple(segment)
+        return write_run(candidates, self._slice_count, self._folder) if candidates else []
 
 
 class Settle(beam.DoFn):  # type: ignore[misc]
@@ -185,24 +171,23 @@ class Settle(beam.DoFn):  # type: ignore[misc]
         self._split_uris = split_uris
         self._folder = folder
 
-    def process(self, element: tuple[int, Iterable[tuple[Any, ...]]]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, element: tuple[int, Iterable[Segment]]) -> Iterator[beam.pvalue.TaggedOutput]:
         number, segments = element
         counts: Counter[Outcome] = Counter()
         kept: dict[str, list[Candidate]] = defaultdict(list)
-        for candidate, drop_reason in self._settle_all(read_slice(Segment(*each) for each in segments), counts):
+        for candidate, drop_reason in self._settle_all(read_slice(segments), counts):
             counts[_outcome(candidate, drop_reason)] += 1
             if not drop_reason:
                 kept[candidate.split].append(candidate)
         for split, candidates in kept.items():
             fileio.makedirs(self._split_uris[split])
-            write_shard(
-                candidates, os.path.join(self._split_uris[split], f"data_tfrecord-{number:05d}.gz"), self._folder
-            )
+            path = os.path.join(self._split_uris[split], f"data_tfrecord-{number:05d}.gz")
+            write_shard(candidates, path, self._folder)
         yield from tag_counts(counts)
 
-    def _settle_all(self, candidates: list[Candidate], counts: Counter[Outcome]) -> Iterator[Settled]:
+    def _settle_all(self, candidates: list[Candidate], counts: Counter[Outcome]) -> Iterator[tuple[Candidate, str]]:
         if not self._drop_repeats:
-            yield from (Settled(candidate, "") for candidate in candidates)
+            yield from ((candidate, "") for candidate in candidates)
             return
         for _, group in itertools.groupby(candidates, attrgetter("digest")):
             copies = list(group)

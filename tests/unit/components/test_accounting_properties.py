@@ -47,9 +47,9 @@ def test_iter_rows_of_any_lines_accounts_for_each_that_is_not_blank(lines: list[
 @given(copies=CANDIDATES)
 def test_settle_of_any_copies_keeps_held_out_rows_and_at_most_one_for_training(copies: list[Candidate]) -> None:
     settled = list(settle(copies))
-    kept = [each.candidate for each in settled if not each.drop_reason]
+    kept = [each for each, drop_reason in settled if not drop_reason]
     held_out = [each for each in copies if each.split != TRAIN_SPLIT]
-    assert Counter(each.candidate for each in settled) == Counter(copies)
+    assert Counter(each for each, _ in settled) == Counter(copies)
     assert Counter(each for each in kept if each.split != TRAIN_SPLIT) == Counter(held_out)
     assert sum(each.split == TRAIN_SPLIT for each in kept) == (1 if copies and not held_out else 0)
 

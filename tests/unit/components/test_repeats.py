@@ -13,7 +13,7 @@ def face(split: str, source: str = "a.csv", row: int = 0, class_index: int = 3) 
 
 def fates(copies: list[Candidate]) -> list[tuple[str, str]]:
     """Where each row stands, and why it goes; nothing if it stays."""
-    return [(f"{row.candidate.source}:{row.candidate.row}", row.drop_reason) for row in settle(copies)]
+    return [(f"{row.source}:{row.row}", drop_reason) for row, drop_reason in settle(copies)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_settle_any_order_of_the_copies_gives_the_same_fates():
 
 def test_settle_rows_come_out_whole():
     copy = face("train", row=4)
-    assert [row.candidate for row in settle(iter([copy]))] == [copy]
+    assert [row for row, _ in settle(iter([copy]))] == [copy]
 
 
 @pytest.mark.parametrize(

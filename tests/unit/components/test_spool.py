@@ -6,7 +6,6 @@ import pytest
 
 from components.face_example_gen.settling import (
     Candidate,
-    Segment,
     Spool,
     count_slices,
     read_slice,
@@ -75,7 +74,7 @@ def test_spool_full_buffer_is_written_so_that_memory_stays_bounded(tmp_path: Pat
     outputs = [output for row in rows for output in spool.process(row)]
     assert len(outputs) == 2
     outputs += [windowed.value for windowed in spool.finish_bundle()]
-    sizes = [len(read_slice([Segment(*segment)])) for _, segment in outputs]
+    sizes = [len(read_slice([segment])) for _, segment in outputs]
     assert sizes == [10, 10, 5]
 
 
