@@ -55,33 +55,18 @@ class Push:
 
 
 def find_in_service(pushes: Iterable[Push], is_whole: Callable[[str], bool]) -> Push | None:
-    """The model in service: the newest version that is not rolled back and complete.
-
-    Args:
-        pushes: all there are.
-        is_whole: whether all files of a destination are there.
-    """
+    """The model in service: the newest version that is not rolled back and, by `is_whole` of its folder, complete."""
     newest_first = sorted(pushes, key=lambda push: push.version, reverse=True)
     return next((each for each in newest_first if not each.is_rolled_back and is_whole(each.destination)), None)
 
 
 def choose_references(pushes: Sequence[Push], is_whole: Callable[[str], bool]) -> dict[str, Push | None]:
-    """Anchor, latency reference and model in service, by the key of the artifact that holds each model."""
+    """Anchor, latency reference and model in service, by the key of the artifact that holds each; None: none yet."""
     return {
-        MODEL_KEY: find_anchor(pushes),
-        LATENCY_MODEL_KEY: find_latency_reference(pushes),
+        MODEL_KEY: _find_latest(pushes, lambda push: push.is_no_worse),
+        LATENCY_MODEL_KEY: _find_latest(pushes, lambda push: push.is_no_slower),
         SERVICE_MODEL_KEY: find_in_service(pushes, is_whole),
     }
-
-
-def find_anchor(pushes: Iterable[Push]) -> Push | None:
-    """The model that a candidate's accuracy is compared with; None: the candidate is the first."""
-    return _find_latest(pushes, lambda push: push.is_no_worse)
-
-
-def find_latency_reference(pushes: Iterable[Push]) -> Push | None:
-    """The model that a candidate's latency is compared with; None: the candidate is the first."""
-    return _find_latest(pushes, lambda push: push.is_no_slower)
 
 
 def _find_latest(pushes: Iterable[Push], is_moved_to: Callable[[Push], bool]) -> Push | None:
@@ -92,12 +77,7 @@ def _find_latest(pushes: Iterable[Push], is_moved_to: Callable[[Push], bool]) ->
 
 
 def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, bool]) -> None:
-    """Check that a person may make a version both references.
-
-    Args:
-        version: its number.
-        reason: why, in words.
-        is_rolled_back: by the number of each version that was pushed.
+    """Check that a person may make a version both references; `is_rolled_back` has all that were pushed.
 
     Raises:
         ConfigError: no such version was pushed, it is rolled back, or no reason is given.
@@ -112,7 +92,7 @@ def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, b
 
 
 @dataclass(frozen=True)
-class AcceptanceRecord:
+class Record:
     """What the runs of a cluster have accepted."""
 
     pushes: tuple[Push, ...] = ()
@@ -135,20 +115,20 @@ class AcceptanceRecord:
         return json.dumps(plain, indent=1, sort_keys=True) + "\n"
 
 
-def read_record(folder: str) -> AcceptanceRecord:
+def read_record(folder: str) -> Record:
     """The record; an empty one before the first run."""
     if fileio.exists(os.path.join(folder, _RECORD)):
         plain = json.loads(io_utils.read_string_file(os.path.join(folder, _RECORD)))
         pushes = tuple(Push(**{**each, "version": int(each["version"])}) for each in plain["pushes"])
-        return AcceptanceRecord(pushes, plain["statistics"], tuple(plain["splits"]))
+        return Record(pushes, plain["statistics"], tuple(plain["splits"]))
     if fileio.exists(os.path.join(folder, _BEFORE_ROLLBACKS)):  # of releases that kept only the last push
         last = json.loads(io_utils.read_string_file(os.path.join(folder, _BEFORE_ROLLBACKS)))
         push = Push(int(last["version"]), last["destination"])
-        return AcceptanceRecord((push,), f"{last['version']}/statistics", tuple(last["splits"]))
-    return AcceptanceRecord()
+        return Record((push,), f"{last['version']}/statistics", tuple(last["splits"]))
+    return Record()
 
 
-def write_record(folder: str, record: AcceptanceRecord) -> None:
+def write_record(folder: str, record: Record) -> None:
     """Write the record in one step."""
     path = os.path.join(folder, _RECORD)
     io_utils.write_string_file(f"{path}.partial", record.to_json())

@@ -32,8 +32,6 @@ from fer_tfx.versions.model_digest import compute_digest
 from fer_tfx.versions.versions import Versions
 from reporting.model_card import CARD_FILE
 
-CONFIG_FIELD, CODE_FIELD, LIFTED_FIELD = "serving", "code", "lifted"
-
 
 class Executor(executor.Executor):  # type: ignore[misc]
     """Copies model and card aside, then pushes: into a local folder in one step, into a bucket with the graph's file
@@ -43,7 +41,7 @@ class Executor(executor.Executor):  # type: ignore[misc]
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties["push_destination"], destination)
         folder = destination.filesystem.base_directory
-        config = from_json(ServingConfig, json.loads(exec_properties["custom_config"])[CONFIG_FIELD])
+        config = from_json(ServingConfig, json.loads(exec_properties["custom_config"])["serving"])
         pushed_model = artifact_utils.get_single_instance(output_dict["pushed_model"])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed_model)
@@ -84,31 +82,20 @@ class AtomicPusher(Component, Pusher):  # type: ignore[misc]
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
     def __init__(self, *, folder: str, config: ServingConfig, code: str, lifted: int = 0, **inputs: BaseChannel):
-        """Declare inputs and settings.
+        """Push into a folder of versions, path or URI.
 
-        Args:
-            folder: of the versions, path or URI.
-            config: names for the server, and how many versions to keep.
-            code: fingerprint of the sources, part of the cache key.
-            lifted: how many versions were brought back after a push had been refused for them, so that such a refusal
-                then misses the cache.
-            inputs: `model` and `card`, `evaluation`, `model_blessing` and `infra_blessing` of it.
+        `lifted` is how many versions were brought back after a push had been refused for them: such a refusal then
+        misses the cache.
         """
         filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=folder)
-        settings = {CONFIG_FIELD: to_json(config), CODE_FIELD: code, **({LIFTED_FIELD: str(lifted)} if lifted else {})}
+        settings = {"serving": to_json(config), "code": code, **({"lifted": str(lifted)} if lifted else {})}
         super().__init__(
             push_destination=pusher_pb2.PushDestination(filesystem=filesystem), custom_config=settings, **inputs
         )
 
 
 def mark_references(pushed_model: Artifact, evaluation: str, infra_blessing: str) -> None:
-    """Note whether later models are compared with this one: see `components.acceptance`.
-
-    Args:
-        pushed_model: to be marked.
-        evaluation: URI of the evaluation, with the change of accuracy against the anchor if there is one.
-        infra_blessing: URI of ServingCheck's blessing, with the latencies.
-    """
+    """Note whether later models are compared with this one (`components.acceptance`), from the URIs of its judges."""
     change = read_metrics(evaluation)[()].get(f"{CHANGE_NAME}_diff", 0.0)
     figures = read_serving(infra_blessing)
     is_slower = figures is not None and (figures.latency_ratio or 1.0) > 1.0

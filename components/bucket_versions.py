@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 
 import tensorflow as tf
@@ -127,20 +128,18 @@ def open_versions(
 def find_rolled_back(pushed: Mapping[str, str]) -> set[str]:
     """The pushed versions that were taken out of service, or whose model was.
 
-    Args:
-        pushed: by path or URI, <folder>/<version>, the digest of the model; empty: unknown.
+    `pushed` has the digest of the model, empty if unknown, by path or URI: <folder>/<version>.
 
     Raises:
         DataError: the record of a folder can't be read.
     """
-    by_folder: dict[str, list[str]] = {}
-    for destination in pushed:
-        by_folder.setdefault(destination.rstrip("/").rpartition("/")[0], []).append(destination)
+    read_roll_backs = cache(lambda folder: open_versions(folder, ServedModel("", "")).read_roll_backs())
     found = set()
-    for folder, destinations in by_folder.items():
-        record = open_versions(folder, ServedModel("", "")).read_roll_backs()
-        gone = {f"{folder}/{number}" for number in record.versions}
-        found |= {each for each in destinations if each.rstrip("/") in gone or pushed[each] in record.digests}
+    for destination, digest in pushed.items():
+        folder, _, number = destination.rstrip("/").rpartition("/")
+        record = read_roll_backs(folder)
+        if number in map(str, record.versions) or digest in record.digests:
+            found.add(destination)
     return found
 
 

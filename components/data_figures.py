@@ -4,7 +4,6 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.components.statistics_gen import stats_artifact_utils
@@ -15,7 +14,7 @@ from tfx.utils import io_utils
 from components.artifacts import Artifacts, iter_quarantined
 from fer_tfx.contract import CLASS_COUNT, LABEL_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
-from reporting.label_shift import Counts, LabelShift, compute_label_shift
+from reporting.label_shift import Counts, compute_label_shift
 from reporting.report_data import DataFigures, QuarantinedRow
 
 ANOMALIES_FILE = "SchemaDiff.pb"
@@ -25,17 +24,18 @@ Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 
 
 def read_data(inputs: Artifacts) -> DataFigures:
-    """The account of rows, a few quarantined ones, TFDV's anomalies, and the labels now and before.
-
-    Args:
-        inputs: `quarantine`, `anomalies`, `schema`, `statistics` and, if there is one, `previous_statistics`.
-    """
-    quarantine = artifact_utils.get_single_uri(inputs["quarantine"])
+    """From `quarantine`, `anomalies`, `schema`, `statistics` and, if there is one, `previous_statistics`."""
+    quarantine, schema = artifact_utils.get_single_uri(inputs["quarantine"]), load_schema(inputs["schema"])
+    now, before = (
+        {split: count_labels(of_split) for split, of_split in load_statistics(inputs.get(key, [])).items()}
+        for key in ("statistics", "previous_statistics")
+    )
+    skew, drift = (find_bound(schema, comparator)[0] for comparator in ("skew_comparator", "drift_comparator"))
     return DataFigures(
         rows=read_rows(quarantine),
         quarantined=choose_quarantined(quarantine),
         anomalies=tuple(describe_anomalies(artifact_utils.get_single_instance(inputs["anomalies"]))),
-        label_shift=read_label_shift(inputs),
+        label_shift=compute_label_shift(now, before, skew, drift),
     )
 
 
@@ -71,17 +71,6 @@ def find_anomalies(anomalies: anomalies_pb2.Anomalies, where: str) -> Iterator[s
         yield f"{where}: {reason.short_description}: {reason.description}"
 
 
-def read_label_shift(inputs: Artifacts) -> LabelShift:
-    """From `statistics`, `previous_statistics`, which may be missing, and `schema`."""
-    now, before = (
-        {split: count_labels(of_split) for split, of_split in load_statistics(inputs.get(key, [])).items()}
-        for key in ("statistics", "previous_statistics")
-    )
-    schema = load_schema(inputs["schema"])
-    skew, drift = (find_bound(schema, comparator) for comparator in ("skew_comparator", "drift_comparator"))
-    return compute_label_shift(now, before, skew, drift)
-
-
 def load_statistics(artifacts: list[Artifact]) -> Statistics:
     """Statistics by split; empty for no artifact."""
     return {
@@ -108,18 +97,9 @@ def count_labels(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Cou
     return tuple(counts)
 
 
-def find_bound(schema: schema_pb2.Schema, comparator: str) -> float | None:
-    """The L-infinity bound of one of the label's comparators, `skew_comparator` or `drift_comparator`."""
-    norm = _find_comparator(schema, comparator).infinity_norm
-    return float(norm.threshold) if norm.HasField("threshold") else None
-
-
-def list_unjudged_norms(schema: schema_pb2.Schema, comparator: str) -> list[str]:
-    """Measures other than the L-infinity distance that one of the label's comparators bounds."""
-    names = (field.name for field, _ in _find_comparator(schema, comparator).ListFields())
-    return [name for name in names if name != "infinity_norm"]
-
-
-def _find_comparator(schema: schema_pb2.Schema, comparator: str) -> Any:
+def find_bound(schema: schema_pb2.Schema, comparator: str) -> tuple[float | None, list[str]]:
+    """The L-infinity bound of the label's `skew_comparator` or `drift_comparator`, and names of its other measures."""
     of_label = (getattr(feature, comparator) for feature in schema.feature if feature.name == LABEL_KEY)
-    return next(of_label, schema_pb2.FeatureComparator())
+    found = next(of_label, schema_pb2.FeatureComparator())
+    others = [field.name for field, _ in found.ListFields() if field.name != "infinity_norm"]
+    return float(found.infinity_norm.threshold) if found.infinity_norm.HasField("threshold") else None, others

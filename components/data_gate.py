@@ -18,7 +18,6 @@ from components.data_figures import (
     count_labels,
     describe_anomalies,
     find_bound,
-    list_unjudged_norms,
     load_schema,
     load_statistics,
     read_data,
@@ -33,21 +32,17 @@ from reporting.ingestion import IngestionReport
 from reporting.label_shift import Counts, find_absences, measure_distance
 from reporting.report_data import ReportData, Verdict
 
-VERDICT_KEY = "verdict"
-
 
 class Executor(BaseExecutor):  # type: ignore[misc]
     """Refuses by raising, which stops every runner."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write the verdict; or the page of the run, and raise GateError that names page and faults in one line."""
-        verdict = artifact_utils.get_single_uri(output_dict[VERDICT_KEY])
+        verdict = artifact_utils.get_single_uri(output_dict["verdict"])
         if faults := _find_faults(input_dict):
-            _refuse(faults, input_dict, _locate_report(verdict), exec_properties["name"])
-        has_previous = bool(input_dict.get("previous_statistics"))
-        io_utils.write_string_file(
-            os.path.join(verdict, "verdict.json"), json.dumps({"faults": [], "is_drift_checked": has_previous})
-        )
+            _refuse(faults, input_dict, verdict, exec_properties["name"])
+        checked = {"faults": [], "is_drift_checked": bool(input_dict.get("previous_statistics"))}
+        io_utils.write_string_file(os.path.join(verdict, "verdict.json"), json.dumps(checked))
 
 
 class DataGate(Component):
@@ -70,21 +65,15 @@ class DataGate(Component):
             "quarantine": Quarantine,
         },
         optional_inputs={"previous_statistics": ExampleStatistics},
-        outputs={VERDICT_KEY: DataVerdict},
+        outputs={"verdict": DataVerdict},
     )
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
 
-def _locate_report(verdict: str) -> str:
-    """Folder of a refused run's report: <node>/report/<execution> for the verdict in <node>/verdict/<execution>.
-
-    Beside the output, as TFX removes the outputs of a failed execution.
-    """
-    node, _, execution = verdict.rpartition(f"/{VERDICT_KEY}")
-    return f"{node}/{REPORT_KEY}{execution}"
-
-
-def _refuse(faults: list[str], input_dict: Artifacts, folder: str, name: str) -> None:
+def _refuse(faults: list[str], input_dict: Artifacts, verdict: str, name: str) -> None:
+    """Write <node>/report/<execution>, as TFX removes <node>/verdict/<execution> of a failed execution, and raise."""
+    node, _, execution = verdict.rpartition("/verdict")
+    folder = f"{node}/{REPORT_KEY}{execution}"
     sentence = (
         f"the data gate refused the examples: {'; '.join(faults)}. Correct the data, or the schema if the data"
         f" is right (`fer-tfx schema` writes one from data); the page of the run is {os.path.join(folder, PAGE_FILE)}"
@@ -128,10 +117,8 @@ def find_gaps(report: IngestionReport) -> Iterator[str]:
     train, eval_ = (
         [report.emitted.get(split, {}).get(name, 0) for name in CLASS_NAMES] for split in (TRAIN_SPLIT, EVAL_SPLIT)
     )
-    yield from (
-        f"{split}: no example" for split, counts in ((TRAIN_SPLIT, train), (EVAL_SPLIT, eval_)) if not any(counts)
-    )
-    if not any(train) or not any(eval_):
+    if empty := [split for split, counts in ((TRAIN_SPLIT, train), (EVAL_SPLIT, eval_)) if not any(counts)]:
+        yield from (f"{split}: no example" for split in empty)
         return
     if missing := [name for name, count in zip(CLASS_NAMES, train, strict=True) if not count]:
         yield f"{TRAIN_SPLIT}: no example of {', '.join(missing)}"
@@ -164,9 +151,9 @@ def find_size_faults(statistics: Statistics) -> Iterator[str]:
 def _find_shift(
     between: str, first: Counts, second: Counts, schema: schema_pb2.Schema, comparator: str
 ) -> Iterator[str]:
-    for norm in list_unjudged_norms(schema, comparator):
+    bound, other_norms = find_bound(schema, comparator)
+    for norm in other_norms:
         yield f"schema: {LABEL_KEY}: {comparator}: {norm} is not checked; bound infinity_norm instead"
-    bound = find_bound(schema, comparator)
     if bound is None or not any(first) or not any(second):
         return
     if not 0 <= bound <= 1:

@@ -10,18 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
-from tfx.types import Artifact, artifact_utils
-from tfx.types.standard_artifacts import (
-    ExampleAnomalies,
-    Examples,
-    ExampleStatistics,
-    InfraBlessing,
-    Model,
-    ModelBlessing,
-    ModelEvaluation,
-    PushedModel,
-    Schema,
-)
+from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components.artifacts import CARD_KEY, Artifacts, Card, Quarantine, Report
@@ -29,10 +18,9 @@ from components.data_figures import read_data
 from components.declaration import Component, declare
 from components.loaded_model import open_model
 from components.metrics.evaluation import read_figures, read_robustness
-from components.model_facts import describe_lineage, read_extra, read_refusals, read_serving, read_training
+from components.model_facts import describe_lineage, read_extras, read_refusals, read_serving, read_training
 from components.report_folder import write_report
 from fer_tfx.contract import (
-    CALIBRATION_FILE,
     EVAL_SPLIT,
     IMAGE_SIZE_PX,
     LABEL_KEY,
@@ -43,7 +31,6 @@ from fer_tfx.contract import (
     SOURCE_KEY,
     THRESHOLD_KEY,
     TRAIN_SPLIT,
-    TRAINING_RECORD_FILE,
 )
 from reporting import REPORT_KEY
 from reporting.evaluation import (
@@ -83,7 +70,7 @@ class Executor(BaseExecutor):  # type: ignore[misc]
         )
         data, refusals = read_data(input_dict), read_refusals(input_dict)
         model_dir = path_utils.serving_model_path(model.uri)
-        calibration, record = (read_extra(model_dir, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
+        calibration, record = read_extras(model_dir)
         rows = keep_answers(ask(model_dir, eval_split), data.rows.split_size(EVAL_SPLIT))
         measured = evaluate(rows, calibration["temperature"], calibration[THRESHOLD_KEY])
         earlier = {role: input_dict.get(role, []) for role in ("baseline_model", "service_model")}
@@ -118,22 +105,22 @@ class HtmlReport(Component):
     SPEC_CLASS = declare(
         parameters={"settings": str, "stage_code": str, "code": str},
         inputs={
-            "examples": Examples,
+            "examples": standard_artifacts.Examples,
             "quarantine": Quarantine,
-            "schema": Schema,
-            "statistics": ExampleStatistics,
-            "anomalies": ExampleAnomalies,
-            "model": Model,
-            "evaluation": ModelEvaluation,
-            "model_blessing": ModelBlessing,
-            "infra_blessing": InfraBlessing,
+            "schema": standard_artifacts.Schema,
+            "statistics": standard_artifacts.ExampleStatistics,
+            "anomalies": standard_artifacts.ExampleAnomalies,
+            "model": standard_artifacts.Model,
+            "evaluation": standard_artifacts.ModelEvaluation,
+            "model_blessing": standard_artifacts.ModelBlessing,
+            "infra_blessing": standard_artifacts.InfraBlessing,
             CARD_KEY: Card,
-            "pushed_model": PushedModel,
+            "pushed_model": standard_artifacts.PushedModel,
         },
         optional_inputs={
-            "previous_statistics": ExampleStatistics,
-            "baseline_model": Model,
-            "service_model": Model,
+            "previous_statistics": standard_artifacts.ExampleStatistics,
+            "baseline_model": standard_artifacts.Model,
+            "service_model": standard_artifacts.Model,
         },
         outputs={REPORT_KEY: Report},
     )

@@ -18,8 +18,8 @@ from components.metrics.accuracy_change import read_change
 from components.metrics.base import Values
 from components.metrics.evaluation import read_confusion, read_figures, read_metrics, read_robustness
 from components.metrics.rows import Accuracy, ExampleCount
-from components.model_facts import describe_lineage, read_extra, read_refusals, read_training
-from fer_tfx.contract import CALIBRATION_FILE, LABEL_KEY, THRESHOLD_KEY, TRAINING_RECORD_FILE
+from components.model_facts import describe_lineage, read_extras, read_refusals, read_training
+from fer_tfx.contract import LABEL_KEY, THRESHOLD_KEY
 from reporting.corruptions import DESCRIPTIONS
 from reporting.evaluation import describe_classes
 from reporting.intervals import Figure, Interval, Share
@@ -35,8 +35,7 @@ class Executor(BaseExecutor):  # type: ignore[misc]
         model, quarantine, evaluation = (
             artifact_utils.get_single_uri(input_dict[key]) for key in ("model", "quarantine", "evaluation")
         )
-        model_dir = path_utils.serving_model_path(model)
-        calibration, record = (read_extra(model_dir, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
+        calibration, record = read_extras(path_utils.serving_model_path(model))
         rows = read_rows(quarantine)
         card = CardData(
             name=settings["name"],

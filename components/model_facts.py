@@ -11,7 +11,7 @@ from tfx.utils import io_utils
 from components.artifacts import Artifacts
 from components.metrics.evaluation import explain_validation
 from configs.progress import EpochMetrics
-from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAIN_SPLIT
+from fer_tfx.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAIN_SPLIT, TRAINING_RECORD_FILE
 from reporting.ingestion import IngestionReport
 from reporting.report_data import Lineage, TrainedSpan, TrainingFigures, UsedArtifact
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
@@ -34,13 +34,8 @@ def find_refusals(
 ) -> list[str]:
     """One sentence for each bound that was missed; empty: the model was pushed.
 
-    Args:
-        evaluation: URI of the Evaluator's evaluation.
-        is_blessed: whether the Evaluator gave its blessing.
-        infra_blessing: URI of ServingCheck's blessing.
-        is_servable: whether ServingCheck gave it.
-        is_pushed: whether Pusher pushed.
-        push_refusal: why not, as Pusher says it.
+    `evaluation` and `infra_blessing` are URIs. The Evaluator decides `is_blessed`, ServingCheck `is_servable`.
+    `push_refusal` is Pusher's reason if it did not push.
     """
     refusals = [] if is_blessed else explain_validation(evaluation) or ["the Evaluator gave no blessing"]
     if not is_servable:
@@ -53,8 +48,7 @@ def find_refusals(
 
 
 def read_refusals(inputs: Artifacts) -> tuple[str, ...]:
-    """`find_refusals` of the artifacts `evaluation`, `model_blessing`, `infra_blessing` and, if there yet,
-    `pushed_model`."""
+    """`find_refusals` of `evaluation`, `model_blessing`, `infra_blessing` and, if there is one yet, `pushed_model`."""
     evaluation, blessing, infra = (
         artifact_utils.get_single_instance(inputs[key]) for key in ("evaluation", "model_blessing", "infra_blessing")
     )
@@ -76,18 +70,20 @@ def read_serving(infra_blessing: str) -> ServingFigures | None:
     return ServingFigures.from_json(io_utils.read_string_file(path)) if fileio.exists(path) else None
 
 
-def read_extra(model_dir: str, name: str) -> dict[str, Any]:
-    """A JSON file beside an exported graph."""
-    content: dict[str, Any] = json.loads(io_utils.read_string_file(os.path.join(model_dir, EXTRA_ASSETS_DIR, name)))
-    return content
+def read_extras(model_dir: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Calibration and training record, from beside an exported graph."""
+    folder = os.path.join(model_dir, EXTRA_ASSETS_DIR)
+    calibration, record = (
+        json.loads(io_utils.read_string_file(os.path.join(folder, name)))
+        for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE)
+    )
+    return calibration, record
 
 
 def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigures:
-    """The training record of an exported model; records of earlier versions hold less.
+    """The training record of an exported model; those of earlier versions hold less.
 
-    Args:
-        record: from beside the graph.
-        rows: the account of the newest span, for a record without the number of rows.
+    `rows` is the account of the newest span, for a record without the number of rows.
     """
     spans = tuple(
         TrainedSpan(each["span"], each["train_rows"], each["fingerprint"] or "") for each in record.get("spans", ())

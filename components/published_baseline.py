@@ -16,44 +16,28 @@ from tfx.types import Artifact, artifact_utils
 from tfx.types.standard_artifacts import ExampleStatistics, Model, PushedModel
 from tfx.utils import io_utils
 
-from components.acceptance import (
-    DIGEST_PROPERTY,
-    LATENCY_MODEL_KEY,
-    MODEL_KEY,
-    NO_SLOWER_PROPERTY,
-    NO_WORSE_PROPERTY,
-    SERVICE_MODEL_KEY,
-    AcceptanceRecord,
-    Push,
-    choose_references,
-    locate_model,
-    read_record,
-    write_record,
-)
+from components import acceptance
 from components.artifacts import ABSENT_PROPERTY, Artifacts, BaselineRecord
 from components.bucket_versions import is_destination_whole
 from components.declaration import Component, declare
 from components.remote_files import read_files
 from fer_tfx.versions.model_digest import compute_digest
 
-FOLDER_KEY = "baseline_folder"
-STATISTICS_KEY, PUSHED_KEY, RECORD_KEY = "statistics", "pushed_model", "record"
-MODEL_KEYS = (MODEL_KEY, LATENCY_MODEL_KEY, SERVICE_MODEL_KEY)
-RECORD_FILE = "baseline.json"
+MODEL_KEYS = (acceptance.MODEL_KEY, acceptance.LATENCY_MODEL_KEY, acceptance.SERVICE_MODEL_KEY)
 
 
 class Reader(BaseExecutor):  # type: ignore[misc]
     """Fills each output, or marks it as absent."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        folder = exec_properties[FOLDER_KEY]
-        record = read_record(folder)
-        pushes = [each for each in record.list_pushes() if fileio.exists(locate_model(folder, each))]
-        for key, found in choose_references(pushes, is_destination_whole).items():
-            _fill(output_dict[key], locate_model(folder, found) if found else "")
+        folder = exec_properties["baseline_folder"]
+        record = acceptance.read_record(folder)
+        pushes = [each for each in record.list_pushes() if fileio.exists(acceptance.locate_model(folder, each))]
+        for key, found in acceptance.choose_references(pushes, is_destination_whole).items():
+            _fill(output_dict[key], acceptance.locate_model(folder, found) if found else "")
             logging.info("%s: %s", key, found.version if found else "none yet")
-        _fill(output_dict[STATISTICS_KEY], os.path.join(folder, record.statistics) if record.statistics else "")
-        statistics = artifact_utils.get_single_instance(output_dict[STATISTICS_KEY])
+        _fill(output_dict["statistics"], os.path.join(folder, record.statistics) if record.statistics else "")
+        statistics = artifact_utils.get_single_instance(output_dict["statistics"])
         statistics.split_names = artifact_utils.encode_split_names(list(record.splits))
 
 
@@ -67,7 +51,8 @@ class PublishedBaseline(Component):
     """
 
     SPEC_CLASS = declare(
-        parameters={FOLDER_KEY: str}, outputs={**dict.fromkeys(MODEL_KEYS, Model), STATISTICS_KEY: ExampleStatistics}
+        parameters={"baseline_folder": str},
+        outputs={**dict.fromkeys(MODEL_KEYS, Model), "statistics": ExampleStatistics},
     )
     EXECUTOR_SPEC = ExecutorClassSpec(Reader)
 
@@ -86,16 +71,16 @@ class Writer(BaseExecutor):  # type: ignore[misc]
     """Copies what was accepted, then records it."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        folder = exec_properties[FOLDER_KEY]
-        before = record = read_record(folder)
-        if input_dict.get(STATISTICS_KEY):
-            record = _add_statistics(folder, record, artifact_utils.get_single_instance(input_dict[STATISTICS_KEY]))
-        if input_dict.get(PUSHED_KEY):
-            model, pushed = (artifact_utils.get_single_instance(input_dict[key]) for key in (MODEL_KEY, PUSHED_KEY))
+        folder = exec_properties["baseline_folder"]
+        before = record = acceptance.read_record(folder)
+        if input_dict.get("statistics"):
+            record = _add_statistics(folder, record, artifact_utils.get_single_instance(input_dict["statistics"]))
+        if input_dict.get("pushed_model"):
+            model, pushed = (artifact_utils.get_single_instance(input_dict[key]) for key in ("model", "pushed_model"))
             record = _add_push(folder, record, model.uri, pushed)
         if record != before:
-            write_record(folder, record)
-        path = os.path.join(artifact_utils.get_single_uri(output_dict[RECORD_KEY]), RECORD_FILE)
+            acceptance.write_record(folder, record)
+        path = os.path.join(artifact_utils.get_single_uri(output_dict["record"]), "baseline.json")
         io_utils.write_string_file(path, record.to_json())
 
 
@@ -110,14 +95,14 @@ class RecordAcceptance(Component):
     """
 
     SPEC_CLASS = declare(
-        parameters={FOLDER_KEY: str},
-        optional_inputs={STATISTICS_KEY: ExampleStatistics, MODEL_KEY: Model, PUSHED_KEY: PushedModel},
-        outputs={RECORD_KEY: BaselineRecord},
+        parameters={"baseline_folder": str},
+        optional_inputs={"statistics": ExampleStatistics, "model": Model, "pushed_model": PushedModel},
+        outputs={"record": BaselineRecord},
     )
     EXECUTOR_SPEC = ExecutorClassSpec(Writer)
 
 
-def _add_statistics(folder: str, record: AcceptanceRecord, statistics: Artifact) -> AcceptanceRecord:
+def _add_statistics(folder: str, record: acceptance.Record, statistics: Artifact) -> acceptance.Record:
     name = f"statistics/{compute_digest(read_files(statistics.uri))[:16]}"
     if name != record.statistics:
         io_utils.copy_dir(statistics.uri, os.path.join(folder, name))
@@ -125,18 +110,18 @@ def _add_statistics(folder: str, record: AcceptanceRecord, statistics: Artifact)
     return dataclasses.replace(record, statistics=name, splits=splits)
 
 
-def _add_push(folder: str, record: AcceptanceRecord, model_uri: str, pushed: Artifact) -> AcceptanceRecord:
+def _add_push(folder: str, record: acceptance.Record, model_uri: str, pushed: Artifact) -> acceptance.Record:
     destination = pushed.get_string_custom_property("pushed_destination")
     known = {each.destination for each in record.pushes}
     if not pushed.get_int_custom_property("pushed") or destination in known:  # nothing new was pushed
         return record
-    push = Push(
+    push = acceptance.Push(
         version=int(destination.rstrip("/").rpartition("/")[2]),
         destination=destination,
-        digest=pushed.get_string_custom_property(DIGEST_PROPERTY),
+        digest=pushed.get_string_custom_property(acceptance.DIGEST_PROPERTY),
         pushed_ms=int(time.time() * 1000),
-        is_no_worse=bool(pushed.get_int_custom_property(NO_WORSE_PROPERTY)),
-        is_no_slower=bool(pushed.get_int_custom_property(NO_SLOWER_PROPERTY)),
+        is_no_worse=bool(pushed.get_int_custom_property(acceptance.NO_WORSE_PROPERTY)),
+        is_no_slower=bool(pushed.get_int_custom_property(acceptance.NO_SLOWER_PROPERTY)),
     )
-    io_utils.copy_dir(model_uri, locate_model(folder, push))
+    io_utils.copy_dir(model_uri, acceptance.locate_model(folder, push))
     return dataclasses.replace(record, pushes=(*record.pushes, push))

@@ -85,9 +85,9 @@ def _local_examples(split_uri: str) -> Iterator[str]:
 
 def _bless(blessing: Artifact, refusal: str) -> None:
     """Bless, or refuse with a reason, under the names that Pusher and TFX's own InfraValidator use."""
-    blessing.set_int_custom_property("blessed", 0 if refusal else 1)
-    file_name = "INFRA_NOT_BLESSED" if refusal else "INFRA_BLESSED"
-    io_utils.write_string_file(os.path.join(blessing.uri, file_name), refusal)
+    blessing.set_int_custom_property("blessed", int(not refusal))
+    path = os.path.join(blessing.uri, "INFRA_NOT_BLESSED" if refusal else "INFRA_BLESSED")
+    io_utils.write_string_file(path, refusal)
 
 
 def probe_in_fresh_process(*folders: str) -> ServingFigures:

@@ -67,7 +67,7 @@ def _iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
         if class_index is None and split == TRAIN_SPLIT:
             raise DataError(f"{path}, line {row.line}: no label; give the competition's file unchanged")
         digest = hashlib.sha256(row.face.pixels).digest()
-        yield Candidate(digest, row.source, row.row, split, -1 if class_index is None else class_index, row.face.pixels)
+        yield Candidate(digest, row.source, row.row, split, class_index, row.face.pixels)
 
 
 def read_public_test(folder: Path) -> PublicTest:

@@ -30,8 +30,6 @@ from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
 from reporting.ingestion import REPORT_FILE, IngestionReport
 
-CONFIG_FIELD, CODE_FIELD = "config", "code"
-
 
 class Executor(BaseBeamExecutor):  # type: ignore[misc]
     """Reads, splits, deduplicates and writes rows; refuses input that is too broken."""
@@ -41,11 +39,13 @@ class Executor(BaseBeamExecutor):  # type: ignore[misc]
 
         Raises:
             DataError: a file can't be read or was changed meanwhile, no row can be trained on, or a larger share
-                than `data.max_quarantined_fraction` can't be used. The quarantined rows are then kept in a
-                folder `refused` beside the artifact, as TFX removes the outputs of a failed execution.
+                than `data.max_quarantined_fraction` can't be used; those rows are then kept beside the artifact.
             RuntimeError: the account of rows does not balance.
         """
-        config = _read_config(exec_properties)
+        custom_config = json_format.Parse(exec_properties["custom_config"], example_gen_pb2.CustomConfig())
+        settings = struct_pb2.Struct()
+        custom_config.custom_config.Unpack(settings)
+        config = from_json(DataConfig, str(settings["config"]))
         examples, unlabelled, quarantine = (
             artifact_utils.get_single_instance(output_dict[key])
             for key in ("examples", UNLABELLED_EXAMPLES_KEY, QUARANTINE_KEY)
@@ -95,20 +95,15 @@ class FerExampleGen(Component, FileBasedExampleGen):  # type: ignore[misc]
     def __init__(
         self, input_base: str, patterns: dict[str, str], data_config: DataConfig, code: str, span: int | None = None
     ):
-        """Declare the component.
+        """Ingest one span; None: the newest there is.
 
-        Args:
-            input_base: folder, local or remote, that the patterns start from.
-            patterns: globs of the files to learn from (`LABELLED_INPUT`) and, if there are any, of those to
-                predict (`UNLABELLED_INPUT`); TFX's `{SPAN}` and `{VERSION}` may stand in them.
-            data_config: how to split, what to drop and how much to tolerate.
-            code: fingerprint of the sources beneath this component, so that an edit misses the cache.
-            span: to ingest that one; None: the newest there is.
+        `patterns` are globs below `input_base`, a path or URI, of the files to learn from (`LABELLED_INPUT`) and, if
+        there are any, of those to predict (`UNLABELLED_INPUT`), with TFX's `{SPAN}` and `{VERSION}`.
         """
         # Base and patterns say where the files are. Here a path spelt differently would only miss the cache.
         how = dataclasses.replace(data_config, path="", unlabelled_path="")
         settings = struct_pb2.Struct()
-        settings.update({CONFIG_FIELD: to_json(how), CODE_FIELD: code})
+        settings.update({"config": to_json(how), "code": code})
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(settings)
         # TFX wants a number of buckets for each split; the executor decides the split of a row itself.
@@ -131,13 +126,6 @@ def only_span(span: int) -> range_config_pb2.RangeConfig:
     return range_config_pb2.RangeConfig(
         static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
     )
-
-
-def _read_config(exec_properties: dict[str, Any]) -> DataConfig:
-    custom_config = json_format.Parse(exec_properties["custom_config"], example_gen_pb2.CustomConfig())
-    settings = struct_pb2.Struct()
-    custom_config.custom_config.Unpack(settings)
-    return from_json(DataConfig, str(settings[CONFIG_FIELD]))
 
 
 def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[SkippedMember]]:

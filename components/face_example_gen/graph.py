@@ -206,12 +206,9 @@ class _Read(beam.DoFn):  # type: ignore[misc]
 
 
 def _to_candidate(item: ParsedRow, is_unlabelled: bool, config: DataConfig) -> Candidate:
-    face, class_index = item.face, item.face.class_index
-    digest = hashlib.sha256(face.pixels).digest()
-    if is_unlabelled or class_index is None:
-        return Candidate(digest, item.source, item.row, UNLABELLED_SPLIT, -1, face.pixels)
-    split = face.usage or split_by_digest(digest, config)
-    return Candidate(digest, item.source, item.row, split, class_index, face.pixels)
+    digest, class_index = hashlib.sha256(item.face.pixels).digest(), None if is_unlabelled else item.face.class_index
+    split = UNLABELLED_SPLIT if class_index is None else item.face.usage or split_by_digest(digest, config)
+    return Candidate(digest, item.source, item.row, split, class_index, item.face.pixels)
 
 
 def split_by_digest(digest: bytes, config: DataConfig) -> str:

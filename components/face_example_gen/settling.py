@@ -42,7 +42,7 @@ class Candidate(NamedTuple):
     source: str
     row: int
     split: str
-    class_index: int  # -1: unlabelled
+    class_index: int | None
     pixels: bytes  # 2,304 uint8 values, row-major
 
 
@@ -70,7 +70,7 @@ def held_out_reason(split: str) -> str:
 
 def has_conflict(copies: Iterable[Candidate]) -> bool:
     """Whether the rows of one picture carry different labels."""
-    return len({candidate.class_index for candidate in copies} - {-1}) > 1
+    return len({candidate.class_index for candidate in copies} - {None}) > 1
 
 
 def count_slices(input_bytes: int, slice_bytes: int) -> int:
@@ -198,7 +198,7 @@ class Settle(beam.DoFn):  # type: ignore[misc]
 def _outcome(candidate: Candidate, drop_reason: str) -> Outcome:
     if drop_reason:
         return (DROPPED, drop_reason)
-    class_name = CLASS_NAMES[candidate.class_index] if candidate.class_index >= 0 else ""
+    class_name = "" if candidate.class_index is None else CLASS_NAMES[candidate.class_index]
     return (EMITTED, candidate.split, class_name)
 
 
@@ -214,8 +214,7 @@ def write_shard(candidates: Iterable[Candidate], path: str, folder: str) -> None
     try:
         with tf.io.TFRecordWriter(partial, tf.io.TFRecordOptions("GZIP", compression_level=0)) as writer:
             for each in candidates:
-                class_index = None if each.class_index < 0 else each.class_index
-                writer.write(to_example(each.pixels, class_index, each.source, each.row).SerializeToString())
+                writer.write(to_example(each.pixels, each.class_index, each.source, each.row).SerializeToString())
         fileio.rename(partial, path, overwrite=True)
     except BaseException:
         if fileio.exists(partial):

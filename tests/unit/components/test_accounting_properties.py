@@ -25,7 +25,7 @@ CANDIDATES = st.lists(
         split=st.sampled_from([TRAIN_SPLIT, EVAL_SPLIT, TEST_SPLIT]),
         source=st.sampled_from(["a.csv", "b.csv"]),
         row=st.integers(0, 50),
-        class_index=st.integers(-1, 6),
+        class_index=st.one_of(st.none(), st.integers(0, 6)),
         pixels=st.just(b""),
     ),
     unique_by=lambda candidate: (candidate.source, candidate.row),

@@ -7,7 +7,7 @@ import pytest
 from components.face_example_gen.settling import Candidate, has_conflict, settle
 
 
-def face(split: str, source: str = "a.csv", row: int = 0, class_index: int = 3) -> Candidate:
+def face(split: str, source: str = "a.csv", row: int = 0, class_index: int | None = 3) -> Candidate:
     return Candidate(b"digest", source, row, split, class_index, f"{source}:{row}".encode())
 
 
@@ -40,7 +40,7 @@ def fates(copies: list[Candidate]) -> list[tuple[str, str]]:
         ),
         ([face("test", row=0), face("test", row=1)], [("a.csv:0", ""), ("a.csv:1", "")]),
         (
-            [face("train", row=0), face("unlabelled", "test.csv", 1, class_index=-1)],
+            [face("train", row=0), face("unlabelled", "test.csv", 1, class_index=None)],
             [("a.csv:0", "also stands in unlabelled"), ("test.csv:1", "")],
         ),
     ],
@@ -64,8 +64,8 @@ def test_settle_rows_come_out_whole():
 
 @pytest.mark.parametrize(
     ("class_indices", "expected"),
-    [((), False), ((3,), False), ((3, 3), False), ((3, 4), True), ((3, 3, 0), True), ((3, -1), False),
-     ((-1, -1), False), ((0, -1, 6), True)],
+    [((), False), ((3,), False), ((3, 3), False), ((3, 4), True), ((3, 3, 0), True), ((3, None), False),
+     ((None, None), False), ((0, None, 6), True)],
 )  # fmt: skip
 def test_has_conflict_labels_of_one_picture_tell_whether_they_differ(class_indices, expected):
     copies = [face("train", row=row, class_index=class_index) for row, class_index in enumerate(class_indices)]

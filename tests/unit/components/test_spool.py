@@ -50,7 +50,7 @@ def test_read_slice_of_several_runs_gives_its_candidates_sorted_by_picture_and_p
 
 def test_read_slice_gives_every_field_as_it_was(tmp_path: Path) -> None:
     pixels = bytes(range(256)) * 9
-    rows = [Candidate(bytes(range(32)), "zip/\u00e9\n.csv", 7, "unlabelled", -1, pixels), face(10, 2**40)]
+    rows = [Candidate(bytes(range(32)), "zip/\u00e9\n.csv", 7, "unlabelled", None, pixels), face(10, 2**40)]
     ((_, segment),) = write_run(rows, 1, str(tmp_path))
     assert read_slice([segment]) == rows
 

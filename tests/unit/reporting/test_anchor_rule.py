@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from components.acceptance import Push, find_anchor
+from components.acceptance import MODEL_KEY, Push, choose_references
 from reporting.intervals import CHANGE_LEVEL, find_detectable_loss, paired_difference_interval
 
 MARGIN = 0.01
@@ -24,6 +24,10 @@ def draw_hits(random: np.random.Generator, count: int) -> npt.NDArray[np.bool_]:
 def is_refused(candidate: npt.NDArray[np.bool_], anchor: npt.NDArray[np.bool_], count: int) -> bool:
     gained, lost = int((candidate & ~anchor).sum()), int((anchor & ~candidate).sum())
     return paired_difference_interval(gained, lost, count, CHANGE_LEVEL).high < -MARGIN
+
+
+def find_anchor(pushes: list[Push]) -> Push | None:
+    return choose_references(pushes, lambda destination: True)[MODEL_KEY]
 
 
 def retrain(hits: npt.NDArray[np.bool_], count: int) -> tuple[int, list[bool]]:
