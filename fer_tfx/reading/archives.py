@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.choice import LABELLED_FIRST, ChoiceInOrder, choose_members, describe_skipped
+from fer_tfx.reading.choice import LABELLED_FIRST, ChoiceInOrder, describe_skipped, reasons_against
 from fer_tfx.reading.form import ReadingLimits, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES
 from fer_tfx.reading.unpacking import XZ_MEMORY_BYTES, FileLayer, Layer, ShortReads, Unpacked, iter_tar, translating
@@ -58,7 +58,7 @@ def iter_members(
 ) -> Iterator[Member | SkippedMember]:
     """Yield each file of rows in `stream`, which is read from its start, and each member that is skipped.
 
-    A zip must be seekable. It lists its members first, so `choose_members` sees all of them. In a tar the choice knows
+    A zip must be seekable. It lists its members first, so `reasons_against` sees all of them. In a tar the choice knows
     only the names so far: a well-known file that comes after another labelled one is skipped even if it is preferred.
 
     Raises DataError if the file is damaged, ends early, is encrypted, packed in a form that can't be read, larger than
@@ -159,12 +159,13 @@ class _Walk:
                 yield SkippedMember(member, reason)
             else:
                 infos[info.filename] = info
-        choice = choose_members(list(infos), self._preference)
-        for skipped in choice.skipped:
-            yield SkippedMember(_joined(label, skipped.name), skipped.reason)
+        reasons = reasons_against(list(infos), self._preference)
+        yield from (SkippedMember(_joined(label, name), reason) for name, reason in reasons.items() if reason)
         # In the order in which they lie: to go back, the layer beneath must be unpacked from its start again.
-        for name in sorted(choice.chosen, key=lambda name: infos[name].header_offset):
-            info, member = infos[name], _joined(label, name)
+        for info in sorted(infos.values(), key=lambda info: info.header_offset):
+            if reasons[info.filename]:
+                continue
+            member = _joined(label, info.filename)
             if info.flag_bits & _ENCRYPTED_FLAG:
                 raise DataError(f"{member}: is encrypted: unpack it with its password and give the CSV")
             if info.compress_type not in _READABLE_ZIP_METHODS:

@@ -2,7 +2,6 @@
 
 import posixpath
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.forms import list_suffixes
@@ -17,13 +16,6 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", "
 _CSV_SUFFIX = ".csv"
 _MAX_SUFFIXES = 4  # fer2013.tar.gz has one; what is packed more often is not read anyway
 _SHOWN = 3  # of a list, in an error
-
-
-class Choice(NamedTuple):
-    """Which files of one folder or archive to read."""
-
-    chosen: list[str]
-    skipped: list[SkippedMember]
 
 
 class ChoiceInOrder:
@@ -66,13 +58,14 @@ class ChoiceInOrder:
         return ""
 
 
-def choose_members(names: Sequence[str], preference: Sequence[str] = LABELLED_FIRST) -> Choice:
-    """Choose among all files of one folder or archive, so that no row is read twice; the rule is `ChoiceInOrder`'s."""
+def reasons_against(names: Sequence[str], preference: Sequence[str] = LABELLED_FIRST) -> dict[str, str]:
+    """Why not to read each file of one folder or archive, so that no row is read twice; empty if it is chosen.
+
+    The rule is `ChoiceInOrder`'s.
+    """
     together = ChoiceInOrder(preference)
     reasons = {name: together.note(name) for name in names}
-    reasons = {name: reason or together.reason_beside_noted(name) for name, reason in reasons.items()}
-    skipped = [SkippedMember(name, reason) for name, reason in reasons.items() if reason]
-    return Choice([name for name in names if not reasons[name]], skipped)
+    return {name: reason or together.reason_beside_noted(name) for name, reason in reasons.items()}
 
 
 def describe_skipped(skipped: Sequence[SkippedMember]) -> str:

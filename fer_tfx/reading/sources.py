@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
-from fer_tfx.reading.choice import LABELLED_FIRST, UNLABELLED_FIRST, Choice, choose_members
+from fer_tfx.reading.choice import LABELLED_FIRST, UNLABELLED_FIRST, reasons_against
 from fer_tfx.reading.csv_form import CSV, is_blank, iter_lines, parse_lines, read_header
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES, find_form
@@ -45,11 +45,10 @@ class Part(NamedTuple):
 def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[list[Source], list[SkippedMember]]:
     """Choose among the files of one input; a single file is read whatever its name."""
     sources = {path.removeprefix(base).lstrip("/"): path for path in sorted(paths)}
-    names = [*sources]
-    choice = choose_members(names, _preference(is_unlabelled)) if len(names) > 1 else Choice(names, [])
-    labels = {name: shown(name.encode(), _MAX_PATH_CHARS) for name in names}
-    chosen = [Source(sources[name], labels[name], is_unlabelled) for name in choice.chosen]
-    return chosen, [SkippedMember(labels[each.name], each.reason) for each in choice.skipped]
+    reasons = reasons_against([*sources], _preference(is_unlabelled)) if len(sources) > 1 else {}
+    labels = {name: shown(name.encode(), _MAX_PATH_CHARS) for name in sources}
+    chosen = [Source(path, labels[name], is_unlabelled) for name, path in sources.items() if not reasons.get(name)]
+    return chosen, [SkippedMember(labels[name], reason) for name, reason in reasons.items() if reason]
 
 
 def _preference(is_unlabelled: bool) -> tuple[str, ...]:

@@ -28,8 +28,8 @@ from fault_injection.hostile_inputs import (
 from fer_tfx.errors import DataError
 from fer_tfx.reading import choice
 from fer_tfx.reading.archives import Member, iter_members
-from fer_tfx.reading.choice import UNLABELLED_FIRST, choose_members
-from fer_tfx.reading.form import ReadingLimits, SkippedMember
+from fer_tfx.reading.choice import UNLABELLED_FIRST, reasons_against
+from fer_tfx.reading.form import ReadingLimits
 
 CSV = b"emotion,pixels\n" + b"".join(b"%d,%d\n" % (number % 7, number * 7919) for number in range(30_000))
 LIMITS = ReadingLimits(max_decompressed_bytes=200_000_000)
@@ -266,16 +266,15 @@ CHOICES: dict[str, tuple[list[str], list[str]]] = {
 
 
 @pytest.mark.parametrize(("names", "chosen"), CHOICES.values(), ids=CHOICES.keys())
-def test_choose_members_names_together_gives_one_labelled_source(names: list[str], chosen: list[str]) -> None:
-    choice = choose_members(names)
-    assert list(choice.chosen) == chosen
-    assert sorted([*choice.chosen, *(skipped.name for skipped in choice.skipped)]) == sorted(names)
+def test_reasons_against_names_together_leave_one_labelled_source(names: list[str], chosen: list[str]) -> None:
+    reasons = reasons_against(names)
+    assert [name for name in names if not reasons[name]] == chosen
+    assert set(reasons) == set(names)
 
 
-def test_choose_members_unlabelled_without_test_csv_chooses_none() -> None:
-    choice = choose_members(["fer2013.csv", "train.csv"], UNLABELLED_FIRST)
-    assert choice.chosen == []
-    assert choice.skipped[0] == SkippedMember("fer2013.csv", "not one of test.csv")
+def test_reasons_against_unlabelled_without_test_csv_leave_none() -> None:
+    reasons = reasons_against(["fer2013.csv", "train.csv"], UNLABELLED_FIRST)
+    assert reasons == dict.fromkeys(["fer2013.csv", "train.csv"], "not one of test.csv")
 
 
 # --- what is passed over
