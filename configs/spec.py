@@ -246,8 +246,7 @@ class BeamConfig:
     """Where ingestion, statistics, Transform, evaluation and bulk inference run."""
 
     engine: Literal["local", "local-parallel", "portable", "flink", "spark", "dataflow"] = "local"
-    """In this process (local: the fastest for data of one machine), in `workers` processes (local-parallel), on any
-    Beam job service (portable), or on a cluster: flink, spark or dataflow."""
+    """In this process (local), in `workers` processes (local-parallel), on a Beam job service (portable) or cluster."""
     workers: PositiveInt = 2
     """Number of workers on every engine but `local`; the maximum on Dataflow."""
     endpoint: str = ""
@@ -257,8 +256,7 @@ class BeamConfig:
     image: str = ""
     """Container image with this project for the workers; empty: they run on this machine."""
     packages: tuple[str, ...] = ()
-    """sdists or wheels of the library and of the pipeline, for workers whose image holds TFX but not this version of
-    the project."""
+    """sdists or wheels of library and pipeline, for workers whose image holds TFX but not this version of them."""
     project: str = ""
     """dataflow: Google Cloud project."""
     region: str = ""

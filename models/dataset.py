@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -38,13 +37,6 @@ class DatasetError(FerError):
     """Examples are missing or unreadable."""
 
 
-class Examples(Protocol):
-    """One split, wherever it lies."""
-
-    def make_batches(self, size: int) -> tf.data.Dataset:
-        """All rows in their order: elements (raw pictures string (b,), class_indices int64 (b,))."""
-
-
 @dataclass(frozen=True)
 class LabelledExamples:
     """One split in memory; see `models.training.TrainExamples`."""
@@ -56,7 +48,7 @@ class LabelledExamples:
         return int(self.pixels.shape[0])
 
     def make_batches(self, size: int) -> tf.data.Dataset:
-        """See `Examples`."""
+        """All rows in their order: elements (raw pictures string (b,), class_indices int64 (b,))."""
         return tf.data.Dataset.range(len(self)).batch(size).map(self.take)
 
     def take(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -100,8 +92,11 @@ class StoredExamples:
     paths: tuple[str, ...]  # of GZIP TFRecord files, sorted, so that the same files always give the same order
 
     def make_batches(self, size: int) -> tf.data.Dataset:
-        """See `Examples`."""
+        """See `LabelledExamples.make_batches`."""
         return read_records(self.paths).batch(size).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+Examples = LabelledExamples | StoredExamples
 
 
 def find_examples(patterns: Iterable[str]) -> StoredExamples:
