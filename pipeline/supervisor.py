@@ -8,8 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 _MEANINGS = {
@@ -32,8 +31,15 @@ def supervise(work: Callable[[], int]) -> int:
     child = os.fork()
     if child == 0:
         _work_and_leave(work)
-    with _passing_on_signals(child):
-        _, status = os.waitpid(child, 0)
+
+    def pass_on(number: int, _: object) -> None:
+        os.kill(child, number)
+
+    handlers: dict[int, Any] = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    _, status = os.waitpid(child, 0)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
@@ -57,17 +63,3 @@ def _work_and_leave(work: Callable[[], int]) -> NoReturn:
         traceback.print_exc()
     finally:
         os._exit(code)
-
-
-@contextmanager
-def _passing_on_signals(child: int) -> Iterator[None]:
-    def pass_on(number: int, _: object) -> None:
-        os.kill(child, number)
-
-    handlers: dict[int, Any] = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
     from configs.spec import DataConfig
+    from pipeline.inputs import Input
 
 _HEADER = """\
 # Inferred from data: types, presence, shapes and the labels seen. Read it, then add what only a person knows:
@@ -34,19 +35,19 @@ def schema(
     from pipeline.inputs import resolve_input
 
     config = DataConfig(path=data)
-    resolve_input(config)
+    found = resolve_input(config)
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
-        text = _HEADER + _infer(config, folder)
+        text = _HEADER + _infer(config, found, folder)
     with replacing(out) as file:
         file.write(text)
     print(f"schema written to {out}; use it with --set validation.schema_path={out}")
     return 0
 
 
-def _infer(config: "DataConfig", folder: str) -> str:
+def _infer(config: "DataConfig", data: "Input", folder: str) -> str:
     import tensorflow_data_validation as tfdv
     from google.protobuf import text_format
     from tfx import v1 as tfx
@@ -55,10 +56,8 @@ def _infer(config: "DataConfig", folder: str) -> str:
 
     from components.face_example_gen.component import FerExampleGen
     from pipeline.history import open_store, read_latest_run
-    from pipeline.inputs import resolve_input
     from pipeline.runners.local import assemble
 
-    data = resolve_input(config)
     example_gen = FerExampleGen(data.base, data.patterns, config, code="")
     statistics_gen = tfx.components.StatisticsGen(examples=example_gen.outputs["examples"])
     metadata = Path(folder, "metadata.sqlite")

@@ -15,7 +15,9 @@ import typer
 
 from fer_tfx.errors import ConfigError
 from fer_tfx.quiet import hush_libraries
+from fer_tfx.versions.folder import VersionFolder
 from pipeline.commands import Config, Overrides, load_settings
+from pipeline.paths import RunPaths, is_remote
 from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
@@ -42,7 +44,6 @@ def rollback(
     overrides: Overrides = None,
 ) -> int:
     """Serve an earlier version again, or undo a roll-back."""
-    from pipeline.paths import RunPaths, is_remote
     from pipeline.runners.work_folder import only_run_in
 
     settings = load_settings(config, overrides)
@@ -65,7 +66,6 @@ def accept(
     overrides: Overrides = None,
 ) -> int:
     """Compare new models with a pushed version, whatever was better before."""
-    from pipeline.paths import RunPaths, is_remote
     from pipeline.runners.work_folder import only_run_in, require_usable
 
     paths, now_ms = RunPaths.of(load_settings(config, overrides)), int(time.time() * 1000)
@@ -90,8 +90,6 @@ def accept(
 
 def _open_folder(config: "PipelineConfig") -> "Versions":
     from configs.library import served_model_of
-    from fer_tfx.versions.folder import VersionFolder
-    from pipeline.paths import RunPaths, is_remote
 
     place, model = RunPaths.of(config).serving, served_model_of(config.serving)
     if not is_remote(place):
