@@ -181,7 +181,7 @@ def test_run_after_an_edited_gate_check_executes_the_gate_and_the_report_alone(
 ) -> None:
     """The data gate's verdict is no input of a later stage, so those stay cached; the page tells its code."""
     del first_run
-    source = workshop.sources / "components" / "data_gate" / "checks.py"
+    source = workshop.sources / "components" / "data_gate.py"
     source.write_text(
         source.read_text().replace("no example of {', '.join(missing)}", "no row of {', '.join(missing)}")
     )
