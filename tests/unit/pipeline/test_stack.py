@@ -32,5 +32,5 @@ def test_every_component_of_tfx_that_we_name_is_there():
     sources = [path for folder in ("components", "pipeline") for path in (ROOT / folder).rglob("*.py")]
     text = "".join(path.read_text("utf-8") for path in sources)
     names = set(re.findall(r"\btfx\.components\.([A-Z]\w+)", text))
-    assert {"Transform", "Trainer", "Evaluator", "BulkInferrer"} <= names
+    assert {"Transform", "Trainer", "Evaluator"} <= names
     assert [name for name in names if not isinstance(getattr(tfx.components, name), type)] == []
