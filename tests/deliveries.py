@@ -1,6 +1,7 @@
 """Drawn faces as they are delivered night by night, for runs that are about which data and models they accept."""
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -45,3 +46,10 @@ def run_spans(work: Workshop) -> Finished:
 
 def deliver(work: Workshop, span: int, rows: list[str]) -> Path:
     return write(work.root / "data" / f"span-{span}" / "rows.csv", rows)
+
+
+def list_window(work: Workshop) -> list[int]:
+    """Spans that the latest run trained on."""
+    shown = work.command("lineage", work.versions()[-1], "--json", "--set", f"runtime.root={work.root}")
+    trainer = json.loads(shown.stdout)["artifact"]["made_by"]
+    return sorted(int(each["properties"]["span"]) for each in trainer["inputs"]["examples"])

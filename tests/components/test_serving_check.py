@@ -8,9 +8,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked import run_fork
 from tfx import types
 from tfx.types import standard_artifacts
 
+from components import serving_check
 from components.serving_check import Executor, ServingCheck, UnservableError, probe_in_fresh_process
 from fer_tfx.contract import (
     CLASS_NAME_KEY,
@@ -25,6 +27,13 @@ from fer_tfx.contract import (
 from models.export import write_warm_up
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.example import to_example
+
+
+@pytest.fixture(autouse=True)
+def _forked_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe in a process that has TensorFlow already; the runs of the whole pipeline start it afresh."""
+    monkeypatch.setattr(serving_check.subprocess, "run", lambda command, **_: run_fork(command[2], command[3:]))
+
 
 ARGUMENTS = ("is_tracked", "name_shift", "extra_work")
 

@@ -2,6 +2,7 @@
 
 import lzma
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -26,7 +27,7 @@ def pixels() -> np.ndarray:
     if not REAL_TEST_CSV.exists():
         return draw_faces(500, 21).pixels[..., np.newaxis]
     with lzma.open(REAL_TEST_CSV) as stream:
-        rows = CSV.read(cast(BinaryIO, stream), REAL_TEST_CSV.name, ReadingLimits())
+        rows = islice(CSV.read(cast(BinaryIO, stream), REAL_TEST_CSV.name, ReadingLimits()), 1000)
         faces = [row.face.pixels for row in rows if isinstance(row, ParsedRow)]
     return np.frombuffer(b"".join(faces), np.uint8).reshape(-1, 48, 48, 1)
 

@@ -14,7 +14,7 @@ _FOLDER = Path(__file__).parent
 # Files that take minutes. Begun last, one of them would keep its process busy while the other has nothing left to do.
 _LONG = (
     "test_accepted_runs.py", "test_accepted_spans.py", "test_injected_faults.py", "test_refusals.py", "test_run.py",
-    "test_killed_runs.py", "test_warm_start_run.py",
+    "test_killed_runs.py",
 )  # fmt: skip
 
 

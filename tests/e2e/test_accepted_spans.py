@@ -1,13 +1,12 @@
-"""A window holds accepted and whole spans alone: a story of several nights, with the real command.
+"""A window of spans is trained on and told of, with the real command.
 
 The tests run in order on one root.
 """
 
-import json
 import re
 
 import pytest
-from deliveries import deliver, read_sound_rows, run_spans, shift
+from deliveries import deliver, list_window, read_sound_rows, run_spans
 from workshop import Workshop, make_workshop
 
 from schema.drawn_faces import DrawnCsvs
@@ -21,13 +20,6 @@ def rows(drawn: DrawnCsvs) -> list[str]:
 @pytest.fixture(scope="module")
 def spans(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return make_workshop(tmp_path_factory.mktemp("spans"))
-
-
-def list_window(work: Workshop) -> list[int]:
-    """Spans that the latest run trained on."""
-    shown = work.command("lineage", work.versions()[-1], "--json", "--set", f"runtime.root={work.root}")
-    trainer = json.loads(shown.stdout)["artifact"]["made_by"]
-    return sorted(int(each["properties"]["span"]) for each in trainer["inputs"]["examples"])
 
 
 def test_window_of_accepted_spans_is_trained_on(spans: Workshop, rows: list[str]) -> None:
@@ -47,16 +39,3 @@ def test_card_of_a_model_tells_of_every_span_of_its_window(spans: Workshop) -> N
     assert min(rows_of_span.values()) > 300, "500 rows were delivered of each, of which a fifth is for the evaluation"
     assert f"\n{sum(rows_of_span.values())} training rows" in card
     assert re.findall(r"^- span (\d): `split:labelled,num_files:1,", card, re.M) == ["1", "2"]
-
-
-def test_spans_that_were_refused_are_neither_trained_on_nor_compared_with(spans: Workshop, rows: list[str]) -> None:
-    deliver(spans, 3, shift(rows[1000:], one_in=6))
-    assert run_spans(spans).exit_code == 3
-    deliver(spans, 4, shift(rows[900:], one_in=6))
-    done = run_spans(spans)
-    assert done.exit_code == 3
-    assert "train against the data accepted last" in done.stderr
-    deliver(spans, 5, rows[1000:])
-    done = run_spans(spans)
-    assert done.exit_code == 0, done.stderr
-    assert list_window(spans) == [2, 5]

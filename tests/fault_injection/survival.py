@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from forked import run_command
+from forked import run_fork
 from google.protobuf import text_format
 
 from fault_injection.kill_points import END, KillPoint
@@ -43,11 +43,13 @@ class Room:
             options: after those of the room.
             user: who runs it; None: whoever runs the tests.
         """
-        if not point and not user:
-            return run_command([*self.arguments(), *options], self.root, self.environment())
-        words = ("fault_injection.faulty_run", act, point.node, point.moment, str(point.after_s)) if point else ()
+        program = "fault_injection.faulty_run" if point else "pipeline"
+        fault = [act, point.node, point.moment, point.after_s] if point else []
+        arguments = [*map(str, fault), *self.arguments(), *options]
+        if not user:
+            return run_fork(program, arguments, self.root, self.environment())
         return subprocess.run(
-            [sys.executable, "-m", *(words or ("pipeline",)), *self.arguments(), *options],
+            [sys.executable, "-m", program, *arguments],
             cwd=self.root, env=self.environment(),
             capture_output=True, text=True, check=False, start_new_session=True, user=user,
         )  # fmt: skip

@@ -52,9 +52,7 @@ def test_compiled_pipeline_is_the_kept_one(target, text):
     if kept != compiled:
         lines = difflib.unified_diff(kept.splitlines(), compiled.splitlines(), FILES[target].name, "compiled", n=2)
         shown = "\n".join(line[:300] for line in lines)
-        pytest.fail(
-            f"{shown}\n\nIf that's what was meant: .venv/bin/python tests/golden/golden_files.py", pytrace=False
-        )
+        pytest.fail(f"{shown}\n\nIf that's what was meant: .venv/bin/python tests/golden_files.py", pytrace=False)
 
 
 def test_compiled_pipeline_again_is_the_same(target, text):

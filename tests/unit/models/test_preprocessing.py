@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from conftest import write_transform
 from model_doubles import draw_pixels, to_raw
+from written_transform import write_transform
 
 from models.transform_graph import TransformGraph
 

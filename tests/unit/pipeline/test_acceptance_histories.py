@@ -9,7 +9,7 @@ from pipeline.history import acceptance
 
 
 def test_histories_keep_the_rule():
-    try_histories(300)
+    try_histories(200)
 
 
 def _last_ingested(store: Any) -> set[int]:

@@ -1,4 +1,4 @@
-"""A window with a span whose examples were damaged or lost: the run makes them anew, or names the span.
+"""A window whose spans were damaged, lost or refused: the first are made anew or named, the last are left out.
 
 The tests run in order on one root.
 """
@@ -8,16 +8,20 @@ import shutil
 from pathlib import Path
 
 import pytest
-from deliveries import deliver, read_sound_rows, run_spans
+from deliveries import deliver, list_window, read_sound_rows, run_spans, shift
 from workshop import Workshop
 
 from schema.drawn_faces import DrawnCsvs
 
 
 @pytest.fixture(scope="module")
-def spans(workshop: Workshop, drawn: DrawnCsvs) -> Workshop:
+def rows(drawn: DrawnCsvs) -> list[str]:
+    return read_sound_rows(drawn)
+
+
+@pytest.fixture(scope="module")
+def spans(workshop: Workshop, rows: list[str]) -> Workshop:
     """Two spans, both trained on."""
-    rows = read_sound_rows(drawn)
     for span, part in ((1, rows[:500]), (2, rows[500:1000])):
         deliver(workshop, span, part)
         done = run_spans(workshop)
@@ -50,6 +54,19 @@ def test_older_span_whose_source_is_gone_too_stops_the_run_and_is_named(spans: W
     assert re.search(r"^fer-tfx: span 1: its examples in \S+ are damaged or gone, and no files", done.stderr, re.M)
     source.write_bytes(kept)
     assert run_spans(spans).exit_code == 0
+
+
+def test_spans_that_were_refused_are_neither_trained_on_nor_compared_with(spans: Workshop, rows: list[str]) -> None:
+    deliver(spans, 3, shift(rows[1000:], one_in=6))
+    assert run_spans(spans).exit_code == 3
+    deliver(spans, 4, shift(rows[900:], one_in=6))
+    done = run_spans(spans)
+    assert done.exit_code == 3
+    assert "train against the data accepted last" in done.stderr
+    deliver(spans, 5, rows[1000:])
+    done = run_spans(spans)
+    assert done.exit_code == 0, done.stderr
+    assert list_window(spans) == [2, 5]
 
 
 def count_steps(work: Workshop) -> int:

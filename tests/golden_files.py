@@ -1,13 +1,13 @@
-"""The compiled pipelines that are kept beside this file, with what changes by itself masked.
+"""The compiled pipelines in golden/, with what changes by itself masked.
 
-.venv/bin/python tests/golden/golden_files.py        # writes them anew; read the difference before it's committed
+.venv/bin/python tests/golden_files.py        # writes them anew; read the difference before it's committed
 """
 
 import re
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).with_name("golden")
 FILES = {"kubeflow": FOLDER / "kubeflow.yaml", "vertex": FOLDER / "vertex.json"}
 IMAGE = "registry.example/fer-tfx:1.0.0"
 SETTINGS = (
