@@ -190,11 +190,17 @@ def _report(options: argparse.Namespace) -> str:
     audit = Audit(rows, [train_labels, test.class_indices, np.zeros_like(rows[2])], *near_pairs)
     twins = {(SPLITS[a], SPLITS[b]): audit.find_twins(a, b) for a, b in product(range(len(SPLITS)), repeat=2)}
     exact, near, mirrored = twins["PublicTest", "Training"]
+    is_alone = ~(exact | near | mirrored)
+    majority = audit.near[0, audit.groups[rows[1]]].argmax(axis=1)
+    has_test_twin = np.any([*twins["PublicTest", "PublicTest"], *twins["PublicTest", "PrivateTest"]], axis=0)
     chosen = {
         "all rows": np.ones_like(exact),
         "clean rows: no exact twin in Training": ~exact,
-        "neither exact twin nor near-duplicate in Training": ~(exact | near | mirrored),
-        "near-duplicate, mirrored or not, but no exact twin in Training": near | mirrored,
+        "no twin of any kind in Training": is_alone,
+        "the same, but a twin in another row of the tests": is_alone & has_test_twin,
+        "near or mirrored twin in Training, but no exact one": near | mirrored,
+        "near twins in Training, most of them with the row's label": near & (majority == test.class_indices),
+        "near twins in Training, most of them with another label": near & (majority != test.class_indices),
         "exact twin in Training": exact,
     }
     answers = Answers(load_predict(model)(test.pixels), test.class_indices)

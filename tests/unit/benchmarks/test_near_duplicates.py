@@ -108,7 +108,8 @@ def test_main_reports_twins_labels_and_accuracy_without_them(tmp_path, capsys, m
         assert f"| {kind} | {same} | 1.000 | 1 |" in report
     rows = re.findall(r"^\| ([^|]+) \| (\d\.\d{4}) \| [\d. to]+ \| (\d) \|$", report, re.MULTILINE)
     assert [(accuracy, count) for _, accuracy, count in rows] == [
-        ("0.7500", "4"), ("0.6667", "3"), ("1.0000", "1"), ("0.5000", "2"), ("1.0000", "1")
+        ("0.7500", "4"), ("0.6667", "3"), ("1.0000", "1"), ("0.0000", "0"), ("0.5000", "2"), ("1.0000", "1"),
+        ("0.0000", "0"), ("1.0000", "1"),
     ]  # fmt: skip
 
 
