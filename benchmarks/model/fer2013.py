@@ -52,7 +52,7 @@ def read_strict_rows(folder: Path) -> tuple[Pictures, list[bytes]]:
     """The rows of `train.csv.xz` that FerExampleGen keeps, neither repeats nor in `test.csv.xz`, in the order of their
     pictures' SHA-256, and these digests. No label of a test row is read."""
     files = ((TRAIN_FILE, TRAIN_SPLIT), (TEST_FILE, UNLABELLED_SPLIT))
-    candidates = sorted(each for name, split in files for each in _iter_candidates(folder / name, split))
+    candidates = sorted(each for name, split in files for each in iter_candidates(folder / name, split))
     settled = (each for _, copies in groupby(candidates, attrgetter("digest")) for each in settle(copies))
     kept = [each for each, drop_reason in settled if not drop_reason and each.split == TRAIN_SPLIT]
     if not kept:
@@ -61,7 +61,7 @@ def read_strict_rows(folder: Path) -> tuple[Pictures, list[bytes]]:
     return Pictures(_stack([each.pixels for each in kept]), class_indices), [each.digest for each in kept]
 
 
-def _iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
+def iter_candidates(path: Path, split: str) -> Iterator[Candidate]:
     for row in _iter_rows(path):
         class_index = row.face.class_index
         if class_index is None and split == TRAIN_SPLIT:
