@@ -111,13 +111,13 @@ def test_run_fn_training_of_another_machine_is_exported_with_its_own_record_and_
     record, weights = read_record(tmp_path), (tmp_path / WEIGHTS).read_bytes()
     assert (record["precision"], record["device"]) == ("float32", "Plain 1000")
     become_machine(monkeypatch, tmp_path / "newer", flags="amx_bf16", name="Newer 2000")
-    fn_args.custom_config |= {"code": "edited", "export": to_json(ExportConfig(average_flip=True))}
+    fn_args.custom_config |= {"code": "edited", "export": to_json(ExportConfig(views=4))}
     with monkeypatch.context() as patch:
         patch.setattr(trainer_fn, "fit", fail)
         run_fn(fn_args)
     assert (tmp_path / WEIGHTS).read_bytes() == weights
     again = read_record(tmp_path)
-    assert (again.pop("code"), again.pop("export")["average_flip"]) == ("edited", True)
+    assert (again.pop("code"), again.pop("export")["views"]) == ("edited", 4)
     assert again == {name: value for name, value in record.items() if name not in ("code", "export")}
 
 
