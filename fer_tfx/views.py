@@ -20,12 +20,13 @@ library on any device makes the same bytes."""
 
 def make_views(pixels: Pixels, count: int) -> Pixels:
     """uint8 (n, 48, 48, 1) -> (count * n, 48, 48, 1): all as they are, then mirrored, enlarged, and both."""
-    views = pixels
+    views = [pixels]
     if count > 1:
-        views = np.concatenate([views, views[:, :, ::-1]])
+        views += [pixels[:, :, ::-1]]
     if count > 2:
-        views = np.concatenate([views, _enlarge(views)])
-    return views
+        enlarged = _enlarge(pixels)
+        views += [enlarged, enlarged[:, :, ::-1]]
+    return np.concatenate(views)
 
 
 def _enlarge(pixels: Pixels) -> Pixels:

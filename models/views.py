@@ -17,12 +17,13 @@ def decode_raw(raw: tf.Tensor) -> tf.Tensor:
 
 def make_views(pixels: tf.Tensor, count: int) -> tf.Tensor:
     """See `fer_tfx.views.make_views`."""
-    views = pixels
+    views = [pixels]
     if count > 1:
-        views = tf.concat([views, views[:, :, ::-1]], axis=0)
+        views += [pixels[:, :, ::-1]]
     if count > 2:
-        views = tf.concat([views, _enlarge(views)], axis=0)
-    return views
+        enlarged = _enlarge(pixels)
+        views += [enlarged, enlarged[:, :, ::-1]]
+    return tf.concat(views, axis=0)
 
 
 def _enlarge(pixels: tf.Tensor) -> tf.Tensor:

@@ -53,7 +53,7 @@ class BackEnd:
         if self.timeout_s is not None and not 0 < self.timeout_s < float("inf"):
             raise ConfigError(f"--timeout: expected seconds above 0, got {self.timeout_s}")
         if self.views is not None and self.views not in VIEW_COUNTS:
-            raise ConfigError(f"--views: expected {', '.join(map(str, VIEW_COUNTS))}, got {self.views}")
+            raise ConfigError(f"--views: expected 1, 2 or 4, got {self.views}")
         if self.views and self.url:
             raise ConfigError("--views: a server averages the views that its model was exported with; omit --views")
         if self.is_trusted and not self.model:

@@ -81,7 +81,7 @@ def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytes
     head.bias.assign(head.bias * 5.0 / tf.math.reduce_std(logits))
     folder = tmp_path_factory.mktemp("serving") / "17"
     calibration = Calibration(1.3, THRESHOLD, 0.8, 0.5, 100)
-    calibrations = Calibrations(1, {count: calibration for count in (1, 2, 4)})
+    calibrations = Calibrations(1, dict.fromkeys((1, 2, 4), calibration))
     export_model(ServingNetwork(fold_batch_norm(network), ExportConfig()), transform, calibrations, "{}", str(folder))
     assert note_model(folder, PUSHED, KnownModels.of_user()) == ""
     return folder

@@ -57,6 +57,9 @@ def test_run_fn_examples_and_transform_graph_leaves_a_model_logs_and_its_state(t
     pixels = tf.reshape(tf.io.decode_raw(examples.pixels, tf.uint8), [-1, 48, 48, 1])
     answers = model.signatures["serve_pixels"](pixels=pixels)
     assert answers["probabilities"].shape == (4, 7)
+    calibration = json.loads(Path(fn_args.serving_model_dir, "assets.extra", "calibration.json").read_text())
+    assert (calibration["views"], list(calibration["by_views"])) == (1, ["1", "2", "4"])
+    assert {each["n"] for each in calibration["by_views"].values()} == {calibration["n"]} == {20}
     assert list((tmp_path / "run").glob("events*"))
     (state,) = (tmp_path / "checkpoints").iterdir()
     assert (state / "finished").exists()
