@@ -20,8 +20,9 @@ import numpy.typing as npt
 from benchmarks.harness.command import make_parser, read_code_version, read_json_object, render, run_command
 from benchmarks.model import exported
 from benchmarks.model.fer2013 import PublicTest, read_public_test
-from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES
+from fer_tfx.contract import BY_VIEWS_KEY, CLASS_COUNT, CLASS_NAMES, TEMPERATURE_KEY, THRESHOLD_KEY, VIEWS_KEY
 from fer_tfx.quiet import hush_libraries
+from fer_tfx.views import VIEW_COUNTS, average_views
 from reporting import calibration, classification
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 from reporting.intervals import Share
@@ -78,12 +79,14 @@ def merge_section(existing: dict[str, Any], name: str | None, section: dict[str,
 def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
     """All figures of a SavedModel; the most wanted are at the top, with their numbers of rows."""
     record, learned = exported.read_record(model), exported.read_calibration(model)
-    predict, temperature = exported.load_predict(model), learned["temperature"]
+    predict, temperature = exported.load_predict(model), learned[TEMPERATURE_KEY]
     answers = Answers(predict(test.pixels), test.class_indices)
     before = Answers(calibration.scale_probabilities(answers.probabilities, 1 / temperature), answers.class_indices)
     trust = {"before": describe_trust(before), "after": describe_trust(answers)}
     classes = describe_classes(answers)
+    views = _describe_views(predict, answers, learned, test)
     headline = {"public_accuracy": classes["accuracy"], "macro_f1": classes["macro_f1"]}
+    headline |= {f"public_accuracy_views{count}": each["all_rows"]["value"] for count, each in views.items()}
     headline |= {f"ece_{when}": each["ece"] for when, each in trust.items()}
     epoch_count = len(record["history"])
     return {
@@ -93,27 +96,42 @@ def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
         "train_wall_seconds_n": epoch_count,
         **headline,
         **{f"{key}_n": classes["n"] for key in headline},
-        "accuracy": _describe_accuracies(predict, answers, test),
+        "accuracy": {
+            "all_rows": describe_accuracy(answers),
+            "clean_rows": describe_accuracy(answers.select(test.is_clean)),
+            "leaked_rows": describe_accuracy(answers.select(~test.is_clean)),
+        },
+        "views": views,
         "classes": classes,
         "calibration": {"temperature": temperature, **trust},
-        "abstain": describe_abstention(answers, learned["abstain_threshold"]),
+        "abstain": describe_abstention(answers, learned[THRESHOLD_KEY]),
         "robustness": _describe_robustness(predict, answers, test),
         "configuration": {key: record[key] for key in ("model", "trainer", "export") if key in record},
         "code": record["code"],
     }
 
 
-def _describe_accuracies(predict: exported.Predict, answers: Answers, test: PublicTest) -> dict[str, Any]:
-    """On all rows, on the clean and the leaked ones, and averaged with the mirror image."""
-    mirrored = predict(test.pixels[:, :, ::-1])
-    averaged = Answers((answers.probabilities + mirrored) / 2, answers.class_indices)
+def _describe_views(
+    predict: exported.Predict, answers: Answers, learned: dict[str, Any], test: PublicTest
+) -> dict[str, dict[str, Any]]:
+    """By number of views that the library can average: those that the model itself does, and more if that is one."""
+    own = learned.get(VIEWS_KEY, 1)
+    calibrations, by_views = learned.get(BY_VIEWS_KEY, {}), {own: answers}
+    if own == 1 and calibrations:
+        single = exported.predict_views(predict, test.pixels, max(VIEW_COUNTS))
+        for count in VIEW_COUNTS[1:]:
+            temperature = calibrations[str(count)][TEMPERATURE_KEY]
+            averaged = average_views(single[:count], learned[TEMPERATURE_KEY], temperature)
+            by_views[count] = Answers(averaged, answers.class_indices)
     return {
-        "all_rows": describe_accuracy(answers),
-        "clean_rows": describe_accuracy(answers.select(test.is_clean)),
-        "leaked_rows": describe_accuracy(answers.select(~test.is_clean)),
-        "flip_averaged": describe_accuracy(averaged),
-        "flip_averaged_clean_rows": describe_accuracy(averaged.select(test.is_clean)),
-        "largest_change_by_flip": float(abs(answers.probabilities - mirrored).max()),
+        str(count): {
+            "all_rows": describe_accuracy(each),
+            "clean_rows": describe_accuracy(each.select(test.is_clean)),
+            "macro_f1": describe_classes(each)["macro_f1"],
+            **describe_trust(each),
+            "abstain": describe_abstention(each, calibrations.get(str(count), learned)[THRESHOLD_KEY]),
+        }
+        for count, each in by_views.items()
     }
 
 

@@ -148,7 +148,7 @@ def _plan_repeat(options: argparse.Namespace, entries: Sequence[log.Entry]) -> t
 
 def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace, folder: Path) -> log.Entry:
     from benchmarks.model.fer2013 import read_public_test, read_ranking_rows
-    from benchmarks.ranking.trial import compute_own_accuracy, make_views, predict_views, train
+    from benchmarks.ranking.trial import compute_own_accuracy, predict_views, train
 
     pictures, is_scored = read_ranking_rows(options.data, options.state)
     scored = pictures.select(is_scored)
@@ -157,7 +157,7 @@ def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace
     trained = train(recipe, trained_on, trained_on.select(slice(_OWN_ROWS)) if is_final else scored, folder)
     effort = finish()
     test = read_public_test(options.data) if is_final else None
-    answers = predict_views(trained, test or scored, make_views)
+    answers = predict_views(trained, test or scored)
     answers.write(folder)
     return {
         "train_n": len(trained_on.class_indices),

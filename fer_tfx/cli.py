@@ -30,6 +30,14 @@ Trust = Annotated[bool, typer.Option("--trust", help="With --model: load it wher
 ServerModel = Annotated[
     str | None, typer.Option(metavar="NAME", help="With --url: the model's name there (default: fer).")
 ]
+Views = Annotated[
+    int | None,
+    typer.Option(
+        metavar="1|2|4",
+        help="Views of each picture to average: 2 adds its mirror image, 4 both enlarged (default: 4 for up to 128"
+        " pictures, else 1).",
+    ),
+]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="With --url: for one batch (default: 10).")]
 
 
@@ -124,13 +132,14 @@ def predict(
     trust: Trust = False,
     server_model: ServerModel = None,
     timeout: Timeout = None,
+    views: Views = None,
 ) -> int:
     """Name the expression in pictures, or in the rows of a CSV."""
     from fer_tfx.predict import command
 
     if abstain and abstain_below is not None:
         raise ConfigError("--abstain and --abstain-below: give one of them")
-    back_end = command.BackEnd(model, url, server_model, timeout, trust)
+    back_end = command.BackEnd(model, url, server_model, timeout, trust, views)
     return command.predict(
         command.PredictOptions(
             tuple(paths), back_end, format, out, abstain_below, abstain, is_detecting=detect, save=save
@@ -146,11 +155,12 @@ def submission(
     trust: Trust = False,
     server_model: ServerModel = None,
     timeout: Timeout = None,
+    views: Views = None,
 ) -> int:
     """Predict test.csv for Kaggle: one class index a line."""
     from fer_tfx.predict.command import BackEnd, write_submission
 
-    return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust))
+    return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust, views))
 
 
 def download(out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to put it.")] = Path("data")) -> int:

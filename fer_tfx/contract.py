@@ -58,7 +58,11 @@ MAX_LOCAL_PIXELS = 100_000_000  # by Pillow on the asking machine, which takes 4
 EXTRA_ASSETS_DIR = "assets.extra"
 CLASS_NAMES_FILE = "class_names.txt"
 CALIBRATION_FILE = "calibration.json"
-THRESHOLD_KEY = "abstain_threshold"  # in that file: the least confidence at which a model should answer
+# In that file, for the model as it is served:
+TEMPERATURE_KEY = "temperature"  # probabilities are softmax(logits / temperature)
+THRESHOLD_KEY = "abstain_threshold"  # the least confidence at which a model should answer
+VIEWS_KEY = "views"  # how many views of a picture the model averages
+BY_VIEWS_KEY = "by_views"  # temperature, threshold and more by number of views, for whoever averages others
 TRAINING_RECORD_FILE = "training_record.json"
 WARM_UP_FILE = "tf_serving_warmup_requests"  # TensorFlow Serving looks for this name
 

@@ -17,6 +17,7 @@ class Prediction(NamedTuple):
     confidence: float  # the largest probability
     probabilities: tuple[float, ...]  # of the seven classes in their order; they sum to 1
     abstain: bool  # whether the confidence lies below the threshold that the model's calibration found
+    views: int | None = None  # how many views of the picture the answer averages; None: a server doesn't tell
 
     @property
     def class_name(self) -> str:

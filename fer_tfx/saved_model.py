@@ -5,21 +5,30 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fer_tfx.contract import ABSTAIN_KEY, CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY, SERVE_PIXELS
+from fer_tfx.contract import (
+    ABSTAIN_KEY,
+    CALIBRATION_FILE,
+    CLASS_INDEX_KEY,
+    CONFIDENCE_KEY,
+    EXTRA_ASSETS_DIR,
+    PROBABILITIES_KEY,
+    SERVE_PIXELS,
+)
 from fer_tfx.errors import INSTALL_ALL, ConfigError, DataError
+from fer_tfx.local_model import Calibrations, LocalModel
 from fer_tfx.prediction import Pixels, Prediction
 
 _OUTPUTS = (CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY, ABSTAIN_KEY)
 
 
-class SavedModel:
-    """A SavedModel, loaded from its folder.
+class SavedModel(LocalModel):
+    """A SavedModel, loaded from its folder. `views`: see `LocalModel`.
 
-    Raises ConfigError without TensorFlow, or if the model lacks a signature or an output, DataError if it can't be
-    loaded.
+    Raises ConfigError without TensorFlow, or if the model lacks a signature, an output or a calibration for `views`,
+    DataError if it can't be loaded.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, views: int | None = None) -> None:
         self._tensorflow = _import_tensorflow()
         try:
             model = self._tensorflow.saved_model.load(str(folder))
@@ -33,9 +42,14 @@ class SavedModel:
         self._model, self._function = model, model.signatures[name]  # the function alone doesn't keep its weights
         if missing := set(_OUTPUTS) - set(self._function.structured_outputs):
             raise ConfigError(f"{folder}: {name} gives no {', '.join(sorted(missing))}; export it by `fer-tfx run`")
+        path = folder / EXTRA_ASSETS_DIR / CALIBRATION_FILE
+        try:
+            calibrations = Calibrations.read(path)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: can't be read ({error}); export or copy the model again") from None
+        super().__init__(folder, calibrations, views)
 
-    def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
-        """Answers for uint8 (n, 48, 48, 1), in order."""
+    def _answer(self, pixels: Pixels) -> list[Prediction]:
         ((key, spec),) = self._function.structured_input_signature[1].items()
         answers = self._function(**{key: self._tensorflow.constant(pixels, spec.dtype)})
         columns = [answers[key].numpy().tolist() for key in _OUTPUTS]

@@ -1,18 +1,22 @@
 """Logits -> calibrated probabilities, and the confidence below which the model abstains."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from fer_tfx.contract import BY_VIEWS_KEY, VIEWS_KEY
+from fer_tfx.views import VIEW_COUNTS
+
 Floats = npt.NDArray[np.float32 | np.float64]  # (n, 7), beside class indices (n,)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the eval split says about a network's confidence: the content of `calibration.json`."""
+    """What the eval split says about a network's confidence in answers of some number of views."""
 
     temperature: float
     """Probabilities are softmax(logits / temperature)."""
@@ -24,6 +28,35 @@ class Calibration:
     """Share of the pictures that is kept."""
     n: int
     """Pictures of the eval split."""
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """The content of `calibration.json`: for the model as it is served, and for whoever averages other views."""
+
+    views: int
+    """How many the model averages."""
+    by_views: dict[int, Calibration]
+
+    @property
+    def served(self) -> Calibration:
+        """Of the model itself."""
+        return self.by_views[self.views]
+
+    def to_json(self) -> str:
+        """Begins as files had it before there were views."""
+        others = {str(count): asdict(each) for count, each in self.by_views.items()}
+        return json.dumps({**asdict(self.served), VIEWS_KEY: self.views, BY_VIEWS_KEY: others}, indent=2) + "\n"
+
+
+def calibrate_views(
+    logits: Floats, class_indices: npt.NDArray[np.int64], abstain_accuracy: float, views: int
+) -> Calibrations:
+    """`calibrate` for each of `VIEW_COUNTS`, from the logits of four views, (n, 4, 7)."""
+    by_views = {
+        count: calibrate(logits[:, :count].mean(axis=1), class_indices, abstain_accuracy) for count in VIEW_COUNTS
+    }
+    return Calibrations(views, by_views)
 
 
 def calibrate(logits: Floats, class_indices: npt.NDArray[np.int64], abstain_accuracy: float) -> Calibration:

@@ -1,8 +1,6 @@
 """A trained network -> SavedModel -> its light form, which LiteRT runs without TensorFlow."""
 
 import hashlib
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from configs.spec import ExportConfig
 from fer_tfx import contract
-from models.calibration import Calibration
+from models.calibration import Calibrations
 from models.signatures import build_signatures
 from models.transform_graph import TransformGraph
 
@@ -26,7 +24,7 @@ _ONE_PICTURE = tf.TensorSpec([1, *contract.IMAGE_SHAPE], tf.uint8, name=contract
 
 
 class ServingNetwork(tf.Module):  # type: ignore[misc]
-    """A network as it is served: its weights in few bytes, averaged with the mirror image if so configured."""
+    """A network as it is served: its weights in few bytes."""
 
     def __init__(self, network: keras.Model, config: ExportConfig) -> None:
         super().__init__()
@@ -37,36 +35,33 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
         ]
         self._trainable_count = len(network.trainable_variables)
         self._apply = network.stateless_call
-        self._averages_flip = config.average_flip
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Images, float32 (batch, 48, 48, 1) -> logits, float32 (batch, 7)."""
-        if self._averages_flip:
-            images = tf.concat([images, images[:, :, ::-1]], axis=0)
         weights = [weight.read() if isinstance(weight, HalfWeight) else weight for weight in self.weights]
         trainable, others = weights[: self._trainable_count], weights[self._trainable_count :]
         logits, _ = self._apply(trainable, others, images, training=False)
-        return tf.add_n(tf.split(logits, 2)) / 2.0 if self._averages_flip else logits
+        return logits
 
 
 def export_model(
-    network: ServingNetwork, transform: TransformGraph, calibration: Calibration, training_record: str, path: str
+    network: ServingNetwork, transform: TransformGraph, calibrations: Calibrations, training_record: str, path: str
 ) -> None:
     """Write network, Transform graph and all signatures to `path`, a folder or bucket URI that holds no model yet.
 
     `tf.saved_model.save(network)` would write a Keras 3 variable twice, and TensorFlow Serving and BulkInferrer would
-    read the copy that is never restored (keras#19274). `assets.extra` holds class names, calibration and training
+    read the copy that is never restored (keras#19274). `assets.extra` holds class names, calibrations and training
     record (JSON) for readers, and requests that TensorFlow Serving replays before it serves.
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
-    for name, (function, spec) in build_signatures(network, transform, calibration).items():
+    for name, (function, spec) in build_signatures(network, transform, calibrations).items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(path, verbose=False)
     extra = tf.io.gfile.join(path, contract.EXTRA_ASSETS_DIR)
     texts = {
         contract.CLASS_NAMES_FILE: "\n".join(contract.CLASS_NAMES) + "\n",
-        contract.CALIBRATION_FILE: json.dumps(asdict(calibration), indent=2) + "\n",
+        contract.CALIBRATION_FILE: calibrations.to_json(),
         contract.TRAINING_RECORD_FILE: training_record,
     }
     for name, text in texts.items():

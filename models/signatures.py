@@ -6,9 +6,10 @@ from typing import Any
 import tensorflow as tf
 
 from fer_tfx import contract
-from models.calibration import Calibration
+from models.calibration import Calibrations
 from models.picture_bounds import bound_picture, check_headers
 from models.transform_graph import TransformGraph
+from models.views import decode_raw, make_views
 
 Outputs = dict[str, tf.Tensor]
 Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]
@@ -19,17 +20,22 @@ _DECODED_AT_ONCE = 2  # of one request; each takes up to 400 MB
 
 
 def build_signatures(
-    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: TransformGraph, calibration: Calibration
+    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: TransformGraph, calibrations: Calibrations
 ) -> dict[str, Signature]:
     """By name, functions of serialised examples, raw pixels or files of pictures, each with the spec of its input.
 
     Each returns `probabilities` float32 (batch, 7), `class_index` int64 (batch,), `class_name` string (batch, 1),
     `confidence` float32 (batch,), `abstain` bool (batch,). Pixels are uint8 (batch, 48, 48, 1) or (batch, 48, 48).
-    `compute_logits` maps images, float32 (batch, 48, 48, 1), to float32 (batch, 7).
+    `compute_logits` maps images, float32 (batch, 48, 48, 1), to float32 (batch, 7). Answers are the softmax of the mean
+    logits over `calibrations.views` views.
     """
+    views, calibration = calibrations.views, calibrations.served
 
-    def answer(images: tf.Tensor, row_count: tf.Tensor) -> Outputs:
-        probabilities = tf.nn.softmax(compute_logits(images)[:row_count] / calibration.temperature)
+    def serve_pixels(pixels: tf.Tensor) -> Outputs:
+        batch = _to_batch(pixels)
+        logits = compute_logits(transform.apply_to_pixels(make_views(_fill(batch), views)))
+        mean = tf.add_n(tf.split(logits, views))[: tf.shape(batch)[0]] / views
+        probabilities = tf.nn.softmax(mean / calibration.temperature)
         confidence = tf.reduce_max(probabilities, axis=-1)
         class_index = tf.argmax(probabilities, axis=-1, output_type=tf.int64)
         return {
@@ -43,13 +49,7 @@ def build_signatures(
     def serve_examples(examples: tf.Tensor) -> Outputs:
         # Only `pixels` is parsed: an example to predict has no label.
         features = tf.io.parse_example(examples, {contract.PIXELS_KEY: tf.io.FixedLenFeature([], tf.string)})
-        raw = features[contract.PIXELS_KEY]
-        return answer(transform(_fill(raw, tf.constant(bytes(contract.PIXEL_COUNT)))), tf.size(raw))
-
-    def serve_pixels(pixels: tf.Tensor) -> Outputs:
-        batch = _to_batch(pixels)
-        filled = _fill(batch, tf.zeros(contract.IMAGE_SHAPE, tf.uint8))
-        return answer(transform.apply_to_pixels(filled), tf.shape(batch)[0])
+        return serve_pixels(decode_raw(features[contract.PIXELS_KEY]))
 
     def serve_images(image_bytes: tf.Tensor) -> Outputs:
         return serve_pixels(decode_images(image_bytes))
@@ -75,10 +75,10 @@ def _to_batch(pixels: tf.Tensor) -> tf.Tensor:
         return tf.reshape(pixels, [shape[0], *contract.IMAGE_SHAPE])
 
 
-def _fill(rows: tf.Tensor, filler: tf.Tensor) -> tf.Tensor:
+def _fill(batch: tf.Tensor) -> tf.Tensor:
     """TensorFlow's convolution on CPU gives a batch of no rows a wrong shape, so such a batch gets a black picture."""
-    missing_count = tf.maximum(1 - tf.shape(rows)[0], 0)
-    return tf.concat([rows, tf.repeat(filler[tf.newaxis], missing_count, axis=0)], axis=0)
+    missing_count = tf.maximum(1 - tf.shape(batch)[0], 0)
+    return tf.concat([batch, tf.zeros([missing_count, *contract.IMAGE_SHAPE], tf.uint8)], axis=0)
 
 
 def decode_images(image_bytes: tf.Tensor) -> tf.Tensor:

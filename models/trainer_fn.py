@@ -13,8 +13,9 @@ from absl import logging
 from configs.load import from_json
 from configs.spec import ExportConfig, Recipe, TrainingInputConfig
 from fer_tfx.errors import ConfigError
+from fer_tfx.views import VIEW_COUNTS
 from models import computation, dataset
-from models.calibration import calibrate
+from models.calibration import calibrate_views
 from models.checkpoint import Finished, History, clear_others, find_finished, keep_finished
 from models.computation import Computation
 from models.dataset import Examples
@@ -24,6 +25,7 @@ from models.streaming import scan_examples
 from models.tfx_adapter import Task, compute_run_key, match_run_keys
 from models.training import TrainExamples, fit, predict_logits
 from models.transform_graph import TransformGraph
+from models.views import build_view_logits
 from models.warm_start import WarmStart, keep_weights, read_warm_start
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-transform", "tfx", "apache-beam", "numpy")
@@ -71,7 +73,7 @@ def run_fn(fn_args: Any) -> None:
         if is_first:
             keep_finished(state_dir, finished)
     if is_first:
-        _export(task, finished, dataset.make_eval_dataset(eval_, transform), transform)
+        _export(task, finished, eval_, transform)
         clear_others(state_dir)
     if strategy is not None:
         # All wait for the first one: TFX expects the model wherever `run_fn` was called.
@@ -120,13 +122,15 @@ def describe_training(
     }
 
 
-def _export(task: Task, finished: Finished, eval_dataset: tf.data.Dataset, transform: TransformGraph) -> None:
+def _export(task: Task, finished: Finished, eval_: Examples, transform: TransformGraph) -> None:
     # Built again, without the other workers and as this training left it, on whichever machine that was.
     network = build_network(task.recipe.model, finished.record["precision"])
     network.set_weights(finished.weights)
     config = from_json(ExportConfig, task.settings["export"])
     served = ServingNetwork(fold_network(network, task.recipe.model), config)
-    calibration = calibrate(*predict_logits(tf.function(served), eval_dataset), config.abstain_accuracy)
+    compute = build_view_logits(served, transform, max(VIEW_COUNTS))
+    answers = predict_logits(compute, dataset.make_eval_dataset(eval_, tf.identity))
+    calibrations = calibrate_views(*answers, config.abstain_accuracy, config.views)
     record = {**finished.record, "code": task.settings["code"], "export": json.loads(task.settings["export"])}
-    export_model(served, transform, calibration, json.dumps(record, indent=1) + "\n", task.model_dir)
+    export_model(served, transform, calibrations, json.dumps(record, indent=1) + "\n", task.model_dir)
     keep_weights(network, task.model_dir)

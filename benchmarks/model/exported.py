@@ -10,6 +10,7 @@ import numpy.typing as npt
 from benchmarks.harness.command import read_json_object
 from fer_tfx import contract
 from fer_tfx.errors import DataError
+from fer_tfx.views import make_views
 
 Pixels = npt.NDArray[np.uint8]
 Predict = Callable[[Pixels], npt.NDArray[np.float32]]
@@ -34,6 +35,11 @@ def load_predict(folder: Path, batch_size: int = 256) -> Predict:
         return np.concatenate([each[contract.PROBABILITIES_KEY].numpy() for each in answers])
 
     return predict
+
+
+def predict_views(predict: Predict, pixels: Pixels, count: int) -> npt.NDArray[np.float32]:
+    """Answers to each view of the pictures, uint8 (n, 48, 48): (count, n, 7)."""
+    return predict(make_views(pixels[..., np.newaxis], count)[..., 0]).reshape(count, len(pixels), contract.CLASS_COUNT)
 
 
 def require_model(folder: Path) -> None:

@@ -52,7 +52,7 @@ def build_ours_light(folder: str) -> Contender:
     """The light form of the same model, as `fer-tfx predict` calls it: one picture after the other."""
     from fer_tfx.light import LightModel
 
-    predict = LightModel(Path(folder)).predict_pixels
+    predict = LightModel(Path(folder), views=0).predict_pixels
     return Contender(
         predict=lambda pixels: np.array([each.probabilities for each in predict(pixels[..., None])], np.float32),
         prepare_single=lambda picture: lambda: predict(picture[None, ..., None]),

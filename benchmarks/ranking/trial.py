@@ -3,7 +3,6 @@ figures."""
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,21 +15,20 @@ from scipy.special import softmax
 from benchmarks.model.fer2013 import Pictures, PublicTest, write_arrays
 from configs.load import to_json
 from configs.spec import Recipe
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE, IMAGE_SIZE_PX
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE
 from fer_tfx.errors import DataError
+from fer_tfx.views import VIEW_COUNTS, make_views
 from models.calibration import fit_temperature
 from models.checkpoint import History
 from models.computation import choose_policy
 from models.dataset import LabelledExamples, Transform, compute_data_digest, make_eval_dataset
 from models.networks import build_seeded_network
-from models.recipe import warp
 from models.training import fit, predict_logits
 from pipeline.fingerprint import compute_code_fingerprint
 from reporting.calibration import compute_nll
 from reporting.classification import compute_accuracy, compute_confusion, compute_macro_f1
 
 _FILE = "answers.npz"
-_ZOOM = 1.1
 
 Rows = Pictures | PublicTest
 
@@ -91,34 +89,18 @@ def to_examples(pixels: npt.NDArray[np.uint8], class_indices: npt.NDArray[np.int
     return LabelledExamples(tf.constant([each.tobytes() for each in pixels]), tf.constant(class_indices))
 
 
-def predict_views(trained: Trained, rows: Rows, view: Callable[[tf.Tensor], tf.Tensor]) -> "ViewLogits":
-    """Answers to the views of each picture that `view` makes of a batch, such as `make_views` or `tf.identity`."""
-
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def compute(images: tf.Tensor) -> tf.Tensor:
-        logits = trained.network(view(images), training=False)
-        # The picture comes first, so that batches can be joined.
-        return tf.transpose(tf.reshape(logits, [-1, tf.shape(images)[0], CLASS_COUNT]), [1, 0, 2])
-
-    dataset = make_eval_dataset(to_examples(rows.pixels, rows.class_indices), trained.transform)
-    logits, class_indices = predict_logits(compute, dataset)
-    return ViewLogits(np.ascontiguousarray(logits.transpose(1, 0, 2)), class_indices)
-
-
-def make_views(images: tf.Tensor) -> tf.Tensor:
-    """float32 (b, 48, 48, 1) -> (4 b, 48, 48, 1): all as they are, then mirrored, enlarged, and both."""
-    both = tf.concat([images, images[:, :, ::-1]], axis=0)
-    zeros = tf.zeros([tf.shape(both)[0]])
-    enlarged = warp(
-        both, is_flipped=zeros > 0.0, rotation_rad=zeros, scale=zeros + _ZOOM,
-        shift_px=tf.stack([zeros, zeros], axis=1), size_px=tf.constant(IMAGE_SIZE_PX),
-    )  # fmt: skip
-    return tf.concat([both, enlarged], axis=0)
+def predict_views(trained: Trained, rows: Rows, count: int = max(VIEW_COUNTS)) -> "ViewLogits":
+    """Answers to `count` views of each picture."""
+    views = make_views(rows.pixels[..., np.newaxis], count)
+    dataset = make_eval_dataset(to_examples(views, np.tile(rows.class_indices, count)), trained.transform)
+    compute = tf.function(lambda images: trained.network(images, training=False), reduce_retracing=True)
+    logits, _ = predict_logits(compute, dataset)
+    return ViewLogits(logits.reshape(count, -1, CLASS_COUNT), rows.class_indices)
 
 
 def compute_own_accuracy(trained: Trained, rows: Rows) -> float:
     """Share of `rows`, those trained on, that is right in one view: how much the network memorised."""
-    answers = predict_views(trained, rows, tf.identity)
+    answers = predict_views(trained, rows, count=1)
     return float((answers.logits[0].argmax(axis=1) == answers.class_indices).mean())
 
 

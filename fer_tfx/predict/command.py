@@ -14,11 +14,13 @@ from typing import NamedTuple, TextIO, TypeVar
 import numpy as np
 
 from fer_tfx.errors import ConfigError, DataError, FerError
+from fer_tfx.local_model import FEW
 from fer_tfx.model_files import TRUSTED, KnownModels, find_model, note_model, require_known
 from fer_tfx.predict.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
 from fer_tfx.predict.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.prediction import Prediction, Predictor
 from fer_tfx.quiet import hush_libraries, output_in_log
+from fer_tfx.views import VIEW_COUNTS
 
 BATCH_SIZE = 128
 _SERVER_MODEL = "fer"
@@ -36,6 +38,7 @@ class BackEnd:
     server_model: str | None = None
     timeout_s: float | None = None  # for one batch
     is_trusted: bool = False  # the user knows where `model` comes from
+    views: int | None = None  # see `LocalModel`
 
     def check(self) -> "BackEnd":
         """The same, with `model` a SavedModel that is there and may be loaded.
@@ -49,6 +52,10 @@ class BackEnd:
                 raise ConfigError(f"{option} is for a server; give --url, or omit it")
         if self.timeout_s is not None and not 0 < self.timeout_s < float("inf"):
             raise ConfigError(f"--timeout: expected seconds above 0, got {self.timeout_s}")
+        if self.views is not None and self.views not in VIEW_COUNTS:
+            raise ConfigError(f"--views: expected 1, 2 or 4, got {self.views}")
+        if self.views and self.url:
+            raise ConfigError("--views: a server averages the views that its model was exported with; omit --views")
         if self.is_trusted and not self.model:
             raise ConfigError("--trust is for a SavedModel; give --model, or omit it")
         if not self.model:
@@ -59,6 +66,9 @@ class BackEnd:
         elif warning := note_model(model, TRUSTED, known):
             print(f"fer-tfx: {warning}", file=sys.stderr)
         return dataclasses.replace(self, model=model)
+
+    def with_default_views(self, views: int | None) -> "BackEnd":
+        return self if self.views else dataclasses.replace(self, views=views)
 
 
 class Answer(NamedTuple):
@@ -106,12 +116,15 @@ def predict(options: PredictOptions) -> int:
         terminal = stack.enter_context(keep_terminal())
         output = stack.enter_context(open_output(options.out))
         items, pass_on = _open_items(options, inputs, stack)
-        predictor = stack.enter_context(open_predictor(back_end))
+        is_few = 0 < len(inputs.pictures) <= FEW
+        predictor = stack.enter_context(open_predictor(back_end.with_default_views(None if is_few else 0)))
         total = len(inputs.pictures) if inputs.pictures and not options.is_detecting else None
         answers = show_progress(answer_items(predictor, items), total, terminal)
-        count = write_rows(pass_on(_judge(each, options) for each in answers), options.format, layout, output)
+        count, views = write_rows(pass_on(_judge(each, options) for each in answers), options.format, layout, output)
     if options.out:
         print(f"{count:,} predictions written to {options.out}")
+    if options.format == "table" and views:
+        print("fer-tfx:", f"answers average {views} views" if views > 1 else "answers use one view", file=sys.stderr)
     return 0
 
 
@@ -133,11 +146,11 @@ def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
         elif back_end.model:
             from fer_tfx.saved_model import SavedModel
 
-            yield SavedModel(back_end.model)
+            yield SavedModel(back_end.model, back_end.views)
         else:
             from fer_tfx.light import LightModel
 
-            yield LightModel.shipped()
+            yield LightModel.shipped(back_end.views)
 
 
 @contextmanager
@@ -185,7 +198,7 @@ def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
 
     `data` is a CSV such as test.csv, or an archive of one; labels are ignored. Raises as `predict`.
     """
-    back_end = back_end.check()
+    back_end = back_end.check().with_default_views(0)
     check_output(out, [data])
     count, first = 0, ""
     with (

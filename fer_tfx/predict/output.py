@@ -22,7 +22,7 @@ UNSURE, NO_FACE = "unsure", "no face"
 _CLASS_WIDTH = max(len(name) for name in (*CLASS_NAMES, UNSURE))
 _ROW_WIDTH = 7
 _FACE_COLUMNS = ("face", *Box._fields)
-_ANSWER_COLUMNS = ("class", "confidence", *CLASS_NAMES)
+_ANSWER_COLUMNS = ("class", "confidence", *CLASS_NAMES, "views")
 _MEMORY_BYTES = 8_000_000
 
 
@@ -84,19 +84,20 @@ def _count_cells(text: str) -> int:
     return cell_len(text)
 
 
-def write_rows(rows: Iterable[Row], form: str, layout: Layout, output: TextIO) -> int:
-    """Write one row after the other as `table`, `csv` or `jsonl`; the number of rows."""
+def write_rows(rows: Iterable[Row], form: str, layout: Layout, output: TextIO) -> tuple[int, int | None]:
+    """Write one row after the other as `table`, `csv` or `jsonl`; the number of rows, and of views in each answer."""
     table = csv.writer(output, lineterminator="\n")
     if form == "csv":
         table.writerow([*layout.columns, *_ANSWER_COLUMNS])
-    count = 0
+    count, views = 0, None
     for row in rows:
         if form == "csv":
             table.writerow(_to_csv_row(row, layout))
         else:
             output.write(_to_json_line(row, layout) if form == "jsonl" else _to_table_line(row, layout))
         count += 1
-    return count
+        views = row.prediction.views if row.prediction else views
+    return count, views
 
 
 def _to_table_line(row: Row, layout: Layout) -> str:
@@ -108,7 +109,8 @@ def _to_table_line(row: Row, layout: Layout) -> str:
 def _to_csv_row(row: Row, layout: Layout) -> list[Any]:
     answer: list[Any] = [""] * len(_ANSWER_COLUMNS)
     if row.prediction:
-        answer = [row.class_name, *map(_shorten, (row.prediction.confidence, *row.prediction.probabilities))]
+        _, confidence, probabilities, _, views = row.prediction
+        answer = [row.class_name, *map(_shorten, (confidence, *probabilities)), views]
     return [*layout.values(row.subject), *answer]
 
 
@@ -119,7 +121,8 @@ def _to_json_line(row: Row, layout: Layout) -> str:
         told = {"file": subject.source, "face": subject.box and {"number": subject.face, **subject.box._asdict()}}
     shares = prediction and dict(zip(CLASS_NAMES, map(_shorten, prediction.probabilities), strict=True))
     confidence = None if prediction is None else _shorten(prediction.confidence)
-    return json.dumps(told | {"class": row.class_name, "confidence": confidence, "probabilities": shares}) + "\n"
+    answer = {"class": row.class_name, "confidence": confidence, "probabilities": shares}
+    return json.dumps(told | answer | {"views": prediction and prediction.views}) + "\n"
 
 
 def _shorten(value: float) -> float:

@@ -3,7 +3,7 @@
 Two trainings that end with the same weights write equal `variables/`, but not quite equal `saved_model.pb`: TensorFlow
 numbers its functions by all that the process has traced before (`__inference_serve_pixels_2317`). Its `fingerprint.pb`
 doesn't help: one checksum there is that of the file, and the hashes of the graph leave the functions out, so they miss
-another temperature or `average_flip`. So the graph is read field by field, names without their numbers. `assets.extra`
+another temperature or `export.views`. So the graph is read field by field, names without their numbers. `assets.extra`
 is for readers (card, times of the training) and doesn't count.
 """
 

@@ -26,7 +26,8 @@ from fer_tfx.cli import main
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.pictures import decode_picture
-from models.calibration import Calibration
+from fer_tfx.views import average_views, make_views
+from models.calibration import Calibration, Calibrations
 from models.export import ServingNetwork, export_model
 from models.networks import build_network
 from models.networks.layers import fold_batch_norm
@@ -80,7 +81,8 @@ def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytes
     head.bias.assign(head.bias * 5.0 / tf.math.reduce_std(logits))
     folder = tmp_path_factory.mktemp("serving") / "17"
     calibration = Calibration(1.3, THRESHOLD, 0.8, 0.5, 100)
-    export_model(ServingNetwork(fold_batch_norm(network), ExportConfig()), transform, calibration, "{}", str(folder))
+    calibrations = Calibrations(1, dict.fromkeys((1, 2, 4), calibration))
+    export_model(ServingNetwork(fold_batch_norm(network), ExportConfig()), transform, calibrations, "{}", str(folder))
     assert note_model(folder, PUSHED, KnownModels.of_user()) == ""
     return folder
 
@@ -122,10 +124,10 @@ def pictures(tmp_path: Path) -> list[str]:
 
 
 def predict(capfd: pytest.CaptureFixture[str], *words: object) -> str:
-    """What the command prints; it ends well and says nothing on standard error."""
-    code = main(["predict", *map(str, words)])
+    """What the command prints of one view; it ends well, and of a table standard error says how many views it is of."""
+    code = main(["predict", *map(str, words), "--views", "1"])
     out, error = capfd.readouterr()
-    assert (code, error) == (0, "")
+    assert (code, error) == (0, "" if "--format" in words else "fer-tfx: answers use one view\n")
     return out
 
 
@@ -152,6 +154,17 @@ def test_predict_pictures_get_the_answers_of_the_signature_in_order(capfd, model
     rows = list(csv.DictReader(io.StringIO(predict(capfd, *names, "--model", model, "--format", "csv"))))
     assert [row["file"] for row in rows] == names
     assert_same(rows, ask("serve_pixels", decode(names)))
+
+
+@pytest.mark.parametrize("views", [2, 4])
+def test_predict_views_are_averaged_in_the_library(capfd, model, pictures, ask, views):
+    assert main(["predict", *pictures, "--model", str(model), "--format", "jsonl", "--views", str(views)]) == 0
+    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert {row["views"] for row in rows} == {views}
+    single = ask("serve_pixels", list(make_views(np.stack(decode(pictures)), views)))["probabilities"]
+    expected = average_views(single.reshape(views, len(pictures), 7), 1.3, 1.3)
+    shares = [[row["probabilities"][name] for name in CLASS_NAMES] for row in rows]
+    np.testing.assert_allclose(shares, expected, atol=1e-6)
 
 
 def test_predict_folder_as_json_lines_gives_the_answers_of_its_pictures(capfd, model, pictures, ask):
@@ -232,7 +245,7 @@ def test_predict_fresh_process_is_quiet_and_imports_neither_tfx_nor_keras(model,
     # Libraries that this process has imported set variables such as TF_USE_LEGACY_KERAS.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
     done = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "fer-tfx: answers average 4 views\n")
     assert done.stdout.startswith(f"{pictures[0]}  ")
     assert done.stdout.count("\n") == 1
     imported = set(modules.read_text("utf-8").split())

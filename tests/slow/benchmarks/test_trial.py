@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.ranking.trial import make_transform, make_views
+from benchmarks.model.fer2013 import Pictures
+from benchmarks.ranking.trial import Trained, make_transform, predict_views
+from fer_tfx.views import make_views
 
 
 def test_make_transform_rows_have_mean_0_and_variance_1_and_others_the_same_figures():
@@ -16,13 +18,15 @@ def test_make_transform_rows_have_mean_0_and_variance_1_and_others_the_same_figu
     np.testing.assert_allclose(white, (255 - pixels.mean()) / pixels.std(), rtol=1e-5)
 
 
-def test_make_views_as_it_is_mirrored_enlarged_and_both():
-    columns, rows = np.meshgrid(np.arange(48.0), np.arange(48.0))
-    ramp = (columns - 23.5) + 100 * (rows - 23.5)
-    images = np.stack([ramp, -ramp])[..., None].astype(np.float32)
-    plain, mirrored, enlarged, both = np.split(make_views(tf.constant(images)).numpy(), 4)
-    assert (plain == images).all()
-    assert (mirrored == images[:, :, ::-1]).all()
-    # A ramp about the centre that is enlarged by 1.1 rises 1.1 times less.
-    np.testing.assert_allclose(enlarged, images / 1.1, atol=0.01)
-    np.testing.assert_allclose(both, images[:, :, ::-1] / 1.1, atol=0.01)
+def test_predict_views_come_view_by_view_in_the_order_of_the_pictures():
+    rows = Pictures(np.random.default_rng(2).integers(0, 256, (3, 48, 48), dtype=np.uint8), np.array([4, 2, 0]))
+
+    def read_corner(images: tf.Tensor, training: bool) -> tf.Tensor:
+        return images[:, 0, :7, 0]
+
+    trained = Trained(read_corner, make_transform(rows.pixels), (), 0)
+    found = predict_views(trained, rows)
+    views = make_views(rows.pixels[..., np.newaxis], 4).reshape(4, 3, 48, 48)
+    expected = (views[:, :, 0, :7] - rows.pixels.mean()) / rows.pixels.std()
+    np.testing.assert_allclose(found.logits, expected, atol=1e-5)
+    assert found.class_indices.tolist() == [4, 2, 0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from fer_tfx.predict.command import BackEnd
 from fer_tfx.predict.inputs import Item, Subject
 from fer_tfx.prediction import Pixels, Prediction
 
@@ -13,6 +14,7 @@ class PredictorDouble:
 
     def __init__(self) -> None:
         self.batch_sizes: list[int] = []
+        self.back_ends: list[BackEnd] = []
 
     def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
         assert (pixels.shape[1:], pixels.dtype) == ((48, 48, 1), "uint8")

@@ -37,7 +37,8 @@ def change(outputs, name, row, value):
 def test_read_predictions_right_answers_are_taken(outputs):
     first, second = read(outputs)
     assert (first.class_index, first.abstain, second.class_name) == (3, True, "fear")
-    assert [type(each) for each in first] == [int, float, tuple, bool]
+    assert [type(each) for each in first[:4]] == [int, float, tuple, bool]
+    assert first.views is None
     assert {type(each) for each in first.probabilities} == {float}
 
 

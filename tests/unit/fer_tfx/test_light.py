@@ -7,7 +7,8 @@ import pytest
 
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
-from fer_tfx.light import LightModel, build_prediction
+from fer_tfx.light import LightModel
+from fer_tfx.local_model import build_prediction
 from fer_tfx.model_files import LIGHT_FOLDER, find_shipped_model
 from schema.drawn_faces import draw_faces
 
@@ -42,20 +43,21 @@ def test_predict_pixels_other_shape_or_dtype_is_refused(pixels):
 @pytest.mark.parametrize(("threshold", "abstains"), [(0.5, False), (0.51, True)])
 def test_build_prediction_abstains_below_the_threshold(threshold, abstains):
     shares = np.array([0.1, 0.1, 0.1, 0.5, 0.1, 0.05, 0.05], np.float32)
-    answer = build_prediction(shares, threshold)
-    assert (answer.class_index, answer.confidence, answer.abstain) == (3, 0.5, abstains)
+    answer = build_prediction(shares, threshold, views=2)
+    assert (answer.class_index, answer.confidence, answer.abstain, answer.views) == (3, 0.5, abstains, 2)
     assert answer.probabilities == tuple(shares.tolist())
 
 
 def test_light_model_threshold_is_the_calibrations(folder):
-    (folder / "calibration.json").write_text(json.dumps({"abstain_threshold": 1.01}), "utf-8")
+    (folder / "calibration.json").write_text(json.dumps({"temperature": 1.0, "abstain_threshold": 1.01}), "utf-8")
     assert LightModel(folder).predict_pixels(np.zeros((1, 48, 48, 1), np.uint8))[0].abstain
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [("model.tflite", None), ("model.tflite", b"no model"), ("calibration.json", None), ("calibration.json", b"{"),
-     ("calibration.json", b"{}"), ("calibration.json", b"[]"), ("calibration.json", b'{"abstain_threshold": null}')],
+     ("calibration.json", b"{}"), ("calibration.json", b"[]"),
+     ("calibration.json", b'{"temperature": 1, "abstain_threshold": null}')],
 )  # fmt: skip
 def test_light_model_file_that_cannot_be_used_is_one_line(folder, name, content):
     (folder / name).unlink()

@@ -33,6 +33,7 @@ def double(monkeypatch: pytest.MonkeyPatch) -> PredictorDouble:
 
     @contextmanager
     def open_double(back_end: BackEnd) -> Iterator[PredictorDouble]:
+        answering.back_ends.append(back_end)
         yield answering
 
     monkeypatch.setattr(predict_command, "open_predictor", open_double)
@@ -57,11 +58,13 @@ def test_main_predict_every_option_reaches_the_command(given):
     assert main(["predict", "a.png", "b.png"]) == 0
     words = "--model m --trust --format csv --out o.csv --abstain-below 0.4 --detect --save s"
     main(["predict", "a", *words.split()])
+    main(["predict", "a", "--views", "2"])
     words = "--abstain --url http://h:1 --server-model own --timeout 2"
     main(["predict", "-", *words.split()])
     assert given == [
         PredictOptions(paths=("a.png", "b.png")),
         PredictOptions(("a",), BackEnd(Path("m"), is_trusted=True), "csv", Path("o.csv"), 0.4, False, True, Path("s")),
+        PredictOptions(("a",), BackEnd(views=2)),
         PredictOptions(("-",), BackEnd(None, "http://h:1", "own", 2.0), is_abstaining=True),
     ]
 
@@ -94,6 +97,11 @@ def test_main_predict_wrong_option_is_one_line(words, said, capsys):
         ("--timeout 3 --model m", "--timeout is for a server; give --url, or omit it"),
         ("--timeout 0 --url http://h", "--timeout: expected seconds above 0, got 0.0"),
         ("--timeout nan --url http://h", "--timeout: expected seconds above 0, got nan"),
+        ("--views 3", "--views: expected 1, 2 or 4, got 3"),
+        (
+            "--views 2 --url http://h",
+            "--views: a server averages the views that its model was exported with; omit --views",
+        ),
         ("--model none", "none: no such folder; give --model a SavedModel or a folder of its versions"),
     ],
 )
@@ -137,6 +145,18 @@ def test_main_predict_rows_of_two_files_name_their_file(capfd, tmp_path, double)
     rows = list(csv.DictReader(capfd.readouterr().out.splitlines()))
     assert [(row["file"], row["row"]) for row in rows] == [(first, "0"), (first, "1"), (second, "0")]
     assert double.batch_sizes == [3]
+
+
+@pytest.mark.parametrize(("count", "words", "views"), [(128, [], None), (129, [], 0), (129, ["--views", "4"], 4)])
+def test_main_predict_many_pictures_are_not_averaged_unless_asked_for(pictures, double, count, words, views):
+    assert main(["predict", *pictures[:1] * count, *words]) == 0
+    assert double.back_ends == [BackEnd(views=views)]
+
+
+@pytest.mark.parametrize(("words", "views"), [([], 0), (["--views", "2"], 2)])
+def test_main_predict_rows_are_not_averaged_unless_asked_for(tmp_path, double, words, views):
+    assert main(["predict", write_csv(tmp_path / "a", 1), *words]) == 0
+    assert double.back_ends == [BackEnd(views=views)]
 
 
 def test_main_predict_out_gets_the_answers_and_the_terminal_their_number(capfd, tmp_path, pictures, double):

@@ -1,5 +1,6 @@
 """fer-tfx predict as it is installed without extras: the model that comes with the package, in its light form."""
 
+import json
 import os
 import subprocess
 import sys
@@ -31,20 +32,21 @@ def faces() -> np.ndarray:
     return draw_faces(5, 8).pixels
 
 
-def ask(tmp_path: Path, *words: str) -> tuple[str, set[str]]:
-    """What the command prints in a process of its own, quietly, and the packages that it imports."""
+def ask(tmp_path: Path, *words: str, said: str = "") -> tuple[str, set[str]]:
+    """What the command prints in a process of its own, where nobody else says anything on standard error, and the
+    packages that it imports."""
     modules = tmp_path / "modules.txt"
     command = [sys.executable, "-c", ASK_IN_FRESH_PROCESS, str(modules), *words]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, said)
     return done.stdout, set(modules.read_text("utf-8").split())
 
 
 def test_predict_picture_in_a_fresh_process_imports_nothing_heavy(tmp_path, faces):
     path = tmp_path / "a.png"
     Image.fromarray(faces[0]).save(path)
-    printed, imported = ask(tmp_path, "predict", str(path))
+    printed, imported = ask(tmp_path, "predict", str(path), said="fer-tfx: answers average 4 views\n")
     (expected,) = LightModel.shipped().predict_pixels(faces[:1, ..., np.newaxis])
     assert printed == f"{path}  {expected.class_name:8}  {expected.confidence:.3f}\n"
     assert imported & NEEDLESS == set()
@@ -57,9 +59,10 @@ def test_rows_in_a_fresh_process_import_nothing_heavy(tmp_path, faces, command):
     lines = [" ".join(map(str, face.ravel())) for face in faces]
     path.write_text("\n".join(["pixels", *lines, ""]), "ascii")
     given = ["predict", str(path)] if command == "predict" else ["submission", "--data", str(path)]
-    printed, imported = ask(tmp_path, *given, "--out", str(out))
+    said = "fer-tfx: answers use one view\n" if command == "predict" else ""
+    printed, imported = ask(tmp_path, *given, "--out", str(out), said=said)
     assert printed.startswith("5 ")
-    expected = LightModel.shipped().predict_pixels(faces[..., np.newaxis])
+    expected = LightModel.shipped(views=1).predict_pixels(faces[..., np.newaxis])
     shown = [line.split()[1 if command == "predict" else 0] for line in out.read_text("utf-8").splitlines()]
     assert shown == [each.class_name if command == "predict" else str(each.class_index) for each in expected]
     assert imported & HEAVY == set()
@@ -71,6 +74,17 @@ def test_predict_detect_in_a_fresh_process_needs_only_opencv_besides(tmp_path, f
     printed, imported = ask(tmp_path, "predict", "--detect", str(path))
     assert printed == f"{path}     no face\n"
     assert imported & HEAVY == {"cv2"}
+
+
+@pytest.mark.parametrize(("words", "views"), [([], 4), (["--views", "1"], 1), (["--views", "2"], 2)])
+def test_predict_pictures_average_as_many_views_as_asked_for(capfd, tmp_path, faces, words, views):
+    path = tmp_path / "a.png"
+    Image.fromarray(faces[0]).save(path)
+    assert main(["predict", str(path), *words, "--format", "jsonl"]) == 0
+    (expected,) = LightModel.shipped(views=views).predict_pixels(faces[:1, ..., np.newaxis])
+    answer = json.loads(capfd.readouterr().out)
+    assert (answer["views"], expected.views) == (views, views)
+    assert answer["confidence"] == pytest.approx(expected.confidence, abs=1e-6)
 
 
 def test_predict_damaged_light_model_is_one_line_and_nothing_is_printed(capfd, tmp_path, monkeypatch, faces):

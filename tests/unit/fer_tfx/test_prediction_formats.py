@@ -10,7 +10,7 @@ from fer_tfx.predict.output import Layout, Row, lay_out, write_rows
 from fer_tfx.prediction import Prediction
 
 SHARES = (0.05, 0.0, 0.05, 0.7, 0.1, 0.1, 1e-10)
-HAPPY = Prediction(3, 0.7, SHARES, False)
+HAPPY = Prediction(3, 0.7, SHARES, False, views=4)
 ROWS = [
     Row(Subject("a.png", 0), HAPPY, True),
     Row(Subject('b ",ü.png', 1), Prediction(0, 0.31234567165374756, SHARES, True), False),
@@ -27,7 +27,8 @@ ONE_PICTURE, ONE_FILE = Layout(), lay_out(["a.csv"], has_row=True)
 
 def write(name: str, rows: list[Row], layout: Layout = ONE_PICTURE) -> str:
     output = io.StringIO()
-    assert write_rows(iter(rows), name, layout, output) == len(rows)
+    count, _ = write_rows(iter(rows), name, layout, output)
+    assert count == len(rows)
     return output.getvalue()
 
 
@@ -60,16 +61,17 @@ def test_write_rows_table_of_faces_counts_them_and_says_where_there_is_none():
 
 def test_write_rows_csv_reads_back_with_all_probabilities():
     header, first, second = csv.reader(io.StringIO(write("csv", ROWS)))
-    assert header == ["file", "class", "confidence", *NAMES]
-    assert first == ["a.png", "happy", "0.7", "0.05", "0.0", "0.05", "0.7", "0.1", "0.1", "1e-10"]
+    assert header == ["file", "class", "confidence", *NAMES, "views"]
+    assert first == ["a.png", "happy", "0.7", "0.05", "0.0", "0.05", "0.7", "0.1", "0.1", "1e-10", "4"]
     assert second[:3] == ['b ",ü.png', "unsure", "0.3123457"]
+    assert second[-1] == ""  # by a server, which doesn't tell
 
 
 def test_write_rows_csv_of_faces_has_their_boxes_and_empty_fields_without_one():
     header, first, _, third = csv.reader(io.StringIO(write("csv", FACES, lay_out([], has_face=True))))
-    assert header == ["file", "face", "x", "y", "width", "height", "class", "confidence", *NAMES]
+    assert header == ["file", "face", "x", "y", "width", "height", "class", "confidence", *NAMES, "views"]
     assert first[:8] == ["a.png", "1", "4", "5", "60", "61", "happy", "0.7"]
-    assert third == ["bb.png"] + [""] * 14
+    assert third == ["bb.png"] + [""] * 15
 
 
 @pytest.mark.parametrize(("names", "columns"), [(["a"], ["row"]), (["a", "b"], ["file", "row"])])
@@ -83,10 +85,10 @@ def test_lay_out_rows_file_is_a_column_where_there_are_several(names, columns):
 
 def test_write_rows_json_lines_read_back_one_by_one():
     first, second = map(json.loads, write("jsonl", ROWS).splitlines())
-    assert first == {"file": "a.png", "class": "happy", "confidence": 0.7, "probabilities": BY_NAME}
-    assert (second["file"], second["class"]) == ('b ",ü.png', "unsure")
+    assert first == {"file": "a.png", "class": "happy", "confidence": 0.7, "probabilities": BY_NAME, "views": 4}
+    assert (second["file"], second["class"], second["views"]) == ('b ",ü.png', "unsure", None)
     (row,) = write("jsonl", [Row(Subject("a.csv", 4), HAPPY, True)], ONE_FILE).splitlines()
-    assert json.loads(row) == {"row": 4, "class": "happy", "confidence": 0.7, "probabilities": BY_NAME}
+    assert json.loads(row) == {"row": 4, "class": "happy", "confidence": 0.7, "probabilities": BY_NAME, "views": 4}
 
 
 def test_write_rows_json_lines_of_faces_have_their_boxes_and_null_without_one():
@@ -94,12 +96,24 @@ def test_write_rows_json_lines_of_faces_have_their_boxes_and_null_without_one():
     first, _, third = map(json.loads, write("jsonl", FACES, layout).splitlines())
     assert first == {
         "file": "a.png", "face": {"number": 1, "x": 4, "y": 5, "width": 60, "height": 61},
-        "class": "happy", "confidence": 0.7, "probabilities": BY_NAME,
+        "class": "happy", "confidence": 0.7, "probabilities": BY_NAME, "views": 4,
     }  # fmt: skip
-    assert third == {"file": "bb.png", "face": None, "class": None, "confidence": None, "probabilities": None}
+    assert third == {
+        "file": "bb.png",
+        "face": None,
+        "class": None,
+        "confidence": None,
+        "probabilities": None,
+        "views": None,
+    }
 
 
 @pytest.mark.parametrize(("name", "expected"), [("table", ""), ("jsonl", ""), ("csv", "file,class,confidence,")])
 def test_write_rows_no_rows_is_still_well_formed(name, expected):
     assert write(name, []).startswith(expected)
     assert write(name, []).count("\n") == (name == "csv")
+
+
+def test_write_rows_number_of_views_is_told_beside_that_of_rows():
+    assert write_rows(FACES, "table", ONE_PICTURE, io.StringIO()) == (3, 4)
+    assert write_rows(FACES[2:], "table", ONE_PICTURE, io.StringIO()) == (1, None)

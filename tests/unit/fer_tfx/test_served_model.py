@@ -11,15 +11,12 @@ from serving_double import TensorFlowServingDouble
 
 from fer_tfx.client.client import Client
 from fer_tfx.errors import RequestRefusedError
-from models.calibration import Calibration
+from models.calibration import Calibration, Calibrations
 from models.signatures import build_signatures
 
 
 class ScalingTransformDouble:
     """Stands in for the Transform graph: pixels -> fractions."""
-
-    def __call__(self, raw):
-        return self.apply_to_pixels(tf.reshape(tf.io.decode_raw(raw, tf.uint8), [-1, 48, 48, 1]))
 
     def apply_to_pixels(self, pixels):
         return tf.cast(pixels, tf.float32) / 255.0
@@ -33,7 +30,9 @@ def compute_brightness_logits(images):
 def export(folder: Path, temperature: float) -> Path:
     """A SavedModel with the signatures of every model of this package."""
     calibration = Calibration(temperature, abstain_threshold=0.8, abstain_accuracy=0.9, coverage=0.5, n=100)
-    signatures = build_signatures(compute_brightness_logits, ScalingTransformDouble(), calibration)
+    signatures = build_signatures(
+        compute_brightness_logits, ScalingTransformDouble(), Calibrations(1, {1: calibration})
+    )
     functions = {name: tf.function(function, input_signature=[spec]) for name, (function, spec) in signatures.items()}
     tf.saved_model.save(tf.Module(), str(folder), signatures=functions)
     return folder

@@ -52,7 +52,12 @@ def test_main_submission_whoever_is_named_is_asked(tmp_path, asked):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "saved_model.pb").touch()
     submit(tmp_path / "a", tmp_path / "s", "--model", str(tmp_path / "model"), "--trust")
-    assert asked == [BackEnd(None, "http://h:1", "own", 3.0), BackEnd(tmp_path / "model", is_trusted=True)]
+    submit(tmp_path / "a", tmp_path / "s", "--views", "4")
+    assert asked == [
+        BackEnd(None, "http://h:1", "own", 3.0, views=0),
+        BackEnd(tmp_path / "model", is_trusted=True, views=0),
+        BackEnd(views=4),
+    ]
 
 
 def complain(capfd: pytest.CaptureFixture[str], tmp_path: Path, data: Path) -> tuple[int, str]:

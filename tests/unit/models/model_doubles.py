@@ -51,9 +51,6 @@ def stub_transform(raw: tf.Tensor) -> tf.Tensor:
 class TransformStub:
     """Stands in for the Transform graph where a model is exported: see `stub_transform`."""
 
-    def __call__(self, raw: tf.Tensor) -> tf.Tensor:
-        return stub_transform(raw)
-
     def apply_to_pixels(self, pixels: tf.Tensor) -> tf.Tensor:
         return (tf.cast(pixels, tf.float32) / 255.0 - 0.5) * 4.0
 

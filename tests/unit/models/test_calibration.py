@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.calibration import calibrate, find_abstain_threshold, fit_temperature
+from models.calibration import calibrate, calibrate_views, find_abstain_threshold, fit_temperature
 
 CONFIDENCES = [0.9, 0.8, 0.7, 0.6, 0.5]
 
@@ -58,3 +58,14 @@ def test_calibrate_reports_accuracy_and_coverage_at_its_threshold():
         (probabilities.argmax(axis=1) == classes)[kept].mean(), abs=1.5 / kept.sum()
     )
     assert 0.8 <= calibration.abstain_accuracy < 0.805
+
+
+def test_calibrate_views_each_number_has_the_calibration_of_its_mean_logits():
+    logits, classes = draw_logits_and_classes(500)
+    views = np.stack([logits, 3 * logits, 0 * logits, 2 * logits], axis=1)
+    calibrations = calibrate_views(views, classes, 0.8, views=2)
+    factors = {1: 1.0, 2: 2.0, 4: 1.5}
+    assert calibrations.by_views == {
+        count: calibrate(logits * factor, classes, 0.8) for count, factor in factors.items()
+    }
+    assert calibrations.served == calibrations.by_views[2]

@@ -17,7 +17,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from configs.spec import ExportConfig, ModelConfig
 from fer_tfx.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from fer_tfx.versions.model_digest import compute_digest
-from models.calibration import Calibration
+from fer_tfx.views import average_views, make_views
+from models.calibration import Calibration, Calibrations
 from models.export import ServingNetwork, export_model
 from models.networks import build_network
 from models.networks.layers import fold_batch_norm
@@ -48,8 +49,8 @@ def write_export(
     config: ExportConfig = WHOLE_PRECISION,
     temperature: float = 1.0,
 ) -> Path:
-    calibration = Calibration(temperature, 0.6, 0.8, 0.5, 100)
-    export_model(ServingNetwork(fold_batch_norm(network), config), transform, calibration, RECORD, str(folder))
+    calibrations = Calibrations(config.views, {config.views: Calibration(temperature, 0.6, 0.8, 0.5, 100)})
+    export_model(ServingNetwork(fold_batch_norm(network), config), transform, calibrations, RECORD, str(folder))
     return folder
 
 
@@ -222,23 +223,28 @@ def test_export_model_two_models_of_half_precision_answer_side_by_side(transform
         np.testing.assert_allclose(answers, expected, atol=1e-6)
 
 
-def test_export_model_average_flip_gives_a_picture_and_its_mirror_image_one_answer(transform, tmp_path):
+@pytest.mark.parametrize("views", [2, 4])
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_export_model_views_are_averaged_as_by_the_library(transform, tmp_path, views, signature):
     keras.utils.set_random_seed(8)
     network = build_network(TINY_MODEL)
     pixels = draw_pixels(4) // np.linspace(1, 4, 48).astype(np.uint8)[None, None, :, None]
     plain = write_export(network, transform, tmp_path / "plain")
     averaged = write_export(
-        network, transform, tmp_path / "averaged", ExportConfig(half_precision=False, average_flip=True)
+        network, transform, tmp_path / "averaged", ExportConfig(half_precision=False, views=views), temperature=1.4
     )
-    picture, mirror = (
-        ask_tf1_loader(plain, SERVE_PIXELS, each)["probabilities"] for each in (pixels, pixels[:, :, ::-1])
-    )
-    assert np.abs(picture - mirror).max() > 1e-3
-    expected = np.sqrt(picture * mirror)  # the mean of logits is the geometric mean of probabilities
-    expected /= expected.sum(axis=1, keepdims=True)
-    for each in (pixels, pixels[:, :, ::-1]):
-        answers = ask_tf1_loader(averaged, SERVE_PIXELS, each)
-        np.testing.assert_allclose(answers["probabilities"], expected, atol=1e-6)
+    single = ask_tf1_loader(plain, SERVE_PIXELS, make_views(pixels, views))["probabilities"].reshape(views, 4, 7)
+    assert np.ptp(single, axis=0).max() > 1e-3  # the views are told apart
+    answers = ask_tf1_loader(averaged, signature, build_inputs(pixels)[signature])
+    np.testing.assert_allclose(answers["probabilities"], average_views(single, 1.0, 1.4), atol=1e-6)
+    mirror = ask_tf1_loader(averaged, signature, build_inputs(pixels[:, :, ::-1])[signature])
+    np.testing.assert_allclose(mirror["probabilities"], answers["probabilities"], atol=1e-6)
+
+
+@pytest.mark.parametrize("lengths", [[2303], [1152, 1152], [4608], [2304, 2305]])
+def test_export_model_example_of_another_length_is_refused(exported, lengths):
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        ask_tf1_loader(exported, SERVE_EXAMPLES, [to_example(bytes(length)) for length in lengths])
 
 
 def test_export_model_lists_class_names_in_order_beside_the_graph(exported):
@@ -254,7 +260,10 @@ def test_export_model_lists_calibration_and_training_record_beside_the_graph(exp
         "abstain_accuracy": 0.8,
         "coverage": 0.5,
         "n": 100,
-    }
+        "views": 1,
+        "by_views": {"1": {"temperature": 1.0, "abstain_threshold": 0.6, "abstain_accuracy": 0.8, "coverage": 0.5,
+                           "n": 100}},
+    }  # fmt: skip
     assert (extra / "training_record.json").read_text() == RECORD
 
 
@@ -299,10 +308,10 @@ def compute_export_digest(folder: Path) -> str:
     return compute_digest((name, (folder / name).read_bytes()) for name in names)
 
 
-def export_seeded(transform: TransformGraph, folder: Path, seed: int = 3, flip: bool = False, **words: Any) -> Path:
+def export_seeded(transform: TransformGraph, folder: Path, seed: int = 3, views: int = 1, **words: Any) -> Path:
     """What a training with a seed would come to."""
     keras.utils.set_random_seed(seed)
-    config = ExportConfig(half_precision=words.pop("half_precision", True), average_flip=flip)
+    config = ExportConfig(half_precision=words.pop("half_precision", True), views=views)
     return write_export(build_network(TINY_MODEL), transform, folder, config, **words)
 
 
@@ -313,7 +322,7 @@ def test_export_model_same_weights_a_second_time_are_the_same_model_by_digest_th
     assert compute_export_digest(one) == compute_export_digest(other)
 
 
-@pytest.mark.parametrize("words", [{"seed": 4}, {"temperature": 1.5}, {"flip": True}, {"half_precision": False}])
+@pytest.mark.parametrize("words", [{"seed": 4}, {"temperature": 1.5}, {"views": 2}, {"half_precision": False}])
 def test_export_model_that_answers_otherwise_is_another_model_by_digest(transform, tmp_path, words):
     one, other = export_seeded(transform, tmp_path / "one"), export_seeded(transform, tmp_path / "other", **words)
     assert compute_export_digest(one) != compute_export_digest(other)

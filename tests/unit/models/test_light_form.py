@@ -11,7 +11,7 @@ from model_doubles import TINY_MODEL, draw_pixels
 
 from configs.spec import ExportConfig
 from fer_tfx.contract import SERVE_PIXELS
-from models.calibration import Calibration
+from models.calibration import Calibration, Calibrations
 from models.export import ServingNetwork, convert_to_light, export_model
 from models.networks import build_network
 from models.networks.layers import fold_batch_norm
@@ -30,13 +30,12 @@ def ask_light(content: bytes, pixels: np.ndarray) -> np.ndarray:
     return np.stack(answers)
 
 
-@pytest.mark.parametrize(
-    "config", [ExportConfig(), ExportConfig(half_precision=False), ExportConfig(average_flip=True)]
-)
+@pytest.mark.parametrize("config", [ExportConfig(), ExportConfig(half_precision=False), ExportConfig(views=4)])
 def test_convert_to_light_probabilities_are_those_of_the_saved_model(transform: TransformGraph, tmp_path: Path, config):
     keras.utils.set_random_seed(4)
     network = ServingNetwork(fold_batch_norm(build_network(TINY_MODEL)), config)
-    export_model(network, transform, Calibration(0.5, 0.6, 0.8, 0.5, 100), "{}", str(tmp_path / "model"))
+    calibrations = Calibrations(config.views, {config.views: Calibration(0.5, 0.6, 0.8, 0.5, 100)})
+    export_model(network, transform, calibrations, "{}", str(tmp_path / "model"))
     pixels = draw_pixels(20)
     served = tf.saved_model.load(str(tmp_path / "model")).signatures[SERVE_PIXELS](pixels=tf.constant(pixels))
     expected = served["probabilities"].numpy()

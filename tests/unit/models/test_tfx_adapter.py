@@ -165,7 +165,7 @@ def test_compute_run_key_first_weights_and_the_code_that_takes_them_over_count_w
 def test_compute_run_key_code_and_settings_of_the_export_do_not_count_beside_those_of_the_training():
     keys = {
         compute_run_key(build_fn_args(None, training_code="1", code=code, export=export))
-        for code, export in (("a", "{}"), ("b", "{}"), ("a", '{"average_flip": true}'))
+        for code, export in (("a", "{}"), ("b", "{}"), ("a", '{"views": 4}'))
     }
     assert len(keys) == 1
     assert keys != {compute_run_key(build_fn_args(None, training_code="2", code="a", export="{}"))}

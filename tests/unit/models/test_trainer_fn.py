@@ -57,6 +57,9 @@ def test_run_fn_examples_and_transform_graph_leaves_a_model_logs_and_its_state(t
     pixels = tf.reshape(tf.io.decode_raw(examples.pixels, tf.uint8), [-1, 48, 48, 1])
     answers = model.signatures["serve_pixels"](pixels=pixels)
     assert answers["probabilities"].shape == (4, 7)
+    calibration = json.loads(Path(fn_args.serving_model_dir, "assets.extra", "calibration.json").read_text())
+    assert (calibration["views"], list(calibration["by_views"])) == (1, ["1", "2", "4"])
+    assert {each["n"] for each in calibration["by_views"].values()} == {calibration["n"]} == {20}
     assert list((tmp_path / "run").glob("events*"))
     (state,) = (tmp_path / "checkpoints").iterdir()
     assert (state / "finished").exists()
@@ -111,13 +114,13 @@ def test_run_fn_training_of_another_machine_is_exported_with_its_own_record_and_
     record, weights = read_record(tmp_path), (tmp_path / WEIGHTS).read_bytes()
     assert (record["precision"], record["device"]) == ("float32", "Plain 1000")
     become_machine(monkeypatch, tmp_path / "newer", flags="amx_bf16", name="Newer 2000")
-    fn_args.custom_config |= {"code": "edited", "export": to_json(ExportConfig(average_flip=True))}
+    fn_args.custom_config |= {"code": "edited", "export": to_json(ExportConfig(views=4))}
     with monkeypatch.context() as patch:
         patch.setattr(trainer_fn, "fit", fail)
         run_fn(fn_args)
     assert (tmp_path / WEIGHTS).read_bytes() == weights
     again = read_record(tmp_path)
-    assert (again.pop("code"), again.pop("export")["average_flip"]) == ("edited", True)
+    assert (again.pop("code"), again.pop("export")["views"]) == ("edited", 4)
     assert again == {name: value for name, value in record.items() if name not in ("code", "export")}
 
 
