@@ -96,6 +96,9 @@ class AugmentationConfig:
     rotation_deg: Annotated[Float, Field(ge=0, le=180)] = 10.0
     scale_fraction: Fraction = 0.1
     shift_fraction: Fraction = 0.08
+    shear_deg: Annotated[Float, Field(ge=0, le=45)] = 0.0
+    aspect_fraction: BelowOne = 0.0
+    """Largest change of the ratio of width to height, which leaves the area as it is."""
     blur_fraction: Fraction = 0.0
     """Share of pictures that are blurred: each pixel becomes the mean of 3x3."""
     noise_fraction: Fraction = 0.0
@@ -106,6 +109,18 @@ class AugmentationConfig:
     """Share of pictures in which one rectangle is blanked."""
     max_erased_px: Annotated[Int, Field(ge=6, le=48)] = 24
     """Longest side of that rectangle."""
+    mixed_fraction: Fraction = 0.0
+    """Share of batches in which each picture, and its target, is mixed with another of the batch."""
+    mixup_alpha: NonNegativeFloat = 0.0
+    """Mixup adds the two pictures up. Their shares come from Beta(alpha, alpha): the smaller alpha, the less of one."""
+    cutmix_alpha: NonNegativeFloat = 0.0
+    """CutMix pastes a rectangle of the other picture. Where both alphas are above 0, each batch is mixed in one of the
+    two ways, chosen at random; where one is 0, in the other way."""
+
+    def __post_init__(self) -> None:
+        keys = "trainer.augmentation.mixup_alpha + trainer.augmentation.cutmix_alpha"
+        alpha = self.mixup_alpha + self.cutmix_alpha
+        _require(not self.mixed_fraction or alpha > 0, keys, "more than 0 where mixed_fraction is", alpha)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -116,6 +131,8 @@ class TrainerConfig:
     batch_size: PositiveInt = 64
     peak_learning_rate: PositiveFloat = 0.1
     warmup_epochs: NonNegativeFloat = 1.0
+    final_rate_fraction: Fraction = 0.0
+    """The learning rate ends at this share of its peak."""
     momentum: BelowOne = 0.9
     weight_decay: NonNegativeFloat = 5e-4
     label_smoothing: BelowOne = 0.1

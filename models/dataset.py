@@ -13,10 +13,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from configs.spec import TrainerConfig
-from fer_tfx.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
 from fer_tfx.errors import FerError
 from models.computation import ALONE, Share
-from models.recipe import augment
+from models.recipe import augment, mix
 
 Transform = Callable[[tf.Tensor], tf.Tensor]
 """Raw pictures, string (batch,), -> images, float32 (batch, 48, 48, 1); the same for each pixel of any picture."""
@@ -30,7 +30,7 @@ _EVAL_BATCH_SIZE = 256
 _FEATURES = {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string), LABEL_KEY: tf.io.FixedLenFeature([], tf.int64)}
 
 # Streams of random numbers: one key each, so that no stream repeats another's numbers.
-_SHUFFLE_STREAM, _AUGMENT_STREAM, _FLIP_STREAM = 1, 2, 3
+_SHUFFLE_STREAM, _AUGMENT_STREAM, _FLIP_STREAM, _MIX_STREAM = 1, 2, 3, 4
 
 
 class DatasetError(FerError):
@@ -75,7 +75,7 @@ class LabelledExamples:
         def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             raw, class_indices = self.take(rows)
             seed = fold_seed(config.seed, _AUGMENT_STREAM, step)
-            return draw_images(transform(raw), tf.gather(is_odd, rows), step // steps, seed, config), class_indices
+            return draw_batch(transform(raw), class_indices, tf.gather(is_odd, rows), step // steps, seed, config)
 
         return make_epochs(shuffle, load, range(start_epoch, config.epochs))
 
@@ -172,10 +172,17 @@ def make_epochs(
     )
 
 
-def draw_images(
-    images: tf.Tensor, is_odd: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor, config: TrainerConfig
-) -> tf.Tensor:
-    """Augmented images of `epoch`, int64 () from 0: `crop_px` wide, but 48 in the last epochs.
+def draw_batch(
+    images: tf.Tensor,
+    class_indices: tf.Tensor,
+    is_odd: tf.Tensor,
+    epoch: tf.Tensor,
+    seed: tf.Tensor,
+    config: TrainerConfig,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Augmented images of `epoch`, int64 () from 0, `crop_px` wide, but 48 in the last epochs; and their targets.
+
+    Images are float32 (b, 48, 48, 1), classes int64 (b,), targets distributions, float32 (b, 7).
 
     Each picture is mirrored in every second epoch, from the first one on where `is_odd`, bool (b,): alternating flip,
     Jordan 2024, arXiv:2404.00498.
@@ -183,7 +190,14 @@ def draw_images(
     is_flipped = tf.not_equal(is_odd, epoch % 2 == 1) & config.augmentation.flip
     first_whole_epoch = round(config.epochs * (1.0 - config.full_size_fraction))
     size_px = tf.where(epoch < first_whole_epoch, config.crop_px, IMAGE_SIZE_PX)
-    return augment(images, is_flipped, seed, config.augmentation, size_px)
+    images, targets = (
+        augment(images, is_flipped, seed, config.augmentation, size_px),
+        tf.one_hot(class_indices, CLASS_COUNT),
+    )
+    if config.augmentation.mixed_fraction:
+        mix_seed = tf.random.experimental.stateless_fold_in(seed, tf.constant(_MIX_STREAM, tf.int64))
+        images, targets = mix(images, targets, mix_seed, config.augmentation)
+    return images, targets
 
 
 def fold_seed(seed: int, stream: int, position: tf.Tensor) -> tf.Tensor:

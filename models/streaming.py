@@ -18,7 +18,7 @@ from models.dataset import DatasetError, StoredExamples, Transform
 _FILES_AT_ONCE = 8
 _ROWS_IN_TURN = 16
 
-# One stream of random numbers each; those of models.dataset are 1 to 3.
+# One stream of random numbers each; those of models.dataset are 1 to 4.
 _FILE_STREAM, _SHUFFLE_STREAM, _AUGMENT_STREAM = 11, 12, 13
 
 
@@ -85,7 +85,7 @@ class StreamedExamples(StoredExamples):
             # A fair coin for each picture, tossed by its bytes.
             is_odd = tf.equal(tf.strings.to_hash_bucket_strong(pixels, 2, key=[config.seed, 0]), 1)
             seed = dataset.fold_seed(config.seed, _AUGMENT_STREAM, step * share.count + share.index)
-            return dataset.draw_images(transform(pixels), is_odd, step // steps, seed, config), class_indices
+            return dataset.draw_batch(transform(pixels), class_indices, is_odd, step // steps, seed, config)
 
         return dataset.make_epochs(shuffle, load, range(start_epoch, config.epochs))
 

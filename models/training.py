@@ -38,8 +38,8 @@ class TrainExamples(Protocol):
     ) -> tf.data.Dataset:
         """Shuffled, augmented batches of one worker, from epoch `start_epoch` to the last.
 
-        Elements (images float32 (b, size, size, 1), class_indices int64 (b,)) depend on seed, epoch, step and worker
-        only.
+        Elements (images float32 (b, size, size, 1), targets float32 (b, 7), distributions over the classes) depend on
+        seed, epoch, step and worker only.
         """
 
     @property

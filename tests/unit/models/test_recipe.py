@@ -22,6 +22,11 @@ def test_build_schedule_four_epochs_of_ten_steps_warms_up_then_follows_a_cosine(
     assert float(build_schedule(TRAINER, 10)(step)) == pytest.approx(rate, abs=1e-6)
 
 
+def test_build_schedule_final_fraction_ends_the_cosine_at_that_share_of_the_peak():
+    schedule = build_schedule(replace(TRAINER, final_rate_fraction=0.2), 10)
+    assert [float(schedule(step)) for step in (5, 10, 25, 40)] == pytest.approx([0.6 / 11, 0.1, 0.06, 0.02], abs=1e-6)
+
+
 def test_build_schedule_run_as_short_as_warm_up_reaches_the_peak_half_way():
     schedule = build_schedule(replace(TRAINER, epochs=1), 10)
     rates = [float(schedule(step)) for step in range(11)]
@@ -104,9 +109,9 @@ def test_applied_network_is_averaged_within_and_as_before_afterwards():
 def test_build_loss_smoothed_targets_equals_sum_by_hand():
     logits = np.array([[2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]], np.float32)
     logs = logits[0] - np.log(np.exp(logits[0]).sum())
-    targets = np.full(7, 0.1 / 7)
-    targets[6] += 0.9
-    assert float(build_loss(0.1)(tf.constant([6.0]), logits)[0]) == pytest.approx(-(targets * logs).sum(), rel=1e-5)
+    targets = np.array([0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.7], np.float32)
+    smoothed = targets * 0.9 + 0.1 / 7
+    assert float(build_loss(0.1)(targets[None], logits)[0]) == pytest.approx(-(smoothed * logs).sum(), rel=1e-5)
 
 
 def test_build_optimizer_no_gradient_decays_kernels_alone():
