@@ -84,6 +84,8 @@ class ModelConfig:
     stage_filters: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=4)] = (32, 64, 128)
     """Filters of the stages at 24, 12 and 6 px; each further stage halves the size again."""
     convolutions_per_stage: PositiveInt = 2
+    skips: Bool = False
+    """Add the input of each convolution that changes neither the size nor the number of filters to its output."""
     dropout_fraction: Fraction = 0.0
 
 
@@ -136,6 +138,11 @@ class TrainerConfig:
     momentum: BelowOne = 0.9
     weight_decay: NonNegativeFloat = 5e-4
     label_smoothing: BelowOne = 0.1
+    consistency_weight: Fraction = 0.0
+    """Above 0, each batch holds half as many pictures, in two views, and this share of their target is the mean of the
+    network's answers to both. A step costs the same and an epoch has as many, so it shows half of the pictures."""
+    reverse_weight: NonNegativeFloat = 0.0
+    """Weight of the reverse cross entropy, which errors in the labels affect less, beside the usual one."""
     ema_momentum: BelowOne = 0.99
     """Decay of the averaged weights that are exported; 0: export the last weights."""
     crop_px: Annotated[Int, Field(ge=16, le=48)] = 48

@@ -8,9 +8,10 @@ import keras
 import tensorflow as tf
 
 from configs.spec import AugmentationConfig, TrainerConfig
-from fer_tfx.contract import IMAGE_SIZE_PX
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX
 
 _CENTRE_PX = (IMAGE_SIZE_PX - 1) / 2
+_LEAST_LOG = -4.0  # of a target in the reverse cross entropy: A of Wang et al. 2019
 _MIN_ERASED_PX = 6  # a sixty-fourth of the picture, near the 2 % of Zhong et al. 2017, "Random Erasing"
 
 
@@ -21,17 +22,35 @@ def compile_network(network: keras.Model, config: TrainerConfig, steps_per_epoch
         optimizer.build(network.trainable_variables)
         network.compile(
             optimizer,
-            loss=build_loss(config.label_smoothing),
+            loss=build_loss(config),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=False,  # XLA on CPU only adds a long compilation
         )
 
 
-def build_loss(label_smoothing: float) -> keras.losses.Loss:
-    """Cross entropy of logits, float32 (b, 7), against smoothed distributions, float32 (b, 7) (Szegedy et al. 2015)."""
+def build_loss(config: TrainerConfig) -> keras.losses.Loss:
+    """Cross entropy of logits, float32 (b, 7), against distributions over the classes, float32 (b, 7): float32 (b,).
+
+    The distributions are smoothed (Szegedy et al. 2015). With `consistency_weight` w, rows 2i and 2i + 1 are views of
+    one picture, and (1 - w) * target + w * mean of both answers becomes the target of both: the soft bootstrapping of
+    Reed et al. 2014, arXiv:1412.6596, with an answer that no single view decides. `reverse_weight` adds that multiple
+    of the reverse cross entropy, -sum(answer * log(target)), where a logarithm is at least -4 (Wang et al. 2019,
+    "Symmetric Cross Entropy", arXiv:1908.06112).
+    """
 
     def compute_loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
+        targets *= 1.0 - config.label_smoothing
+        targets += config.label_smoothing / tf.constant(float(CLASS_COUNT))
+        answers = tf.nn.softmax(logits)
+        if config.consistency_weight:
+            agreed = tf.reduce_mean(tf.reshape(tf.stop_gradient(answers), [-1, 2, CLASS_COUNT]), axis=1)
+            targets = (1.0 - config.consistency_weight) * targets
+            targets += config.consistency_weight * tf.repeat(agreed, 2, axis=0)
+        loss = keras.losses.categorical_crossentropy(targets, logits, from_logits=True)
+        if config.reverse_weight:
+            log_targets = tf.math.log(tf.maximum(targets, math.exp(_LEAST_LOG)))
+            loss -= config.reverse_weight * tf.reduce_sum(answers * log_targets, axis=1)
+        return loss
 
     return compute_loss
 

@@ -18,7 +18,7 @@ from models.dataset import DatasetError, StoredExamples, Transform
 _FILES_AT_ONCE = 8
 _ROWS_IN_TURN = 16
 
-# One stream of random numbers each; those of models.dataset are 1 to 4.
+# One stream of random numbers each; those of models.dataset are 1 to 5.
 _FILE_STREAM, _SHUFFLE_STREAM, _AUGMENT_STREAM = 11, 12, 13
 
 
@@ -65,7 +65,8 @@ class StreamedExamples(StoredExamples):
         In each epoch the files come in another order, several are read in turns, and each picture is drawn from the
         next `shuffle_rows`. The rest after the last whole step is left out.
         """
-        batch_size, steps = config.batch_size // share.count, self.count_steps(config.batch_size, share.count)
+        count = dataset.count_pictures(config.batch_size // share.count, config)
+        steps = self.count_steps(config.batch_size, share.count)
         paths = tf.constant(self.share_of(share)[0])
 
         def shuffle(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -78,7 +79,7 @@ class StreamedExamples(StoredExamples):
                 deterministic=True,
             )
             shuffled = rows.shuffle(self.shuffle_rows, seed=dataset.fold_seed(config.seed, _SHUFFLE_STREAM, epoch)[0])
-            return shuffled.batch(batch_size, drop_remainder=True).take(steps).enumerate(epoch * steps)
+            return shuffled.batch(count, drop_remainder=True).take(steps).enumerate(epoch * steps)
 
         def load(step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             pixels, class_indices = dataset.parse(batch)

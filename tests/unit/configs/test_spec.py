@@ -119,6 +119,8 @@ def test_assignment_to_a_finished_section_is_refused(section):
         (TrainerConfig, {"momentum": 1.0}, "momentum: expected less than 1, got 1.0"),
         (TrainerConfig, {"weight_decay": -1e-4}, "weight_decay: expected at least 0, got -0.0001"),
         (TrainerConfig, {"label_smoothing": 1.0}, "label_smoothing: expected less than 1, got 1.0"),
+        (TrainerConfig, {"consistency_weight": 1.1}, "consistency_weight: expected at most 1, got 1.1"),
+        (TrainerConfig, {"reverse_weight": -0.1}, "reverse_weight: expected at least 0, got -0.1"),
         (TrainerConfig, {"ema_momentum": 1.0}, "ema_momentum: expected less than 1, got 1.0"),
         (TrainerConfig, {"threads": -1}, "threads: expected at least 0, got -1"),
         (TrainerConfig, {"threads": 1025}, "threads: expected at most 1024, got 1025"),
