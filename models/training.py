@@ -74,8 +74,8 @@ def fit(
     and hold the same weights afterwards. All of them read `checkpoint_dir`, and the first one writes it. It and
     `log_dir`, of TensorBoard's files, are folders or bucket URIs; the caller removes the former in the end.
 
-    Raises DatasetError: see `count_steps`; ConfigError: the devices can't share pairs out; TrainingError: the loss isn't
-    a number any more.
+    Raises DatasetError: see `count_steps`; ConfigError: the devices can't share pairs of views out; TrainingError: the
+    loss is no longer a number.
     """
     share = find_share(network.distribute_strategy)
     devices = network.distribute_strategy.num_replicas_in_sync if share.count == 1 else 1
