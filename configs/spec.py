@@ -114,15 +114,16 @@ class AugmentationConfig:
     mixed_fraction: Fraction = 0.0
     """Share of batches in which each picture, and its target, is mixed with another of the batch."""
     mixup_alpha: NonNegativeFloat = 0.0
-    """Mixup adds the two pictures up. Their shares come from Beta(alpha, alpha): the smaller alpha, the less of one."""
+    """Mixup: the sum of both pictures, weighted by shares from Beta(alpha, alpha); 0: no mixup."""
     cutmix_alpha: NonNegativeFloat = 0.0
-    """CutMix pastes a rectangle of the other picture. Where both alphas are above 0, each batch is mixed in one of the
-    two ways, chosen at random; where one is 0, in the other way."""
+    """CutMix: a rectangle of the other picture is pasted in, its area from Beta(alpha, alpha); 0: no CutMix. If both
+    alphas are above 0, one of the two is chosen at random for each mixed batch."""
 
     def __post_init__(self) -> None:
+        alphas = (self.mixup_alpha, self.cutmix_alpha)
         keys = "trainer.augmentation.mixup_alpha + trainer.augmentation.cutmix_alpha"
-        alpha = self.mixup_alpha + self.cutmix_alpha
-        _require(not self.mixed_fraction or alpha > 0, keys, "more than 0 where mixed_fraction is", alpha)
+        expected = f"one above 0, as mixed_fraction is {self.mixed_fraction}"
+        _require(any(alphas) or not self.mixed_fraction, keys, expected, alphas)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -206,9 +206,9 @@ def draw_batch(
     def draw_view(is_flipped: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         view = augment(images, is_flipped, seed, config.augmentation, size_px)
         targets = tf.one_hot(class_indices, CLASS_COUNT)
-        return (
-            mix(view, targets, mix_seed, config.augmentation) if config.augmentation.mixed_fraction else (view, targets)
-        )
+        if config.augmentation.mixed_fraction:
+            return mix(view, targets, mix_seed, config.augmentation)
+        return view, targets
 
     view, targets = draw_view(is_flipped, seed)
     if not config.consistency_weight:

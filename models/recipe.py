@@ -218,12 +218,12 @@ def warp(
     shear: tf.Tensor | float = 0.0,
     aspect: tf.Tensor | float = 1.0,
 ) -> tf.Tensor:
-    """Flip, stretch, shear, rotate and shift each picture about its centre, and cut the middle out, at one go.
+    """Flip, enlarge, stretch, shear and rotate each picture about its centre, shift it, and cut the middle out.
 
     Images are float32 (batch, 48, 48, 1), `is_flipped` is bool (batch,), `rotation_rad` float32 (batch,),
     counter-clockwise, `scale` float32 (batch,), `shift_px` float32 (batch, 2), to the right and down. `shear`, float32
     (batch,), moves a pixel to the right by this share of its depth below the centre; `aspect`, float32 (batch,), is the
-    new ratio of width to height. Gaps become 0.
+    new ratio of width to height. There is one interpolation. Gaps become 0.
     """
     # The op takes the inverse transform: rows (8,) that map a pixel of the new picture to its place in the old one.
     mirror = tf.where(is_flipped, -1.0, 1.0)

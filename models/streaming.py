@@ -60,7 +60,7 @@ class StreamedExamples(StoredExamples):
     def make_train_dataset(
         self, transform: Transform, config: TrainerConfig, start_epoch: int = 0, share: Share = ALONE
     ) -> tf.data.Dataset:
-        """See `models.training.TrainExamples`; batches of batch_size / worker count pictures.
+        """See `models.training.TrainExamples`; batches of batch_size / worker count rows.
 
         In each epoch the files come in another order, several are read in turns, and each picture is drawn from the
         next `shuffle_rows`. The rest after the last whole step is left out.

@@ -74,13 +74,13 @@ def fit(
     and hold the same weights afterwards. All of them read `checkpoint_dir`, and the first one writes it. It and
     `log_dir`, of TensorBoard's files, are folders or bucket URIs; the caller removes the former in the end.
 
-    Raises DatasetError: see `count_steps`; ConfigError: the devices can't share pairs of views out; TrainingError: the
-    loss is no longer a number.
+    Raises DatasetError: see `count_steps`; ConfigError: a device can't hold both views; TrainingError: the loss is no
+    longer a number.
     """
     share = find_share(network.distribute_strategy)
     devices = network.distribute_strategy.num_replicas_in_sync if share.count == 1 else 1
     if config.consistency_weight and config.batch_size % (2 * devices):
-        expected = f"a multiple of {2 * devices}, two views on each of {devices} devices"
+        expected = f"a multiple of {2 * devices}, so that both views of a picture are on one device"
         raise ConfigError(f"trainer.batch_size: expected {expected}, got {config.batch_size}")
     steps = train.count_steps(config.batch_size, share.count)
     compile_network(network, config, steps)

@@ -108,8 +108,8 @@ def test_assignment_to_a_finished_section_is_refused(section):
         (
             AugmentationConfig,
             {"mixed_fraction": 0.5},
-            "trainer.augmentation.mixup_alpha + trainer.augmentation.cutmix_alpha: expected more than 0 where"
-            " mixed_fraction is, got 0.0",
+            "trainer.augmentation.mixup_alpha + trainer.augmentation.cutmix_alpha: expected one above 0, as"
+            " mixed_fraction is 0.5, got (0.0, 0.0)",
         ),
         (TrainerConfig, {"epochs": 0}, "epochs: expected at least 1, got 0"),
         (TrainerConfig, {"batch_size": 0}, "batch_size: expected at least 1, got 0"),

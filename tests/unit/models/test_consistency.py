@@ -100,7 +100,9 @@ def test_workers_have_whole_pairs_even_of_a_batch_too_small_for_them(tmp_path):
 def test_fit_batch_that_devices_cannot_share_out_in_pairs_is_refused(tmp_path):
     examples = build_examples(PIXELS, [0] * COUNT)
     config = replace(TINY_TRAINER, batch_size=7, consistency_weight=0.5)
-    expected = r"^trainer\.batch_size: expected a multiple of 2, two views on each of 1 devices, got 7$"
+    expected = (
+        r"^trainer\.batch_size: expected a multiple of 2, so that both views of a picture are on one device, got 7$"
+    )
     with pytest.raises(ConfigError, match=expected):
         fit(build_network(TINY_MODEL), examples, examples, stub_transform, config, checkpoint_dir="", log_dir="")
 
