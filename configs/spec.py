@@ -84,6 +84,8 @@ class ModelConfig:
     stage_filters: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=4)] = (32, 64, 128)
     """Filters of the stages at 24, 12 and 6 px; each further stage halves the size again."""
     convolutions_per_stage: PositiveInt = 2
+    skips: Bool = False
+    """Add the input of each convolution that changes neither the size nor the number of filters to its output."""
     dropout_fraction: Fraction = 0.0
 
 
@@ -96,6 +98,9 @@ class AugmentationConfig:
     rotation_deg: Annotated[Float, Field(ge=0, le=180)] = 10.0
     scale_fraction: Fraction = 0.1
     shift_fraction: Fraction = 0.08
+    shear_deg: Annotated[Float, Field(ge=0, le=45)] = 0.0
+    aspect_fraction: BelowOne = 0.0
+    """Largest change of the ratio of width to height, which leaves the area as it is."""
     blur_fraction: Fraction = 0.0
     """Share of pictures that are blurred: each pixel becomes the mean of 3x3."""
     noise_fraction: Fraction = 0.0
@@ -106,6 +111,19 @@ class AugmentationConfig:
     """Share of pictures in which one rectangle is blanked."""
     max_erased_px: Annotated[Int, Field(ge=6, le=48)] = 24
     """Longest side of that rectangle."""
+    mixed_fraction: Fraction = 0.0
+    """Share of batches in which each picture, and its target, is mixed with another of the batch."""
+    mixup_alpha: NonNegativeFloat = 0.0
+    """Mixup: the sum of both pictures, weighted by shares from Beta(alpha, alpha); 0: no mixup."""
+    cutmix_alpha: NonNegativeFloat = 0.0
+    """CutMix: a rectangle of the other picture is pasted in, its area from Beta(alpha, alpha); 0: no CutMix. If both
+    alphas are above 0, one of the two is chosen at random for each mixed batch."""
+
+    def __post_init__(self) -> None:
+        alphas = (self.mixup_alpha, self.cutmix_alpha)
+        keys = "trainer.augmentation.mixup_alpha + trainer.augmentation.cutmix_alpha"
+        expected = f"one above 0, as mixed_fraction is {self.mixed_fraction}"
+        _require(any(alphas) or not self.mixed_fraction, keys, expected, alphas)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -116,9 +134,16 @@ class TrainerConfig:
     batch_size: PositiveInt = 64
     peak_learning_rate: PositiveFloat = 0.1
     warmup_epochs: NonNegativeFloat = 1.0
+    final_rate_fraction: Fraction = 0.0
+    """The learning rate ends at this share of its peak."""
     momentum: BelowOne = 0.9
     weight_decay: NonNegativeFloat = 5e-4
     label_smoothing: BelowOne = 0.1
+    consistency_weight: Fraction = 0.0
+    """Above 0, each batch holds half as many pictures, in two views, and this share of their target is the mean of the
+    network's answers to both. A step costs the same and an epoch has as many, so it shows half of the pictures."""
+    reverse_weight: NonNegativeFloat = 0.0
+    """Weight of the reverse cross entropy, which errors in the labels affect less, beside the usual one."""
     ema_momentum: BelowOne = 0.99
     """Decay of the averaged weights that are exported; 0: export the last weights."""
     crop_px: Annotated[Int, Field(ge=16, le=48)] = 48

@@ -13,10 +13,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from configs.spec import TrainerConfig
-from fer_tfx.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
+from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
 from fer_tfx.errors import FerError
 from models.computation import ALONE, Share
-from models.recipe import augment
+from models.recipe import augment, mix
 
 Transform = Callable[[tf.Tensor], tf.Tensor]
 """Raw pictures, string (batch,), -> images, float32 (batch, 48, 48, 1); the same for each pixel of any picture."""
@@ -30,7 +30,7 @@ _EVAL_BATCH_SIZE = 256
 _FEATURES = {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string), LABEL_KEY: tf.io.FixedLenFeature([], tf.int64)}
 
 # Streams of random numbers: one key each, so that no stream repeats another's numbers.
-_SHUFFLE_STREAM, _AUGMENT_STREAM, _FLIP_STREAM = 1, 2, 3
+_SHUFFLE_STREAM, _AUGMENT_STREAM, _FLIP_STREAM, _MIX_STREAM, _VIEW_STREAM = 1, 2, 3, 4, 5
 
 
 class DatasetError(FerError):
@@ -64,18 +64,19 @@ class LabelledExamples:
     ) -> tf.data.Dataset:
         """See `models.training.TrainExamples`. Each epoch leaves out another remainder, so that batches are whole."""
         batch_size, steps = min(config.batch_size, len(self)), self.count_steps(config.batch_size)
+        count = count_pictures(batch_size, config)
         is_odd = tf.random.stateless_uniform([len(self)], tf.constant([config.seed, _FLIP_STREAM], tf.int64)) < 0.5
 
         def shuffle(epoch: tf.Tensor) -> tf.data.Dataset:
             seed = fold_seed(config.seed, _SHUFFLE_STREAM, epoch)
             order = tf.random.experimental.stateless_shuffle(tf.range(len(self), dtype=tf.int64), seed)
-            batches = tf.reshape(order[: steps * batch_size], [steps, batch_size])
+            batches = tf.reshape(order[: steps * count], [steps, count])
             return tf.data.Dataset.from_tensor_slices((epoch * steps + tf.range(steps, dtype=tf.int64), batches))
 
         def load(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             raw, class_indices = self.take(rows)
             seed = fold_seed(config.seed, _AUGMENT_STREAM, step)
-            return draw_images(transform(raw), tf.gather(is_odd, rows), step // steps, seed, config), class_indices
+            return draw_batch(transform(raw), class_indices, tf.gather(is_odd, rows), step // steps, seed, config)
 
         return make_epochs(shuffle, load, range(start_epoch, config.epochs))
 
@@ -172,10 +173,24 @@ def make_epochs(
     )
 
 
-def draw_images(
-    images: tf.Tensor, is_odd: tf.Tensor, epoch: tf.Tensor, seed: tf.Tensor, config: TrainerConfig
-) -> tf.Tensor:
-    """Augmented images of `epoch`, int64 () from 0: `crop_px` wide, but 48 in the last epochs.
+def count_pictures(batch_size: int, config: TrainerConfig) -> int:
+    """How many different pictures a batch holds."""
+    return max(1, batch_size // 2) if config.consistency_weight else batch_size
+
+
+def draw_batch(
+    images: tf.Tensor,
+    class_indices: tf.Tensor,
+    is_odd: tf.Tensor,
+    epoch: tf.Tensor,
+    seed: tf.Tensor,
+    config: TrainerConfig,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Augmented images of `epoch`, int64 () from 0, `crop_px` wide, but 48 in the last epochs; and their targets.
+
+    Images are float32 (b, 48, 48, 1), classes int64 (b,), targets distributions, float32 (b, 7). Where
+    `consistency_weight` is set, the result has 2 b rows: rows 2i and 2i + 1 are picture i, changed in two ways and
+    mirrored in one of them.
 
     Each picture is mirrored in every second epoch, from the first one on where `is_odd`, bool (b,): alternating flip,
     Jordan 2024, arXiv:2404.00498.
@@ -183,7 +198,24 @@ def draw_images(
     is_flipped = tf.not_equal(is_odd, epoch % 2 == 1) & config.augmentation.flip
     first_whole_epoch = round(config.epochs * (1.0 - config.full_size_fraction))
     size_px = tf.where(epoch < first_whole_epoch, config.crop_px, IMAGE_SIZE_PX)
-    return augment(images, is_flipped, seed, config.augmentation, size_px)
+    mix_seed, view_seed = (
+        tf.random.experimental.stateless_fold_in(seed, tf.constant(stream, tf.int64))
+        for stream in (_MIX_STREAM, _VIEW_STREAM)
+    )
+
+    def draw_view(is_flipped: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        view = augment(images, is_flipped, seed, config.augmentation, size_px)
+        targets = tf.one_hot(class_indices, CLASS_COUNT)
+        if config.augmentation.mixed_fraction:
+            return mix(view, targets, mix_seed, config.augmentation)
+        return view, targets
+
+    view, targets = draw_view(is_flipped, seed)
+    if not config.consistency_weight:
+        return view, targets
+    other_view, _ = draw_view(~is_flipped & config.augmentation.flip, view_seed)
+    views = tf.reshape(tf.stack([view, other_view], axis=1), [-1, size_px, size_px, 1])
+    return views, tf.repeat(targets, 2, axis=0)
 
 
 def fold_seed(seed: int, stream: int, position: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,7 @@ from configs.spec import AugmentationConfig, TrainerConfig
 from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX
 
 _CENTRE_PX = (IMAGE_SIZE_PX - 1) / 2
+_LEAST_LOG = -4.0  # of a target in the reverse cross entropy: A of Wang et al. 2019
 _MIN_ERASED_PX = 6  # a sixty-fourth of the picture, near the 2 % of Zhong et al. 2017, "Random Erasing"
 
 
@@ -21,18 +22,35 @@ def compile_network(network: keras.Model, config: TrainerConfig, steps_per_epoch
         optimizer.build(network.trainable_variables)
         network.compile(
             optimizer,
-            loss=build_loss(config.label_smoothing),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            loss=build_loss(config),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=False,  # XLA on CPU only adds a long compilation
         )
 
 
-def build_loss(label_smoothing: float) -> keras.losses.Loss:
-    """Mean cross entropy of logits against class indices, with smoothed targets (Szegedy et al. 2015)."""
+def build_loss(config: TrainerConfig) -> keras.losses.Loss:
+    """Cross entropy of logits, float32 (b, 7), against distributions over the classes, float32 (b, 7): float32 (b,).
 
-    def compute_loss(class_indices: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        targets = tf.one_hot(tf.cast(tf.reshape(class_indices, [-1]), tf.int32), CLASS_COUNT)
-        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)
+    The distributions are smoothed (Szegedy et al. 2015). With `consistency_weight` w, rows 2i and 2i + 1 are views of
+    one picture, and (1 - w) * target + w * mean of both answers becomes the target of both: the soft bootstrapping of
+    Reed et al. 2014, arXiv:1412.6596, with an answer that no single view decides. `reverse_weight` adds that multiple
+    of the reverse cross entropy, -sum(answer * log(target)), where a logarithm is at least -4 (Wang et al. 2019,
+    "Symmetric Cross Entropy", arXiv:1908.06112).
+    """
+
+    def compute_loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        targets *= 1.0 - config.label_smoothing
+        targets += config.label_smoothing / tf.constant(float(CLASS_COUNT))
+        answers = tf.nn.softmax(logits)
+        if config.consistency_weight:
+            agreed = tf.reduce_mean(tf.reshape(tf.stop_gradient(answers), [-1, 2, CLASS_COUNT]), axis=1)
+            targets = (1.0 - config.consistency_weight) * targets
+            targets += config.consistency_weight * tf.repeat(agreed, 2, axis=0)
+        loss = keras.losses.categorical_crossentropy(targets, logits, from_logits=True)
+        if config.reverse_weight:
+            log_targets = tf.math.log(tf.maximum(targets, math.exp(_LEAST_LOG)))
+            loss -= config.reverse_weight * tf.reduce_sum(answers * log_targets, axis=1)
+        return loss
 
     return compute_loss
 
@@ -55,10 +73,10 @@ def build_optimizer(network: keras.Model, config: TrainerConfig, steps_per_epoch
 
 
 def build_schedule(config: TrainerConfig, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Linear warm-up to `peak_learning_rate`, then half a cosine to 0 (Loshchilov and Hutter 2016, "SGDR").
+    """Linear warm-up to `peak_learning_rate`, then half a cosine down to `final_rate_fraction` of it.
 
-    With w warm-up steps, step t < w has the rate peak * (t + 1) / (w + 1). Warm-up takes at most half of the run, so
-    that a run of one epoch still learns.
+    The cosine is that of Loshchilov and Hutter 2016, "SGDR". With w warm-up steps, step t < w has the rate
+    peak * (t + 1) / (w + 1). Warm-up takes at most half of the run, so that a run of one epoch still learns.
     """
     total_steps = config.epochs * steps_per_epoch
     warmup_steps = round(min(config.warmup_epochs * steps_per_epoch, total_steps // 2))
@@ -67,6 +85,7 @@ def build_schedule(config: TrainerConfig, steps_per_epoch: int) -> keras.optimiz
         warmup_target=config.peak_learning_rate if warmup_steps else None,
         warmup_steps=warmup_steps,
         decay_steps=total_steps - warmup_steps,
+        alpha=config.final_rate_fraction,
     )
 
 
@@ -138,7 +157,7 @@ def augment(
     grey with which gaps are filled; those where `is_flipped`, bool (batch,), are mirrored.
     """
     warp_seed, blur_seed, noise_seed, erase_seed = _split(seed, 4)
-    rotation_seed, scale_seed, shift_seed = _split(warp_seed, 3)
+    rotation_seed, scale_seed, shift_seed, shear_seed, aspect_seed = _split(warp_seed, 5)
     count, size_px = tf.shape(images)[0], tf.convert_to_tensor(size_px)
     cut_away_px = tf.cast(IMAGE_SIZE_PX - size_px, tf.float32)
     images = warp(
@@ -148,6 +167,8 @@ def augment(
         scale=1.0 + _draw([count], scale_seed, config.scale_fraction),
         shift_px=_draw([count, 2], shift_seed, config.shift_fraction * IMAGE_SIZE_PX + cut_away_px / 2.0),
         size_px=size_px,
+        shear=_draw([count], shear_seed, math.tan(math.radians(config.shear_deg))),
+        aspect=1.0 + _draw([count], aspect_seed, config.aspect_fraction),
     )
     if config.blur_fraction:
         images = _blur_randomly(images, blur_seed, config.blur_fraction)
@@ -158,6 +179,35 @@ def augment(
     return images
 
 
+def mix(
+    images: tf.Tensor, targets: tf.Tensor, seed: tf.Tensor, config: AugmentationConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mix the pictures and targets of some batches with those of the same batch in reverse order.
+
+    Mixup (Zhang et al. 2018, arXiv:1710.09412) is s * picture + (1 - s) * other, s from Beta(alpha, alpha). CutMix (Yun
+    et al. 2019, arXiv:1905.04899) replaces a rectangle of sqrt(1 - s) of each side, centred anywhere and clipped at the
+    border. The target keeps as large a share as the picture. As in the authors' code, s and rectangle are drawn once
+    for the whole batch.
+
+    Images are float32 (b, size, size, 1), targets float32 (b, 7). Equal seeds, int (2,), give equal results.
+    """
+    choice_seed, kind_seed, share_seed, centre_seed = _split(seed, 4)
+    cutmix_fraction = 0.5 if config.mixup_alpha and config.cutmix_alpha else float(config.cutmix_alpha > 0)
+    is_cut = tf.random.stateless_uniform([], kind_seed) < cutmix_fraction
+    alpha = tf.where(is_cut, config.cutmix_alpha, config.mixup_alpha)
+    gammas = tf.random.stateless_gamma([2], share_seed, alpha)
+    share = tf.math.divide_no_nan(gammas[0], tf.reduce_sum(gammas))
+    size_px = tf.cast(tf.shape(images)[1], tf.float32)
+    distances_px = tf.abs(tf.range(size_px) + 0.5 - size_px * tf.random.stateless_uniform([2, 1], centre_seed))
+    is_within = distances_px < size_px * tf.sqrt(1.0 - share) / 2.0
+    is_replaced = is_within[0][:, tf.newaxis] & is_within[1][tf.newaxis, :]
+    kept = tf.where(is_cut, tf.where(is_replaced, 0.0, 1.0), share)
+    kept = tf.where(tf.random.stateless_uniform([], choice_seed) < config.mixed_fraction, kept, 1.0)
+    kept_share, kept = tf.reduce_mean(kept), kept[..., tf.newaxis]
+    mixed_images = kept * images + (1.0 - kept) * images[::-1]
+    return mixed_images, kept_share * targets + (1.0 - kept_share) * targets[::-1]
+
+
 def warp(
     images: tf.Tensor,
     is_flipped: tf.Tensor,
@@ -165,17 +215,22 @@ def warp(
     scale: tf.Tensor,
     shift_px: tf.Tensor,
     size_px: tf.Tensor,
+    shear: tf.Tensor | float = 0.0,
+    aspect: tf.Tensor | float = 1.0,
 ) -> tf.Tensor:
-    """Flip, rotate and enlarge each picture about its centre, shift it, and cut the middle out, in one interpolation.
+    """Flip, enlarge, stretch, shear and rotate each picture about its centre, shift it, and cut the middle out.
 
     Images are float32 (batch, 48, 48, 1), `is_flipped` is bool (batch,), `rotation_rad` float32 (batch,),
-    counter-clockwise, `scale` float32 (batch,), `shift_px` float32 (batch, 2), to the right and down. Gaps become 0.
+    counter-clockwise, `scale` float32 (batch,), `shift_px` float32 (batch, 2), to the right and down. `shear`, float32
+    (batch,), moves a pixel to the right by this share of its depth below the centre; `aspect`, float32 (batch,), is the
+    new ratio of width to height. There is one interpolation. Gaps become 0.
     """
     # The op takes the inverse transform: rows (8,) that map a pixel of the new picture to its place in the old one.
     mirror = tf.where(is_flipped, -1.0, 1.0)
     cosine, sine = tf.cos(rotation_rad) / scale, tf.sin(rotation_rad) / scale
-    x_from_x, x_from_y = mirror * cosine, -mirror * sine
-    y_from_x, y_from_y = sine, cosine
+    widening = tf.sqrt(aspect)
+    x_from_x, x_from_y = mirror * (cosine - shear * sine) / widening, -mirror * (sine + shear * cosine) / widening
+    y_from_x, y_from_y = sine * widening, cosine * widening
     new_centre_px = (tf.cast(size_px, tf.float32) - 1.0) / 2.0
     moved_x, moved_y = new_centre_px + shift_px[:, 0], new_centre_px + shift_px[:, 1]
     x_offset = _CENTRE_PX - (x_from_x * moved_x + x_from_y * moved_y)

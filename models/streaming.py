@@ -18,7 +18,7 @@ from models.dataset import DatasetError, StoredExamples, Transform
 _FILES_AT_ONCE = 8
 _ROWS_IN_TURN = 16
 
-# One stream of random numbers each; those of models.dataset are 1 to 3.
+# One stream of random numbers each; those of models.dataset are 1 to 5.
 _FILE_STREAM, _SHUFFLE_STREAM, _AUGMENT_STREAM = 11, 12, 13
 
 
@@ -60,12 +60,13 @@ class StreamedExamples(StoredExamples):
     def make_train_dataset(
         self, transform: Transform, config: TrainerConfig, start_epoch: int = 0, share: Share = ALONE
     ) -> tf.data.Dataset:
-        """See `models.training.TrainExamples`; batches of batch_size / worker count pictures.
+        """See `models.training.TrainExamples`; batches of batch_size / worker count rows.
 
         In each epoch the files come in another order, several are read in turns, and each picture is drawn from the
         next `shuffle_rows`. The rest after the last whole step is left out.
         """
-        batch_size, steps = config.batch_size // share.count, self.count_steps(config.batch_size, share.count)
+        count = dataset.count_pictures(config.batch_size // share.count, config)
+        steps = self.count_steps(config.batch_size, share.count)
         paths = tf.constant(self.share_of(share)[0])
 
         def shuffle(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -78,14 +79,14 @@ class StreamedExamples(StoredExamples):
                 deterministic=True,
             )
             shuffled = rows.shuffle(self.shuffle_rows, seed=dataset.fold_seed(config.seed, _SHUFFLE_STREAM, epoch)[0])
-            return shuffled.batch(batch_size, drop_remainder=True).take(steps).enumerate(epoch * steps)
+            return shuffled.batch(count, drop_remainder=True).take(steps).enumerate(epoch * steps)
 
         def load(step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             pixels, class_indices = dataset.parse(batch)
             # A fair coin for each picture, tossed by its bytes.
             is_odd = tf.equal(tf.strings.to_hash_bucket_strong(pixels, 2, key=[config.seed, 0]), 1)
             seed = dataset.fold_seed(config.seed, _AUGMENT_STREAM, step * share.count + share.index)
-            return dataset.draw_images(transform(pixels), is_odd, step // steps, seed, config), class_indices
+            return dataset.draw_batch(transform(pixels), class_indices, is_odd, step // steps, seed, config)
 
         return dataset.make_epochs(shuffle, load, range(start_epoch, config.epochs))
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from configs.progress import EpochMetrics, report_progress
 from configs.spec import TrainerConfig
-from fer_tfx.errors import FerError
+from fer_tfx.errors import ConfigError, FerError
 from models.checkpoint import History, TrainingCheckpoint
 from models.computation import Share, find_share
 from models.dataset import Examples, Transform, make_eval_dataset, make_image_dataset
@@ -38,8 +38,8 @@ class TrainExamples(Protocol):
     ) -> tf.data.Dataset:
         """Shuffled, augmented batches of one worker, from epoch `start_epoch` to the last.
 
-        Elements (images float32 (b, size, size, 1), class_indices int64 (b,)) depend on seed, epoch, step and worker
-        only.
+        Elements (images float32 (b, size, size, 1), targets float32 (b, 7), distributions over the classes) depend on
+        seed, epoch, step and worker only.
         """
 
     @property
@@ -74,9 +74,14 @@ def fit(
     and hold the same weights afterwards. All of them read `checkpoint_dir`, and the first one writes it. It and
     `log_dir`, of TensorBoard's files, are folders or bucket URIs; the caller removes the former in the end.
 
-    Raises DatasetError: see `count_steps`; TrainingError: the loss is no longer a number.
+    Raises DatasetError: see `count_steps`; ConfigError: a device can't hold both views; TrainingError: the loss is no
+    longer a number.
     """
     share = find_share(network.distribute_strategy)
+    devices = network.distribute_strategy.num_replicas_in_sync if share.count == 1 else 1
+    if config.consistency_weight and config.batch_size % (2 * devices):
+        expected = f"a multiple of {2 * devices}, so that both views of a picture are on one device"
+        raise ConfigError(f"trainer.batch_size: expected {expected}, got {config.batch_size}")
     steps = train.count_steps(config.batch_size, share.count)
     compile_network(network, config, steps)
     average = WeightAverage(network, config.ema_momentum)

@@ -16,7 +16,7 @@ from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.errors import ConfigError
 from models.checkpoint import Weights, pack_weights, unpack_weights
 
-_SHAPELESS = {"dropout_fraction"}  # settings of `model` that change no weight's shape
+_SHAPELESS = {"dropout_fraction", "skips"}  # settings of `model` that change no weight's shape
 _REMEDY = "to begin with random weights, use --set spans.warm_start=false"
 
 

@@ -18,7 +18,8 @@ def build(config: ModelConfig) -> keras.Model:
     for stage, filters in enumerate(config.stage_filters, start=1):
         for number in range(1, config.convolutions_per_stage + 1):
             is_halved = number == config.convolutions_per_stage and stage < len(config.stage_filters)
-            features = _add_convolution(features, filters, is_halved=is_halved)
+            has_skip = config.skips and not is_halved and features.shape[-1] == filters
+            features = _add_convolution(features, filters, is_halved=is_halved, has_skip=has_skip)
     features = keras.layers.GlobalAveragePooling2D()(features)
     features = keras.layers.Dropout(config.dropout_fraction)(features)
     logits = keras.layers.Dense(CLASS_COUNT, dtype="float32", name="logits")(features)
@@ -29,9 +30,15 @@ fold = fold_batch_norm
 """See `models.networks.Family`."""
 
 
-def _add_convolution(images: keras.KerasTensor, filters: int, *, is_halved: bool) -> keras.KerasTensor:
-    """Pooling comes before normalisation and ReLU, which so have a quarter of the work (Jordan 2024, 2404.00498)."""
+def _add_convolution(
+    images: keras.KerasTensor, filters: int, *, is_halved: bool, has_skip: bool = False
+) -> keras.KerasTensor:
+    """Pooling comes before normalisation and ReLU, which so have a quarter of the work (Jordan 2024, 2404.00498).
+
+    With a skip the result is ReLU(normalised + images), as in He et al. 2015, arXiv:1512.03385.
+    """
     features = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal")(images)
     if is_halved:
         features = keras.layers.MaxPooling2D(2, padding="same")(features)
-    return keras.layers.ReLU()(BatchNormalization()(features))
+    features = BatchNormalization()(features)
+    return keras.layers.ReLU()(keras.layers.Add()([features, images]) if has_skip else features)

@@ -27,6 +27,8 @@ def warp_all(
     scale: float = 1.0,
     shift_px=(0.0, 0.0),
     size_px: int = 48,
+    shear: float = 0.0,
+    aspect: float = 1.0,
 ) -> np.ndarray:
     count = len(images)
     return warp(
@@ -36,6 +38,8 @@ def warp_all(
         scale=tf.fill([count], np.float32(scale)),
         shift_px=tf.tile(tf.constant([shift_px], tf.float32), [count, 1]),
         size_px=tf.constant(size_px),
+        shear=tf.fill([count], np.float32(shear)),
+        aspect=tf.fill([count], np.float32(aspect)),
     ).numpy()
 
 
@@ -145,3 +149,50 @@ def test_warp_scale_two_halves_the_slope_about_the_centre():
 
 def test_warp_smaller_size_keeps_the_middle():
     np.testing.assert_array_equal(warp_all(draw_images(), size_px=40), draw_images()[:, 4:44, 4:44])
+
+
+def draw_positions() -> np.ndarray:
+    """Pixels that tell their distance from the centre, downwards and to the right: float32 (2, 48, 48, 1)."""
+    return np.stack(np.mgrid[:48, :48]).astype(np.float32)[..., None] - 23.5
+
+
+def read_origins(**settings) -> tuple[np.ndarray, np.ndarray]:
+    """How far below and to the right of the centre the old place of each pixel near it was."""
+    rows, columns = warp_all(draw_positions(), **settings)[:, 14:34, 14:34, 0]
+    return rows, columns
+
+
+def test_warp_shear_moves_pixels_to_the_right_in_proportion_to_their_depth():
+    (rows, columns), (old_rows, old_columns) = draw_positions()[:, 14:34, 14:34, 0], read_origins(shear=0.25)
+    np.testing.assert_allclose(old_rows, rows, atol=1e-4)
+    np.testing.assert_allclose(old_columns, columns - 0.25 * rows, atol=1e-4)
+
+
+def test_warp_aspect_stretches_the_width_and_keeps_the_area():
+    (rows, columns), (old_rows, old_columns) = draw_positions()[:, 14:34, 14:34, 0], read_origins(aspect=1.44)
+    np.testing.assert_allclose(old_rows, rows * 1.2, atol=1e-4)
+    np.testing.assert_allclose(old_columns, columns / 1.2, atol=1e-4)
+
+
+def test_warp_all_at_once_stretches_then_shears_then_turns_then_shifts():
+    old_rows, old_columns = read_origins(
+        rotation_deg=20.0, scale=1.1, shear=0.2, aspect=1.2, shift_px=(1.5, -2.0), flip=True
+    )
+    width, height = 1.1 * np.sqrt(1.2), 1.1 / np.sqrt(1.2)
+    x, y = -width * old_columns, height * old_rows
+    x += 0.2 * y
+    cosine, sine = np.cos(np.deg2rad(20.0)), np.sin(np.deg2rad(20.0))
+    new_columns, new_rows = cosine * x + sine * y + 1.5, cosine * y - sine * x - 2.0
+    rows, columns = draw_positions()[:, 14:34, 14:34, 0]
+    np.testing.assert_allclose(new_columns, columns, atol=1e-3)
+    np.testing.assert_allclose(new_rows, rows, atol=1e-3)
+
+
+def test_augment_shear_and_aspect_stay_within_their_bounds():
+    config = replace(NO_AUGMENTATION, shear_deg=8.0, aspect_fraction=0.2)
+    rows, columns = (augment_upright(np.repeat(each[None], 100, axis=0), config).numpy() for each in draw_positions())
+    shears = -(columns[:, 24, 24] - columns[:, 23, 24])[:, 0] / (columns[:, 24, 24] - columns[:, 24, 23])[:, 0]
+    stretches = (rows[:, 24, 24] - rows[:, 23, 24])[:, 0] / (columns[:, 24, 24] - columns[:, 24, 23])[:, 0]
+    assert 0.12 < np.abs(shears).max() <= np.tan(np.deg2rad(8.0)) + 1e-3
+    assert 0.8 - 1e-3 <= stretches.min() < 0.83
+    assert 1.17 < stretches.max() <= 1.2 + 1e-3

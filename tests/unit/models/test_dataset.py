@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from model_doubles import TINY_TRAINER, build_examples, draw_pixels, stub_transform, to_raw
 
+from models import dataset
 from models.dataset import (
     ROW_BYTES,
     DatasetError,
@@ -19,9 +20,15 @@ from models.dataset import (
 )
 from models.streaming import scan_examples
 
-# 11 examples in batches of 4: two steps, three examples left out in each epoch. The class tells which is which.
+# 11 examples in batches of 4: two steps, three examples left out in each epoch. The class tells which is which, so
+# there are 11 of them here.
 EXAMPLES = build_examples(draw_pixels(11), range(11))
 TRAINER = replace(TINY_TRAINER, epochs=5, batch_size=4)
+
+
+@pytest.fixture(autouse=True)
+def as_many_classes_as_examples(monkeypatch):
+    monkeypatch.setattr(dataset, "CLASS_COUNT", 11)
 
 
 def write_examples(path: Path, raws: list[bytes], class_indices: list[int]) -> None:
@@ -36,10 +43,13 @@ def write_examples(path: Path, raws: list[bytes], class_indices: list[int]) -> N
 
 
 def read_train_batches(examples, config, start_epoch=0):
-    return [
-        (images.numpy(), labels.numpy())
-        for images, labels in examples.make_train_dataset(stub_transform, config, start_epoch)
+    """Images and class indices of each batch, whose targets are sure of one class each."""
+    batches = [
+        (images.numpy(), targets.numpy())
+        for images, targets in examples.make_train_dataset(stub_transform, config, start_epoch)
     ]
+    assert all((np.sort(targets)[:, -2:] == [0.0, 1.0]).all() for _, targets in batches)
+    return [(images, targets.argmax(axis=1)) for images, targets in batches]
 
 
 def test_read_examples_two_shards_returns_rows_in_order_of_file_names(tmp_path):

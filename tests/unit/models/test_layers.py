@@ -60,7 +60,14 @@ def build_shaken_network(config: ModelConfig, policy: str = "float32", least_sca
 
 
 @pytest.mark.parametrize("least_scale", [0.5, -1.5])
-@pytest.mark.parametrize("config", [TINY_MODEL, ModelConfig(stem_filters=3, stage_filters=(8, 12, 5))])
+@pytest.mark.parametrize(
+    "config",
+    [
+        TINY_MODEL,
+        ModelConfig(stem_filters=3, stage_filters=(8, 12, 5)),
+        ModelConfig(stem_filters=3, stage_filters=(8, 5), convolutions_per_stage=3, skips=True),
+    ],
+)
 def test_fold_network_random_weights_gives_the_logits_of_the_network(config, least_scale):
     network = build_shaken_network(config, least_scale=least_scale)
     expected = network(IMAGES, training=False).numpy()

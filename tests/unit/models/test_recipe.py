@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from model_doubles import TINY_MODEL, TINY_TRAINER, draw_pixels
 
+from configs.spec import TrainerConfig
 from models.networks import build_network
 from models.recipe import WeightAverage, build_loss, build_optimizer, build_schedule, calibrate_batch_norm
 
@@ -20,6 +21,11 @@ TRAINER = replace(TINY_TRAINER, epochs=4, peak_learning_rate=0.1, warmup_epochs=
 )
 def test_build_schedule_four_epochs_of_ten_steps_warms_up_then_follows_a_cosine(step, rate):
     assert float(build_schedule(TRAINER, 10)(step)) == pytest.approx(rate, abs=1e-6)
+
+
+def test_build_schedule_final_fraction_ends_the_cosine_at_that_share_of_the_peak():
+    schedule = build_schedule(replace(TRAINER, final_rate_fraction=0.2), 10)
+    assert [float(schedule(step)) for step in (5, 10, 25, 40)] == pytest.approx([0.6 / 11, 0.1, 0.06, 0.02], abs=1e-6)
 
 
 def test_build_schedule_run_as_short_as_warm_up_reaches_the_peak_half_way():
@@ -104,9 +110,62 @@ def test_applied_network_is_averaged_within_and_as_before_afterwards():
 def test_build_loss_smoothed_targets_equals_sum_by_hand():
     logits = np.array([[2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]], np.float32)
     logs = logits[0] - np.log(np.exp(logits[0]).sum())
-    targets = np.full(7, 0.1 / 7)
-    targets[6] += 0.9
-    assert float(build_loss(0.1)(tf.constant([6.0]), logits)[0]) == pytest.approx(-(targets * logs).sum(), rel=1e-5)
+    targets = np.array([0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.7], np.float32)
+    smoothed = targets * 0.9 + 0.1 / 7
+    loss = build_loss(replace(TRAINER, label_smoothing=0.1))(targets[None], logits)
+    assert float(loss[0]) == pytest.approx(-(smoothed * logs).sum(), rel=1e-5)
+
+
+def test_build_loss_smoothed_targets_equals_that_of_keras_bit_for_bit():
+    rng = np.random.default_rng(0)
+    logits, targets = rng.normal(size=(100, 7)).astype(np.float32), np.eye(7, dtype=np.float32)[rng.integers(0, 7, 100)]
+    expected = keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=0.1)
+    np.testing.assert_array_equal(
+        build_loss(replace(TRAINER, label_smoothing=0.1))(tf.constant(targets), logits), expected
+    )
+
+
+def compute_gradient(config: TrainerConfig, targets: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Losses of the rows, and the gradient of their sum with respect to the logits."""
+    with tf.GradientTape() as tape:
+        variable = tf.Variable(logits)
+        losses = build_loss(config)(tf.constant(targets), variable)
+    return losses.numpy(), tape.gradient(losses, variable).numpy()
+
+
+TARGETS = np.repeat(np.eye(7, dtype=np.float32)[[2, 5]], 2, axis=0)
+LOGITS = np.random.default_rng(3).normal(size=(4, 7)).astype(np.float32)
+ANSWERS = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
+
+
+def test_build_loss_consistency_draws_both_views_towards_the_mean_of_their_answers():
+    config = replace(TRAINER, label_smoothing=0.1, consistency_weight=0.25)
+    losses, gradient = compute_gradient(config, TARGETS, LOGITS)
+    agreed = np.repeat((ANSWERS[::2] + ANSWERS[1::2]) / 2, 2, axis=0)
+    expected = 0.75 * (0.9 * TARGETS + 0.1 / 7) + 0.25 * agreed
+    np.testing.assert_allclose(losses, -(expected * np.log(ANSWERS)).sum(axis=1), rtol=1e-5)
+    # That of a cross entropy against constant targets: nothing flows back through the mean.
+    np.testing.assert_allclose(gradient, ANSWERS - expected, atol=1e-6)
+
+
+def test_build_loss_full_consistency_weight_asks_for_nothing_where_both_views_agree():
+    config = replace(TRAINER, consistency_weight=1.0)
+    _, gradient = compute_gradient(config, TARGETS, np.repeat(LOGITS[::2], 2, axis=0))
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-6)
+
+
+def test_build_loss_reverse_weight_adds_the_reverse_cross_entropy():
+    """Against a sure target it is 4 (1 - p), so its gradient fades where the network is sure of another class."""
+    plain, _ = compute_gradient(replace(TRAINER, label_smoothing=0.0), TARGETS, LOGITS)
+    losses, _ = compute_gradient(replace(TRAINER, label_smoothing=0.0, reverse_weight=0.3), TARGETS, LOGITS)
+    np.testing.assert_allclose(losses - plain, 0.3 * 4 * (1 - (ANSWERS * TARGETS).sum(axis=1)), rtol=1e-5)
+
+
+def test_build_loss_reverse_weight_takes_the_logarithms_of_smoothed_targets_from_minus_four_on():
+    plain, _ = compute_gradient(replace(TRAINER, label_smoothing=0.2), TARGETS, LOGITS)
+    losses, _ = compute_gradient(replace(TRAINER, label_smoothing=0.2, reverse_weight=1.0), TARGETS, LOGITS)
+    logs = np.maximum(np.log(0.8 * TARGETS + 0.2 / 7), -4.0)
+    np.testing.assert_allclose(losses - plain, -(ANSWERS * logs).sum(axis=1), rtol=1e-4)
 
 
 def test_build_optimizer_no_gradient_decays_kernels_alone():

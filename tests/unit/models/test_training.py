@@ -97,6 +97,24 @@ def test_fit_bfloat16_and_crops_learns_as_well(tmp_path):
     assert network.layers[2].compute_dtype == "bfloat16"
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"final_rate_fraction": 0.1},
+        {"reverse_weight": 0.3},
+        {"augmentation": replace(TINY_TRAINER.augmentation, shear_deg=6.0, aspect_fraction=0.1)},
+    ],
+)
+def test_fit_with_a_setting_that_is_off_by_default_learns_as_well(tmp_path, changed):
+    result, _ = fit_tiny_network(tmp_path, replace(TINY_TRAINER, epochs=6, **changed))
+    assert result.history[-1].eval_accuracy >= 0.9
+
+
+def test_fit_final_rate_fraction_ends_at_that_share_of_the_peak(tmp_path):
+    result, _ = fit_tiny_network(tmp_path, replace(TINY_TRAINER, epochs=2, final_rate_fraction=0.2))
+    assert result.history[-1].learning_rate == pytest.approx(0.2 * TINY_TRAINER.peak_learning_rate)
+
+
 def test_fit_two_devices_of_a_mirrored_strategy_train_one_epoch(tmp_path):
     run = run_fork(f"{SCRIPTS}/train_on_two_devices.py", [tmp_path])
     assert run.returncode == 0, run.stderr

@@ -1,5 +1,5 @@
-"""Run by a test, once for each worker: trains as TFX's Trainer does. Arguments: folder, folder of Transform's graph,
-index, ports."""
+"""Run by a test, once for each worker: trains as TFX's Trainer does, on two views of mixed pictures. Arguments: folder,
+folder of Transform's graph, index, ports."""
 
 import json
 import os
@@ -42,6 +42,8 @@ def fit_and_tell(network, *arguments, **keywords):
     return result
 
 
+AUGMENTATION = replace(TINY_TRAINER.augmentation, mixed_fraction=0.5, mixup_alpha=0.2, cutmix_alpha=0.5)
+TRAINER = replace(TINY_TRAINER, peak_learning_rate=0.02, consistency_weight=0.5, augmentation=AUGMENTATION)
 trainer_fn.fit = fit_and_tell
 model_dir = FOLDER / "model"
 trainer_fn.run_fn(
@@ -56,7 +58,7 @@ trainer_fn.run_fn(
         working_dir=None,
         custom_config={
             "model": to_json(TINY_MODEL),
-            "trainer": to_json(replace(TINY_TRAINER, peak_learning_rate=0.02)),
+            "trainer": to_json(TRAINER),
             "training_input": to_json(TrainingInputConfig(shuffle_rows=16)),
             "export": to_json(ExportConfig(half_precision=False)),
             "checkpoint_root": str(FOLDER / "checkpoints"),
