@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[1]
 DOCKERFILE = ROOT / "kubeflow/Dockerfile"
+PACKAGES = ("components", "configs", "models", "pipeline", "reporting", "schema", "fer_tfx")
 
 
 @dataclass(frozen=True)
