@@ -19,7 +19,6 @@ PLUGINS = "fer_tfx.commands"
 Launcher = Callable[[Callable[[], int]], int]
 """Runs a command in another process; a command names its launcher in its Typer setting `obj`."""
 
-
 Model = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="A SavedModel or its versions (default: the shipped model).")
 ]
@@ -140,11 +139,8 @@ def predict(
     if abstain and abstain_below is not None:
         raise ConfigError("--abstain and --abstain-below: give one of them")
     back_end = command.BackEnd(model, url, server_model, timeout, trust, views)
-    return command.predict(
-        command.PredictOptions(
-            tuple(paths), back_end, format, out, abstain_below, abstain, is_detecting=detect, save=save
-        )
-    )
+    options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, detect, save)
+    return command.predict(options)
 
 
 def submission(

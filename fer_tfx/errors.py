@@ -1,8 +1,4 @@
-"""What can go wrong in a way that a person can fix, and the exit code that says so.
-
-Each message is one line that names what was found, where, and what to do next; of a server, also the model and the
-signature.
-"""
+"""What a person can fix, and its exit code. Each message is one line: what was found, where, what to do next."""
 
 # Plain pip won't do on Python 3.11: TFX 1.16 declares <3.11.
 INSTALL_ALL = "`make setup` in a checkout of fer-tfx installs everything"

@@ -2,7 +2,6 @@
 
 A SavedModel is a program, so its origin must be known, as ssh must know its hosts. The file `known_models` in the
 user's state folder holds one model a line: the SHA-256 of its files, why and when it was noted, and where it lay.
-Whoever may write that file may have any program run.
 """
 
 import hashlib
@@ -43,10 +42,7 @@ def find_model(folder: Path) -> Path:
 
 
 def find_shipped_model(name: str = SHIPPED_FOLDER) -> Path:
-    """Folder of the shipped SavedModel, or of its light form (LIGHT_FOLDER).
-
-    Raises ConfigError if this installation has no model, DataError if a file of it isn't the one that was shipped.
-    """
+    """Folder of the shipped SavedModel or light form, its files checked. Raises ConfigError: none; or DataError."""
     folder = Path(str(resources.files("fer_tfx"))) / name
     if not folder.is_dir():
         raise ConfigError(
@@ -82,8 +78,7 @@ def verify_sums(folder: Path) -> None:
         path = folder / name
         if not path.is_file():
             raise DataError(f"{path}: is missing, and {SUMS_FILE} lists it: {_REMEDY}")
-        found = compute_digest(path)
-        if found != digest:
+        if (found := compute_digest(path)) != digest:
             raise DataError(f"{path}: has the SHA-256 {found[:16]}..., expected {digest[:16]}...: {_REMEDY}")
     for name in list_files(folder):
         if name not in digests:
@@ -128,10 +123,7 @@ class KnownModels:
             return False
 
     def add(self, digest: str, origin: str, model: Path) -> None:
-        """Note a model of this `compute_model_digest` for good: its origin, PUSHED or TRUSTED, and where it lies.
-
-        Raises OSError.
-        """
+        """Note a model of this digest for good: its origin, PUSHED or TRUSTED, and where it lies. Raises OSError."""
         import fcntl  # not on Windows, where the light model works too
 
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

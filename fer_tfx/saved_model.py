@@ -5,28 +5,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fer_tfx.contract import (
-    ABSTAIN_KEY,
-    CALIBRATION_FILE,
-    CLASS_INDEX_KEY,
-    CONFIDENCE_KEY,
-    EXTRA_ASSETS_DIR,
-    PROBABILITIES_KEY,
-    SERVE_PIXELS,
-)
+from fer_tfx import contract
 from fer_tfx.errors import INSTALL_ALL, ConfigError, DataError
-from fer_tfx.local_model import Calibrations, LocalModel
 from fer_tfx.prediction import Pixels, Prediction
+from fer_tfx.views import Calibrations, LocalModel
 
-_OUTPUTS = (CLASS_INDEX_KEY, CONFIDENCE_KEY, PROBABILITIES_KEY, ABSTAIN_KEY)
+_OUTPUTS = (contract.CLASS_INDEX_KEY, contract.CONFIDENCE_KEY, contract.PROBABILITIES_KEY, contract.ABSTAIN_KEY)
 
 
 class SavedModel(LocalModel):
-    """A SavedModel, loaded from its folder. `views`: see `LocalModel`.
-
-    Raises ConfigError without TensorFlow, or if the model lacks a signature, an output or a calibration for `views`,
-    DataError if it can't be loaded.
-    """
+    """A SavedModel, loaded from its folder. `views`: see `LocalModel`. Raises ConfigError, or DataError: damaged."""
 
     def __init__(self, folder: Path, views: int | None = None) -> None:
         self._tensorflow = _import_tensorflow()
@@ -35,14 +23,14 @@ class SavedModel(LocalModel):
         except Exception as error:  # whatever the loader raises, the files are at fault
             found = next(iter(str(error).splitlines()), type(error).__name__)
             raise DataError(f"{folder}: the model can't be loaded ({found}); export or copy it again") from error
-        name = SERVE_PIXELS
+        name = contract.SERVE_PIXELS
         if name not in model.signatures:
             names = ", ".join(sorted(model.signatures)) or "none"
             raise ConfigError(f"{folder}: the model has no signature {name}, only {names}; export it by `fer-tfx run`")
         self._model, self._function = model, model.signatures[name]  # the function alone doesn't keep its weights
         if missing := set(_OUTPUTS) - set(self._function.structured_outputs):
             raise ConfigError(f"{folder}: {name} gives no {', '.join(sorted(missing))}; export it by `fer-tfx run`")
-        path = folder / EXTRA_ASSETS_DIR / CALIBRATION_FILE
+        path = folder / contract.EXTRA_ASSETS_DIR / contract.CALIBRATION_FILE
         try:
             calibrations = Calibrations.read(path)
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -58,11 +46,7 @@ class SavedModel(LocalModel):
 
 
 def _import_tensorflow() -> Any:
-    """TensorFlow in 1.7 instead of 3.4 CPU seconds: without garbage collection and Keras.
-
-    It imports Keras, and with it pandas, scikit-learn and IPython, unless that fails, to register optimisers for
-    SavedModels that hold them; an exported one holds none.
-    """
+    """TensorFlow in half the time: without garbage collection, or Keras, which it needs for saved optimisers alone."""
     is_first = "keras" not in sys.modules and "tensorflow" not in sys.modules
     gc.disable()
     if is_first:

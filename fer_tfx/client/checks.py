@@ -1,8 +1,4 @@
-"""What is checked: pictures before they are sent, in windows that bound the memory, and a server's answers after.
-
-Whatever a model would refuse, or might answer without having understood it, is refused here; a server's answer that
-can't be right is an error, never a wrong answer.
-"""
+"""Checks of pictures before they are sent, in windows that bound the memory, and of a server's answers after."""
 
 import io
 import warnings
@@ -23,7 +19,6 @@ _FORMATS = ("PNG", "JPEG", "GIF", "BMP")  # that the graph decodes
 _EXPECTED_PIXELS = "expected a uint8 array (n, 48, 48, 1) or (n, 48, 48)"
 _EXPECTED_PICTURE = "expected a uint8 array (48, 48, 1) or (48, 48), or the bytes of a PNG or JPEG file"
 _MAX_WINDOW_BYTES = 2**24  # 16 MiB of files at once, unless a single one is larger
-
 _SUM_TOLERANCE = 1e-3
 _TIE_TOLERANCE = 1e-6  # between float32 and its digits in JSON
 _REMEDY = "serve a model that this version of fer-tfx pushed"
@@ -78,15 +73,13 @@ def _check_picture(picture: Any, index: int, limits: FileLimits) -> Pixels | byt
     try:
         checked: Pixels = check_pixels(picture[np.newaxis])[0]
     except BadRequestError:
-        found = f"{picture.dtype} {picture.shape}"
-        raise BadRequestError(f"{_EXPECTED_PICTURE}, got {found}", index) from None
+        raise BadRequestError(f"{_EXPECTED_PICTURE}, got {picture.dtype} {picture.shape}", index) from None
     return checked
 
 
 def _check_file(file: bytes, index: int, limits: FileLimits) -> bytes:
     if len(file) > limits.max_bytes:
-        found = f"a file of {len(file):,} bytes, the most is {limits.max_bytes:,}"
-        raise BadRequestError(f"{found}; scale it down", index)
+        raise BadRequestError(f"a file of {len(file):,} bytes, the most is {limits.max_bytes:,}; scale it down", index)
     width, height = _read_size(file, index)
     if width * height > limits.max_pixels:
         raise BadRequestError(f"{width}x{height} pixels, the most is {limits.max_pixels:,}; scale it down", index)
@@ -112,7 +105,7 @@ def _read_size(file: bytes, index: int) -> tuple[int, int]:
 
 
 def find_broken(ask: Callable[[list[bytes]], object], files: Sequence[bytes]) -> int | None:
-    """Position of the first broken one of files that a server refused together, by halving: 8 requests for 64 files.
+    """Position of the first broken file of a refused batch, by halving.
 
     None if a sound picture is refused too, or the server stops answering: then no file is to blame.
     """
@@ -161,13 +154,10 @@ def read_predictions(outputs: Mapping[str, Any], positions: Sequence[int], where
         for name in _read_column(outputs, contract.CLASS_NAME_KEY, "OSU", (count, 1), where)[:, 0]
     ]
     for row, position in enumerate(positions):
-        problem = _find_problem(probabilities[row], int(class_index[row]), names[row], float(confidence[row]))
-        if problem:
+        if problem := _find_problem(probabilities[row], int(class_index[row]), names[row], float(confidence[row])):
             raise BadAnswerError(f"{where}, picture {position}: {problem}; {_REMEDY}")
     rows = zip(class_index.tolist(), confidence.tolist(), probabilities.tolist(), abstain.tolist(), strict=True)
-    return [
-        Prediction(index, float(top), tuple(map(float, shares)), is_unsure) for index, top, shares, is_unsure in rows
-    ]
+    return [Prediction(index, float(top), tuple(map(float, shares)), abstains) for index, top, shares, abstains in rows]
 
 
 def _read_column(

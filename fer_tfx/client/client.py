@@ -12,6 +12,7 @@ from fer_tfx.client.transport import (
     GRPC_SCHEMES,
     Deadline,
     ModelAddress,
+    RestTransport,
     Timing,
     Transport,
     VersionStatus,
@@ -75,18 +76,14 @@ class Client:
         self._transport.close()
 
     def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
-        """Answers for uint8 (n, 48, 48, 1) or (n, 48, 48), in order; n may be 0.
-
-        Raises BadRequestError for anything else, ServingError for no answer, or one that can't be right.
-        """
+        """Answers for uint8 (n, 48, 48, 1) or (n, 48, 48), in order; n may be 0. Raises as `predict`."""
         return self.predict(check_pixels(pixels))
 
     def predict(self, images: Iterable[Pixels | bytes]) -> list[Prediction]:
         """Answers in order; images are uint8 (48, 48, 1) or (48, 48), or bytes of PNG, JPEG, GIF or BMP files, mixed.
 
-        Pictures are taken, checked and sent window by window. Raises BadRequestError if one is neither, or too large
-        (its window was not sent), RequestRefusedError, whose `index` names it, if the server can't decode one, another
-        ServingError for no answer, or one that can't be right.
+        Raises BadRequestError if one is neither, or too large (its window was not sent), RequestRefusedError, whose
+        `index` names it, if the server can't decode one, another ServingError for no answer, or a wrong one.
         """
         if isinstance(images, str | bytes | bytearray):
             raise BadRequestError(f"images: expected a list of pictures, got {type(images).__name__}; give [it]")
@@ -155,8 +152,6 @@ class Client:
 
 def _open_transport(address: ModelAddress, timing: Timing) -> Transport:
     if address.scheme not in GRPC_SCHEMES:
-        from fer_tfx.client.rest import RestTransport
-
         return RestTransport(address, timing.clock)
     try:
         from fer_tfx.client.grpc import GrpcTransport

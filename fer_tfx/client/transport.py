@@ -1,5 +1,7 @@
-"""What REST and gRPC have in common: which model is asked, one attempt, and one deadline over all attempts."""
+"""How a model is asked: its address, one attempt by REST, and one deadline over all attempts; grpc.py has gRPC."""
 
+import base64
+import json
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +9,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
-from fer_tfx.errors import ConfigError, DeadlineExceededError, ServerUnreachableError
+import numpy as np
+import urllib3
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+
+from fer_tfx.errors import (
+    BadAnswerError,
+    ConfigError,
+    DeadlineExceededError,
+    RequestRefusedError,
+    ServerUnreachableError,
+    shorten,
+)
 from fer_tfx.prediction import Pixels
 
 Answer = TypeVar("Answer")
@@ -17,6 +30,11 @@ _FIRST_WAIT_S = 0.1
 _MAX_WAIT_S = 2.0
 _REST_SCHEMES, GRPC_SCHEMES = ("http", "https"), ("grpc", "grpcs")
 _EXPECTED = "expected http://host:8501, https://..., grpc://host:8500 or grpcs://..."
+_BUSY = (429, 503)
+_GATEWAY_TIMEOUT = 504
+_READ_BYTES = 2**16
+_MAX_ANSWER_BYTES = 2**25  # 32 MiB; the answer for one picture takes some 500 bytes
+_PORTS = "is it the REST port, mostly 8501?"
 
 
 @dataclass(frozen=True)
@@ -79,11 +97,7 @@ class VersionStatus(NamedTuple):
 
 
 class Transport(Protocol):
-    """One attempt to ask about one model, of at most `timeout_s`.
-
-    Raises ServerUnreachableError where another attempt may help, else DeadlineExceededError, RequestRefusedError or
-    BadAnswerError.
-    """
+    """One attempt, of at most `timeout_s`, to ask one model. Raises ServingError: see its subclasses."""
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
@@ -130,8 +144,7 @@ def compute_wait_s(attempt: int, timing: Timing) -> float:
 def ask_with_retries(ask: Callable[[float], Answer], attempts: int, deadline: Deadline, where: str) -> Answer:
     """What `ask` returns, given the seconds that are left; asked again where that may help.
 
-    Not by urllib3's Retry, which has no deadline over all attempts and serves no gRPC. Raises ServerUnreachableError,
-    that of the last attempt, or DeadlineExceededError if the time is up, or would be before the next one.
+    Raises the last attempt's ServerUnreachableError, or DeadlineExceededError if time is up before the next attempt.
     """
     last = ""
     for attempt in range(attempts):
@@ -154,3 +167,95 @@ def ask_with_retries(ask: Callable[[float], Answer], attempts: int, deadline: De
     raise DeadlineExceededError(
         f"{where}: no answer within {deadline.timeout_s:g} s{last}; give it more with timeout_s"
     )
+
+
+class RestTransport:
+    """By TensorFlow Serving's REST API, in column form: https://www.tensorflow.org/tfx/serving/api_rest."""
+
+    def __init__(self, address: ModelAddress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._address, self._clock = address, clock
+        self._pool = urllib3.PoolManager(retries=False)
+
+    def predict(
+        self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
+    ) -> Mapping[str, Any]:
+        pictures = (
+            batch.tolist()
+            if isinstance(batch, np.ndarray)
+            else [{"b64": base64.b64encode(file).decode()} for file in batch]
+        )
+        body = {"signature_name": signature, "inputs": {input_name: pictures}}
+        where = f"{self._address}, signature {signature}"
+        answer = self._ask("POST", ":predict", where, timeout_s, json.dumps(body).encode())
+        outputs = answer.get("outputs")
+        if not isinstance(outputs, dict):
+            raise BadAnswerError(f"{where}: the answer has no object `outputs`; {_PORTS}")
+        return outputs
+
+    def read_status(self, timeout_s: float) -> list[VersionStatus]:
+        answer = self._ask("GET", "", str(self._address), timeout_s)
+        try:
+            found = [(each, each.get("status", {})) for each in answer["model_version_status"]]
+            return [
+                VersionStatus(int(each["version"]), str(each["state"]), str(status.get("error_message", "")))
+                for each, status in found
+            ]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise BadAnswerError(f"{self._address}: the answer is no status of a model; {_PORTS}") from None
+
+    def check_served(self, timeout_s: float) -> None:
+        self._ask("GET", "/metadata", str(self._address), timeout_s)
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def _ask(self, method: str, path: str, where: str, timeout_s: float, body: bytes | None = None) -> dict[str, Any]:
+        end = self._clock() + timeout_s
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        try:
+            response = self._pool.request(
+                method, self._address.rest_url + path, body=body, headers=headers, retries=False, preload_content=False,
+                timeout=urllib3.Timeout(total=timeout_s),
+            )  # fmt: skip
+            status, text = response.status, self._read(response, end, where)
+        except HTTPError as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
+                raise DeadlineExceededError(shorten(str(error))) from error
+            found = f"can't be reached ({shorten(str(error))}); does the server run, and {_PORTS}"
+            raise ServerUnreachableError(f"{where}: {found}") from error
+        if status in _BUSY:
+            raise ServerUnreachableError(f"{where}: too busy, HTTP {status}: {_find_reason(text)}; try again later")
+        if status == _GATEWAY_TIMEOUT:
+            raise DeadlineExceededError(f"HTTP {status}: {_find_reason(text)}")
+        if status != 200:
+            raise RequestRefusedError(where, f"HTTP {status}", _find_reason(text))
+        try:
+            answer = json.loads(text)
+        except (ValueError, RecursionError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise BadAnswerError(f"{where}: the answer is no JSON object but {_quote(text)}; {_PORTS}")
+        return answer
+
+    def _read(self, response: urllib3.BaseHTTPResponse, end: float, where: str) -> bytes:
+        """The answer piece by piece: urllib3's timeout is for each piece, and an answer may never end."""
+        text = bytearray()
+        while piece := response.read1(_READ_BYTES):
+            text += piece
+            if len(text) > _MAX_ANSWER_BYTES or self._clock() > end:
+                response.close()
+                if len(text) <= _MAX_ANSWER_BYTES:
+                    raise DeadlineExceededError(f"the answer had not ended after {len(text):,} bytes")
+                raise BadAnswerError(f"{where}: the answer is longer than {_MAX_ANSWER_BYTES:,} bytes; {_PORTS}")
+        return bytes(text)
+
+
+def _find_reason(text: bytes) -> str:
+    try:
+        return shorten(str(json.loads(text)["error"]))
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return _quote(text)
+
+
+def _quote(text: bytes) -> str:
+    return repr(shorten(text[:200].decode("utf-8", "replace")))

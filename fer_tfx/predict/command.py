@@ -14,13 +14,12 @@ from typing import NamedTuple, TextIO, TypeVar
 import numpy as np
 
 from fer_tfx.errors import ConfigError, DataError, FerError
-from fer_tfx.local_model import FEW
 from fer_tfx.model_files import TRUSTED, KnownModels, find_model, note_model, require_known
 from fer_tfx.predict.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
 from fer_tfx.predict.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.prediction import Prediction, Predictor
 from fer_tfx.quiet import hush_libraries, output_in_log
-from fer_tfx.views import VIEW_COUNTS
+from fer_tfx.views import FEW, VIEW_COUNTS
 
 BATCH_SIZE = 128
 _SERVER_MODEL = "fer"
@@ -41,10 +40,7 @@ class BackEnd:
     views: int | None = None  # see `LocalModel`
 
     def check(self) -> "BackEnd":
-        """The same, with `model` a SavedModel that is there and may be loaded.
-
-        Raises ConfigError if options don't go together or no model is there, DataError if its origin is unknown.
-        """
+        """The same, with `model` a SavedModel that may be loaded. Raises ConfigError, or DataError: unknown origin."""
         if self.model and self.url:
             raise ConfigError("--model and --url: give one of them")
         for option, value in (("--server-model", self.server_model), ("--timeout", self.timeout_s)):
@@ -95,8 +91,7 @@ class PredictOptions:
 def predict(options: PredictOptions) -> int:
     """Predict pictures, faces in photos or the rows of CSVs; the exit code is 0.
 
-    Raises ConfigError for options that don't go together or a model that can't be used, DataError if a picture, a row,
-    a file of the model or `out` is at fault, another FerError if the server is, or if the user interrupts.
+    Raises ConfigError for options or an unusable model, DataError for a file, another FerError for a server or Ctrl-C.
     """
     threshold = options.abstain_below
     if threshold is not None and not 0 <= threshold <= 1:
@@ -130,11 +125,7 @@ def predict(options: PredictOptions) -> int:
 
 @contextmanager
 def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
-    """Yield who answers, from a checked back end; what libraries print meanwhile is dropped.
-
-    Raises ConfigError if something isn't installed or the model lacks a signature or an output, DataError if a file of
-    it is damaged.
-    """
+    """Yield who answers, from a checked back end; what libraries print is dropped. Raises ConfigError or DataError."""
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
         if back_end.url:

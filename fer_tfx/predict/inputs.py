@@ -1,7 +1,4 @@
-"""What the command line names -> subjects with their pixels: pictures, or the rows of CSVs.
-
-A file's content tells which it is, then its name. A file is read when its turn comes.
-"""
+"""What the command line names -> subjects with their pixels: pictures or rows, told apart by content, then by name."""
 
 import os
 import shutil
@@ -64,11 +61,7 @@ class Rows(NamedTuple):
     open: Callable[[], BinaryIO]
 
     def iter_items(self) -> Iterator[Item]:
-        """Yield the rows in the file's order.
-
-        Raises DataError if the file can't be read, holds no row, or, unlike ingestion, which sets them aside, a broken
-        row: without it all that follow would shift.
-        """
+        """Yield the rows in order. Raises DataError, also for a broken row: without it all that follow would shift."""
         name, place = in_one_line(self.name), 0
         try:
             with self.open() as stream:
@@ -81,8 +74,9 @@ class Rows(NamedTuple):
                         yield Item(Subject(row.source, place), pixels)
                         place += 1
         except OSError as error:
-            reason = f"can't be read: {error.strerror}"
-            raise DataError(f"{name}: {reason}; give a FER2013 CSV or an archive of it") from None
+            raise DataError(
+                f"{name}: can't be read: {error.strerror}; give a FER2013 CSV or an archive of it"
+            ) from None
         if place == 0:
             raise DataError(f"{name}: no row in it; give a file with a picture in each line below its header")
 
@@ -120,10 +114,7 @@ def list_folder(folder: str) -> list[str]:
 
 @contextmanager
 def open_inputs(names: Sequence[str]) -> Iterator[Inputs]:
-    """Find out what was named: files, folders of pictures, or `-` for standard input.
-
-    Raises ConfigError for pictures and rows in one call, DataError if standard input or a folder is empty.
-    """
+    """Recognise files, folders of pictures and `-`, standard input. Raises ConfigError for a mixture, or DataError."""
     with tempfile.TemporaryFile() as spool:
         found = [_recognise(name, cast(BinaryIO, spool)) for name in names]
         pictures = tuple(picture for each in found if isinstance(each, list) for picture in each)

@@ -144,10 +144,7 @@ def check_output(out: Path, sources: Iterable[str]) -> None:
 
 @contextmanager
 def open_output(out: Path | None) -> Iterator[TextIO]:
-    """Yield a text stream to a file, or to standard output (None): its content arrives only if the block ends well.
-
-    Bytes of file names stay as they are. Raises DataError if the file can't be written.
-    """
+    """Yield a text stream to a file, or to standard output (None): its content arrives only if the block ends well."""
     if out is None:
         with tempfile.SpooledTemporaryFile(
             _MEMORY_BYTES, "w+", encoding="utf-8", errors="surrogateescape", newline=""

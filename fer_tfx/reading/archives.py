@@ -28,7 +28,6 @@ _TAR_MAGIC_AT = 257
 _GZIP_FORM = 16 + zlib.MAX_WBITS  # as zlib's inflateInit2 counts
 _MAX_NAME_CHARS = 255  # all that fits into the header of a tar
 _SHOWN_NAME_CHARS = 100  # of a longer one
-
 _READABLE_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile inflates the others without a bound
 _ENCRYPTED_FLAG = 0x1
 _UNREADABLE_FORMS = {
@@ -56,25 +55,23 @@ class Member(NamedTuple):
 def iter_members(
     stream: BinaryIO, name: str, limits: ReadingLimits, preference: Sequence[str] = LABELLED_FIRST
 ) -> Iterator[Member | SkippedMember]:
-    """Yield each file of rows in `stream`, which is read from its start, and each member that is skipped.
+    """Yield each file of rows in `stream`, from its start, and each member that is skipped. A zip must be seekable.
 
-    A zip must be seekable. It lists its members first, so `reasons_against` sees all of them. In a tar the choice knows
-    only the names so far: a well-known file that comes after another labelled one is skipped even if it is preferred.
-
-    Raises DataError if the file is damaged, ends early, is encrypted, packed in a form that can't be read, larger than
-    `limits` or without rows. Damage is found while the members are read.
+    In a tar the choice knows only the names so far: a well-known file after another labelled one is skipped even if it
+    is preferred. Raises DataError, partly while members are read: the file is damaged, encrypted, packed in a form that
+    can't be read, larger than `limits` or without rows.
     """
     walk = _Walk(name, limits, preference)
     file = FileLayer(stream, name, walk.count_packed, stream.seekable())
     skipped: list[SkippedMember] = []
-    member_count = 0
+    has_rows = False
     for item in walk.open(file.buffered(), name, depth=0):
         yield item
         if isinstance(item, SkippedMember):
             skipped.append(item)
         else:
-            member_count += 1
-    if not member_count:
+            has_rows = True
+    if not has_rows:
         raise DataError(f"{name}: no CSV in it ({describe_skipped(skipped)}): give a CSV or an archive of one")
 
 

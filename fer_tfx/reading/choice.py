@@ -59,10 +59,7 @@ class ChoiceInOrder:
 
 
 def reasons_against(names: Sequence[str], preference: Sequence[str] = LABELLED_FIRST) -> dict[str, str]:
-    """Why not to read each file of one folder or archive, so that no row is read twice; empty if it is chosen.
-
-    The rule is `ChoiceInOrder`'s.
-    """
+    """By `ChoiceInOrder`, why not to read each file of one folder or archive; empty if it is chosen."""
     together = ChoiceInOrder(preference)
     reasons = {name: together.note(name) for name in names}
     return {name: reason or together.reason_beside_noted(name) for name, reason in reasons.items()}

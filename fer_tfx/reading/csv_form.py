@@ -42,8 +42,7 @@ class RowError(Exception):
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
-        self.reason = reason
-        self.detail = detail
+        self.reason, self.detail = reason, detail
 
 
 class RowLayout(NamedTuple):
@@ -110,10 +109,7 @@ def parse_row(line: bytes, layout: RowLayout) -> FaceRow:
 
 
 def _split_fields(line: bytes) -> list[bytes]:
-    """Split at the commas outside quotes and strip the quotes.
-
-    A quote within a field stays in it, for the parser of that column to refuse.
-    """
+    """Split at the commas outside quotes and strip the quotes; one within a field stays, for its parser to refuse."""
     if b'"' not in line:
         return line.split(b",")
     pieces = line.split(b'"')  # outside, quoted, outside, quoted, ..., outside
@@ -190,10 +186,7 @@ CSV = CsvForm()
 def parse_lines(
     lines: Iterable[bytes], layout: RowLayout, name: str, limit: int, first_line: int = 2, row: int = 0
 ) -> Iterator[ParsedRow | RejectedRow]:
-    """Yield one item for each line of `iter_lines`, with the same `limit`, that is not blank.
-
-    The first line has the number `first_line`, and is the row of number `row`, unless it is blank.
-    """
+    """Yield one item for each line of `iter_lines` that is not blank, numbered from `first_line` and `row`."""
     for line_number, line in enumerate(lines, start=first_line):
         if is_blank(line, limit):
             continue
@@ -226,10 +219,7 @@ def read_header(stream: BinaryIO, name: str, limit: int) -> RowLayout:
 
 
 def iter_lines(stream: BinaryIO, limit: int, size: float = math.inf) -> Iterator[bytes]:
-    """Yield each line that begins in the next `size` bytes.
-
-    A line longer than `limit` is cut to `limit + 1` bytes.
-    """
+    """Yield each line that begins in the next `size` bytes, cut to `limit + 1` bytes if it is longer than `limit`."""
     position = 0
     while position < size and (line := stream.readline(limit + 1)):
         position += len(line)

@@ -138,10 +138,7 @@ def place(counted: Iterable[tuple[ByteRange, LineCount]]) -> Iterator[Part]:
 
 
 def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
-    """Yield the rows in one part of an opened CSV, numbered as in the whole file.
-
-    Raises DataError if the header can't be read, or if the part holds another number of rows than when it was counted.
-    """
+    """Yield one part's rows, numbered as in the whole file. Raises DataError: no header, or another number of rows."""
     layout = read_header(stream, source.name, limits.max_line_bytes)
     lines = iter_range(stream, part.bounds, limits.max_line_bytes)
     count = 0

@@ -1,7 +1,6 @@
 """Streams of packed files and tars: bytes are counted as they flow and faults are put into words.
 
-`tarfile` reads whatever precedes a member whole, however long, and follows a chain of such headers by recursion. So
-here it parses single blocks only.
+`tarfile` bounds neither the headers before a member nor their number, so here it parses single blocks only.
 """
 
 import io
@@ -48,10 +47,7 @@ def translating(label: str, hint: str = "") -> Iterator[None]:
 
 
 class Unpacked:
-    """A gz, xz or bz2 file, unpacked as it is read: one packed stream or several, and perhaps zeros behind them.
-
-    Not by `gzip`, which reads the name in a header byte by byte, nor by `lzma.LZMAFile`, which bounds no memory.
-    """
+    """A gz, xz or bz2 file, unpacked as it is read: one packed stream or several, and perhaps zeros behind them."""
 
     def __init__(self, packed: io.BufferedReader, make_unpacker: Callable[[], Any]) -> None:
         self._packed, self._make_unpacker = packed, make_unpacker
@@ -177,10 +173,9 @@ class Content:
 def iter_tar(
     stream: io.BufferedReader, label: str, count_header: Callable[[int], None]
 ) -> Iterator[tuple[tarfile.TarInfo, Content]]:
-    """Yield each member of the archive that messages call `label`, folders and links too; a sparse one as it is stored.
+    """Yield each member, folders and links too; a sparse one as it is stored. Raises DataError.
 
-    `count_header` takes the size in bytes of each extension of a header before it is read, and may raise. Raises
-    DataError if the archive is damaged, ends early, or has more than zeros behind its end.
+    `count_header` takes the size in bytes of each extension of a header before it is read, and may raise.
     """
     while True:
         with translating(label):
@@ -232,10 +227,7 @@ def _read_member(stream: io.BufferedReader, count_header: Callable[[int], None])
 
 
 def _iter_pax_records(records: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keyword and value of records such as `20 path=a/train.csv`, each with its length in front.
-
-    See POSIX.1-2017, pax, "pax Extended Header".
-    """
+    """Yield keyword and value of records such as `20 path=a/train.csv`: POSIX.1-2017, "pax Extended Header"."""
     start = 0
     while start < len(records) and records[start]:
         space = records.index(b" ", start, start + _MAX_LENGTH_DIGITS)

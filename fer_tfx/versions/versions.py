@@ -2,7 +2,7 @@
 
     <folder>/1764000000/           a version; the largest number is served
     <folder>/rolled_back/<number>/ one that was taken out of service, and can come back
-    <folder>/roll_backs.json       which were, and the digests of their models; see `fer_tfx.versions.record`
+    <folder>/roll_backs.json       which were, and the digests of their models
     <folder>/models.config         for `--model_config_file`: the label `stable`
 
 What a server does decides the order of every change [tensorflow/serving: server_core.cc, UpdateModelVersionLabelMap;
@@ -19,16 +19,18 @@ every server has read that, and only then moves the newer versions away. `stable
 moved to a version that this server can't load, would hold `stable` back as well.
 """
 
+import dataclasses
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, GateError
 from fer_tfx.versions.model_digest import GRAPH_FILE, compute_digest
-from fer_tfx.versions.record import RECORD_FILE, Record, RolledBack
 
 STABLE, PREVIOUS, ROLLED_BACK, KEPT = "stable", "previous", "rolled back", "kept"
 CONFIG_FILE = "models.config"
@@ -36,6 +38,9 @@ LOADED_COUNT = 3
 """Versions that a server has loaded: the one in service, the one to go back to, and the one served meanwhile."""
 ASIDE = "rolled_back"
 _INDEX_FILE, _DATA_FILES = "variables/variables.index", "variables/variables.data-"
+# Unlike the folder `rolled_back`: TensorFlow's file system in memory lists by the beginning of a name.
+RECORD_FILE = "roll_backs.json"
+_YEAR_10000_S = 253_402_300_800  # beyond what dates can tell
 
 
 class RolledBackError(GateError):
@@ -52,12 +57,72 @@ class ServedModel:
 
 
 @dataclass(frozen=True)
-class Versions(ABC):
-    """The rules, whatever the versions are stored in.
+class RolledBack:
+    """A version that was taken out of service."""
 
-    Each step leaves `stable` answering, and a command killed between two steps is completed by the next one that
-    changes anything. A roll-back counts from the moment at which the record says so.
-    """
+    version: int
+    digest: str  # of `fer_tfx.versions.model_digest`
+    time_s: int | None = None  # when, in seconds since 1970; None: before there were records
+    was_refused: bool = False  # whether a push of the same model has been refused since
+
+    def explain_refusal(self) -> str:
+        """Why an equal model isn't pushed, and what to do about it."""
+        when = f" on {datetime.fromtimestamp(self.time_s, timezone.utc):%Y-%m-%d %H:%M:%S} UTC" if self.time_s else ""
+        return (
+            f"the model equals version {self.version}, which was rolled back{when};"
+            f" `fer-tfx rollback --to {self.version}` brings it back"
+        )
+
+
+@dataclass(frozen=True)
+class Record:
+    """What `roll_backs.json` says, so that no model comes back by accident; it outlives the folders."""
+
+    versions: dict[int, RolledBack] = field(default_factory=dict)  # by number, oldest first
+    lifted: int = 0  # how many were brought back after a push was refused for them: cached refusals are out of date
+
+    @property
+    def digests(self) -> set[str]:
+        return {each.digest for each in self.versions.values()}
+
+    def add(self, versions: list[RolledBack]) -> "Record":
+        """With further versions; those known already stay as they are."""
+        known = {each.version: each for each in versions} | self.versions
+        return Record(dict(sorted(known.items())), self.lifted)
+
+    def remove(self, version: int) -> "Record":
+        """Without a version that is brought back."""
+        kept = dict(self.versions)
+        found = kept.pop(version, None)
+        return Record(kept, self.lifted + (found is not None and found.was_refused))
+
+    def note_refusal(self, version: int) -> "Record":
+        noted = dataclasses.replace(self.versions[version], was_refused=True)
+        return Record(self.versions | {version: noted}, self.lifted)
+
+    def to_json(self) -> str:
+        versions = [dataclasses.asdict(each) for each in self.versions.values()]
+        return json.dumps({"versions": versions, "lifted": self.lifted}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, place: str) -> "Record":
+        """Parse what `to_json` wrote; empty: no record. Raises DataError, which names the `place`, if it is damaged."""
+        try:
+            fields = json.loads(text) if text else {}
+            versions = [RolledBack(**each) for each in fields.get("versions", ())]
+            if not all(type(each.version) is int and isinstance(each.digest, str) for each in versions):
+                raise TypeError("a version is no whole number, or a digest no text")
+            if not all(each.time_s is None or 0 <= int(each.time_s) < _YEAR_10000_S for each in versions):
+                raise ValueError("a time is none of seconds since 1970")
+            return cls({each.version: each for each in versions}, int(fields.get("lifted", 0)))
+        except (ValueError, TypeError, AttributeError) as error:
+            remedy = "bring it back from a copy, or remove it and roll back anew what must not return"
+            raise DataError(f"{place}: is damaged: {error}; {remedy}") from None
+
+
+@dataclass(frozen=True)
+class Versions(ABC):
+    """The rules, whatever stores the versions. The next command completes one that was killed between two steps."""
 
     path: str | Path  # or URI of the folder, which need not exist yet
     model: ServedModel
@@ -100,9 +165,8 @@ class Versions(ABC):
     def push(self, source: str, now_s: float) -> int:
         """Put the SavedModel in a folder, path or URI, into service: its version.
 
-        This is the time in seconds since 1970, or one more than the newest there is. What is in service already, by its
-        digest, is not pushed again, so a run killed after its push may repeat it. Raises RolledBackError if an equal
-        model was taken out of service, DataError if the folder can't be written to; a partial copy is removed.
+        This is the time in seconds since 1970, or one more than the newest there is. An equal model in service is not
+        pushed again. Raises RolledBackError if an equal one was taken out of service, DataError; no partial copy stays.
         """
         with self._explained():
             self._settle()
@@ -186,10 +250,8 @@ class Versions(ABC):
             if self._digest_of(str(version)) not in gone:
                 return version
         found = f"only version {served[0]} in it" if len(served) == 1 else "no other model in service"
-        raise ConfigError(
-            f"{self.path}: {found if served else 'no version in it'}, nothing to go back to; `fer-tfx versions` lists"
-            " all there are"
-        )
+        found = f"{found if served else 'no version in it'}, nothing to go back to"
+        raise ConfigError(f"{self.path}: {found}; `fer-tfx versions` lists all there are")
 
     def _digest_whole(self, folder: str, known: RolledBack | None) -> str:
         """The digest of a version that has all its files, as they were when it was rolled back. Raises DataError."""
@@ -311,8 +373,7 @@ class Versions(ABC):
 def format_config(model: ServedModel, stable: int, loaded_count: int = LOADED_COUNT) -> str:
     """Text of a ModelServerConfig that labels one version as `stable` and has the newest ones loaded.
 
-    If the versions were named one by one, the server would refuse the file for the label of a version that is not
-    loaded yet, and so never load it (ServerCore::ReloadConfig looks at labels first).
+    Versions named one by one would never be loaded: ServerCore::ReloadConfig refuses labels of unloaded ones first.
     """
     return f"""# Written by fer-tfx at each push and roll-back.
 model_config_list {{

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fer_tfx.client.client import Client
-from fer_tfx.client.rest import RestTransport
+from fer_tfx.client.transport import RestTransport
 from fer_tfx.errors import (
     BadAnswerError,
     DeadlineExceededError,
