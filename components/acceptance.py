@@ -1,9 +1,8 @@
 """Which pushed model is in service, and which ones a candidate is compared with: the same rule for every runner.
 
 There are two references, one for accuracy, the *anchor*, and one for latency. Each moves only to a pushed model that
-was no worse by it, measured side by side. A model that is pushed although it is worse within a gate's margin and noise
-becomes neither, or a little would be lost with each push: see docs/protocol.md, "A bar that can't sink". Data is
-accepted when the data gate's latest verdict let it through.
+was no worse by it, measured side by side, or a little would be lost with each push: see docs/protocol.md, "A bar that
+can't sink". Data is accepted when the data gate's latest verdict let it through.
 
 `pipeline.history.acceptance` reads the pushes from ML Metadata. Runs on a cluster keep a record in a shared folder:
 
@@ -35,23 +34,15 @@ class Push:
     """One model that was put into service."""
 
     version: int
-    destination: str
-    """Path or URI of the version's folder."""
-    model: int = 0
-    """Id of the model's artifact in ML Metadata."""
-    digest: str = ""
-    """Of the model; empty: unknown."""
-    pushed_ms: int = 0
-    """Milliseconds since 1970."""
-    is_no_worse: bool = True
-    """Whether it was right on at least as many eval rows as the anchor of its time, or there was none."""
-    is_no_slower: bool = True
-    """Whether it answered at least as fast as the latency reference of its time, or there was none."""
-    accepted_ms: int = 0
-    """When a person made it both references; 0: never."""
+    destination: str  # path or URI of the version's folder
+    model: int = 0  # id of the model's artifact in ML Metadata
+    digest: str = ""  # of the model; empty: unknown
+    pushed_ms: int = 0  # milliseconds since 1970
+    is_no_worse: bool = True  # right on at least as many eval rows as the anchor of its time, or there was none
+    is_no_slower: bool = True  # answered at least as fast as the latency reference of its time, or there was none
+    accepted_ms: int = 0  # when a person made it both references; 0: never
     accept_reason: str = ""
-    is_rolled_back: bool = False
-    """Whether this version, or another of an equal model, was taken out of service."""
+    is_rolled_back: bool = False  # whether this version, or another of an equal model, was taken out of service
 
 
 def find_in_service(pushes: Iterable[Push], is_whole: Callable[[str], bool]) -> Push | None:
@@ -77,11 +68,7 @@ def _find_latest(pushes: Iterable[Push], is_moved_to: Callable[[Push], bool]) ->
 
 
 def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, bool]) -> None:
-    """Check that a person may make a version both references; `is_rolled_back` has all that were pushed.
-
-    Raises:
-        ConfigError: no such version was pushed, it is rolled back, or no reason is given.
-    """
+    """Raise ConfigError unless a person may make a version both references; `is_rolled_back` has all pushed ones."""
     if not reason.strip():
         raise ConfigError("--reason: expected why this version is accepted, got nothing; it is kept with the version")
     if version not in is_rolled_back:
@@ -95,12 +82,9 @@ def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, b
 class Record:
     """What the runs of a cluster have accepted."""
 
-    pushes: tuple[Push, ...] = ()
-    """Oldest first; whether one was rolled back is not recorded here."""
-    statistics: str = ""
-    """Folder of those of the data accepted last, below the shared one; empty: none yet."""
-    splits: tuple[str, ...] = ()
-    """Of the statistics."""
+    pushes: tuple[Push, ...] = ()  # oldest first; whether one was rolled back is not recorded here
+    statistics: str = ""  # folder of those of the data accepted last, below the shared one; empty: none yet
+    splits: tuple[str, ...] = ()  # of the statistics
 
     def list_pushes(self) -> list[Push]:
         """The pushes, with what was rolled back by now."""
@@ -141,11 +125,7 @@ def locate_model(folder: str, push: Push) -> str:
 
 
 def accept_version(folder: str, version: int, reason: str, now_ms: int) -> None:
-    """Make a recorded version both references by hand, and keep the reason.
-
-    Raises:
-        ConfigError: no such version was pushed, it is rolled back, or no reason is given.
-    """
+    """Make a recorded version both references by hand, and keep the reason; raises as `require_acceptable`."""
     record = read_record(folder)
     require_acceptable(version, reason, {each.version: each.is_rolled_back for each in record.list_pushes()})
     changed = tuple(

@@ -1,4 +1,4 @@
-"""Artifact types of this project, and the output keys that several files name.
+"""Artifact types of this project, output keys that several files name, and how components are declared.
 
 A type's name is the dotted path by which a container finds the class: `components.Quarantine`, the form that
 Kubeflow's compiler takes. Metadata of earlier versions has `components.artifacts.Quarantine`.
@@ -6,11 +6,13 @@ Kubeflow's compiler takes. Metadata of earlier versions has `components.artifact
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.io import fileio
-from tfx.types.artifact import Artifact
+from tfx.types import Artifact, Channel
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
 QUARANTINE_KEY = "quarantine"
@@ -62,3 +64,36 @@ class BaselineRecord(Artifact):  # type: ignore[misc]
     """What later runs on a cluster are compared with: `baseline.json` names the push; empty if nothing was pushed."""
 
     TYPE_NAME = "components.BaselineRecord"
+
+
+def declare(
+    base: type[Any] = ComponentSpec,
+    *,
+    parameters: Mapping[str, type] | None = None,
+    inputs: Mapping[str, type[Artifact]] | None = None,
+    optional_inputs: Mapping[str, type[Artifact]] | None = None,
+    outputs: Mapping[str, type[Artifact]] | None = None,
+) -> type[Any]:
+    """A ComponentSpec with these, besides those of `base`."""
+    declared = {
+        "PARAMETERS": {key: ExecutionParameter(type=each) for key, each in (parameters or {}).items()},
+        "INPUTS": {key: ChannelParameter(type=each) for key, each in (inputs or {}).items()}
+        | {key: ChannelParameter(type=each, optional=True) for key, each in (optional_inputs or {}).items()},
+        "OUTPUTS": {key: ChannelParameter(type=each) for key, each in (outputs or {}).items()},
+    }
+    return type("Spec", (base,), {name: {**getattr(base, name, {}), **added} for name, added in declared.items()})
+
+
+class Component(BaseComponent):  # type: ignore[misc]
+    """A component that takes what its `SPEC_CLASS` declares by keyword, and makes the outputs."""
+
+    def __init__(self, **given: Any):
+        """Parameters and inputs; None is left out, a dict becomes JSON, so that equal ones give equal cache keys."""
+        outputs = {key: Channel(type=each.type) for key, each in self.SPEC_CLASS.OUTPUTS.items() if not each.optional}
+        settings = {
+            key: json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
+            for key, value in given.items()
+            if value is not None
+        }
+        # Not `super()`: TFX's own components, from which some of ours derive, take no further inputs.
+        BaseComponent.__init__(self, self.SPEC_CLASS(**settings, **outputs))

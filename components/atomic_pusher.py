@@ -17,9 +17,8 @@ from tfx.types.standard_component_specs import PusherSpec
 from tfx.utils import io_utils, proto_utils
 
 from components.acceptance import DIGEST_PROPERTY, NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
-from components.artifacts import CARD_KEY, Artifacts, Card
+from components.artifacts import CARD_KEY, Artifacts, Card, Component, declare
 from components.bucket_versions import open_versions
-from components.declaration import Component, declare
 from components.metrics.accuracy_change import CHANGE_NAME
 from components.metrics.evaluation import read_metrics
 from components.model_facts import REFUSAL_PROPERTY, read_serving
@@ -34,8 +33,7 @@ from reporting.model_card import CARD_FILE
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """Copies model and card aside, then pushes: into a local folder in one step, into a bucket with the graph's file
-    last, as TFX does."""
+    """Copies model and card aside, then pushes: locally in one step, into a bucket with the graph's file last."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         destination = pusher_pb2.PushDestination()

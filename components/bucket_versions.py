@@ -128,10 +128,8 @@ def open_versions(
 def find_rolled_back(pushed: Mapping[str, str]) -> set[str]:
     """The pushed versions that were taken out of service, or whose model was.
 
-    `pushed` has the digest of the model, empty if unknown, by path or URI: <folder>/<version>.
-
-    Raises:
-        DataError: the record of a folder can't be read.
+    `pushed` has the digest of the model, empty if unknown, by path or URI: <folder>/<version>. Raises DataError if the
+    record of a folder can't be read.
     """
     read_roll_backs = cache(lambda folder: open_versions(folder, ServedModel("", "")).read_roll_backs())
     found = set()

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Schema
 from tfx.utils import io_utils
 
-from components.artifacts import Artifacts, DataVerdict, Quarantine
+from components.artifacts import Artifacts, Component, DataVerdict, Quarantine, declare
 from components.data_figures import (
     Statistics,
     count_labels,
@@ -23,7 +23,6 @@ from components.data_figures import (
     read_data,
     read_rows,
 )
-from components.declaration import Component, declare
 from components.report_folder import write_report
 from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
 from fer_tfx.errors import GateError
@@ -52,8 +51,7 @@ class DataGate(Component):
     pipeline's. Without `previous_statistics`, or if it resolves to nothing, drift isn't checked.
 
     Outputs:
-        verdict: what was checked, as `verdict.json`. For refused data there is a report instead, beside the place
-            where the verdict would be.
+        verdict: what was checked, as `verdict.json`; for refused data there is a report beside its place instead.
     """
 
     SPEC_CLASS = declare(

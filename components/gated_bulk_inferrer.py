@@ -11,8 +11,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, InfraBlessing, ModelBlessing
 from tfx.types.standard_component_specs import BulkInferrerSpec
 
-from components.artifacts import Artifacts
-from components.declaration import Component, declare
+from components.artifacts import Artifacts, Component, declare
 
 
 class Executor(executor.Executor):  # type: ignore[misc]

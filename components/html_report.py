@@ -13,25 +13,13 @@ from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import CARD_KEY, Artifacts, Card, Quarantine, Report
+from components.artifacts import CARD_KEY, Artifacts, Card, Component, Quarantine, Report, declare
 from components.data_figures import read_data
-from components.declaration import Component, declare
-from components.loaded_model import open_model
 from components.metrics.evaluation import read_figures, read_robustness
 from components.model_facts import describe_lineage, read_extras, read_refusals, read_serving, read_training
 from components.report_folder import write_report
-from fer_tfx.contract import (
-    EVAL_SPLIT,
-    IMAGE_SIZE_PX,
-    LABEL_KEY,
-    PIXELS_KEY,
-    PROBABILITIES_KEY,
-    ROW_KEY,
-    SERVE_PIXELS,
-    SOURCE_KEY,
-    THRESHOLD_KEY,
-    TRAIN_SPLIT,
-)
+from components.serving_probe import open_model
+from fer_tfx import contract
 from reporting import REPORT_KEY
 from reporting.evaluation import (
     AnsweredRows,
@@ -49,10 +37,10 @@ from reporting.report_data import Comparison, ReportData, Verdict
 _READ_BATCH_SIZE = 1024
 _PREDICT_BATCH_SIZE = 256
 _FEATURES = {
-    PIXELS_KEY: tf.io.FixedLenFeature([], tf.string),
-    LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
-    SOURCE_KEY: tf.io.FixedLenFeature([], tf.string),
-    ROW_KEY: tf.io.FixedLenFeature([], tf.int64),
+    contract.PIXELS_KEY: tf.io.FixedLenFeature([], tf.string),
+    contract.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
+    contract.SOURCE_KEY: tf.io.FixedLenFeature([], tf.string),
+    contract.ROW_KEY: tf.io.FixedLenFeature([], tf.int64),
 }
 
 
@@ -66,13 +54,14 @@ class Executor(BaseExecutor):  # type: ignore[misc]
             artifact_utils.get_single_uri(input_dict[key]) for key in ("evaluation", "infra_blessing", CARD_KEY)
         )
         eval_split, train_split = (
-            artifact_utils.get_split_uri(input_dict["examples"], split) for split in (EVAL_SPLIT, TRAIN_SPLIT)
+            artifact_utils.get_split_uri(input_dict["examples"], split)
+            for split in (contract.EVAL_SPLIT, contract.TRAIN_SPLIT)
         )
         data, refusals = read_data(input_dict), read_refusals(input_dict)
         model_dir = path_utils.serving_model_path(model.uri)
         calibration, record = read_extras(model_dir)
-        rows = keep_answers(ask(model_dir, eval_split), data.rows.split_size(EVAL_SPLIT))
-        measured = evaluate(rows, calibration["temperature"], calibration[THRESHOLD_KEY])
+        rows = keep_answers(ask(model_dir, eval_split), data.rows.split_size(contract.EVAL_SPLIT))
+        measured = evaluate(rows, calibration["temperature"], calibration[contract.THRESHOLD_KEY])
         earlier = {role: input_dict.get(role, []) for role in ("baseline_model", "service_model")}
         comparisons = _compare_all(earlier, eval_split, rows, settings["gate"]["max_accuracy_drop"])
         numbers = ReportData(
@@ -141,11 +130,11 @@ def _compare_all(
 def ask(model_dir: str, split_uri: str) -> Iterator[tuple[LabelledRows, npt.NDArray[np.float32]]]:
     """The rows of `read_batches`, and the exported model's answers to each through `serve_pixels`, float32 (n, 7)."""
     with open_model(model_dir) as signature:
-        answer = signature(SERVE_PIXELS)
+        answer = signature(contract.SERVE_PIXELS)
         for rows in read_batches(split_uri):
             starts = range(0, len(rows.pixels), _PREDICT_BATCH_SIZE)
             batches = (rows.pixels[start : start + _PREDICT_BATCH_SIZE, ..., None] for start in starts)
-            yield rows, np.concatenate([answer(batch)[PROBABILITIES_KEY] for batch in batches])
+            yield rows, np.concatenate([answer(batch)[contract.PROBABILITIES_KEY] for batch in batches])
 
 
 def read_batches(split_uri: str) -> Iterator[LabelledRows]:
@@ -154,8 +143,10 @@ def read_batches(split_uri: str) -> Iterator[LabelledRows]:
     records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(_READ_BATCH_SIZE)
     for batch in records.map(lambda serialised: tf.io.parse_example(serialised, _FEATURES)).as_numpy_iterator():
         yield LabelledRows(
-            pixels=np.frombuffer(b"".join(batch[PIXELS_KEY]), np.uint8).reshape(-1, IMAGE_SIZE_PX, IMAGE_SIZE_PX),
-            class_indices=batch[LABEL_KEY],
-            sources=tuple(source.decode() for source in batch[SOURCE_KEY]),
-            positions=batch[ROW_KEY],
+            pixels=np.frombuffer(b"".join(batch[contract.PIXELS_KEY]), np.uint8).reshape(
+                -1, contract.IMAGE_SIZE_PX, contract.IMAGE_SIZE_PX
+            ),
+            class_indices=batch[contract.LABEL_KEY],
+            sources=tuple(source.decode() for source in batch[contract.SOURCE_KEY]),
+            positions=batch[contract.ROW_KEY],
         )

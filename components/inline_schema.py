@@ -9,8 +9,7 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Schema
 from tfx.utils import io_utils
 
-from components.artifacts import Artifacts
-from components.declaration import Component, declare
+from components.artifacts import Artifacts, Component, declare
 
 
 class Executor(BaseExecutor):  # type: ignore[misc]

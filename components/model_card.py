@@ -11,9 +11,8 @@ from tfx.types import artifact_utils
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model, ModelBlessing, ModelEvaluation
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import CARD_KEY, Artifacts, Card, Quarantine
+from components.artifacts import CARD_KEY, Artifacts, Card, Component, Quarantine, declare
 from components.data_figures import read_rows
-from components.declaration import Component, declare
 from components.metrics.accuracy_change import read_change
 from components.metrics.base import Values
 from components.metrics.evaluation import read_confusion, read_figures, read_metrics, read_robustness

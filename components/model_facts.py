@@ -17,8 +17,7 @@ from reporting.report_data import Lineage, TrainedSpan, TrainingFigures, UsedArt
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 REFUSAL_FILE = "INFRA_NOT_BLESSED"
-REFUSAL_PROPERTY = "refusal"
-"""On a PushedModel: why Pusher didn't push a model that passed every gate, in one sentence."""
+REFUSAL_PROPERTY = "refusal"  # on a PushedModel: why Pusher didn't push a model that passed every gate, in one sentence
 # Settings that the training itself recorded.
 _RECORDED = ("model", "trainer", "training_input")
 
@@ -34,7 +33,7 @@ def find_refusals(
 ) -> list[str]:
     """One sentence for each bound that was missed; empty: the model was pushed.
 
-    `evaluation` and `infra_blessing` are URIs. The Evaluator decides `is_blessed`, ServingCheck `is_servable`.
+    `evaluation` and `infra_blessing` are URIs. The Evaluator decides `is_blessed`, ServingCheck `is_servable`, and
     `push_refusal` is Pusher's reason if it did not push.
     """
     refusals = [] if is_blessed else explain_validation(evaluation) or ["the Evaluator gave no blessing"]
@@ -53,15 +52,16 @@ def read_refusals(inputs: Artifacts) -> tuple[str, ...]:
         artifact_utils.get_single_instance(inputs[key]) for key in ("evaluation", "model_blessing", "infra_blessing")
     )
     pushed = inputs.get("pushed_model")
-    refusals = find_refusals(
-        evaluation.uri,
-        is_blessed=bool(blessing.get_int_custom_property("blessed")),
-        infra_blessing=infra.uri,
-        is_servable=bool(infra.get_int_custom_property("blessed")),
-        is_pushed=not pushed or bool(pushed[0].get_int_custom_property("pushed")),
-        push_refusal=pushed[0].get_string_custom_property(REFUSAL_PROPERTY) if pushed else "",
+    return tuple(
+        find_refusals(
+            evaluation.uri,
+            is_blessed=bool(blessing.get_int_custom_property("blessed")),
+            infra_blessing=infra.uri,
+            is_servable=bool(infra.get_int_custom_property("blessed")),
+            is_pushed=not pushed or bool(pushed[0].get_int_custom_property("pushed")),
+            push_refusal=pushed[0].get_string_custom_property(REFUSAL_PROPERTY) if pushed else "",
+        )
     )
-    return tuple(refusals)
 
 
 def read_serving(infra_blessing: str) -> ServingFigures | None:
@@ -72,19 +72,13 @@ def read_serving(infra_blessing: str) -> ServingFigures | None:
 
 def read_extras(model_dir: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Calibration and training record, from beside an exported graph."""
-    folder = os.path.join(model_dir, EXTRA_ASSETS_DIR)
-    calibration, record = (
-        json.loads(io_utils.read_string_file(os.path.join(folder, name)))
-        for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE)
-    )
+    paths = (os.path.join(model_dir, EXTRA_ASSETS_DIR, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
+    calibration, record = (json.loads(io_utils.read_string_file(path)) for path in paths)
     return calibration, record
 
 
 def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigures:
-    """The training record of an exported model; those of earlier versions hold less.
-
-    `rows` is the account of the newest span, for a record without the number of rows.
-    """
+    """The training record of an exported model; `rows`, of the newest span, stands in for an older record's numbers."""
     spans = tuple(
         TrainedSpan(each["span"], each["train_rows"], each["fingerprint"] or "") for each in record.get("spans", ())
     )

@@ -17,9 +17,8 @@ from tfx.types.standard_artifacts import ExampleStatistics, Model, PushedModel
 from tfx.utils import io_utils
 
 from components import acceptance
-from components.artifacts import ABSENT_PROPERTY, Artifacts, BaselineRecord
+from components.artifacts import ABSENT_PROPERTY, Artifacts, BaselineRecord, Component, declare
 from components.bucket_versions import is_destination_whole
-from components.declaration import Component, declare
 from components.remote_files import read_files
 from fer_tfx.versions.model_digest import compute_digest
 
@@ -85,8 +84,7 @@ class Writer(BaseExecutor):  # type: ignore[misc]
 
 
 class RecordAcceptance(Component):
-    """Records for later runs what this one has accepted: the `statistics` of its data, or the `model` and its
-    `pushed_model`, which may not be pushed.
+    """Records for later runs the `statistics` that this one accepted, or its `model` if `pushed_model` was pushed.
 
     Where it records data, let it depend on the data gate with `add_upstream_node`.
 

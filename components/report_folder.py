@@ -11,9 +11,6 @@ from reporting.report_data import ReportData
 
 
 def write_report(folder: str, report: ReportData, faces: Faces | None = None, card: str = "") -> None:
-    """Write `report.html` and `report.json` into a folder, which may be remote.
-
-    Without `faces` there is no evaluation to show faces of; without `card`, the Markdown, there is no model.
-    """
+    """Write `report.html` and `report.json` into a folder, which may be remote. `card` is Markdown."""
     io_utils.write_string_file(os.path.join(folder, NUMBERS_FILE), report.to_json())
     io_utils.write_string_file(os.path.join(folder, PAGE_FILE), render_report(report, faces, card))

@@ -15,8 +15,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.types.standard_artifacts import Examples, InfraBlessing, Model
 from tfx.utils import io_utils, path_utils
 
-from components.artifacts import Artifacts
-from components.declaration import Component, declare
+from components.artifacts import Artifacts, Component, declare
 from components.remote_files import is_remote, local_copy
 from components.serving_probe import read_examples
 from fer_tfx.contract import EVAL_SPLIT
@@ -51,8 +50,7 @@ class Executor(BaseExecutor):  # type: ignore[misc]
 
 
 class ServingCheck(Component):
-    """Blesses a model that TensorFlow's C++-side loader can load, whose signatures agree on examples of the eval split,
-    and that is neither too large nor too slow.
+    """Blesses a model that can be loaded, whose signatures agree on eval rows, and that is not too large or too slow.
 
     `baseline_model` is the latency reference; without one, or if it resolves to nothing, latency isn't compared.
 
@@ -91,11 +89,7 @@ def _bless(blessing: Artifact, refusal: str) -> None:
 
 
 def probe_in_fresh_process(*folders: str) -> ServingFigures:
-    """Size and latency of a model that can be served, from the arguments of `components.serving_probe`.
-
-    Raises:
-        UnservableError: the model can't be served; the message says why.
-    """
+    """Size and latency, from the arguments of `components.serving_probe`; raises UnservableError, which says why."""
     command = [sys.executable, "-m", "components.serving_probe", *folders]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)

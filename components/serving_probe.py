@@ -12,7 +12,8 @@ if __name__ == "__main__":
 
 import io
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.loaded_model import Signature, open_model
 from fer_tfx.contract import (
     CLASS_COUNT,
     CLASS_NAME_KEY,
@@ -42,6 +42,30 @@ ROW_COUNT = 32
 TOLERANCE = 1e-6
 WARM_UP_COUNT = 20
 ROUND_COUNT = 200
+
+Signature = Callable[[Any], dict[str, npt.NDArray[Any]]]
+"""The value of a signature's one input, such as pictures, uint8 (n, 48, 48, 1) -> its outputs by key, n long each."""
+
+
+@contextmanager
+def open_model(model_dir: str) -> Iterator[Callable[[str], Signature]]:
+    """What looks up a signature by its name, until the context ends; by the TF1 loader, as TensorFlow Serving does.
+
+    The TF2 loader hides variables that a server can't find, and builds each of the model's functions in Python. Raises
+    OSError if no SavedModel is there, and ValueError on look-up of a missing signature.
+    """
+    # Closed, but not entered: that would make its graph the caller's default.
+    with closing(tf.compat.v1.Session(graph=tf.Graph())) as session:
+        signatures = tf.compat.v1.saved_model.loader.load(session, ["serve"], model_dir).signature_def
+
+        def find_signature(name: str) -> Signature:
+            if name not in signatures:
+                raise ValueError(f"has no signature {name}, only {sorted(signatures)}")
+            (feed,) = signatures[name].inputs.values()
+            outputs = {key: tensor.name for key, tensor in signatures[name].outputs.items()}
+            return lambda value: session.run(outputs, {feed.name: value})
+
+        yield find_signature
 
 
 def read_examples(examples_dir: str) -> list[bytes]:
@@ -103,10 +127,7 @@ def check(answers: dict[str, dict[str, npt.NDArray[Any]]]) -> None:
 def measure(model_dir: str, baseline_dir: str, picture: npt.NDArray[np.uint8]) -> ServingFigures:
     """Size of the model, and the median time in which it and the baseline answer `serve_pixels` with all its outputs.
 
-    Args:
-        model_dir: folder of the SavedModel.
-        baseline_dir: folder of the baseline's; empty: there is none.
-        picture: uint8 (1, 48, 48, 1).
+    `baseline_dir` is empty if there is no baseline; `picture` is uint8 (1, 48, 48, 1).
     """
     if baseline_dir and not tf.saved_model.contains_saved_model(baseline_dir):
         raise ValueError(f"the baseline is missing from {baseline_dir}: restore it, or set gate.use_baseline=false")

@@ -10,13 +10,16 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.components.base import executor_spec
 from tfx.types import Artifact
 
-from components.artifacts import Artifacts
-
 
 class Executor(GenericExecutor):  # type: ignore[misc]
     """Adds `spans` to the `custom_config` of `run_fn`: JSON, an entry for each artifact of examples."""
 
-    def _GetFnArgs(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> FnArgs:
+    def _GetFnArgs(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> FnArgs:
         fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
         spans = [
             {"span": read_span(each), "fingerprint": each.get_string_custom_property(FINGERPRINT_PROPERTY_NAME)}

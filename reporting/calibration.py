@@ -2,8 +2,7 @@
 
 Throughout, `probabilities` is float (n, classes) with n at least 1, `class_indices` is int (n,), the true classes, and
 the confidence of a row is its largest probability. Of the 15 bins, as in Guo et al. 2017, the m-th holds confidences
-above (m - 1) / 15, up to and including m / 15. Scikit-learn's calibration curve closes its bins at the other end and
-drops empty ones.
+above (m - 1) / 15, up to and including m / 15, unlike those of scikit-learn.
 """
 
 import math
@@ -66,11 +65,10 @@ def compute_calibration_error(probabilities: Floats, class_indices: Integers) ->
 
 
 def compute_bin_sums(probabilities: Floats, class_indices: Integers) -> npt.NDArray[np.float64]:
-    """What an estimate of the calibration error needs, summed over the rows of each bin: float64 (4, bins).
+    """What `estimate_calibration_error` needs, summed over the rows of each bin: float64 (4, bins).
 
     In this order: surpluses, that is hits minus confidences; their squares; the derivative of the confidences by the
-    logarithm of a temperature; and the Fisher information of that logarithm. The sums of two sets of rows add up to
-    those of both.
+    logarithm of a temperature; and the Fisher information of that logarithm.
     """
     confidences, hits = _find_confidences(probabilities, class_indices)
     logs = np.log(np.maximum(probabilities.astype(np.float64), _LEAST_PROBABILITY))

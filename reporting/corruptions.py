@@ -1,8 +1,6 @@
 """Eight ways to corrupt pictures, to measure how much of a model's accuracy remains.
 
-Each takes uint8 (n, 48, 48) and returns as many of the same. Only the noise is random. Mean accuracy over all of them
-is the complement of the mean corruption error of Hendrycks & Dietterich 2019, at one severity and not relative to
-another model.
+Each takes uint8 (n, 48, 48) and returns as many of the same. Only the noise is random.
 """
 
 import zlib

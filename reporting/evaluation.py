@@ -131,10 +131,8 @@ def describe_classes(confusion: classification.Confusion) -> tuple[ClassFigures,
 
 def _describe_trust(probabilities: Floats, class_indices: Integers, *, is_fitted: bool) -> Trust:
     sums = calibration.compute_bin_sums(probabilities, class_indices)
-    ece = calibration.estimate_calibration_error(sums, len(class_indices), is_fitted=is_fitted)
     return Trust(
-        ece=ece.value,
-        ece_interval=ece.interval,
+        *calibration.estimate_calibration_error(sums, len(class_indices), is_fitted=is_fitted),
         nll=calibration.compute_nll(probabilities, class_indices),
         brier=calibration.compute_brier_score(probabilities, class_indices),
         bins=calibration.compute_reliability(probabilities, class_indices),

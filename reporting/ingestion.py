@@ -7,11 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 REPORT_FILE = "ingestion.json"
-
-# A tuple of words, of which the first names the account.
-Outcome = tuple[str, ...]
-# How many files, or members of archives, a stored report names; the others are added up.
-MAX_LISTED = 100
+MAX_LISTED = 100  # files, or members of archives, that a stored report names; the others are added up
+Outcome = tuple[str, ...]  # words, of which the first names the account
 
 READ = "read"  # (READ, file)
 EMITTED = "emitted"  # (EMITTED, split, class name or "")

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
 
-CHANGE_LEVEL = 0.99
-"""Confidence of the interval by which the gate judges a change of accuracy; docs/protocol.md says why."""
+CHANGE_LEVEL = 0.99  # confidence of the interval by which the gate judges a change of accuracy; see docs/protocol.md
 
 
 class Interval(NamedTuple):
@@ -63,8 +62,7 @@ def wilson_interval(fraction: float, count: int) -> Interval:
 def newcombe_interval(first_fraction: float, first_count: int, second_fraction: float, second_count: int) -> Interval:
     """The 95 % interval of second - first for two independent samples (Newcombe 1998, method 10), in [-1, 1].
 
-    For two models on the same rows, which mostly fail together, it is too wide, never too narrow, unless one fails
-    where the other doesn't.
+    For two models on the same rows, which mostly fail together, it is too wide.
     """
     first, second = wilson_interval(first_fraction, first_count), wilson_interval(second_fraction, second_count)
     difference = second_fraction - first_fraction
@@ -77,8 +75,7 @@ def paired_difference_interval(gained: int, lost: int, count: int, level: float 
     """The interval of the difference of two shares of the same rows (Bonett and Price 2012, adjusted Wald).
 
     Of `count` rows only the new model got `gained` right, and only the old one `lost`; no row gives [-1, 1]. One row is
-    added to each of the two cells, so that the interval keeps its width where no row differs; see Fagerland, Lydersen
-    and Laake 2014, doi:10.1002/sim.6148, who recommend it beside Tango's score interval.
+    added to each of the two cells, so that the interval keeps its width where no row differs (doi:10.1002/sim.6148).
     """
     if count == 0:
         return Interval(-1.0, 1.0)
@@ -90,10 +87,9 @@ def paired_difference_interval(gained: int, lost: int, count: int, level: float 
 def find_detectable_loss(discordant_fraction: float, count: int, margin: float, power: float = 0.8) -> float:
     """The smallest loss of accuracy that the gate, which allows `margin`, finds with probability `power`, in [0, 1].
 
-    A loss d is found when the upper end of the interval lies below -margin. With a share s of discordant rows, which
-    just one of the two models gets right, the estimate has the variance (s - d^2) / count (Connor 1987, Biometrics 43),
-    so d = margin + k sqrt((s - d^2) / count), where k is the sum of the two normal quantiles. The share of discordant
-    rows is at least the loss: s is d where it would be less. No row gives 1.
+    A loss d is found when the upper end of the interval lies below -margin. With a share s of discordant rows, at least
+    d, which one model alone gets right, the estimate has the variance (s - d^2) / count (Connor 1987, Biometrics 43):
+    d = margin + k sqrt((s - d^2) / count), where k is the sum of the two normal quantiles. No row gives 1.
     """
     if count == 0:
         return 1.0

@@ -50,8 +50,6 @@ class Absence:
 
 @dataclass(frozen=True)
 class LabelShift:
-    """The labels of train and eval, now and in the data accepted last."""
-
     splits: tuple[SplitLabels, ...]
     distances: tuple[LabelDistance, ...]
     absences: tuple[Absence, ...]  # in class order
@@ -99,13 +97,11 @@ def find_absences(train: Sequence[int], eval_: Sequence[int]) -> tuple[Absence, 
 
 
 def bound_share_differences(first: npt.ArrayLike, second: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Lower ends of simultaneous confidence intervals of how far each class's shares differ.
+    """Lower ends, in [0, 1], of simultaneous confidence intervals of how far each class's shares differ.
 
-    For two samples with the same underlying shares, any end is above 0 in at most `LABEL_DOUBT` of cases.
-    The ends of a difference come from those of its two shares (Zou and Donner 2008, doi:10.1002/sim.3095), which are
-    exact (Clopper and Pearson 1934) and therefore sound for rare classes and few rows, with Bonferroni's correction.
-
-    Both are numbers of rows by class, int (..., classes), at least one in all; the result is in [0, 1].
+    For two samples with the same underlying shares, any end is above 0 in at most `LABEL_DOUBT` of cases. The ends of a
+    difference come from those of its shares (Zou and Donner 2008, doi:10.1002/sim.3095), which are exact (Clopper and
+    Pearson 1934), with Bonferroni's correction. Both are numbers of rows by class, int (..., classes), one at least.
     """
     counts = np.stack([np.asarray(first), np.asarray(second)]).astype(np.float64)
     others = counts.sum(axis=-1, keepdims=True) - counts

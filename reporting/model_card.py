@@ -79,8 +79,8 @@ def _pin(card: CardData) -> dict[str, Any]:
 def format_code(text: object) -> str:
     """A text as a code span, in which Markdown ignores mark-up, links and HTML; also within a table.
 
-    Line breaks and whatever else can't be printed are escaped. A bar gets the backslash that tables need (GitHub
-    Flavored Markdown, 4.10). The fence is longer than any run of backticks within (CommonMark, 6.1).
+    Unprintable characters are escaped. A bar gets the backslash that tables need (GitHub Flavored Markdown, 4.10).
+    The fence is longer than any run of backticks within (CommonMark, 6.1).
     """
     shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text))
     if not shown.strip():

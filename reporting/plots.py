@@ -63,11 +63,10 @@ def _draw(alt: str, x_label: str, y_label: str) -> Iterator[tuple[Any, list[Plot
     light = dark = file.getvalue()
     for color, of_dark in _DARK_OF.items():
         dark = dark.replace(color, of_dark)
-    plots.append(Plot(_to_uri(light), _to_uri(dark), alt))
-
-
-def _to_uri(svg: str) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+    light_uri, dark_uri = (
+        f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}" for svg in (light, dark)
+    )
+    plots.append(Plot(light_uri, dark_uri, alt))
 
 
 def plot_class_balance(rows: IngestionReport) -> Plot:

@@ -44,9 +44,7 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
 def _draw_evaluation(evaluation: Evaluation, faces: Faces) -> dict[str, Any]:
     return {
         # Of each cell of the confusion matrix the share of its true class, as a percentage for the style sheet.
-        "shading": [
-            [f"{60 * count / max(1, sum(counts)):.0f}%" for count in counts] for counts in evaluation.confusion
-        ],
+        "shading": [[f"{60 * each / max(1, sum(counts)):.0f}%" for each in counts] for counts in evaluation.confusion],
         "mean_faces": [encode_picture(face) for face in faces.means],
         "mistakes": list(zip(evaluation.mistakes, map(encode_picture, faces.mistakes), strict=True)),
         "classes_plot": plots.plot_classes(evaluation.classes),

@@ -17,12 +17,11 @@ class ServingFigures:
 
     @property
     def megabytes(self) -> float:
-        """Size in millions of bytes."""
         return self.model_bytes / 1e6
 
     @property
     def latency_ratio(self) -> float | None:
-        """Time for one picture relative to the latency reference; None: there was none."""
+        """Relative to the latency reference; None: there was none."""
         return None if self.baseline_latency_ms is None else self.latency_ms / self.baseline_latency_ms
 
     def find_excess(self, max_model_mb: float, max_latency_ratio: float) -> list[str]:

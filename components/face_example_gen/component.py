@@ -17,8 +17,15 @@ from tfx.types.standard_artifacts import Examples
 from tfx.types.standard_component_specs import FileBasedExampleGenSpec
 from tfx.utils import io_utils
 
-from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, Artifacts, Quarantine, iter_quarantined
-from components.declaration import Component, declare
+from components.artifacts import (
+    QUARANTINE_KEY,
+    UNLABELLED_EXAMPLES_KEY,
+    Artifacts,
+    Component,
+    Quarantine,
+    declare,
+    iter_quarantined,
+)
 from components.face_example_gen.graph import Outputs, ingest
 from components.face_example_gen.settling import held_out_reason
 from configs.load import from_json, to_json
@@ -83,8 +90,7 @@ class FerExampleGen(Component, FileBasedExampleGen):  # type: ignore[misc]
         unlabelled_examples: rows without a label, in the split `unlabelled`; no split if there are none.
         quarantine: the rows that could not be used and the account of all rows.
 
-    Pixels are stored as raw bytes, the cheapest form to write and to read; docs/scale.md has the figures. A byte can't
-    leave 0-255, and the data gate holds each value to 2,304 bytes.
+    Pixels are stored as raw bytes, the cheapest form to write and to read; docs/scale.md has the figures.
     """
 
     SPEC_CLASS = declare(
@@ -146,12 +152,9 @@ def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[S
 
 
 def require_still(exec_properties: dict[str, Any]) -> None:
-    """Compare the fingerprint that TFX's driver took of the input before the execution with one of now.
+    """Raise DataError if the input has changed since TFX's driver took its fingerprint, before the execution.
 
     The cache would know new rows by the old fingerprint: number of files, sizes and times of change in whole seconds.
-
-    Raises:
-        DataError: the files have changed since.
     """
     base, noted = exec_properties["input_base"], exec_properties.get(utils.FINGERPRINT_PROPERTY_NAME)
     splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits

@@ -37,9 +37,7 @@ PREDICTED = "predicted"  # (PREDICTED, file): of the rows read, those given as d
 FAILED = "failed"  # (FAILED, message)
 
 _BUFFER_BYTES = 1 << 18  # a local file comes with 8 kB, less than a line: that takes 5 us more for each
-# Quarantined rows that are written for each part of a file, or file that is read as a whole: an archive may hold any
-# number, and a short one takes 300 bytes there. FER2013 has 35,887 rows.
-MAX_KEPT_ROWS = 100_000
+MAX_KEPT_ROWS = 100_000  # quarantined rows that are written for each part of a file, or file read as a whole
 _WHOLE = "whole"
 _CANDIDATES = "candidates"
 
@@ -114,11 +112,7 @@ def _write_json(content: Any, path: str) -> None:
 
 
 def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig) -> Any:
-    """Add the reading of all sources.
-
-    Returns:
-        Three PCollections: `candidates`; `rejected`, of dicts; `outcomes`, of (Outcome, number).
-    """
+    """Read all sources; gives PCollections `candidates`, `rejected`, of dicts, and `outcomes`, of (Outcome, number)."""
     files = (
         pipeline
         | "Files" >> beam.Create([tuple(source) for source in sources])

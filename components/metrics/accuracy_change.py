@@ -16,10 +16,8 @@ CHANGE_NAME, _LOW_NAME = "accuracy_change", "accuracy_change_low"
 class PairedHits(Sums):
     """Rows by which of the two models is right; unsound are those that the candidate's answer is not finite for."""
 
-    gained: int = 0
-    """Rows that only the candidate got right."""
-    lost: int = 0
-    """Rows that only the baseline got right."""
+    gained: int = 0  # rows that only the candidate got right
+    lost: int = 0  # rows that only the baseline got right
 
     def add_element(self, element: Any, eval_config: Any, model_name: str) -> None:
         true, probabilities = extract_row(element, eval_config, model_name)

@@ -34,10 +34,8 @@ Values = dict[str, float]
 class Bound:
     """A bound that the gate sets on a metric."""
 
-    side: str
-    """`AT_LEAST`, `AT_MOST`, or `LOSS_AT_MOST` for a change against the anchor."""
-    limit: str | float
-    """A setting of `gate`, or a number."""
+    side: str  # `AT_LEAST`, `AT_MOST`, or `LOSS_AT_MOST` for a change against the anchor
+    limit: str | float  # a setting of `gate`, or a number
 
     def build_threshold(self, gate: GateConfig) -> config_pb2.MetricThreshold:
         limit = getattr(gate, self.limit) if isinstance(self.limit, str) else self.limit
@@ -55,23 +53,15 @@ class Bound:
 class Metric:
     """The declaration of a metric; a direct subclass declares TFMA's metric of the same name."""
 
-    NAME: ClassVar[str]
-    """In TFMA's results."""
-    WORDS: ClassVar[str]
-    """In a refusal, on the card and on the page."""
-    UNIT: ClassVar[str] = ""
-    """Follows the words on the card and on the page."""
+    NAME: ClassVar[str]  # in TFMA's results
+    WORDS: ClassVar[str]  # in a refusal, on the card and on the page
+    UNIT: ClassVar[str] = ""  # follows the words on the card and on the page
     DIGITS: ClassVar[int] = 4
-    IS_SHARE: ClassVar[bool] = False
-    """Whether it is a share of the rows, so that it has Wilson's interval."""
-    BOUND: ClassVar[Bound]
-    """Of all rows together."""
-    CLASS_BOUND: ClassVar[Bound | None] = None
-    """Of the rows of each class."""
-    CLASS_WORDS: ClassVar[str] = ""
-    """For the metric of one class's rows."""
-    IS_LISTED: ClassVar[bool] = True
-    """Whether it has a row among the figures of the card and the page."""
+    IS_SHARE: ClassVar[bool] = False  # whether it is a share of the rows, so that it has Wilson's interval
+    BOUND: ClassVar[Bound]  # of all rows together
+    CLASS_BOUND: ClassVar[Bound | None] = None  # of the rows of each class
+    CLASS_WORDS: ClassVar[str] = ""  # for the metric of one class's rows
+    IS_LISTED: ClassVar[bool] = True  # whether it has a row among the figures of the card and the page
 
     @classmethod
     def build_config(cls, gate: GateConfig, code: str) -> config_pb2.MetricConfig:
@@ -94,12 +84,9 @@ class Metric:
 
     @classmethod
     def explain(cls, failure: Any, class_name: str, overall: Values) -> str:
-        """The sentence of a refusal.
+        """The sentence of a refusal, from TFMA's ValidationFailure for the rows of a class (empty: of all classes).
 
-        Args:
-            failure: TFMA's ValidationFailure.
-            class_name: whose rows were measured; empty: all.
-            overall: the values of all metrics over all rows.
+        `overall` has the values of all metrics over all rows.
         """
         del overall
         what = f"{cls.CLASS_WORDS} of {class_name}" if class_name else cls.WORDS
@@ -127,12 +114,10 @@ class Metric:
 class Sums(abc.ABC):
     """Sums over rows; those of two parts of a slice add up."""
 
-    FEATURES: ClassVar[tuple[str, ...]] = ()
-    """Features of a row that it reads besides label and probabilities."""
+    FEATURES: ClassVar[tuple[str, ...]] = ()  # features of a row that it reads besides label and probabilities
 
     count: int = 0
-    unsound: int = 0
-    """Rows with an answer that is missing or not finite; one of them makes the metric NaN."""
+    unsound: int = 0  # rows with an answer that is missing or not finite; one of them makes the metric NaN
 
     @abc.abstractmethod
     def add_element(self, element: Any, eval_config: Any, model_name: str) -> None:
@@ -145,17 +130,11 @@ class Sums(abc.ABC):
 
 
 class SummedMetric(Metric, metric_types.Metric, abc.ABC):  # type: ignore[misc]
-    """A metric of ours: one number or more of each slice and model, from the sums over its rows.
+    """A metric of ours, from sums over rows. It must not be named like one of TFMA's, which TFMA would take instead."""
 
-    Its class must not have the name of one of TFMA's, which TFMA would take instead.
-    """
-
-    SUMS: ClassVar[type[Sums]]
-    """Summed once for all metrics that share them."""
-    OTHERS: ClassVar[tuple[str, ...]] = ()
-    """Names of further numbers that it measures."""
-    IS_OF_CANDIDATE: ClassVar[bool] = False
-    """Whether the baseline has no such number."""
+    SUMS: ClassVar[type[Sums]]  # summed once for all metrics that share them
+    OTHERS: ClassVar[tuple[str, ...]] = ()  # names of further numbers that it measures
+    IS_OF_CANDIDATE: ClassVar[bool] = False  # whether the baseline has no such number
 
     def __init__(self, name: str = "", code: str = ""):
         super().__init__(self._build_computations, name=name or self.NAME, code=code)

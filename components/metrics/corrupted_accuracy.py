@@ -17,13 +17,10 @@ from components.metrics.base import AT_LEAST, Bound, SummedMetric, Sums, extract
 from fer_tfx.contract import IMAGE_SIZE_PX, PIXELS_KEY, PROBABILITIES_KEY, SERVE_PIXELS
 from reporting.corruptions import CORRUPTIONS, corrupt_by_content
 
-ACCURACY_NAMES = {name: f"accuracy_under_{name}" for name in CORRUPTIONS}
-"""Metric by corruption."""
+ACCURACY_NAMES = {name: f"accuracy_under_{name}" for name in CORRUPTIONS}  # metric by corruption
 
-ANSWERS_KEY = "corrupted_answers"
-"""Feature of a row: the candidate's class index under each corruption, int64 (8,), in their order."""
-UNSOUND_ANSWER = -1
-"""Stands for an answer whose probabilities are not all finite."""
+ANSWERS_KEY = "corrupted_answers"  # feature of a row: the candidate's class index under each corruption, int64 (8,)
+UNSOUND_ANSWER = -1  # stands for an answer whose probabilities are not all finite
 
 _BATCH_SIZE = 256  # bounds the memory of a network's first layers
 
@@ -103,14 +100,10 @@ class _AskCandidate(tfma.utils.DoFnWithModels):  # type: ignore[misc]
 
 
 def answer_corrupted(predict: Predict, pixels: Pixels) -> npt.NDArray[np.int64]:
-    """What a model says of each picture under each corruption.
+    """A model's classes of pictures, uint8 (n, 48, 48), n at least 1, under each corruption.
 
-    Args:
-        predict: uint8 (m, 48, 48) -> probabilities (m, 7); m is at most 256.
-        pixels: uint8 (n, 48, 48), n at least 1.
-
-    Returns:
-        int64 (n, 8): class indices in the order of `CORRUPTIONS`, -1 where a probability is not finite.
+    `predict` maps uint8 (m, 48, 48), m at most 256, to probabilities (m, 7). Returns int64 (n, 8): class indices in the
+    order of `CORRUPTIONS`, -1 where a probability is not finite.
     """
     corrupted = np.concatenate([corrupt_by_content(name, pixels) for name in CORRUPTIONS])
     batches = (corrupted[start : start + _BATCH_SIZE] for start in range(0, len(corrupted), _BATCH_SIZE))

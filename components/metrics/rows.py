@@ -20,8 +20,7 @@ from reporting.classification import compute_accuracy, compute_macro_f1
 class RowSums(Sums):
     """Sums over rows; an unsound row enters no other sum."""
 
-    nll: float = 0.0
-    """In nats."""
+    nll: float = 0.0  # in nats
     brier: float = 0.0
     confidence: npt.NDArray[np.float64] | float = 0.0
     """float64 (4, 15), as `compute_bin_sums` gives them; 0 before the first row."""
@@ -107,8 +106,7 @@ class CalibrationError(RowMetric):
 class NegativeLogLikelihood(RowMetric):
     """Mean negative logarithm of the true class's probability.
 
-    Bounded by the largest value that probabilities can have, so that only a NaN is refused: an exact 0 for the true
-    class counts as 1.2e-38, which is 87.3 nats.
+    Bounded by its largest value, so that only a NaN is refused: a probability of 0 counts as 1.2e-38, or 87.3 nats.
     """
 
     NAME = "nll"

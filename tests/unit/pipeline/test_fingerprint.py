@@ -31,7 +31,7 @@ FILES = {
     "checks": ("components/data_gate.py", *CODE),
     "ingestion": ("reporting/ingestion.py", *CODE),
     "metrics": ("components/metrics/rows.py", *CODE),
-    "declaration": ("components/declaration.py", *CODE),
+    "declaration": ("components/artifacts.py", *CODE),
     "spec": ("configs/spec.py", "epochs: PositiveInt = ", "epochs: PositiveInt = 1 + "),
     "other section": ("configs/spec.py", "keep_versions: NonNegativeInt = 5", "keep_versions: NonNegativeInt = 6"),
     "hyperparameters": ("configs/tuning.py", "return dict(values)", "return dict(values) or {}"),
