@@ -78,7 +78,7 @@ def read_extras(model_dir: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigures:
-    """The training record of an exported model; `rows`, of the newest span, stands in for an older record's numbers."""
+    """The training record of an exported model; `rows`, of the newest span, has the count that older records lack."""
     spans = tuple(
         TrainedSpan(each["span"], each["train_rows"], each["fingerprint"] or "") for each in record.get("spans", ())
     )

@@ -62,7 +62,7 @@ def wilson_interval(fraction: float, count: int) -> Interval:
 def newcombe_interval(first_fraction: float, first_count: int, second_fraction: float, second_count: int) -> Interval:
     """The 95 % interval of second - first for two independent samples (Newcombe 1998, method 10), in [-1, 1].
 
-    For two models on the same rows, which mostly fail together, it is too wide.
+    For two models on the same rows it is too wide, unless one fails where the other doesn't.
     """
     first, second = wilson_interval(first_fraction, first_count), wilson_interval(second_fraction, second_count)
     difference = second_fraction - first_fraction
