@@ -12,8 +12,7 @@ import ml_metadata
 
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
-from pipeline.history.comparison import Section, compare_runs
-from pipeline.history.figures import Figures, locate_refused, summarise
+from pipeline.history.figures import Figures, Section, compare_runs, locate_refused, summarise
 from pipeline.history.lineage import Lineage, Product, WorkStep, trace
 from pipeline.history.records import (
     NodeRecord,

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from pipeline.replay.backends import make_backend
-from pipeline.replay.execution import Execution, Processes, ReplayView, resolve_run
-from pipeline.replay.store import Store
+from pipeline.replay.execution import Execution, Processes, ReplayView, Store, resolve_run
 from pipeline.runners.compiled import CompiledPipeline, find_title, read_compiled
 from pipeline.stack import require_tfx
 from reporting import NUMBERS_FILE

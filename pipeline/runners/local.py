@@ -20,12 +20,12 @@ from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.engines import build_arguments, parse_options, require_engine
 from pipeline.failures import ComponentError, explaining_failures
 from pipeline.inputs import look_into_input, read_schema, resolve_hyperparameters, resolve_input
-from pipeline.lost_workers import ending_with_workers
 from pipeline.notification import telling_end
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.work_folder import only_run_in, require_usable
 from pipeline.seals import keeping_seals
 from pipeline.stack import require_tfx
+from pipeline.supervisor import ending_with_workers
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from small_run import SETTINGS
 
 from components.serving_probe import make_requests, read_examples
 from fer_tfx.contract import PROBABILITIES_KEY, SERVE_EXAMPLES
-from pipeline.replay.store import CACHED, SUCCEEDED, Store, TaskRecord
+from pipeline.replay.execution import CACHED, SUCCEEDED, Store, TaskRecord
 from pipeline.runners.compiled import read_compiled
 from schema.drawn_faces import DrawnCsvs
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fer_tfx.errors import ConfigError
-from pipeline.replay.store import CACHED, SUCCEEDED, Store, TaskRecord
+from pipeline.replay.execution import CACHED, SUCCEEDED, Store, TaskRecord
 
 
 @pytest.fixture
