@@ -1,17 +1,25 @@
-"""A compiled file -> a run, or a schedule of runs, on a cluster: `fer-tfx submit`."""
+"""A compiled file -> a run, or a schedule of runs, on a cluster: `fer-tfx submit`.
+
+Vertex AI gets it by Google's own client, Kubeflow Pipelines by the REST client that the kfp SDK is built upon. The SDK
+itself can't be installed beside TFX 1.16: each release wants another protobuf, another kfp-pipeline-spec or an older
+urllib3.
+"""
 
 import dataclasses
 import hashlib
+import json
 import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from fer_tfx.errors import ConfigError
+from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.quiet import hush_libraries, output_in_log
+from pipeline.failures import first_line
 from pipeline.paths import is_remote
 from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json, read_compiled
 from pipeline.runners.parameters import resolve_parameters
@@ -19,6 +27,7 @@ from pipeline.runners.parameters import resolve_parameters
 _DIGEST_LABEL = "fer-tfx-spec"
 _LABEL = re.compile(r"(?P<key>[a-z][a-z0-9_-]{0,62})=(?P<value>[a-z0-9_-]{0,63})")
 _CRON = re.compile(r"\S+( \S+){4}")
+_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,17 +60,11 @@ class SubmitRequest:
 
 
 def submit(request: SubmitRequest, token_file: str) -> int:
-    """Send to `vertex` or `kubeflow`; the exit code is 0. Raises FerError as the target's `submit`."""
+    """Send to `vertex` or `kubeflow`; the exit code is 0. Raises FerError as `submit_to_vertex`, `submit_to_kubeflow`."""
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
-        if request.target == VERTEX:
-            from pipeline.runners import submit_vertex
-
-            name = submit_vertex.submit(request)
-        else:
-            from pipeline.runners import submit_kubeflow
-
-            name = submit_kubeflow.submit(request, token_file)
+        is_vertex = request.target == VERTEX
+        name = submit_to_vertex(request) if is_vertex else submit_to_kubeflow(request, token_file)
     print(f"{'scheduled' if request.cron else 'submitted'} {request.display_name}: {name}")
     return 0
 
@@ -120,3 +123,125 @@ def _read_labels(texts: Sequence[str]) -> dict[str, str]:
             raise ConfigError(f"--label {text}: expected key=value of lower-case letters, digits, dashes, underscores")
         labels[found["key"]] = found["value"]
     return labels
+
+
+def submit_to_vertex(request: SubmitRequest) -> str:
+    """Start a run, or a schedule of runs: its full resource name.
+
+    Raises ConfigError: the client is not installed, there are no credentials, or Vertex AI refuses the request;
+    FerError: it can't be reached.
+    """
+    try:
+        from google.api_core import exceptions as api
+        from google.auth import exceptions as auth
+        from google.cloud import aiplatform
+    except ImportError:
+        raise ConfigError(
+            "google-cloud-aiplatform is not installed; run `pip install ./fer_tfx '.[vertex]'` in a checkout"
+        ) from None
+    where = "/".join(request.place.values())
+    try:
+        return _send_to_vertex(aiplatform, request)
+    except auth.GoogleAuthError as error:
+        raise ConfigError(
+            f"{where}: no usable credentials: {first_line(error)}; run `gcloud auth application-default login`"
+        ) from None
+    except (api.ClientError, ValueError) as error:
+        raise ConfigError(f"{where}: Vertex AI refused {request.file}: {first_line(error)}; correct it") from None
+    except (api.GoogleAPIError, OSError) as error:
+        raise FerError(f"{where}: can't be reached: {first_line(error)}; try again") from None
+
+
+def _send_to_vertex(aiplatform: Any, request: SubmitRequest) -> str:
+    job = aiplatform.PipelineJob(
+        display_name=request.display_name,
+        template_path=request.file,
+        pipeline_root=request.pipeline_root,
+        parameter_values=request.parameters,
+        labels=request.labels,
+        **request.place,
+    )
+    options = {"service_account": request.service_account or None, "create_request_timeout": _TIMEOUT_S}
+    if request.cron:
+        # One at a time: two runs would compare with the same baseline and push one after the other.
+        schedule = job.create_schedule(
+            cron=request.cron, display_name=request.display_name, max_concurrent_run_count=1, **options
+        )
+        return str(schedule.resource_name)
+    job.submit(**options)
+    return str(job.resource_name)
+
+
+def submit_to_kubeflow(request: SubmitRequest, token_file: str = "") -> str:
+    """Start a run, or a recurring run: its id. `token_file` holds a bearer token, if the server asks for one.
+
+    Raises ConfigError: the client is not installed, or the server refuses the request or its sender; DataError: the
+    token can't be read; FerError: the server can't be reached.
+    """
+    try:
+        import kfp_server_api
+        import urllib3
+    except ImportError:
+        remedy = "run `pip install ./fer_tfx '.[kubeflow]'` in a checkout"
+        raise ConfigError(f"kfp-server-api is not installed; {remedy}") from None
+    host = request.place["host"]
+    header = {"header_name": "authorization", "header_value": f"Bearer {_read_token(token_file)}"} if token_file else {}
+    configuration = kfp_server_api.Configuration(host=host.rstrip("/"))
+    try:
+        with kfp_server_api.ApiClient(configuration, **header) as client:
+            return _send_to_kubeflow(kfp_server_api, client, request)
+    except kfp_server_api.ApiException as error:
+        if error.status >= 500:
+            raise FerError(f"{host}: failed: {error.status} {_explain_refusal(error)}; try again") from None
+        raise ConfigError(
+            f"{host}: refused {request.file}: {error.status} {_explain_refusal(error)}; correct it"
+        ) from None
+    except (urllib3.exceptions.HTTPError, ValueError) as error:
+        # urllib3 puts its objects before what happened.
+        found = str(getattr(error, "reason", error)).rpartition(": ")[2]
+        raise FerError(f"{host}: can't be reached: {found}; check --host") from None
+
+
+def _send_to_kubeflow(api: Any, client: Any, request: SubmitRequest) -> str:
+    # As Kubeflow's own client joins the documents: the second has the pods' labels and volume.
+    spec, *platform = request.documents
+    common: dict[str, Any] = {
+        "display_name": request.display_name,
+        "description": json.dumps({"sha256": request.sha256, "labels": request.labels}, sort_keys=True),
+        "experiment_id": request.place.get("experiment"),
+        "pipeline_spec": {"pipeline_spec": spec, "platform_spec": platform[0]} if platform else spec,
+        "runtime_config": api.V2beta1RuntimeConfig(
+            parameters=request.parameters, pipeline_root=request.pipeline_root
+        ),
+        "service_account": request.service_account or None,
+    }  # fmt: skip
+    if not request.cron:
+        run = api.V2beta1Run(**common)
+        sent = api.RunServiceApi(client).run_service_create_run(run, _request_timeout=_TIMEOUT_S)
+        return str(sent.run_id)
+    # Kubeflow's cron begins with a field of seconds.
+    trigger = api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=f"0 {request.cron}"))
+    # One at a time: two runs would compare with the same baseline and push one after the other.
+    recurring = api.V2beta1RecurringRun(
+        **common, trigger=trigger, mode=api.RecurringRunMode.ENABLE, max_concurrency="1", no_catchup=True
+    )
+    service = api.RecurringRunServiceApi(client)
+    sent = service.recurring_run_service_create_recurring_run(recurring, _request_timeout=_TIMEOUT_S)
+    return str(sent.recurring_run_id)
+
+
+def _read_token(token_file: str) -> str:
+    try:
+        return Path(token_file).read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"--token-file {token_file}: can't be read: {error}; give a file that holds a token") from None
+
+
+def _explain_refusal(error: Any) -> str:
+    """Field `message` or `error` of the server's answer, else HTTP's reason."""
+    try:
+        answer = json.loads(error.body)
+        words = str(answer.get("message") or answer["error"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        words = str(error.reason)
+    return next(iter(words.splitlines()), "")

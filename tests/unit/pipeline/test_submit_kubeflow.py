@@ -11,8 +11,7 @@ import pytest
 from compiled_files import PLATFORM, SPEC, write_kubeflow
 
 from fer_tfx.errors import ConfigError, DataError, FerError
-from pipeline.runners.submission import SubmitRequest, build_request
-from pipeline.runners.submit_kubeflow import submit
+from pipeline.runners.submission import SubmitRequest, build_request, submit_to_kubeflow
 
 
 class KubeflowApiDouble(ThreadingHTTPServer):
@@ -65,7 +64,7 @@ def request_to(tmp_path: Any) -> Any:
 
 def test_submit_kubeflow_sends_spec_parameters_and_root(server, request_to):
     request = request_to(f"{server.url}/", experiment="e-1", service_account="runner")
-    assert submit(request) == "r-1"
+    assert submit_to_kubeflow(request) == "r-1"
     ((path, authorization, body),) = server.received
     assert (path, authorization) == ("/apis/v2beta1/runs", None)
     assert body["pipeline_spec"] == {"pipeline_spec": SPEC, "platform_spec": PLATFORM}
@@ -78,12 +77,12 @@ def test_submit_kubeflow_sends_spec_parameters_and_root(server, request_to):
 
 
 def test_submit_kubeflow_spec_without_platform_is_sent_bare(server, request_to):
-    submit(request_to(server.url, has_platform=False))
+    submit_to_kubeflow(request_to(server.url, has_platform=False))
     assert server.received[0][2]["pipeline_spec"] == SPEC
 
 
 def test_submit_kubeflow_cron_becomes_a_recurring_run_one_at_a_time(server, request_to):
-    assert submit(request_to(server.url, cron="0 3 * * 1")) == "rr-1"
+    assert submit_to_kubeflow(request_to(server.url, cron="0 3 * * 1")) == "rr-1"
     ((path, _, body),) = server.received
     assert path == "/apis/v2beta1/recurringruns"
     assert body["trigger"] == {"cron_schedule": {"cron": "0 0 3 * * 1"}}
@@ -92,10 +91,10 @@ def test_submit_kubeflow_cron_becomes_a_recurring_run_one_at_a_time(server, requ
 
 def test_submit_kubeflow_token_travels_in_the_header_alone(server, request_to, tmp_path):
     (tmp_path / "token").write_text("abc\n")
-    submit(request_to(server.url), str(tmp_path / "token"))
+    submit_to_kubeflow(request_to(server.url), str(tmp_path / "token"))
     assert server.received[0][1] == "Bearer abc"
     with pytest.raises(DataError, match=r"--token-file .*nowhere: can't be read"):
-        submit(request_to(server.url), str(tmp_path / "nowhere"))
+        submit_to_kubeflow(request_to(server.url), str(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +109,7 @@ def test_submit_kubeflow_token_travels_in_the_header_alone(server, request_to, t
 def test_submit_kubeflow_refusal_of_the_server_is_one_line(server, request_to, code, answer, kind, words):
     server.answer = (code, answer)
     with pytest.raises(FerError) as refusal:
-        submit(request_to(server.url))
+        submit_to_kubeflow(request_to(server.url))
     assert type(refusal.value) is kind
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
@@ -118,10 +117,10 @@ def test_submit_kubeflow_refusal_of_the_server_is_one_line(server, request_to, c
 
 def test_submit_kubeflow_server_that_is_not_there_is_named(request_to):
     with pytest.raises(FerError, match=r"http://127\.0\.0\.1:9: can't be reached: .*refused; check --host"):
-        submit(request_to("http://127.0.0.1:9"))
+        submit_to_kubeflow(request_to("http://127.0.0.1:9"))
 
 
 def test_submit_kubeflow_without_the_client_says_what_to_install(request_to, monkeypatch):
     monkeypatch.setitem(sys.modules, "kfp_server_api", None)
     with pytest.raises(ConfigError, match=r"`pip install \./fer_tfx '\.\[kubeflow\]'`"):
-        submit(request_to("http://127.0.0.1:9"))
+        submit_to_kubeflow(request_to("http://127.0.0.1:9"))

@@ -12,8 +12,7 @@ from google.auth import exceptions as auth
 from google.cloud import aiplatform
 
 from fer_tfx.errors import ConfigError, FerError
-from pipeline.runners.submission import SubmitRequest, build_request
-from pipeline.runners.submit_vertex import submit
+from pipeline.runners.submission import SubmitRequest, build_request, submit_to_vertex
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> PipelineServiceDouble:
 
 
 def test_submit_vertex_job_holds_spec_parameters_root_and_labels(service, request_of):
-    submit(request_of)
+    submit_to_vertex(request_of)
     ((job, options),) = service.sent
     assert job.display_name == request_of.display_name
     assert dict(job.labels) == request_of.labels
@@ -61,7 +60,7 @@ def test_submit_vertex_job_holds_spec_parameters_root_and_labels(service, reques
 
 
 def test_submit_vertex_cron_makes_a_schedule_of_one_run_at_a_time(service, request_of):
-    submit(dataclasses.replace(request_of, cron="0 3 * * 1"))
+    submit_to_vertex(dataclasses.replace(request_of, cron="0 3 * * 1"))
     ((_, options),) = service.sent
     assert (options["cron"], options["max_concurrent_run_count"]) == ("0 3 * * 1", 1)
 
@@ -77,7 +76,7 @@ def test_submit_vertex_cron_makes_a_schedule_of_one_run_at_a_time(service, reque
 def test_submit_vertex_failure_is_one_line(service, request_of, error, kind, words):
     service.error = error
     with pytest.raises(FerError) as refusal:
-        submit(request_of)
+        submit_to_vertex(request_of)
     assert type(refusal.value) is kind
     assert words in str(refusal.value)
     assert str(refusal.value).startswith("p/europe-west4: ")
@@ -88,4 +87,4 @@ def test_submit_vertex_without_the_client_says_what_to_install(request_of, monke
     monkeypatch.setitem(sys.modules, "google.cloud.aiplatform", None)
     monkeypatch.delattr("google.cloud.aiplatform")
     with pytest.raises(ConfigError, match=r"`pip install \./fer_tfx '\.\[vertex\]'`"):
-        submit(request_of)
+        submit_to_vertex(request_of)
