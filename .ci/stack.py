@@ -24,26 +24,18 @@ def choose(asked, system, machine, glibc, python):
             f"TFX has wheels for Linux on x86-64 with glibc alone, this is {system} on {machine}{without}: use a"
             " container of Debian 13 or Ubuntu 24.04; to predict, `pip install ./fer_tfx` is enough"
         )
-    faults = {"1.16": _fault_of_older(python), "1.21": _fault_of_current(glibc, python)}
+    faults = {"1.16": "", "1.21": ""}
+    if not (3, 10) <= python < (3, 12):
+        faults["1.16"] = "Python 3.10 or 3.11, this is {}.{}: make PYTHON=python3.11".format(*python)
+    if glibc < CURRENT_GLIBC:
+        faults["1.21"] = "glibc 2.39 (Debian 13, Ubuntu 24.04), this is {}.{}".format(*glibc)
+    elif not (3, 12) <= python < (3, 14):
+        faults["1.21"] = "Python 3.12 or 3.13, this is {}.{}: make PYTHON=python3.12".format(*python)
     wanted = [asked] if asked else ["1.21", "1.16"]
     for stack in wanted:
         if not faults[stack]:
             return stack
     raise ValueError("; ".join(f"TFX {stack} needs {faults[stack]}" for stack in wanted))
-
-
-def _fault_of_older(python):
-    if (3, 10) <= python < (3, 12):
-        return ""
-    return "Python 3.10 or 3.11, this is {}.{}: make PYTHON=python3.11".format(*python)
-
-
-def _fault_of_current(glibc, python):
-    if glibc < CURRENT_GLIBC:
-        return "glibc 2.39 (Debian 13, Ubuntu 24.04), this is {}.{}".format(*glibc)
-    if (3, 12) <= python < (3, 14):
-        return ""
-    return "Python 3.12 or 3.13, this is {}.{}: make PYTHON=python3.12".format(*python)
 
 
 def read_glibc():

@@ -1,8 +1,7 @@
 """The engines that the Beam components run on: what each one needs, and its options.
 
-The options are those of Beam 2.59 and 2.77 (apache_beam/options/pipeline_options.py). Workers import this project from
-their image, from `beam.packages`, or from this installation if they run on this machine. Nothing is pickled from
-`__main__`.
+Workers import this project from their image, from `beam.packages`, or from this installation if they run on this
+machine. Nothing is pickled from `__main__`.
 """
 
 import shutil
@@ -16,8 +15,7 @@ from configs.spec import BeamConfig
 from fer_tfx.errors import ConfigError
 from pipeline.stack import build_local_runner
 
-# Without such an option TFX packs itself for each Beam component, 6 s each. No engine looks for this image: workers on
-# this machine use this installation.
+# Without such an option TFX packs itself for each Beam component, 6 s each. No engine looks for this image.
 _THIS_INSTALLATION = "--sdk_container_image=this-installation"
 _CODE_OPTIONS = ("--sdk_container_image", "--extra_package", "--setup_file", "--requirements_file")
 # Flink would start new workers for each stage of a job, and each would import TensorFlow.

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _PACKAGES = ("components", "configs", "fer_tfx", "models", "reporting", "schema")
-# It declares settings, whose values are part of the cache key already: left out, so that an edit of one section repeats
-# no stage that uses another. What parses or derives values counts.
+# It declares settings, whose values are part of the cache key: its edit must not repeat stages that don't use them.
 _VALUES = "configs.spec"
 # Libraries that affect no result: logging, messages between processes, files of settings.
 _HARMLESS = {"absl", "google", "pydantic", "pydantic_core", "yaml"}

@@ -99,8 +99,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         schema=schema,
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         splits_config=tfx.proto.SplitsConfig(analyze=[TRAIN_SPLIT], transform=[TRAIN_SPLIT, EVAL_SPLIT]),
-        # Trainer and export apply the graph themselves: written as normalised floats the pictures would take ten times
-        # the space, and more time than computing them.
+        # Trainer and export apply the graph themselves: normalised pictures would take ten times the space.
         materialize=False,
         disable_statistics=True,
         custom_config={"code": _code_of("Transform")},

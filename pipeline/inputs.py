@@ -129,7 +129,6 @@ def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -
     """The earlier search's result that the settings ask for; None: they ask for none.
 
     Without `must_read` one in a bucket that this machine can't read is accepted unread, without a fingerprint.
-
     Raises ConfigError: there is none, it can't be read, or it doesn't fit the settings of this version.
     """
     path = config.tuner.hyperparameters_path

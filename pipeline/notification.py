@@ -61,8 +61,8 @@ def telling_end(config: NotifyConfig, run: str) -> Iterator[RunEnd]:
 def notify(config: NotifyConfig, end: RunEnd) -> str:
     """Run the program with the end as JSON on its standard input; what went wrong, empty: nothing."""
     try:
-        # Its output goes to a file: a pipe would be waited for as long as any child of the program holds it. In a
-        # session of its own a Ctrl-C for the run does not reach it, and its children can be ended with it.
+        # A pipe would be waited for as long as any child of the program holds it. In its own session a Ctrl-C for the
+        # run does not reach it, and its children can be ended with it.
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 config.command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True

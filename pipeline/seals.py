@@ -1,8 +1,7 @@
 """Records how each artifact looked when it was finished, so that a damaged one is not taken from the cache.
 
 `<home>/seals/<component>/<key>/<number>.json` holds size, time of change and CRC-32 of each file below
-`<home>/artifacts/<component>/<key>/<number>`. A CRC detects accidents, not forgery. TFX's cache ignores an artifact
-that is gone, so what is set aside is rebuilt.
+`<home>/artifacts/<component>/<key>/<number>`. TFX's cache ignores an artifact that is gone: it is rebuilt.
 """
 
 import json

@@ -23,10 +23,7 @@ def read_release(text: str) -> tuple[int, ...]:
 
 
 def build_local_runner() -> list[str]:
-    """Options for Beam in this process; none where that is Beam's default.
-
-    From 2.68 on Beam first tries Prism, a program that it downloads and whose error messages differ.
-    """
+    """Options for Beam in this process: from 2.68 on Beam would first download and try another program, Prism."""
     if read_release(version("apache-beam")) < (2, 68):
         return []
     return ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]

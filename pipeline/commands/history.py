@@ -1,7 +1,7 @@
 """What earlier runs were made of and reached, as tables and trees or as JSON; their pages and training curves.
 
-A run is named by its id or `latest`. Each command exits with 0, or raises ConfigError (there is no such run or model,
-or something is not installed) or DataError (the metadata can't be read, or the run has no page or logs).
+Raise ConfigError: there is no such run or model, or something is not installed; DataError: the metadata can't be read,
+or the run has no page or logs.
 """
 
 import json as json_text
@@ -63,8 +63,10 @@ def runs(json: AsJson = False, config: Config = None, overrides: Overrides = Non
 def compare(first: Run, second: Run, config: Config = None, overrides: Overrides = None) -> int:
     """Compare two runs: settings, rows, figures, training, code."""
     history = _open(config, overrides)
+    from pipeline.history import compare_runs
+
     found = [history.find_run(name) for name in (first, second)]
-    sections = history.compare(*found)
+    sections = compare_runs(*found)
     headings = ("", f"run {found[0].id}", f"run {found[1].id}", "difference")
     heading, *lines = _tabulate(headings, [line for section in sections for line in section.lines])
     print(f"  {heading}")

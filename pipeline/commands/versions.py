@@ -1,7 +1,7 @@
 """Which version is served, and which one new models are compared with.
 
-Each command exits with 0, or raises ConfigError (there is no such version, or a run is in progress) or DataError (the
-folder or the metadata can't be read or written; nothing has changed then).
+Raise ConfigError: there is no such version, or a run is in progress; DataError: the folder or the metadata can't be
+read or written. Nothing has changed then.
 """
 
 import sys

@@ -1,7 +1,6 @@
 """What earlier runs left in ML Metadata and beside it, and the one way in for everything outside this folder.
 
-Only `acceptance`, whose strategy TFX calls, and `notes`, which runs a pipeline, are imported by themselves: they need
-TFX, which takes seconds to import.
+Only `acceptance` and `notes` are imported by themselves: they need TFX, which takes seconds to import.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import ml_metadata
 
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
-from pipeline.history.figures import Figures, Section, compare_runs, locate_refused, summarise
+from pipeline.history.figures import Figures, compare_runs, locate_refused, summarise
 from pipeline.history.lineage import Lineage, Product, WorkStep, trace
 from pipeline.history.records import (
     NodeRecord,
@@ -27,8 +26,8 @@ from pipeline.paths import RunPaths, is_remote
 from reporting import PAGE_FILE, REPORT_KEY
 
 __all__ = [
-    "Figures", "History", "NodeRecord", "Product", "RunRecord", "WorkStep", "open_store", "open_store_for_reading",
-    "read_latest_run",
+    "Figures", "History", "NodeRecord", "Product", "RunRecord", "WorkStep", "compare_runs", "open_store",
+    "open_store_for_reading", "read_latest_run",
 ]  # fmt: skip
 
 LATEST = "latest"
@@ -67,11 +66,7 @@ class History:
     def summarise(self) -> list[dict[str, Any]]:
         return [summarise(run, self.config) for run in read_runs(self.store)]
 
-    def compare(self, first: RunRecord, second: RunRecord) -> list[Section]:
-        return compare_runs(first, second)
-
     def trace(self, name: str) -> Lineage:
-        """What a model was made of, and what was made of it; see `pipeline.history.lineage.trace`."""
         return trace(self.store, name, self.config)
 
     def find_page(self, run: RunRecord) -> Path:

@@ -23,8 +23,16 @@ from components.face_example_gen.component import only_span
 from components.span_trainer import read_span
 from fer_tfx.errors import DataError
 from pipeline.history import open_store_for_reading
-from pipeline.history.records import CACHED, COMPLETE, FAILED, INPUT, find_makers, key_of, read_plain_values
-from pipeline.history.settings import locate_labelled
+from pipeline.history.records import (
+    CACHED,
+    COMPLETE,
+    FAILED,
+    INPUT,
+    find_makers,
+    key_of,
+    locate_labelled,
+    read_plain_values,
+)
 from pipeline.inputs import Input
 
 # Of the artifacts that a strategy is given and gives back, beside those of `components.acceptance`.
@@ -62,14 +70,15 @@ def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """
     current = min(given[CURRENT_KEY], key=lambda artifact: artifact.id)
     accepted = find_accepted_statistics(store)
-    same_node = [each for each in given[STATISTICS_KEY] if _folder_of(each) == _folder_of(current)]
+    folder = current.uri.rpartition("/")[0]
+    same_node = [each for each in given[STATISTICS_KEY] if each.uri.rpartition("/")[0] == folder]
     return {STATISTICS_KEY: _take_latest([each for each in same_node if each.id in accepted], current)}
 
 
 def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """Anchor, latency reference and model in service, leaving out the `candidate`.
 
-    Compared is the model's artifact, whether or not the version is still kept for serving.
+    The version need not be kept for serving any more.
     """
     candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
     others = [each for each in given[MODEL_KEY] if each.id not in candidates]
@@ -153,8 +162,8 @@ def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
 def find_first_weights(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """The model that was in service when the `current` examples were ingested.
 
-    Not the anchor, which may be a model of the same data: this answer stays the same, whatever is trained on the data.
-    For the same reason the version need not be kept any more: the weights are beside the model's artifact.
+    Not the anchor, which may be a model of the same data. The version need not be kept any more: this answer stays the
+    same, whatever is trained on the data.
     """
     (current,) = given[CURRENT_KEY]
     earlier = [each for each in given[PUSHED_KEY] if each.id < current.id]
@@ -179,10 +188,7 @@ def find_accepted_statistics(store: Any) -> set[int]:
 
 
 def _read_pushes(store: Any, artifacts: Iterable[Any], models: Iterable[Any]) -> tuple[list[rule.Push], dict[int, Any]]:
-    """Those PushedModel artifacts that were pushed from one of the models that still exist; and these models by id.
-
-    A push that is older than the rule moves both references.
-    """
+    """Those PushedModel artifacts that were pushed from one of the models that still exist; and these models by id."""
     pushed = {each.id: each for each in artifacts if each.get_int_custom_property("pushed")}
     taken = _find_inputs(store, pushed, MODEL_KEY)
     present = {each.id: each for each in models if each.id in taken.values() and fileio.exists(each.uri)}
@@ -198,6 +204,7 @@ def _read_pushes(store: Any, artifacts: Iterable[Any], models: Iterable[Any]) ->
             destination=places[number],
             pushed_ms=pushed[number].mlmd_artifact.create_time_since_epoch,
             is_rolled_back=places[number] in gone,
+            # A push that is older than these properties moves both references.
             is_no_worse=bool(values[number].get(rule.NO_WORSE_PROPERTY, 1)),
             is_no_slower=bool(values[number].get(rule.NO_SLOWER_PROPERTY, 1)),
             accepted_ms=int(values[number].get(rule.ACCEPTED_MS_PROPERTY, 0)),
@@ -261,8 +268,3 @@ def _take_latest(artifacts: Iterable[Any], current: Any) -> list[Any]:
     """The last one that was made before `current` and still exists; empty: there is none."""
     earlier = [each for each in artifacts if each.id < current.id and fileio.exists(each.uri)]
     return sorted(earlier, key=lambda each: each.id)[-1:]
-
-
-def _folder_of(artifact: Any) -> str:
-    """Where the artifacts of one output of one node are, each in a folder with a number."""
-    return str(artifact.uri.rpartition("/")[0])

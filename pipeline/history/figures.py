@@ -13,8 +13,7 @@ from configs.spec import PipelineConfig
 from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.quiet import hush_libraries, output_in_log
 from fer_tfx.versions.folder import VersionFolder
-from pipeline.history.records import RunRecord
-from pipeline.history.settings import has_all_settings, read_code, read_settings
+from pipeline.history.records import RunRecord, has_all_settings, read_code, read_settings
 from pipeline.paths import RunPaths, is_remote
 from reporting import NUMBERS_FILE, REPORT_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport

@@ -10,19 +10,8 @@ import ml_metadata
 
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
+from pipeline.history import records
 from pipeline.history.figures import describe_version
-from pipeline.history.records import (
-    CACHED,
-    INPUT,
-    OUTPUT,
-    Properties,
-    find_makers,
-    key_of,
-    list_run_contexts,
-    read_node_id,
-    read_plain_values,
-)
-from pipeline.history.settings import read_code, read_node_settings, read_sources
 
 _PUSHED_MODEL, _MODEL_KEY = "PushedModel", "model"
 # The input of a Trainer that holds the model whose weights it starts from.
@@ -53,7 +42,7 @@ class Product:
     id: int
     type_name: str
     uri: str
-    properties: Properties
+    properties: records.Properties
     made_by: WorkStep | None
     """None: it is shown elsewhere in the same tree, came from outside, or is what a warm start began with."""
 
@@ -78,10 +67,9 @@ class Lineage:
 
 
 def trace(store: ml_metadata.MetadataStore, name: str, config: PipelineConfig) -> Lineage:
-    """Follow an artifact both ways; a pushed version counts as the model that it is a copy of.
+    """Follow an artifact both ways, but not past a warm start; a pushed version counts as the model it is a copy of.
 
-    Of a model that a warm start began with only the name is given: a year of others may precede it. `name` is a pushed
-    version's number or folder, even if rolled back, or the path of an artifact or a file in it.
+    `name` is a pushed version's number or folder, even if rolled back, or the path of an artifact or a file in it.
     """
     graph = _Graph(store)
     model = graph.find_model(graph.find_artifact(name))
@@ -94,14 +82,14 @@ def trace(store: ml_metadata.MetadataStore, name: str, config: PipelineConfig) -
 class _Graph:
     def __init__(self, store: ml_metadata.MetadataStore) -> None:
         self._store = store
-        self._runs = {context.id for context in list_run_contexts(store)}
+        self._runs = {context.id for context in records.list_run_contexts(store)}
 
     def find_artifact(self, name: str) -> int:
         path = Path(name).expanduser().absolute()
         places = {path, *path.parents}
         versions = {}
         for artifact in sorted(self._store.get_artifacts(), key=lambda each: each.id):
-            properties = read_plain_values(artifact.custom_properties)
+            properties = records.read_plain_values(artifact.custom_properties)
             if "pushed_version" in properties:
                 versions[str(properties["pushed_version"])] = int(artifact.id)
             if places & {Path(str(place)) for place in (artifact.uri, properties.get("pushed_destination")) if place}:
@@ -113,15 +101,15 @@ class _Graph:
 
     def find_model(self, artifact_id: int) -> int:
         """What a pushed model is a copy of; any other artifact is itself."""
-        step_id = find_makers(self._store, [artifact_id]).get(artifact_id)
+        step_id = records.find_makers(self._store, [artifact_id]).get(artifact_id)
         if step_id is None or self._read_product(artifact_id).type_name != _PUSHED_MODEL:
             return artifact_id
-        (model,) = self._list_artifacts(step_id, INPUT).get(_MODEL_KEY, [artifact_id])
+        (model,) = self._list_artifacts(step_id, records.INPUT).get(_MODEL_KEY, [artifact_id])
         return model
 
     def trace_back(self, artifact_id: int, shown: set[int]) -> Product:
         """The artifact with everything that it was made of; each execution is shown once."""
-        maker = find_makers(self._store, [artifact_id]).get(artifact_id)
+        maker = records.find_makers(self._store, [artifact_id]).get(artifact_id)
         if maker is None or maker in shown:
             return self._read_product(artifact_id)
         shown.add(maker)
@@ -129,7 +117,7 @@ class _Graph:
             key: [
                 self._read_product(each) if key == _EARLIER_MODEL_KEY else self.trace_back(each, shown) for each in ids
             ]
-            for key, ids in self._list_artifacts(maker, INPUT).items()
+            for key, ids in self._list_artifacts(maker, records.INPUT).items()
         }
         return self._read_product(artifact_id, self._read_step(maker, inputs))
 
@@ -137,11 +125,11 @@ class _Graph:
         """What was made of an artifact directly, in the order of the executions; cached repeats are left out."""
         uses = []
         for event in sorted(self._store.get_events_by_artifact_ids([artifact_id]), key=lambda each: each.execution_id):
-            outputs = self._list_artifacts(event.execution_id, OUTPUT)
-            is_use = event.type == INPUT and key_of(event) and outputs
-            if is_use and self._read_execution(event.execution_id).last_known_state != CACHED:
+            outputs = self._list_artifacts(event.execution_id, records.OUTPUT)
+            is_use = event.type == records.INPUT and records.key_of(event) and outputs
+            if is_use and self._read_execution(event.execution_id).last_known_state != records.CACHED:
                 made = {key: [self._read_product(each) for each in ids] for key, ids in outputs.items()}
-                uses.append(Use(key_of(event), self._read_step(event.execution_id, {}), made))
+                uses.append(Use(records.key_of(event), self._read_step(event.execution_id, {}), made))
         return uses
 
     def _list_artifacts(self, execution_id: int, kind: int) -> dict[str, list[int]]:
@@ -158,14 +146,16 @@ class _Graph:
         return execution
 
     def _read_step(self, execution_id: int, inputs: dict[str, list[Product]]) -> WorkStep:
-        node = read_node_id(self._store, execution_id)
-        parameters = read_plain_values(self._read_execution(execution_id).custom_properties)
+        node = records.read_node_id(self._store, execution_id)
+        parameters = records.read_plain_values(self._read_execution(execution_id).custom_properties)
         contexts = {context.id for context in self._store.get_contexts_by_execution(execution_id)}
         return WorkStep(
-            execution_id, node, min(contexts & self._runs, default=0), read_node_settings(node, parameters),
-            read_code(parameters), read_sources(parameters), inputs,
+            execution_id, node, min(contexts & self._runs, default=0), records.read_node_settings(node, parameters),
+            records.read_code(parameters), records.read_sources(parameters), inputs,
         )  # fmt: skip
 
     def _read_product(self, artifact_id: int, made_by: WorkStep | None = None) -> Product:
         (artifact,) = self._store.get_artifacts_by_id([artifact_id])
-        return Product(artifact_id, artifact.type, artifact.uri, read_plain_values(artifact.custom_properties), made_by)
+        return Product(
+            artifact_id, artifact.type, artifact.uri, records.read_plain_values(artifact.custom_properties), made_by
+        )

@@ -15,19 +15,16 @@ from tfx.proto.orchestration import pipeline_pb2
 from configs.load import to_json
 from configs.spec import PipelineConfig
 from fer_tfx.errors import FerError
+from pipeline.history import open_store, open_store_for_reading, read_latest_run
 from pipeline.history.figures import FIGURES_NOTE, Figures
-from pipeline.history.records import RUN_CONTEXT, list_run_contexts, open_store, open_store_for_reading, read_latest_run
-from pipeline.history.settings import SETTINGS_NOTE
+from pipeline.history.records import RUN_CONTEXT, SETTINGS_NOTE, list_run_contexts
 from pipeline.outcome import Outcome, read_outcome
 
 
 def run_with_notes(
     dag: Any, config: PipelineConfig, metadata: Path, at_end: Callable[[Iterable[Path]], None]
 ) -> Outcome:
-    """Run a `tfx.dsl.Pipeline`, with notes of its settings and figures.
-
-    `at_end` is given the folders of all artifacts that the nodes have finished, also if the run failed.
-    """
+    """Run a `tfx.dsl.Pipeline`; `at_end` gets the folders of all finished artifacts, also if the run failed."""
     try:
         NotingRunner(config).run(dag)
         store = open_store(metadata)

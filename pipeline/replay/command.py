@@ -33,7 +33,10 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
     """
     require_tfx()
     pipeline = read_compiled(path)
-    _require_replayable(path, pipeline)
+    for task in pipeline.tasks.values():
+        if task.unsupported:
+            parts = ", ".join(task.unsupported)
+            raise ConfigError(f"{path}: task {task.name}: {parts} can't be replayed; `fer-tfx compile` writes none")
     flavor = flavor or pipeline.flavor
     home = root.expanduser().absolute() / flavor / pipeline.name
     values = resolve_run(pipeline.declared, pipeline.given, overrides, home / "buckets")
@@ -55,13 +58,6 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
     if refusals:
         print(f"fer-tfx: the gate refused the model: {'; '.join(refusals)}", file=sys.stderr)
     return GateError.exit_code if refusals else 0
-
-
-def _require_replayable(path: Path, pipeline: CompiledPipeline) -> None:
-    for task in pipeline.tasks.values():
-        if task.unsupported:
-            parts = ", ".join(task.unsupported)
-            raise ConfigError(f"{path}: task {task.name}: {parts} can't be replayed; `fer-tfx compile` writes none")
 
 
 def _run(execution: Execution, workers: int) -> None:

@@ -259,9 +259,7 @@ class Execution:
 
 
 def resolve_run(declared: Json, given: Json, overrides: Sequence[str], buckets: Path) -> Json:
-    """As `resolve_parameters`, but a folder in `buckets` stands for each bucket in the file: a replay touches a bucket
-    only if an override says so.
-    """
+    """As `resolve_parameters`, but a folder in `buckets` stands for each bucket that no override names."""
     in_file = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec} | given
     for name, value in in_file.items():
         if isinstance(value, str) and "://" in value:
@@ -286,9 +284,7 @@ def _read_output(executor_input: Json) -> Json:
 
 
 def _compute_fingerprint(task: Task, executor_input: Json) -> str:
-    """What the cache compares, as in Kubeflow's cacheutils/cache.go: all but the places of the outputs. That includes a
-    driver's findings, such as the fingerprint of the input files.
-    """
+    """What the cache compares, as in Kubeflow's cache.go: a driver's findings too, but no places of outputs."""
     inputs = executor_input["inputs"]
     known = {
         "artifacts": {key: [each["name"] for each in held["artifacts"]] for key, held in inputs["artifacts"].items()},

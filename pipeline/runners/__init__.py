@@ -1,2 +1,1 @@
-"""Where the graph runs. Here: `local`. On a cluster: `compilation` writes the file, `submission` sends it, and each
-container starts `container_entry`."""
+"""Where the graph runs: `local`, or a cluster, to which `submission` sends what `compilation` writes."""

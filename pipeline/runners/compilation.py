@@ -27,8 +27,7 @@ from pipeline.stack import require_tfx
 _SUFFIXES = {KUBEFLOW: (".yaml", ".yml"), VERTEX: (".json",)}
 _ENTRY = ("python", "-m", "pipeline.runners.container_entry")
 _INGESTION_DRIVER = ("python", "-m", "pipeline.runners.ingestion_driver")
-# Their result depends on more than their inputs: on the last push, on later roll-backs, and on files, whose fingerprint
-# only Vertex AI takes before it looks into its cache.
+# Their result depends on earlier pushes too, or on files, which only Vertex AI fingerprints before caching.
 _NEVER_CACHED = {
     VERTEX: ("Baseline", "RecordData", "RecordPush", "Pusher"),
     KUBEFLOW: ("Baseline", "RecordData", "RecordPush", "Pusher", "FerExampleGen"),
@@ -79,8 +78,7 @@ def compile_to_text(config: PipelineConfig, target: str) -> str:
 
 def _compile_job(config: PipelineConfig, target: str) -> Json:
     """A Vertex PipelineJob as JSON; its `pipelineSpec` is what Kubeflow Pipelines takes."""
-    _require_deployable(config.deploy)
-    _require_no_look_back(config.spans)
+    _require_deployable(config.deploy, config.spans)
     _require_reachable(config, target)
     schema_text = read_schema(config.validation)
     paths = RunPaths.of(config)
@@ -100,13 +98,16 @@ def _compile_job(config: PipelineConfig, target: str) -> Json:
         spec["defaultPipelineRoot"] = paths.artifacts  # else Kubeflow's own
     job["displayName"] = config.name
     # In place of TFX's labels, which describe the compiling machine.
-    job["labels"] = {"pipeline": config.name, "code": _digest_code(spec), **config.deploy.labels}
+    # One fingerprint for the sources of all components, which the report's settings hold one by one.
+    stage_code: Any = spec["root"]["dag"]["tasks"]["HtmlReport"]["inputs"]["parameters"]["stage_code"]
+    code = hashlib.sha256(stage_code["runtimeValue"]["constant"].encode()).hexdigest()[:16]
+    job["labels"] = {"pipeline": config.name, "code": code, **config.deploy.labels}
     defaults = {each.name: each.default for each in parameters if "defaultValue" in each.definition}
     job["runtimeConfig"]["parameterValues"] = defaults
     return job
 
 
-def _require_deployable(deploy: DeployConfig) -> None:
+def _require_deployable(deploy: DeployConfig, spans: SpansConfig) -> None:
     name, _, tag = deploy.image.rpartition("/")[2].partition(":")
     is_digest = "@sha256:" in deploy.image
     if not name or not (is_digest or tag) or tag == "latest":
@@ -119,10 +120,7 @@ def _require_deployable(deploy: DeployConfig) -> None:
             "deploy.project + deploy.region: Dataflow and Vertex Training need both; give them, or"
             " --set deploy.beam=in_process --set deploy.training=container"
         )
-
-
-def _require_no_look_back(spans: SpansConfig) -> None:
-    """Only this machine's metadata tell what was there when the data came."""
+    # Only this machine's metadata tell what was there when the data came.
     if spans.window > 1:
         raise ConfigError(
             f"spans.window: {spans.window}: Kubeflow's compiler can't look for earlier spans; compile with"
@@ -243,12 +241,6 @@ def _describe_resources(name: str, deploy: DeployConfig) -> Json:
     if resources.accelerator:
         described["accelerator"] = {"type": resources.accelerator, "count": str(resources.accelerator_count)}
     return described
-
-
-def _digest_code(spec: Json) -> str:
-    """One fingerprint for the sources of all components, which the report's settings hold one by one."""
-    stage_code: Any = spec["root"]["dag"]["tasks"]["HtmlReport"]["inputs"]["parameters"]["stage_code"]
-    return hashlib.sha256(stage_code["runtimeValue"]["constant"].encode()).hexdigest()[:16]
 
 
 def _describe_platform(job: Json, deploy: DeployConfig) -> Json:

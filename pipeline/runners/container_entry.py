@@ -1,11 +1,9 @@
 """What each container of a compiled pipeline starts: `python -m pipeline.runners.container_entry`.
 
-TFX's own entrypoint expects what Vertex AI passes. Kubeflow's backend differs: it runs no driver before an ExampleGen,
-leaves the types of inputs empty, adds an artifact for logs, uses URIs that TensorFlow can't open, and passes an
-artifact even where there is none. This adapts the messages, KFP's ExecutorInput and ExecutorOutput in JSON
-(kubeflow/pipelines, api/v2alpha1/pipeline_spec.proto), and calls TFX's.
-
-It ends with a FerError's exit code, and with the error as the last line on standard error.
+TFX's own entrypoint expects what Vertex AI passes. Kubeflow's backend runs no driver before an ExampleGen, leaves the
+types of inputs empty, adds an artifact for logs, uses URIs that TensorFlow can't open, and passes an artifact even
+where there is none. This adapts the messages, KFP's ExecutorInput and ExecutorOutput in JSON (kubeflow/pipelines,
+api/v2alpha1/pipeline_spec.proto), calls TFX's, and ends with the error as the last line on standard error.
 """
 
 import argparse
@@ -27,9 +25,8 @@ from pipeline.runners.compiled import Json, find_title
 from pipeline.runners.ingestion_driver import INPUT_BASE, INPUT_CONFIG, with_message
 from pipeline.runners.parameters import substitute_all
 
-# TensorFlow can't open these. Kubeflow's launcher copies inputs to `/minio/<bucket>/<key>` and uploads outputs from
-# there (kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, LocalPathForURI). gs:// stays as it is: TensorFlow
-# reads and writes it, and so do Beam's workers on other machines.
+# TensorFlow can't open these, but can gs://. Kubeflow's launcher copies inputs to `/minio/<bucket>/<key>` and uploads
+# outputs from there (kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, LocalPathForURI).
 _MOUNTED = ("minio", "s3")
 
 
@@ -59,11 +56,12 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
-    """Adapt the input, run the driver if no driver has run, execute, and restore the output for the backend.
+    """Adapt the input, run an ExampleGen's driver if none has run, execute, and restore the output for the backend.
 
     Raises FerError: bad input, or refused by a gate.
     """
     _import_quickly()
+    from tfx.dsl.io import fileio
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 
     from components.artifacts import ABSENT_PROPERTY
@@ -72,9 +70,11 @@ def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
     inputs_spec = json.loads(parsed.json_serialized_inputs_spec_args)
     executor_input = adapt(given, inputs_spec, parsed.mount_root, _is_known_type, ABSENT_PROPERTY)
     _make_output_folders(executor_input)
-    _drive_if_needed(parsed, executor_input)
-    kubeflow_v2_run_executor.main((with_message(parsed, executor_input), beam_args))
+    reads_files = {INPUT_BASE, INPUT_CONFIG} <= executor_input["inputs"]["parameterValues"].keys()
     output_file = executor_input["outputs"]["outputFile"]
+    if reads_files and not fileio.exists(output_file):
+        take_driver_output(executor_input, ingestion_driver.main(with_message(parsed, executor_input)))
+    kubeflow_v2_run_executor.main((with_message(parsed, executor_input), beam_args))
     if "://" not in output_file:
         restore_file(Path(output_file), given["outputs"]["artifacts"])
 
@@ -117,23 +117,13 @@ def _make_output_folders(executor_input: Json) -> None:
     make_output_dirs({key: artifacts for key, artifacts in outputs.items() if "://" not in artifacts[0].uri})
 
 
-def _drive_if_needed(parsed: argparse.Namespace, executor_input: Json) -> None:
-    """Run the driver of an ExampleGen that reads files, unless one has already written their fingerprint."""
-    from tfx.dsl.io import fileio
-
-    reads_files = {INPUT_BASE, INPUT_CONFIG} <= executor_input["inputs"]["parameterValues"].keys()
-    if reads_files and not fileio.exists(executor_input["outputs"]["outputFile"]):
-        take_driver_output(executor_input, ingestion_driver.main(with_message(parsed, executor_input)))
-
-
 def adapt(
     executor_input: Json, inputs_spec: Json, mount_root: Path, is_known: Callable[[str], bool], absent_property: str
 ) -> Json:
     """A copy of the backend's ExecutorInput that TFX's executors can take.
 
-    `inputs_spec`, the ComponentInputsSpec, declares the types of the inputs. `mount_root` is above the launcher's
-    /minio and /s3. `is_known` says whether an artifact type can be imported; `absent_property` marks what stands for
-    no artifact.
+    `inputs_spec` is the ComponentInputsSpec, `mount_root` above the launcher's /minio and /s3. `is_known` says whether
+    an artifact type can be imported; `absent_property` marks what stands for no artifact.
     """
     adapted = copy.deepcopy(executor_input)
     inputs = adapted.setdefault("inputs", {})
@@ -206,8 +196,7 @@ def restore_file(path: Path, outputs: Json) -> None:
 if __name__ == "__main__":
     hush_libraries()
     exit_code = main(sys.argv[1:])
-    # Native libraries have crashed when an interpreter that ran Beam and TensorFlow shut down, and taking down millions
-    # of objects takes seconds.
+    # A normal shutdown takes seconds, and native libraries of Beam and TensorFlow may crash in it.
     sys.stdout.flush()
     sys.stderr.flush()
     logging.shutdown()

@@ -44,9 +44,7 @@ def with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.N
 
 
 def split_paths(values: Json, is_folder: Callable[[str], bool]) -> Json:
-    """`input_base` and `input_config` for FerExampleGen, from the same two as compiled: no base, and for each pattern a
-    whole path, or a folder for all files in it; one may be empty.
-    """
+    """`input_base` and `input_config` for FerExampleGen, from those compiled: no base, and whole paths or folders."""
     config = json.loads(values[INPUT_CONFIG])
     paths = {split["name"]: split.get("pattern", "") for split in config["splits"]}
     if values.get(INPUT_BASE):

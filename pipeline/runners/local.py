@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 
 
 def run_pipeline(config: PipelineConfig) -> int:
-    """A whole run, from settings to exit code: 0 pushed, 3 refused. Any other end is a FerError.
-
-    The settings, the lock and the metadata are checked before TFX is imported; the notification comes last, whatever
-    ends the run.
-    """
+    """A whole run, from settings to exit code: 0 pushed, 3 refused. Any other end is a FerError."""
     with telling_end(config.notify, config.name) as end:
         require_tfx()
         config = check(config)
@@ -96,13 +92,11 @@ def prepare(config: PipelineConfig) -> PipelineConfig:
 
 
 def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]], None]) -> "Outcome":
-    """Run the whole graph with settings that `prepare` has completed, and show the progress in `output`.
+    """Run the whole graph with settings that `prepare` has completed; for `at_end` see `run_with_notes`.
 
-    `at_end` is given the folders of all finished artifacts, also if a component failed. Raises FerError: bad input or
-    refused data; ComponentError: a component failed unexpectedly.
+    Raises FerError: bad input or refused data; ComponentError: a component failed unexpectedly.
     """
-    # The collector would walk the millions of objects of these imports again and again, and once more at exit: 5 s of
-    # CPU time for nothing, since they stay until the end.
+    # The collector would walk the millions of objects of these imports again and again: 5 s of CPU time.
     gc.disable()
     from absl import logging
 

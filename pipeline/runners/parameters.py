@@ -1,12 +1,9 @@
 """Settings that are given at submission, as parameters of a compiled pipeline.
 
-They are part of longer texts in a task's inputs: JSON within JSON, a path. TFX's RuntimeParameter can only be a whole
-input, and its default is lost in compiling. So the graph is built with marks in place of the values, and in the
-compiler's output each mark becomes `{{$.inputs.parameters['trainer_epochs']}}`, the placeholder that the kfp SDK
-compiles f-strings to. Kubeflow's launcher and Vertex AI fill it in; where they don't, the container's entrypoint does.
-
-No name begins with kfp's `pipelinechannel--`: newer Kubeflow drivers take a text that holds such a placeholder for the
-placeholder alone (backend/src/v2/driver/resolver/parameters.go).
+They are part of longer texts in a task's inputs, which TFX's RuntimeParameter can't be. So the graph is built with
+marks in place of the values, and in the compiler's output each mark becomes the placeholder that the kfp SDK compiles
+f-strings to, `{{$.inputs.parameters['trainer_epochs']}}`. Kubeflow's launcher, Vertex AI or the container's entrypoint
+fills it in. No name begins with kfp's `pipelinechannel--`, which newer Kubeflow drivers take for the whole text.
 """
 
 import json

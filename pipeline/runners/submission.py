@@ -1,8 +1,7 @@
 """A compiled file -> a run, or a schedule of runs, on a cluster: `fer-tfx submit`.
 
-Vertex AI gets it by Google's own client, Kubeflow Pipelines by the REST client that the kfp SDK is built upon. The SDK
-itself can't be installed beside TFX 1.16: each release wants another protobuf, another kfp-pipeline-spec or an older
-urllib3.
+Vertex AI gets it by Google's own client, Kubeflow Pipelines by the REST client that the kfp SDK is built upon: the SDK
+can't be installed beside TFX 1.16.
 """
 
 import dataclasses
@@ -60,7 +59,7 @@ class SubmitRequest:
 
 
 def submit(request: SubmitRequest, token_file: str) -> int:
-    """Send to `vertex` or `kubeflow`; the exit code is 0. Raises FerError as `submit_to_vertex`, `submit_to_kubeflow`."""
+    """Send to `vertex` or `kubeflow`; the exit code is 0. Raises FerError: see the functions below."""
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
         is_vertex = request.target == VERTEX
@@ -163,7 +162,7 @@ def _send_to_vertex(aiplatform: Any, request: SubmitRequest) -> str:
     )
     options = {"service_account": request.service_account or None, "create_request_timeout": _TIMEOUT_S}
     if request.cron:
-        # One at a time: two runs would compare with the same baseline and push one after the other.
+        # One at a time, as below.
         schedule = job.create_schedule(
             cron=request.cron, display_name=request.display_name, max_concurrent_run_count=1, **options
         )

@@ -65,7 +65,7 @@ def require_usable(metadata: Path) -> None:
         raise FerError(f"{metadata}: {explain_failure(error, '', '')}") from None
     finally:
         connection.close()
-    # TensorFlow reads what older releases wrote, and promises nothing of newer ones: a cached graph may not load.
+    # TensorFlow promises to read only what older releases wrote.
     own = read_stack()
     newest = max(releases, key=read_release, default=own)
     if read_release(newest) > read_release(own):

@@ -12,8 +12,7 @@ from configs.spec import PipelineConfig, TrainerConfig
 from pipeline.history import RunRecord, open_store, open_store_for_reading
 from pipeline.history.figures import Figures, read_figures
 from pipeline.history.notes import NotingRunner, note_figures
-from pipeline.history.records import NODE_CONTEXT, RUN_CONTEXT, read_runs
-from pipeline.history.settings import has_all_settings, read_settings
+from pipeline.history.records import NODE_CONTEXT, RUN_CONTEXT, has_all_settings, read_runs, read_settings
 from pipeline.runners.local import assemble
 
 FIGURES = Figures(3, 0.5, 0.25, {"sad": 1.0}, ["accuracy is 0.5000, at least 0.6000"])

@@ -2,7 +2,7 @@
 
 import json
 
-from pipeline.history.settings import read_code, read_node_settings, read_sources
+from pipeline.history.records import read_code, read_node_settings, read_sources
 
 
 def test_read_node_settings_trainer_gives_dotted_keys():
