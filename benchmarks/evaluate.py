@@ -51,9 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
     parser.add_argument("--out", metavar="FILE", required=True, type=Path, help="the JSON file")
     parser.add_argument("--section", choices=SECTIONS, help="the section to fill (default: the top level)")
-    parser.add_argument(
-        "--train-command", metavar="TEXT", help="the command that trained the model, to be kept with it"
-    )
+    parser.add_argument("--train-command", metavar="TEXT", help="command that trained the model, to be kept with it")
     command = shlex.join([*parser.prog.split(), *given])
     return run_command(parser, lambda options: _evaluate_into_file(options, command), given)
 
@@ -71,9 +69,8 @@ def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
 
 def merge_section(existing: dict[str, Any], name: str | None, section: dict[str, Any]) -> dict[str, Any]:
     """The file's new content: the section `name` replaced, or, without a name, all but the named sections."""
-    if name:
-        return {**existing, name: section}
-    return {**section, **{each: existing[each] for each in SECTIONS if each in existing}}
+    kept = {each: existing[each] for each in SECTIONS if each in existing}
+    return {**existing, name: section} if name else {**section, **kept}
 
 
 def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
@@ -151,8 +148,8 @@ def describe_share(fraction: float, row_count: int) -> dict[str, float | int]:
 
 def describe_accuracy(answers: Answers) -> dict[str, float | int]:
     """Share of the rows that is right; 0 if there are none."""
-    row_count = len(answers.class_indices)
-    return describe_share(float(answers.is_right.mean()) if row_count else 0.0, row_count)
+    hits = answers.is_right
+    return describe_share(float(hits.mean()) if len(hits) else 0.0, len(hits))
 
 
 def describe_classes(answers: Answers) -> dict[str, Any]:
@@ -160,14 +157,13 @@ def describe_classes(answers: Answers) -> dict[str, Any]:
     predicted = answers.probabilities.argmax(axis=1)
     confusion = classification.compute_confusion(answers.class_indices, predicted, CLASS_COUNT)
     recalls = classification.compute_recalls(confusion)
+    by_class = zip(CLASS_NAMES, recalls, strict=True)
     return {
         "accuracy": classification.compute_accuracy(confusion),
         "macro_f1": classification.compute_macro_f1(confusion),
         "balanced_accuracy": float(np.mean([each.fraction for each in recalls if each.count])),
         "n": len(predicted),
-        "recall": {
-            name: describe_share(each.fraction, each.count) for name, each in zip(CLASS_NAMES, recalls, strict=True)
-        },
+        "recall": {name: describe_share(each.fraction, each.count) for name, each in by_class},
         "confusion": confusion.tolist(),
     }
 

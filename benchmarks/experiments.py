@@ -16,26 +16,34 @@ import json
 import logging
 import os
 import platform
+import re
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from benchmarks.harness.command import ROOT, make_parser, read_code_version, render, run_command
 from benchmarks.harness.marks import read_cpu_s
-from benchmarks.ranking import log
+from configs.convert import from_nested
+from configs.load import load_config
 from configs.progress import PROGRESS_LOGGER
 from configs.spec import Recipe
-from fer_tfx.errors import DataError
+from fer_tfx.errors import ConfigError, DataError
+
+Entry = dict[str, Any]
 
 LOG = ROOT / "benchmarks" / "results" / "experiments.jsonl"
 _CONFIG = str(ROOT / "configs" / "fer2013.yaml")
 RANKING, PUBLIC_TEST = "ranking split", "public test"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_KEYS = ("name", "rows", "n", "one_view", "four_views")
+_REPEAT_KEYS = ("config", "overrides", "seed", "recipe", "rows")
 _PACKAGES = ("tensorflow", "keras", "numpy")
 _OWN_ROWS = 2048  # measured while a finalist trains, so that the public test is read once
 
@@ -60,7 +68,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.table:
         if not options.log.exists():
             raise DataError(f"{options.log}: no such file; the first experiment creates it")
-        print(render("experiments.md", entries=log.read_log(options.log)), end="")
+        print(render("experiments.md", entries=read_log(options.log)), end="")
     elif options.average:
         _log_average(options)
     else:
@@ -68,16 +76,16 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _log_average(options: argparse.Namespace) -> None:
-    from benchmarks.ranking.trial import average_networks, read_view_logits
+    from benchmarks.model.trial import average_networks, read_view_logits
 
     members = list(dict.fromkeys(options.average))
     if not (options.state and options.name and len(members) > 1):
         raise DataError("--average: give two experiments or more, --state, their folder, and --name, a new one")
-    entries = log.read_log(options.log)
-    log.check_name(entries, options.name)
-    log.require_writable(options.log)
+    entries = read_log(options.log)
+    check_name(entries, options.name)
+    require_writable(options.log)
     for member in members:
-        rows = log.find_entry(entries, member)["rows"]
+        rows = find_entry(entries, member)["rows"]
         _require_consent(options, member, rows)
     answers = average_networks({member: read_view_logits(options.state / member) for member in members})
     _log(options.log, {"name": options.name, "average_of": members, "rows": rows, **answers.describe()})
@@ -88,10 +96,10 @@ def _log_experiment(options: argparse.Namespace) -> None:
         raise DataError("give --data, the competition's files, --state, a folder to keep, and --name or --repeat")
     if options.state.resolve().is_relative_to(ROOT):
         raise DataError(f"--state {options.state}: the repository must hold no row of the data; give a folder outside")
-    entries = log.read_log(options.log)
+    entries = read_log(options.log)
     entry, recipe = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
     entry |= {"seed": recipe.trainer.seed, "recipe": asdict(recipe)}
-    log.require_writable(options.log)
+    require_writable(options.log)
     folder = options.state / entry["name"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,9 +116,9 @@ def _log_experiment(options: argparse.Namespace) -> None:
     _log(options.log, entry)
 
 
-def _log(path: Path, entry: log.Entry) -> None:
+def _log(path: Path, entry: Entry) -> None:
     if entry["rows"] == PUBLIC_TEST:
-        entry["public_look"] = 1 + sum(each.get("public_look") is not None for each in log.read_log(path))
+        entry["public_look"] = 1 + sum(each.get("public_look") is not None for each in read_log(path))
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(entry) + "\n")
     print(render("experiments.md", entries=[entry]), end="")
@@ -123,22 +131,21 @@ def _require_consent(options: argparse.Namespace, name: str, rows: str) -> None:
         raise DataError(f"{name}: was judged by the {rows}; {remedy}")
 
 
-def _plan_new(options: argparse.Namespace, entries: Sequence[log.Entry]) -> tuple[log.Entry, Recipe]:
-    log.check_name(entries, options.name)
-    recipe = log.load_recipe(options.config, options.overrides, options.seed)
+def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[Entry, Recipe]:
+    check_name(entries, options.name)
+    recipe = load_recipe(options.config, options.overrides, options.seed)
     config = Path(options.config).resolve()
     if not config.is_relative_to(ROOT):
         raise DataError(f"--config {config}: is outside the repository, so nobody could repeat it; put it in configs/")
-    rows = PUBLIC_TEST if options.finalist else RANKING
-    place = {"config": str(config.relative_to(ROOT)), "overrides": options.overrides, "rows": rows}
-    return {"name": options.name, "repeats": None, **place}, recipe
+    kept = {"config": str(config.relative_to(ROOT)), "overrides": options.overrides}
+    return {"name": options.name, "repeats": None, **kept, "rows": PUBLIC_TEST if options.finalist else RANKING}, recipe
 
 
-def _plan_repeat(options: argparse.Namespace, entries: Sequence[log.Entry]) -> tuple[log.Entry, Recipe]:
+def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[Entry, Recipe]:
     if options.name or options.overrides or options.seed is not None:
         raise DataError("--repeat: the log decides name, settings and seed; give none of them")
-    entry = log.find_entry(entries, options.repeat)
-    recipe = log.load_logged_recipe(entry, ROOT)
+    entry = find_entry(entries, options.repeat)
+    recipe = load_logged_recipe(entry, ROOT)
     _require_consent(options, options.repeat, entry["rows"])
     taken = {each["name"] for each in entries}
     name = next(name for number in count(2) if (name := f"{options.repeat}.{number}") not in taken)
@@ -146,9 +153,9 @@ def _plan_repeat(options: argparse.Namespace, entries: Sequence[log.Entry]) -> t
     return {"name": name, "repeats": options.repeat, **kept}, recipe
 
 
-def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace, folder: Path) -> log.Entry:
+def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace, folder: Path) -> Entry:
     from benchmarks.model.fer2013 import read_public_test, read_ranking_rows
-    from benchmarks.ranking.trial import compute_own_accuracy, predict_views, train
+    from benchmarks.model.trial import predict_views, train
 
     pictures, is_scored = read_ranking_rows(options.data, options.state)
     scored = pictures.select(is_scored)
@@ -159,14 +166,78 @@ def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace
     test = read_public_test(options.data) if is_final else None
     answers = predict_views(trained, test or scored)
     answers.write(folder)
+    own = predict_views(trained, trained_on, count=1)
     return {
         "train_n": len(trained_on.class_indices),
         **answers.describe(),
         **({"clean_rows": answers.select(test.is_clean).describe()} if test else {}),
-        "own_accuracy": compute_own_accuracy(trained, trained_on),
+        "own_accuracy": float((own.logits[0].argmax(axis=1) == own.class_indices).mean()),  # how much it memorised
         **trained.describe(),
         **effort,
     }
+
+
+def read_log(path: Path) -> list[Entry]:
+    """All entries; none if there is no such file. Raises DataError if a line is not an entry."""
+    try:
+        lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: can't be read: {error}; give --log the log of earlier experiments") from None
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{path}, line {number}: not valid JSON: {error}; fix or remove the line") from None
+        if not (isinstance(entry, dict) and all(key in entry for key in _KEYS)):
+            keys = ", ".join(_KEYS)
+            raise DataError(f"{path}, line {number}: expected an experiment with {keys}; fix or remove the line")
+        entries.append(entry)
+    return entries
+
+
+def require_writable(path: Path) -> None:
+    """Raise DataError if no entry can be added, before a training is spent."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        raise DataError(f"{path}: can't be written: {error.strerror}; give --log another file") from None
+
+
+def find_entry(entries: Sequence[Entry], name: str) -> Entry:
+    """The experiment of that name. Raises DataError if there is none."""
+    by_name = {entry["name"]: entry for entry in entries}
+    if name not in by_name:
+        raise DataError(f"{name}: no such experiment in the log; it has {', '.join(by_name) or 'none'}")
+    return by_name[name]
+
+
+def check_name(entries: Sequence[Entry], name: str) -> None:
+    """Raise DataError unless a new experiment, and its folder, may have this name."""
+    if not _NAME.fullmatch(name):
+        raise DataError(f"--name {name}: expected at most 63 of a-z, 0-9, dot, dash and underscore, a letter first")
+    if any(entry["name"] == name for entry in entries):
+        raise DataError(f"--name {name}: the log has it already; give another name, or --repeat {name}")
+
+
+def load_recipe(config: str, overrides: Sequence[str], seed: int | None) -> Recipe:
+    """Network and training of a configuration file with overrides; a seed wins over both."""
+    loaded = load_config(config, overrides, {} if seed is None else {"trainer.seed": seed})
+    return Recipe(loaded.model, loaded.trainer)
+
+
+def load_logged_recipe(entry: Mapping[str, Any], root: Path) -> Recipe:
+    """The recipe of an entry. Raises ConfigError if its configuration file below `root` now gives another one."""
+    name = entry["name"]
+    if missing := [key for key in _REPEAT_KEYS if key not in entry]:
+        raise DataError(f"{name}: its entry has no {', '.join(missing)}; it can't be repeated")
+    recipe = load_recipe(str(root / entry["config"]), entry["overrides"], entry["seed"])
+    # Settings that came later have their defaults, which change nothing.
+    if recipe != from_nested(Recipe, entry["recipe"]):
+        where = f"check out commit {entry['git_commit']}" if entry.get("git_commit") else "restore it"
+        raise ConfigError(f"{entry['config']}: gives another recipe than the one logged as {name}; {where}")
+    return recipe
 
 
 def _show_epochs() -> None:
@@ -181,11 +252,8 @@ def _show_epochs() -> None:
 
 
 def give_way() -> None:
-    """Yield to every other process from now on, in threads that are started later.
-
-    Linux shares the cores among sessions first, where `sched_autogroup_enabled` is 1: start such work with `setsid`,
-    and write 19 to the `/proc/PID/autogroup` of its first process.
-    """
+    """Yield to every other process, in threads that are started later. Linux shares the cores among sessions first if
+    `sched_autogroup_enabled` is 1: start with `setsid`, and write 19 to the first process's `/proc/PID/autogroup`."""
     os.nice(19)
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 

@@ -31,17 +31,12 @@ Pixels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 Similarities = npt.NDArray[np.float64]
 
-MIN_SIMILARITY = 0.9
-"""docs/protocol.md says why."""
-
+MIN_SIMILARITY = 0.9  # docs/protocol.md says why
 SPLITS = ("Training", "PublicTest", "PrivateTest")
 _NEIGHBOURS = 5  # candidates per picture and direction
 _THUMBNAIL_PX = 12
-_WINDOWS = [
-    (48, 0, 0),
-    *((42, x, y) for x, y in ((3, 3), *product((0, 6), repeat=2))),
-    *((36, x, y) for x, y in product((0, 6, 12), repeat=2)),
-]  # size, left and top of what may be another picture as a whole, in pixels
+# Size, left and top of what may be another picture as a whole, in pixels.
+_WINDOWS = [(48, 0, 0), (42, 3, 3), *product([42], (0, 6), (0, 6)), *product([36], (0, 6, 12), (0, 6, 12))]
 _TEMPLATE = slice(6, 42)  # rows and columns that are looked for in the other picture
 _ENLARGEMENTS = (1.0, 1.1, 1.2, 1.35)
 _MAX_SHIFT_PX = 8
@@ -50,10 +45,8 @@ RANDOM_PAIRS = 20_000
 
 
 def find_pairs(pictures: Pixels, is_mirrored: bool = False) -> tuple[Indices, Similarities]:
-    """Compare each of the pictures (n, 48, 48) with those most like it, or whose mirror image is most like it.
-
-    Pairs (m, 2) of their indices, the lower one first, and similarities (m,), -1 to 1.
-    """
+    """Pairs (m, 2) of indices of pictures (n, 48, 48), the lower first, and their similarities (m,), -1 to 1: each
+    picture with those most like it, or whose mirror image is most like it."""
     others = np.ascontiguousarray(pictures[:, :, ::-1]) if is_mirrored else pictures
     pairs = np.unique(np.sort(np.concatenate(list(_iter_candidates(pictures, others))), axis=1), axis=0)
     return pairs, _measure_pairs(pictures, others, pairs)
@@ -63,8 +56,7 @@ def draw_pairs(pictures: Pixels, count: int) -> tuple[Indices, Similarities]:
     """The same of pairs drawn at random, which are almost never of one shot."""
     generator = np.random.default_rng(0)
     first = generator.integers(len(pictures), size=count)
-    second = (first + generator.integers(1, len(pictures), size=count)) % len(pictures)
-    pairs = np.stack([first, second], axis=1)
+    pairs = np.stack([first, (first + generator.integers(1, len(pictures), size=count)) % len(pictures)], axis=1)
     return pairs, _measure_pairs(pictures, pictures, pairs)
 
 
@@ -91,8 +83,8 @@ def _describe(pictures: Pixels, size: int, left: int, top: int) -> npt.NDArray[n
     """Thumbnails (n, 144) of a window, with mean 0 and norm 1, so that their product is their correlation."""
     parts = pictures[:, top : top + size, left : left + size].astype(np.float32)
     shape = (_THUMBNAIL_PX, _THUMBNAIL_PX)
-    thumbnails = np.stack([cv2.resize(part, shape, interpolation=cv2.INTER_AREA) for part in parts])
-    centred = thumbnails.reshape(len(parts), -1) - thumbnails.mean(axis=(1, 2))[:, np.newaxis]
+    thumbnails = np.stack([cv2.resize(part, shape, interpolation=cv2.INTER_AREA).ravel() for part in parts])
+    centred = thumbnails - thumbnails.mean(axis=1, keepdims=True)
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6), np.float32)
 
 
@@ -122,10 +114,8 @@ class Audit:
     """Who has a twin where. Pictures are the different ones of all rows; those of one shot form a group."""
 
     def __init__(self, rows: Sequence[Indices], labels: Sequence[Indices], near: Indices, mirrored: Indices) -> None:
-        """`rows` and `labels` are (n,) for each of SPLITS: the index of a row's picture, and its class, or 0.
-
-        `near` and `mirrored` are pairs (m, 2) of pictures.
-        """
+        """`rows` and `labels` are (n,) for each of SPLITS: the index of a row's picture, and its class or 0; `near` and
+        `mirrored` are pairs (m, 2) of pictures."""
         self.rows = rows
         count = max(int(each.max(initial=-1)) for each in rows) + 1
         edges = coo_array((np.ones(len(near)), near.T), shape=(count, count))
@@ -151,14 +141,15 @@ class Audit:
         has_mirrored = ~has_exact & ~has_near & (self.mirrored[other, groups].sum(axis=1) > 0)
         return has_exact, has_near, has_mirrored
 
-    def compare_labels(self) -> dict[str, dict[str, float | int]]:
+    def compare_labels(self) -> dict[str, dict[str, int]]:
         """Share of the pairs of a Training and a PublicTest row that have the same label."""
+        kinds = {
+            "exact": (self.exact, self.exact),
+            "near": (self.near, self.near),
+            "mirrored": (self.near, self.mirrored),
+        }
         totals = {}
-        for name, (first, second) in {
-            "exact": (self.exact[0], self.exact[1]),
-            "near": (self.near[0], self.near[1]),
-            "mirrored": (self.near[0], self.mirrored[1]),
-        }.items():
+        for name, ((first, *_), (_, second, *_)) in kinds.items():
             totals[name] = np.array([(first * second).sum(), (first.sum(axis=1) * second.sum(axis=1)).sum()])
         totals["near"] -= totals["exact"]
         return {name: {"same": int(same), "n": int(count)} for name, (same, count) in totals.items()}
@@ -185,9 +176,8 @@ def _report(options: argparse.Namespace) -> str:
     rows = np.split(index, [len(train), len(train) + len(test.class_indices)])
     tell(f"{len(index):,} rows, {len(pictures):,} different pictures; their comparison takes minutes")
     found = [find_pairs(pictures), find_pairs(pictures, is_mirrored=True)]
-    near_pairs = [pairs[similarities >= MIN_SIMILARITY] for pairs, similarities in found]
-    train_labels = np.array([row.class_index for row in train], np.int64)
-    audit = Audit(rows, [train_labels, test.class_indices, np.zeros_like(rows[2])], *near_pairs)
+    labels = [np.array([row.class_index for row in train], np.int64), test.class_indices, np.zeros_like(rows[2])]
+    audit = Audit(rows, labels, *(pairs[similarities >= MIN_SIMILARITY] for pairs, similarities in found))
     twins = {(SPLITS[a], SPLITS[b]): audit.find_twins(a, b) for a, b in product(range(len(SPLITS)), repeat=2)}
     exact, near, mirrored = twins["PublicTest", "Training"]
     is_alone = ~(exact | near | mirrored)

@@ -50,10 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _compare_into_folder(options: argparse.Namespace) -> None:
     available = sorted(os.sched_getaffinity(0))
-    if not 1 <= options.cores <= len(available):
-        raise ConfigError(
-            f"--cores: expected from 1 to {len(available)}, the cores of this machine, got {options.cores}"
-        )
+    count = len(available)
+    if not 1 <= options.cores <= count:
+        raise ConfigError(f"--cores: expected from 1 to {count}, the cores of this machine, got {options.cores}")
     require_model(options.model)
     test = read_public_test(options.data)
     comparison = compare(options.model, test, ensure_environment(), available[: options.cores], options.rounds)
@@ -74,22 +73,20 @@ def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], 
         np.save(pixels, test.pixels)
         load_before = os.getloadavg()[0]
         timings: dict[str, list[list[dict[str, Any]]]] = {side: [] for side in sides}
+        counts = {"time_single": _SINGLE_COUNT, "time_batches": _BATCH_COUNT}
+        calls = [{"do": do, "count": counts[do], "pixels": str(pixels), "budget_s": _BUDGET_S} for do in counts]
         for number in range(rounds):
             tell(f"timing, round {number + 1} of {rounds}")
             for side, place in sides.items():
-                calls = {"pixels": str(pixels), "budget_s": _BUDGET_S}
-                single = {"do": "time_single", "count": _SINGLE_COUNT, **calls}
-                batches = {"do": "time_batches", "count": _BATCH_COUNT, **calls}
-                timings[side].append(ask(side, *place, cores, [single, batches]))
+                timings[side].append(ask(side, *place, cores, calls))
         load = {"load_average_before": load_before, "load_average_after": os.getloadavg()[0]}
         for corruption in CORRUPTIONS:
             np.save(folder / f"{corruption}.npy", corrupt_pixels(corruption, test.pixels))
         judged = {side: _judge(side, place, cores, test, folder) for side, place in sides.items()}
     hits = judged[OURS][0].is_right
-    mcnemar = {peer: compare_hits(hits, judged[peer][0].is_right)._asdict() for peer in PEERS}
     return {
         "contenders": {side: {**judged[side][1], **summarise(timings[side], BATCH_SIZE)} for side in sides},
-        "mcnemar": {peer: {**found, "n": len(test.class_indices)} for peer, found in mcnemar.items()},
+        "mcnemar": {peer: {**compare_hits(hits, judged[peer][0].is_right)._asdict(), "n": len(hits)} for peer in PEERS},
         **{"cores": len(cores), "rounds": rounds, "batch_size": BATCH_SIZE, **load, **read_code_version()},
     }
 
@@ -161,10 +158,8 @@ def _summarise(values: npt.NDArray[np.float64]) -> dict[str, float | int]:
 
 
 def write_report(comparison: dict[str, Any]) -> str:
-    ours, light = (comparison["contenders"][name] for name in (OURS, LIGHT))
-    return render(
-        "peers.md", **comparison, class_names=CLASS_NAMES, corruptions=list(CORRUPTIONS), ours=ours, light=light
-    )
+    own = {key: comparison["contenders"][name] for key, name in (("ours", OURS), ("light", LIGHT))}
+    return render("peers.md", **comparison, class_names=CLASS_NAMES, corruptions=list(CORRUPTIONS), **own)
 
 
 if __name__ == "__main__":

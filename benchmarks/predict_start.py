@@ -23,10 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("predict_start", __doc__)
     parser.add_argument("--data", metavar="PATH", type=Path, help="test.csv of the competition; predicts all its rows")
     parser.add_argument("--repeat", metavar="N", type=parse_count, default=7, help="cold starts (default: 7)")
-    parser.add_argument(
-        "--rows", metavar="N", type=parse_count, nargs="*", default=[500, 5_000, 50_000],
-        help="of drawn files (default: 500 5000 50000)",
-    )  # fmt: skip
+    counts, of_files = [500, 5_000, 50_000], "of drawn files (default: 500 5000 50000)"
+    parser.add_argument("--rows", metavar="N", type=parse_count, nargs="*", default=counts, help=of_files)
     parser.add_argument("--out", metavar="FILE", type=Path, help="where to write the figures (JSON)")
     return run_command(parser, _measure, arguments)
 

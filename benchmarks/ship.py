@@ -3,7 +3,7 @@
     python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json
 
 `metrics.json` is what `python -m benchmarks.evaluate` wrote about this model. The card is the run's own, without the
-addresses of its artifacts, followed by what the release adds: the figures on the public test, versions and hashes.
+addresses of its artifacts, followed by the figures on the public test, versions and hashes.
 """
 
 import argparse
@@ -30,9 +30,7 @@ _LICENCE_FILE = "LICENCE_NOTE.md"
 _PACKAGES = ("tensorflow", "keras", "tfx", "numpy")
 _ADDRESSES = "\n| made from |"  # how the last table of the run's card begins
 _EVALUATE = "write it with `python -m benchmarks.evaluate`"
-_NEEDED = (("Evaluator", "blessing", "blessed"), ("ServingCheck", "blessing", "blessed"),
-           ("Pusher", "pushed_model", "pushed"))  # fmt: skip
-
+_GATES = [(node, "blessing", "blessed") for node in ("Evaluator", "ServingCheck")]
 Metrics = dict[str, Any]
 
 
@@ -40,10 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("ship", __doc__)
     parser.add_argument("--run", metavar="FOLDER", required=True, type=Path, help="<runtime.root>/<name> of a run")
     parser.add_argument("--metrics", metavar="FILE", required=True, type=Path, help="what benchmarks.evaluate wrote")
-    parser.add_argument(
-        "--out", metavar="FOLDER", default=ROOT / "fer_tfx" / SHIPPED_FOLDER, type=Path,
-        help="default: fer_tfx/shipped_model",
-    )  # fmt: skip
+    target = ROOT / "fer_tfx" / SHIPPED_FOLDER
+    parser.add_argument("--out", metavar="FOLDER", default=target, type=Path, help="default: fer_tfx/shipped_model")
     return run_command(parser, _ship_both_forms, arguments)
 
 
@@ -63,7 +59,7 @@ def find_pushed_model(run: Path) -> Path:
     from pipeline.history import open_store, read_latest_run
 
     nodes = read_latest_run(open_store(store))
-    for node, output, mark in _NEEDED:
+    for node, output, mark in (*_GATES, ("Pusher", "pushed_model", "pushed")):
         artifact = nodes[node].outputs.get(output) if node in nodes else None
         if not (artifact and artifact.properties.get(mark)):
             found = f"{node} gave no mark `{mark}`" if artifact else f"{node} did not finish"
@@ -100,9 +96,8 @@ def ship(pushed: Path, metrics: Metrics, target: Path) -> None:
 def check_same_model(folder: Path, record: dict[str, Any], metrics: Metrics) -> None:
     """Raise DataError unless the figures were measured on this very model, as far as its own records tell."""
     measured = {**metrics, **(metrics.get("calibration") or {})}
-    own = {"parameters": record["parameters"], "code": record["code"],
-           "train_wall_seconds": sum_training_seconds(record),
-           "temperature": read_calibration(folder)["temperature"]}  # fmt: skip
+    own = {key: record[key] for key in ("parameters", "code")} | {"train_wall_seconds": sum_training_seconds(record)}
+    own["temperature"] = read_calibration(folder)["temperature"]
     for name, value in own.items():
         if value != measured.get(name):
             raise DataError(
@@ -118,7 +113,6 @@ def render_card(pushed: Path, metrics: Metrics, size_bytes: int, digests: dict[s
         card, _, _ = path.read_text("utf-8").partition(_ADDRESSES)
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}; ship a model that this version pushed") from None
-
     versions = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     release = render(
         CARD_FILE, figure=partial(look_up, metrics), code=format_code, metrics=metrics, class_names=CLASS_NAMES,

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.harness.command import make_parser, parse_count, render, run_command
-from benchmarks.ranking.trial import make_transform, to_examples
+from benchmarks.model.trial import make_transform, to_examples
 from configs.load import load_config
 from configs.spec import ModelConfig, TrainerConfig
 from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX

@@ -2,8 +2,8 @@
 
     python -m benchmarks.views --data FOLDER
 
-`--calibrate` first fits temperatures and abstain thresholds for 2 and 4 views, of a model that was exported before the
-Trainer did so: from its SavedModel's answers to the public test, which was the eval split of its run as well.
+`--calibrate` first fits temperatures and abstain thresholds for 2 and 4 views to a SavedModel's answers to the public
+test, for a model that was exported before the Trainer did so and whose eval split was the public test.
 """
 
 import argparse
@@ -34,11 +34,8 @@ _TIMED_COUNT = 400
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("views", __doc__)
     parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
-    for name, folder in (("model", SHIPPED_FOLDER), ("light", LIGHT_FOLDER)):
-        default = ROOT / "fer_tfx" / folder
-        parser.add_argument(
-            f"--{name}", metavar="FOLDER", default=default, type=Path, help=f"default: fer_tfx/{folder}"
-        )
+    for name, place in (("model", f"fer_tfx/{SHIPPED_FOLDER}"), ("light", f"fer_tfx/{LIGHT_FOLDER}")):
+        parser.add_argument(f"--{name}", metavar="FOLDER", default=ROOT / place, type=Path, help=f"default: {place}")
     parser.add_argument("--calibrate", action="store_true", help="fit what the calibrations of both lack")
     return run_command(parser, _measure, arguments)
 
@@ -60,9 +57,8 @@ def calibrate(model: Path, light: Path, test: PublicTest) -> None:
     single = predict_views(load_predict(model), test.pixels, max(VIEW_COUNTS)).astype(np.float64)
     # But for a constant, which no softmax sees.
     logits = own[TEMPERATURE_KEY] * np.log(np.maximum(single, np.finfo(np.float32).tiny)).transpose(1, 0, 2)
-    fitted = calibration.calibrate_views(
-        logits, test.class_indices, read_record(model)["export"]["abstain_accuracy"], views=1
-    )
+    abstain_accuracy = read_record(model)["export"]["abstain_accuracy"]
+    fitted = calibration.calibrate_views(logits, test.class_indices, abstain_accuracy, views=1)
     of_training = calibration.Calibration(**{name: own[name] for name in vars(fitted.served)})
     text = replace(fitted, by_views={**fitted.by_views, 1: of_training}).to_json()
     for folder, path in ((model, model / EXTRA_ASSETS_DIR), (light, light)):

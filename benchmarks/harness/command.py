@@ -26,11 +26,8 @@ def make_parser(name: str, doc: str | None) -> argparse.ArgumentParser:
 
 def add_growth_options(parser: argparse.ArgumentParser, rows: Sequence[int], repeat: int, room: str) -> None:
     """Add `--rows`, `--repeat` and `--out` of a cost that grows with the rows; `room` is the disk the default takes."""
-    default = " ".join(map(str, rows))
-    parser.add_argument(
-        "--rows", metavar="N", nargs="+", type=parse_count, default=rows,
-        help=f"numbers of rows (default: {default}, which takes {room} below TMPDIR for a while)",
-    )  # fmt: skip
+    counts = f"numbers of rows (default: {' '.join(map(str, rows))}, which takes {room} below TMPDIR for a while)"
+    parser.add_argument("--rows", metavar="N", nargs="+", type=parse_count, default=rows, help=counts)
     parser.add_argument("--repeat", metavar="N", type=parse_count, default=repeat, help=f"rounds (default: {repeat})")
     parser.add_argument("--out", metavar="FILE", type=Path, help="also write the report there, as Markdown")
 

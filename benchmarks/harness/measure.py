@@ -19,7 +19,6 @@ from fer_tfx.reading.sources import Source, read_source
 from schema.drawn_faces import draw_faces
 
 Face = tuple[int, bytes]  # class index and pixels
-
 _KIB_PER_MB = 1_000_000 / 1_024
 _SHOWN_LOG_LINES = 20
 # The peak of a process starts at the size of the one that starts it, so a small one does.
@@ -130,8 +129,7 @@ def measure_ways(
 
 
 def write_sample(faces: list[Face], row_count: int, path: Path) -> Path:
-    """Write the first `row_count` faces as a CSV `emotion,pixels`. Repeats have one pixel changed, another one each
-    time: unchanged, they would be dropped by one way and kept by the others."""
+    """Write `row_count` faces as a CSV `emotion,pixels`. Repeats have one pixel changed, so that no way drops them."""
     with path.open("w", encoding="ascii") as csv:
         csv.write(f"{LABEL_KEY},{PIXELS_KEY}\n")
         for number in range(row_count):

@@ -1,5 +1,4 @@
-"""FER2013, as the Kaggle competition serves it: the public test with its later labels, and the strict training rows
-with the split that recipes are ranked on, so that ranking wears out no test set."""
+"""FER2013, as Kaggle serves it: the public test, and the strict training rows with the split that ranks recipes."""
 
 import hashlib
 import lzma
@@ -25,9 +24,7 @@ TRAIN_FILE = "train.csv.xz"
 TEST_FILE = "test.csv.xz"
 LABELS_FILE = "public_test_labels.csv"
 _LABELS = {str(index) for index in range(CLASS_COUNT)}
-SCORED_FRACTION = 0.3
-"""Share of the pictures that recipes are judged by: of FER2013 8,000 rows, on which accuracy has a standard error of
-half a point, and the difference of two similar networks about 0.4."""
+SCORED_FRACTION = 0.3  # of FER2013 8,000 rows, on which accuracy has a standard error of half a point
 
 
 class Pictures(NamedTuple):
@@ -41,7 +38,7 @@ class Pictures(NamedTuple):
 
 
 class PublicTest(NamedTuple):
-    """Pictures (n, 48, 48) that nobody trains on, and classes (n,), 0-6."""
+    """`Pictures` that nobody trains on."""
 
     pixels: npt.NDArray[np.uint8]
     class_indices: npt.NDArray[np.int64]
@@ -110,8 +107,7 @@ def _iter_rows(path: Path) -> Iterator[ParsedRow]:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = getattr(error, "strerror", None) or error
-    files = f"{TRAIN_FILE}, {TEST_FILE} and {LABELS_FILE}"
+    reason, files = getattr(error, "strerror", None) or error, f"{TRAIN_FILE}, {TEST_FILE} and {LABELS_FILE}"
     return DataError(f"{path}: can't be read: {reason}; give --data a folder that holds {files}")
 
 
@@ -119,10 +115,9 @@ def choose_scored(digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
     """(n,), whether recipes are judged by a row instead of trained on it, by its picture's SHA-256 alone."""
     config = DataConfig(eval_fraction=SCORED_FRACTION)
     is_scored = np.array([split_by_digest(digest, config) != TRAIN_SPLIT for digest in digests])
-    if is_scored.all() or not is_scored.any():
-        raise DataError(
-            f"{TRAIN_FILE}: {len(is_scored)} different pictures are too few to train on some, judge by others"
-        )
+    if len(set(is_scored.tolist())) < 2:
+        count = len(is_scored)
+        raise DataError(f"{TRAIN_FILE}: {count} different pictures are too few to train on some, judge by others")
     return is_scored
 
 

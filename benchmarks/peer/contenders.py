@@ -63,6 +63,7 @@ def build_ours_light(folder: str) -> Contender:
 
 def build_fer(is_tflite: bool) -> Contender:
     """fer's classifier on a whole crop: no margin, the face's box given, so that no detector is at work."""
+    import cv2  # type: ignore[import-not-found]
     import fer  # type: ignore[import-not-found]
     from fer.fer import FER  # type: ignore[import-not-found]
 
@@ -74,18 +75,18 @@ def build_fer(is_tflite: bool) -> Contender:
     name = "emotion_model_quantized.tflite" if is_tflite else "emotion_model.hdf5"
 
     def predict(pixels: Pixels) -> npt.NDArray[np.float32]:
-        """What `detect_emotions` rounds to two decimals: its own steps up to its classifier, without the rounding."""
-        batches = [pixels[start : start + BATCH_SIZE] for start in range(0, len(pixels), BATCH_SIZE)]
-        raw = [np.asarray(detector._classify_emotions(_prepare_for_fer(batch))) for batch in batches]
-        return np.asarray(np.concatenate(raw), np.float32)
+        """The steps of `detect_emotions` up to its classifier, without rounding to two decimals."""
+        resized = np.array([cv2.resize(picture, (64, 64)) for picture in pixels], dtype="float32")
+        scaled = (resized / 255.0 - 0.5) * 2.0
+        batches = [scaled[start : start + BATCH_SIZE] for start in range(0, len(pixels), BATCH_SIZE)]
+        return np.asarray(np.concatenate([detector._classify_emotions(batch) for batch in batches]), np.float32)
 
     def prepare_single(picture: Pixels) -> Call:
         colour = to_bgr(picture)
         return lambda: detector.detect_emotions(colour, face_rectangles=[_WHOLE_CROP])
 
     def prepare_batches(pixels: Pixels) -> dict[str, Call]:
-        """`list` is fer's batch call, whose detector answers with the whole crop; `boxes` asks for the faces of one
-        picture, a montage of the crops: the same classifier, fewer calls."""
+        """`list` is fer's batch call, and `boxes` asks for the faces of one picture, a montage of the crops."""
         colours = [to_bgr(picture) for picture in pixels]
         montage, boxes = arrange(pixels)
         return {
@@ -108,28 +109,17 @@ def build_fer(is_tflite: bool) -> Contender:
     return Contender(predict, prepare_single, prepare_batches, describe)
 
 
-def _prepare_for_fer(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """float32 (n, 64, 64) from -1 to 1, as `FER.detect_emotions` makes it."""
-    import cv2  # type: ignore[import-not-found]
-
-    resized = np.array([cv2.resize(picture, (64, 64)) for picture in pixels], dtype="float32")
-    return np.asarray((resized / 255.0 - 0.5) * 2.0)
-
-
 def to_bgr(picture: Pixels) -> Pixels:
     return np.repeat(picture[..., None], 3, axis=-1)
 
 
 def arrange(pixels: Pixels) -> tuple[Pixels, list[tuple[int, int, int, int]]]:
     """Pictures in rows of eight, BGR, and the box (x, y, width, height) of each."""
-    row_count = -(-len(pixels) // _MONTAGE_COLUMNS)
-    montage = np.zeros((row_count * _SIZE_PX, _MONTAGE_COLUMNS * _SIZE_PX), np.uint8)
-    boxes = []
-    for number, picture in enumerate(pixels):
-        y, x = (_SIZE_PX * place for place in divmod(number, _MONTAGE_COLUMNS))
-        montage[y : y + _SIZE_PX, x : x + _SIZE_PX] = picture
-        boxes.append((x, y, _SIZE_PX, _SIZE_PX))
-    return to_bgr(montage), boxes
+    filled = np.pad(pixels, ((0, -len(pixels) % _MONTAGE_COLUMNS), (0, 0), (0, 0)))
+    rows = filled.reshape(-1, _MONTAGE_COLUMNS, _SIZE_PX, _SIZE_PX)
+    montage = rows.swapaxes(1, 2).reshape(-1, _MONTAGE_COLUMNS * _SIZE_PX)
+    places = (divmod(number, _MONTAGE_COLUMNS) for number in range(len(pixels)))
+    return to_bgr(montage), [(_SIZE_PX * column, _SIZE_PX * row, _SIZE_PX, _SIZE_PX) for row, column in places]
 
 
 def _describe_files(files: Iterable[Path], *packages: str) -> dict[str, Any]:
@@ -161,9 +151,8 @@ BUILDERS: dict[str, Callable[[str], Contender]] = {
 
 
 def answer(contender: Contender, do: str, pixels: str, **request: Any) -> dict[str, Any]:
-    """Do one of four things with the pictures of a file: `predict` writes probabilities to `out`, and `describe` looks
-    at the first `count`; `time_single` and, by way of calling, `time_batches` give the seconds of `count` calls, or of
-    fewer if they take over `budget_s`."""
+    """`predict` writes the probabilities of a file's pictures to `out`, and `describe` looks at the first `count`;
+    `time_single` and, by way of calling, `time_batches` give the seconds of `count` calls, fewer after `budget_s`."""
     pictures = np.load(pixels)
     if do == "predict":
         np.save(request["out"], contender.predict(pictures))

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness.command import render
-from benchmarks.ranking.log import (
+from benchmarks.experiments import (
     check_name,
     find_entry,
     load_logged_recipe,
@@ -14,6 +13,7 @@ from benchmarks.ranking.log import (
     read_log,
     require_writable,
 )
+from benchmarks.harness.command import render
 from fer_tfx.errors import ConfigError, DataError
 
 

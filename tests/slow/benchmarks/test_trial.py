@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.model.fer2013 import Pictures
-from benchmarks.ranking.trial import Trained, make_transform, predict_views
+from benchmarks.model.trial import Trained, make_transform, predict_views
 from fer_tfx.views import make_views
 
 

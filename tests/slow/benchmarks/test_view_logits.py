@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.ranking.trial import ViewLogits, average_networks, describe_logits, read_view_logits
+from benchmarks.model.trial import ViewLogits, average_networks, describe_logits, read_view_logits
 from fer_tfx.errors import DataError
 
 CLASSES = np.array([0, 1, 1, 6])

@@ -1,5 +1,4 @@
-"""One training by the project's own `fit`, as in a pipeline, its answers to several views of each picture, and their
-figures."""
+"""One training by the project's own `fit`, and the figures of its answers to several views of each picture."""
 
 import hashlib
 import os
@@ -29,7 +28,6 @@ from reporting.calibration import compute_nll
 from reporting.classification import compute_accuracy, compute_confusion, compute_macro_f1
 
 _FILE = "answers.npz"
-
 Rows = Pictures | PublicTest
 
 
@@ -54,11 +52,8 @@ class Trained(NamedTuple):
 
 
 def train(recipe: Recipe, rows: Rows, measured: Rows, folder: Path) -> Trained:
-    """Train on `rows`, or resume where an interrupted call with the same arguments stopped.
-
-    `measured` is measured every `evaluation_interval_epochs`; nothing is chosen by it. `folder` keeps the state, in one
-    subfolder for each recipe, rows, code, precision and number of cores.
-    """
+    """Train on `rows`, or resume an interrupted call with the same arguments, whose state `folder` keeps. `measured` is
+    evaluated every `evaluation_interval_epochs`; nothing is chosen by it."""
     transform = make_transform(rows.pixels)
     examples, eval_ = (to_examples(each.pixels, each.class_indices) for each in (rows, measured))
     digest = compute_data_digest([examples, eval_], transform)
@@ -67,14 +62,14 @@ def train(recipe: Recipe, rows: Rows, measured: Rows, folder: Path) -> Trained:
     code = compute_code_fingerprint("models.training", "models.networks")
     state = folder / hashlib.sha256(repr((to_json(recipe), digest, where, code)).encode()).hexdigest()[:16]
     network = build_seeded_network(recipe)
-    places = {"checkpoint_dir": str(state), "log_dir": str(state / "log")}
-    result = fit(network, examples, eval_, transform, recipe.trainer, **places)
+    logs = str(state / "log")
+    result = fit(network, examples, eval_, transform, recipe.trainer, checkpoint_dir=str(state), log_dir=logs)
     return Trained(network, transform, result.history, result.resumed_from_epoch)
 
 
 def make_transform(pixels: npt.NDArray[np.uint8]) -> Transform:
-    """What `models.preprocessing.preprocessing_fn` makes of the rows `pixels`, uint8 (n, 48, 48), without Beam:
-    bytes of pictures, string (b,) -> float32 (b, 48, 48, 1), z-scored with the mean and deviation of all pixels."""
+    """`models.preprocessing.preprocessing_fn` without Beam, fitted to `pixels`, uint8 (n, 48, 48): bytes of pictures,
+    string (b,) -> float32 (b, 48, 48, 1), z-scored."""
     mean, deviation = pixels.mean() / 255.0, pixels.std() / 255.0
 
     def transform(raw: tf.Tensor) -> tf.Tensor:
@@ -98,12 +93,6 @@ def predict_views(trained: Trained, rows: Rows, count: int = max(VIEW_COUNTS)) -
     return ViewLogits(logits.reshape(count, -1, CLASS_COUNT), rows.class_indices)
 
 
-def compute_own_accuracy(trained: Trained, rows: Rows) -> float:
-    """Share of `rows`, those trained on, that is right in one view: how much the network memorised."""
-    answers = predict_views(trained, rows, count=1)
-    return float((answers.logits[0].argmax(axis=1) == answers.class_indices).mean())
-
-
 class ViewLogits(NamedTuple):
     """Logits of n pictures, view by view; the first view is the picture as it is."""
 
@@ -116,12 +105,11 @@ class ViewLogits(NamedTuple):
 
     def describe(self) -> dict[str, Any]:
         """`n`, and the figures of `one_view` and of the mean logits of all, `four_views`."""
-        figures = {"one_view": self.logits[0], "four_views": self.logits.mean(axis=0)}
-        described = {name: describe_logits(logits, self.class_indices) for name, logits in figures.items()}
-        return {"n": len(self.class_indices), **described}
+        views = {"one_view": self.logits[0], "four_views": self.logits.mean(axis=0)}
+        figures = {name: describe_logits(logits, self.class_indices) for name, logits in views.items()}
+        return {"n": len(self.class_indices), **figures}
 
     def write(self, folder: Path) -> None:
-        """Keep the answers in the folder of an experiment."""
         write_arrays(folder / _FILE, **self._asdict())
 
 
@@ -145,8 +133,7 @@ def average_networks(members: dict[str, ViewLogits]) -> ViewLogits:
 
 
 def describe_logits(logits: npt.NDArray[np.float32], class_indices: npt.NDArray[np.int64]) -> dict[str, float]:
-    """The figures of logits, float (n, 7); `nll_at_best`, in nats, is that of the `temperature` that minimises it on
-    these very rows: the loss that calibration can't remove."""
+    """Figures of logits, float (n, 7); `nll_at_best`, in nats, is that of the `temperature` that minimises it here."""
     confusion = compute_confusion(class_indices, logits.argmax(axis=1), CLASS_COUNT)
     temperature = fit_temperature(logits, class_indices)
     return {
