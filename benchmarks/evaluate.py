@@ -85,12 +85,11 @@ def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
     headline = {"public_accuracy": classes["accuracy"], "macro_f1": classes["macro_f1"]}
     headline |= {f"public_accuracy_views{count}": each["all_rows"]["value"] for count, each in views.items()}
     headline |= {f"ece_{when}": each["ece"] for when, each in trust.items()}
-    epoch_count = len(record["history"])
     return {
         "parameters": record["parameters"],
-        "epochs": epoch_count,
+        "epochs": len(record["history"]),
         "train_wall_seconds": exported.sum_training_seconds(record),
-        "train_wall_seconds_n": epoch_count,
+        "train_wall_seconds_n": len(record["history"]),
         **headline,
         **{f"{key}_n": classes["n"] for key in headline},
         "accuracy": {

@@ -6,9 +6,6 @@
 Recipes are ranked on training rows alone: 70 % of the pictures train the network and 30 % judge it. Only a finalist
 (`--finalist`), which trains on all rows, is judged by the public test, and the log counts these looks. The same command
 resumes an interrupted training. Everything runs at the lowest priority.
-
-`--repeat NAME` repeats an experiment of the log from random weights, `--average NAME NAME` judges the mean answers of
-several networks, and `--table` prints the log as Markdown.
 """
 
 import argparse
@@ -265,8 +262,7 @@ def read_busy_s() -> float:
 
 
 def watch_cores() -> Callable[[], dict[str, float]]:
-    """Start measuring; the result gives `cpu_seconds` of this process since then, and `others_fraction`, 0-1: the
-    share of all cores' time that others took."""
+    """The result gives `cpu_seconds` of this process since now, and `others_fraction`, the share that others took."""
     started_s, busy_s, cpu_s = time.monotonic(), read_busy_s(), read_cpu_s()
 
     def finish() -> dict[str, float]:

@@ -30,6 +30,7 @@ from fer_tfx.quiet import hush_libraries
 Pixels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 Similarities = npt.NDArray[np.float64]
+Details = list[npt.NDArray[np.float32]]  # of a picture, at each enlargement
 
 MIN_SIMILARITY = 0.9  # docs/protocol.md says why
 SPLITS = ("Training", "PublicTest", "PrivateTest")
@@ -88,8 +89,8 @@ def _describe(pictures: Pixels, size: int, left: int, top: int) -> npt.NDArray[n
     return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6), np.float32)
 
 
-def _scale(picture: Pixels) -> list[npt.NDArray[np.float32]]:
-    """A picture's details, at each enlargement: without noise and lighting, which say little about the shot."""
+def _scale(picture: Pixels) -> Details:
+    """A picture at each enlargement, without noise and lighting, which say little about the shot."""
     enlarged = []
     for factor in _ENLARGEMENTS:
         size = round(IMAGE_SIZE_PX * factor)
@@ -100,9 +101,9 @@ def _scale(picture: Pixels) -> list[npt.NDArray[np.float32]]:
     return enlarged
 
 
-def measure_similarity(first: list[npt.NDArray[np.float32]], second: list[npt.NDArray[np.float32]]) -> float:
-    """The largest normalised cross-correlation (Lewis 1995, "Fast template matching") of the centre of one picture with
-    any place of the other, which is enlarged or not; -1 if either has no details there."""
+def measure_similarity(first: Details, second: Details) -> float:
+    """The largest normalised cross-correlation (Lewis 1995, "Fast template matching") of one picture's centre with any
+    place of the other at any enlargement; -1 if either has no details there."""
     first_centre, second_centre = first[0][_TEMPLATE, _TEMPLATE], second[0][_TEMPLATE, _TEMPLATE]
     if min(first_centre.std(), second_centre.std()) < 0.5:
         return -1.0
@@ -126,10 +127,9 @@ class Audit:
             np.add.at(self.exact[split], (pictures, classes), 1)
             np.add.at(self.near[split], (self.groups[pictures], classes), 1)
         self.mirrored = np.zeros_like(self.near)  # by split, group and class: rows of the groups that mirror it
-        linked = {tuple(sorted(pair)) for pair in self.groups[mirrored].tolist()}
+        linked = {pair for one, other in self.groups[mirrored].tolist() for pair in ((one, other), (other, one))}
         for here, there in (pair for pair in linked if pair[0] != pair[1]):
             self.mirrored[:, here] += self.near[:, there]
-            self.mirrored[:, there] += self.near[:, here]
 
     def find_twins(self, split: int, other: int) -> tuple[npt.NDArray[np.bool_], ...]:
         """Whether a row of `split` has an exact twin in `other`, else a near one, else a mirrored one: three (n,)."""
@@ -143,14 +143,11 @@ class Audit:
 
     def compare_labels(self) -> dict[str, dict[str, int]]:
         """Share of the pairs of a Training and a PublicTest row that have the same label."""
-        kinds = {
-            "exact": (self.exact, self.exact),
-            "near": (self.near, self.near),
-            "mirrored": (self.near, self.mirrored),
-        }
+        exact, near, mirrored = self.exact, self.near, self.mirrored
         totals = {}
-        for name, ((first, *_), (_, second, *_)) in kinds.items():
-            totals[name] = np.array([(first * second).sum(), (first.sum(axis=1) * second.sum(axis=1)).sum()])
+        for name, first, second in (("exact", exact, exact), ("near", near, near), ("mirrored", near, mirrored)):
+            pairs = first[0].sum(axis=1) * second[1].sum(axis=1)
+            totals[name] = np.array([(first[0] * second[1]).sum(), pairs.sum()])
         totals["near"] -= totals["exact"]
         return {name: {"same": int(same), "n": int(count)} for name, (same, count) in totals.items()}
 

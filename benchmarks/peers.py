@@ -31,8 +31,7 @@ from fer_tfx.errors import ConfigError, DataError
 from reporting.classification import compare_hits
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 
-OURS, LIGHT = "ours", "ours-light"
-PEERS = ("fer", "fer-keras")
+OURS, LIGHT, *PEERS = "ours", "ours-light", "fer", "fer-keras"
 _LOCK = Path(__file__).parent / "peer" / "peers.lock"
 _CHECKED_COUNT = 256
 _SINGLE_COUNT, _BATCH_COUNT, _BUDGET_S = 200, 20, 2.0  # calls in a round, unless they take longer
@@ -130,11 +129,9 @@ def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _L
         raise DataError(f"{own}: no such program; run `make setup` first")
     tell(f"Installing what {folder} lacks of {lock.name}")
     python = folder / "venv/bin/python"
-    for command in (
-        ("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder / "venv")),
-        ("pip", "sync", "--quiet", "--python", str(python), "--require-hashes", "--compile-bytecode",
-         "--allow-empty-requirements", str(lock)),
-    ):  # fmt: skip
+    create = ("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder / "venv"))
+    sync = ("pip", "sync", "--quiet", "--python", str(python), "--require-hashes", "--compile-bytecode")
+    for command in (create, (*sync, "--allow-empty-requirements", str(lock))):
         done = subprocess.run([uv, *command], capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -146,10 +143,8 @@ def summarise(rounds: Sequence[Sequence[dict[str, Any]]], batch_size: int) -> di
     """Percentiles over all rounds, each the answers to `time_single` and to `time_batches`, by way of calling."""
     single_s = np.concatenate([single["seconds"] for single, _ in rounds])
     batch_s = {way: np.concatenate([batches[way]["seconds"] for _, batches in rounds]) for way in rounds[0][1]}
-    return {
-        "single_ms": _summarise(single_s * 1e3),
-        "batch_images_per_s": {way: _summarise(batch_size / seconds) for way, seconds in batch_s.items()},
-    }
+    rates = {way: _summarise(batch_size / seconds) for way, seconds in batch_s.items()}
+    return {"single_ms": _summarise(single_s * 1e3), "batch_images_per_s": rates}
 
 
 def _summarise(values: npt.NDArray[np.float64]) -> dict[str, float | int]:

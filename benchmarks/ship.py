@@ -75,16 +75,12 @@ def ship(pushed: Path, metrics: Metrics, target: Path) -> None:
     files = [name for name in list_files(pushed) if Path(name).name != CARD_FILE]
     size_bytes = sum((pushed / name).stat().st_size for name in files)
     if size_bytes > MAX_MODEL_BYTES:
-        raise GateError(
-            f"{pushed}: {size_bytes:,} bytes, at most {MAX_MODEL_BYTES:,}; export it in half precision"
-            " (export.half_precision) or train a smaller network"
-        )
+        remedy = "export it in half precision (export.half_precision) or train a smaller network"
+        raise GateError(f"{pushed}: {size_bytes:,} bytes, at most {MAX_MODEL_BYTES:,}; {remedy}")
     record = read_record(pushed)
     if record.get("warm_start"):
-        raise GateError(
-            f"{pushed}: training began with another model's weights, but the licence note says: from scratch; ship the"
-            " model of a run without spans.warm_start"
-        )
+        found = "training began with another model's weights, but the licence note says: from scratch"
+        raise GateError(f"{pushed}: {found}; ship the model of a run without spans.warm_start")
     check_same_model(pushed, record, metrics)
     card = render_card(pushed, metrics, size_bytes, {name: compute_digest(pushed / name) for name in files})
     with replace_folder(target) as new:
@@ -100,10 +96,8 @@ def check_same_model(folder: Path, record: dict[str, Any], metrics: Metrics) -> 
     own["temperature"] = read_calibration(folder)["temperature"]
     for name, value in own.items():
         if value != measured.get(name):
-            raise DataError(
-                f"metrics: {name} is {measured.get(name)!r}, but {value!r} in {folder}: they are another model's;"
-                f" run `python -m benchmarks.evaluate --model {folder}`"
-            )
+            found = f"{name} is {measured.get(name)!r}, but {value!r} in {folder}: they are another model's"
+            raise DataError(f"metrics: {found}; run `python -m benchmarks.evaluate --model {folder}`")
 
 
 def render_card(pushed: Path, metrics: Metrics, size_bytes: int, digests: dict[str, str]) -> str:

@@ -1,7 +1,4 @@
-"""The measured process: imports one way, runs it, and notes its own CPU time and peak memory at each mark.
-
-Started by `benchmarks.harness.measure` as `python -m benchmarks.harness.marks WAY CSV FOLDER MARKS`.
-"""
+"""The process that `measure` starts: imports one way, runs it, and notes its CPU time and peak memory at each mark."""
 
 import importlib
 import json

@@ -123,22 +123,18 @@ def choose_scored(digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
 
 def read_ranking_rows(data: Path, state: Path) -> tuple[Pictures, npt.NDArray[np.bool_]]:
     """The strict rows and `choose_scored` of them, or what an earlier call kept of the same files in `state`."""
-    kept = state / f"rows-{_digest_files(data)}.npz"
+    digest = hashlib.sha256(repr(SCORED_FRACTION).encode())
+    for path in (data / TRAIN_FILE, data / TEST_FILE):
+        try:
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        except OSError as error:
+            raise _unreadable(path, error) from None
+    kept = state / f"rows-{digest.hexdigest()[:16]}.npz"
     if not kept.exists():
         pictures, digests = read_strict_rows(data)
         write_arrays(kept, **pictures._asdict(), is_scored=choose_scored(digests))
     with np.load(kept) as arrays:
         return Pictures(arrays["pixels"], arrays["class_indices"]), arrays["is_scored"]
-
-
-def _digest_files(data: Path) -> str:
-    digest = hashlib.sha256(repr(SCORED_FRACTION).encode())
-    for name in (TRAIN_FILE, TEST_FILE):
-        try:
-            digest.update(hashlib.sha256((data / name).read_bytes()).digest())
-        except OSError as error:
-            raise _unreadable(data / name, error) from None
-    return digest.hexdigest()[:16]
 
 
 def write_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from timeit import timeit
@@ -20,9 +21,8 @@ Pixels = npt.NDArray[np.uint8]
 Call = Callable[[], object]
 
 BATCH_SIZE = 64
-_SIZE_PX = 48
+_SIZE_PX, _MONTAGE_COLUMNS = 48, 8
 _WHOLE_CROP = (0, 0, _SIZE_PX, _SIZE_PX)
-_MONTAGE_COLUMNS = 8
 _WARM_UP_COUNT, _LEAST_CALL_COUNT = 20, 3
 
 
@@ -82,25 +82,23 @@ def build_fer(is_tflite: bool) -> Contender:
         return np.asarray(np.concatenate([detector._classify_emotions(batch) for batch in batches]), np.float32)
 
     def prepare_single(picture: Pixels) -> Call:
-        colour = to_bgr(picture)
-        return lambda: detector.detect_emotions(colour, face_rectangles=[_WHOLE_CROP])
+        return partial(detector.detect_emotions, to_bgr(picture), face_rectangles=[_WHOLE_CROP])
 
     def prepare_batches(pixels: Pixels) -> dict[str, Call]:
         """`list` is fer's batch call, and `boxes` asks for the faces of one picture, a montage of the crops."""
         colours = [to_bgr(picture) for picture in pixels]
         montage, boxes = arrange(pixels)
-        return {
-            "list": lambda: cropped.batch_detect_emotions(colours),
-            "boxes": lambda: detector.detect_emotions(montage, face_rectangles=boxes),
-        }
+        ask_for_boxes = partial(detector.detect_emotions, montage, face_rectangles=boxes)
+        return {"list": lambda: cropped.batch_detect_emotions(colours), "boxes": ask_for_boxes}
 
     def describe(pixels: Pixels) -> dict[str, Any]:
         found = detector.batch_detect_emotions([to_bgr(picture) for picture in pixels])
         answers = [prepare_single(picture)() for picture in pixels]
         rounded = np.array([list(faces[0]["emotions"].values()) for faces in answers])  # type: ignore[index]
-        weights = Path(fer.__file__).parent / "data" / name
         return {
-            **_describe_files([weights], "fer", "tensorflow", "opencv-contrib-python"),
+            **_describe_files(
+                [Path(fer.__file__).parent / "data" / name], "fer", "tensorflow", "opencv-contrib-python"
+            ),
             "faces_found_by_its_batch_call": sum(map(len, found)),
             # At most 0.005 if `predict` does the same as the public call.
             "largest_difference_to_detect_emotions": float(np.abs(rounded - predict(pixels)).max()),
@@ -123,10 +121,8 @@ def arrange(pixels: Pixels) -> tuple[Pixels, list[tuple[int, int, int, int]]]:
 
 
 def _describe_files(files: Iterable[Path], *packages: str) -> dict[str, Any]:
-    return {
-        "bytes": sum(path.stat().st_size for path in files if path.is_file()),
-        "versions": {package: version(package) for package in packages},
-    }
+    size = sum(path.stat().st_size for path in files if path.is_file())
+    return {"bytes": size, "versions": {package: version(package) for package in packages}}
 
 
 def time_calls(calls: list[Call], warm_up: list[Call], budget_s: float) -> list[float]:

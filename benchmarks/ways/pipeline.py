@@ -63,15 +63,14 @@ def run_components(csv_path: Path, folder: Path, mark: Mark) -> dict[str, int]:
     absl_logging.set_verbosity(absl_logging.INFO)  # or Transform would set it back
     logging.getLogger("absl").addFilter(watch)  # TFX's launcher tells it that a component has ended
     tfx.orchestration.LocalDagRunner().run(build_pipeline(config, paths))
-    nodes = read_latest_run(open_store(paths.metadata))
-    return {name: sum(_measure_folder(each.uri) for each in node.outputs.values()) for name, node in nodes.items()}
+    sizes = {}
+    for name, node in read_latest_run(open_store(paths.metadata)).items():
+        files = (path for output in node.outputs.values() for path in Path(output.uri).rglob("*") if path.is_file())
+        sizes[name] = sum(path.stat().st_size for path in files)
+    return sizes
 
 
 def _load(data: Path, root: Path, *overrides: str) -> PipelineConfig:
     """The default settings, with that data and all files in that folder."""
     places = {"data.path": data, "runtime.root": root}
     return load_config(overrides=[*overrides, *(f"{key}={json.dumps(str(path))}" for key, path in places.items())])
-
-
-def _measure_folder(folder: str) -> int:
-    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())

@@ -30,10 +30,7 @@ def prepare(csv_path: Path, folder: Path, mark: Mark) -> None:
     preprocessing = f"{__name__}.{preprocessing_fn.__name__}"
     transform = tfx.components.Transform(examples=examples, schema=schema, preprocessing_fn=preprocessing)
     metadata = tfx.orchestration.metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
-    tfx.orchestration.LocalDagRunner().run(
-        tfx.dsl.Pipeline(
-            "stock", str(folder / "artifacts"), metadata,
-            components=[example_gen, statistics_gen, schema_gen, validator, transform],
-        )
-    )  # fmt: skip
+    components = [example_gen, statistics_gen, schema_gen, validator, transform]
+    pipeline = tfx.dsl.Pipeline("stock", str(folder / "artifacts"), metadata, components=components)
+    tfx.orchestration.LocalDagRunner().run(pipeline)
     mark("nodes")
