@@ -1,4 +1,4 @@
-"""The signatures of an exported model: three kinds of input, one graph of preprocessing, one softmax."""
+"""The signatures of an exported model: three kinds of input, one graph of preprocessing, one softmax over views."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import tensorflow as tf
 
 from fer_tfx import contract
+from fer_tfx.views import ZOOM_PX, ZOOM_SHARES
 from models.calibration import Calibrations
 from models.picture_bounds import bound_picture, check_headers
 from models.transform_graph import TransformGraph
-from models.views import decode_raw, make_views
 
 Outputs = dict[str, tf.Tensor]
 Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]
@@ -24,10 +24,9 @@ def build_signatures(
 ) -> dict[str, Signature]:
     """By name, functions of serialised examples, raw pixels or files of pictures, each with the spec of its input.
 
-    Each returns `probabilities` float32 (batch, 7), `class_index` int64 (batch,), `class_name` string (batch, 1),
-    `confidence` float32 (batch,), `abstain` bool (batch,). Pixels are uint8 (batch, 48, 48, 1) or (batch, 48, 48).
-    `compute_logits` maps images, float32 (batch, 48, 48, 1), to float32 (batch, 7). Answers are the softmax of the mean
-    logits over `calibrations.views` views.
+    Each returns `probabilities` float32 (batch, 7), the softmax of the mean logits over `calibrations.views` views,
+    `class_index` int64 and `confidence` float32 (batch,), `class_name` string (batch, 1), and `abstain` bool (batch,).
+    Pixels are uint8 (batch, 48, 48, 1) or (batch, 48, 48); `compute_logits` maps float32 images to logits (batch, 7).
     """
     views, calibration = calibrations.views, calibrations.served
 
@@ -64,6 +63,45 @@ def build_signatures(
     }
 
 
+def decode_raw(raw: tf.Tensor) -> tf.Tensor:
+    """Raw pictures, string (batch,), each 2,304 bytes -> pixels, uint8 (batch, 48, 48, 1)."""
+    # Counted, as reshape with -1 would take a picture of twice the length for two.
+    return tf.reshape(tf.io.decode_raw(raw, tf.uint8), [tf.size(raw), *contract.IMAGE_SHAPE])
+
+
+def make_views(pixels: tf.Tensor, count: int) -> tf.Tensor:
+    """See `fer_tfx.views.make_views`, which it matches byte for byte."""
+    views = [pixels]
+    if count > 1:
+        views += [pixels[:, :, ::-1]]
+    if count > 2:
+        enlarged = _enlarge(pixels)
+        views += [enlarged, enlarged[:, :, ::-1]]
+    return tf.concat(views, axis=0)
+
+
+def _enlarge(pixels: tf.Tensor) -> tf.Tensor:
+    images = tf.cast(pixels, tf.float32)
+    for axis, shape in ((1, [-1, 1, 1]), (2, [-1, 1])):
+        shares = ZOOM_SHARES.reshape(shape)
+        nearer, farther = (tf.gather(images, ZOOM_PX + step, axis=axis) for step in (0, 1))
+        images = nearer * (1 - shares) + farther * shares
+    return tf.cast(tf.round(images), tf.uint8)
+
+
+def build_view_logits(
+    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: TransformGraph, count: int
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Function of raw pictures, string (batch,), that gives the logits of each view, float32 (batch, count, 7)."""
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def compute(raw: tf.Tensor) -> tf.Tensor:
+        logits = compute_logits(transform.apply_to_pixels(make_views(decode_raw(raw), count)))
+        return tf.transpose(tf.reshape(logits, [count, -1, contract.CLASS_COUNT]), [1, 0, 2])
+
+    return compute  # type: ignore[no-any-return]
+
+
 def _to_batch(pixels: tf.Tensor) -> tf.Tensor:
     """Pixels with or without their last axis, of length 1 -> uint8 (batch, 48, 48, 1); other shapes are refused."""
     shape = tf.shape(pixels)
@@ -84,8 +122,8 @@ def _fill(batch: tf.Tensor) -> tf.Tensor:
 def decode_images(image_bytes: tf.Tensor) -> tf.Tensor:
     """Files of pictures, string (batch,), PNG, JPEG, GIF or BMP, -> uint8 (batch, 48, 48, 1).
 
-    Colours become grey, transparency is dropped, and of an animation the first frame counts. Each side is scaled to 48
-    px, so a picture that is not square is distorted. One of more than `MAX_SERVED_PIXELS` is refused undecoded.
+    Colours become grey, transparency is dropped, of an animation the first frame counts, and each side is scaled to 48
+    px. A picture of more than `MAX_SERVED_PIXELS` is refused undecoded.
     """
     spec = tf.TensorSpec(contract.IMAGE_SHAPE, tf.uint8)
     checked = (image_bytes, check_headers(image_bytes))

@@ -21,11 +21,11 @@ from models.computation import Computation
 from models.dataset import Examples
 from models.export import ServingNetwork, export_model
 from models.networks import build_network, build_seeded_network, fold_network
+from models.signatures import build_view_logits
 from models.streaming import scan_examples
 from models.tfx_adapter import Task, compute_run_key, match_run_keys
 from models.training import TrainExamples, fit, predict_logits
 from models.transform_graph import TransformGraph
-from models.views import build_view_logits
 from models.warm_start import WarmStart, keep_weights, read_warm_start
 
 _PACKAGES = ("tensorflow", "keras", "tensorflow-transform", "tfx", "apache-beam", "numpy")

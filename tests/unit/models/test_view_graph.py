@@ -3,7 +3,7 @@ import tensorflow as tf
 from model_doubles import TransformStub, draw_pixels, to_raw
 
 from fer_tfx import views
-from models.views import build_view_logits, make_views
+from models.signatures import build_view_logits, make_views
 
 
 def test_make_views_are_those_of_numpy_bit_for_bit():
