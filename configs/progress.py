@@ -15,19 +15,12 @@ def report_progress(done: int, total: int, text: str) -> None:
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """Figures at the end of one epoch."""
+    """Figures at the end of one epoch; those of the eval split are of the averaged weights, None if not measured."""
 
-    epoch: int
-    """From 1."""
-    loss: float
-    """Mean training loss of the epoch, with label smoothing and augmentation."""
-    accuracy: float
-    """Training accuracy of the epoch, with augmentation: 0-1."""
-    eval_loss: float | None
-    """Cross entropy of the averaged weights on the eval split, without label smoothing, in nats; None: not measured."""
-    eval_accuracy: float | None
-    """Accuracy of the averaged weights on the eval split: 0-1; None: not measured."""
-    learning_rate: float
-    """Rate of the step that comes next; 0 after the last epoch."""
-    seconds: float = field(compare=False)
-    """Wall time of the epoch, its evaluation included; what a killed run lost is not counted."""
+    epoch: int  # from 1
+    loss: float  # mean over the epoch, with label smoothing and augmentation
+    accuracy: float  # 0-1, with augmentation
+    eval_loss: float | None  # cross entropy without label smoothing, in nats
+    eval_accuracy: float | None  # 0-1
+    learning_rate: float  # of the next step; 0 after the last epoch
+    seconds: float = field(compare=False)  # wall time with evaluation, without what a killed run lost

@@ -180,8 +180,7 @@ class ExportConfig:
     half_precision: Bool = True
     """Store weights as float16, where it can hold them, and compute in float32: half the size, same answers to 2e-3."""
     views: Literal[1, 2, 4] = 1
-    """Answer with the mean of 2 views (picture and mirror image) or 4 (both also enlarged), at so many times the cost,
-    which gate.max_latency_ratio must allow."""
+    """Average 2 views (picture, mirror image) or 4 (both also enlarged); gate.max_latency_ratio must allow the cost."""
     abstain_accuracy: Fraction = 0.8
     """The abstain threshold is the lowest confidence at which this share of the kept eval pictures is right."""
 

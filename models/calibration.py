@@ -11,36 +11,31 @@ from scipy.special import log_softmax, softmax
 from fer_tfx.contract import BY_VIEWS_KEY, VIEWS_KEY
 from fer_tfx.views import VIEW_COUNTS
 
-Floats = npt.NDArray[np.float32 | np.float64]  # (n, 7), beside class indices (n,)
+Floats = npt.NDArray[np.float32 | np.float64]  # (n, 7)
+Classes = npt.NDArray[np.int64]  # (n,)
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What the eval split says about a network's confidence in answers of some number of views."""
 
-    temperature: float
-    """Probabilities are softmax(logits / temperature)."""
+    temperature: float  # probabilities are softmax(logits / temperature)
     abstain_threshold: float
     """Least confidence, 0-1, at which `export.abstain_accuracy` of the kept pictures are right; 1: none is enough."""
-    abstain_accuracy: float
-    """Share of the kept pictures that is right."""
-    coverage: float
-    """Share of the pictures that is kept."""
-    n: int
-    """Pictures of the eval split."""
+    abstain_accuracy: float  # share of the kept pictures that is right
+    coverage: float  # share of the pictures that is kept
+    n: int  # pictures of the eval split
 
 
 @dataclass(frozen=True)
 class Calibrations:
-    """The content of `calibration.json`: for the model as it is served, and for whoever averages other views."""
+    """The content of `calibration.json`: for the model as it is served, and for callers that average other views."""
 
-    views: int
-    """How many the model averages."""
+    views: int  # how many the model averages
     by_views: dict[int, Calibration]
 
     @property
     def served(self) -> Calibration:
-        """Of the model itself."""
         return self.by_views[self.views]
 
     def to_json(self) -> str:
@@ -49,17 +44,13 @@ class Calibrations:
         return json.dumps({**asdict(self.served), VIEWS_KEY: self.views, BY_VIEWS_KEY: others}, indent=2) + "\n"
 
 
-def calibrate_views(
-    logits: Floats, class_indices: npt.NDArray[np.int64], abstain_accuracy: float, views: int
-) -> Calibrations:
+def calibrate_views(logits: Floats, class_indices: Classes, abstain_accuracy: float, views: int) -> Calibrations:
     """`calibrate` for each of `VIEW_COUNTS`, from the logits of four views, (n, 4, 7)."""
-    by_views = {
-        count: calibrate(logits[:, :count].mean(axis=1), class_indices, abstain_accuracy) for count in VIEW_COUNTS
-    }
-    return Calibrations(views, by_views)
+    means = {count: logits[:, :count].mean(axis=1) for count in VIEW_COUNTS}
+    return Calibrations(views, {n: calibrate(mean, class_indices, abstain_accuracy) for n, mean in means.items()})
 
 
-def calibrate(logits: Floats, class_indices: npt.NDArray[np.int64], abstain_accuracy: float) -> Calibration:
+def calibrate(logits: Floats, class_indices: Classes, abstain_accuracy: float) -> Calibration:
     """Fit both to pictures that were not trained on; `abstain_accuracy` is the share, 0-1, that is to be right."""
     temperature = fit_temperature(logits, class_indices)
     probabilities = softmax(logits / temperature, axis=1)
@@ -70,7 +61,7 @@ def calibrate(logits: Floats, class_indices: npt.NDArray[np.int64], abstain_accu
     return Calibration(temperature, threshold, accuracy, float(is_kept.mean()), len(class_indices))
 
 
-def fit_temperature(logits: Floats, class_indices: npt.NDArray[np.int64]) -> float:
+def fit_temperature(logits: Floats, class_indices: Classes) -> float:
     """The temperature with the least cross entropy (Guo et al. 2017, arXiv:1706.04599), between 0.05 and 20."""
 
     def compute_loss(log_temperature: float) -> float:
@@ -80,7 +71,7 @@ def fit_temperature(logits: Floats, class_indices: npt.NDArray[np.int64]) -> flo
     return float(np.exp(minimize_scalar(compute_loss, bounds=(-3.0, 3.0), method="bounded").x))
 
 
-def find_abstain_threshold(probabilities: Floats, class_indices: npt.NDArray[np.int64], accuracy: float) -> float:
+def find_abstain_threshold(probabilities: Floats, class_indices: Classes, accuracy: float) -> float:
     """Least confidence such that, of all pictures with at least this confidence, a share `accuracy` is right; or 1."""
     confidences = probabilities.max(axis=1)
     order = np.argsort(-confidences, kind="stable")

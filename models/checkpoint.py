@@ -25,8 +25,7 @@ _LONGEST_AGE_S = 30 * _DAY_S
 _KEPT_COUNT = 3
 
 History = tuple[EpochMetrics, ...]
-Weights = tuple[NDArray[np.float32], ...]
-"""In the order of a network's `weights`, including the statistics of batch normalisation."""
+Weights = tuple[NDArray[np.float32], ...]  # in the order of a network's `weights`
 
 
 class TrainingCheckpoint:
@@ -73,8 +72,7 @@ def unpack_weights(content: bytes) -> Weights:
 class Finished(NamedTuple):
     """The outcome of a training, from which any machine can export it again."""
 
-    record: dict[str, Any]
-    """JSON: `models.trainer_fn.describe_training`."""
+    record: dict[str, Any]  # JSON: `models.trainer_fn.describe_training`
     weights: Weights
 
 
@@ -112,16 +110,12 @@ def clear_others(directory: str) -> None:
     retry, and all of the last day, since one may be in use; after 30 days they go as well.
     """
     root, name = os.path.split(directory.rstrip("/"))
-    useless, unfinished = [], []
-    for folder in (tf.io.gfile.join(root, other) for other in _list_folders(root) if other != name):
-        if tf.io.gfile.exists(tf.io.gfile.join(folder, _FINISHED_FILE)):
-            useless.append(folder)
-        else:
-            unfinished.append((time.time() - _find_last_change_s(folder), folder))
-    for rank, (age_s, folder) in enumerate(sorted(unfinished)):
-        if age_s > _LONGEST_AGE_S or (rank >= _KEPT_COUNT and age_s > _DAY_S):
-            useless.append(folder)
-    for folder in useless:
+    others = [tf.io.gfile.join(root, other) for other in _list_folders(root) if other != name]
+    finished = [folder for folder in others if tf.io.gfile.exists(tf.io.gfile.join(folder, _FINISHED_FILE))]
+    ages = sorted((time.time() - _find_last_change_s(folder), folder) for folder in others if folder not in finished)
+    most_s = [_LONGEST_AGE_S] * _KEPT_COUNT + [_DAY_S] * len(ages)
+    expired = [folder for (age_s, folder), limit_s in zip(ages, most_s, strict=False) if age_s > limit_s]
+    for folder in [*finished, *expired]:
         try:
             tf.io.gfile.rmtree(folder)
         except tf.errors.OpError as error:  # what others do there must not cost a finished training

@@ -15,14 +15,13 @@ _CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Computation(NamedTuple):
-    """Keras's dtype policy, the threads of each worker in order, and the GPUs of all, 0 where processors train."""
+    """Keras's dtype policy, the threads of each worker, and the GPUs of all: `mixed_bfloat16-4_8-gpu2` as text."""
 
     precision: str
     threads: tuple[int, ...]
     gpus: int = 0
 
     def __str__(self) -> str:
-        """As `float32-2-cpu`, or `mixed_bfloat16-4_8-gpu2` for two workers."""
         return f"{self.precision}-{'_'.join(map(str, self.threads))}-{f'gpu{self.gpus}' if self.gpus else 'cpu'}"
 
 
@@ -52,10 +51,7 @@ def settle_computation(
 
 
 def use_threads(asked: int) -> int:
-    """Set the threads of TensorFlow in this process, 0: leave them, and return the number in use.
-
-    Call it before any TensorFlow operation has run: afterwards another number raises ConfigError.
-    """
+    """Set TensorFlow's threads (0: leave them) and return the number in use; ConfigError if it is too late for that."""
     used: int = tf.config.threading.get_intra_op_parallelism_threads() or len(os.sched_getaffinity(0))
     if asked in (0, used):
         return used
@@ -91,10 +87,7 @@ def _read_cpu_info() -> str:
 
 
 def choose_worker_strategy() -> tf.distribute.Strategy | None:
-    """A MultiWorkerMirroredStrategy where `TF_CONFIG` names several workers, else None.
-
-    Call it before any TensorFlow operation has run: collective operations can't be set up later.
-    """
+    """A MultiWorkerMirroredStrategy where `TF_CONFIG` names several workers, else None; before any operation runs."""
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if len(_list_workers(resolver)) <= 1:
         return None

@@ -1,7 +1,4 @@
-"""TFRecords -> batches, the train split held in memory as raw bytes (FER2013's: 66 MB).
-
-Everything random is a function of seed, epoch and step, so a resumed run repeats it.
-"""
+"""TFRecords -> batches, from memory. All that is random is a function of seed, epoch and step, for a resumed run."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,10 +18,8 @@ from models.recipe import augment, mix
 Transform = Callable[[tf.Tensor], tf.Tensor]
 """Raw pictures, string (batch,), -> images, float32 (batch, 48, 48, 1); the same for each pixel of any picture."""
 
-ROW_BYTES = 2_400
-"""Memory per row of `LabelledExamples`: 2,304 bytes of its picture, 8 of its class, and overhead."""
-SAMPLE_COUNT = 2048
-"""Pictures to calibrate batch normalisation with: enough for statistics of 24 x 24 values each; 1 s on a CPU."""
+ROW_BYTES = 2_400  # memory per row of `LabelledExamples`: 2,304 of its picture, 8 of its class, and overhead
+SAMPLE_COUNT = 2048  # pictures to calibrate batch normalisation with: 1 s on a CPU
 _READ_BATCH_SIZE = 1024
 _EVAL_BATCH_SIZE = 256
 _FEATURES = {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string), LABEL_KEY: tf.io.FixedLenFeature([], tf.int64)}
@@ -188,27 +183,22 @@ def draw_batch(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Augmented images of `epoch`, int64 () from 0, `crop_px` wide, but 48 in the last epochs; and their targets.
 
-    Images are float32 (b, 48, 48, 1), classes int64 (b,), targets distributions, float32 (b, 7). Where
-    `consistency_weight` is set, the result has 2 b rows: rows 2i and 2i + 1 are picture i, changed in two ways and
-    mirrored in one of them.
-
-    Each picture is mirrored in every second epoch, from the first one on where `is_odd`, bool (b,): alternating flip,
-    Jordan 2024, arXiv:2404.00498.
+    Images are float32 (b, 48, 48, 1), classes int64 (b,), targets distributions, float32 (b, 7). With
+    `consistency_weight`, rows 2i and 2i + 1 of 2 b are two views of picture i, one of them mirrored. Otherwise each is
+    mirrored in every second epoch, where `is_odd`, bool (b,), from the first (Jordan 2024, arXiv:2404.00498).
     """
     is_flipped = tf.not_equal(is_odd, epoch % 2 == 1) & config.augmentation.flip
     first_whole_epoch = round(config.epochs * (1.0 - config.full_size_fraction))
     size_px = tf.where(epoch < first_whole_epoch, config.crop_px, IMAGE_SIZE_PX)
-    mix_seed, view_seed = (
-        tf.random.experimental.stateless_fold_in(seed, tf.constant(stream, tf.int64))
-        for stream in (_MIX_STREAM, _VIEW_STREAM)
-    )
+    streams = tf.constant([_MIX_STREAM, _VIEW_STREAM], tf.int64)
+    mix_seed, view_seed = (tf.random.experimental.stateless_fold_in(seed, stream) for stream in tf.unstack(streams))
 
     def draw_view(is_flipped: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         view = augment(images, is_flipped, seed, config.augmentation, size_px)
         targets = tf.one_hot(class_indices, CLASS_COUNT)
-        if config.augmentation.mixed_fraction:
-            return mix(view, targets, mix_seed, config.augmentation)
-        return view, targets
+        return (
+            mix(view, targets, mix_seed, config.augmentation) if config.augmentation.mixed_fraction else (view, targets)
+        )
 
     view, targets = draw_view(is_flipped, seed)
     if not config.consistency_weight:

@@ -17,8 +17,7 @@ from models.signatures import build_signatures
 from models.transform_graph import TransformGraph
 
 _LARGEST_HALF_ERROR = 2.0**-10  # of the largest weight; float16 rounds to 2 ** -11 of a value
-# One picture, and a batch as the server gathers it: memory is set up for both.
-_WARM_UP_BATCH_SIZES = (1, 32)
+_WARM_UP_BATCH_SIZES = (1, 32)  # one picture, and a batch as the server gathers it
 _LARGE_PICTURE_PX = 512
 _ONE_PICTURE = tf.TensorSpec([1, *contract.IMAGE_SHAPE], tf.uint8, name=contract.PIXELS_KEY)
 
@@ -50,8 +49,7 @@ def export_model(
     """Write network, Transform graph and all signatures to `path`, a folder or bucket URI that holds no model yet.
 
     `tf.saved_model.save(network)` would write a Keras 3 variable twice, and TensorFlow Serving and BulkInferrer would
-    read the copy that is never restored (keras#19274). `assets.extra` holds class names, calibrations and training
-    record (JSON) for readers, and requests that TensorFlow Serving replays before it serves.
+    read the copy that is never restored (keras#19274).
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
@@ -80,9 +78,8 @@ def is_half_enough(values: NDArray[np.float32]) -> bool:
 class HalfWeight(tf.saved_model.experimental.TrackableResource):  # type: ignore[misc]
     """A float32 tensor that a SavedModel stores as float16 and converts back once, when it is loaded.
 
-    A cast within the graph would run for each request: a fifth of the time of one picture. So the float32 values live
-    in a variable that the checkpoint leaves out. Loaders fill it by the model's initialisation, as they fill lookup
-    tables; what they would create for a table is a scalar here.
+    A cast within the graph would run for each request. So the float32 values live in a variable that the checkpoint
+    leaves out, and loaders fill it like a lookup table, by the model's initialisation.
     """
 
     def __init__(self, values: NDArray[np.float32]) -> None:
@@ -101,16 +98,12 @@ class HalfWeight(tf.saved_model.experimental.TrackableResource):  # type: ignore
 
     def read(self) -> tf.Tensor:
         """The values as float32."""
-        # `read_value` would have the graph keep the variable in a set, so two exports of the same weights would differ:
-        # the set's order, another in each process, becomes that of the exported objects.
+        # `read_value` adds the variable to a set, whose order would make exports of the same weights differ.
         return tf.raw_ops.ReadVariableOp(resource=self._values.handle, dtype=tf.float32)
 
 
 def _leave_out(variable: tf.Variable) -> None:
-    """Keep the values of a variable, and of its copy in the graph of a SavedModel, out of the checkpoint.
-
-    TensorFlow has no public way: by these methods it asks each object what to write, and to copy itself.
-    """
+    """Keep a variable and its copy in a SavedModel's graph out of the checkpoint; TensorFlow has no public way."""
     copy = variable._export_to_saved_model_graph
 
     def copy_and_leave_out(object_map: dict[Any, Any], **keywords: Any) -> Any:
@@ -150,10 +143,7 @@ def _draw_ramp(size_px: int) -> tf.Tensor:
 
 
 def convert_to_light(folder: Path) -> bytes:
-    """The content of `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, 7), as `serve_pixels` has them.
-
-    Weights are stored as float16 and computed with as float32, as in a SavedModel with half-precision weights.
-    """
+    """The content of `model.tflite`, with float16 weights: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, 7)."""
     model = tf.saved_model.load(str(folder))
     serve = model.signatures[contract.SERVE_PIXELS]
 

@@ -1,7 +1,4 @@
-"""How many pixels a file of a picture holds, by its header, in ops of an exported graph.
-
-TensorFlow's decoders take any size: a PNG of 62 kB may hold 64 megapixels, which take a server 1 GB.
-"""
+"""How many pixels a picture file holds, by its header, in a graph: TensorFlow's decoders take any size."""
 
 import tensorflow as tf
 
@@ -19,8 +16,7 @@ _MAX_GIF_BLOCKS = 150_000  # of 255 bytes: what LZW makes of 25 million pixels o
 def check_headers(files: tf.Tensor) -> tf.Tensor:
     """Kinds of files, string (n,), for `bound_picture`: int32 (n,), 1 for a JPEG, 2 for a GIF, 0 if within the bound.
 
-    Fails with InvalidArgumentError if one is neither PNG, JPEG, GIF nor BMP, or a PNG or BMP of more than
-    `MAX_SERVED_PIXELS`.
+    InvalidArgumentError: one is neither PNG, JPEG, GIF nor BMP, or a PNG or BMP of more than `MAX_SERVED_PIXELS`.
     """
     header = tf.cast(tf.io.decode_raw(files, tf.uint8, fixed_length=_HEADER_BYTES), tf.int64)  # a short file has zeros
     magic = header[:, 0] * 256 + header[:, 1]

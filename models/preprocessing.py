@@ -12,14 +12,12 @@ def preprocessing_fn(inputs: dict[str, Any], custom_config: dict[str, Any] | Non
     """Decode pictures and z-score them with one mean and one variance over all pixels of the train split.
 
     `pixels`, string (batch,) or (batch, 1), each value 2,304 raw uint8 bytes -> `image_xf`, float32 (batch, 48, 48, 1).
-    One pair of figures keeps a bright picture bright; a pair per pixel would remove the mean face.
     """
     del custom_config  # carries a fingerprint of this code, so that an edit misses TFX's cache
     raw = tf.reshape(inputs[PIXELS_KEY], [-1])
     # Counted, as reshape with -1 would take a picture of twice the length for two.
     pixels = tf.reshape(tf.io.decode_raw(raw, tf.uint8), [tf.size(raw), *IMAGE_SHAPE])
-    # Sums of integers are exact. TFT's own mean and variance merge floats batch by batch, and Beam sizes batches by the
-    # clock, so their last bits, and thus the trained weights, would differ between runs on the same rows.
+    # Sums of integers are exact. TFT's own mean and variance depend on batches, which Beam sizes by the clock.
     numbers = tf.cast(pixels, tf.int64)
     totals = tf.stack([tf.size(numbers, out_type=tf.int64), tf.reduce_sum(numbers), tf.reduce_sum(numbers * numbers)])
     totals = tf.cast(tft.sum(totals[tf.newaxis], reduce_instance_dims=False), tf.float64)

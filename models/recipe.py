@@ -32,10 +32,9 @@ def build_loss(config: TrainerConfig) -> keras.losses.Loss:
     """Cross entropy of logits, float32 (b, 7), against distributions over the classes, float32 (b, 7): float32 (b,).
 
     The distributions are smoothed (Szegedy et al. 2015). With `consistency_weight` w, rows 2i and 2i + 1 are views of
-    one picture, and (1 - w) * target + w * mean of both answers becomes the target of both: the soft bootstrapping of
-    Reed et al. 2014, arXiv:1412.6596, with an answer that no single view decides. `reverse_weight` adds that multiple
-    of the reverse cross entropy, -sum(answer * log(target)), where a logarithm is at least -4 (Wang et al. 2019,
-    "Symmetric Cross Entropy", arXiv:1908.06112).
+    one picture, whose target is (1 - w) * target + w * mean of both answers (soft bootstrapping, Reed et al. 2014,
+    arXiv:1412.6596). `reverse_weight` adds that multiple of the reverse cross entropy, -sum(answer * log(target)),
+    where a logarithm is at least -4 (Wang et al. 2019, arXiv:1908.06112).
     """
 
     def compute_loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -58,9 +57,8 @@ def build_loss(config: TrainerConfig) -> keras.losses.Loss:
 def build_optimizer(network: keras.Model, config: TrainerConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """SGD with Nesterov momentum (Sutskever et al. 2013).
 
-    `weight_decay` means the usual L2 penalty, which momentum amplifies 1 / (1 - momentum) times. Keras decays weights
-    beside the gradient (Loshchilov and Hutter 2017), so that factor is put in here. Biases and the scales and offsets
-    of batch normalisation, all of rank 1, are not decayed.
+    `weight_decay` means the L2 penalty, which momentum amplifies 1 / (1 - momentum) times; Keras decays weights beside
+    the gradient, so that factor is put in here. Weights of rank 1 (biases, batch normalisation) are not decayed.
     """
     optimizer = keras.optimizers.SGD(
         learning_rate=build_schedule(config, steps_per_epoch),
@@ -75,8 +73,8 @@ def build_optimizer(network: keras.Model, config: TrainerConfig, steps_per_epoch
 def build_schedule(config: TrainerConfig, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """Linear warm-up to `peak_learning_rate`, then half a cosine down to `final_rate_fraction` of it.
 
-    The cosine is that of Loshchilov and Hutter 2016, "SGDR". With w warm-up steps, step t < w has the rate
-    peak * (t + 1) / (w + 1). Warm-up takes at most half of the run, so that a run of one epoch still learns.
+    The cosine is that of Loshchilov and Hutter 2016. With w warm-up steps, at most half of the run, step t < w has the
+    rate peak * (t + 1) / (w + 1).
     """
     total_steps = config.epochs * steps_per_epoch
     warmup_steps = round(min(config.warmup_epochs * steps_per_epoch, total_steps // 2))
@@ -92,15 +90,13 @@ def build_schedule(config: TrainerConfig, steps_per_epoch: int) -> keras.optimiz
 class WeightAverage:
     """Exponential moving average of a built network's trainable weights (Polyak and Juditsky 1992).
 
-    Step t, from 1, keeps min(momentum, (1 + t) / (10 + t)) of the average, the ramp of TensorFlow's
-    `tf.train.ExponentialMovingAverage`: a short run doesn't export its first weights. Keras's `use_ema` has no ramp.
+    Step t, from 1, keeps min(momentum, (1 + t) / (10 + t)), the ramp of `tf.train.ExponentialMovingAverage`.
     """
 
     def __init__(self, network: keras.Model, momentum: float) -> None:
         self._network = network
         self._momentum = momentum
-        self.variables = [tf.Variable(weight.numpy()) for weight in network.trainable_variables]
-        """The average, one tf.Variable for each trainable weight."""
+        self.variables = [tf.Variable(weight.numpy()) for weight in network.trainable_variables]  # the average
 
     @tf.function  # type: ignore[untyped-decorator]
     def update(self, step: tf.Tensor) -> None:
@@ -131,8 +127,7 @@ class WeightAverage:
 def calibrate_batch_norm(network: keras.Model, images: tf.data.Dataset) -> None:
     """Set each batch-norm layer's mean and variance to their average over batches of one size, float32 (b, 48, 48, 1).
 
-    The statistics that training collected don't belong to averaged weights (Izmailov et al. 2018, "Averaging Weights
-    Leads to Wider Optima"). Seeds of dropout change as well.
+    Those that training collected don't belong to averaged weights (Izmailov et al. 2018, arXiv:1803.05407).
     """
     layers = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
@@ -153,8 +148,8 @@ def augment(
 ) -> tf.Tensor:
     """Change pictures at random and cut a square out of each, at a random place: float32 (batch, size_px, size_px, 1).
 
-    Equal seeds, int (2,), give equal pictures. Images are float32 (batch, 48, 48, 1), z-scored, so that 0 is the mean
-    grey with which gaps are filled; those where `is_flipped`, bool (batch,), are mirrored.
+    Images are float32 (batch, 48, 48, 1), z-scored, so gaps are filled with the mean grey, 0; those where `is_flipped`,
+    bool (batch,), are mirrored. The seed is int (2,).
     """
     warp_seed, blur_seed, noise_seed, erase_seed = _split(seed, 4)
     rotation_seed, scale_seed, shift_seed, shear_seed, aspect_seed = _split(warp_seed, 5)
@@ -186,10 +181,8 @@ def mix(
 
     Mixup (Zhang et al. 2018, arXiv:1710.09412) is s * picture + (1 - s) * other, s from Beta(alpha, alpha). CutMix (Yun
     et al. 2019, arXiv:1905.04899) replaces a rectangle of sqrt(1 - s) of each side, centred anywhere and clipped at the
-    border. The target keeps as large a share as the picture. As in the authors' code, s and rectangle are drawn once
-    for the whole batch.
-
-    Images are float32 (b, size, size, 1), targets float32 (b, 7). Equal seeds, int (2,), give equal results.
+    border. The target keeps the picture's share. s and rectangle are drawn once per batch from the seed, int (2,).
+    Images are float32 (b, size, size, 1), targets float32 (b, 7).
     """
     choice_seed, kind_seed, share_seed, centre_seed = _split(seed, 4)
     cutmix_fraction = 0.5 if config.mixup_alpha and config.cutmix_alpha else float(config.cutmix_alpha > 0)
@@ -220,10 +213,9 @@ def warp(
 ) -> tf.Tensor:
     """Flip, enlarge, stretch, shear and rotate each picture about its centre, shift it, and cut the middle out.
 
-    Images are float32 (batch, 48, 48, 1), `is_flipped` is bool (batch,), `rotation_rad` float32 (batch,),
-    counter-clockwise, `scale` float32 (batch,), `shift_px` float32 (batch, 2), to the right and down. `shear`, float32
-    (batch,), moves a pixel to the right by this share of its depth below the centre; `aspect`, float32 (batch,), is the
-    new ratio of width to height. There is one interpolation. Gaps become 0.
+    Images are float32 (batch, 48, 48, 1), `is_flipped` is bool (batch,), `shift_px` float32 (batch, 2), right and
+    down, the others float32 (batch,). Rotation is counter-clockwise, `shear` moves a pixel to the right by this share
+    of its depth below the centre, `aspect` is the new ratio of width to height. Gaps become 0.
     """
     # The op takes the inverse transform: rows (8,) that map a pixel of the new picture to its place in the old one.
     mirror = tf.where(is_flipped, -1.0, 1.0)

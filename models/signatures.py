@@ -114,7 +114,7 @@ def _to_batch(pixels: tf.Tensor) -> tf.Tensor:
 
 
 def _fill(batch: tf.Tensor) -> tf.Tensor:
-    """TensorFlow's convolution on CPU gives a batch of no rows a wrong shape, so such a batch gets a black picture."""
+    """Add a black picture to an empty batch, which TensorFlow's convolution on CPU gives a wrong shape."""
     missing_count = tf.maximum(1 - tf.shape(batch)[0], 0)
     return tf.concat([batch, tf.zeros([missing_count, *contract.IMAGE_SHAPE], tf.uint8)], axis=0)
 

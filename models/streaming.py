@@ -1,7 +1,4 @@
-"""TFRecord files -> batches, read anew in each epoch: memory holds a bounded number of pictures.
-
-Everything random is a function of seed, epoch and step, as in `models.dataset`.
-"""
+"""TFRecord files -> batches, read anew in each epoch: memory holds a bounded number of pictures."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,23 +14,17 @@ from models.dataset import DatasetError, StoredExamples, Transform
 
 _FILES_AT_ONCE = 8
 _ROWS_IN_TURN = 16
-
-# One stream of random numbers each; those of models.dataset are 1 to 5.
-_FILE_STREAM, _SHUFFLE_STREAM, _AUGMENT_STREAM = 11, 12, 13
+_FILE_STREAM, _SHUFFLE_STREAM, _AUGMENT_STREAM = 11, 12, 13  # of random numbers; those of models.dataset are 1 to 5
 
 
 @dataclass(frozen=True)
 class StreamedExamples(StoredExamples):
     """One split on disk, as it was found when it was read through once; see `models.training.TrainExamples`."""
 
-    row_counts: tuple[int, ...]
-    """Rows of each file."""
-    digest: str
-    """SHA-256 over all rows in their order."""
-    sample: list[bytes]
-    """At most 2,048 pictures, drawn evenly: those whose own digests are the least."""
-    shuffle_rows: int
-    """Pictures from which each next one is drawn."""
+    row_counts: tuple[int, ...]  # of each file
+    digest: str  # SHA-256 over all rows in their order
+    sample: list[bytes]  # at most 2,048 pictures, those whose own digests are the least
+    shuffle_rows: int  # pictures from which each next one is drawn
 
     def share_of(self, share: Share) -> tuple[tuple[str, ...], int]:
         """The files of one worker, and their rows."""
@@ -60,11 +51,7 @@ class StreamedExamples(StoredExamples):
     def make_train_dataset(
         self, transform: Transform, config: TrainerConfig, start_epoch: int = 0, share: Share = ALONE
     ) -> tf.data.Dataset:
-        """See `models.training.TrainExamples`; batches of batch_size / worker count rows.
-
-        In each epoch the files come in another order, several are read in turns, and each picture is drawn from the
-        next `shuffle_rows`. The rest after the last whole step is left out.
-        """
+        """See `models.training.TrainExamples`: an epoch shuffles the files and leaves out rows that fill no step."""
         count = dataset.count_pictures(config.batch_size // share.count, config)
         steps = self.count_steps(config.batch_size, share.count)
         paths = tf.constant(self.share_of(share)[0])

@@ -25,8 +25,8 @@ class Task:
     """The training or search that TFX's Trainer or Tuner asks for; places are paths or bucket URIs."""
 
     def __init__(self, fn_args: FnArgs) -> None:
+        # JSON of each section, and fingerprints of the code.
         self.settings = read_settings(fn_args.custom_config, fn_args.hyperparameters)
-        """JSON of each section, and fingerprints of the code."""
         self.recipe = read_recipe(self.settings)
         self.train_patterns: list[str] = fn_args.train_files  # one for each span
         self.eval_patterns: list[str] = fn_args.eval_files
@@ -68,9 +68,8 @@ def compute_run_key(
     """Name of all that decides the outcome of a training or search: 16 hexadecimal digits, a dash, and `computation`.
 
     Paths are left out: a CSV that was copied and ingested again continues the same training. So is what happens to a
-    trained network, if `training_code` tells the code apart: a change of the export doesn't cost a night of training.
-    `computation` stands for `trainer.precision` and `trainer.threads`, which may leave it to the machine, and
-    `first_weights` for the weights that a warm start begins with; empty: random ones, from the seed.
+    trained network, if there is `training_code`. `computation` stands for `trainer.precision` and `trainer.threads`,
+    and `first_weights` for the weights that a warm start begins with; empty: random ones, from the seed.
     """
     # How a stream is read doesn't matter to a training in memory; for one that streams it is part of `data_digest`.
     left_out = {"checkpoint_root", "export", "training_input", "streaming_code", "warm_start_code", "spans"}
@@ -88,9 +87,6 @@ def compute_run_key(
 
 
 def match_run_keys(run_key: str, trainer: TrainerConfig) -> str:
-    """Shell pattern of the keys of trainings that answer the same settings, on any device.
-
-    Where `trainer` leaves precision or threads to the machine, any machine's choice will do.
-    """
+    """Shell pattern of the keys of trainings that answer the same settings, as any machine settles them."""
     digest, precision, threads, _ = run_key.split("-")
     return f"{digest}-{'*' if trainer.precision == 'auto' else precision}-{threads if trainer.threads else '*'}-*"

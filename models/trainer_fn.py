@@ -34,14 +34,12 @@ _PACKAGES = ("tensorflow", "keras", "tensorflow-transform", "tfx", "apache-beam"
 def run_fn(fn_args: Any) -> None:
     """Train and export one model, from TFX's `FnArgs`. Raises ConfigError, DatasetError or TrainingError.
 
-    A killed run resumes after its last whole epoch when it comes again with the same data, settings, code and way of
-    computing. The outcome of the last finished training is kept, so that an edit of what comes after it repeats that
-    alone, with the training's own record and weights.
+    A killed run resumes after its last whole epoch if data, settings, code and way of computing are the same. A
+    finished training is kept, so an edit of what comes after it repeats only that.
 
     `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of the dataclasses), `checkpoint_root`
-    (folder or bucket URI), `code`, `training_code` and `streaming_code` (fingerprints of all that is run here, and of
-    what decides the weights in memory and as a stream), `spans` (what the examples are, from our own executor of the
-    Trainer) and, for a warm start, `warm_start_code`.
+    (folder or bucket URI), `spans` (the examples, from our own executor of the Trainer) and fingerprints: `code`, of
+    all that runs here; `training_code`, `streaming_code` and, if used, `warm_start_code`, of what decides the weights.
     """
     task = Task(fn_args)
     threads = computation.use_threads(task.recipe.trainer.threads)

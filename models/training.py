@@ -36,10 +36,9 @@ class TrainExamples(Protocol):
     def make_train_dataset(
         self, transform: Transform, config: TrainerConfig, start_epoch: int, share: Share
     ) -> tf.data.Dataset:
-        """Shuffled, augmented batches of one worker, from epoch `start_epoch` to the last.
+        """Shuffled, augmented batches of one worker, a function of seed, epoch, step and worker.
 
-        Elements (images float32 (b, size, size, 1), targets float32 (b, 7), distributions over the classes) depend on
-        seed, epoch, step and worker only.
+        Elements are images, float32 (b, size, size, 1), and distributions over the classes, float32 (b, 7).
         """
 
     @property
@@ -51,8 +50,7 @@ class TrainResult(NamedTuple):
     """What `fit` did."""
 
     history: History
-    resumed_from_epoch: int
-    """Epochs of the history that an earlier process trained."""
+    resumed_from_epoch: int  # epochs of the history that an earlier process trained
 
 
 def fit(
@@ -70,12 +68,11 @@ def fit(
     The same seed, network and examples give the same result bit for bit on the same processor with the same number of
     threads, also if the run is killed and called again with the same `checkpoint_dir`. Dropout takes Keras's seed.
 
-    Workers of a MultiWorkerMirroredStrategy, within whose scope `network` was built, call it alike with the same files
-    and hold the same weights afterwards. All of them read `checkpoint_dir`, and the first one writes it. It and
-    `log_dir`, of TensorBoard's files, are folders or bucket URIs; the caller removes the former in the end.
+    Workers of a MultiWorkerMirroredStrategy, in whose scope `network` was built, call it alike and end with the same
+    weights; the first one writes `checkpoint_dir`. It and `log_dir`, for TensorBoard, are folders or bucket URIs.
 
-    Raises DatasetError: see `count_steps`; ConfigError: a device can't hold both views; TrainingError: the loss is no
-    longer a number.
+    Raises DatasetError (see `count_steps`), ConfigError (a device can't hold both views) and TrainingError (loss is NaN
+    or infinite).
     """
     share = find_share(network.distribute_strategy)
     devices = network.distribute_strategy.num_replicas_in_sync if share.count == 1 else 1
@@ -103,8 +100,9 @@ def fit(
             for step in range((epoch - 1) * steps + 1, epoch * steps + 1):
                 loss, accuracy = take_step()
                 if not math.isfinite(loss):
-                    remedy = "lower trainer.peak_learning_rate and run again"
-                    raise TrainingError(f"loss is {loss} at step {step}: {remedy}")
+                    raise TrainingError(
+                        f"loss is {loss} at step {step}: lower trainer.peak_learning_rate and run again"
+                    )
                 average.update(network.optimizer.iterations.value)
                 if time.monotonic() - reported_at_s >= _REPORT_INTERVAL_S:
                     reported_at_s = time.monotonic()
@@ -129,10 +127,7 @@ def fit(
 
 
 def _build_step(network: keras.Model, dataset: tf.data.Dataset) -> Callable[[], tuple[float, float]]:
-    """Function that takes the next step and returns loss and accuracy of the epoch so far.
-
-    Keras 3.15's `fit` fails under a MultiWorkerMirroredStrategy: it reduces whole batches, as tuples, across workers.
-    """
+    """Take the next step and return loss and accuracy of the epoch so far; Keras 3.15's `fit` fails with workers."""
     strategy = network.distribute_strategy
     if find_share(strategy).count > 1:  # workers have batches of their own; devices of one machine share each out
         batches = iter(strategy.distribute_datasets_from_function(lambda _: dataset))

@@ -51,11 +51,8 @@ def tuner_fn(fn_args: Any) -> Any:
         return last.eval_accuracy
 
     run_key = compute_run_key(task.settings, settle_computation(task.recipe.trainer, threads), digest)
-    state_dir, config = tf.io.gfile.join(task.settings["checkpoint_root"], run_key), task.settings["tuner"]
-    search = RecipeSearch(
-        task.recipe, from_json(TunerConfig, config), train_trial, state_dir=state_dir, scratch_dir=task.scratch_dir
-    )
-    return wrap_search(search)
+    dirs = {"state_dir": tf.io.gfile.join(task.settings["checkpoint_root"], run_key), "scratch_dir": task.scratch_dir}
+    return wrap_search(RecipeSearch(task.recipe, from_json(TunerConfig, task.settings["tuner"]), train_trial, **dirs))
 
 
 def build_search_space(recipe: Recipe, space: Mapping[str, Interval | Choices]) -> keras_tuner.HyperParameters:
@@ -100,9 +97,8 @@ class RecipeOracle(keras_tuner.oracles.RandomSearchOracle):  # type: ignore[misc
 class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[misc]
     """Trains one recipe after the other and remembers how good each was.
 
-    A killed search resumes with the same `state_dir`, a folder or bucket URI of its own, removed in the end: the same
-    recipes are proposed in the same order, and each training resumes in its old folder. KerasTuner's own files, in
-    `scratch_dir`, are not read again: it writes them in place, so a kill may leave half a file.
+    A killed search resumes in its `state_dir`, a folder or bucket URI removed in the end: the same recipes come in the
+    same order. KerasTuner's own files, in `scratch_dir`, are not read again, as a kill may leave half a file.
     """
 
     def __init__(

@@ -1,8 +1,4 @@
-"""The weights of an earlier model that a training begins with, and where each model keeps its own for later ones.
-
-The exported network is folded, so every model keeps its weights as they were trained beside it, in
-`<model>/Format-Training/weights.npz`: a few MB, which no server gets.
-"""
+"""The weights of an earlier model that a training begins with, unfolded: `<model>/Format-Training/weights.npz`."""
 
 import hashlib
 import json
@@ -24,10 +20,8 @@ _REMEDY = "to begin with random weights, use --set spans.warm_start=false"
 class WarmStart:
     """What is taken over from an earlier model."""
 
-    model: str
-    """Path or URI of its artifact."""
-    digest: str
-    """SHA-256 of the file of its weights, first 16 digits."""
+    model: str  # path or URI of its artifact
+    digest: str  # SHA-256 of the file of its weights, first 16 digits
     weights: Weights
 
     def apply(self, network: keras.Model, config: ModelConfig) -> None:

@@ -39,7 +39,7 @@ def build_network(config: ModelConfig, policy: str = "float32") -> keras.Model:
 def build_seeded_network(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> keras.Model:
     """Set every seed of this process and build the network: equal recipes begin alike.
 
-    `strategy` is that of the workers that train together; None: all GPUs of this machine if it has several.
+    `strategy` is that of the workers; None: all GPUs of this machine if it has several.
     """
     keras.utils.set_random_seed(recipe.trainer.seed)
     if strategy is None and len(tf.config.list_logical_devices("GPU")) > 1:

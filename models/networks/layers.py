@@ -16,10 +16,7 @@ def standardise(images: keras.KerasTensor) -> keras.KerasTensor:
 
 @keras.saving.register_keras_serializable("fer-tfx")
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Keras's layer, trained with TensorFlow's fused op: (batch, height, width, channels), float32 or bfloat16.
-
-    Keras 3's training step is some ten ops, each a pass over the map (gain: `benchmarks/results/experiments.md`).
-    """
+    """Keras's layer, trained with TensorFlow's fused op instead of some ten: (batch, height, width, channels)."""
 
     def call(self, images: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         if not training:
@@ -35,10 +32,9 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
 def fold_batch_norm(network: keras.Model) -> keras.Model:
     """The network as it answers with `training=False`, its batch normalisation merged into the convolutions: float32.
 
-    A convolution with kernel k, then a normalisation with scale g, offset b, mean m and variance v is one convolution
-    with kernel k * g / sqrt(v + epsilon) and bias b - m * g / sqrt(v + epsilon) (Jacob et al. 2018, arXiv:1712.05877,
-    section 3.2). Each convolution before a normalisation must have no bias. Max pooling may lie in between when g is
-    above 0; where it is not, that normalisation stays. ReLU commutes with max pooling, so it is merged as well.
+    A convolution without bias, kernel k, then a normalisation with scale g, offset b, mean m and variance v is one with
+    kernel k * g / sqrt(v + epsilon) and bias b - m * g / sqrt(v + epsilon) (Jacob et al. 2018, arXiv:1712.05877, 3.2).
+    Max pooling in between commutes with ReLU, and with the normalisation if g is above 0; otherwise that stays.
     """
     norm_of = {}
     for norm in (layer for layer in network.layers if isinstance(layer, BatchNormalization)):

@@ -1,7 +1,6 @@
 """Plain convolutional network after Simonyan and Zisserman 2014 ("VGG"), with batch normalisation.
 
-The stem works at 48 px, the stages at 24, 12 and 6 px: dense 3x3 convolutions with many filters are what a CPU does
-best. The head averages over all places, so crops are accepted. `benchmarks/results/experiments.md` has each choice.
+The stem works at 48 px, the stages at 24, 12 and 6 px. `benchmarks/results/experiments.md` has each choice.
 """
 
 import keras
