@@ -23,8 +23,9 @@ from benchmarks.model.fer2013 import PublicTest, read_public_test
 from fer_tfx.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TEMPERATURE_KEY, VIEWS_KEY
 from fer_tfx.errors import DataError
 from fer_tfx.light import LightModel
+from fer_tfx.local_model import Calibrations
 from fer_tfx.model_files import LIGHT_FOLDER, SHIPPED_FOLDER, verify_sums, write_sums
-from fer_tfx.views import VIEW_COUNTS, Calibrations
+from fer_tfx.views import VIEW_COUNTS
 from models import calibration
 from reporting.calibration import apply_abstain_threshold
 

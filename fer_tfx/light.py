@@ -6,9 +6,9 @@ import numpy as np
 
 from fer_tfx.contract import CALIBRATION_FILE, LIGHT_MODEL_FILE
 from fer_tfx.errors import DataError
+from fer_tfx.local_model import Calibrations, LocalModel, build_prediction
 from fer_tfx.model_files import LIGHT_FOLDER, find_shipped_model
 from fer_tfx.prediction import Pixels, Prediction
-from fer_tfx.views import Calibrations, LocalModel, build_prediction
 
 
 class LightModel(LocalModel):

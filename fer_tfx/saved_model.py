@@ -7,8 +7,8 @@ from typing import Any
 
 from fer_tfx import contract
 from fer_tfx.errors import INSTALL_ALL, ConfigError, DataError
+from fer_tfx.local_model import Calibrations, LocalModel
 from fer_tfx.prediction import Pixels, Prediction
-from fer_tfx.views import Calibrations, LocalModel
 
 _OUTPUTS = (contract.CLASS_INDEX_KEY, contract.CONFIDENCE_KEY, contract.PROBABILITIES_KEY, contract.ABSTAIN_KEY)
 

@@ -14,12 +14,13 @@ from typing import NamedTuple, TextIO, TypeVar
 import numpy as np
 
 from fer_tfx.errors import ConfigError, DataError, FerError
+from fer_tfx.local_model import FEW
 from fer_tfx.model_files import TRUSTED, KnownModels, find_model, note_model, require_known
 from fer_tfx.predict.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
 from fer_tfx.predict.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.prediction import Prediction, Predictor
 from fer_tfx.quiet import hush_libraries, output_in_log
-from fer_tfx.views import FEW, VIEW_COUNTS
+from fer_tfx.views import VIEW_COUNTS
 
 BATCH_SIZE = 128
 _SERVER_MODEL = "fer"

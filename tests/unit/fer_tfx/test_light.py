@@ -8,8 +8,8 @@ import pytest
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.light import LightModel
+from fer_tfx.local_model import build_prediction
 from fer_tfx.model_files import LIGHT_FOLDER, find_shipped_model
-from fer_tfx.views import build_prediction
 from schema.drawn_faces import draw_faces
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fer_tfx.errors import ConfigError
+from fer_tfx.local_model import FEW, Calibration, Calibrations, LocalModel, build_prediction
 from fer_tfx.prediction import Pixels, Prediction
-from fer_tfx.views import FEW, Calibration, Calibrations, LocalModel, average_views, build_prediction, make_views
+from fer_tfx.views import average_views, make_views
 
 CALIBRATIONS = Calibrations(1, {1: Calibration(1.2, 0.5), 2: Calibration(1.0, 0.55), 4: Calibration(0.7, 0.6)})
 OLDER = Calibrations(1, {1: Calibration(1.2, 0.5)})
