@@ -22,7 +22,7 @@ from benchmarks.harness.command import ROOT, make_parser, read_json_object, rend
 from benchmarks.model.exported import read_calibration, read_record, sum_training_seconds
 from fer_tfx.contract import CALIBRATION_FILE, CLASS_NAMES, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
 from fer_tfx.errors import DataError, GateError
-from fer_tfx.model_files import LIGHT_FOLDER, SHIPPED_FOLDER, compute_digest, list_files, verify_sums, write_sums
+from fer_tfx.model_files import SHIPPED_FOLDER, compute_digest, light_folder, list_files, verify_sums, write_sums
 from reporting.model_card import CARD_FILE, format_code
 
 MAX_MODEL_BYTES = 3_000_000
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _ship_both_forms(options: argparse.Namespace) -> None:
     metrics, pushed = read_json_object(options.metrics, _EVALUATE), find_pushed_model(options.run)
-    light = options.out.with_name(LIGHT_FOLDER)
+    light = options.out.with_name(light_folder())
     ship(pushed, metrics, options.out)
     ship_light_form(pushed, light)
     print(f"{options.out} and {light}: shipped; now commit them")

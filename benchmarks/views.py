@@ -24,7 +24,7 @@ from fer_tfx.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TEMPERATURE_KEY
 from fer_tfx.errors import DataError
 from fer_tfx.light import LightModel
 from fer_tfx.local_model import Calibrations
-from fer_tfx.model_files import LIGHT_FOLDER, SHIPPED_FOLDER, verify_sums, write_sums
+from fer_tfx.model_files import SHIPPED_FOLDER, light_folder, verify_sums, write_sums
 from fer_tfx.views import VIEW_COUNTS
 from models import calibration
 from reporting.calibration import apply_abstain_threshold
@@ -35,7 +35,7 @@ _TIMED_COUNT = 400
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("views", __doc__)
     parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
-    for name, place in (("model", f"fer_tfx/{SHIPPED_FOLDER}"), ("light", f"fer_tfx/{LIGHT_FOLDER}")):
+    for name, place in (("model", f"fer_tfx/{SHIPPED_FOLDER}"), ("light", f"fer_tfx/{light_folder()}")):
         parser.add_argument(f"--{name}", metavar="FOLDER", default=ROOT / place, type=Path, help=f"default: {place}")
     parser.add_argument("--calibrate", action="store_true", help="fit what the calibrations of both lack")
     return run_command(parser, _measure, arguments)

@@ -7,7 +7,7 @@ import numpy as np
 from fer_tfx.contract import CALIBRATION_FILE, LIGHT_MODEL_FILE
 from fer_tfx.errors import DataError
 from fer_tfx.local_model import Calibrations, LocalModel, build_prediction
-from fer_tfx.model_files import LIGHT_FOLDER, find_shipped_model
+from fer_tfx.model_files import find_shipped_model, light_folder
 from fer_tfx.prediction import Pixels, Prediction
 
 
@@ -35,7 +35,7 @@ class LightModel(LocalModel):
     @classmethod
     def shipped(cls, views: int | None = None) -> "LightModel":
         """The one that comes with the package, its files checked. Raises ConfigError or DataError."""
-        return cls(find_shipped_model(LIGHT_FOLDER), views=views)
+        return cls(find_shipped_model(light_folder()), views=views)
 
     def _answer(self, pixels: Pixels) -> list[Prediction]:
         return [self._answer_one(picture) for picture in pixels]

@@ -17,7 +17,9 @@ from pathlib import Path
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.files import replacing
 
-SHIPPED_FOLDER, LIGHT_FOLDER = "shipped_model", "light_model"
+SHIPPED_FOLDER = "shipped_model"
+SMALL, ACCURATE = "small", "accurate"
+_LIGHT_FOLDERS = {SMALL: "light_model", ACCURATE: "light_model_accurate"}
 SUMS_FILE = "SHA256SUMS"
 KNOWN_FILE = "known_models"
 PUSHED, TRUSTED = "pushed", "trusted"
@@ -39,6 +41,13 @@ def find_model(folder: Path) -> Path:
             " or one version in it"
         )
     return folder
+
+
+def light_folder(name: str = SMALL) -> str:
+    """Folder within the package that has the light form of this shipped model. Raises ConfigError."""
+    if name not in _LIGHT_FOLDERS:
+        raise ConfigError(f"model: expected {' or '.join(_LIGHT_FOLDERS)}, got {name!r}")
+    return _LIGHT_FOLDERS[name]
 
 
 def find_shipped_model(name: str = SHIPPED_FOLDER) -> Path:

@@ -9,14 +9,14 @@ from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.light import LightModel
 from fer_tfx.local_model import build_prediction
-from fer_tfx.model_files import LIGHT_FOLDER, find_shipped_model
+from fer_tfx.model_files import find_shipped_model, light_folder
 from schema.drawn_faces import draw_faces
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the shipped light model, which a test may damage."""
-    return Path(shutil.copytree(find_shipped_model(LIGHT_FOLDER), tmp_path / "light"))
+    return Path(shutil.copytree(find_shipped_model(light_folder()), tmp_path / "light"))
 
 
 def test_predict_pixels_answers_come_in_the_order_of_the_pictures():

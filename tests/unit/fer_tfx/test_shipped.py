@@ -8,7 +8,7 @@ import pytest
 
 from fer_tfx import model_files
 from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.model_files import find_shipped_model, list_files, verify_sums, write_sums
+from fer_tfx.model_files import find_shipped_model, light_folder, list_files, verify_sums, write_sums
 
 
 @pytest.fixture
@@ -44,6 +44,12 @@ def test_find_shipped_model_of_this_project_is_sound_or_absent():
 def test_find_shipped_model_no_folder_is_one_line_with_a_remedy(package):
     with pytest.raises(ConfigError, match="no model is shipped with this installation: give one with --model"):
         find_shipped_model()
+
+
+def test_light_folder_of_each_shipped_model_is_its_own_and_another_name_is_refused():
+    assert (light_folder(), light_folder("accurate")) == ("light_model", "light_model_accurate")
+    with pytest.raises(ConfigError, match="model: expected small or accurate, got 'large'"):
+        light_folder("large")
 
 
 def test_write_sums_are_those_of_hashlib_and_of_sha256sum(folder):
