@@ -134,7 +134,7 @@ def predict(
     views: Views = None,
 ) -> int:
     """Name the expression in pictures, or in the rows of a CSV."""
-    from fer_tfx.predict import command
+    from fer_tfx.commands import predict as command
 
     if abstain and abstain_below is not None:
         raise ConfigError("--abstain and --abstain-below: give one of them")
@@ -154,7 +154,7 @@ def submission(
     views: Views = None,
 ) -> int:
     """Predict test.csv for Kaggle: one class index a line."""
-    from fer_tfx.predict.command import BackEnd, write_submission
+    from fer_tfx.commands.predict import BackEnd, write_submission
 
     return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust, views))
 

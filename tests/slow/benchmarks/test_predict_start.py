@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.harness.command import render
 from benchmarks.harness.measure import BenchmarkError, draw_samples, measure_process, write_sample
-from fer_tfx.predict.inputs import open_rows
+from fer_tfx.commands.inputs import open_rows
 
 
 def test_measure_process_counts_what_the_process_used():

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from fer_tfx.predict.command import BackEnd
-from fer_tfx.predict.inputs import Item, Subject
+from fer_tfx.commands.inputs import Item, Subject
+from fer_tfx.commands.predict import BackEnd
 from fer_tfx.prediction import Pixels, Prediction
 
 THRESHOLD = 0.5

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from predictor_double import PredictorDouble, read_numbers
 
+from fer_tfx.commands.inputs import open_rows
+from fer_tfx.commands.predict import answer_items
 from fer_tfx.errors import DataError
-from fer_tfx.predict.command import answer_items
-from fer_tfx.predict.inputs import open_rows
 
 
 def write_line(number: int) -> str:

@@ -9,10 +9,10 @@ import pytest
 from predictor_double import PredictorDouble
 
 from fer_tfx.cli import main
+from fer_tfx.commands import predict as predict_command
+from fer_tfx.commands.predict import BackEnd, PredictOptions, predict
 from fer_tfx.errors import DataError
 from fer_tfx.model_files import KnownModels
-from fer_tfx.predict import command as predict_command
-from fer_tfx.predict.command import BackEnd, PredictOptions, predict
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from predictor_double import PredictorDouble, build_prediction
 
 from fer_tfx import face_detection
 from fer_tfx.cli import main
+from fer_tfx.commands import predict as predict_command
+from fer_tfx.commands.predict import BackEnd, PredictOptions, predict
 from fer_tfx.errors import FerError
 from fer_tfx.face_detection import Box
-from fer_tfx.predict import command as predict_command
-from fer_tfx.predict.command import BackEnd, PredictOptions, predict
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from fer_tfx.commands.inputs import Subject
+from fer_tfx.commands.output import Layout, Row, lay_out, write_rows
 from fer_tfx.face_detection import Box
-from fer_tfx.predict.inputs import Subject
-from fer_tfx.predict.output import Layout, Row, lay_out, write_rows
 from fer_tfx.prediction import Prediction
 
 SHARES = (0.05, 0.0, 0.05, 0.7, 0.1, 0.1, 1e-10)

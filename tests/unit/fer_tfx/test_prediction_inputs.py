@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from predictor_double import read_numbers
 
+from fer_tfx.commands.inputs import open_inputs
 from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.predict.inputs import open_inputs
 
 CSV = ("pixels\n" + " ".join(["9"] * 2304) + "\n").encode()
 

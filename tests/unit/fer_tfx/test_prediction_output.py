@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fer_tfx.commands.output import check_output, open_output
 from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.predict.output import check_output, open_output
 
 
 def fail_midway(out: Path | None) -> None:
@@ -67,7 +67,7 @@ def test_open_output_standard_output_gets_the_whole_text_with_bytes_of_names_kep
 
 
 def test_open_output_reader_that_stops_early_causes_no_traceback():
-    code = "from fer_tfx.predict.output import open_output\nwith open_output(None) as o: o.write('line\\n' * 10**6)"
+    code = "from fer_tfx.commands.output import open_output\nwith open_output(None) as o: o.write('line\\n' * 10**6)"
     command = f'"{sys.executable}" -c "{code}" | head -1'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("line\n", "")

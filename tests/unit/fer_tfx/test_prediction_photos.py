@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 from predictor_double import build_prediction
 
+from fer_tfx.commands.inputs import Picture, Subject
+from fer_tfx.commands.output import Row
+from fer_tfx.commands.photos import draw_answers, iter_faces, open_album
 from fer_tfx.errors import DataError
 from fer_tfx.face_detection import Box
-from fer_tfx.predict.inputs import Picture, Subject
-from fer_tfx.predict.output import Row
-from fer_tfx.predict.photos import draw_answers, iter_faces, open_album
 
 BOX = Box(10, 20, 60, 60)
 

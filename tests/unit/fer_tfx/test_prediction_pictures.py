@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from predictor_double import read_numbers
 
+from fer_tfx.commands.inputs import Picture, iter_pictures, list_folder
 from fer_tfx.errors import DataError
-from fer_tfx.predict.inputs import Picture, iter_pictures, list_folder
 
 
 def write_pictures(folder: Path, count: int) -> list[str]:

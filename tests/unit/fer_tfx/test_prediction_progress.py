@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from fer_tfx.predict.command import keep_terminal, show_progress
+from fer_tfx.commands.predict import keep_terminal, show_progress
 
 
 @pytest.mark.parametrize("total", [300, None])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from predictor_double import PredictorDouble, build_prediction
 
-from fer_tfx.predict.command import Answer, answer_items
-from fer_tfx.predict.inputs import Item, Subject
+from fer_tfx.commands.inputs import Item, Subject
+from fer_tfx.commands.predict import Answer, answer_items
 
 
 def draw_items(numbers: list[int | None]) -> Iterator[Item]:

@@ -9,8 +9,8 @@ import pytest
 from predictor_double import PredictorDouble
 
 from fer_tfx.cli import main
-from fer_tfx.predict import command as submission
-from fer_tfx.predict.command import BackEnd
+from fer_tfx.commands import predict as submission
+from fer_tfx.commands.predict import BackEnd
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from typing import NamedTuple, TextIO, TypeVar
 
 import numpy as np
 
+from fer_tfx.commands.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
+from fer_tfx.commands.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.local_model import FEW
 from fer_tfx.model_files import TRUSTED, KnownModels, find_model, note_model, require_known
-from fer_tfx.predict.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
-from fer_tfx.predict.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.prediction import Prediction, Predictor
 from fer_tfx.quiet import hush_libraries, output_in_log
 from fer_tfx.views import VIEW_COUNTS
@@ -157,8 +157,8 @@ def _open_items(options: PredictOptions, inputs: Inputs, stack: ExitStack) -> tu
     """What to ask for, and what the answers go through before they are written."""
     if not options.is_detecting:
         return chain(iter_pictures(inputs.pictures), *(each.iter_items() for each in inputs.rows)), iter
+    from fer_tfx.commands.photos import iter_faces, open_album
     from fer_tfx.face_detection import FaceDetector
-    from fer_tfx.predict.photos import iter_faces, open_album
 
     items = iter_faces(inputs.pictures, FaceDetector())
     return items, stack.enter_context(open_album(options.save, inputs.pictures)) if options.save else iter

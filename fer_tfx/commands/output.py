@@ -11,11 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
+from fer_tfx.commands.inputs import Subject
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
 from fer_tfx.files import replacing
-from fer_tfx.predict.inputs import Subject
 from fer_tfx.prediction import Prediction
 
 UNSURE, NO_FACE = "unsure", "no face"

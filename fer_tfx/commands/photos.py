@@ -10,11 +10,11 @@ from pathlib import Path
 
 from PIL import ImageDraw, ImageFont
 
+from fer_tfx.commands.inputs import Item, Picture, Subject
+from fer_tfx.commands.output import Row
 from fer_tfx.errors import DataError
 from fer_tfx.face_detection import Box, FaceDetector, crop_face
 from fer_tfx.pictures import open_upright, to_pixels, to_rgb
-from fer_tfx.predict.inputs import Item, Picture, Subject
-from fer_tfx.predict.output import Row
 
 _BOX_COLOUR, _TEXT_COLOUR = (255, 210, 0), (0, 0, 0)
 _JPEG_QUALITY = 92
