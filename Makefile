@@ -20,7 +20,7 @@ export PYTHONWARNINGS := ignore
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-current slow soak lint format lock audit bench clean
+.PHONY: help setup run test test-current slow soak lint format lock audit bench dist clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -76,6 +76,11 @@ lock: | $(UV)  ## Resolve the requirements of both distributions anew into the l
 
 audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)
 	@$(BIN)/python .ci/audit.py
+
+dist: $(VENV)/.ready  ## Build wheels and source distributions of both packages into dist/, and check them
+	@rm -rf dist
+	@for each in fer_tfx .; do $(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist $$each; done
+	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 
 bench: $(VENV)/.ready  ## Measure data preparation against the stock way (ARGS="--data fer2013.csv")
 	@$(BIN)/python -m benchmarks.data_preparation $(ARGS)

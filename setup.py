@@ -4,11 +4,15 @@ Beam workers and container images install both, so each names every package and 
 time.
 """
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
-VERSION = "0.1.0"
+# Both distributions have the version of the library, with which the pipeline is released.
+VERSION = re.search(r'^version = "(.+)"$', (Path(__file__).parent / "fer_tfx/pyproject.toml").read_text("utf-8"), re.M)[
+    1
+]
 PACKAGES = ["components", "configs", "models", "pipeline", "reporting", "schema"]
 
 # Two stacks, chosen by Python: README.md says where each of them runs.
@@ -80,6 +84,7 @@ DEV = [
     "pytest>=8",
     "pytest-xdist>=3.6",
     "ruff>=0.6",
+    "twine>=6",
     *for_stack(OLDER, "types-protobuf<4"),
     *for_stack(CURRENT, "types-protobuf>=6,<7"),
     "types-PyYAML",
@@ -93,6 +98,22 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     python_requires=">=3.10,<3.14",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
+    author="fer-tfx authors",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     package_data={
         "configs": ["*.yaml"],

@@ -202,11 +202,6 @@ def test_package_data_is_readable_as_a_resource(package, file):
     assert resource.read_text("utf-8") == (ROOT / package / file).read_text("utf-8")
 
 
-def test_version_is_the_same_in_both_distributions():
-    library = tomllib.loads((ROOT / "fer_tfx/pyproject.toml").read_text("utf-8"))["project"]["version"]
-    assert f'VERSION = "{library}"' in (ROOT / "setup.py").read_text("utf-8")
-
-
 def test_commands_of_both_distributions_name_functions_that_exist():
     library = tomllib.loads((ROOT / "fer_tfx/pyproject.toml").read_text("utf-8"))["project"]["scripts"]
     told = {}

@@ -5,11 +5,14 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
+TWINE = Path(sys.executable).with_name("twine")
 PIPELINE = ("components", "configs", "models", "pipeline", "reporting", "schema")
 LIBRARY_COMMAND = "import os; from setuptools.build_meta import build_wheel; os.chdir('fer_tfx'); build_wheel('..')"
 
@@ -18,7 +21,7 @@ LIBRARY_COMMAND = "import os; from setuptools.build_meta import build_wheel; os.
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the sources, so that no build leaves anything beside them."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("setup.py", "pyproject.toml", "README.md"):
+    for name in ("LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.py"):
         shutil.copy(ROOT / name, folder)
     for name in (*PIPELINE, "fer_tfx"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "build"))
@@ -33,7 +36,7 @@ def run_python(project: Path, *words: str) -> str:
 
 def list_files(package: str) -> set[str]:
     """Every file of a package of this checkout but those that only its build needs."""
-    left_out = {"fer_tfx/pyproject.toml", "fer_tfx/README.md"}
+    left_out = {f"fer_tfx/{name}" for name in ("LICENSE", "NOTICE", "README.md", "pyproject.toml")}
     paths = (path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     names = {path.relative_to(ROOT).as_posix() for path in paths if not {"build", "fer_tfx.egg-info"} & {*path.parts}}
     return names - left_out
@@ -46,6 +49,33 @@ def test_wheel_of_the_library_holds_every_file_of_fer_tfx_and_no_other_package(p
     assert names == list_files("fer_tfx")
     assert {"fer_tfx/light_model/model.tflite", "fer_tfx/shipped_model/saved_model.pb"} <= names
     assert "would be ignored" not in said  # setuptools' word for data that it takes for a package
+
+
+def test_both_distributions_state_one_version_their_licence_and_authors_as_pypi_wants_them(project, tmp_path):
+    for folder in ("fer_tfx", "."):
+        command = f"import os; from setuptools.build_meta import *; os.chdir({folder!r}); d = {str(tmp_path)!r}"
+        run_python(project, "-c", f"{command}; build_wheel(d); build_sdist(d)")
+    built = sorted(tmp_path.iterdir())
+    assert len(built) == 4
+    checked = subprocess.run([TWINE, "check", "--strict", *built], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout.count("PASSED")) == (0, 4), checked.stdout
+    wheels = [zipfile.ZipFile(path) for path in built if path.suffix == ".whl"]
+    facts = [Parser().parsestr(wheel.read(_find(wheel, ".dist-info/METADATA")).decode()) for wheel in wheels]
+    version = tomllib.loads((ROOT / "fer_tfx/pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert [(each["Name"], each["Version"]) for each in facts] == [("fer-tfx", version), ("fer-tfx-pipeline", version)]
+    assert f"fer-tfx=={version}" in facts[1].get_all("Requires-Dist")
+    for wheel, each in zip(wheels, facts, strict=True):
+        assert (each["License-Expression"], each["Author"]) == ("Apache-2.0", "fer-tfx authors")
+        licence = wheel.read(_find(wheel, "licenses/LICENSE"))
+        assert licence == (ROOT / "LICENSE").read_bytes()
+        assert b"Apache License" in licence
+    notes = {name.rpartition("licenses/")[2] for name in wheels[0].namelist() if "licenses/" in name}
+    assert notes == {"LICENSE", "NOTICE", "shipped_model/LICENCE_NOTE.md"}
+
+
+def _find(wheel: zipfile.ZipFile, end: str) -> str:
+    (name,) = [name for name in wheel.namelist() if name.endswith(end)]
+    return name
 
 
 def test_build_of_the_pipeline_holds_its_packages_and_not_the_library(project, tmp_path):
@@ -61,4 +91,4 @@ def test_source_distribution_of_the_pipeline_holds_its_packages_and_not_the_libr
     with tarfile.open(archive) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
     assert {name for package in PIPELINE for name in list_files(package)} <= names
-    assert not [name for name in names if name.startswith("fer_tfx/")]
+    assert [name for name in names if name.startswith("fer_tfx/")] == ["fer_tfx/pyproject.toml"]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import tomllib
 from dockerfile import DOCKERFILE, PACKAGES, ROOT, read_stages
 
 
@@ -47,7 +48,7 @@ def test_dockerfile_finds_every_library_of_cuda_that_is_locked():
 
 def test_dockerfile_labels_tell_version_and_revision():
     runtime = read_stages()[-1]
-    version = re.search(r'VERSION = "(.+?)"', (ROOT / "setup.py").read_text("utf-8"))[1]
+    version = tomllib.loads((ROOT / "fer_tfx/pyproject.toml").read_text("utf-8"))["project"]["version"]
     assert runtime.find("ARG") == [f"VERSION={version}", "REVISION=unknown"]
     (label,) = runtime.find("LABEL")
     assert re.findall(r'image\.(\w+)="(.+?)"', label) == [
