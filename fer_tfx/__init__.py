@@ -11,6 +11,7 @@ from typing import Any
 _NAMES = {
     "client.checks": ["FileLimits"],
     "client.client": ["Client"],
+    "client.connection": ["Connection"],
     "contract": ["CLASS_NAMES"],
     "errors": ["BadAnswerError", "BadRequestError", "ConfigError", "DataError", "DeadlineExceededError", "FerError",
                "RequestRefusedError", "ServerUnreachableError", "ServingError"],

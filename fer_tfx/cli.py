@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
+
+if TYPE_CHECKING:
+    from fer_tfx.client.connection import Connection
 
 PLUGINS = "fer_tfx.commands"
 Launcher = Callable[[Callable[[], int]], int]
@@ -38,6 +41,18 @@ Views = Annotated[
     ),
 ]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="With --url: for one batch (default: 10).")]
+Label = Annotated[str | None, typer.Option(metavar="NAME", help="With --url: the version of that label, as `stable`.")]
+Version = Annotated[int | None, typer.Option(metavar="N", help="With --url: that version (default: the latest).")]
+Header = Annotated[
+    list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="With --url: send it too; as often as needed.")
+]
+TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="With --url: a bearer token.")]
+Ca = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="With https or grpcs: the authorities to trust (PEM), not the system's."),
+]
+Cert = Annotated[Path | None, typer.Option(metavar="FILE", help="With https or grpcs: the client's certificate (PEM).")]
+Key = Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key (PEM), unless the file has both.")]
 
 
 def start() -> int:
@@ -131,6 +146,13 @@ def predict(
     trust: Trust = False,
     server_model: ServerModel = None,
     timeout: Timeout = None,
+    label: Label = None,
+    version: Version = None,
+    header: Header = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
     views: Views = None,
 ) -> int:
     """Name the expression in pictures, or in the rows of a CSV."""
@@ -138,7 +160,8 @@ def predict(
 
     if abstain and abstain_below is not None:
         raise ConfigError("--abstain and --abstain-below: give one of them")
-    back_end = command.BackEnd(model, url, server_model, timeout, trust, views)
+    connection = _read_connection(header, token_file, ca, cert, key, version, label)
+    back_end = command.BackEnd(model, url, server_model, timeout, trust, views, connection)
     options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, detect, save)
     return command.predict(options)
 
@@ -151,12 +174,35 @@ def submission(
     trust: Trust = False,
     server_model: ServerModel = None,
     timeout: Timeout = None,
+    label: Label = None,
+    version: Version = None,
+    header: Header = None,
+    token_file: TokenFile = None,
+    ca: Ca = None,
+    cert: Cert = None,
+    key: Key = None,
     views: Views = None,
 ) -> int:
     """Predict test.csv for Kaggle: one class index a line."""
     from fer_tfx.commands.predict import BackEnd, write_submission
 
-    return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust, views))
+    connection = _read_connection(header, token_file, ca, cert, key, version, label)
+    return write_submission(data, out, BackEnd(model, url, server_model, timeout, trust, views, connection))
+
+
+def _read_connection(
+    header: Sequence[str] | None,
+    token_file: Path | None,
+    ca: Path | None,
+    cert: Path | None,
+    key: Path | None,
+    version: int | None,
+    label: str | None,
+) -> "Connection":
+    from fer_tfx.client.connection import Connection, parse_headers
+
+    headers = parse_headers(header or ())
+    return Connection(headers, token_file, ca, cert, key, version=version, label=label)
 
 
 def download(out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to put it.")] = Path("data")) -> int:

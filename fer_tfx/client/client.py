@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from fer_tfx.client.checks import FileLimits, Window, check_pixels, find_broken, read_predictions, read_windows
+from fer_tfx.client.connection import Connection
 from fer_tfx.client.transport import (
     AVAILABLE,
     GRPC_SCHEMES,
@@ -34,6 +35,7 @@ class Client:
         model: its name on the server.
         version: of the model; None: the latest.
         label: instead of a version, such as `stable`.
+        connection: headers, token, certificates, and version or label unless they are given here.
         timeout_s: that a whole call may last, over all its requests and attempts.
         attempts: for each request; further ones are made when there is no connection or the server is too busy.
         batch_size: the most pictures in a request.
@@ -49,6 +51,7 @@ class Client:
         model: str = "fer",
         version: int | None = None,
         label: str | None = None,
+        connection: Connection | None = None,
         timeout_s: float = 10.0,
         attempts: int = 3,
         batch_size: int = 64,
@@ -62,8 +65,11 @@ class Client:
         self._timeout_s = _check_seconds("timeout_s", timeout_s)
         self._attempts, self._batch_size = attempts, batch_size
         self._limits, self._timing = limits or FileLimits(), timing or Timing()
-        self._address = parse_address(url, model, version, label)
-        self._transport = transport or _open_transport(self._address, self._timing)
+        connection = connection or Connection()
+        version = connection.version if version is None else version
+        self._address = parse_address(url, model, version, connection.label if label is None else label)
+        connection.check_for(self._address.scheme, self._address.host)
+        self._transport = transport or _open_transport(self._address, connection, self._timing)
 
     def __enter__(self) -> "Client":
         return self
@@ -150,16 +156,16 @@ class Client:
         return read_predictions(outputs, positions[: len(batch)], where)
 
 
-def _open_transport(address: ModelAddress, timing: Timing) -> Transport:
+def _open_transport(address: ModelAddress, connection: Connection, timing: Timing) -> Transport:
     if address.scheme not in GRPC_SCHEMES:
-        return RestTransport(address, timing.clock)
+        return RestTransport(address, connection, timing.clock)
     try:
         from fer_tfx.client.grpc import GrpcTransport
     except ImportError as error:
         raise ConfigError(
             f"{error.name} is not installed, which gRPC needs: `pip install './fer_tfx[grpc]'` in a checkout of fer-tfx"
         ) from None
-    return GrpcTransport(address)
+    return GrpcTransport(address, connection)
 
 
 def _check_seconds(name: str, seconds: float) -> float:

@@ -10,8 +10,9 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
-from fer_tfx.client.transport import ModelAddress, VersionStatus
-from fer_tfx.errors import BadAnswerError, DeadlineExceededError, RequestRefusedError, ServerUnreachableError, shorten
+from fer_tfx.client.connection import Connection, RequestHeaders, hide_secret
+from fer_tfx.client.transport import ModelAddress, VersionStatus, build_refusal
+from fer_tfx.errors import BadAnswerError, DeadlineExceededError, ServerUnreachableError, shorten
 from fer_tfx.prediction import Pixels
 
 _BUSY = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
@@ -30,11 +31,13 @@ _OPTIONS = {
 class GrpcTransport:
     """Asks by protocol buffers."""
 
-    def __init__(self, address: ModelAddress) -> None:
+    def __init__(self, address: ModelAddress, connection: Connection) -> None:
         self._address = address
+        self._headers = RequestHeaders(connection)
         options = list(_OPTIONS.items())
         if address.scheme == "grpcs":
-            self._channel = grpc.secure_channel(address.host_and_port, grpc.ssl_channel_credentials(), options)
+            credentials = _load_credentials(connection)
+            self._channel = grpc.secure_channel(address.host_and_port, credentials, options)
         else:
             self._channel = grpc.insecure_channel(address.host_and_port, options)
         self._prediction = PredictionServiceStub(self._channel)
@@ -81,15 +84,26 @@ class GrpcTransport:
             spec.version_label = self._address.label
 
     def _ask(self, method: Callable[..., Any], request: Any, where: str, timeout_s: float) -> Any:
+        headers = self._headers.read()
         try:
-            return method(request, timeout=timeout_s)
+            metadata = [(name.lower(), value) for name, value in headers.items()]
+            return method(request, timeout=timeout_s, metadata=metadata)
         except grpc.RpcError as error:
-            code, reason = error.code().name, error.details() or ""
+            code, reason = error.code().name, shorten(hide_secret(error.details() or "", headers))
         if code in _BUSY:
             raise ServerUnreachableError(
-                f"{where}: can't be reached or is too busy, {code}: {shorten(reason)}; does the server run, and is it"
-                " the gRPC port, mostly 8500?"
+                f"{where}: can't be reached or is too busy, {code}: {reason}; does the server run, and is it the gRPC"
+                " port, mostly 8500?"
             )
         if code == "DEADLINE_EXCEEDED":
-            raise DeadlineExceededError(shorten(reason))
-        raise RequestRefusedError(where, code, reason)
+            raise DeadlineExceededError(reason)
+        raise build_refusal(where, code, reason)
+
+
+def _load_credentials(connection: Connection) -> grpc.ChannelCredentials:
+    connection.make_ssl_context()  # which names a file that can't be used; gRPC would call the server unavailable
+    ca, cert, key = (
+        path.read_bytes() if path else None
+        for path in (connection.ca, connection.cert, connection.key or connection.cert)
+    )
+    return grpc.ssl_channel_credentials(ca, key, cert)

@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +12,16 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 import urllib3
-from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError, TimeoutError
 
+from fer_tfx.client.connection import Connection, RequestHeaders, hide_secret
 from fer_tfx.errors import (
     BadAnswerError,
     ConfigError,
     DeadlineExceededError,
     RequestRefusedError,
     ServerUnreachableError,
+    ServingError,
     shorten,
 )
 from fer_tfx.prediction import Pixels
@@ -31,8 +34,10 @@ _MAX_WAIT_S = 2.0
 _REST_SCHEMES, GRPC_SCHEMES = ("http", "https"), ("grpc", "grpcs")
 _EXPECTED = "expected http://host:8501, https://..., grpc://host:8500 or grpcs://..."
 _BUSY = (429, 503)
-_GATEWAY_TIMEOUT = 504
+_BAD_GATEWAY, _GATEWAY_TIMEOUT = 502, 504
+_DENIED = ("HTTP 401", "HTTP 403", "UNAUTHENTICATED", "PERMISSION_DENIED")
 _READ_BYTES = 2**16
+_MIN_TIMEOUT_S = 0.001
 _MAX_ANSWER_BYTES = 2**25  # 32 MiB; the answer for one picture takes some 500 bytes
 _PORTS = "is it the REST port, mostly 8501?"
 
@@ -47,6 +52,10 @@ class ModelAddress:
     model: str
     version: int | None = None
     label: str | None = None
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or ""
 
     @property
     def url(self) -> str:
@@ -86,6 +95,19 @@ def parse_address(url: str, model: str, version: int | None = None, label: str |
     if parts.scheme in GRPC_SCHEMES and (not has_port or parts.path.strip("/")):
         raise ConfigError(f"URL {url!r}: gRPC takes a port and no path; expected such as grpc://host:8500")
     return ModelAddress(parts.scheme, parts.netloc, parts.path.rstrip("/"), model, version, label)
+
+
+class AccessDeniedError(RequestRefusedError):
+    """The server, or the proxy in front of it, wants other credentials."""
+
+    def __str__(self) -> str:
+        remedy = "check the token, the headers and the client certificate"
+        return f"{self.where}: refused with {self.status}: {self.reason}; {remedy}"
+
+
+def build_refusal(where: str, status: str, reason: str) -> RequestRefusedError:
+    """The error for a status that another attempt wouldn't change."""
+    return (AccessDeniedError if status in _DENIED else RequestRefusedError)(where, status, reason)
 
 
 class VersionStatus(NamedTuple):
@@ -172,9 +194,18 @@ def ask_with_retries(ask: Callable[[float], Answer], attempts: int, deadline: De
 class RestTransport:
     """By TensorFlow Serving's REST API, in column form: https://www.tensorflow.org/tfx/serving/api_rest."""
 
-    def __init__(self, address: ModelAddress, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        address: ModelAddress,
+        connection: Connection,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._address, self._clock = address, clock
-        self._pool = urllib3.PoolManager(retries=False)
+        self._headers = RequestHeaders(connection)
+        # urllib3's own limit would start each request's time anew when it gets its connection.
+        self._free = threading.BoundedSemaphore(connection.pool_size)
+        context = connection.make_ssl_context() if address.scheme == "https" else None
+        self._pool = urllib3.PoolManager(maxsize=connection.pool_size, retries=False, ssl_context=context)
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
@@ -211,31 +242,33 @@ class RestTransport:
 
     def _ask(self, method: str, path: str, where: str, timeout_s: float, body: bytes | None = None) -> dict[str, Any]:
         end = self._clock() + timeout_s
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = self._headers.read() | {"Content-Type": "application/json", "Accept": "application/json"}
+        if not self._free.acquire(timeout=timeout_s):
+            raise DeadlineExceededError("all connections were busy; give it a larger pool_size")
         try:
             response = self._pool.request(
                 method, self._address.rest_url + path, body=body, headers=headers, retries=False, preload_content=False,
-                timeout=urllib3.Timeout(total=timeout_s),
+                timeout=urllib3.Timeout(total=max(end - self._clock(), _MIN_TIMEOUT_S)),
             )  # fmt: skip
             status, text = response.status, self._read(response, end, where)
         except HTTPError as error:
-            if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
-                raise DeadlineExceededError(shorten(str(error))) from error
-            found = f"can't be reached ({shorten(str(error))}); does the server run, and {_PORTS}"
-            raise ServerUnreachableError(f"{where}: {found}") from error
+            raise _explain_failure(error, where) from error
+        finally:
+            self._free.release()
+        if status == 200 and isinstance(answer := _parse(text), dict):
+            return answer
+        said = hide_secret(text.decode("utf-8", "replace"), headers)
+        if status == 200:
+            raise BadAnswerError(f"{where}: the answer is no JSON object but {_quote(said)}; {_PORTS}")
+        reason = _find_reason(said)
         if status in _BUSY:
-            raise ServerUnreachableError(f"{where}: too busy, HTTP {status}: {_find_reason(text)}; try again later")
+            raise ServerUnreachableError(f"{where}: too busy, HTTP {status}: {reason}; try again later")
+        if status == _BAD_GATEWAY:
+            remedy = "the server behind it is down or restarting, try again later"
+            raise ServerUnreachableError(f"{where}: HTTP {status} from a proxy: {reason}; {remedy}")
         if status == _GATEWAY_TIMEOUT:
-            raise DeadlineExceededError(f"HTTP {status}: {_find_reason(text)}")
-        if status != 200:
-            raise RequestRefusedError(where, f"HTTP {status}", _find_reason(text))
-        try:
-            answer = json.loads(text)
-        except (ValueError, RecursionError):
-            answer = None
-        if not isinstance(answer, dict):
-            raise BadAnswerError(f"{where}: the answer is no JSON object but {_quote(text)}; {_PORTS}")
-        return answer
+            raise DeadlineExceededError(f"HTTP {status}: {reason}")
+        raise build_refusal(where, f"HTTP {status}", reason)
 
     def _read(self, response: urllib3.BaseHTTPResponse, end: float, where: str) -> bytes:
         """The answer piece by piece: urllib3's timeout is for each piece, and an answer may never end."""
@@ -250,12 +283,28 @@ class RestTransport:
         return bytes(text)
 
 
-def _find_reason(text: bytes) -> str:
+def _explain_failure(error: HTTPError, where: str) -> ServingError:
+    found = shorten(str(error))
+    if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
+        return DeadlineExceededError(found)
+    if isinstance(error, SSLError):
+        remedy = "check the URL, the CA and the client certificate"
+        return ServerUnreachableError(f"{where}: no secure connection ({found}); {remedy}")
+    return ServerUnreachableError(f"{where}: can't be reached ({found}); does the server run, and {_PORTS}")
+
+
+def _parse(text: bytes | str) -> Any:
+    """A JSON text; None: it isn't one."""
     try:
-        return shorten(str(json.loads(text)["error"]))
-    except (ValueError, RecursionError, KeyError, TypeError):
-        return _quote(text)
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
-def _quote(text: bytes) -> str:
-    return repr(shorten(text[:200].decode("utf-8", "replace")))
+def _find_reason(text: str) -> str:
+    answer = _parse(text)
+    return shorten(str(answer["error"])) if isinstance(answer, dict) and "error" in answer else _quote(text)
+
+
+def _quote(text: str) -> str:
+    return repr(shorten(text[:200]))

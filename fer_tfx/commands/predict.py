@@ -13,6 +13,7 @@ from typing import NamedTuple, TextIO, TypeVar
 
 import numpy as np
 
+from fer_tfx.client.connection import Connection
 from fer_tfx.commands.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
 from fer_tfx.commands.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.errors import ConfigError, DataError, FerError
@@ -39,6 +40,7 @@ class BackEnd:
     timeout_s: float | None = None  # for one batch
     is_trusted: bool = False  # the user knows where `model` comes from
     views: int | None = None  # see `LocalModel`
+    connection: Connection = field(default_factory=Connection)  # to `url`
 
     def check(self) -> "BackEnd":
         """The same, with `model` a SavedModel that may be loaded. Raises ConfigError, or DataError: unknown origin."""
@@ -47,6 +49,9 @@ class BackEnd:
         for option, value in (("--server-model", self.server_model), ("--timeout", self.timeout_s)):
             if value is not None and not self.url:
                 raise ConfigError(f"{option} is for a server; give --url, or omit it")
+        if self.connection != Connection() and not self.url:
+            options = "--label, --version, --header, --token-file, --ca, --cert and --key"
+            raise ConfigError(f"{options} are for a server; give --url, or omit them")
         if self.timeout_s is not None and not 0 < self.timeout_s < float("inf"):
             raise ConfigError(f"--timeout: expected seconds above 0, got {self.timeout_s}")
         if self.views is not None and self.views not in VIEW_COUNTS:
@@ -133,7 +138,7 @@ def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
             from fer_tfx.client.client import Client
 
             name, timeout_s = back_end.server_model or _SERVER_MODEL, back_end.timeout_s or _TIMEOUT_S
-            with Client(back_end.url, model=name, timeout_s=timeout_s) as client:
+            with Client(back_end.url, model=name, connection=back_end.connection, timeout_s=timeout_s) as client:
                 yield client
         elif back_end.model:
             from fer_tfx.saved_model import SavedModel

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fer_tfx.client.client import Client
+from fer_tfx.client.connection import Connection
 from fer_tfx.client.transport import RestTransport
 from fer_tfx.errors import (
     BadAnswerError,
@@ -108,7 +109,7 @@ def test_predict_answer_without_named_outputs_is_a_bad_answer(clock, draw, body)
         ("401 No", {"error": "x" * 5000}, "x" * 300 + "...;"),
         ("500 Oh", {"fault": 1}, "refused with HTTP 500: '{\"fault\": 1}'"),
         ("301 Moved", b"", "refused with HTTP 301: ''"),
-        ("502 Bad Gateway", b"proxy", "refused with HTTP 502: 'proxy'"),
+        ("403 No", b"proxy", "refused with HTTP 403: 'proxy'; check the token, the headers and the client certificate"),
     ],
 )
 def test_status_any_other_status_is_refused_in_one_line_and_once(clock, status, body, said):
@@ -136,6 +137,13 @@ def test_status_connection_that_breaks_is_tried_again(clock, pieces):
     error, count = ask(pieces, clock)
     assert isinstance(error, ServerUnreachableError)
     assert "can't be reached" in str(error)
+    assert count == 3
+
+
+def test_status_proxy_without_its_server_is_tried_again_and_called_that(clock):
+    error, count = ask(reply(b"nginx", "502 Bad Gateway"), clock)
+    assert isinstance(error, ServerUnreachableError)
+    assert "HTTP 502 from a proxy: 'nginx'; the server behind it is down or restarting, try again later" in str(error)
     assert count == 3
 
 
@@ -181,7 +189,7 @@ def test_predict_connection_is_kept_for_the_next_request(double, draw):
 
 
 def test_close_frees_the_connections(double):
-    transport = RestTransport(Client(double.rest_url)._address)
+    transport = RestTransport(Client(double.rest_url)._address, Connection())
     transport.read_status(5)
     assert len(transport._pool.pools) == 1
     transport.close()
