@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,12 +31,33 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+class _TextLoader(_Loader):
+    """Every value is text: 010, no and 2020-01-01 as well."""
+
+
+_TextLoader.yaml_implicit_resolvers = {}
+
+
+class _OverrideLoader(_Loader):
+    """Whole numbers are decimal: at a prompt 010 is meant as 10, and YAML 1.1 reads 8."""
+
+
+_INT_TAG = "tag:yaml.org,2002:int"
+_OverrideLoader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] not in (_INT_TAG, "tag:yaml.org,2002:timestamp")]
+    for first, pairs in _Loader.yaml_implicit_resolvers.items()
+}
+_OverrideLoader.add_implicit_resolver(_INT_TAG, re.compile(r"[-+]?[0-9][0-9_]*$"), [*"-+0123456789"])
+_OverrideLoader.add_constructor(_INT_TAG, lambda _, node: int(node.value))
+
+
 def load_config(
     path: str | Path | None = None, overrides: Sequence[str] = (), values: Mapping[str, Any] | None = None
 ) -> PipelineConfig:
     """The settings of a YAML file, then of `section.key=value` overrides, then of `values` by key; later ones win.
 
-    Messages of ConfigError start with the file and line, or with `--set`.
+    An override of a setting that holds text is that text as it is; any other is YAML. Messages of ConfigError start
+    with the file and line, or with `--set`.
     """
     settings: dict[str, tuple[Any, str]] = {}  # value and origin
     for key, value, origin in _read_file(Path(path)) if path else ():
@@ -97,21 +120,28 @@ def _parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {text}: expected section.key=value, such as trainer.epochs=3")
-    node = _compose(value, f"--set {text}") if value else yaml.ScalarNode("tag:yaml.org,2002:str", "")
-    return key.strip(), _construct(node, f"--set {text}") if node else None
+    key = key.strip()
+    hint: Any = PipelineConfig
+    for name in key.split(".") if key in _LEAF_KEYS else ():
+        hint = typing.get_type_hints(hint)[name]
+    if hint is str or not value:
+        return key, value
+    loader = _TextLoader if {*typing.get_args(hint), ...} == {str, ...} else _OverrideLoader
+    node = _compose(value, f"--set {text}", loader)
+    return key, _construct(node, f"--set {text}", loader) if node else None
 
 
-def _compose(text: str, place: str) -> yaml.Node | None:
+def _compose(text: str, place: str, loader: Any = _Loader) -> yaml.Node | None:
     try:
-        return yaml.compose(text, Loader=_Loader)
+        return yaml.compose(text, Loader=loader)
     except (yaml.YAMLError, RecursionError) as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f":{mark.line + 1}" if mark and "\n" in text else ""
         raise ConfigError(f"{place}{line}: not valid YAML: {problem or str(error).splitlines()[0]}") from None
 
 
-def _construct(node: yaml.Node, place: str) -> Any:
+def _construct(node: yaml.Node, place: str, loader: Any = _Loader) -> Any:
     try:
-        return yaml.SafeLoader("").construct_object(node, deep=True)
+        return loader("").construct_object(node, deep=True)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(f"{place}: not a value that YAML can read; quote it") from None

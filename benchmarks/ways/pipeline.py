@@ -1,6 +1,5 @@
 """Ways through this project's graph: its nodes up to Transform, and whole runs by component."""
 
-import json
 import logging
 from pathlib import Path
 
@@ -73,4 +72,4 @@ def run_components(csv_path: Path, folder: Path, mark: Mark) -> dict[str, int]:
 def _load(data: Path, root: Path, *overrides: str) -> PipelineConfig:
     """The default settings, with that data and all files in that folder."""
     places = {"data.path": data, "runtime.root": root}
-    return load_config(overrides=[*overrides, *(f"{key}={json.dumps(str(path))}" for key, path in places.items())])
+    return load_config(overrides=[*overrides, *(f"{key}={path}" for key, path in places.items())])

@@ -273,12 +273,55 @@ def test_load_config_override_without_key_or_value_shows_the_form(config_path, o
 
 
 def test_load_config_override_that_is_no_yaml_says_why(config_path):
-    assert message_of(config_path, "", "name=[a").startswith("--set name=[a: not valid YAML: expected ',' or ']'")
+    message = message_of(config_path, "", "deploy.parameters=[a")
+    assert message.startswith("--set deploy.parameters=[a: not valid YAML: expected ',' or ']'")
 
 
-@pytest.mark.parametrize("override", ["name=2024-13-45", "trainer.epochs=!!int b"])
+@pytest.mark.parametrize("override", ["trainer.epochs=2024-13-45", "trainer.epochs=!!int b", "trainer.seed=1__0"])
 def test_load_config_override_that_cannot_be_constructed_is_a_config_error(config_path, override):
     assert message_of(config_path, "", override).startswith("--set")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/data/Project #2/runs", "010", "2020-01-01", "no", "null", "~", "[a]", "{a: 1}", "a: b", "'a'", '"', "*a", "&a",
+     "!!int 3", "1e3", " a ", "- a", "%", "ä", "#"],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["runtime.root", "data.path"])
+def test_load_config_override_of_a_text_takes_it_as_it_is(key, text):
+    section, _, name = key.partition(".")
+    assert getattr(getattr(load_config(overrides=[f"{key}={text}"]), section), name) == text
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("trainer.epochs=010", 10),
+        ("trainer.seed=0009", 9),
+        ("trainer.seed=1_000", 1000),
+        ("trainer.epochs=7.0", 7),
+        ("model.stage_filters=[010, 16]", (10, 16)),
+        ("data.drop_repeats=no", False),
+        ("trainer.weight_decay=1e-3", 0.001),
+        ("export.views=2", 2),
+        ("training_input.mode=stream", "stream"),
+        ("notify.command=[/bin/tell, 010, no, 2020-01-01]", ("/bin/tell", "010", "no", "2020-01-01")),
+        ("deploy.labels={team: 007, date: 2020-01-01, on: off}", {"team": "007", "date": "2020-01-01", "on": "off"}),
+        ("tuner.space={trainer.batch_size: [032, 64]}", {"trainer.batch_size": (32, 64)}),
+    ],
+)
+def test_load_config_override_is_read_by_the_type_of_its_setting(override, expected):
+    *sections, leaf = override.partition("=")[0].split(".")
+    config: typing.Any = load_config(overrides=[override])
+    for section in sections:
+        config = getattr(config, section)
+    assert getattr(config, leaf) == expected
+
+
+@pytest.mark.parametrize("value", ["0x10", "0o7", "1:30", "2020-01-01", "ten", ""])
+def test_load_config_override_that_is_no_decimal_number_is_refused(config_path, value):
+    expected = f"--set: trainer.epochs: expected a whole number, got {value!r}"
+    assert message_of(config_path, "", f"trainer.epochs={value}") == expected
 
 
 @pytest.mark.parametrize(
@@ -311,7 +354,7 @@ def test_to_json_changed_setting_changes_the_text():
 
 
 def test_to_yaml_text_loads_back_to_the_same_config(config_path):
-    overrides = ["model.stage_filters=[8]", "trainer.weight_decay=1e-7", "data.path='Gesichter/ä: b.csv'", "name=on1"]
+    overrides = ["model.stage_filters=[8]", "trainer.weight_decay=1e-7", "data.path=Gesichter/ä: b.csv", "name=on1"]
     config = load_config(overrides=[*overrides, "data.drop_repeats=false"])
     assert config.data.path == "Gesichter/ä: b.csv"
     assert read(config_path, to_yaml(config)) == config
