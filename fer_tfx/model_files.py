@@ -122,26 +122,40 @@ class KnownModels:
         return self.folder / KNOWN_FILE
 
     def knows(self, digest: str) -> bool:
-        """Whether a model was noted. Raises DataError: others may write the file. One that can't be read knows none."""
+        """Whether a model was noted; no, if the file can't be read. Raises DataError: others may have written it."""
         try:
-            if self.path.stat().st_mode & _OTHERS_MAY_WRITE:
-                raise DataError(f"{self.path}: others can write to it, so it can't be trusted; check it, then"
-                                " run `chmod 600` on it")  # fmt: skip
+            self._require_own()
             return digest in self._read_digests()
         except OSError:
             return False
 
     def add(self, digest: str, origin: str, model: Path) -> None:
-        """Note a model of this digest for good: its origin, PUSHED or TRUSTED, and where it lies. Raises OSError."""
+        """Note a model of this digest for good: its origin, PUSHED or TRUSTED, and where it lies.
+
+        Raises OSError, or DataError: others may have written what stands there.
+        """
         import fcntl  # not on Windows, where the light model works too
 
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._require_own()
         with os.fdopen(os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600), "w") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)  # each writer writes the whole file
             if digest not in self._read_digests():
                 time = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
                 with replacing(self.path, mode=0o600) as file:
                     file.write(f"{self._read_text()}{digest} {origin} {time} {json.dumps(str(model))}\n")
+
+    def _require_own(self) -> None:
+        """Raise DataError unless folder and file are the user's or root's, and nobody else's to write, as in ssh."""
+        for path, mode in ((self.folder, 700), (self.path, 600)):
+            if not path.exists():
+                return
+            status, remedy = path.stat(), "so it can't be trusted; check it, then"
+            if status.st_mode & _OTHERS_MAY_WRITE:
+                raise DataError(f"{path}: others can write to it, {remedy} run `chmod {mode}` on it")
+            if status.st_uid not in {0, os.geteuid()}:
+                owner = f"user {status.st_uid}, neither you nor root"
+                raise DataError(f"{path}: belongs to {owner}, {remedy} remove it or make it yours")
 
     def _read_text(self) -> str:
         return self.path.read_text("utf-8", errors="replace") if self.path.exists() else ""
@@ -183,8 +197,9 @@ def note_model(model: Path, origin: str, known: KnownModels) -> str:
     try:
         known.add(digest, origin, model)
     except OSError as error:
-        return (
-            f"{known.path}: can't be written: {error.strerror}; without it only the shipped model is known,"
-            " and any other needs --trust each time"
-        )
-    return ""
+        found = f"{known.path}: can't be written: {error.strerror}"
+    except DataError as error:
+        found = str(error)
+    else:
+        return ""
+    return f"{found}; without it only the shipped model is known, and any other needs --trust each time"

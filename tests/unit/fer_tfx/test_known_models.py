@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -152,6 +153,48 @@ def test_knows_file_that_others_may_write_is_not_believed(model, known, mode):
     known.path.chmod(mode)
     with pytest.raises(DataError, match=r"known_models: others can write to it, .*`chmod 600` on it$"):
         require_known(model, known)
+
+
+@pytest.mark.parametrize("mode", [0o720, 0o777, 0o1777])
+def test_knows_folder_that_others_may_write_is_not_believed(model, known, mode):
+    note_model(model, PUSHED, known)
+    known.folder.chmod(mode)
+    with pytest.raises(DataError, match=r"state/fer-tfx: others can write to it, .*`chmod 700` on it$"):
+        require_known(model, known)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name", ["", "known_models"])
+def test_knows_what_belongs_to_another_user_is_not_believed(model, known, name):
+    note_model(model, PUSHED, known)
+    os.chown(known.folder / name, 12345, -1)
+    with pytest.raises(DataError, match=r": belongs to user 12345, neither you nor root, so .*; check it, then remove"):
+        require_known(model, known)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_knows_what_belongs_to_root_is_believed_by_a_user():
+    with tempfile.TemporaryDirectory() as folder:  # whose parents are open to others, unlike those of tmp_path
+        Path(folder).chmod(0o755)
+        (Path(folder) / "known_models").write_text("0" * 64 + " pushed", "ascii")
+        (Path(folder) / "known_models").chmod(0o644)
+        os.seteuid(12345)
+        try:
+            assert KnownModels(Path(folder)).knows("0" * 64)
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize(("name", "mode"), [("", 0o770), ("known_models", 0o666)])
+def test_note_model_adds_nothing_to_what_others_may_have_written(model, known, name, mode):
+    known.folder.mkdir(parents=True, mode=0o700)
+    known.path.write_text("0" * 64 + " pushed by somebody\n", "ascii")
+    known.path.chmod(0o600)
+    (known.folder / name).chmod(mode)
+    assert "others can write to it" in note_model(model, PUSHED, known)
+    assert known.path.read_text("ascii").count("\n") == 1
+    with pytest.raises(DataError, match="others can write to it"):
+        known.knows("0" * 64)
 
 
 def test_add_what_stands_there_stays_even_if_it_is_no_text(model, known):
