@@ -139,6 +139,9 @@ class TrainerConfig:
     momentum: BelowOne = 0.9
     weight_decay: NonNegativeFloat = 5e-4
     label_smoothing: BelowOne = 0.1
+    target_weight: Fraction = 0.7
+    """Share of an example's `target`, a distribution over the classes, in what it is trained on; the rest is its
+    smoothed label. Examples without one, as ingestion writes them, have their label alone."""
     consistency_weight: Fraction = 0.0
     """Above 0, each batch holds half as many pictures, in two views, and this share of their target is the mean of the
     network's answers to both. A step costs the same and an epoch has as many, so it shows half of the pictures."""

@@ -11,6 +11,7 @@ CLASS_COUNT = len(CLASS_NAMES)
 # Columns of the CSV, in lower case, and the features of one example.
 PIXELS_KEY = "pixels"  # bytes: 2,304 uint8 values, row-major
 LABEL_KEY = "emotion"  # int64: class index 0-6, absent from unlabelled examples
+TARGET_KEY = "target"  # 7 floats that sum to 1: what to train on beside the label; absent from most examples
 USAGE_COLUMN = "usage"
 SOURCE_KEY = "source"  # bytes: name of the file, or archive member, that the row was read from
 ROW_KEY = "row"  # int64: position of the row in that file, from 0, blank lines and header not counted

@@ -31,15 +31,13 @@ def compile_network(network: keras.Model, config: TrainerConfig, steps_per_epoch
 def build_loss(config: TrainerConfig) -> keras.losses.Loss:
     """Cross entropy of logits, float32 (b, 7), against distributions over the classes, float32 (b, 7): float32 (b,).
 
-    The distributions are smoothed (Szegedy et al. 2015). With `consistency_weight` w, rows 2i and 2i + 1 are views of
-    one picture, whose target is (1 - w) * target + w * mean of both answers (soft bootstrapping, Reed et al. 2014,
-    arXiv:1412.6596). `reverse_weight` adds that multiple of the reverse cross entropy, -sum(answer * log(target)),
-    where a logarithm is at least -4 (Wang et al. 2019, arXiv:1908.06112).
+    With `consistency_weight` w, rows 2i and 2i + 1 are views of one picture, whose target is (1 - w) * target + w *
+    mean of both answers (soft bootstrapping, Reed et al. 2014, arXiv:1412.6596). `reverse_weight` adds that multiple of
+    the reverse cross entropy, -sum(answer * log(target)), where a logarithm is at least -4 (Wang et al. 2019,
+    arXiv:1908.06112).
     """
 
     def compute_loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        targets *= 1.0 - config.label_smoothing
-        targets += config.label_smoothing / tf.constant(float(CLASS_COUNT))
         answers = tf.nn.softmax(logits)
         if config.consistency_weight:
             agreed = tf.reduce_mean(tf.reshape(tf.stop_gradient(answers), [-1, 2, CLASS_COUNT]), axis=1)
@@ -137,6 +135,17 @@ def calibrate_batch_norm(network: keras.Model, images: tf.data.Dataset) -> None:
         network(batch, training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
+
+
+def make_targets(class_indices: tf.Tensor, targets: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
+    """What is trained on: (1 - `target_weight`) * smoothed label (Szegedy et al. 2015) + `target_weight` * target.
+
+    Labels are int64 (b,), targets and result float32 (b, 7); a row whose target is all 0 has its label alone.
+    """
+    labels = tf.one_hot(class_indices, CLASS_COUNT) * (1.0 - config.label_smoothing)
+    labels += config.label_smoothing / tf.constant(float(CLASS_COUNT))
+    weights = tf.where(tf.reduce_any(targets > 0.0, axis=1, keepdims=True), config.target_weight, 0.0)
+    return (1.0 - weights) * labels + weights * targets
 
 
 def augment(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import tensorflow as tf
 
@@ -10,7 +11,8 @@ from configs.spec import TrainerConfig
 from fer_tfx.errors import ConfigError
 from models import dataset
 from models.computation import ALONE, Share
-from models.dataset import DatasetError, StoredExamples, Transform
+from models.dataset import DatasetError, Fold, StoredExamples, Transform
+from models.recipe import make_targets
 
 _FILES_AT_ONCE = 8
 _ROWS_IN_TURN = 16
@@ -59,7 +61,7 @@ class StreamedExamples(StoredExamples):
         def shuffle(epoch: tf.Tensor) -> tf.data.Dataset:
             order = tf.random.experimental.stateless_shuffle(paths, dataset.fold_seed(config.seed, _FILE_STREAM, epoch))
             rows = tf.data.Dataset.from_tensor_slices(order).interleave(
-                dataset.read_records,
+                partial(dataset.read_records, unseen=self.unseen),
                 cycle_length=_FILES_AT_ONCE,
                 block_length=_ROWS_IN_TURN,
                 num_parallel_calls=2,
@@ -69,28 +71,31 @@ class StreamedExamples(StoredExamples):
             return shuffled.batch(count, drop_remainder=True).take(steps).enumerate(epoch * steps)
 
         def load(step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            pixels, class_indices = dataset.parse(batch)
+            pixels, class_indices, targets = dataset.parse(batch)
+            trained_on = make_targets(class_indices, targets, config)
             # A fair coin for each picture, tossed by its bytes.
             is_odd = tf.equal(tf.strings.to_hash_bucket_strong(pixels, 2, key=[config.seed, 0]), 1)
             seed = dataset.fold_seed(config.seed, _AUGMENT_STREAM, step * share.count + share.index)
-            return dataset.draw_batch(transform(pixels), class_indices, is_odd, step // steps, seed, config)
+            return dataset.draw_batch(transform(pixels), trained_on, is_odd, step // steps, seed, config)
 
         return dataset.make_epochs(shuffle, load, range(start_epoch, config.epochs))
 
 
-def scan_examples(patterns: Iterable[str], shuffle_rows: int) -> StreamedExamples:
-    """Read the files that match any of `patterns` (paths or globs) once; errors as in `dataset.read_examples`."""
-    paths = dataset.find_examples(patterns).paths
+def scan_examples(patterns: Iterable[str], shuffle_rows: int, unseen: Fold | None = None) -> StreamedExamples:
+    """Read what `dataset.find_examples` finds once; errors as in `dataset.read_examples`."""
+    paths = dataset.find_examples(patterns, unseen).paths
     digest = hashlib.sha256()
     sample: list[tuple[bytes, bytes]] = []
     counts = []
     for path in paths:
         counts.append(0)
-        for pixels, class_indices in dataset.read_batches(StoredExamples((path,))):
+        for pixels, class_indices, targets in dataset.read_batches(StoredExamples((path,), unseen)):
             digest.update(b"".join(pixels))
             digest.update(class_indices.tobytes())
+            if targets.any():
+                digest.update(targets.tobytes())
             counts[-1] += len(pixels)
             keyed = [(hashlib.blake2b(picture, digest_size=8).digest(), picture) for picture in pixels]
             sample = sorted([*sample, *keyed])[: dataset.SAMPLE_COUNT]
     pictures = [picture for _, picture in reversed(sample)]
-    return StreamedExamples(paths, tuple(counts), digest.hexdigest(), pictures, shuffle_rows)
+    return StreamedExamples(paths, unseen, tuple(counts), digest.hexdigest(), pictures, shuffle_rows)

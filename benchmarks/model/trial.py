@@ -81,7 +81,8 @@ def make_transform(pixels: npt.NDArray[np.uint8]) -> Transform:
 
 def to_examples(pixels: npt.NDArray[np.uint8], class_indices: npt.NDArray[np.int64]) -> LabelledExamples:
     """Pictures, uint8 (n, ...), as the examples of a training."""
-    return LabelledExamples(tf.constant([each.tobytes() for each in pixels]), tf.constant(class_indices))
+    targets = tf.zeros([len(class_indices), CLASS_COUNT])
+    return LabelledExamples(tf.constant([each.tobytes() for each in pixels]), tf.constant(class_indices), targets)
 
 
 def predict_views(trained: Trained, rows: Rows, count: int = max(VIEW_COUNTS)) -> "ViewLogits":

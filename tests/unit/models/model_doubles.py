@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from configs.spec import AugmentationConfig, ModelConfig, TrainerConfig
+from fer_tfx.contract import CLASS_COUNT
 from models.dataset import LabelledExamples
 from models.networks import build_network
 from models.training import TrainResult, fit
@@ -29,8 +30,13 @@ def to_raw(pixels: np.ndarray) -> list[bytes]:
     return [picture.tobytes() for picture in pixels]
 
 
-def build_examples(pixels: np.ndarray, class_indices: Iterable[int]) -> LabelledExamples:
-    return LabelledExamples(tf.constant(to_raw(pixels)), tf.constant(list(class_indices), tf.int64))
+def build_examples(
+    pixels: np.ndarray, class_indices: Iterable[int], targets: np.ndarray | None = None
+) -> LabelledExamples:
+    """Without `targets`, float (n, 7), no row has one."""
+    labels = tf.constant(list(class_indices), tf.int64)
+    targets = np.zeros([len(pixels), CLASS_COUNT]) if targets is None else targets
+    return LabelledExamples(tf.constant(to_raw(pixels)), labels, tf.constant(targets, tf.float32))
 
 
 def draw_striped_examples(count: int, seed: int = 0) -> LabelledExamples:

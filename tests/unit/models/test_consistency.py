@@ -41,7 +41,9 @@ def examples(request, tmp_path):
 
 def read_batches(examples, augmentation=NO_AUGMENTATION, *arguments, **settings):
     config = replace(
-        TINY_TRAINER, **{"epochs": 2, "batch_size": 6, "consistency_weight": 0.5, **settings}, augmentation=augmentation
+        TINY_TRAINER,
+        **{"epochs": 2, "batch_size": 6, "label_smoothing": 0, "consistency_weight": 0.5, **settings},
+        augmentation=augmentation,
     )
     dataset = examples.make_train_dataset(stub_transform, config, *arguments)
     return [(images.numpy(), targets.numpy()) for images, targets in dataset]

@@ -8,7 +8,8 @@ import tensorflow as tf
 from model_doubles import build_examples, draw_pixels, stub_transform, to_raw
 from test_dataset import write_examples
 
-from models.dataset import compute_data_digest, find_examples
+from models.dataset import compute_data_digest, find_examples, read_examples
+from models.streaming import scan_examples
 
 PIXELS, CLASSES = draw_pixels(4), [0, 1, 2, 3]
 
@@ -58,6 +59,23 @@ def change_one_pixel() -> np.ndarray:
 )
 def test_compute_data_digest_any_change_gives_another(changed):
     assert digest(**changed) != digest()
+
+
+def test_compute_data_digest_covers_targets_in_memory_and_on_disk(tmp_path):
+    """A resumed training must not mix two sets of targets."""
+    soft = {row: np.eye(7)[row].tolist() for row in (0, 2)}
+    changed = {**soft, 2: [0.5, 0.5, 0, 0, 0, 0, 0]}
+    names = []
+    for folder, targets in (("none", {}), ("some", soft), ("again", soft), ("changed", changed)):
+        (tmp_path / folder).mkdir()
+        write_examples(tmp_path / folder / "a.gz", to_raw(PIXELS), CLASSES, targets)
+        patterns = [str(tmp_path / folder / "*")]
+        held, stored, stream = read_examples(patterns), find_examples(patterns), scan_examples(patterns, 8)
+        name = compute_data_digest([held], stub_transform)
+        assert compute_data_digest([stored], stub_transform) == name
+        names.append((name, stream.digest))
+    assert names[1] == names[2]
+    assert len({each for pair in names for each in pair}) == 6
 
 
 def test_compute_data_digest_splits_exchanged_give_another():

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from model_doubles import TINY_TRAINER, build_examples, draw_pixels, stub_transform, to_raw
 
-from models import dataset
+from models import recipe
 from models.dataset import (
     ROW_BYTES,
     DatasetError,
@@ -22,16 +22,19 @@ from models.streaming import scan_examples
 
 # 11 examples in batches of 4: two steps, three examples left out in each epoch. The class tells which is which, so
 # there are 11 of them here.
-EXAMPLES = build_examples(draw_pixels(11), range(11))
-TRAINER = replace(TINY_TRAINER, epochs=5, batch_size=4)
+EXAMPLES = build_examples(draw_pixels(11), range(11), np.zeros([11, 11]))
+TRAINER = replace(TINY_TRAINER, epochs=5, batch_size=4, label_smoothing=0)
 
 
 @pytest.fixture(autouse=True)
 def as_many_classes_as_examples(monkeypatch):
-    monkeypatch.setattr(dataset, "CLASS_COUNT", 11)
+    monkeypatch.setattr(recipe, "CLASS_COUNT", 11)
 
 
-def write_examples(path: Path, raws: list[bytes], class_indices: list[int]) -> None:
+def write_examples(
+    path: Path, raws: list[bytes], class_indices: list[int], targets: dict[int, list[float]] | None = None
+) -> None:
+    """With `targets` by row; the others have none."""
     with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
         for row, (raw, class_index) in enumerate(zip(raws, class_indices, strict=True)):
             example = tf.train.Example()
@@ -39,6 +42,8 @@ def write_examples(path: Path, raws: list[bytes], class_indices: list[int]) -> N
             example.features.feature["emotion"].int64_list.value.append(class_index)
             example.features.feature["source"].bytes_list.value.append(b"fer2013.csv")
             example.features.feature["row"].int64_list.value.append(row)
+            if row in (targets or {}):
+                example.features.feature["target"].float_list.value.extend(targets[row])
             writer.write(example.SerializeToString())
 
 
@@ -69,8 +74,8 @@ def test_read_examples_and_find_examples_give_the_same_batches(tmp_path):
     held, stored = (
         list(each([str(tmp_path / "*")]).make_batches(3).as_numpy_iterator()) for each in (read_examples, find_examples)
     )
-    assert [len(raw) for raw, _ in held] == [3, 3, 1]
-    for (raw, classes), (other_raw, other_classes) in zip(held, stored, strict=True):
+    assert [len(raw) for raw, *_ in held] == [3, 3, 1]
+    for (raw, classes, _), (other_raw, other_classes, _) in zip(held, stored, strict=True):
         assert raw.tolist() == other_raw.tolist()
         assert classes.tolist() == other_classes.tolist()
 
@@ -180,7 +185,7 @@ UNSET = ("rotation_deg", "scale_fraction", "shift_fraction")
 
 
 def test_make_train_dataset_picture_is_augmented_anew_in_each_epoch():
-    one = build_examples(draw_pixels(1), [3])
+    one = build_examples(draw_pixels(1), [3], np.zeros([1, 11]))
     batches = read_train_batches(one, TRAINER)
     assert [labels.tolist() for _, labels in batches] == [[3]] * 5
     assert len({images.tobytes() for images, _ in batches}) == 5

@@ -95,7 +95,7 @@ def test_mix_tiny_alpha_gives_numbers():
 
 
 def read_batches(examples, augmentation, *arguments):
-    config = replace(TINY_TRAINER, epochs=4, batch_size=4, augmentation=augmentation)
+    config = replace(TINY_TRAINER, epochs=4, batch_size=4, label_smoothing=0, augmentation=augmentation)
     dataset = examples.make_train_dataset(stub_transform, config, *arguments)
     return [(images.numpy(), targets.numpy()) for images, targets in dataset]
 

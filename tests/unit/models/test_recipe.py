@@ -10,7 +10,14 @@ from model_doubles import TINY_MODEL, TINY_TRAINER, draw_pixels
 
 from configs.spec import TrainerConfig
 from models.networks import build_network
-from models.recipe import WeightAverage, build_loss, build_optimizer, build_schedule, calibrate_batch_norm
+from models.recipe import (
+    WeightAverage,
+    build_loss,
+    build_optimizer,
+    build_schedule,
+    calibrate_batch_norm,
+    make_targets,
+)
 
 TRAINER = replace(TINY_TRAINER, epochs=4, peak_learning_rate=0.1, warmup_epochs=1.0)
 
@@ -107,22 +114,34 @@ def test_applied_network_is_averaged_within_and_as_before_afterwards():
         np.testing.assert_array_equal(variable.numpy(), value)
 
 
-def test_build_loss_smoothed_targets_equals_sum_by_hand():
+def test_build_loss_equals_sum_by_hand():
     logits = np.array([[2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]], np.float32)
     logs = logits[0] - np.log(np.exp(logits[0]).sum())
     targets = np.array([0.3, 0.0, 0.0, 0.0, 0.0, 0.0, 0.7], np.float32)
-    smoothed = targets * 0.9 + 0.1 / 7
-    loss = build_loss(replace(TRAINER, label_smoothing=0.1))(targets[None], logits)
-    assert float(loss[0]) == pytest.approx(-(smoothed * logs).sum(), rel=1e-5)
+    loss = build_loss(TRAINER)(targets[None], logits)
+    assert float(loss[0]) == pytest.approx(-(targets * logs).sum(), rel=1e-5)
 
 
-def test_build_loss_smoothed_targets_equals_that_of_keras_bit_for_bit():
+def test_make_targets_of_labels_alone_give_keras_smoothed_loss_bit_for_bit():
     rng = np.random.default_rng(0)
-    logits, targets = rng.normal(size=(100, 7)).astype(np.float32), np.eye(7, dtype=np.float32)[rng.integers(0, 7, 100)]
-    expected = keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=0.1)
-    np.testing.assert_array_equal(
-        build_loss(replace(TRAINER, label_smoothing=0.1))(tf.constant(targets), logits), expected
-    )
+    logits, labels = rng.normal(size=(100, 7)).astype(np.float32), rng.integers(0, 7, 100)
+    eye = np.eye(7, dtype=np.float32)[labels]
+    expected = keras.losses.categorical_crossentropy(eye, logits, from_logits=True, label_smoothing=0.1)
+    targets = make_targets(labels, tf.zeros([100, 7]), replace(TRAINER, label_smoothing=0.1))
+    np.testing.assert_array_equal(build_loss(TRAINER)(targets, logits), expected)
+
+
+def test_make_targets_blends_each_rows_own_target_with_its_smoothed_label():
+    soft = np.array([[0.5, 0, 0, 0, 0, 0, 0.5], [0, 0, 0, 0, 0, 0, 0]], np.float32)
+    made = make_targets(tf.constant([2, 5], tf.int64), soft, replace(TRAINER, label_smoothing=0.1, target_weight=0.6))
+    smoothed = 0.9 * np.eye(7)[[2, 5]] + 0.1 / 7
+    np.testing.assert_allclose(made, [0.4 * smoothed[0] + 0.6 * soft[0], smoothed[1]], atol=1e-6)
+
+
+def test_make_targets_full_weight_has_nothing_of_label_and_smoothing():
+    soft = np.array([[0.25, 0.75, 0, 0, 0, 0, 0]], np.float32)
+    made = make_targets(tf.constant([6], tf.int64), soft, replace(TRAINER, label_smoothing=0.1, target_weight=1))
+    np.testing.assert_array_equal(made, soft)
 
 
 def compute_gradient(config: TrainerConfig, targets: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,10 +158,10 @@ ANSWERS = np.exp(LOGITS) / np.exp(LOGITS).sum(axis=1, keepdims=True)
 
 
 def test_build_loss_consistency_draws_both_views_towards_the_mean_of_their_answers():
-    config = replace(TRAINER, label_smoothing=0.1, consistency_weight=0.25)
+    config = replace(TRAINER, consistency_weight=0.25)
     losses, gradient = compute_gradient(config, TARGETS, LOGITS)
     agreed = np.repeat((ANSWERS[::2] + ANSWERS[1::2]) / 2, 2, axis=0)
-    expected = 0.75 * (0.9 * TARGETS + 0.1 / 7) + 0.25 * agreed
+    expected = 0.75 * TARGETS + 0.25 * agreed
     np.testing.assert_allclose(losses, -(expected * np.log(ANSWERS)).sum(axis=1), rtol=1e-5)
     # That of a cross entropy against constant targets: nothing flows back through the mean.
     np.testing.assert_allclose(gradient, ANSWERS - expected, atol=1e-6)
@@ -156,15 +175,16 @@ def test_build_loss_full_consistency_weight_asks_for_nothing_where_both_views_ag
 
 def test_build_loss_reverse_weight_adds_the_reverse_cross_entropy():
     """Against a sure target it is 4 (1 - p), so its gradient fades where the network is sure of another class."""
-    plain, _ = compute_gradient(replace(TRAINER, label_smoothing=0.0), TARGETS, LOGITS)
-    losses, _ = compute_gradient(replace(TRAINER, label_smoothing=0.0, reverse_weight=0.3), TARGETS, LOGITS)
+    plain, _ = compute_gradient(TRAINER, TARGETS, LOGITS)
+    losses, _ = compute_gradient(replace(TRAINER, reverse_weight=0.3), TARGETS, LOGITS)
     np.testing.assert_allclose(losses - plain, 0.3 * 4 * (1 - (ANSWERS * TARGETS).sum(axis=1)), rtol=1e-5)
 
 
 def test_build_loss_reverse_weight_takes_the_logarithms_of_smoothed_targets_from_minus_four_on():
-    plain, _ = compute_gradient(replace(TRAINER, label_smoothing=0.2), TARGETS, LOGITS)
-    losses, _ = compute_gradient(replace(TRAINER, label_smoothing=0.2, reverse_weight=1.0), TARGETS, LOGITS)
-    logs = np.maximum(np.log(0.8 * TARGETS + 0.2 / 7), -4.0)
+    smoothed = (0.8 * TARGETS + 0.2 / 7).astype(np.float32)
+    plain, _ = compute_gradient(TRAINER, smoothed, LOGITS)
+    losses, _ = compute_gradient(replace(TRAINER, reverse_weight=1.0), smoothed, LOGITS)
+    logs = np.maximum(np.log(smoothed), -4.0)
     np.testing.assert_allclose(losses - plain, -(ANSWERS * logs).sum(axis=1), rtol=1e-4)
 
 
