@@ -127,7 +127,7 @@ def look_up(metrics: Metrics, *keys: str) -> Any:
 
 def ship_light_form(model: Path, target: Path) -> None:
     """Write the light form of the SavedModel in `model` to `target`."""
-    from models.export import convert_to_light
+    from models.light_form import convert_to_light
 
     content = convert_to_light(model)
     with replace_folder(target) as new:

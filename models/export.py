@@ -1,7 +1,6 @@
-"""A trained network -> SavedModel -> its light form, which LiteRT runs without TensorFlow."""
+"""A trained network -> SavedModel."""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -19,7 +18,6 @@ from models.transform_graph import TransformGraph
 _LARGEST_HALF_ERROR = 2.0**-10  # of the largest weight; float16 rounds to 2 ** -11 of a value
 _WARM_UP_BATCH_SIZES = (1, 32)  # one picture, and a batch as the server gathers it
 _LARGE_PICTURE_PX = 512
-_ONE_PICTURE = tf.TensorSpec([1, *contract.IMAGE_SHAPE], tf.uint8, name=contract.PIXELS_KEY)
 
 
 class ServingNetwork(tf.Module):  # type: ignore[misc]
@@ -140,19 +138,3 @@ def _draw_ramp(size_px: int) -> tf.Tensor:
     """From black to white, uint8 (size_px, size_px, 1)."""
     row = tf.cast(tf.linspace(0.0, 255.0, size_px), tf.uint8)
     return tf.reshape(tf.tile(row, [size_px]), [size_px, size_px, contract.IMAGE_SHAPE[-1]])
-
-
-def convert_to_light(folder: Path) -> bytes:
-    """The content of `model.tflite`, with float16 weights: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, 7)."""
-    model = tf.saved_model.load(str(folder))
-    serve = model.signatures[contract.SERVE_PIXELS]
-
-    @tf.function(input_signature=[_ONE_PICTURE], autograph=False)  # type: ignore[untyped-decorator]
-    def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {contract.PROBABILITIES_KEY: serve(pixels=pixels)[contract.PROBABILITIES_KEY]}
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()], model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-    content: bytes = converter.convert()
-    return content

@@ -21,7 +21,7 @@ EXCEPTIONS = {
     ("components/remote_files.py", "os.path.relpath"): "takes a URI apart as text",
     ("models/computation.py", "pathlib"): "/proc/cpuinfo",
     ("models/training.py", "tempfile"): "what no one reads: the state as workers but the first would keep it",
-    ("models/export.py", "pathlib"): "makes the shipped model's light form in a checkout; no stage runs it",
+    ("models/light_form.py", "pathlib"): "makes the shipped model's light form in a checkout; no stage runs it",
     ("models/checkpoint.py", "os.path.split"): "takes a URI apart as text",
 }
 

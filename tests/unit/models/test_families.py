@@ -17,7 +17,7 @@ from configs.load import load_config, to_json
 from configs.spec import ModelConfig
 from fer_tfx.errors import ConfigError
 from models import networks
-from models.export import convert_to_light
+from models.light_form import convert_to_light
 from models.networks.layers import standardise
 from models.trainer_fn import run_fn
 

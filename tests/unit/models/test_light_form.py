@@ -6,16 +6,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from model_doubles import TINY_MODEL, draw_pixels
 
-from configs.spec import ExportConfig
+from configs.spec import ExportConfig, ModelConfig
 from fer_tfx.contract import SERVE_PIXELS
 from models.calibration import Calibration, Calibrations
-from models.export import ServingNetwork, convert_to_light, export_model
+from models.export import ServingNetwork, export_model
+from models.light_form import convert_to_light
 from models.networks import build_network
 from models.networks.layers import fold_batch_norm
 from models.transform_graph import TransformGraph
+from schema.drawn_faces import draw_faces
 
 
 def ask_light(content: bytes, pixels: np.ndarray) -> np.ndarray:
@@ -30,14 +32,49 @@ def ask_light(content: bytes, pixels: np.ndarray) -> np.ndarray:
     return np.stack(answers)
 
 
+def export(
+    transform: TransformGraph, folder: Path, model: ModelConfig, config: ExportConfig, temperature: float
+) -> None:
+    keras.utils.set_random_seed(4)
+    network = ServingNetwork(fold_batch_norm(build_network(model)), config)
+    calibrations = Calibrations(config.views, {config.views: Calibration(temperature, 0.6, 0.8, 0.5, 100)})
+    export_model(network, transform, calibrations, "{}", str(folder))
+
+
+def serve(folder: Path, pixels: np.ndarray) -> np.ndarray:
+    model = tf.saved_model.load(str(folder))
+    return model.signatures[SERVE_PIXELS](pixels=tf.constant(pixels))["probabilities"].numpy()
+
+
 @pytest.mark.parametrize("config", [ExportConfig(), ExportConfig(half_precision=False), ExportConfig(views=4)])
 def test_convert_to_light_probabilities_are_those_of_the_saved_model(transform: TransformGraph, tmp_path: Path, config):
-    keras.utils.set_random_seed(4)
-    network = ServingNetwork(fold_batch_norm(build_network(TINY_MODEL)), config)
-    calibrations = Calibrations(config.views, {config.views: Calibration(0.5, 0.6, 0.8, 0.5, 100)})
-    export_model(network, transform, calibrations, "{}", str(tmp_path / "model"))
+    export(transform, tmp_path / "model", TINY_MODEL, config, 0.5)
     pixels = draw_pixels(20)
-    served = tf.saved_model.load(str(tmp_path / "model")).signatures[SERVE_PIXELS](pixels=tf.constant(pixels))
-    expected = served["probabilities"].numpy()
+    expected = serve(tmp_path / "model", pixels)
     assert np.ptp(expected, axis=0).max() > 0.005  # the pictures are told apart
     np.testing.assert_allclose(ask_light(convert_to_light(tmp_path / "model"), pixels), expected, atol=1e-3)
+
+
+def test_convert_to_light_int8_is_the_network_alone_so_dark_pictures_get_close_answers_too(transform, tmp_path):
+    shape = ModelConfig(stem_filters=4, stage_filters=(6,), convolutions_per_stage=3, skips=True)
+    export(transform, tmp_path / "model", shape, ExportConfig(views=4), 2.0)
+    seen, faces = (draw_faces(20, seed).pixels[..., np.newaxis] for seed in (1, 2))
+    content = convert_to_light(tmp_path / "model", seen)
+    for pixels in (faces, faces // 25):  # at most 10 of 255 grey levels
+        expected = serve(tmp_path / "model", pixels)
+        difference = np.abs(ask_light(content, pixels) - expected)
+        assert difference.max() < 0.15 * np.ptp(expected, axis=0).max()
+    kinds = list_kinds(content)
+    network = kinds[kinds.index("CONV_2D int8") : kinds.index("DEQUANTIZE float32")]
+    assert {each.split()[1] for each in network} == {"int8"}
+    assert [network.count(f"{name} int8") for name in ("CONV_2D", "ADD")] == [4, 2]
+    assert {each for each in kinds if each.endswith(" int8")} == {*network, "QUANTIZE int8"}
+
+
+def list_kinds(content: bytes) -> list[str]:
+    """Name and type of each operation of a light form, in order."""
+    interpreter = Interpreter(
+        model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    )
+    types = {each["index"]: each["dtype"].__name__ for each in interpreter.get_tensor_details()}
+    return [f"{each['op_name']} {types[each['outputs'][0]]}" for each in interpreter._get_ops_details()]

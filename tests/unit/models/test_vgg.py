@@ -12,7 +12,7 @@ from test_trainer_fn import build_fn_args
 from benchmarks.training_throughput import count_training_flops
 from configs.load import to_json
 from configs.spec import ModelConfig
-from models.export import convert_to_light
+from models.light_form import convert_to_light
 from models.networks import build_network
 from models.trainer_fn import run_fn
 

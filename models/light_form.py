@@ -1,0 +1,57 @@
+"""A SavedModel -> its light form, which LiteRT runs without TensorFlow."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from fer_tfx import contract
+
+_ONE_PICTURE = tf.TensorSpec([1, *contract.IMAGE_SHAPE], tf.uint8, name=contract.PIXELS_KEY)
+
+
+def convert_to_light(folder: Path, calibration_pixels: NDArray[np.uint8] | None = None) -> bytes:
+    """The content of `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, 7).
+
+    Weights are float16. With training pictures, uint8 (n, 48, 48, 1), the network up to its global pooling is int8, its
+    ranges those of these pictures (Jacob et al. 2018, arXiv:1712.05877).
+    """
+    model = tf.saved_model.load(str(folder))
+    serve = model.signatures[contract.SERVE_PIXELS]
+
+    @tf.function(input_signature=[_ONE_PICTURE], autograph=False)  # type: ignore[untyped-decorator]
+    def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {contract.PROBABILITIES_KEY: serve(pixels=pixels)[contract.PROBABILITIES_KEY]}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()], model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if calibration_pixels is not None:
+        return _quantise(converter, calibration_pixels)
+    converter.target_spec.supported_types = [tf.float16]
+    content: bytes = converter.convert()
+    return content
+
+
+def _quantise(converter: tf.lite.TFLiteConverter, pixels: NDArray[np.uint8]) -> bytes:
+    converter.representative_dataset = lambda: ([picture[np.newaxis]] for picture in pixels)
+    # TensorFlow's one way to leave operations out; that with several outputs, which parts views, has no name.
+    debugger = tf.lite.experimental.QuantizationDebugger(converter=converter)
+    names = _list_outside_features(debugger.calibrated_model)
+    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=names, denylisted_ops=["SPLIT"])
+    content: bytes = debugger.get_nondebug_quantized_model()
+    return content
+
+
+def _list_outside_features(content: bytes) -> list[str]:
+    """Names of what operations give before the first convolution, or from the last pooling on.
+
+    In int8, standardising would lose dark pictures, and softmax the small probabilities.
+    """
+    interpreter = Interpreter(model_content=content)
+    operations = interpreter._get_ops_details()
+    kinds = [operation["op_name"] for operation in operations]
+    outside = operations[: kinds.index("CONV_2D")] + operations[-1 - kinds[::-1].index("MEAN") :]
+    names = {each["index"]: each["name"] for each in interpreter.get_tensor_details()}
+    return [names[index] for operation in outside for index in operation["outputs"]]
