@@ -70,15 +70,16 @@ def calibrate(model: Path, light: Path, test: PublicTest) -> None:
 def measure(light: Path, test: PublicTest) -> dict[int, dict[str, Any]]:
     """By number of views: figures of all rows, and milliseconds for one picture, taken in turns."""
     calibrations = Calibrations.read(light / CALIBRATION_FILE)
-    models = {views: LightModel(light, views=views) for views in calibrations.list_choices()}
-    pixels, figures, times = test.pixels[..., np.newaxis], {}, {views: np.zeros(_TIMED_COUNT) for views in models}
+    model, choices = LightModel(light), calibrations.list_choices()
+    pixels, figures, times = test.pixels[..., np.newaxis], {}, {views: np.zeros(_TIMED_COUNT) for views in choices}
     for number in range(-20, _TIMED_COUNT):  # those below 0 warm up, and are overwritten
-        for views, model in models.items():
+        for views in choices:
             started_s = time.perf_counter()
-            model.predict_pixels(pixels[number : number + 1] if number >= 0 else pixels[:1])
+            model.predict_pixels(pixels[number : number + 1] if number >= 0 else pixels[:1], views)
             times[views][number] = (time.perf_counter() - started_s) * 1e3
-    for views, model in models.items():
-        answers = Answers(np.array([each.probabilities for each in model.predict_pixels(pixels)]), test.class_indices)
+    for views in choices:
+        found = model.predict_pixels(pixels, views)
+        answers = Answers(np.array([[*each.probabilities.values()] for each in found]), test.class_indices)
         temperature, threshold = calibrations.by_views[views]
         figures[views] = {
             **describe_classes(answers),

@@ -23,7 +23,8 @@ Launcher = Callable[[Callable[[], int]], int]
 """Runs a command in another process; a command names its launcher in its Typer setting `obj`."""
 
 Model = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="A SavedModel or its versions (default: the shipped model).")
+    str | None,
+    typer.Option(metavar="NAME|FOLDER", help="A shipped model, or a pushed one or its versions (default: small)."),
 ]
 Url = Annotated[
     str | None, typer.Option(metavar="URL", help="A TensorFlow Serving: http(s)://host:port or grpc(s)://host:port.")

@@ -1,47 +1,81 @@
 """A model in its light form: LiteRT in this process, half a second from a cold start to the answer."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from queue import LifoQueue
+from typing import Any
 
 import numpy as np
 
-from fer_tfx.contract import CALIBRATION_FILE, LIGHT_MODEL_FILE
-from fer_tfx.errors import DataError
-from fer_tfx.local_model import Calibrations, LocalModel, build_prediction
-from fer_tfx.model_files import find_shipped_model, light_folder
-from fer_tfx.prediction import Pixels, Prediction
+from fer_tfx.contract import CALIBRATION_FILE, CLASS_COUNT, LIGHT_MODEL_FILE
+from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.local_model import Calibrations, Floats, LocalModel
+from fer_tfx.views import Pixels
 
 
 class LightModel(LocalModel):
-    """A converted model. `folder` has `model.tflite`, uint8 (1, 48, 48, 1) -> float32 (1, 7), and `calibration.json`.
+    """A converted model. `folder` has `calibration.json` and `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities,
+    float32 (1, 7), and what the last layer sees, float32 (views, d), which forms of earlier versions don't tell.
 
-    It takes one picture at a time: batches gain nothing in LiteRT on a CPU. `views`: see `LocalModel`. Raises DataError
-    if it can't be loaded, ConfigError if it can't answer with that many views.
+    It takes one picture at a time: batches gain nothing in LiteRT on a CPU. An interpreter serves one thread at a time,
+    so there are as many as the processor has cores for their `threads`. Raises DataError if it can't be loaded.
     """
 
-    def __init__(self, folder: Path, threads: int = 2, views: int | None = None) -> None:
-        from ai_edge_litert.interpreter import Interpreter
+    batch_size = 1
 
+    def __init__(self, folder: Path, threads: int = 2) -> None:
+        self._path, self._threads = folder / LIGHT_MODEL_FILE, threads
+        self._interpreters: LifoQueue[Any] = LifoQueue()
+        for _ in range((os.cpu_count() or 1) // threads - 1):
+            self._interpreters.put(None)  # opened when it is needed
         try:
-            self._interpreter = Interpreter(model_path=str(folder / LIGHT_MODEL_FILE), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            interpreter = self._open_interpreter()
             calibrations = Calibrations.read(folder / CALIBRATION_FILE)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             found = next(iter(str(error).splitlines()), type(error).__name__)
             raise DataError(f"{folder}: the light model can't be loaded ({found}); install fer-tfx again") from error
-        super().__init__(folder, calibrations, views)
-        self._threshold = calibrations.by_views[calibrations.own_views].abstain_threshold
-        (self._input,), (self._output,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        self._interpreters.put(interpreter)
+        (self._input,) = (each["index"] for each in interpreter.get_input_details())
+        (self._probabilities, _), *self._features = (
+            (each["index"], each["shape"][-1]) for each in interpreter.get_output_details()
+        )
+        super().__init__(folder, calibrations)
 
-    @classmethod
-    def shipped(cls, views: int | None = None) -> "LightModel":
-        """The one that comes with the package, its files checked. Raises ConfigError or DataError."""
-        return cls(find_shipped_model(light_folder()), views=views)
+    def _compute_probabilities(self, pixels: Pixels) -> Floats:
+        answers = self._run(pixels, self._probabilities)
+        return np.concatenate(answers) if answers else np.zeros((0, CLASS_COUNT), np.float32)
 
-    def _answer(self, pixels: Pixels) -> list[Prediction]:
-        return [self._answer_one(picture) for picture in pixels]
+    def embed_pixels(self, pixels: Pixels) -> Floats:
+        if not self._features:
+            raise ConfigError(f"{self.name}: the model doesn't tell its features; export it again by `fer-tfx run`")
+        ((output, width),) = self._features
+        means = [each.mean(axis=0) for each in self._run(pixels, output)]  # over the views that it averages
+        return np.array(means, np.float32).reshape(len(pixels), width)
 
-    def _answer_one(self, picture: Pixels) -> Prediction:
-        self._interpreter.set_tensor(self._input["index"], picture[np.newaxis])
-        self._interpreter.invoke()
-        probabilities = self._interpreter.get_tensor(self._output["index"])[0]
-        return build_prediction(probabilities, self._threshold, self._calibrations.own_views)
+    def _run(self, pixels: Pixels, output: int) -> list[Floats]:
+        """One output for each picture."""
+        answers = []
+        for picture in pixels:
+            with self._borrow_interpreter() as interpreter:
+                interpreter.set_tensor(self._input, picture[np.newaxis])
+                interpreter.invoke()
+                answers.append(interpreter.get_tensor(output))
+        return answers
+
+    @contextmanager
+    def _borrow_interpreter(self) -> Iterator[Any]:
+        interpreter = self._interpreters.get()
+        try:
+            interpreter = interpreter or self._open_interpreter()
+            yield interpreter
+        finally:
+            self._interpreters.put(interpreter)
+
+    def _open_interpreter(self) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_path=str(self._path), num_threads=self._threads)
+        interpreter.allocate_tensors()
+        return interpreter

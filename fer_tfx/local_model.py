@@ -14,11 +14,10 @@ import numpy.typing as npt
 from fer_tfx import contract
 from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE
 from fer_tfx.errors import ConfigError
-from fer_tfx.prediction import Pixels, Prediction
-from fer_tfx.views import average_views, make_views
+from fer_tfx.prediction import Prediction, build_prediction
+from fer_tfx.views import Pixels, average_views, make_views
 
-FEW = 128
-"""Pictures in one call up to which a model averages the most views unless told how many."""
+Floats = npt.NDArray[np.float32]
 
 
 class Calibration(NamedTuple):
@@ -51,44 +50,53 @@ class Calibrations(NamedTuple):
 
 
 class LocalModel(ABC):
-    """Answers with the mean of `views` views of each picture: 1, 2 or 4; more are more accurate.
+    """A model in this process, which threads may share; `name` is what messages call it."""
 
-    0: as many as the model itself averages. None: as many as it can in calls of up to `FEW` pictures, else 0. Raises
-    ConfigError if it can't average so many; `name` tells which model that is.
-    """
+    batch_size: int
+    """How many pictures to give it at a time."""
 
-    def __init__(self, name: object, calibrations: Calibrations, views: int | None) -> None:
-        self._calibrations, self._choices = calibrations, calibrations.list_choices()
-        if views and views not in self._choices:
-            has = " or ".join(map(str, self._choices))
-            raise ConfigError(
-                f"{name}: views can be {has}, not {views}; choose another number, or export the model again by"
-                " `fer-tfx run`"
-            )
-        self._views = views
+    def __init__(self, name: object, calibrations: Calibrations) -> None:
+        self.name, self._calibrations = name, calibrations
+        self.own_views, self.view_choices = calibrations.own_views, calibrations.list_choices()
 
-    def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
-        """Answers for uint8 (n, 48, 48, 1), in order; n may be 0. Raises ValueError for any other shape or dtype."""
+    def predict_pixels(self, pixels: Pixels, views: int | None = None) -> list[Prediction]:
+        """Answers for uint8 (n, 48, 48, 1), in order; n may be 0. They average `views` views, see `view_choices`, or as
+        many as the model itself averages.
+
+        Raises ValueError for another shape or dtype, ConfigError for another number of views.
+        """
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != IMAGE_SHAPE:
             raise ValueError(f"pixels: expected uint8 (n, 48, 48, 1), got {pixels.dtype} {pixels.shape}")
-        views, own = self._views, self._calibrations.own_views
-        if views is None and len(pixels) <= FEW:
-            views = max(self._choices)
-        if not views or views == own:
-            return [each._replace(views=own) for each in self._answer(pixels)]
-        single = [each.probabilities for each in self._answer(make_views(pixels, views))]
-        probabilities = np.array(single, np.float32).reshape(views, len(pixels), CLASS_COUNT)
+        own = self.own_views
+        views = own if views is None else views
+        self.check_views(views)
         temperature, threshold = self._calibrations.by_views[views]
-        averaged = average_views(probabilities, self._calibrations.by_views[own].temperature, temperature)
-        return [build_prediction(each, threshold, views) for each in averaged]
+        probabilities = self._compute_probabilities(pixels if views == own else make_views(pixels, views))
+        if views != own:
+            single = probabilities.reshape(views, len(pixels), CLASS_COUNT)
+            probabilities = average_views(single, self._calibrations.by_views[own].temperature, temperature)
+        return [_judge(each, threshold, views) for each in probabilities]
+
+    def check_views(self, views: int) -> None:
+        """Raise ConfigError if answers can't average that many views."""
+        if views not in self.view_choices:
+            has = " or ".join(map(str, self.view_choices))
+            raise ConfigError(
+                f"{self.name}: views can be {has}, not {views}; choose another number, or export the model again by"
+                " `fer-tfx run`"
+            )
 
     @abstractmethod
-    def _answer(self, pixels: Pixels) -> list[Prediction]:
-        """The model's own answers, which average its own number of views."""
+    def _compute_probabilities(self, pixels: Pixels) -> Floats:
+        """The model's own answers, (n, 7), which average its own number of views."""
+
+    @abstractmethod
+    def embed_pixels(self, pixels: Pixels) -> Floats:
+        """What the model's last layer sees of uint8 (n, 48, 48, 1): (n, d). Raises ConfigError if that is not told."""
 
 
-def build_prediction(probabilities: npt.NDArray[np.float32], threshold: float, views: int) -> Prediction:
-    """The answer from the probabilities, float32 (7,), of one picture, as the graph of a SavedModel makes it."""
+def _judge(probabilities: Floats, threshold: float, views: int) -> Prediction:
+    """The answer from the probabilities, (7,), of one picture, as the graph of a SavedModel makes it."""
     class_index = int(probabilities.argmax())
     confidence = float(probabilities[class_index])
-    return Prediction(class_index, confidence, tuple(probabilities.tolist()), confidence < threshold, views)
+    return build_prediction(class_index, confidence, probabilities.tolist(), confidence < threshold, views)

@@ -14,12 +14,14 @@ from datetime import datetime, timezone
 from importlib import resources
 from pathlib import Path
 
+from fer_tfx.contract import EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.files import replacing
 
 SHIPPED_FOLDER = "shipped_model"
 SMALL, ACCURATE = "small", "accurate"
 _LIGHT_FOLDERS = {SMALL: "light_model", ACCURATE: "light_model_accurate"}
+SHIPPED_NAMES = tuple(_LIGHT_FOLDERS)
 SUMS_FILE = "SHA256SUMS"
 KNOWN_FILE = "known_models"
 PUSHED, TRUSTED = "pushed", "trusted"
@@ -29,16 +31,18 @@ _REMEDY = "install fer-tfx again, or give another model with --model"
 
 
 def find_model(folder: Path) -> Path:
-    """Folder of the SavedModel to use: this one, or its version with the largest number. Raises ConfigError."""
+    """Folder of the model to use: this one, or its version with the largest number. Raises ConfigError."""
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder; give --model a SavedModel or a folder of its versions")
+        raise ConfigError(f"{folder}: no such folder; give a model or a folder of its versions")
+    if find_light_form(folder):
+        return folder
     if not (folder / _GRAPH_FILE).exists():
         versions = [each for each in folder.iterdir() if each.name.isdecimal() and each.is_dir()]
         folder = max(versions, key=lambda each: int(each.name), default=folder)
     if not (folder / _GRAPH_FILE).is_file():
         raise ConfigError(
-            f"{folder}: no SavedModel in it ({_GRAPH_FILE} is missing); give --model the folder `serving` of a run,"
-            " or one version in it"
+            f"{folder}: no model in it ({_GRAPH_FILE} is missing); give the folder `serving` of a run, or one version"
+            " in it"
         )
     return folder
 
@@ -50,12 +54,17 @@ def light_folder(name: str = SMALL) -> str:
     return _LIGHT_FOLDERS[name]
 
 
+def find_light_form(folder: Path) -> Path | None:
+    """Where a model's light form lies: beside its graph, or in a folder of its own; None: it has none."""
+    return next((each for each in (folder, folder / EXTRA_ASSETS_DIR) if (each / LIGHT_MODEL_FILE).is_file()), None)
+
+
 def find_shipped_model(name: str = SHIPPED_FOLDER) -> Path:
     """Folder of the shipped SavedModel or light form, its files checked. Raises ConfigError: none; or DataError."""
     folder = Path(str(resources.files("fer_tfx"))) / name
     if not folder.is_dir():
         raise ConfigError(
-            "no model is shipped with this installation: give one with --model, such as the folder `serving` that"
+            f"no {name} comes with this installation of fer-tfx; give another model, such as the folder `serving` that"
             " `fer-tfx run` writes"
         )
     verify_sums(folder)

@@ -1,4 +1,4 @@
-"""Files of pictures -> pixels as a model takes them: one decoding for every back end, by Pillow."""
+"""Pictures in any form -> pixels as a model takes them: one decoding for every back end, by Pillow."""
 
 import io
 import os
@@ -7,7 +7,7 @@ import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,13 @@ from PIL import Image, ImageOps
 
 from fer_tfx.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, MAX_LOCAL_PIXELS
 from fer_tfx.errors import DataError, in_one_line
-from fer_tfx.prediction import Pixels
+from fer_tfx.views import Pixels
 
+PictureLike: TypeAlias = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | npt.NDArray[np.uint8]
+)
+"""A picture: a path, the bytes of a file, a file open for reading bytes, a Pillow picture, or an array of 0 to 255."""
+EXPECTED = "a path, bytes, a file open for reading bytes, a Pillow picture or a NumPy array"
 MAX_FILE_BYTES = 200_000_000
 _READABLE_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # MPO: a JPEG with further ones behind it
 # Luma of ITU-R BT.601. They sum to 1, so grey stays as it is.
@@ -49,6 +54,56 @@ def read_bounded(stream: BinaryIO, name: str) -> bytes:
     return content
 
 
+def is_picture(given: object) -> bool:
+    """Whether this is one picture, good or bad, rather than several."""
+    kinds = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, np.ndarray)
+    return isinstance(given, kinds) or hasattr(given, "read")
+
+
+def find_name(picture: object) -> str | None:
+    """What people call a picture: its path, or the name of its file; None: it has none."""
+    if isinstance(picture, str | os.PathLike):
+        return str(os.fspath(picture))
+    name = getattr(picture, "filename", None) or getattr(picture, "name", None)
+    return name if isinstance(name, str) and name else None
+
+
+def open_picture(picture: PictureLike, name: str) -> Image.Image:
+    """Any picture, decoded and upright. Raises DataError as `open_upright`, or for what is no picture; see
+    `PictureLike`."""
+    if isinstance(picture, str | os.PathLike):
+        return open_upright(read_picture_file(str(os.fspath(picture))), name)
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return open_upright(bytes(picture), name)
+    if isinstance(picture, Image.Image):
+        return _load_upright(_bound(picture, name), name, is_own=False)
+    if isinstance(picture, np.ndarray):
+        return _from_array(picture, name)
+    if hasattr(picture, "read"):
+        return open_upright(_read_open_file(picture, name), name)
+    raise DataError(f"{in_one_line(name)}: expected {EXPECTED}, got {type(picture).__name__}")
+
+
+def _read_open_file(file: BinaryIO, name: str) -> bytes:
+    try:
+        content: Any = read_bounded(file, name)
+    except (OSError, ValueError) as error:  # such as a text that is no UTF-8
+        raise DataError(f"{in_one_line(name)}: can't be read: {error}; open the file by open(path, 'rb')") from None
+    if not isinstance(content, bytes):
+        raise DataError(f"{in_one_line(name)}: is open for reading text; open the file by open(path, 'rb')")
+    return content
+
+
+def _from_array(array: npt.NDArray[Any], name: str) -> Image.Image:
+    is_shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {1, 3, 4})
+    if not is_shaped or array.size == 0 or array.dtype != np.uint8:
+        expected = "expected uint8 (h, w), (h, w, 1), (h, w, 3) RGB or (h, w, 4) RGBA"
+        is_many = array.dtype == np.uint8 and array.ndim > 2
+        remedy = "give several as list(array)" if is_many else "scale it to 0-255 and convert it by .astype('uint8')"
+        raise DataError(f"{in_one_line(name)}: {expected}, got {array.dtype} {array.shape}; {remedy}")
+    return _bound(Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array), name)
+
+
 def open_upright(content: bytes, name: str) -> Image.Image:
     """Decode a PNG, JPEG, BMP or the first frame of a GIF, and turn it upright by its EXIF note.
 
@@ -61,15 +116,28 @@ def open_upright(content: bytes, name: str) -> Image.Image:
             picture = Image.open(io.BytesIO(content))
     except DAMAGE:
         raise DataError(f"{in_one_line(name)}: is no picture; give a PNG or JPEG file") from None
-    if picture is None or picture.width * picture.height > MAX_LOCAL_PIXELS:
-        raise DataError(f"{in_one_line(name)}: more than {MAX_LOCAL_PIXELS:,} pixels; scale it down")
+    picture = _bound(picture, name)
     if picture.format not in _READABLE_FORMATS:
         raise DataError(f"{in_one_line(name)}: a {picture.format} picture can't be read; save it as PNG or JPEG")
+    return _load_upright(picture, name)
+
+
+def _bound(picture: Image.Image | None, name: str) -> Image.Image:
+    """The same picture; None stands for one of far too many pixels."""
+    if picture is None or picture.width * picture.height > MAX_LOCAL_PIXELS:
+        raise DataError(f"{in_one_line(name)}: more than {MAX_LOCAL_PIXELS:,} pixels; scale it down")
+    return picture
+
+
+def _load_upright(picture: Image.Image, name: str, *, is_own: bool = True) -> Image.Image:
+    """Another picture unless it is our own."""
     try:
         picture.load()
     except DAMAGE:
         raise DataError(f"{in_one_line(name)}: is damaged or ends early; replace it, or leave it out") from None
     with suppress(*DAMAGE):  # without a readable note it is upright
+        if not is_own:
+            return ImageOps.exif_transpose(picture)
         ImageOps.exif_transpose(picture, in_place=True)
     return picture
 

@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_tfx.contract import IMAGE_SIZE_PX
-from fer_tfx.prediction import Pixels
+
+Pixels = npt.NDArray[np.uint8]
 
 VIEW_COUNTS = (1, 2, 4)
 """The picture; with its mirror image; both also enlarged by 1.1 about the centre."""

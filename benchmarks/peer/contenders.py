@@ -52,9 +52,11 @@ def build_ours_light(folder: str) -> Contender:
     """The light form of the same model, as `fer-tfx predict` calls it: one picture after the other."""
     from fer_tfx.light import LightModel
 
-    predict = LightModel(Path(folder), views=0).predict_pixels
+    predict = LightModel(Path(folder)).predict_pixels
     return Contender(
-        predict=lambda pixels: np.array([each.probabilities for each in predict(pixels[..., None])], np.float32),
+        predict=lambda pixels: np.array(
+            [[*each.probabilities.values()] for each in predict(pixels[..., None])], np.float32
+        ),
         prepare_single=lambda picture: lambda: predict(picture[None, ..., None]),
         prepare_batches=lambda pixels: {"predict_pixels": lambda: predict(pixels[..., None])},
         describe=lambda _: _describe_files(Path(folder).rglob("*"), "ai-edge-litert"),

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from fer_tfx import contract
 from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SHAPE, MAX_SERVED_PIXELS
 from fer_tfx.errors import BadAnswerError, BadRequestError, RequestRefusedError, ServingError, shorten
-from fer_tfx.prediction import Pixels, Prediction
+from fer_tfx.prediction import Prediction, build_prediction
+from fer_tfx.views import Pixels
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP")  # that the graph decodes
 _EXPECTED_PIXELS = "expected a uint8 array (n, 48, 48, 1) or (n, 48, 48)"
@@ -157,7 +158,9 @@ def read_predictions(outputs: Mapping[str, Any], positions: Sequence[int], where
         if problem := _find_problem(probabilities[row], int(class_index[row]), names[row], float(confidence[row])):
             raise BadAnswerError(f"{where}, picture {position}: {problem}; {_REMEDY}")
     rows = zip(class_index.tolist(), confidence.tolist(), probabilities.tolist(), abstain.tolist(), strict=True)
-    return [Prediction(index, float(top), tuple(map(float, shares)), abstains) for index, top, shares, abstains in rows]
+    return [
+        build_prediction(index, float(top), [*map(float, shares)], abstains) for index, top, shares, abstains in rows
+    ]
 
 
 def _read_column(

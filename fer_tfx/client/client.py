@@ -22,7 +22,8 @@ from fer_tfx.client.transport import (
 )
 from fer_tfx.contract import INPUT_OF_SIGNATURE, SERVE_IMAGES, SERVE_PIXELS
 from fer_tfx.errors import BadRequestError, ConfigError, DeadlineExceededError, RequestRefusedError, ServingError
-from fer_tfx.prediction import Pixels, Prediction
+from fer_tfx.prediction import Prediction
+from fer_tfx.views import Pixels
 
 _POLL_S = 0.5
 
@@ -63,7 +64,7 @@ class Client:
             if count < 1:
                 raise ConfigError(f"{name}: expected at least 1, got {count}")
         self._timeout_s = _check_seconds("timeout_s", timeout_s)
-        self._attempts, self._batch_size = attempts, batch_size
+        self._attempts, self.batch_size = attempts, batch_size
         self._limits, self._timing = limits or FileLimits(), timing or Timing()
         connection = connection or Connection()
         version = connection.version if version is None else version
@@ -94,7 +95,7 @@ class Client:
         if isinstance(images, str | bytes | bytearray):
             raise BadRequestError(f"images: expected a list of pictures, got {type(images).__name__}; give [it]")
         deadline = Deadline(self._timeout_s, self._timing)
-        windows = read_windows(images, self._batch_size, self._limits)
+        windows = read_windows(images, self.batch_size, self._limits)
         return [prediction for window in windows for prediction in self._answer(window, deadline)]
 
     def status(self) -> list[VersionStatus]:

@@ -13,7 +13,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 from fer_tfx.client.connection import Connection, RequestHeaders, hide_secret
 from fer_tfx.client.transport import ModelAddress, VersionStatus, build_refusal
 from fer_tfx.errors import BadAnswerError, DeadlineExceededError, ServerUnreachableError, shorten
-from fer_tfx.prediction import Pixels
+from fer_tfx.views import Pixels
 
 _BUSY = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 _OPTIONS = {

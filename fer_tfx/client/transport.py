@@ -24,7 +24,7 @@ from fer_tfx.errors import (
     ServingError,
     shorten,
 )
-from fer_tfx.prediction import Pixels
+from fer_tfx.views import Pixels
 
 Answer = TypeVar("Answer")
 

@@ -15,12 +15,12 @@ from fer_tfx.contract import IMAGE_SHAPE
 from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
 from fer_tfx.pictures import decode_picture, read_bounded, read_picture_file
-from fer_tfx.prediction import Pixels
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from fer_tfx.reading.forms import FORMS, HEAD_BYTES, list_suffixes
 from fer_tfx.reading.sources import Source, read_source
+from fer_tfx.views import Pixels
 
 STANDARD_INPUT_NAME = "standard input"
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")

@@ -37,7 +37,7 @@ class Row(NamedTuple):
     def class_name(self) -> str | None:
         if self.prediction is None:
             return None
-        return self.prediction.class_name if self.is_sure else UNSURE
+        return self.prediction.label if self.is_sure else UNSURE
 
 
 class Layout(NamedTuple):
@@ -109,8 +109,8 @@ def _to_table_line(row: Row, layout: Layout) -> str:
 def _to_csv_row(row: Row, layout: Layout) -> list[Any]:
     answer: list[Any] = [""] * len(_ANSWER_COLUMNS)
     if row.prediction:
-        _, confidence, probabilities, _, views = row.prediction
-        answer = [row.class_name, *map(_shorten, (confidence, *probabilities)), views]
+        shares = row.prediction.probabilities.values()
+        answer = [row.class_name, *map(_shorten, (row.prediction.confidence, *shares)), row.prediction.views]
     return [*layout.values(row.subject), *answer]
 
 
@@ -119,7 +119,7 @@ def _to_json_line(row: Row, layout: Layout) -> str:
     told = dict(zip(layout.columns, layout.values(subject), strict=True))
     if layout.has_face:
         told = {"file": subject.source, "face": subject.box and {"number": subject.face, **subject.box._asdict()}}
-    shares = prediction and dict(zip(CLASS_NAMES, map(_shorten, prediction.probabilities), strict=True))
+    shares = prediction and {name: _shorten(share) for name, share in prediction.probabilities.items()}
     confidence = None if prediction is None else _shorten(prediction.confidence)
     answer = {"class": row.class_name, "confidence": confidence, "probabilities": shares}
     return json.dumps(told | answer | {"views": prediction and prediction.views}) + "\n"

@@ -17,9 +17,17 @@ from fer_tfx.client.connection import Connection
 from fer_tfx.commands.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
 from fer_tfx.commands.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.errors import ConfigError, DataError, FerError
-from fer_tfx.local_model import FEW
-from fer_tfx.model_files import TRUSTED, KnownModels, find_model, note_model, require_known
-from fer_tfx.prediction import Prediction, Predictor
+from fer_tfx.model import Model, load
+from fer_tfx.model_files import (
+    SHIPPED_NAMES,
+    TRUSTED,
+    KnownModels,
+    find_light_form,
+    find_model,
+    note_model,
+    require_known,
+)
+from fer_tfx.prediction import Prediction
 from fer_tfx.quiet import hush_libraries, output_in_log
 from fer_tfx.views import VIEW_COUNTS
 
@@ -34,16 +42,16 @@ RowsFilter = Callable[[Iterable[Row]], Iterable[Row]]
 class BackEnd:
     """Whom to ask, as the command line says; None: it doesn't."""
 
-    model: Path | None = None  # a SavedModel, or a folder of its versions
+    model: str | None = None  # the name of a shipped one, or a folder of one or of its versions
     url: str | None = None  # of a server, instead
     server_model: str | None = None
     timeout_s: float | None = None  # for one batch
     is_trusted: bool = False  # the user knows where `model` comes from
-    views: int | None = None  # see `LocalModel`
+    views: int | None = None  # see `Model.predict`
     connection: Connection = field(default_factory=Connection)  # to `url`
 
     def check(self) -> "BackEnd":
-        """The same, with `model` a SavedModel that may be loaded. Raises ConfigError, or DataError: unknown origin."""
+        """The same, with `model` one that may be loaded. Raises ConfigError, or DataError: unknown origin."""
         if self.model and self.url:
             raise ConfigError("--model and --url: give one of them")
         for option, value in (("--server-model", self.server_model), ("--timeout", self.timeout_s)):
@@ -60,17 +68,16 @@ class BackEnd:
             raise ConfigError("--views: a server averages the views that its model was exported with; omit --views")
         if self.is_trusted and not self.model:
             raise ConfigError("--trust is for a SavedModel; give --model, or omit it")
-        if not self.model:
+        if not self.model or self.model in SHIPPED_NAMES:
             return self
-        model, known = find_model(self.model), KnownModels.of_user()
+        model, known = find_model(Path(self.model)), KnownModels.of_user()
+        if find_light_form(model):
+            return self  # which is data, and no program
         if not self.is_trusted:
             require_known(model, known)
         elif warning := note_model(model, TRUSTED, known):
             print(f"fer-tfx: {warning}", file=sys.stderr)
-        return dataclasses.replace(self, model=model)
-
-    def with_default_views(self, views: int | None) -> "BackEnd":
-        return self if self.views else dataclasses.replace(self, views=views)
+        return dataclasses.replace(self, model=str(model), is_trusted=True)
 
 
 class Answer(NamedTuple):
@@ -117,10 +124,10 @@ def predict(options: PredictOptions) -> int:
         terminal = stack.enter_context(keep_terminal())
         output = stack.enter_context(open_output(options.out))
         items, pass_on = _open_items(options, inputs, stack)
-        is_few = 0 < len(inputs.pictures) <= FEW
-        predictor = stack.enter_context(open_predictor(back_end.with_default_views(None if is_few else 0)))
+        model = stack.enter_context(open_model(back_end))
+        views = model.choose_views(len(inputs.pictures) or None, back_end.views)
         total = len(inputs.pictures) if inputs.pictures and not options.is_detecting else None
-        answers = show_progress(answer_items(predictor, items), total, terminal)
+        answers = show_progress(answer_items(model, items, views), total, terminal)
         count, views = write_rows(pass_on(_judge(each, options) for each in answers), options.format, layout, output)
     if options.out:
         print(f"{count:,} predictions written to {options.out}")
@@ -130,7 +137,7 @@ def predict(options: PredictOptions) -> int:
 
 
 @contextmanager
-def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
+def open_model(back_end: BackEnd) -> Iterator[Model]:
     """Yield who answers, from a checked back end; what libraries print is dropped. Raises ConfigError or DataError."""
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
@@ -138,16 +145,12 @@ def open_predictor(back_end: BackEnd) -> Iterator[Predictor]:
             from fer_tfx.client.client import Client
 
             name, timeout_s = back_end.server_model or _SERVER_MODEL, back_end.timeout_s or _TIMEOUT_S
-            with Client(back_end.url, model=name, connection=back_end.connection, timeout_s=timeout_s) as client:
-                yield client
-        elif back_end.model:
-            from fer_tfx.saved_model import SavedModel
-
-            yield SavedModel(back_end.model, back_end.views)
+            client = Client(back_end.url, model=name, connection=back_end.connection, timeout_s=timeout_s)
+            model = load(client)
         else:
-            from fer_tfx.light import LightModel
-
-            yield LightModel.shipped(back_end.views)
+            model = load(back_end.model or SHIPPED_NAMES[0], trust=back_end.is_trusted)
+        with model:
+            yield model
 
 
 @contextmanager
@@ -177,12 +180,12 @@ def _judge(answer: Answer, options: PredictOptions) -> Row:
     return Row(subject, prediction, is_sure=not prediction.abstain if options.is_abstaining else is_confident)
 
 
-def answer_items(predictor: Predictor, items: Iterable[Item]) -> Iterator[Answer]:
+def answer_items(model: Model, items: Iterable[Item], views: int | None) -> Iterator[Answer]:
     """Yield one answer for each item, in order. Memory: one batch, whatever the number of items."""
     remaining = iter(items)
     while batch := list(islice(remaining, BATCH_SIZE)):
         seen = [item.pixels for item in batch if item.pixels is not None]
-        predictions = predictor.predict_pixels(np.stack(seen)) if seen else []
+        predictions = model.predict_faces(np.stack(seen), views=views) if seen else []
         if len(predictions) != len(seen):
             raise ValueError(f"expected {len(seen)} predictions, got {len(predictions)}")
         following = iter(predictions)
@@ -195,16 +198,17 @@ def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
 
     `data` is a CSV such as test.csv, or an archive of one; labels are ignored. Raises as `predict`.
     """
-    back_end = back_end.check().with_default_views(0)
+    back_end = back_end.check()
     check_output(out, [data])
     count, first = 0, ""
     with (
         _stopping_on_interrupt(),
         keep_terminal() as terminal,
         open_output(out) as output,
-        open_predictor(back_end) as predictor,
+        open_model(back_end) as model,
     ):
-        answers = answer_items(predictor, open_rows(data).iter_items())
+        views = model.choose_views(None, back_end.views)
+        answers = answer_items(model, open_rows(data).iter_items(), views)
         for subject, prediction in show_progress(answers, None, terminal):
             first = first or subject.source
             if subject.source != first:

@@ -229,14 +229,17 @@ def test_predict_model_without_the_signature_is_one_line_that_lists_its_own(capf
     assert line.endswith("model: the model has no signature serve_pixels, only other; export it by `fer-tfx run`")
 
 
-def test_predict_model_without_a_verdict_of_its_own_is_one_line(capfd, tmp_path, pictures):
-    """As models were exported before signatures had the output `abstain`."""
-    names = ("class_index", "confidence", "probabilities")
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [("logits", "model: serve_pixels gives no probabilities; export it by `fer-tfx run`"),
+     ("probabilities", "calibration.json'); export or copy the model again")],
+)  # fmt: skip
+def test_predict_model_without_calibrated_probabilities_is_one_line(capfd, tmp_path, pictures, output, said):
     spec = tf.TensorSpec([None, 48, 48, 1], tf.uint8, name="pixels")
-    function = tf.function(lambda pixels: dict.fromkeys(names, tf.zeros([1])), input_signature=[spec])
+    function = tf.function(lambda pixels: {output: tf.zeros([1])}, input_signature=[spec])
     tf.saved_model.save(tf.Module(), str(tmp_path / "model"), signatures={"serve_pixels": function})
     line = complain(capfd, pictures[0], "--model", tmp_path / "model")
-    assert line.endswith("model: serve_pixels gives no abstain; export it by `fer-tfx run`")
+    assert line.endswith(said)
 
 
 def test_predict_fresh_process_is_quiet_and_imports_neither_tfx_nor_keras(model, pictures, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_tfx.light import LightModel
+from fer_tfx.model import load
 from fer_tfx.model_files import find_shipped_model
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, ReadingLimits
@@ -42,8 +42,8 @@ def serve_pixels() -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
 def test_light_form_gives_the_answers_of_the_saved_model(pixels, serve_pixels):
     batches = [serve_pixels(pixels[start : start + BATCH_SIZE]) for start in range(0, len(pixels), BATCH_SIZE)]
     expected = {key: np.concatenate([batch[key].numpy() for batch in batches]) for key in batches[0]}
-    light = LightModel.shipped().predict_pixels(pixels)
-    shares = np.array([each.probabilities for each in light])
+    light = load().predict_faces(pixels, views=1)
+    shares = np.array([[*each.probabilities.values()] for each in light])
     assert np.abs(shares - expected["probabilities"]).max() <= TOLERANCE
     assert [each.class_index for each in light] == expected["class_index"].tolist()
     assert len(set(expected["class_index"].tolist())) == 7

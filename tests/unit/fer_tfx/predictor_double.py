@@ -2,31 +2,46 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from fer_tfx import prediction
 from fer_tfx.commands.inputs import Item, Subject
-from fer_tfx.commands.predict import BackEnd
-from fer_tfx.prediction import Pixels, Prediction
+from fer_tfx.contract import CLASS_COUNT
+from fer_tfx.local_model import Calibration, Calibrations, Floats, LocalModel
+from fer_tfx.prediction import Prediction
+from fer_tfx.views import Pixels
 
 THRESHOLD = 0.5
 
 
-class PredictorDouble:
+class PredictorDouble(LocalModel):
     """Answers with the class and confidence that stand in a picture's first pixel."""
 
-    def __init__(self) -> None:
-        self.batch_sizes: list[int] = []
-        self.back_ends: list[BackEnd] = []
+    batch_size = 128
 
-    def predict_pixels(self, pixels: Pixels) -> list[Prediction]:
+    def __init__(self) -> None:
+        super().__init__("double", Calibrations(1, dict.fromkeys((1, 2, 4), Calibration(1.0, THRESHOLD))))
+        self.batch_sizes: list[int] = []
+        self.views: list[int | None] = []
+
+    def predict_pixels(self, pixels: Pixels, views: int | None = None) -> list[Prediction]:
         assert (pixels.shape[1:], pixels.dtype) == ((48, 48, 1), "uint8")
         self.batch_sizes.append(len(pixels))
+        self.views.append(views)
         return [build_prediction(int(picture[0, 0, 0])) for picture in pixels]
+
+    def _compute_probabilities(self, pixels: Pixels) -> Floats:
+        raise NotImplementedError
+
+    def embed_pixels(self, pixels: Pixels) -> Floats:
+        return pixels[:, 0, 0].astype(np.float32)
 
 
 def build_prediction(number: int) -> Prediction:
-    class_index, confidence = number % 7, number / 256
-    shares = [(1 - confidence) / 6] * 7
+    class_index, confidence = number % CLASS_COUNT, number / 256
+    shares = [(1 - confidence) / 6] * CLASS_COUNT
     shares[class_index] = confidence
-    return Prediction(class_index, confidence, tuple(shares), confidence < THRESHOLD)
+    return prediction.build_prediction(class_index, confidence, shares, confidence < THRESHOLD)
 
 
 def read_numbers(items: Iterator[Item]) -> list[tuple[Subject, int]]:

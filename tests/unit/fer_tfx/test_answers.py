@@ -36,16 +36,15 @@ def change(outputs, name, row, value):
 
 def test_read_predictions_right_answers_are_taken(outputs):
     first, second = read(outputs)
-    assert (first.class_index, first.abstain, second.class_name) == (3, True, "fear")
-    assert [type(each) for each in first[:4]] == [int, float, tuple, bool]
-    assert first.views is None
-    assert {type(each) for each in first.probabilities} == {float}
+    assert (first.class_index, first.abstain, second.label) == (3, True, "fear")
+    assert (type(first.confidence), type(first.abstain), first.views) == (float, bool, None)
+    assert {type(each) for each in first.probabilities.values()} == {float}
 
 
 def test_read_predictions_whole_numbers_as_probabilities_are_taken():
     outputs = {"probabilities": [[0, 1, 0, 0, 0, 0, 0]], "class_index": [1], "class_name": [["disgust"]]}
     (found,) = read_predictions(outputs | {"confidence": [1], "abstain": [False]}, [0], "")
-    assert (found.probabilities, found.confidence) == ((0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0), 1.0)
+    assert ([*found.probabilities.values()], found.confidence) == ([0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0], 1.0)
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,14 @@ from fer_tfx.errors import (
 
 def test_predict_pixels_gives_every_field_as_the_model_said_it(client, draw):
     unsure, sure = client.predict_pixels(draw(3, 100))
-    assert (unsure.class_index, unsure.class_name, unsure.abstain) == (3, "happy", True)
-    assert (sure.class_index, sure.class_name, sure.abstain) == (2, "fear", False)
+    assert (unsure.class_index, unsure.label, unsure.abstain) == (3, "happy", True)
+    assert (sure.class_index, sure.label, sure.abstain) == (2, "fear", False)
     assert (unsure.confidence, sure.confidence) == pytest.approx((0.3075, 0.55))
-    assert sure.probabilities == pytest.approx([0.075, 0.075, 0.55, 0.075, 0.075, 0.075, 0.075])
+    assert [*sure.probabilities.values()] == pytest.approx([0.075, 0.075, 0.55, 0.075, 0.075, 0.075, 0.075])
 
 
 def test_predict_pixels_every_class_has_its_name(client, draw):
-    assert [each.class_name for each in client.predict_pixels(draw(*range(7)))] == list(CLASS_NAMES)
+    assert [each.label for each in client.predict_pixels(draw(*range(7)))] == list(CLASS_NAMES)
 
 
 def test_predict_pixels_without_channels_are_the_same(client, draw):
@@ -69,7 +69,10 @@ def test_predict_one_array_of_pictures_is_taken_picture_by_picture(client, draw)
 def test_predict_pixels_by_rest_and_grpc_gives_the_same_to_float32(double, draw):
     with Client(double.rest_url) as rest, Client(double.start_grpc()) as grpc:
         pairs = zip(rest.predict_pixels(draw(7, 77)), grpc.predict_pixels(draw(7, 77)), strict=True)
-        assert all(np.float32(one.probabilities).tolist() == list(other.probabilities) for one, other in pairs)
+        assert all(
+            np.float32([*one.probabilities.values()]).tolist() == [*other.probabilities.values()]
+            for one, other in pairs
+        )
 
 
 @pytest.mark.parametrize(("choice", "version"), [({}, 9), ({"version": 4}, 4), ({"label": "stable"}, 4)])

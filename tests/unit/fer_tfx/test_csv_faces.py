@@ -9,6 +9,7 @@ from predictor_double import PredictorDouble, read_numbers
 from fer_tfx.commands.inputs import open_rows
 from fer_tfx.commands.predict import answer_items
 from fer_tfx.errors import DataError
+from fer_tfx.model import Model
 
 
 def write_line(number: int) -> str:
@@ -96,7 +97,7 @@ def test_iter_items_file_without_rows_to_read_is_named(tmp_path, content, said):
 
 def measure_peak(path: Path) -> int:
     tracemalloc.start()
-    for _ in answer_items(PredictorDouble(), open_rows(str(path)).iter_items()):
+    for _ in answer_items(Model(PredictorDouble()), open_rows(str(path)).iter_items(), 1):
         pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -1,5 +1,7 @@
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,6 @@ import pytest
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.light import LightModel
-from fer_tfx.local_model import build_prediction
 from fer_tfx.model_files import find_shipped_model, light_folder
 from schema.drawn_faces import draw_faces
 
@@ -19,15 +20,35 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(find_shipped_model(light_folder()), tmp_path / "light"))
 
 
-def test_predict_pixels_answers_come_in_the_order_of_the_pictures():
-    model, pixels = LightModel.shipped(), draw_faces(6, 4).pixels[..., np.newaxis]
+@pytest.fixture(scope="module")
+def model() -> LightModel:
+    return LightModel(find_shipped_model(light_folder()), threads=1)
+
+
+def test_predict_pixels_answers_come_in_the_order_of_the_pictures(model):
+    pixels = draw_faces(6, 4).pixels[..., np.newaxis]
     together = model.predict_pixels(pixels)
     assert together == [each for picture in pixels for each in model.predict_pixels(picture[np.newaxis])]
     assert together[::-1] == model.predict_pixels(pixels[::-1])
-    assert len(set(together)) == 6
-    np.testing.assert_allclose([sum(each.probabilities) for each in together], 1.0, atol=1e-5)
-    assert all(each.class_name == CLASS_NAMES[int(np.argmax(each.probabilities))] for each in together)
+    shares = np.array([[*each.probabilities.values()] for each in together])
+    assert len({each.tobytes() for each in shares}) == 6
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, atol=1e-5)
+    assert [each.label for each in together] == [CLASS_NAMES[index] for index in shares.argmax(axis=1)]
+    assert [each.confidence for each in together] == shares.max(axis=1).tolist()
     assert model.predict_pixels(pixels[:0]) == []
+
+
+def test_predict_pixels_by_eight_threads_answers_as_one_does_and_takes_no_longer(model):
+    pixels = draw_faces(160, 4).pixels[..., np.newaxis]
+    started_s = time.perf_counter()
+    expected = model.predict_pixels(pixels)
+    alone_s = time.perf_counter() - started_s
+    with ThreadPoolExecutor(8) as threads:
+        started_s = time.perf_counter()
+        found = list(threads.map(model.predict_pixels, np.array_split(pixels, 32)))
+        together_s = time.perf_counter() - started_s
+    assert [each for part in found for each in part] == expected
+    assert together_s < 1.5 * alone_s  # and the machine is never quite idle
 
 
 @pytest.mark.parametrize(
@@ -35,22 +56,16 @@ def test_predict_pixels_answers_come_in_the_order_of_the_pictures():
     [np.zeros((1, 48, 48, 1)), np.zeros((1, 48, 48), np.uint8), np.zeros((1, 48, 47, 1), np.uint8),
      np.zeros((48, 48, 1), np.uint8)],
 )  # fmt: skip
-def test_predict_pixels_other_shape_or_dtype_is_refused(pixels):
+def test_predict_pixels_other_shape_or_dtype_is_refused(model, pixels):
     with pytest.raises(ValueError, match=r"pixels: expected uint8 \(n, 48, 48, 1\), got "):
-        LightModel.shipped().predict_pixels(pixels)
+        model.predict_pixels(pixels)
 
 
-@pytest.mark.parametrize(("threshold", "abstains"), [(0.5, False), (0.51, True)])
-def test_build_prediction_abstains_below_the_threshold(threshold, abstains):
-    shares = np.array([0.1, 0.1, 0.1, 0.5, 0.1, 0.05, 0.05], np.float32)
-    answer = build_prediction(shares, threshold, views=2)
-    assert (answer.class_index, answer.confidence, answer.abstain, answer.views) == (3, 0.5, abstains, 2)
-    assert answer.probabilities == tuple(shares.tolist())
-
-
-def test_light_model_threshold_is_the_calibrations(folder):
-    (folder / "calibration.json").write_text(json.dumps({"temperature": 1.0, "abstain_threshold": 1.01}), "utf-8")
-    assert LightModel(folder).predict_pixels(np.zeros((1, 48, 48, 1), np.uint8))[0].abstain
+@pytest.mark.parametrize(("threshold", "abstains"), [(0.0, False), (1.01, True)])
+def test_light_model_abstains_below_the_calibrations_threshold(folder, threshold, abstains):
+    (folder / "calibration.json").write_text(json.dumps({"temperature": 1.0, "abstain_threshold": threshold}), "utf-8")
+    (answer,) = LightModel(folder).predict_pixels(np.zeros((1, 48, 48, 1), np.uint8))
+    assert (answer.abstain, answer.views) == (abstains, 1)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_find_model_folder_of_versions_gives_the_latest_by_number(tmp_path):
 
 
 def test_find_model_missing_folder_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="none: no such folder; give --model a SavedModel"):
+    with pytest.raises(ConfigError, match="none: no such folder; give a model"):
         find_model(tmp_path / "none")
 
 
@@ -33,5 +33,5 @@ def test_find_model_missing_folder_is_named(tmp_path):
 def test_find_model_folder_without_a_saved_model_is_named(tmp_path, latest):
     folder = tmp_path / latest
     folder.mkdir(exist_ok=True)
-    with pytest.raises(ConfigError, match=rf"^{folder}: no SavedModel in it \(saved_model.pb is missing\); give"):
+    with pytest.raises(ConfigError, match=rf"^{folder}: no model in it \(saved_model.pb is missing\); give"):
         find_model(tmp_path)

@@ -12,6 +12,7 @@ from fer_tfx.cli import main
 from fer_tfx.commands import predict as predict_command
 from fer_tfx.commands.predict import BackEnd, PredictOptions, predict
 from fer_tfx.errors import DataError
+from fer_tfx.model import Model
 from fer_tfx.model_files import KnownModels
 
 
@@ -21,11 +22,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[BackEnd]:
     asked: list[BackEnd] = []
 
     @contextmanager
-    def open_double(back_end: BackEnd) -> Iterator[PredictorDouble]:
+    def open_double(back_end: BackEnd) -> Iterator[Model]:
         asked.append(back_end)
-        yield PredictorDouble()
+        yield Model(PredictorDouble())
 
-    monkeypatch.setattr(predict_command, "open_predictor", open_double)
+    monkeypatch.setattr(predict_command, "open_model", open_double)
     return asked
 
 
@@ -59,7 +60,7 @@ def test_main_unknown_model_is_one_line_and_is_not_loaded(capfd, asked, model, w
 def test_main_trusted_model_is_loaded_and_known_from_then_on(capfd, asked, model, words, command):
     assert main([*words[command], "--model", str(model), "--trust"]) == 0
     assert main([*words[command], "--model", str(model)]) == 0
-    assert [each.model for each in asked] == [model, model]
+    assert [each.model for each in asked] == [str(model)] * 2
     assert capfd.readouterr().err == ""
 
 
@@ -76,11 +77,11 @@ def test_predict_without_a_place_for_its_notes_takes_the_trusted_model_and_says_
     (tmp_path / "file").touch()
     known = KnownModels(tmp_path / "file")
     monkeypatch.setattr(KnownModels, "of_user", lambda: known)
-    options = PredictOptions((words["predict"][1],), BackEnd(model, is_trusted=True))
+    options = PredictOptions((words["predict"][1],), BackEnd(str(model), is_trusted=True))
     assert predict(options) == 0
     error = capfd.readouterr().err
     assert error.startswith(f"fer-tfx: {known.path}: can't be written: ")
     assert error.count("\n") == 1
-    again = dataclasses.replace(options, back_end=BackEnd(model))
+    again = dataclasses.replace(options, back_end=BackEnd(str(model)))
     with pytest.raises(DataError, match="give --trust once"):
         predict(again)

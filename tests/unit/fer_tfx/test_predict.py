@@ -16,6 +16,7 @@ from fer_tfx.commands import predict as predict_command
 from fer_tfx.commands.predict import BackEnd, PredictOptions, predict
 from fer_tfx.errors import FerError
 from fer_tfx.face_detection import Box
+from fer_tfx.model import Model
 
 
 @pytest.fixture
@@ -32,11 +33,10 @@ def double(monkeypatch: pytest.MonkeyPatch) -> PredictorDouble:
     answering = PredictorDouble()
 
     @contextmanager
-    def open_double(back_end: BackEnd) -> Iterator[PredictorDouble]:
-        answering.back_ends.append(back_end)
-        yield answering
+    def open_double(back_end: BackEnd) -> Iterator[Model]:
+        yield Model(answering)
 
-    monkeypatch.setattr(predict_command, "open_predictor", open_double)
+    monkeypatch.setattr(predict_command, "open_model", open_double)
     return answering
 
 
@@ -63,7 +63,7 @@ def test_main_predict_every_option_reaches_the_command(given):
     main(["predict", "-", *words.split()])
     assert given == [
         PredictOptions(paths=("a.png", "b.png")),
-        PredictOptions(("a",), BackEnd(Path("m"), is_trusted=True), "csv", Path("o.csv"), 0.4, False, True, Path("s")),
+        PredictOptions(("a",), BackEnd("m", is_trusted=True), "csv", Path("o.csv"), 0.4, False, True, Path("s")),
         PredictOptions(("a",), BackEnd(views=2)),
         PredictOptions(("-",), BackEnd(None, "http://h:1", "own", 2.0), is_abstaining=True),
     ]
@@ -102,7 +102,7 @@ def test_main_predict_wrong_option_is_one_line(words, said, capsys):
             "--views 2 --url http://h",
             "--views: a server averages the views that its model was exported with; omit --views",
         ),
-        ("--model none", "none: no such folder; give --model a SavedModel or a folder of its versions"),
+        ("--model none", "none: no such folder; give a model or a folder of its versions"),
     ],
 )
 def test_main_predict_options_that_do_not_go_together_are_one_line(words, said, capsys, double):
@@ -124,7 +124,7 @@ def test_main_predict_output_that_is_an_input_is_refused(capsys, pictures, doubl
 def test_main_predict_pictures_are_answered_in_order(capfd, pictures, double):
     assert main(["predict", *pictures, pictures[0]]) == 0
     expected = [build_prediction(number) for number in (200, 100, 200)]
-    lines = [f"{name}  {each.class_name:8}  {each.confidence:.3f}" for name, each in zip(
+    lines = [f"{name}  {each.label:8}  {each.confidence:.3f}" for name, each in zip(
         [*pictures, pictures[0]], expected, strict=True)]  # fmt: skip
     assert capfd.readouterr() == ("\n".join([*lines, ""]), "")
 
@@ -147,16 +147,16 @@ def test_main_predict_rows_of_two_files_name_their_file(capfd, tmp_path, double)
     assert double.batch_sizes == [3]
 
 
-@pytest.mark.parametrize(("count", "words", "views"), [(128, [], None), (129, [], 0), (129, ["--views", "4"], 4)])
+@pytest.mark.parametrize(("count", "words", "views"), [(128, [], 4), (129, [], 1), (129, ["--views", "2"], 2)])
 def test_main_predict_many_pictures_are_not_averaged_unless_asked_for(pictures, double, count, words, views):
     assert main(["predict", *pictures[:1] * count, *words]) == 0
-    assert double.back_ends == [BackEnd(views=views)]
+    assert set(double.views) == {views}
 
 
-@pytest.mark.parametrize(("words", "views"), [([], 0), (["--views", "2"], 2)])
+@pytest.mark.parametrize(("words", "views"), [([], 1), (["--views", "2"], 2)])
 def test_main_predict_rows_are_not_averaged_unless_asked_for(tmp_path, double, words, views):
     assert main(["predict", write_csv(tmp_path / "a", 1), *words]) == 0
-    assert double.back_ends == [BackEnd(views=views)]
+    assert double.views == [views]
 
 
 def test_main_predict_out_gets_the_answers_and_the_terminal_their_number(capfd, tmp_path, pictures, double):
@@ -182,7 +182,7 @@ def test_main_predict_detect_answers_for_each_face_and_saves_the_photos(capfd, t
     none, first, second = map(json.loads, capfd.readouterr().out.splitlines())
     assert (none["file"], none["face"], none["class"]) == (black, None, None)
     assert first["face"] == {"number": 1, "x": 8, "y": 8, "width": 32, "height": 32}
-    assert [each["class"] for each in (first, second)] == [build_prediction(each).class_name for each in (200, 100)]
+    assert [each["class"] for each in (first, second)] == [build_prediction(each).label for each in (200, 100)]
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["100.png", "200.png", "black.png"]
 
 
@@ -204,7 +204,7 @@ def test_predict_interrupt_says_that_nothing_was_written(monkeypatch, tmp_path):
     def interrupt(back_end: BackEnd) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(predict_command, "open_predictor", interrupt)
+    monkeypatch.setattr(predict_command, "open_model", interrupt)
     with pytest.raises(FerError, match="interrupted; nothing was written") as caught:
         predict(PredictOptions(("a.png",), out=tmp_path / "o.csv"))
     assert caught.value.exit_code == 1

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fer_tfx import model_files
 from fer_tfx.cli import main
-from fer_tfx.light import LightModel
+from fer_tfx.model import load
 from schema.drawn_faces import draw_faces
 
 HEAVY = {"tensorflow", "keras", "tfx", "apache_beam", "pandas", "scipy", "cv2"}
@@ -47,8 +47,8 @@ def test_predict_picture_in_a_fresh_process_imports_nothing_heavy(tmp_path, face
     path = tmp_path / "a.png"
     Image.fromarray(faces[0]).save(path)
     printed, imported = ask(tmp_path, "predict", str(path), said="fer-tfx: answers average 4 views\n")
-    (expected,) = LightModel.shipped().predict_pixels(faces[:1, ..., np.newaxis])
-    assert printed == f"{path}  {expected.class_name:8}  {expected.confidence:.3f}\n"
+    (expected,) = load().predict_faces(faces[:1])
+    assert printed == f"{path}  {expected.label:8}  {expected.confidence:.3f}\n"
     assert imported & NEEDLESS == set()
     assert "ai_edge_litert" in imported
 
@@ -62,9 +62,9 @@ def test_rows_in_a_fresh_process_import_nothing_heavy(tmp_path, faces, command):
     said = "fer-tfx: answers use one view\n" if command == "predict" else ""
     printed, imported = ask(tmp_path, *given, "--out", str(out), said=said)
     assert printed.startswith("5 ")
-    expected = LightModel.shipped(views=1).predict_pixels(faces[..., np.newaxis])
+    expected = load().predict_faces(faces, views=1)
     shown = [line.split()[1 if command == "predict" else 0] for line in out.read_text("utf-8").splitlines()]
-    assert shown == [each.class_name if command == "predict" else str(each.class_index) for each in expected]
+    assert shown == [each.label if command == "predict" else str(each.class_index) for each in expected]
     assert imported & HEAVY == set()
 
 
@@ -81,7 +81,7 @@ def test_predict_pictures_average_as_many_views_as_asked_for(capfd, tmp_path, fa
     path = tmp_path / "a.png"
     Image.fromarray(faces[0]).save(path)
     assert main(["predict", str(path), *words, "--format", "jsonl"]) == 0
-    (expected,) = LightModel.shipped(views=views).predict_pixels(faces[:1, ..., np.newaxis])
+    (expected,) = load().predict_faces(faces[:1], views=views)
     answer = json.loads(capfd.readouterr().out)
     assert (answer["views"], expected.views) == (views, views)
     assert answer["confidence"] == pytest.approx(expected.confidence, abs=1e-6)

@@ -7,13 +7,13 @@ import pytest
 from fer_tfx.commands.inputs import Subject
 from fer_tfx.commands.output import Layout, Row, lay_out, write_rows
 from fer_tfx.face_detection import Box
-from fer_tfx.prediction import Prediction
+from fer_tfx.prediction import build_prediction
 
 SHARES = (0.05, 0.0, 0.05, 0.7, 0.1, 0.1, 1e-10)
-HAPPY = Prediction(3, 0.7, SHARES, False, views=4)
+HAPPY = build_prediction(3, 0.7, SHARES, False, views=4)
 ROWS = [
     Row(Subject("a.png", 0), HAPPY, True),
-    Row(Subject('b ",ü.png', 1), Prediction(0, 0.31234567165374756, SHARES, True), False),
+    Row(Subject('b ",ü.png', 1), build_prediction(0, 0.31234567165374756, SHARES, True), False),
 ]
 FACES = [
     Row(Subject("a.png", 0, 1, Box(4, 5, 60, 61)), HAPPY, True),

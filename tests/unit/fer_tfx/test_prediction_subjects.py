@@ -6,6 +6,7 @@ from predictor_double import PredictorDouble, build_prediction
 
 from fer_tfx.commands.inputs import Item, Subject
 from fer_tfx.commands.predict import Answer, answer_items
+from fer_tfx.model import Model
 
 
 def draw_items(numbers: list[int | None]) -> Iterator[Item]:
@@ -18,36 +19,36 @@ def draw_items(numbers: list[int | None]) -> Iterator[Item]:
 def test_answer_items_each_keeps_its_own_answer_over_batches(count):
     numbers = [(37 * place) % 256 for place in range(count)]
     double = PredictorDouble()
-    answers = list(answer_items(double, draw_items(numbers)))
+    answers = list(answer_items(Model(double), draw_items(numbers), 1))
     assert answers == [Answer(Subject("a", place), build_prediction(each)) for place, each in enumerate(numbers)]
     assert double.batch_sizes == [128] * (count // 128) + [count % 128] * bool(count % 128)
 
 
 def test_answer_items_one_without_pixels_shifts_no_answer():
-    answers = list(answer_items(PredictorDouble(), draw_items([3, None, None, 5])))
+    answers = list(answer_items(Model(PredictorDouble()), draw_items([3, None, None, 5]), 1))
     assert [each.prediction for each in answers] == [build_prediction(3), None, None, build_prediction(5)]
 
 
 def test_answer_items_nobody_is_asked_about_nothing():
     double = PredictorDouble()
-    assert [each.prediction for each in answer_items(double, draw_items([None] * 130))] == [None] * 130
+    assert [each.prediction for each in answer_items(Model(double), draw_items([None] * 130), 1)] == [None] * 130
     assert double.batch_sizes == []
 
 
 def test_answer_items_only_one_batch_is_read_ahead():
     read = []
     items = (read.append(item.subject.place) or item for item in draw_items([1] * 400))
-    next(answer_items(PredictorDouble(), items))
+    next(answer_items(Model(PredictorDouble()), items, 1))
     assert len(read) == 128
 
 
 class ForgetfulDouble(PredictorDouble):
     """Leaves out the last answer."""
 
-    def predict_pixels(self, pixels):
+    def predict_pixels(self, pixels, views=None):
         return super().predict_pixels(pixels)[:-1]
 
 
 def test_answer_items_missing_answer_is_an_error():
     with pytest.raises(ValueError, match="expected 3 predictions, got 2"):
-        list(answer_items(ForgetfulDouble(), draw_items([1, 2, 3])))
+        list(answer_items(Model(ForgetfulDouble()), draw_items([1, 2, 3]), 1))

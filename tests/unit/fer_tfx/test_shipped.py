@@ -38,11 +38,13 @@ def test_find_shipped_model_of_this_project_is_sound_or_absent():
     try:
         assert (find_shipped_model() / "saved_model.pb").is_file()
     except ConfigError as error:
-        assert "no model is shipped" in str(error)  # noqa: PT017 (either is right)
+        assert "no shipped_model comes" in str(error)  # noqa: PT017 (either is right)
 
 
 def test_find_shipped_model_no_folder_is_one_line_with_a_remedy(package):
-    with pytest.raises(ConfigError, match="no model is shipped with this installation: give one with --model"):
+    with pytest.raises(
+        ConfigError, match="no shipped_model comes with this installation of fer-tfx; give another model"
+    ):
         find_shipped_model()
 
 

@@ -11,6 +11,7 @@ from predictor_double import PredictorDouble
 from fer_tfx.cli import main
 from fer_tfx.commands import predict as submission
 from fer_tfx.commands.predict import BackEnd
+from fer_tfx.model import Model
 
 
 @pytest.fixture
@@ -19,11 +20,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[BackEnd]:
     asked: list[BackEnd] = []
 
     @contextmanager
-    def open_double(back_end: BackEnd) -> Iterator[PredictorDouble]:
+    def open_double(back_end: BackEnd) -> Iterator[Model]:
         asked.append(back_end)
-        yield PredictorDouble()
+        yield Model(PredictorDouble())
 
-    monkeypatch.setattr(submission, "open_predictor", open_double)
+    monkeypatch.setattr(submission, "open_model", open_double)
     return asked
 
 
@@ -54,8 +55,8 @@ def test_main_submission_whoever_is_named_is_asked(tmp_path, asked):
     submit(tmp_path / "a", tmp_path / "s", "--model", str(tmp_path / "model"), "--trust")
     submit(tmp_path / "a", tmp_path / "s", "--views", "4")
     assert asked == [
-        BackEnd(None, "http://h:1", "own", 3.0, views=0),
-        BackEnd(tmp_path / "model", is_trusted=True, views=0),
+        BackEnd(None, "http://h:1", "own", 3.0),
+        BackEnd(str(tmp_path / "model"), is_trusted=True),
         BackEnd(views=4),
     ]
 
@@ -107,5 +108,5 @@ def test_main_submission_interrupt_says_that_nothing_was_written(capfd, tmp_path
     def interrupt(back_end: BackEnd) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(submission, "open_predictor", interrupt)
+    monkeypatch.setattr(submission, "open_model", interrupt)
     assert complain(capfd, tmp_path, write(tmp_path / "a", 1)) == (1, "fer-tfx: interrupted; nothing was written")

@@ -1,0 +1,21 @@
+# What callers import from `fer_tfx`, for type checkers and for __init__.py, which reads it.
+from fer_tfx.client.checks import FileLimits as FileLimits
+from fer_tfx.client.client import Client as Client
+from fer_tfx.client.connection import Connection as Connection
+from fer_tfx.contract import CLASS_NAMES as CLASS_NAMES
+from fer_tfx.errors import BadAnswerError as BadAnswerError
+from fer_tfx.errors import BadRequestError as BadRequestError
+from fer_tfx.errors import ConfigError as ConfigError
+from fer_tfx.errors import DataError as DataError
+from fer_tfx.errors import DeadlineExceededError as DeadlineExceededError
+from fer_tfx.errors import FerError as FerError
+from fer_tfx.errors import RequestRefusedError as RequestRefusedError
+from fer_tfx.errors import ServerUnreachableError as ServerUnreachableError
+from fer_tfx.errors import ServingError as ServingError
+from fer_tfx.face_detection import Box as Box
+from fer_tfx.model import Model as Model
+from fer_tfx.model import load as load
+from fer_tfx.model import predict as predict
+from fer_tfx.prediction import Faces as Faces
+from fer_tfx.prediction import Prediction as Prediction
+from fer_tfx.prediction import to_pandas as to_pandas
