@@ -1,4 +1,4 @@
-"""fer-tfx: arguments -> a command, errors -> one line and an exit code.
+"""fer-tfx: arguments -> a command.
 
 A command imports what it needs when it is called. The pipeline, where it is installed, adds its own commands through
 the entry point group `fer_tfx.commands`.
@@ -6,21 +6,22 @@ the entry point group `fer_tfx.commands`.
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
+from fer_tfx.commands.ending import PLUGINS, run
+from fer_tfx.commands.listing import TRAIN, USE, CommandGroup, Launcher, add_command, share
+from fer_tfx.errors import INSTALL_ALL, ConfigError
 
 if TYPE_CHECKING:
     from fer_tfx.client.connection import Connection
 
-PLUGINS = "fer_tfx.commands"
-Launcher = Callable[[Callable[[], int]], int]
-"""Runs a command in another process; a command names its launcher in its Typer setting `obj`."""
+COMPLETE = "_FER_TFX_COMPLETE"
+"""In the environment when a shell asks how to go on; Typer's scripts for shells name it."""
 
 Model = Annotated[
     str | None,
@@ -58,75 +59,66 @@ Key = Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key 
 
 def start() -> int:
     """The console script: `main`, in the child process of a launcher if the command declares one."""
+    _open_streams()
     words = sys.argv[1:]
     app = typer.main.get_command(build_app())
-    command = getattr(app, "commands", {}).get(next(iter(words), ""))
+    if COMPLETE in os.environ:
+        app.main(words, "fer-tfx")  # answers the shell and leaves
+    command = getattr(app, "commands", {}).get(next((each for each in words if each[:1] != "-"), ""))
     launch: Launcher | None = command.context_settings.get("obj") if command else None
-    return launch(lambda: _run(app, words)) if launch else _run(app, words)
+    return launch(lambda: run(app, words)) if launch else run(app, words)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 anything else."""
-    return _run(typer.main.get_command(build_app()), list(sys.argv[1:] if arguments is None else arguments))
+    """Run a command in this process; see `fer_tfx.commands.ending.run`."""
+    return run(typer.main.get_command(build_app()), sys.argv[1:] if arguments is None else arguments)
 
 
-def _run(app: Any, words: list[str]) -> int:
-    exit_code = FerError.exit_code
-    try:
-        with app.make_context("fer-tfx", list(words)) as context:
-            exit_code = context.command.invoke(context) or 0
-        sys.stdout.flush()
-        return exit_code
-    except typer.Exit as end:  # such as --help
-        return end.exit_code
-    except typer.TyperException as error:
-        print(f"fer-tfx: {_in_one_line(error)}; see `fer-tfx --help`", file=sys.stderr)
-        return ConfigError.exit_code
-    except BrokenPipeError:
-        # The reader, such as `head`, has closed the pipe. What is flushed at exit goes nowhere; the code of a command
-        # that was done stays, so that no pipe hides a refusal.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_code
-    except FerError as error:
-        print(f"fer-tfx: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("fer-tfx: interrupted; the same command resumes training where it stopped", file=sys.stderr)
-        return 1
+def _open_streams() -> None:
+    """Where a caller has closed one, a file that is opened later would take its place, and get what is printed."""
+    for number, name, mode in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            # To write into a file that is open for reading fails, as it should on a closed standard output.
+            opened = os.open(os.devnull, mode)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def build_app() -> typer.Typer:
     """The commands of the library, and of the pipeline where it is installed."""
+    plugins = entry_points(group=PLUGINS)
     app = typer.Typer(
-        help="From a FER2013 CSV to a validated, gated, servable TensorFlow model.",
-        epilog="Exit codes: 0 done, 2 bad input or configuration, 3 refused by a gate, 1 anything else.",
-        add_completion=False,
+        cls=CommandGroup,
+        help="Name the expression in pictures of faces, and train, judge and deploy models that do.",
+        epilog=("" if plugins else f"To train, look back and deploy, {INSTALL_ALL}.\n\n")
+        + "Exit codes: 0 done, 2 bad input or configuration, 3 refused by a gate, 1 anything else.",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"max_content_width": 100},
     )
-    # Typer runs an app of one command without its name, so that no help would list it.
-    app.callback()(lambda: None)
-    for plugin in entry_points(group=PLUGINS):
+    app.callback()(share)
+    add_command(
+        app, USE, predict,
+        "fer-tfx predict face.png",
+        "fer-tfx predict photos/ --detect --save drawn/",
+        "fer-tfx predict test.csv --out answers.csv",
+        "fer-tfx predict face.png --url http://localhost:8501",
+    )  # fmt: skip
+    add_command(app, USE, submission, "fer-tfx submission --data test.csv --out submission.csv")
+    for plugin in plugins:
         plugin.load()(app)
-    app.command("predict")(predict)
-    app.command("submission")(submission)
-    app.command("download")(download)
+    add_command(app, TRAIN, download, "fer-tfx download", "fer-tfx download --out /data/fer2013")
     return app
-
-
-def _in_one_line(error: typer.TyperException) -> str:
-    text = error.format_message() if hasattr(error, "format_message") else str(error)
-    line = " ".join(text.split()).rstrip(".")
-    is_of_pipeline = line.startswith("No such command") and not entry_points(group=PLUGINS)
-    return f"{line} (the commands of the pipeline need more: {INSTALL_ALL})" if is_of_pipeline else line
 
 
 def predict(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Pictures and folders of them, or CSVs of rows and archives of them; - is standard input.",
         ),
     ],

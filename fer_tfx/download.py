@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.quiet import print_note
 
 COMPETITION = "challenges-in-representation-learning-facial-expression-recognition-challenge"
 _TOKEN_HELP = (
@@ -29,5 +30,5 @@ def download_from_kaggle(folder: Path) -> int:
     if done.returncode or not archive.exists():
         said = [line for line in done.stdout.splitlines() if line.strip()]
         raise DataError(f"kaggle: {said[-1] if said else 'no answer'}; {_TOKEN_HELP}")
-    print(f"{archive} is here; next: fer-tfx run --data {archive} --unlabelled {archive}")
+    print_note(f"{archive} is here; next: fer-tfx run --data {archive} --unlabelled {archive}")
     return 0

@@ -1,4 +1,4 @@
-"""Keeps what libraries print out of sight and in a log file."""
+"""Keeps what libraries print out of sight and in a log file, and knows how much a person wants to see."""
 
 import logging
 import os
@@ -8,6 +8,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+_LOG = logging.getLogger("fer_tfx")
+
+
+def set_loudness(level: int) -> None:
+    """Say how much is printed: a level of `logging`; below WARNING, which is usual, also what is logged."""
+    _LOG.setLevel(level)
+    if level < logging.WARNING:
+        # Of its own, as standard error may be kept in a log while libraries work.
+        stream = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace")
+        logging.getLogger().addHandler(logging.StreamHandler(stream))
+
+
+def is_quiet() -> bool:
+    return not _LOG.isEnabledFor(logging.WARNING)
+
+
+def is_verbose() -> bool:
+    return _LOG.isEnabledFor(logging.INFO)
+
+
+def is_debugging() -> bool:
+    return _LOG.isEnabledFor(logging.DEBUG)
+
+
+def print_note(text: str) -> None:
+    """Print what is no answer, unless a person wants to see answers only."""
+    if not is_quiet():
+        print(text)
 
 
 @contextmanager
@@ -24,7 +53,7 @@ def output_in_log(path: Path) -> Iterator[TextIO]:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     try:
-        with os.fdopen(os.dup(saved_out), "w", encoding=sys.stdout.encoding) as real_output:
+        with os.fdopen(os.dup(saved_out), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors) as real_output:
             yield real_output
     finally:
         _flush_or_drop()

@@ -1,14 +1,17 @@
 """The commands of the pipeline, which `fer_tfx.cli` adds to its own. TFX is imported only by those that need it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from fer_tfx.commands.listing import DEPLOY, LOOK_BACK, MISSING, TRAIN, add_command
 from pipeline.commands import Config, Overrides, load_settings
 from pipeline.commands.history import compare, lineage, report, runs, tensorboard
 from pipeline.commands.schema import schema
 from pipeline.commands.versions import accept, rollback, versions
+from pipeline.stack import has_tfx
 from pipeline.supervisor import supervise
 
 Parameters = Annotated[
@@ -20,10 +23,37 @@ Target = Literal["kubeflow", "vertex"]
 
 
 def add_commands(app: typer.Typer) -> None:
-    app.command("run", context_settings={"obj": supervise})(run)
-    for command in (config, versions, rollback, accept, runs, compare, lineage, tensorboard, report, schema, compile_,
-                    replay, submit):  # fmt: skip
-        app.command(command.__name__.rstrip("_"))(command)
+    """Those that need TFX come last where it isn't installed."""
+    train, look_back, deploy = (TRAIN, LOOK_BACK, DEPLOY) if has_tfx() else (MISSING,) * 3
+    add = partial(add_command, app)
+    add(
+        train, run,
+        "fer-tfx run",
+        "fer-tfx run --data train.csv.xz --set trainer.epochs=30",
+        "fer-tfx run --config configs/fer2013.yaml --data icml_face_data.csv --unlabelled test.csv",
+        launcher=supervise,
+    )  # fmt: skip
+    add(TRAIN, config, "fer-tfx config", "fer-tfx config --set trainer.epochs=30 > own.yaml")
+    add(train, schema, "fer-tfx schema --data train.csv --out own.pbtxt")
+    add(look_back, runs, "fer-tfx runs", "fer-tfx runs --json", "fer-tfx runs --set name=fer-drawn")
+    add(look_back, compare, "fer-tfx compare 1 latest")
+    add(look_back, lineage, "fer-tfx lineage 1700000000", "fer-tfx lineage 1700000000 --json")
+    add(look_back, report, "fer-tfx report", "fer-tfx report 3 --no-open")
+    add(look_back, tensorboard, "fer-tfx tensorboard", "fer-tfx tensorboard 3 --port 7007")
+    add(DEPLOY, versions, "fer-tfx versions")
+    add(DEPLOY, rollback, "fer-tfx rollback", "fer-tfx rollback --to 1700000000")
+    add(deploy, accept, "fer-tfx accept 1700000000 --reason 'corrected labels'")
+    add(
+        deploy, compile_,
+        "fer-tfx compile --target kubeflow --out fer.yaml --set deploy.image=REGISTRY/fer-tfx:1.0.0"
+        " --set runtime.root=gs://BUCKET/runs",
+    )  # fmt: skip
+    add(deploy, replay, "fer-tfx replay fer.yaml --param data_path=fer2013.csv")
+    add(
+        DEPLOY, submit,
+        "fer-tfx submit fer.yaml --target kubeflow --host http://localhost:8080",
+        "fer-tfx submit fer.json --target vertex --project PROJECT --location europe-west4 --dry-run",
+    )  # fmt: skip
 
 
 def run(

@@ -6,9 +6,14 @@ from importlib.metadata import version
 from fer_tfx.errors import INSTALL_ALL, ConfigError
 
 
+def has_tfx() -> bool:
+    """Whether this is the whole installation. Imports nothing of TFX."""
+    return importlib.util.find_spec("tfx") is not None
+
+
 def require_tfx() -> None:
     """Raise ConfigError in the light installation. Imports nothing of TFX."""
-    if importlib.util.find_spec("tfx") is None:
+    if not has_tfx():
         raise ConfigError(f"TFX is not installed: this installation predicts only; {INSTALL_ALL}")
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from configs.progress import PROGRESS_LOGGER
+from fer_tfx.quiet import is_quiet, is_verbose
 
 # What LocalDagRunner and its launcher log through absl; a test checks that they still do.
 _STARTED = re.compile(r"Component (\S+) is running\.")
@@ -24,11 +25,11 @@ class RunView(logging.Handler):
     def __init__(self, names: Iterable[str], output: TextIO):
         super().__init__(logging.INFO)
         self._names = list(names)
-        self.console = Console(file=output, highlight=False, soft_wrap=not output.isatty())
+        self.console = Console(file=output, highlight=False, soft_wrap=not output.isatty(), quiet=is_quiet())
         self._progress = Progress(
             TextColumn("{task.fields[mark]}"), TextColumn("{task.description}"), BarColumn(bar_width=24),
             TimeElapsedColumn(), TextColumn("[dim]{task.fields[note]}"), console=self.console,
-            disable=not output.isatty(),
+            disable=is_verbose() or not output.isatty(),
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}
         self._started_s: dict[str, float] = {}

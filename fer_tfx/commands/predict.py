@@ -28,7 +28,7 @@ from fer_tfx.model_files import (
     require_known,
 )
 from fer_tfx.prediction import Prediction
-from fer_tfx.quiet import hush_libraries, output_in_log
+from fer_tfx.quiet import hush_libraries, is_quiet, output_in_log, print_note
 from fer_tfx.views import VIEW_COUNTS
 
 BATCH_SIZE = 128
@@ -130,8 +130,8 @@ def predict(options: PredictOptions) -> int:
         answers = show_progress(answer_items(model, items, views), total, terminal)
         count, views = write_rows(pass_on(_judge(each, options) for each in answers), options.format, layout, output)
     if options.out:
-        print(f"{count:,} predictions written to {options.out}")
-    if options.format == "table" and views:
+        print_note(f"{count:,} predictions written to {options.out}")
+    if options.format == "table" and views and not is_quiet():
         print("fer-tfx:", f"answers average {views} views" if views > 1 else "answers use one view", file=sys.stderr)
     return 0
 
@@ -216,14 +216,14 @@ def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
             assert prediction  # of every row: only a photo may have none
             output.write(f"{prediction.class_index}\n")
             count += 1
-    print(f"{count:,} rows written to {out}")
+    print_note(f"{count:,} rows written to {out}")
     return 0
 
 
 @contextmanager
 def keep_terminal() -> Iterator[TextIO | None]:
-    """Yield a stream to the terminal behind standard error, which stays when that is redirected; None: no terminal."""
-    if not sys.stderr.isatty():
+    """Yield a stream to the terminal behind standard error, which stays when that is redirected; None: draw nothing."""
+    if is_quiet() or not sys.stderr.isatty():
         yield None
         return
     with os.fdopen(os.dup(2), "w", encoding="utf-8") as terminal:

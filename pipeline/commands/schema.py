@@ -9,7 +9,7 @@ import typer
 from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAIN_SPLIT, TRAINING_ENVIRONMENT
 from fer_tfx.errors import DataError
 from fer_tfx.files import replacing
-from fer_tfx.quiet import hush_libraries, output_in_log
+from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def schema(
         text = _HEADER + _infer(config, found, folder)
     with replacing(out) as file:
         file.write(text)
-    print(f"schema written to {out}; use it with --set validation.schema_path={out}")
+    print_note(f"schema written to {out}; use it with --set validation.schema_path={out}")
     return 0
 
 

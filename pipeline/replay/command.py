@@ -13,6 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
+from fer_tfx.quiet import print_note
 from pipeline.replay.backends import make_backend
 from pipeline.replay.execution import Execution, Processes, ReplayView, Store, resolve_run
 from pipeline.runners.compiled import CompiledPipeline, find_title, read_compiled
@@ -46,7 +47,9 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
         key = hashlib.sha256(pipeline.content + json.dumps(values, sort_keys=True).encode()).hexdigest()
         run = store.begin(key)
         logs = home / "logs" / str(run)
-        print(f"fer-tfx: replay {run} of {pipeline.name!r} for {flavor}, {len(pipeline.tasks)} tasks; logs: {logs}")
+        print_note(
+            f"fer-tfx: replay {run} of {pipeline.name!r} for {flavor}, {len(pipeline.tasks)} tasks; logs: {logs}"
+        )
         view = ReplayView(sys.stdout)
         with view.status:
             backend = make_backend(flavor, home, pipeline.name)

@@ -21,6 +21,7 @@ from typing import TextIO
 from rich.console import Console
 
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
+from fer_tfx.quiet import is_quiet
 from pipeline.failures import last_line
 from pipeline.replay.backends import Backend
 from pipeline.runners.compiled import CompiledPipeline, Json, Task
@@ -120,7 +121,7 @@ class ReplayView:
     """
 
     def __init__(self, output: TextIO):
-        self._console = Console(file=output, highlight=False, soft_wrap=True)
+        self._console = Console(file=output, highlight=False, soft_wrap=True, quiet=is_quiet())
         self.status = self._console.status("")
         self._running: list[str] = []
         self._lock = threading.Lock()

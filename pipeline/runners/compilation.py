@@ -15,7 +15,7 @@ from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig, SpansCon
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.files import replacing
-from fer_tfx.quiet import hush_libraries, output_in_log
+from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from pipeline.engines import build_arguments
 from pipeline.inputs import Input, read_schema, resolve_hyperparameters
 from pipeline.paths import RunPaths, is_remote
@@ -54,7 +54,7 @@ def compile_to_file(config: PipelineConfig, target: str, out: Path) -> int:
             file.write(text)
     except OSError as error:
         raise DataError(f"{out}: can't be written: {error.strerror}; give an existing folder with --out") from None
-    print(f"pipeline {config.name!r} for {target} written to {out}; its image is {config.deploy.image}")
+    print_note(f"pipeline {config.name!r} for {target} written to {out}; its image is {config.deploy.image}")
     imported = resolve_hyperparameters(config, must_read=False)
     if imported and not imported.fingerprint:
         print(

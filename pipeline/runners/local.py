@@ -16,7 +16,7 @@ from configs.load import to_yaml
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, FerError, GateError
 from fer_tfx.model_files import PUSHED, KnownModels, note_model
-from fer_tfx.quiet import hush_libraries, output_in_log
+from fer_tfx.quiet import hush_libraries, is_quiet, output_in_log
 from pipeline.engines import build_arguments, parse_options, require_engine
 from pipeline.failures import ComponentError, explaining_failures
 from pipeline.inputs import look_into_input, read_schema, resolve_hyperparameters, resolve_input
@@ -44,7 +44,10 @@ def run_pipeline(config: PipelineConfig) -> int:
             end.log = str(paths.logs / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.log")
             hush_libraries()
             with output_in_log(Path(end.log)) as output:
-                print(f"fer-tfx: run {config.name!r} on {config.data.path}; log: {end.log}", file=output, flush=True)
+                if not is_quiet():
+                    print(
+                        f"fer-tfx: run {config.name!r} on {config.data.path}; log: {end.log}", file=output, flush=True
+                    )
                 with explaining_failures(Exception, end.log), keeping_seals(Path(paths.home), output) as seals:
                     outcome = run(config, output, seals.seal)
                 from pipeline.outcome import write_summary

@@ -28,8 +28,9 @@ FOLDERS = {*PACKAGES, "requirements", "tests", "kubeflow", "benchmarks", "docs",
 TENSORFLOW = {"tensorflow", "keras", "tfx", "tfx_bsl", "apache_beam", "tensorflow_transform", "tensorflow_metadata",
               "tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_serving",
               "keras_tuner"}  # fmt: skip
-# The last hands its own environment on to its children, with one more folder to import from.
-ENVIRONMENT_READERS = {"fer_tfx/quiet.py", "configs/load.py", "pipeline/replay/execution.py"}
+# The last hands its own environment on to its children, with one more folder to import from; the first looks for the
+# variable by which a shell asks Typer for completions.
+ENVIRONMENT_READERS = {"fer_tfx/cli.py", "fer_tfx/quiet.py", "configs/load.py", "pipeline/replay/execution.py"}
 
 
 def list_sources(*packages: str) -> list[Path]:

@@ -104,8 +104,8 @@ def test_library_says_in_one_line_what_the_commands_of_the_pipeline_need(environ
     done = run(environment, tmp_path, "fer-tfx", command)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"fer-tfx: No such command '{command}' (the commands of the pipeline need more: `make setup` in a checkout of"
-        " fer-tfx installs everything); see `fer-tfx --help`\n"
+        f"fer-tfx: No such command '{command}'; it may be one of the pipeline's, which need more: `make setup` in a"
+        " checkout of fer-tfx installs everything; usage: fer-tfx [OPTIONS] COMMAND [ARGS]...; see `fer-tfx --help`\n"
     )
 
 

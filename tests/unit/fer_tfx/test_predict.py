@@ -72,7 +72,7 @@ def test_main_predict_every_option_reaches_the_command(given):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("", "Missing argument 'PATH...'; see `fer-tfx --help`"),
+        ("", "Missing argument 'PATH'; usage: fer-tfx predict [OPTIONS] {PATH}...; see `fer-tfx predict"),
         ("a --format xml", "Invalid value for '--format': "),
         ("a --abstain-below x", "Invalid value for '--abstain-below': "),
         ("a --abstain-below 0.1 --abstain", "--abstain and --abstain-below: give one of them"),

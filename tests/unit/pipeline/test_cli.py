@@ -82,20 +82,44 @@ def test_main_help_lists_commands_and_exit_codes(capsys):
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(f"\n  {command} " in shown for command in ("run", "config", "schema", "download"))
+    headings = ("Use a model:", "Train a model:", "Look back:", "Serve and deploy:", "Exit codes:")
+    assert sorted(headings, key=shown.index) == [*headings]
+    assert "Not in this installation" not in shown
     assert "Exit codes: 0 done, 2 bad input or configuration, 3 refused by a gate" in shown
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "Missing command"),
-        (["walk"], "No such command 'walk'"),
-        (["run", "--dta", "a.csv"], "No such option: --dta (Possible options: --data, --set)"),
-        (["schema", "--data", "a.csv"], "Missing option '--out'"),
+        ([], "Missing command; usage: fer-tfx [OPTIONS] COMMAND [ARGS]...; see `fer-tfx --help`"),
+        (["walk"], "No such command 'walk'; usage: fer-tfx [OPTIONS] COMMAND [ARGS]...; see `fer-tfx --help`"),
+        (
+            ["lineag"],
+            "No such command 'lineag' (did you mean 'lineage'?); usage: fer-tfx [OPTIONS] COMMAND [ARGS]...;"
+            " see `fer-tfx --help`",
+        ),
+        (
+            ["run", "--dta", "a.csv"],
+            "No such option: --dta (did you mean '--data'?); usage: fer-tfx run [OPTIONS]; see `fer-tfx run --help`",
+        ),
+        (
+            ["schema", "--data", "a.csv"],
+            "Missing option '--out'; usage: fer-tfx schema [OPTIONS]; see `fer-tfx schema --help`",
+        ),
+        (
+            ["compare", "1", "2", "3"],
+            "Got unexpected extra argument(s) (3); usage: fer-tfx compare [OPTIONS] {RUN} {RUN};"
+            " see `fer-tfx compare --help`",
+        ),
+        (
+            ["tensorboard", "--port", "x"],
+            "Invalid value for '--port': Input should be a valid integer, unable to parse string as an integer;"
+            " usage: fer-tfx tensorboard [OPTIONS] [RUN]; see `fer-tfx tensorboard --help`",
+        ),
     ],
 )
-def test_main_unknown_or_missing_argument_is_one_line_with_the_way_to_help(arguments, said, capsys):
-    assert complain(capsys, *arguments) == (2, f"fer-tfx: {said}; see `fer-tfx --help`")
+def test_main_wrong_words_are_one_line_with_the_usage_of_their_command(arguments, said, capsys):
+    assert complain(capsys, *arguments) == (2, f"fer-tfx: {said}")
 
 
 @pytest.mark.parametrize("command", ["run", "config"])
