@@ -3,11 +3,12 @@
 import io
 import os
 import struct
+import sys
 import warnings
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,13 @@ PictureLike: TypeAlias = (
 """A picture: a path, the bytes of a file, a file open for reading bytes, a Pillow picture, or an array of 0 to 255."""
 EXPECTED = "a path, bytes, a file open for reading bytes, a Pillow picture or a NumPy array"
 MAX_FILE_BYTES = 200_000_000
-_READABLE_FORMATS = ("BMP", "GIF", "JPEG", "MPO", "PNG")  # MPO: a JPEG with further ones behind it
+UNREADABLE_FORMATS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+"""Of those that Pillow recognises: for EPS it runs another program, the rest are none to it."""
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt", b"iCCP"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_OTHER_STARTS = {b"%PDF": "PDF", b"<svg": "SVG", b"<?xml": "SVG or XML", b"\xff\x0a": "JPEG XL",
+                 b"\0\0\0\x0cJXL ": "JPEG XL", b"<!DOCTYPE": "a web page", b"<html": "a web page"}  # fmt: skip
 # Luma of ITU-R BT.601. They sum to 1, so grey stays as it is.
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 # What Pillow raises for bytes that aren't what their header says.
@@ -105,21 +112,63 @@ def _from_array(array: npt.NDArray[Any], name: str) -> Image.Image:
 
 
 def open_upright(content: bytes, name: str) -> Image.Image:
-    """Decode a PNG, JPEG, BMP or the first frame of a GIF, and turn it upright by its EXIF note.
+    """Decode a picture, of an animation or a file of several pages the first, and turn it upright by its EXIF note.
 
-    Raises DataError, which calls it by `name`: no picture, of another format or over MAX_LOCAL_PIXELS, or damaged.
+    Raises DataError, which calls it by `name`: no picture, of a format or numbers that can't be read, of more than
+    MAX_LOCAL_PIXELS, or damaged.
     """
+    try:
+        return _decode(content, name)
+    except DataError:
+        if (stripped := _strip_texts(content)) == content:
+            raise
+        return _decode(stripped, name)
+
+
+def _decode(content: bytes, name: str) -> Image.Image:
     picture: Image.Image | None = None
+    if _is_heic(content):
+        with suppress(ImportError):
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
     try:
         with warnings.catch_warnings(), suppress(Image.DecompressionBombError):  # from 179 megapixels on
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # from 89 on; the bound here is 100
             picture = Image.open(io.BytesIO(content))
     except DAMAGE:
-        raise DataError(f"{in_one_line(name)}: is no picture; give a PNG or JPEG file") from None
+        raise DataError(f"{in_one_line(name)}: {_explain(content)}") from None
     picture = _bound(picture, name)
-    if picture.format not in _READABLE_FORMATS:
-        raise DataError(f"{in_one_line(name)}: a {picture.format} picture can't be read; save it as PNG or JPEG")
+    if picture.format in UNREADABLE_FORMATS:
+        raise DataError(f"{in_one_line(name)}: {picture.format} can't be read; save it as PNG or JPEG")
     return _load_upright(picture, name)
+
+
+def _strip_texts(content: bytes) -> bytes:
+    """A PNG without texts and colour profiles, of which Pillow refuses those that unpack to a megabyte."""
+    parts, start, place = [], 0, len(_PNG)
+    while content.startswith(_PNG) and place + 8 <= len(content):
+        size, kind = struct.unpack_from(">I4s", content, place)
+        if kind in _TEXT_CHUNKS:
+            parts.append(content[start:place])
+            start = place + 12 + size
+        place += 12 + size
+    return b"".join([*parts, content[start:]])
+
+
+def _is_heic(content: bytes) -> bool:
+    return content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS
+
+
+def _explain(content: bytes) -> str:
+    """Why Pillow can't open a file, and what to do."""
+    if not content:
+        return "is empty; give a picture"
+    if _is_heic(content):
+        needs = "is damaged" if sys.modules.get("pillow_heif") else "needs pillow-heif: `pip install pillow-heif`"
+        return f"HEIC {needs}, or save it as PNG or JPEG"
+    found = next((form for start, form in _OTHER_STARTS.items() if content.lstrip().startswith(start)), "")
+    return f"{found} can't be read; save it as PNG or JPEG" if found else "is no picture; give a PNG or JPEG file"
 
 
 def _bound(picture: Image.Image | None, name: str) -> Image.Image:
@@ -131,10 +180,14 @@ def _bound(picture: Image.Image | None, name: str) -> Image.Image:
 
 def _load_upright(picture: Image.Image, name: str, *, is_own: bool = True) -> Image.Image:
     """Another picture unless it is our own."""
+    called = f"{in_one_line(name)}: this {picture.format or 'picture'}"
     try:
         picture.load()
     except DAMAGE:
-        raise DataError(f"{in_one_line(name)}: is damaged or ends early; replace it, or leave it out") from None
+        raise DataError(f"{called} is damaged or ends early; replace it, or leave it out") from None
+    low, high = cast(tuple[float, float], picture.getextrema()) if picture.mode in {"F", "I"} else (0.0, 0.0)
+    if picture.mode == "F" or low < 0 or high >= 2**16:  # what would be white?
+        raise DataError(f"{called} holds numbers of more than 16 bits; save it with 8 or 16 a colour")
     with suppress(*DAMAGE):  # without a readable note it is upright
         if not is_own:
             return ImageOps.exif_transpose(picture)
@@ -165,17 +218,22 @@ def to_pixels(picture: Image.Image) -> Pixels:
 
 def to_grey(picture: Image.Image) -> Image.Image:
     """The same picture in mode L. Of 16 bits the upper eight count; Pillow would cut all above 255 to white."""
-    if not picture.mode.startswith("I"):
-        return picture.convert("L")
-    return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    return _simplify(picture).convert("L")
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
     """The same picture in mode RGB, its transparency dropped."""
-    if picture.mode.startswith("I"):
-        return to_grey(picture).convert("RGB")
-    # By way of RGBA: straight on, Pillow warns of a palette with transparent colours.
-    return (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+    return (to_grey(picture) if picture.mode.startswith("I") else _simplify(picture)).convert("RGB")
+
+
+def _simplify(picture: Image.Image) -> Image.Image:
+    """In a mode that Pillow converts to grey and colours, without warning of transparent colours in a palette."""
+    if picture.mode == "LAB":
+        return picture.getchannel("L")
+    mode = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA"}.get(picture.mode)
+    return picture.convert(mode) if mode else picture
 
 
 def _shrink(band: Image.Image) -> npt.NDArray[np.float32]:

@@ -103,7 +103,7 @@ def test_predict_leaves_a_pillow_picture_as_it_was(small):
         (np.zeros((5, 48, 48, 1), np.uint8), "got uint8 (5, 48, 48, 1); give several as list(array)"),
         (np.zeros((0, 48), np.uint8), "got uint8 (0, 48)"),
         (np.zeros(48, np.uint8), "got uint8 (48,)"),
-        (b"", "is no picture; give"),
+        (b"", "is empty; give"),
         (io.BytesIO(b"text"), "is no picture; give"),
         (io.StringIO("text"), "is open for reading text; open the file by open(path, 'rb')"),
         (encode(Image.effect_noise((90, 90), 60))[:900], "is damaged or ends early; replace it"),

@@ -196,7 +196,10 @@ def test_main_predict_torn_picture_is_named_and_nothing_is_written(
     before = sorted(tmp_path.iterdir())
     more = [*words, str(tmp_path / "s")] if words else []
     assert main(["predict", *pictures * 65, str(torn), "--out", str(tmp_path / "o"), *more]) == 2
-    assert capfd.readouterr() == ("", f"fer-tfx: {torn}: is damaged or ends early; replace it, or leave it out\n")
+    assert capfd.readouterr() == (
+        "",
+        f"fer-tfx: {torn}: this PNG is damaged or ends early; replace it, or leave it out\n",
+    )
     assert sorted(tmp_path.iterdir()) == before
 
 
