@@ -41,6 +41,8 @@ class DataConfig:
     """Shares of labelled rows, chosen by a hash of their pixels, when the file has no `Usage`."""
     drop_repeats: Bool = True
     """Drop from train all repeats within train, and pictures that also occur in another split."""
+    keep_twins: Bool = False
+    """Keep those that also occur in another split, as published figures do; then figures on these rows flatter."""
     max_quarantined_fraction: Fraction = 0.01
     max_decompressed_bytes: PositiveInt = 16_000_000_000
     """Limit on the unpacked size of one archive."""

@@ -14,6 +14,7 @@ READ = "read"  # (READ, file)
 EMITTED = "emitted"  # (EMITTED, split, class name or "")
 DROPPED = "dropped"  # (DROPPED, reason)
 QUARANTINED = "quarantined"  # (QUARANTINED, reason)
+KEPT_TWIN = "kept twin"  # (KEPT_TWIN, split): a training row that stays although its picture is also in that split
 CONFLICT = "conflict"  # (CONFLICT,): a picture that has several labels
 
 
@@ -28,6 +29,7 @@ class IngestionReport:
     conflicting_pictures: int = 0  # different pictures that have more than one label
     skipped_files: dict[str, str] = field(default_factory=dict)  # reason by file; when stored, the first `MAX_LISTED`
     unlisted_files: int = 0  # skipped beyond these
+    kept_twins: dict[str, int] = field(default_factory=dict)  # training rows whose picture is also in this split
 
     @property
     def rows_read(self) -> int:
@@ -81,7 +83,7 @@ class IngestionReport:
     @classmethod
     def from_outcomes(cls, counts: Iterable[tuple[Outcome, int]], skipped_files: dict[str, str]) -> "IngestionReport":
         """Sort the counted outcomes into their accounts."""
-        accounts: dict[str, dict[str, int]] = {READ: {}, DROPPED: {}, QUARANTINED: {}}
+        accounts: dict[str, dict[str, int]] = {READ: {}, DROPPED: {}, QUARANTINED: {}, KEPT_TWIN: {}}
         emitted: dict[str, dict[str, int]] = defaultdict(dict)
         conflicts = 0
         for (account, *words), count in counts:
@@ -91,5 +93,5 @@ class IngestionReport:
                 conflicts = count
             else:
                 accounts[account][words[0]] = count
-        read, dropped, quarantined = accounts.values()
-        return cls(read, dict(emitted), dropped, quarantined, conflicts, skipped_files)
+        read, dropped, quarantined, kept_twins = accounts.values()
+        return cls(read, dict(emitted), dropped, quarantined, conflicts, skipped_files, kept_twins=kept_twins)

@@ -91,7 +91,7 @@ def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, o
         rows.candidates
         | "Spool" >> beam.ParDo(Spool(slice_count, config.part_bytes, outputs.temporary))
         | "GroupBySlice" >> beam.GroupByKey()
-        | "Settle" >> beam.ParDo(Settle(config.drop_repeats, split_uris, outputs.temporary)).with_outputs(OUTCOMES)
+        | "Settle" >> beam.ParDo(Settle(config, split_uris, outputs.temporary)).with_outputs(OUTCOMES)
     )
     _ = (
         rows[REJECTED]

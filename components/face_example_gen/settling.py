@@ -21,8 +21,9 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 from tfx.dsl.io import fileio
 
+from configs.spec import DataConfig
 from fer_tfx.contract import CLASS_NAMES, PIXEL_COUNT, TRAIN_SPLIT
-from reporting.ingestion import CONFLICT, DROPPED, EMITTED, Outcome
+from reporting.ingestion import CONFLICT, DROPPED, EMITTED, KEPT_TWIN, Outcome
 from schema.example import to_example
 
 OUTCOMES = "outcomes"
@@ -42,20 +43,26 @@ class Candidate(NamedTuple):
     pixels: bytes  # 2,304 uint8 values, row-major
 
 
-def settle(copies: Iterable[Candidate]) -> Iterator[tuple[Candidate, str]]:
+def settle(copies: Iterable[Candidate], keep_twins: bool = False) -> Iterator[tuple[Candidate, str]]:
     """All the rows with one and the same picture, each with the reason why it is dropped; empty: it stays.
 
-    Held-out rows always stay. Of the training rows the first stays, unless the picture is held out: then all go.
+    Held-out rows always stay. Of the training rows the first stays, unless the picture is held out: then all go, but
+    for that first one with `keep_twins`.
     """
     in_order = sorted(copies, key=lambda candidate: (candidate.source, candidate.row))
-    held_out = sorted({candidate.split for candidate in in_order} - {TRAIN_SPLIT})
-    reason = held_out_reason(held_out[0]) if held_out else ""
+    held_out = find_held_out(in_order)
+    reason = held_out_reason(held_out) if held_out and not keep_twins else ""
     for candidate in in_order:
         if candidate.split != TRAIN_SPLIT:
             yield candidate, ""
         else:
             yield candidate, reason
             reason = reason or "repeat within train"
+
+
+def find_held_out(copies: Iterable[Candidate]) -> str:
+    """The split besides train that one of the rows is in, the first by name; empty: none."""
+    return min({candidate.split for candidate in copies} - {TRAIN_SPLIT}, default="")
 
 
 def held_out_reason(split: str) -> str:
@@ -161,8 +168,8 @@ class Spool(beam.DoFn):  # type: ignore[misc]
 class Settle(beam.DoFn):  # type: ignore[misc]
     """(slice, segments) -> files of examples; what leaves the stage are counted outcomes."""
 
-    def __init__(self, drop_repeats: bool, split_uris: dict[str, str], folder: str):
-        self._drop_repeats = drop_repeats
+    def __init__(self, config: DataConfig, split_uris: dict[str, str], folder: str):
+        self._config = config
         self._split_uris = split_uris
         self._folder = folder
 
@@ -181,13 +188,16 @@ class Settle(beam.DoFn):  # type: ignore[misc]
         yield from tag_counts(counts)
 
     def _settle_all(self, candidates: list[Candidate], counts: Counter[Outcome]) -> Iterator[tuple[Candidate, str]]:
-        if not self._drop_repeats:
-            yield from ((candidate, "") for candidate in candidates)
-            return
         for _, group in itertools.groupby(candidates, attrgetter("digest")):
             copies = list(group)
             counts[CONFLICT,] += has_conflict(copies)
-            yield from settle(copies)
+            held_out = find_held_out(copies)
+            everything = ((each, "") for each in copies)
+            settled = settle(copies, self._config.keep_twins) if self._config.drop_repeats else everything
+            for candidate, drop_reason in settled:
+                if held_out and candidate.split == TRAIN_SPLIT and not drop_reason:
+                    counts[KEPT_TWIN, held_out] += 1
+                yield candidate, drop_reason
 
 
 def _outcome(candidate: Candidate, drop_reason: str) -> Outcome:

@@ -174,7 +174,22 @@ def test_ingest_drops_repeats_within_train_and_pictures_that_are_held_out(ingest
 def test_ingest_with_the_switch_off_keeps_repeats(ingest: Any, tmp_path: Path) -> None:
     path = tmp_path / "fer2013.csv"
     path.write_text(fer2013_csv([(0, 1, "Training"), (0, 1, "Training"), (0, 1, "PublicTest")]))
-    assert ingest(path, drop_repeats=False).report.rows_emitted == 3
+    report = ingest(path, drop_repeats=False).report
+    assert (report.rows_emitted, report.kept_twins) == (3, {"eval": 2})
+
+
+def test_ingest_that_keeps_twins_drops_repeats_within_train_alone_and_counts_what_it_kept(
+    ingest: Any, tmp_path: Path
+) -> None:
+    rows = [(0, 1, "Training"), (0, 1, "Training"), (0, 1, "PublicTest"), (1, 2, "Training"), (1, 2, "PrivateTest"),
+            (2, 3, "Training"), (2, 4, "Training")]  # fmt: skip
+    path, other = tmp_path / "fer2013.csv", tmp_path / "test.csv"
+    path.write_text(fer2013_csv(rows))
+    other.write_text(f"pixels\n{picture(1)}\n{picture(4)}\n")
+    report = ingest(path, unlabelled=other, keep_twins=True).report
+    assert [report.split_size(split) for split in ("train", "eval", "test", "unlabelled")] == [4, 1, 1, 2]
+    assert report.dropped == {"repeat within train": 1}
+    assert report.kept_twins == {"eval": 1, "test": 1, "unlabelled": 1}
 
 
 def test_ingest_without_usage_never_parts_equal_pictures_and_splits_alike_every_time(

@@ -51,6 +51,12 @@ def test_settle_copies_of_one_picture_leave_held_out_rows_or_the_first_of_train(
     assert fates(copies) == expected
 
 
+def test_settle_keep_twins_leaves_the_first_of_train_beside_held_out_rows():
+    copies = [face("train", row=4), face("eval", row=1), face("train", row=2), face("unlabelled", "test.csv", 0, None)]
+    fates_of = {f"{each.source}:{each.row}": reason for each, reason in settle(copies, keep_twins=True)}
+    assert fates_of == {"a.csv:1": "", "a.csv:2": "", "a.csv:4": "repeat within train", "test.csv:0": ""}
+
+
 def test_settle_any_order_of_the_copies_gives_the_same_fates():
     copies = [face("train", row=0), face("eval", row=1), face("train", row=2), face("test", "b.csv", 0)]
     expected = fates(copies)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from reporting.ingestion import CONFLICT, DROPPED, EMITTED, MAX_LISTED, QUARANTINED, READ, IngestionReport
+from reporting.ingestion import CONFLICT, DROPPED, EMITTED, KEPT_TWIN, MAX_LISTED, QUARANTINED, READ, IngestionReport
 
 OUTCOMES = [
     ((READ, "a.csv"), 7),
@@ -16,6 +16,7 @@ OUTCOMES = [
     ((DROPPED, "also stands in test"), 1),
     ((QUARANTINED, "unknown label"), 1),
     ((CONFLICT,), 4),
+    ((KEPT_TWIN, "eval"), 2),
 ]
 REPORT = IngestionReport(
     read={"a.csv": 7, "b.zip/b.csv": 3},
@@ -24,6 +25,7 @@ REPORT = IngestionReport(
     quarantined={"unknown label": 1},
     conflicting_pictures=4,
     skipped_files={"read.me": "no CSV"},
+    kept_twins={"eval": 2},
 )
 
 

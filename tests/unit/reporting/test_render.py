@@ -56,6 +56,15 @@ def test_render_report_serving_has_size_and_latency_beside_the_baseline(pushed_p
         assert fact in pushed_page
 
 
+def test_render_report_tells_of_training_rows_with_the_picture_of_an_eval_row(pushed_page):
+    report = make_report()
+    rows = dataclasses.replace(report.data.rows, kept_twins={"eval": 280})
+    page = render(dataclasses.replace(report, data=dataclasses.replace(report.data, rows=rows)))
+    assert '<th scope="row">kept in train</th><td>also stands in eval</td><td>280</td>' in page
+    assert "<strong>280</strong> training rows show the very picture of a row of this split" in page
+    assert "flatter" not in pushed_page
+
+
 def test_render_report_older_run_has_neither_corrupted_pictures_nor_serving():
     page = render(dataclasses.replace(make_report(), robustness=(), serving=None))
     assert "corrupted pictures" not in page
