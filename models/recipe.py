@@ -1,7 +1,7 @@
 """The recipe: loss, optimiser, learning rate, averaged weights, augmentation."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import keras
@@ -94,6 +94,7 @@ class WeightAverage:
     def __init__(self, network: keras.Model, momentum: float) -> None:
         self._network = network
         self._momentum = momentum
+        self._calibrate = build_calibration(network)
         self.variables = [tf.Variable(weight.numpy()) for weight in network.trainable_variables]  # the average
 
     @tf.function  # type: ignore[untyped-decorator]
@@ -108,7 +109,7 @@ class WeightAverage:
         """Give the network the averaged weights and the batch-norm statistics that they have on `images`."""
         for weight, average in zip(self._network.trainable_variables, self.variables, strict=True):
             weight.assign(average.numpy())
-        calibrate_batch_norm(self._network, images)
+        self._calibrate(images)
 
     @contextmanager
     def applied(self, images: tf.data.Dataset) -> Iterator[None]:
@@ -122,19 +123,29 @@ class WeightAverage:
                 variable.assign(value)
 
 
-def calibrate_batch_norm(network: keras.Model, images: tf.data.Dataset) -> None:
-    """Set each batch-norm layer's mean and variance to their average over batches of one size, float32 (b, 48, 48, 1).
+def build_calibration(network: keras.Model) -> Callable[[tf.data.Dataset], None]:
+    """Function that sets each batch-norm layer's mean and variance to their average over batches of one size, float32
+    (b, 48, 48, 1).
 
     Those that training collected don't belong to averaged weights (Izmailov et al. 2018, arXiv:1803.05407).
     """
     layers = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in layers]
-    for seen_batches, batch in enumerate(images):
-        for layer in layers:  # the running mean of n + 1 values is n / (n + 1) of that of n values plus the rest
-            layer.momentum = seen_batches / (seen_batches + 1)
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def take_in(batch: tf.Tensor, kept_fraction: tf.Tensor) -> None:
+        for layer in layers:
+            layer.momentum = kept_fraction
         network(batch, training=True)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+    def calibrate(images: tf.data.Dataset) -> None:
+        for seen_batches, batch in enumerate(images):
+            # The running mean of n + 1 values is n / (n + 1) of that of n values plus the rest.
+            take_in(batch, tf.constant(seen_batches / (seen_batches + 1)))
+
+    return calibrate
 
 
 def make_targets(class_indices: tf.Tensor, targets: tf.Tensor, config: TrainerConfig) -> tf.Tensor:

@@ -21,6 +21,7 @@ from models.dataset import Examples, Transform, make_eval_dataset, make_image_da
 from models.recipe import WeightAverage, compile_network
 
 _REPORT_INTERVAL_S = 1.0
+_GLANCE_COUNT = 512  # pictures that calibrate batch normalisation for an evaluation before the last
 
 
 class TrainingError(FerError):
@@ -83,6 +84,7 @@ def fit(
     compile_network(network, config, steps)
     average = WeightAverage(network, config.ema_momentum)
     sample = make_image_dataset(train.sample, transform, config.batch_size)
+    glance = sample.take(math.ceil(_GLANCE_COUNT / config.batch_size))
     checkpoint = TrainingCheckpoint(checkpoint_dir, network, network.optimizer, average)
     history = done = checkpoint.restore()
     compute_logits = tf.function(lambda images: network(images, training=False), reduce_retracing=True)
@@ -93,7 +95,7 @@ def fit(
             checkpoint, log_dir = TrainingCheckpoint(scratch, network, network.optimizer, average), scratch
         writer = tf.summary.create_file_writer(log_dir)
         if len(done) < config.epochs:
-            take_step = _build_step(network, train.make_train_dataset(transform, config, len(done), share))
+            take_step = _build_step(network, average, train.make_train_dataset(transform, config, len(done), share))
         for epoch in range(len(done) + 1, config.epochs + 1):
             epoch_started_s = time.monotonic()
             network.reset_metrics()
@@ -103,13 +105,15 @@ def fit(
                     raise TrainingError(
                         f"loss is {loss} at step {step}: lower trainer.peak_learning_rate and run again"
                     )
-                average.update(network.optimizer.iterations.value)
                 if time.monotonic() - reported_at_s >= _REPORT_INTERVAL_S:
                     reported_at_s = time.monotonic()
                     report_progress(step, config.epochs * steps, f"epoch {epoch}, loss {loss:.2f}")
             eval_loss, eval_accuracy = None, None
-            if epoch % config.evaluation_interval_epochs == 0 or epoch == config.epochs:
-                with average.applied(sample):
+            if epoch == config.epochs:
+                average.apply(sample)
+                eval_loss, eval_accuracy = evaluate(compute_logits, eval_dataset)
+            elif epoch % config.evaluation_interval_epochs == 0:
+                with average.applied(glance):
                     eval_loss, eval_accuracy = evaluate(compute_logits, eval_dataset)
             rate, seconds = float(network.optimizer.learning_rate), round(time.monotonic() - epoch_started_s, 3)
             metrics = EpochMetrics(epoch, loss, accuracy, eval_loss, eval_accuracy, rate, seconds)
@@ -122,11 +126,14 @@ def fit(
             checkpoint.save(history)
             measured = "" if eval_accuracy is None else f", eval accuracy {eval_accuracy:.3f}"
             report_progress(epoch * steps, config.epochs * steps, f"epoch {epoch} finished{measured}")
-    average.apply(sample)
+    if len(done) == config.epochs:
+        average.apply(sample)
     return TrainResult(history, len(done))
 
 
-def _build_step(network: keras.Model, dataset: tf.data.Dataset) -> Callable[[], tuple[float, float]]:
+def _build_step(
+    network: keras.Model, average: WeightAverage, dataset: tf.data.Dataset
+) -> Callable[[], tuple[float, float]]:
     """Take the next step and return loss and accuracy of the epoch so far; Keras 3.15's `fit` fails with workers."""
     strategy = network.distribute_strategy
     if find_share(strategy).count > 1:  # workers have batches of their own; devices of one machine share each out
@@ -135,12 +142,13 @@ def _build_step(network: keras.Model, dataset: tf.data.Dataset) -> Callable[[], 
         batches = iter(strategy.experimental_distribute_dataset(dataset))
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-    def train_on_next(batches: tf.distribute.DistributedIterator) -> None:
+    def train_on_next(batches: tf.distribute.DistributedIterator) -> dict[str, tf.Tensor]:
         strategy.run(network.train_step, args=(next(batches),))
+        average.update(network.optimizer.iterations.value)
+        return network.get_metrics_result()  # type: ignore[no-any-return]
 
     def take_step() -> tuple[float, float]:
-        train_on_next(batches)
-        metrics = network.get_metrics_result()
+        metrics = train_on_next(batches)
         return float(metrics["loss"]), float(metrics["accuracy"])
 
     return take_step

@@ -10,14 +10,7 @@ from model_doubles import TINY_MODEL, TINY_TRAINER, draw_pixels
 
 from configs.spec import TrainerConfig
 from models.networks import build_network
-from models.recipe import (
-    WeightAverage,
-    build_loss,
-    build_optimizer,
-    build_schedule,
-    calibrate_batch_norm,
-    make_targets,
-)
+from models.recipe import WeightAverage, build_calibration, build_loss, build_optimizer, build_schedule, make_targets
 
 TRAINER = replace(TINY_TRAINER, epochs=4, peak_learning_rate=0.1, warmup_epochs=1.0)
 
@@ -85,13 +78,13 @@ def test_update_momentum_zero_takes_the_last_weights():
     assert average_ones(0.0, 1) == 1.0
 
 
-def test_calibrate_batch_norm_sets_mean_and_variance_over_batches():
+def test_build_calibration_sets_mean_and_variance_over_batches():
     images = keras.Input((48, 48, 1))
     network = keras.Model(images, keras.layers.BatchNormalization()(images))
     batches = (
         draw_pixels(6).astype(np.float32).reshape(3, 2, 48, 48, 1) * np.float32([1, 2, 3])[:, None, None, None, None]
     )
-    calibrate_batch_norm(network, tf.data.Dataset.from_tensor_slices(batches))
+    build_calibration(network)(tf.data.Dataset.from_tensor_slices(batches))
     layer = network.layers[1]
     assert float(layer.moving_mean[0]) == pytest.approx(batches.mean(), rel=1e-5)
     assert float(layer.moving_variance[0]) == pytest.approx(batches.var(axis=(1, 2, 3, 4)).mean(), rel=1e-5)
