@@ -91,10 +91,10 @@ class GrpcTransport:
         except grpc.RpcError as error:
             code, reason = error.code().name, shorten(hide_secret(error.details() or "", headers))
         if code in _BUSY:
-            raise ServerUnreachableError(
-                f"{where}: can't be reached or is too busy, {code}: {reason}; does the server run, and is it the gRPC"
-                " port, mostly 8500?"
-            )
+            is_secure = self._address.scheme == "grpcs"
+            hint = "do the CA and the client certificate fit?" if is_secure else "is it the gRPC port, mostly 8500?"
+            found = f"can't be reached or is too busy, {code}: {reason}"
+            raise ServerUnreachableError(f"{where}: {found}; does the server run, and {hint}")
         if code == "DEADLINE_EXCEEDED":
             raise DeadlineExceededError(reason)
         raise build_refusal(where, code, reason)

@@ -35,7 +35,12 @@ _REST_SCHEMES, GRPC_SCHEMES = ("http", "https"), ("grpc", "grpcs")
 _EXPECTED = "expected http://host:8501, https://..., grpc://host:8500 or grpcs://..."
 _BUSY = (429, 503)
 _BAD_GATEWAY, _GATEWAY_TIMEOUT = 502, 504
-_DENIED = ("HTTP 401", "HTTP 403", "UNAUTHENTICATED", "PERMISSION_DENIED")
+_OTHER_CREDENTIALS = "check the token, the headers and the client certificate"
+_REMEDIES = {  # by status, where the model isn't to blame
+    **dict.fromkeys(("HTTP 401", "HTTP 403", "UNAUTHENTICATED", "PERMISSION_DENIED"), _OTHER_CREDENTIALS),
+    **dict.fromkeys(("HTTP 301", "HTTP 302", "HTTP 307", "HTTP 308"), "give the URL that it leads to"),
+    "HTTP 413": "send fewer pictures at once (batch_size), or raise the proxy's limit",
+}
 _READ_BYTES = 2**16
 _MIN_TIMEOUT_S = 0.001
 _MAX_ANSWER_BYTES = 2**25  # 32 MiB; the answer for one picture takes some 500 bytes
@@ -97,17 +102,16 @@ def parse_address(url: str, model: str, version: int | None = None, label: str |
     return ModelAddress(parts.scheme, parts.netloc, parts.path.rstrip("/"), model, version, label)
 
 
-class AccessDeniedError(RequestRefusedError):
-    """The server, or the proxy in front of it, wants other credentials."""
+class ProxyRefusalError(RequestRefusedError):
+    """What stands in front of the model wants another request."""
 
     def __str__(self) -> str:
-        remedy = "check the token, the headers and the client certificate"
-        return f"{self.where}: refused with {self.status}: {self.reason}; {remedy}"
+        return f"{self.where}: refused with {self.status}: {self.reason}; {_REMEDIES[self.status]}"
 
 
 def build_refusal(where: str, status: str, reason: str) -> RequestRefusedError:
     """The error for a status that another attempt wouldn't change."""
-    return (AccessDeniedError if status in _DENIED else RequestRefusedError)(where, status, reason)
+    return (ProxyRefusalError if status in _REMEDIES else RequestRefusedError)(where, status, reason)
 
 
 class VersionStatus(NamedTuple):

@@ -72,12 +72,11 @@ def test_predict_without_authority_or_certificate_gets_no_connection(url, connec
     lack = {"ca": {"ca": None}, "cert": {"cert": None, "key": None}}[lacking]
     with (
         Client(url, connection=replace(connection, **lack), timing=clock.timing) as client,
-        pytest.raises((ServerUnreachableError, DeadlineExceededError)) as caught,
+        pytest.raises(ServerUnreachableError) as caught,
     ):
         client.predict_pixels(draw(3))
-    if url.startswith("https"):
-        assert "no secure connection" in str(caught.value)
-        assert "check the URL, the CA and the client certificate" in str(caught.value)
+    said = "no secure connection" if url.startswith("https") else "do the CA and the client certificate fit?"
+    assert said in str(caught.value)
 
 
 def test_predict_token_that_was_replaced_in_the_file_is_sent_from_then_on(url, proxy, connection, token_file, draw):

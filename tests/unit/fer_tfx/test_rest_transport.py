@@ -108,7 +108,8 @@ def test_predict_answer_without_named_outputs_is_a_bad_answer(clock, draw, body)
         ("400 Bad", {"error": "two\nlines\x1b[31m"}, r"refused with HTTP 400: two lines\x1b[31m;"),
         ("401 No", {"error": "x" * 5000}, "x" * 300 + "...;"),
         ("500 Oh", {"fault": 1}, "refused with HTTP 500: '{\"fault\": 1}'"),
-        ("301 Moved", b"", "refused with HTTP 301: ''"),
+        ("301 Moved", b"", "refused with HTTP 301: ''; give the URL that it leads to"),
+        ("413 Large", b"nginx", "refused with HTTP 413: 'nginx'; send fewer pictures at once (batch_size), or raise"),
         ("403 No", b"proxy", "refused with HTTP 403: 'proxy'; check the token, the headers and the client certificate"),
     ],
 )

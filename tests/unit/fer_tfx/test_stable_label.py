@@ -228,3 +228,14 @@ def test_stable_answers_after_a_roll_back_of_what_can_not_be_loaded_and_beside_i
     watch.run(lambda: folder.roll_back(40))
     assert watch.answered[-1] == 40
     assert watch.unanswered == []
+
+
+def test_stable_at_a_server_that_starts_with_what_it_can_not_load_answers_from_the_roll_back_on(five, tmp_path):
+    folder, watch = copy_versions(five, tmp_path, 0, unloadable=(60,))
+    folder.push(write_model(tmp_path / "export", 60), 60)
+    watch.polls = FolderPolls(TensorFlowServingDouble({1: answer_by_first_value}), folder.path, unloadable=(60,))
+    watch.polls.start()
+    with pytest.raises(ServingFault, match=r"Servable not found for request: Specific\(fer, 60\)"):
+        watch.polls.find_labelled("stable")
+    watch.run(folder.roll_back)
+    assert watch.answered[-1] == 50
