@@ -1,8 +1,14 @@
 """Commands of `fer-tfx`, and the options that they share. Imported at every start, so it imports nothing heavy."""
 
+import dataclasses
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from fer_tfx.quiet import is_quiet
+from pipeline.paths import RunPaths, is_remote
 
 if TYPE_CHECKING:
     from configs.spec import PipelineConfig
@@ -23,3 +29,29 @@ def load_settings(
     from configs.load import load_config
 
     return load_config(file, overrides or [], values or {})
+
+
+def load_latest(file: str | None, overrides: list[str] | None, *, will_change: bool = False) -> "PipelineConfig":
+    """The settings of the pipeline that ran last: on data, or on drawn faces, which have a name of their own.
+
+    Runs on data come first for a command that will change something. `--set name=NAME` names the pipeline.
+    """
+    from schema.drawn_faces import name_drawn_run
+
+    given = load_settings(file, overrides)
+    is_named = any(each.partition("=")[0].strip() == "name" for each in overrides or ())
+    if is_named or is_remote(given.runtime.root):
+        return given
+    drawn = dataclasses.replace(given, name=name_drawn_run(given.name))
+    given_start, drawn_start = map(_find_last_start, (given, drawn))
+    is_drawn = not given_start if will_change else drawn_start > given_start
+    chosen, other = (drawn, given) if drawn_start and is_drawn else (given, drawn)
+    if given_start and drawn_start and not is_quiet():
+        print(f"fer-tfx: this is about {chosen.name}; for {other.name} give --set name={other.name}", file=sys.stderr)
+    return chosen
+
+
+def _find_last_start(settings: "PipelineConfig") -> str:
+    """When a pipeline was last run, as the names of its logs have it; empty: never."""
+    home, logs = Path(RunPaths.of(settings).home), RunPaths.of(settings).logs
+    return max((path.name for path in logs.glob("*.log")), default="-" if home.is_dir() else "")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
-from pipeline.commands import Config, Overrides, load_settings
+from pipeline.commands import Config, Overrides, load_latest
 from pipeline.failures import last_line
 from pipeline.stack import require_tfx
 
@@ -36,7 +36,7 @@ _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
 
 
 def _open(config: str | None, overrides: list[str] | None) -> "History":
-    settings = load_settings(config, overrides)
+    settings = load_latest(config, overrides)
     require_tfx()
     from pipeline.history import History
 
@@ -67,7 +67,7 @@ def compare(first: Run, second: Run, config: Config = None, overrides: Overrides
 
     found = [history.find_run(name) for name in (first, second)]
     sections = compare_runs(*found)
-    headings = ("", f"run {found[0].id}", f"run {found[1].id}", "difference")
+    headings = ("", f"run {found[0].number}", f"run {found[1].number}", "difference")
     heading, *lines = _tabulate(headings, [line for section in sections for line in section.lines])
     print(f"  {heading}")
     for section in sections:
@@ -78,8 +78,9 @@ def compare(first: Run, second: Run, config: Config = None, overrides: Overrides
 
 def lineage(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A pushed version, its folder, or the path of an artifact.")
-    ],
+        str,
+        typer.Argument(metavar="MODEL", help="A pushed version, its folder, the path of an artifact, or latest."),
+    ] = "latest",
     json: AsJson = False,
     config: Config = None,
     overrides: Overrides = None,
@@ -203,7 +204,7 @@ def tensorboard(
     history = _open(config, overrides)
     found = history.find_run(run)
     folder = history.find_training_logs(found)
-    print(f"run {found.id}: http://localhost:{port}/ in a few seconds, from {folder}; Ctrl+C ends it", flush=True)
+    print(f"run {found.number}: http://localhost:{port}/ in a few seconds, from {folder}; Ctrl+C ends it", flush=True)
     try:
         done = subprocess.run(
             [command, "--logdir", str(folder), "--host", "localhost", "--port", str(port)],

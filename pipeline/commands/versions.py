@@ -16,7 +16,7 @@ import typer
 from fer_tfx.errors import ConfigError
 from fer_tfx.quiet import hush_libraries
 from fer_tfx.versions.folder import VersionFolder
-from pipeline.commands import Config, Overrides, load_settings
+from pipeline.commands import Config, Overrides, load_latest
 from pipeline.paths import RunPaths, is_remote
 from pipeline.stack import require_tfx
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 def versions(config: Config = None, overrides: Overrides = None) -> int:
     """List the pushed versions and say which is served."""
-    folder = _open_folder(load_settings(config, overrides))
+    folder = _open_folder(load_latest(config, overrides))
     states = folder.describe_states() | dict.fromkeys(folder.list_forgotten(), "rolled back, then removed")
     if not states:
-        raise ConfigError(f"{folder.path}: no version in it; `fer-tfx run` pushes one (drawn faces: name=fer-drawn)")
+        raise ConfigError(f"{folder.path}: no version in it; `fer-tfx run` pushes one")
     for version, state in sorted(states.items(), reverse=True):
         print(f"{version}  {_describe_date(version)}  {state}")
     return 0
@@ -46,7 +46,7 @@ def rollback(
     """Serve an earlier version again, or undo a roll-back."""
     from pipeline.runners.work_folder import only_run_in
 
-    settings = load_settings(config, overrides)
+    settings = load_latest(config, overrides, will_change=True)
     folder, home = _open_folder(settings), RunPaths.of(settings).home
     # No run may push meanwhile. A cluster's runs can't be locked out, and where there is no work folder, none runs.
     with only_run_in(Path(home)) if not is_remote(home) and Path(home).is_dir() else nullcontext():
@@ -68,7 +68,7 @@ def accept(
     """Compare new models with a pushed version, whatever was better before."""
     from pipeline.runners.work_folder import only_run_in, require_usable
 
-    paths, now_ms = RunPaths.of(load_settings(config, overrides)), int(time.time() * 1000)
+    paths, now_ms = RunPaths.of(load_latest(config, overrides, will_change=True)), int(time.time() * 1000)
     require_tfx()
     hush_libraries()
     if is_remote(paths.home):
@@ -76,7 +76,7 @@ def accept(
 
         accept_recorded(paths.baseline, version, reason, now_ms)
     elif not paths.metadata.exists():
-        raise ConfigError(f"{paths.metadata}: no such file; `fer-tfx run` makes it (drawn faces: name=fer-drawn)")
+        raise ConfigError(f"{paths.metadata}: no such file; `fer-tfx run` makes it")
     else:
         from pipeline.history import open_store
         from pipeline.history.acceptance import accept_version

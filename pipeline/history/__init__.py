@@ -55,18 +55,24 @@ class History:
         return cls(config, path, store)
 
     def find_run(self, name: str) -> RunRecord:
-        """The run with an id as `fer-tfx runs` prints it, or the `latest`."""
+        """The run with a number as `fer-tfx runs` prints it, or the `latest`."""
         runs = read_runs(self.store)
         for run in runs:
-            if name in (LATEST, str(run.id)):
+            if name in (LATEST, str(run.number)):
                 return run
-        known = ", ".join(str(run.id) for run in runs[:10]) + (", ..." if len(runs) > 10 else "")
+        known = ", ".join(str(run.number) for run in runs[:10]) + (", ..." if len(runs) > 10 else "")
         raise ConfigError(f"{self.path}: has no run {name!r}, only {known}, or {LATEST}; `fer-tfx runs` lists them")
 
     def summarise(self) -> list[dict[str, Any]]:
         return [summarise(run, self.config) for run in read_runs(self.store)]
 
     def trace(self, name: str) -> Lineage:
+        """What a model was made of; `latest` is the model of the latest run. DataError: it trained none."""
+        if name == LATEST:
+            run = self.find_run(LATEST)
+            name = run.find_uri(_TRAINER, "model")
+            if not name:
+                raise DataError(f"run {run.number}: trained no model; `fer-tfx runs` tells how each run ended")
         return trace(self.store, name, self.config)
 
     def find_page(self, run: RunRecord) -> Path:
@@ -75,20 +81,20 @@ class History:
         page = Path(folder, PAGE_FILE)
         if not folder:
             why = next(filter(None, map(_explain_end, run.nodes.items())), f"it ended without {_REPORTER}")
-            raise DataError(f"run {run.id}: has no page, as {why}; {_REMEDY}")
+            raise DataError(f"run {run.number}: has no page, as {why}; {_REMEDY}")
         if not page.is_file():
-            raise DataError(f"{page}: the page of run {run.id} is gone; {_REMEDY}, or choose one of `fer-tfx runs`")
+            raise DataError(f"{page}: the page of run {run.number} is gone; {_REMEDY}, or choose one of `fer-tfx runs`")
         return page
 
     def find_training_logs(self, run: RunRecord) -> Path:
         """Folder of the logs of a run's training; DataError: there are none."""
         if _TRAINER not in run.nodes:
-            raise DataError(f"run {run.id}: did not start training; `fer-tfx runs` tells how each run ended")
+            raise DataError(f"run {run.number}: did not start training; `fer-tfx runs` tells how each run ended")
         # A training that is running, or was killed, has no output yet, but TFX has made the folder already.
         expected = Path(RunPaths.of(self.config).artifacts, _TRAINER, _LOGS, str(run.nodes[_TRAINER].id))
         folder = Path(run.find_uri(_TRAINER, _LOGS) or expected)
         if not folder.is_dir():
-            raise DataError(f"{folder}: the logs of run {run.id} are gone; `fer-tfx runs` lists other runs")
+            raise DataError(f"{folder}: the logs of run {run.number} are gone; `fer-tfx runs` lists other runs")
         return folder
 
 

@@ -48,7 +48,7 @@ def summarise(run: RunRecord, config: PipelineConfig) -> dict[str, Any]:
     """A line of `fer-tfx runs`; None: the run did not get that far, or the artifact is gone."""
     figures, rows, version = read_figures(run), read_rows(run), run.find_pushed("pushed_version")
     return {
-        "id": run.id,
+        "id": run.number,
         "started": describe_time(run.started_s),
         "data": Path(str(read_settings(run).get("data.path", ""))).name or "-",
         "rows_used": rows.rows_emitted if rows else None,
@@ -176,7 +176,7 @@ def compare_runs(*runs: RunRecord) -> list[Section]:
 
 def _compare_settings(first: RunRecord, second: RunRecord) -> Section:
     title, lines = "settings that differ", _list_differing(read_settings(first), read_settings(second))
-    ids = " and ".join(str(run.id) for run in (first, second) if not has_all_settings(run))
+    ids = " and ".join(str(run.number) for run in (first, second) if not has_all_settings(run))
     if not ids:
         return Section(title, lines)
     # A setting that was not noted is not known to differ.

@@ -25,6 +25,7 @@ class WorkStep:
     id: int
     node: str
     run_id: int
+    """Number of the run."""
     settings: dict[str, Any]
     """By dotted key."""
     code: dict[str, str]
@@ -82,11 +83,12 @@ def trace(store: ml_metadata.MetadataStore, name: str, config: PipelineConfig) -
 class _Graph:
     def __init__(self, store: ml_metadata.MetadataStore) -> None:
         self._store = store
-        self._runs = {context.id for context in records.list_run_contexts(store)}
+        self._runs = records.number_runs(store)
 
     def find_artifact(self, name: str) -> int:
         path = Path(name).expanduser().absolute()
-        places = {path, *path.parents}
+        # A bare number is a version, also inside the folder of some other model.
+        places = {path, *path.parents} if "/" in name or (path.exists() and not name.isdecimal()) else set()
         versions = {}
         for artifact in sorted(self._store.get_artifacts(), key=lambda each: each.id):
             properties = records.read_plain_values(artifact.custom_properties)
@@ -149,8 +151,9 @@ class _Graph:
         node = records.read_node_id(self._store, execution_id)
         parameters = records.read_plain_values(self._read_execution(execution_id).custom_properties)
         contexts = {context.id for context in self._store.get_contexts_by_execution(execution_id)}
+        number = min((self._runs[each] for each in contexts & self._runs.keys()), default=0)
         return WorkStep(
-            execution_id, node, min(contexts & self._runs, default=0), records.read_node_settings(node, parameters),
+            execution_id, node, number, records.read_node_settings(node, parameters),
             records.read_code(parameters), records.read_sources(parameters), inputs,
         )  # fmt: skip
 

@@ -60,7 +60,8 @@ class NodeRecord:
 class RunRecord:
     """One run of the pipeline."""
 
-    id: int
+    number: int
+    """From 1, in the order in which the runs started."""
     started_s: float
     """Since 1970."""
     nodes: dict[str, NodeRecord]
@@ -110,11 +111,17 @@ def list_run_contexts(store: ml_metadata.MetadataStore) -> list[metadata_store_p
     return sorted(store.get_contexts_by_type(RUN_CONTEXT), key=lambda context: context.id, reverse=True)
 
 
+def number_runs(store: ml_metadata.MetadataStore) -> dict[int, int]:
+    """A run's number by the id of its context: ML Metadata gives ids to contexts of every kind."""
+    return {run.id: number for number, run in enumerate(reversed(list_run_contexts(store)), 1)}
+
+
 def read_runs(store: ml_metadata.MetadataStore) -> list[RunRecord]:
     """All runs, newest first."""
+    numbers = number_runs(store)
     return [
         RunRecord(
-            run.id,
+            numbers[run.id],
             run.create_time_since_epoch / 1000,
             _read_nodes(store, run.id),
             read_plain_values(run.custom_properties),

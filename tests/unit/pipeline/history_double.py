@@ -39,17 +39,19 @@ class HistoryDouble:
         self._store = open_store(self.path)
         self._types: dict[tuple[str, str], int] = {}
         self._run = mlmd.Context()
+        self._run_count = 0
         self._artifact_count = 0
 
     def start_run(self, settings: dict[str, Any] | None = None) -> int:
-        """A run without nodes yet; settings are noted as the pipeline notes them. Its id."""
+        """A run without nodes yet; settings are noted as the pipeline notes them. Its number."""
         run_type = self._put_type("context", RUN_CONTEXT)
         context = mlmd.Context(type_id=run_type, name=f"run-{self._run.id}-next")
         if settings is not None:
             context.custom_properties["settings"].string_value = json.dumps(settings)
         (context.id,) = self._store.put_contexts([context])
         self._run = context
-        return int(context.id)
+        self._run_count += 1
+        return self._run_count
 
     def note_figures(self, figures: Figures) -> None:
         """Note the figures of the run that was started last."""

@@ -32,4 +32,6 @@ def test_accept_while_a_run_is_at_work_is_refused(capsys, tmp_path):
 
 def test_accept_without_a_reason_is_refused(capsys, tmp_path):
     assert accept(tmp_path) == 2
-    assert capsys.readouterr().err == "fer-tfx: Missing option '--reason'; see `fer-tfx --help`\n"
+    assert capsys.readouterr().err == (
+        "fer-tfx: Missing option '--reason'; usage: fer-tfx accept [OPTIONS] {VERSION}; see `fer-tfx accept --help`\n"
+    )
