@@ -33,7 +33,7 @@ $(UV):
 
 # Byte-compiled at install: without it every import of TFX costs 15 s more. The stamp comes last, so that an
 # interrupted set-up is taken up again. The other stack has another Python, so it gets the environment anew.
-$(VENV)/.ready: $(wildcard requirements/*/*.lock) setup.py fer_tfx/pyproject.toml $(if $(STACK),FORCE) | $(UV)
+$(VENV)/.ready: $(wildcard requirements/*/*.lock) setup.py fer_tfx/setup.py fer_tfx/pyproject.toml $(if $(STACK),FORCE) | $(UV)
 	@set -e; stack=$$($(CHOOSER) .ci/stack.py $(STACK)); locks=requirements/$$stack; \
 	echo "Installing TFX $$stack and what it needs, locked, in $(VENV)/ (about 3 GB, once)"; \
 	test "$$($(BIN)/python .ci/stack.py $(STACK) 2>&1)" = $$stack || \

@@ -68,7 +68,9 @@ TFX = [
 KUBEFLOW = ["kfp-server-api>=2.5,<3"]
 
 DEV = [
-    "fer-tfx[detect]",
+    # For benchmarks.near_duplicates. OpenCV 4.12 asks for a NumPy that TFX 1.16 can't have.
+    *for_stack(OLDER, "opencv-python-headless>=4.8,<4.12"),
+    *for_stack(CURRENT, "opencv-python-headless>=4.13,<5"),
     *KUBEFLOW,
     "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",

@@ -13,6 +13,10 @@ from fer_tfx.errors import RequestRefusedError as RequestRefusedError
 from fer_tfx.errors import ServerUnreachableError as ServerUnreachableError
 from fer_tfx.errors import ServingError as ServingError
 from fer_tfx.face_detection import Box as Box
+from fer_tfx.face_detection import Face as Face
+from fer_tfx.face_detection import FaceDetector as FaceDetector
+from fer_tfx.face_detection import Landmarks as Landmarks
+from fer_tfx.face_detection import crop_face as crop_face
 from fer_tfx.model import Model as Model
 from fer_tfx.model import load as load
 from fer_tfx.model import predict as predict

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_tfx.contract import IMAGE_SHAPE
 from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.face_detection import Box, FaceDetector, crop_face
+from fer_tfx.face_detection import Face, FaceDetector, crop_face, is_crop
 from fer_tfx.light import LightModel
 from fer_tfx.local_model import Floats, LocalModel
 from fer_tfx.model_files import (
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 FEW = 128
 """Pictures in one call up to which a model averages the most views unless told how many."""
-_LARGEST_CROP_PX = 64
 
 
 class Model:
@@ -148,7 +147,7 @@ class Model:
         crops = [crop for sight in sights for crop in sight.crops]
         predictions = iter(self._predict_pixels(np.stack(crops), views) if crops else [])
         for sight in sights:
-            sight.faces.extend(replace(next(predictions), box=box) for box in sight.boxes)
+            sight.faces.extend(_place(next(predictions), face) for face in sight.found)
             yield sight.faces
 
     def _predict_pixels(self, pixels: Pixels, views: int | None) -> list[Prediction]:
@@ -161,17 +160,21 @@ class _Sight(NamedTuple):
     """A picture whose faces wait for their answers."""
 
     faces: Faces  # none yet
-    boxes: Sequence[Box | None] = ()  # None: the whole picture
+    found: Sequence[Face | None] = ()  # None: the whole picture
     crops: Sequence[Pixels] = ()  # uint8 (48, 48, 1)
 
 
 def _look_at(picture: Any, position: int, is_whole: bool) -> _Sight:
     faces = Faces(position=position, name=find_name(picture))
     image = open_picture(picture, faces.name or f"picture {position}")
-    if is_whole or max(image.size) <= _LARGEST_CROP_PX:
+    if is_whole or is_crop(image):
         return _Sight(faces, [None], [to_pixels(image)])
-    boxes = _open_detector().find_faces(image)
-    return _Sight(faces, boxes, [to_pixels(crop_face(image, box)) for box in boxes])
+    found = _open_detector().detect(image)
+    return _Sight(faces, found, [crop_face(image, face) for face in found])
+
+
+def _place(prediction: Prediction, face: Face | None) -> Prediction:
+    return replace(prediction, box=face.box, landmarks=asdict(face.landmarks)) if face else prediction
 
 
 def _read_crops(crops: Iterable[Any]) -> Pixels:

@@ -77,30 +77,30 @@ def write_sums(folder: Path) -> None:
     (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
 
 
-def verify_sums(folder: Path) -> None:
+def verify_sums(folder: Path, remedy: str = _REMEDY) -> None:
     """Raise DataError, naming the file, unless the files below `folder` are those listed in its SHA256SUMS."""
     sums = folder / SUMS_FILE
     try:
         lines = sums.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise DataError(f"{sums}: is missing or can't be read: {_REMEDY}") from None
+        raise DataError(f"{sums}: is missing or can't be read: {remedy}") from None
     if not lines:  # which would prove nothing
-        raise DataError(f"{sums}: is empty: {_REMEDY}")
+        raise DataError(f"{sums}: is empty: {remedy}")
     digests = {}
     for number, line in enumerate(lines, start=1):
         digest, _, name = line.partition("  ")
         if len(digest) != 64 or not name:
-            raise DataError(f"{sums}, line {number}: expected a SHA-256, two spaces and a file name: {_REMEDY}")
+            raise DataError(f"{sums}, line {number}: expected a SHA-256, two spaces and a file name: {remedy}")
         digests[name] = digest
     for name, digest in digests.items():
         path = folder / name
         if not path.is_file():
-            raise DataError(f"{path}: is missing, and {SUMS_FILE} lists it: {_REMEDY}")
+            raise DataError(f"{path}: is missing, and {SUMS_FILE} lists it: {remedy}")
         if (found := compute_digest(path)) != digest:
-            raise DataError(f"{path}: has the SHA-256 {found[:16]}..., expected {digest[:16]}...: {_REMEDY}")
+            raise DataError(f"{path}: has the SHA-256 {found[:16]}..., expected {digest[:16]}...: {remedy}")
     for name in list_files(folder):
         if name not in digests:
-            raise DataError(f"{folder / name}: is not listed in {SUMS_FILE}: remove it, or {_REMEDY}")
+            raise DataError(f"{folder / name}: is not listed in {SUMS_FILE}: remove it, or {remedy}")
 
 
 def list_files(folder: Path) -> list[str]:

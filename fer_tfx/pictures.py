@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from fer_tfx.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, MAX_LOCAL_PIXELS
 from fer_tfx.errors import DataError, in_one_line
@@ -179,7 +179,7 @@ def _bound(picture: Image.Image | None, name: str) -> Image.Image:
 
 
 def _load_upright(picture: Image.Image, name: str, *, is_own: bool = True) -> Image.Image:
-    """Another picture unless it is our own."""
+    """The same picture, or another one that is turned unless it is our own."""
     called = f"{in_one_line(name)}: this {picture.format or 'picture'}"
     try:
         picture.load()
@@ -189,9 +189,10 @@ def _load_upright(picture: Image.Image, name: str, *, is_own: bool = True) -> Im
     if picture.mode == "F" or low < 0 or high >= 2**16:  # what would be white?
         raise DataError(f"{called} holds numbers of more than 16 bits; save it with 8 or 16 a colour")
     with suppress(*DAMAGE):  # without a readable note it is upright
-        if not is_own:
+        if is_own:
+            ImageOps.exif_transpose(picture, in_place=True)
+        elif picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:
             return ImageOps.exif_transpose(picture)
-        ImageOps.exif_transpose(picture, in_place=True)
     return picture
 
 

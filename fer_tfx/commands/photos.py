@@ -14,7 +14,7 @@ from fer_tfx.commands.inputs import Item, Picture, Subject
 from fer_tfx.commands.output import Row
 from fer_tfx.errors import DataError
 from fer_tfx.face_detection import Box, FaceDetector, crop_face
-from fer_tfx.pictures import open_upright, to_pixels, to_rgb
+from fer_tfx.pictures import open_upright, to_rgb
 
 _BOX_COLOUR, _TEXT_COLOUR = (255, 210, 0), (0, 0, 0)
 _JPEG_QUALITY = 92
@@ -24,11 +24,11 @@ def iter_faces(photos: Sequence[Picture], detector: FaceDetector) -> Iterator[It
     """Yield each face of each photo, and one item without pixels for a photo that has none. Raises DataError."""
     for place, photo in enumerate(photos):
         picture = open_upright(photo.read(), photo.name)
-        boxes = detector.find_faces(picture)
-        if not boxes:
+        faces = detector.detect(picture)
+        if not faces:
             yield Item(Subject(photo.name, place), None)
-        for number, box in enumerate(boxes, start=1):
-            yield Item(Subject(photo.name, place, number, box), to_pixels(crop_face(picture, box)))
+        for number, face in enumerate(faces, start=1):
+            yield Item(Subject(photo.name, place, number, face.box), crop_face(picture, face))
 
 
 @contextmanager

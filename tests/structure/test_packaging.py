@@ -36,7 +36,7 @@ def run_python(project: Path, *words: str) -> str:
 
 def list_files(package: str) -> set[str]:
     """Every file of a package of this checkout but those that only its build needs."""
-    left_out = {f"fer_tfx/{name}" for name in ("LICENSE", "NOTICE", "README.md", "pyproject.toml")}
+    left_out = {f"fer_tfx/{name}" for name in ("LICENSE", "NOTICE", "README.md", "pyproject.toml", "setup.py")}
     paths = (path for path in (ROOT / package).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     names = {path.relative_to(ROOT).as_posix() for path in paths if not {"build", "fer_tfx.egg-info"} & {*path.parts}}
     return names - left_out
@@ -47,7 +47,8 @@ def test_wheel_of_the_library_holds_every_file_of_fer_tfx_and_no_other_package(p
     (wheel,) = project.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == list_files("fer_tfx")
-    assert {"fer_tfx/light_model/model.tflite", "fer_tfx/shipped_model/saved_model.pb"} <= names
+    models = {"face_models/face_detection_back.tflite", "light_model/model.tflite", "shipped_model/saved_model.pb"}
+    assert {f"fer_tfx/{name}" for name in models} <= names
     assert "would be ignored" not in said  # setuptools' word for data that it takes for a package
 
 
@@ -70,7 +71,7 @@ def test_both_distributions_state_one_version_their_licence_and_authors_as_pypi_
         assert licence == (ROOT / "LICENSE").read_bytes()
         assert b"Apache License" in licence
     notes = {name.rpartition("licenses/")[2] for name in wheels[0].namelist() if "licenses/" in name}
-    assert notes == {"LICENSE", "NOTICE", "shipped_model/LICENCE_NOTE.md"}
+    assert notes == {"LICENSE", "NOTICE", "face_models/NOTICE", "shipped_model/LICENCE_NOTE.md"}
 
 
 def _find(wheel: zipfile.ZipFile, end: str) -> str:

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from predictor_double import PredictorDouble, build_prediction
+from predictor_double import PredictorDouble, build_face, build_prediction
 from serving_double import TensorFlowServingDouble, answer_by_first_value
 
 import fer_tfx
-from fer_tfx import Box, ConfigError, DataError, Faces, Model, Prediction
+from fer_tfx import Box, ConfigError, DataError, Face, Faces, Model, Prediction
 from fer_tfx import model as model_module
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.model_files import find_shipped_model, light_folder
@@ -39,11 +39,14 @@ def encode(picture: Image.Image, form: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
+FACE_BOX = Box(100, 20, 48, 48)
+
+
 class DetectorDouble:
     """Finds one face in pictures that aren't black."""
 
-    def find_faces(self, picture: Image.Image) -> list[Box]:
-        return [Box(100, 0, 48, 48)] if picture.getbbox() else []
+    def detect(self, picture: Image.Image) -> list[Face]:
+        return [build_face(FACE_BOX)] if picture.getbbox() else []
 
 
 @pytest.fixture
@@ -55,11 +58,11 @@ def double(monkeypatch: pytest.MonkeyPatch) -> PredictorDouble:
 def test_predict_three_lines_find_the_face_in_a_file(tmp_path, monkeypatch, crop):
     monkeypatch.setattr(model_module, "_open_detector", DetectorDouble)
     photo = Image.new("L", (200, 100), 9)
-    photo.paste(Image.fromarray(crop), (100, 0))
+    photo.paste(Image.fromarray(crop), FACE_BOX[:2])
     photo.save(tmp_path / "party.png")
-    (expected,) = fer_tfx.load().predict_faces([crop])
+    (expected,) = fer_tfx.load().predict_faces([fer_tfx.crop_face(photo, build_face(FACE_BOX))])
     for face in fer_tfx.predict(str(tmp_path / "party.png")):
-        assert (face.box, face.label, face.confidence) == (Box(100, 0, 48, 48), expected.label, expected.confidence)
+        assert (face.box, face.label, face.confidence) == (FACE_BOX, expected.label, expected.confidence)
 
 
 def test_predict_picture_of_any_kind_has_the_same_answer(small, crop, tmp_path):
@@ -170,7 +173,7 @@ def test_predict_not_strict_passes_over_what_it_cannot_use_and_says_so(double):
 def test_predict_searches_what_is_no_crop_unless_told_that_it_is_one(double):
     photo = Image.new("L", (200, 100), 200)
     (found,) = Model(double).predict(photo)
-    assert (found.box, found.label) == (Box(100, 0, 48, 48), build_prediction(200).label)
+    assert (found.box, found.label) == (FACE_BOX, build_prediction(200).label)
     (whole,) = Model(double).predict(photo, whole=True)
     assert (whole.box, whole.label) == (None, found.label)
     assert Model(double).predict(Image.new("L", (200, 100))) == []

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from predictor_double import PredictorDouble, build_prediction
+from predictor_double import PredictorDouble, build_face, build_prediction
 
 from fer_tfx import face_detection
 from fer_tfx.cli import main
 from fer_tfx.commands import predict as predict_command
 from fer_tfx.commands.predict import BackEnd, PredictOptions, predict
 from fer_tfx.errors import FerError
-from fer_tfx.face_detection import Box
+from fer_tfx.face_detection import Box, Face
 from fer_tfx.model import Model
 
 
@@ -169,8 +169,8 @@ def test_main_predict_out_gets_the_answers_and_the_terminal_their_number(capfd, 
 class DetectorDouble:
     """Finds one face in pictures that aren't black."""
 
-    def find_faces(self, picture: Image.Image) -> list[Box]:
-        return [Box(8, 8, 32, 32)] if picture.getpixel((0, 0)) else []
+    def detect(self, picture: Image.Image) -> list[Face]:
+        return [build_face(Box(8, 8, 32, 32))] if picture.getpixel((0, 0)) else []
 
 
 def test_main_predict_detect_answers_for_each_face_and_saves_the_photos(capfd, tmp_path, pictures, double, monkeypatch):

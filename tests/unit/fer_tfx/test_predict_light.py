@@ -68,12 +68,12 @@ def test_rows_in_a_fresh_process_import_nothing_heavy(tmp_path, faces, command):
     assert imported & HEAVY == set()
 
 
-def test_predict_detect_in_a_fresh_process_needs_only_opencv_besides(tmp_path, faces):
+def test_predict_detect_in_a_fresh_process_imports_nothing_heavy(tmp_path, faces):
     path = tmp_path / "a.png"
     Image.new("L", (300, 300)).save(path)
     printed, imported = ask(tmp_path, "predict", "--detect", str(path))
     assert printed == f"{path}     no face\n"
-    assert imported & HEAVY == {"cv2"}
+    assert imported & NEEDLESS == set()
 
 
 @pytest.mark.parametrize(("words", "views"), [([], 4), (["--views", "1"], 1), (["--views", "2"], 2)])
