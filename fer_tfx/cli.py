@@ -134,6 +134,9 @@ def predict(
     save: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="With --detect: write the photos with boxes and names drawn.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first picture that can't be read, and write nothing.")
+    ] = False,
     model: Model = None,
     url: Url = None,
     trust: Trust = False,
@@ -155,7 +158,7 @@ def predict(
         raise ConfigError("--abstain and --abstain-below: give one of them")
     connection = _read_connection(header, token_file, ca, cert, key, version, label)
     back_end = command.BackEnd(model, url, server_model, timeout, trust, views, connection)
-    options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, detect, save)
+    options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, detect, save, strict)
     return command.predict(options)
 
 

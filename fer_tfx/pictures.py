@@ -29,12 +29,20 @@ UNREADABLE_FORMATS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TEXT_CHUNKS = {b"tEXt", b"zTXt", b"iTXt", b"iCCP"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_HEIC_SUFFIXES = {".heic", ".heif", ".hif"}
 _OTHER_STARTS = {b"%PDF": "PDF", b"<svg": "SVG", b"<?xml": "SVG or XML", b"\xff\x0a": "JPEG XL",
                  b"\0\0\0\x0cJXL ": "JPEG XL", b"<!DOCTYPE": "a web page", b"<html": "a web page"}  # fmt: skip
 # Luma of ITU-R BT.601. They sum to 1, so grey stays as it is.
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 # What Pillow raises for bytes that aren't what their header says.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+
+
+def list_picture_suffixes() -> set[str]:
+    """In lower case, such as `.jpg`: how the names of readable pictures end."""
+    Image.init()
+    readable = {each for each in Image.OPEN if each not in UNREADABLE_FORMATS}
+    return {each for each, form in Image.registered_extensions().items() if form in readable} | _HEIC_SUFFIXES
 
 
 def read_picture_file(name: str) -> bytes:

@@ -1,5 +1,6 @@
 """What the command line names -> subjects with their pixels: pictures or rows, told apart by content, then by name."""
 
+import io
 import os
 import shutil
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 from fer_tfx.contract import IMAGE_SHAPE
 from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
-from fer_tfx.pictures import decode_picture, read_bounded, read_picture_file
+from fer_tfx.pictures import PictureLike, list_picture_suffixes, read_bounded, read_picture_file
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
@@ -23,7 +24,6 @@ from fer_tfx.reading.sources import Source, read_source
 from fer_tfx.views import Pixels
 
 STANDARD_INPUT_NAME = "standard input"
-PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 
 
@@ -37,10 +37,10 @@ class Subject(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A subject with what the model gets to see."""
+    """A row with what the model gets to see."""
 
     subject: Subject
-    pixels: Pixels | None  # uint8 (48, 48, 1); None: a photo without a face
+    pixels: Pixels  # uint8 (48, 48, 1)
 
 
 class Picture(NamedTuple):
@@ -52,6 +52,14 @@ class Picture(NamedTuple):
     def read(self) -> bytes:
         """The bytes of the file. Raises DataError, as `fer_tfx.pictures.read_picture_file`."""
         return read_picture_file(self.name) if self.content is None else self.content
+
+    def get_source(self) -> PictureLike:
+        """For `Model.predict`, with the name."""
+        if self.content is None:
+            return self.name
+        stream = io.BytesIO(self.content)
+        stream.name = self.name
+        return stream
 
 
 class Rows(NamedTuple):
@@ -81,35 +89,48 @@ class Rows(NamedTuple):
             raise DataError(f"{name}: no row in it; give a file with a picture in each line below its header")
 
 
+class Folder(NamedTuple):
+    """What lies below a folder, by its names; hidden files don't count."""
+
+    pictures: list[str]  # paths, in order
+    others: list[str]  # paths of files that are no pictures
+
+    @classmethod
+    def read(cls, folder: str) -> "Folder":
+        """Raises DataError if there is no picture."""
+        suffixes = tuple(list_picture_suffixes())
+        found = sorted(
+            os.path.join(parent, name)
+            for parent, _, names in os.walk(folder)
+            for name in names
+            if not name.startswith(".")
+        )
+        pictures = [each for each in found if each.lower().endswith(suffixes)]
+        others = [each for each in found if not each.lower().endswith(suffixes)]
+        if not pictures:
+            only = f", only {tell_names(others)}" if others else ""
+            raise DataError(
+                f"{in_one_line(folder)}: no picture in this folder by its name{only}; name files themselves"
+            )
+        return cls(pictures, others)
+
+
+def tell_names(paths: Sequence[str], most: int = 3) -> str:
+    """Such as `a.txt, b.csv and 5 more`."""
+    shown = ", ".join(in_one_line(each) for each in paths[:most])
+    return shown if len(paths) <= most else f"{shown} and {len(paths) - most} more"
+
+
 class Inputs(NamedTuple):
     """All that is to be predicted: either pictures or files of rows."""
 
     pictures: tuple[Picture, ...] = ()
     rows: tuple[Rows, ...] = ()
+    others: tuple[str, ...] = ()  # paths of files in folders that are no pictures by their names
 
     @property
     def names(self) -> list[str]:
         return [picture.name for picture in self.pictures] + [rows.name for rows in self.rows]
-
-
-def iter_pictures(pictures: Sequence[Picture]) -> Iterator[Item]:
-    """Yield each picture as a whole, in order. Raises DataError: a file can't be read or is no picture."""
-    for place, picture in enumerate(pictures):
-        yield Item(Subject(picture.name, place), decode_picture(picture.read(), picture.name))
-
-
-def list_folder(folder: str) -> list[str]:
-    """Paths of the pictures below a folder, by their suffix, in order. Raises DataError if there is none."""
-    found = [
-        os.path.join(parent, name)
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith(".")
-    ]
-    if not found:
-        suffixes = ", ".join(PICTURE_SUFFIXES)
-        raise DataError(f"{in_one_line(folder)}: no picture in this folder; give files that end in {suffixes}")
-    return sorted(found)
 
 
 @contextmanager
@@ -117,12 +138,18 @@ def open_inputs(names: Sequence[str]) -> Iterator[Inputs]:
     """Recognise files, folders of pictures and `-`, standard input. Raises ConfigError for a mixture, or DataError."""
     with tempfile.TemporaryFile() as spool:
         found = [_recognise(name, cast(BinaryIO, spool)) for name in names]
-        pictures = tuple(picture for each in found if isinstance(each, list) for picture in each)
         rows = tuple(each for each in found if isinstance(each, Rows))
+        folders = [each for each in found if isinstance(each, Folder)]
+        pictures: list[Picture] = []
+        for each in found:
+            if isinstance(each, Picture):
+                pictures.append(each)
+            elif isinstance(each, Folder):
+                pictures += map(Picture, each.pictures)
         if pictures and rows:
             picture, csv = in_one_line(pictures[0].name), in_one_line(rows[0].name)
             raise ConfigError(f"{csv} holds rows and {picture} is a picture; give them in two calls")
-        yield Inputs(pictures, rows)
+        yield Inputs(tuple(pictures), rows, tuple(other for each in folders for other in each.others))
 
 
 def open_rows(name: str) -> Rows:
@@ -130,20 +157,20 @@ def open_rows(name: str) -> Rows:
     return Rows(name, lambda: Path(name).open("rb"))
 
 
-def _recognise(name: str, spool: BinaryIO) -> list[Picture] | Rows:
+def _recognise(name: str, spool: BinaryIO) -> Picture | Folder | Rows:
     if name == "-":
         return _recognise_standard_input(spool)
     if Path(name).is_dir():
-        return [Picture(each) for each in list_folder(name)]
+        return Folder.read(name)
     head = b""
     with suppress(OSError, ValueError):  # what can't be read is reported later
         if Path(name).is_file():
             with Path(name).open("rb") as file:
                 head = file.read(HEAD_BYTES)
-    return open_rows(name) if holds_rows(head, name) else [Picture(name)]
+    return open_rows(name) if holds_rows(head, name) else Picture(name)
 
 
-def _recognise_standard_input(spool: BinaryIO) -> list[Picture] | Rows:
+def _recognise_standard_input(spool: BinaryIO) -> Picture | Rows:
     """Rows are kept in a temporary file: a zip must be read from its end."""
     if spool.tell():
         raise ConfigError("`-` is given twice, and standard input can be read only once")
@@ -152,7 +179,7 @@ def _recognise_standard_input(spool: BinaryIO) -> list[Picture] | Rows:
         raise DataError(f"{STANDARD_INPUT_NAME}: is empty; give a picture or a CSV")
     spool.write(head)
     if not holds_rows(head, ""):
-        return [Picture(STANDARD_INPUT_NAME, head + read_bounded(sys.stdin.buffer, STANDARD_INPUT_NAME))]
+        return Picture(STANDARD_INPUT_NAME, head + read_bounded(sys.stdin.buffer, STANDARD_INPUT_NAME))
     shutil.copyfileobj(sys.stdin.buffer, spool)
     spool.seek(0)
     return Rows(STANDARD_INPUT_NAME, lambda: spool)

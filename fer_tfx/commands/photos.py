@@ -10,25 +10,14 @@ from pathlib import Path
 
 from PIL import ImageDraw, ImageFont
 
-from fer_tfx.commands.inputs import Item, Picture, Subject
+from fer_tfx.commands.inputs import Picture
 from fer_tfx.commands.output import Row
 from fer_tfx.errors import DataError
-from fer_tfx.face_detection import Box, FaceDetector, crop_face
+from fer_tfx.face_detection import Box
 from fer_tfx.pictures import open_upright, to_rgb
 
 _BOX_COLOUR, _TEXT_COLOUR = (255, 210, 0), (0, 0, 0)
 _JPEG_QUALITY = 92
-
-
-def iter_faces(photos: Sequence[Picture], detector: FaceDetector) -> Iterator[Item]:
-    """Yield each face of each photo, and one item without pixels for a photo that has none. Raises DataError."""
-    for place, photo in enumerate(photos):
-        picture = open_upright(photo.read(), photo.name)
-        faces = detector.detect(picture)
-        if not faces:
-            yield Item(Subject(photo.name, place), None)
-        for number, face in enumerate(faces, start=1):
-            yield Item(Subject(photo.name, place, number, face.box), crop_face(picture, face))
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""fer-tfx predict and fer-tfx submission: all answers are written, or none."""
+"""fer-tfx predict and fer-tfx submission: answers are written when all are there."""
 
 import dataclasses
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -14,7 +14,7 @@ from typing import NamedTuple, TextIO, TypeVar
 import numpy as np
 
 from fer_tfx.client.connection import Connection
-from fer_tfx.commands.inputs import Inputs, Item, Subject, iter_pictures, open_inputs, open_rows
+from fer_tfx.commands.inputs import Inputs, Item, Picture, Subject, open_inputs, open_rows, tell_names
 from fer_tfx.commands.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.model import Model, load
@@ -99,19 +99,21 @@ class PredictOptions:
     is_abstaining: bool = False  # by the model's own threshold
     is_detecting: bool = False
     save: Path | None = None
+    is_strict: bool = False  # stops at the first picture that can't be read
 
 
 def predict(options: PredictOptions) -> int:
-    """Predict pictures, faces in photos or the rows of CSVs; the exit code is 0.
+    """Predict pictures, faces in photos or the rows of CSVs; the exit code is 0, or 2 if a picture could not be read.
 
-    Raises ConfigError for options or an unusable model, DataError for a file, another FerError for a server or Ctrl-C.
+    Raises ConfigError for options or an unusable model, DataError for a CSV or if no picture can be read, another
+    FerError for a server or Ctrl-C: nothing is written then.
     """
     threshold = options.abstain_below
     if threshold is not None and not 0 <= threshold <= 1:
         raise ConfigError(f"--abstain-below: expected a number from 0 to 1, got {threshold}")
     if options.save and not options.is_detecting:
         raise ConfigError("--save draws the faces that were found; give --detect too")
-    back_end = options.back_end.check()
+    back_end, errors = options.back_end.check(), list[FerError]()
     with ExitStack() as stack:
         stack.enter_context(_stopping_on_interrupt())
         inputs = stack.enter_context(open_inputs(options.paths))
@@ -123,17 +125,33 @@ def predict(options: PredictOptions) -> int:
         layout = lay_out(names, has_row=bool(inputs.rows), has_face=options.is_detecting)
         terminal = stack.enter_context(keep_terminal())
         output = stack.enter_context(open_output(options.out))
-        items, pass_on = _open_items(options, inputs, stack)
+        pass_on = _open_album(options, inputs, stack)
         model = stack.enter_context(open_model(back_end))
         views = model.choose_views(len(inputs.pictures) or None, back_end.views)
         total = len(inputs.pictures) if inputs.pictures and not options.is_detecting else None
-        answers = show_progress(answer_items(model, items, views), total, terminal)
-        count, views = write_rows(pass_on(_judge(each, options) for each in answers), options.format, layout, output)
+        rows = answer_items(model, chain.from_iterable(each.iter_items() for each in inputs.rows), views)
+        answers = chain(_answer_pictures(model, inputs.pictures, views, options, errors), rows)
+        shown = show_progress(answers, total, terminal)
+        count, views = write_rows(pass_on(_judge(each, options) for each in shown), options.format, layout, output)
+        if errors and len(errors) == len(inputs.pictures):
+            raise DataError(str(errors[0]) if len(errors) == 1 else f"no picture could be read; the first: {errors[0]}")
+    _tell_left_out(inputs, errors)
     if options.out:
         print_note(f"{count:,} predictions written to {options.out}")
     if options.format == "table" and views and not is_quiet():
         print("fer-tfx:", f"answers average {views} views" if views > 1 else "answers use one view", file=sys.stderr)
-    return 0
+    return DataError.exit_code if errors else 0
+
+
+def _tell_left_out(inputs: Inputs, errors: Sequence[FerError]) -> None:
+    if inputs.others and not is_quiet():
+        files = "1 file is" if len(inputs.others) == 1 else f"{len(inputs.others):,} files are"
+        print(f"fer-tfx: {files} no picture by name, passed over: {tell_names(inputs.others)}", file=sys.stderr)
+    for error in errors:
+        print(f"fer-tfx: {error}", file=sys.stderr)
+    if errors:
+        found = f"{len(errors):,} of {len(inputs.pictures):,} pictures could not be read and have no answer"
+        print(f"fer-tfx: {found}; --strict stops at the first", file=sys.stderr)
 
 
 @contextmanager
@@ -161,15 +179,29 @@ def _stopping_on_interrupt() -> Iterator[None]:
         raise FerError("interrupted; nothing was written") from None
 
 
-def _open_items(options: PredictOptions, inputs: Inputs, stack: ExitStack) -> tuple[Iterator[Item], RowsFilter]:
-    """What to ask for, and what the answers go through before they are written."""
-    if not options.is_detecting:
-        return chain(iter_pictures(inputs.pictures), *(each.iter_items() for each in inputs.rows)), iter
-    from fer_tfx.commands.photos import iter_faces, open_album
-    from fer_tfx.face_detection import FaceDetector
+def _open_album(options: PredictOptions, inputs: Inputs, stack: ExitStack) -> RowsFilter:
+    """What the answers go through before they are written."""
+    if not options.save:
+        return iter
+    from fer_tfx.commands.photos import open_album
 
-    items = iter_faces(inputs.pictures, FaceDetector())
-    return items, stack.enter_context(open_album(options.save, inputs.pictures)) if options.save else iter
+    return stack.enter_context(open_album(options.save, inputs.pictures))
+
+
+def _answer_pictures(
+    model: Model, pictures: Sequence[Picture], views: int | None, options: PredictOptions, errors: list[FerError]
+) -> Iterator[Answer]:
+    """Yield an answer for each face, and one without for a picture that has none; add why others can't be read."""
+    given = (each.get_source() for each in pictures)
+    found = model.predict(given, whole=not options.is_detecting, views=views, strict=options.is_strict)
+    for picture, faces in zip(pictures, found, strict=True):
+        subject = Subject(picture.name, faces.position)
+        if faces.error:
+            errors.append(faces.error)
+        elif not faces:
+            yield Answer(subject, None)
+        for number, face in enumerate(faces, start=1):
+            yield Answer(subject._replace(face=number, box=face.box) if face.box else subject, face)
 
 
 def _judge(answer: Answer, options: PredictOptions) -> Row:
@@ -184,13 +216,9 @@ def answer_items(model: Model, items: Iterable[Item], views: int | None) -> Iter
     """Yield one answer for each item, in order. Memory: one batch, whatever the number of items."""
     remaining = iter(items)
     while batch := list(islice(remaining, BATCH_SIZE)):
-        seen = [item.pixels for item in batch if item.pixels is not None]
-        predictions = model.predict_faces(np.stack(seen), views=views) if seen else []
-        if len(predictions) != len(seen):
-            raise ValueError(f"expected {len(seen)} predictions, got {len(predictions)}")
-        following = iter(predictions)
-        for item in batch:
-            yield Answer(item.subject, None if item.pixels is None else next(following))
+        predictions = model.predict_faces(np.stack([item.pixels for item in batch]), views=views)
+        for item, prediction in zip(batch, predictions, strict=True):
+            yield Answer(item.subject, prediction)
 
 
 def write_submission(data: str, out: Path, back_end: BackEnd) -> int:

@@ -54,8 +54,11 @@ class RowLayout(NamedTuple):
     column_count: int
 
 
-def parse_header(line: bytes, file: str) -> RowLayout:
-    """Find the columns: any order, case, spaces and quotes. Raises DataError if the file can't be read by them."""
+def parse_header(line: bytes, file: str, is_unlabelled: bool = False) -> RowLayout:
+    """Find the columns: any order, case, spaces and quotes; only that of the pixels if nothing else counts.
+
+    Raises DataError if the file can't be read by them.
+    """
     text = line.removeprefix(_UTF8_MARK).rstrip(b"\r\n")
     if line.startswith(_UTF16_MARKS) or b"\0" in line:
         raise _header_error(file, "UTF-16 or binary content", "save the file as CSV in UTF-8")
@@ -66,7 +69,8 @@ def parse_header(line: bytes, file: str) -> RowLayout:
     except RowError as error:
         raise _header_error(file, f"{error} in {shown(text)!r}", "fix the quotes of the header") from error
     names = [field.decode("utf-8", "replace").strip().lower() for field in fields]
-    place_of = {column: names.index(column) for column in _COLUMNS if column in names}
+    wanted = (PIXELS_KEY,) if is_unlabelled else _COLUMNS
+    place_of = {column: names.index(column) for column in wanted if column in names}
     for column in place_of:
         if names.count(column) > 1:
             raise _header_error(file, f"column `{column}` {names.count(column)} times", "keep one of them")
@@ -175,8 +179,10 @@ class CsvForm:
     def recognises(self, head: bytes, name: str) -> bool:
         return name.lower().endswith(self.suffixes) or PIXELS_KEY.encode() in head.partition(b"\n")[0].lower()
 
-    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
-        layout = read_header(stream, name, limits.max_line_bytes)
+    def read(
+        self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False
+    ) -> Iterator[ParsedRow | RejectedRow]:
+        layout = read_header(stream, name, limits.max_line_bytes, is_unlabelled)
         return parse_lines(iter_lines(stream, limits.max_line_bytes), layout, name, limits.max_line_bytes)
 
 
@@ -208,14 +214,14 @@ def is_blank(line: bytes, limit: int) -> bool:
     return line.isspace() and len(line) <= limit
 
 
-def read_header(stream: BinaryIO, name: str, limit: int) -> RowLayout:
+def read_header(stream: BinaryIO, name: str, limit: int, is_unlabelled: bool = False) -> RowLayout:
     """Read line 1. Raises DataError: there is none, or it is no header."""
     line = stream.readline(limit + 1)
     if not line:
         raise DataError(f"{name}: the file is empty: give a CSV with the columns `emotion,pixels`")
     if len(line) > limit:
         raise DataError(f"{name}, line 1: longer than {limit:,} bytes: give a CSV with a header and line ends")
-    return parse_header(line, name)
+    return parse_header(line, name, is_unlabelled)
 
 
 def iter_lines(stream: BinaryIO, limit: int, size: float = math.inf) -> Iterator[bytes]:

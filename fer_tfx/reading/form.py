@@ -71,11 +71,14 @@ class Form(Protocol):
     def recognises(self, head: bytes, name: str) -> bool:
         """Whether a file that begins with `head`, its first 512 bytes, is of this form."""
 
-    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
+    def read(
+        self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False
+    ) -> Iterator[ParsedRow | RejectedRow]:
         """Yield every row of a stream, which is at its start, in order and in bounded memory.
 
         `name` is the relative path of the file, with that of its archive in front: for messages and the rows' `source`.
-        Raises DataError if the file as a whole can't be read.
+        Of rows that are only to be predicted, `is_unlabelled`, a label and a usage are not looked at. Raises DataError
+        if the file as a whole can't be read.
         """
 
 

@@ -26,7 +26,7 @@ class Source(NamedTuple):
 
     path: str
     name: str  # in messages and examples: the path below the input's base folder; of several, the first
-    is_unlabelled: bool  # whether it was given as data to predict; a label in it is then ignored, never trained on
+    is_unlabelled: bool  # whether it was given as data to predict; labels in it are then not looked at
 
 
 ByteRange = tuple[int, int]  # from the first byte up to the second, without it
@@ -78,7 +78,8 @@ def read_source(
         if isinstance(member, SkippedMember):
             yield member
         else:
-            yield from find_form(member.head, member.name).read(member.stream, member.name, limits)
+            form = find_form(member.head, member.name)
+            yield from form.read(member.stream, member.name, limits, source.is_unlabelled)
 
 
 def look_into(sources: Iterable[Source], limits: ReadingLimits) -> None:
@@ -139,7 +140,7 @@ def place(counted: Iterable[tuple[ByteRange, LineCount]]) -> Iterator[Part]:
 
 def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
     """Yield one part's rows, numbered as in the whole file. Raises DataError: no header, or another number of rows."""
-    layout = read_header(stream, source.name, limits.max_line_bytes)
+    layout = read_header(stream, source.name, limits.max_line_bytes, source.is_unlabelled)
     lines = iter_range(stream, part.bounds, limits.max_line_bytes)
     count = 0
     for item in parse_lines(lines, layout, source.name, limits.max_line_bytes, part.first_line, part.first_row):

@@ -275,6 +275,15 @@ def test_ingest_of_kaggles_whole_zip_reads_each_row_once_and_says_what_it_left(
     assert any(name.endswith("example_submission.csv") for name in done.report.skipped_files)
 
 
+def test_ingest_labels_of_rows_to_predict_are_not_looked_at(ingest: Any, tmp_path: Path) -> None:
+    rows = [(label, seed, "Training") for seed, label in enumerate((0, 1, 2, 3))]
+    (tmp_path / "train.csv").write_text(fer2013_csv(rows), "ascii")
+    lines = ["emotion,pixels,Usage", f"7,{picture(8)},", f",{picture(9)},Holdout"]
+    (tmp_path / "new.csv").write_text("\n".join([*lines, ""]), "ascii")
+    done = ingest(tmp_path / "train.csv", unlabelled=tmp_path / "new.csv")
+    assert done.report.split_size("unlabelled") == 2
+
+
 def _same_path(path: Path) -> str:
     return str(path)
 

@@ -39,6 +39,17 @@ def test_iter_items_repeats_stay_and_blank_lines_are_no_rows(tmp_path):
     assert read(write_csv(tmp_path / "a.csv", [5, 5, 9], blank_after=1)) == [(0, 5), (1, 5), (2, 9)]
 
 
+@pytest.mark.parametrize(
+    ("header", "before", "behind"),
+    [("emotion,pixels", "7,", ""), ("emotion,pixels", ",", ""), ("emotion,pixels", "joy,", ""),
+     ("emotion,emotion,pixels", "3,x,", ""), ("emotion,pixels,Usage", "3,", ",Holdout"), ("pixels,Usage", "", ",")],
+)  # fmt: skip
+def test_iter_items_labels_and_usages_are_not_looked_at(tmp_path, header, before, behind):
+    lines = [header, *(f"{before}{write_line(number)}{behind}" for number in (4, 5))]
+    (tmp_path / "a.csv").write_text("\n".join([*lines, ""]), "ascii")
+    assert read(tmp_path / "a.csv") == [(0, 4), (1, 5)]
+
+
 def test_iter_items_packed_forms_give_the_rows_of_the_plain_one(tmp_path):
     plain = write_csv(tmp_path / "test.csv", [3, 1, 200])
     packed = tmp_path / "test.csv.gz"

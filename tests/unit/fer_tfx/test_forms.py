@@ -26,10 +26,14 @@ class PictureForm:
     def recognises(self, head: bytes, name: str) -> bool:
         return head.startswith(b"\x89PNG")
 
-    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
+    def read(
+        self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False
+    ) -> Iterator[ParsedRow | RejectedRow]:
         folder = Path(name).parent.name
         pixels = decode_picture(stream.read(), name).tobytes()
-        if folder in CLASS_NAMES:
+        if is_unlabelled:
+            yield ParsedRow(name, 0, 1, FaceRow(None, pixels, None))
+        elif folder in CLASS_NAMES:
             yield ParsedRow(name, 0, 1, FaceRow(CLASS_NAMES.index(folder), pixels, None))
         else:
             yield RejectedRow(name, 0, 1, "unknown folder", folder, "")
@@ -54,6 +58,10 @@ def test_folder_of_a_new_form_is_chosen_and_read_file_by_file() -> None:
     assert rows == [
         ParsedRow("happy/1.png", 0, 1, FaceRow(3, bytes([9] * 2304), None)),
         ParsedRow("sad/2.png", 0, 1, FaceRow(4, bytes([9] * 2304), None)),
+    ]
+    to_predict = Source("a/crowd/2.png", "crowd/2.png", True)
+    assert [*read_source(to_predict, io.BytesIO(make_png(9)), ReadingLimits())] == [
+        ParsedRow("crowd/2.png", 0, 1, FaceRow(None, bytes([9] * 2304), None))
     ]
     assert cut_source(sources[0], io.BytesIO(make_png(9)), ReadingLimits(part_bytes=10)) == []
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 from predictor_double import PredictorDouble, build_face, build_prediction
 
-from fer_tfx import face_detection
+from fer_tfx import model as model_module
 from fer_tfx.cli import main
 from fer_tfx.commands import predict as predict_command
 from fer_tfx.commands.predict import BackEnd, PredictOptions, predict
@@ -56,14 +57,14 @@ def write_csv(path: Path, *numbers: int) -> str:
 
 def test_main_predict_every_option_reaches_the_command(given):
     assert main(["predict", "a.png", "b.png"]) == 0
-    words = "--model m --trust --format csv --out o.csv --abstain-below 0.4 --detect --save s"
+    words = "--model m --trust --format csv --out o.csv --abstain-below 0.4 --detect --save s --strict"
     main(["predict", "a", *words.split()])
     main(["predict", "a", "--views", "2"])
     words = "--abstain --url http://h:1 --server-model own --timeout 2"
     main(["predict", "-", *words.split()])
     assert given == [
         PredictOptions(paths=("a.png", "b.png")),
-        PredictOptions(("a",), BackEnd("m", is_trusted=True), "csv", Path("o.csv"), 0.4, False, True, Path("s")),
+        PredictOptions(("a",), BackEnd("m", is_trusted=True), "csv", Path("o.csv"), 0.4, False, True, Path("s"), True),
         PredictOptions(("a",), BackEnd(views=2)),
         PredictOptions(("-",), BackEnd(None, "http://h:1", "own", 2.0), is_abstaining=True),
     ]
@@ -174,9 +175,10 @@ class DetectorDouble:
 
 
 def test_main_predict_detect_answers_for_each_face_and_saves_the_photos(capfd, tmp_path, pictures, double, monkeypatch):
-    monkeypatch.setattr(face_detection, "FaceDetector", DetectorDouble)
+    monkeypatch.setattr(model_module, "_open_detector", DetectorDouble)
     black = str(tmp_path / "black.png")
-    Image.new("L", (60, 60)).save(black)
+    for path, grey in zip((black, *pictures), (0, 200, 100), strict=True):
+        Image.new("L", (90, 90), grey).save(path)
     words = ["--detect", "--save", str(tmp_path / "s"), "--format", "jsonl"]
     assert main(["predict", black, *pictures, *words]) == 0
     none, first, second = map(json.loads, capfd.readouterr().out.splitlines())
@@ -187,20 +189,56 @@ def test_main_predict_detect_answers_for_each_face_and_saves_the_photos(capfd, t
 
 
 @pytest.mark.parametrize("words", [[], ["--detect", "--save"]])
-def test_main_predict_torn_picture_is_named_and_nothing_is_written(
+def test_main_predict_strict_torn_picture_is_named_and_nothing_is_written(
     capfd, tmp_path, pictures, double, monkeypatch, words
 ):
-    monkeypatch.setattr(face_detection, "FaceDetector", DetectorDouble)
+    monkeypatch.setattr(model_module, "_open_detector", DetectorDouble)
     torn = tmp_path / "torn.png"
     torn.write_bytes(Path(pictures[0]).read_bytes()[:-30])
     before = sorted(tmp_path.iterdir())
     more = [*words, str(tmp_path / "s")] if words else []
-    assert main(["predict", *pictures * 65, str(torn), "--out", str(tmp_path / "o"), *more]) == 2
+    words = [str(torn), "--strict", "--out", str(tmp_path / "o"), *more]
+    assert main(["predict", *pictures * 65, *words]) == 2
     assert capfd.readouterr() == (
         "",
         f"fer-tfx: {torn}: this PNG is damaged or ends early; replace it, or leave it out\n",
     )
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("words", [[], ["--detect"]])
+def test_main_predict_folder_answers_for_what_it_can_read_and_lists_the_rest(
+    capfd, tmp_path, pictures, double, monkeypatch, words
+):
+    monkeypatch.setattr(model_module, "_open_detector", DetectorDouble)
+    for name in ("a.webp", "b.tiff", "c.jfif", "d.AVIF"):
+        Image.new("L", (48, 48), 90).save(tmp_path / name, {".jfif": "JPEG"}.get(Path(name).suffix))
+    (tmp_path / "torn.png").write_bytes(Path(pictures[0]).read_bytes()[:-30])
+    (tmp_path / "e.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / ".hidden").touch()
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    assert main(["predict", str(tmp_path), *words, "--format", "csv"]) == 2
+    out, error = capfd.readouterr()
+    assert [Path(row["file"]).name for row in csv.DictReader(out.splitlines())] == [
+        "100.png", "200.png", "a.webp", "b.tiff", "c.jfif", "d.AVIF"
+    ]  # fmt: skip
+    assert error.splitlines() == [
+        f"fer-tfx: 1 file is no picture by name, passed over: {tmp_path}/notes.txt",
+        f"fer-tfx: {tmp_path}/e.heic: HEIC needs pillow-heif: `pip install pillow-heif`, or save it as PNG or JPEG",
+        f"fer-tfx: {tmp_path}/torn.png: this PNG is damaged or ends early; replace it, or leave it out",
+        "fer-tfx: 2 of 8 pictures could not be read and have no answer; --strict stops at the first",
+    ]
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, ""), (2, "no picture could be read; the first: ")])
+def test_main_predict_without_a_readable_picture_writes_nothing(capfd, tmp_path, double, count, said):
+    paths = [str(tmp_path / f"{number}.png") for number in range(count)]
+    for path in paths:
+        Path(path).write_bytes(b"torn")
+    assert main(["predict", *paths, "--out", str(tmp_path / "o")]) == 2
+    assert capfd.readouterr() == ("", f"fer-tfx: {said}{paths[0]}: is no picture; give a PNG or JPEG file\n")
+    assert not (tmp_path / "o").exists()
 
 
 def test_predict_interrupt_says_that_nothing_was_written(monkeypatch, tmp_path):

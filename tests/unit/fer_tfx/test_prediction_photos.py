@@ -4,22 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from predictor_double import build_face, build_prediction
+from predictor_double import build_prediction
 
 from fer_tfx.commands.inputs import Picture, Subject
 from fer_tfx.commands.output import Row
-from fer_tfx.commands.photos import draw_answers, iter_faces, open_album
+from fer_tfx.commands.photos import draw_answers, open_album
 from fer_tfx.errors import DataError
-from fer_tfx.face_detection import Box, Face
+from fer_tfx.face_detection import Box
 
 BOX = Box(10, 20, 60, 60)
-
-
-class DetectorDouble:
-    """Finds a face for each full 100 px of a picture's width, side by side."""
-
-    def detect(self, picture: Image.Image) -> list[Face]:
-        return [build_face(Box(100 * number + 25, 25, 50, 50)) for number in range(picture.width // 100)]
 
 
 def encode(size: tuple[int, int] = (120, 100), form: str = "PNG", grey: int = 90) -> bytes:
@@ -30,23 +23,6 @@ def encode(size: tuple[int, int] = (120, 100), form: str = "PNG", grey: int = 90
 
 def build_row(place: int = 0, face: int = 1, box: Box | None = BOX) -> Row:
     return Row(Subject("a", place, face, box), build_prediction(200) if box else None, is_sure=True)
-
-
-def test_iter_faces_each_face_is_an_item_and_a_photo_without_one_too():
-    photos = [Picture(f"{width}.png", encode((width, 80))) for width in (230, 60, 110)]
-    assert [(subject.source, subject.place, subject.face, pixels is None)
-            for subject, pixels in iter_faces(photos, DetectorDouble())] == [
-        ("230.png", 0, 1, False), ("230.png", 0, 2, False), ("60.png", 1, 0, True), ("110.png", 2, 1, False)
-    ]  # fmt: skip
-
-
-def test_iter_faces_pixels_are_those_in_the_box():
-    pixels = np.zeros((100, 200), np.uint8)
-    pixels[:, 100:] = 77
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    left, right = iter_faces([Picture("a", buffer.getvalue())], DetectorDouble())
-    assert (np.unique(left.pixels).tolist(), np.unique(right.pixels).tolist()) == ([0], [77])
 
 
 def test_draw_answers_box_and_text_are_drawn_and_the_rest_stays():
