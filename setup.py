@@ -68,6 +68,7 @@ TFX = [
 KUBEFLOW = ["kfp-server-api>=2.5,<3"]
 
 DEV = [
+    "fer-tfx[video]",
     # For benchmarks.near_duplicates. OpenCV 4.12 asks for a NumPy that TFX 1.16 can't have.
     *for_stack(OLDER, "opencv-python-headless>=4.8,<4.12"),
     *for_stack(CURRENT, "opencv-python-headless>=4.13,<5"),

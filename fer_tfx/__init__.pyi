@@ -23,3 +23,6 @@ from fer_tfx.model import predict as predict
 from fer_tfx.prediction import Faces as Faces
 from fer_tfx.prediction import Prediction as Prediction
 from fer_tfx.prediction import to_pandas as to_pandas
+from fer_tfx.video import DamagedVideoError as DamagedVideoError
+from fer_tfx.video import TrackedFace as TrackedFace
+from fer_tfx.video import VideoFrame as VideoFrame

@@ -30,6 +30,7 @@ from fer_tfx.views import VIEW_COUNTS, Pixels
 
 if TYPE_CHECKING:
     from fer_tfx.client.client import Client
+    from fer_tfx.video import VideoFrame, VideoLike
 
 FEW = 128
 """Pictures in one call up to which a model averages the most views unless told how many."""
@@ -98,6 +99,34 @@ class Model:
         """
         pixels = _read_crops(crops)
         return self._predict_pixels(pixels, self.choose_views(len(pixels), views))
+
+    def predict_video(
+        self,
+        video: "VideoLike",
+        *,
+        every_s: float = 0.5,
+        smooth_s: float = 0.0,
+        whole: bool = False,
+        views: int | None = None,
+    ) -> "Iterator[VideoFrame]":
+        """The faces in frames of a video, each when its turn comes; it is closed at the end, or when nobody asks on.
+
+        Args:
+            video: a path, or a file open for reading bytes, which stays open.
+            every_s: seconds from one searched frame to the next; 0: each frame is searched.
+            smooth_s: the time constant of an exponential moving average of a face's probabilities along its track: what
+                was seen that long ago weighs 1/e. Then `abstain` says whether most of these answers advise it.
+            whole, views: of each frame, as of a picture in `predict`.
+
+        Raises ConfigError for an argument or without PyAV (the extra `video`); while reading, DataError for what is no
+        video, ServingError if a server fails, and DamagedVideoError, a DataError, after the last frame of a video that
+        is damaged or cut off.
+        """
+        from fer_tfx.video import Sampling, predict_video
+
+        sampling = Sampling(every_s, smooth_s, whole, self.choose_views(1, views))
+        sampling.check()
+        return predict_video(self, video, sampling)
 
     def embed(self, crops: Iterable[PictureLike]) -> Floats:
         """What the model's last layer sees of each crop, float32 (n, d); crops as in `predict_faces`.
