@@ -1,8 +1,9 @@
-"""A model of ours and the package `fer`, side by side on FER2013's public test: how right, how sure, how fast.
+"""The shipped models and other packages, side by side on FER2013's public test: how right, how sure, how fast.
 
-    python -m benchmarks.peers --model runs/fer/serving/1 --data FOLDER --out FOLDER
+    python -m benchmarks.peers --data FOLDER --out FOLDER
 
-`fer` gets its own environment on first use. Each side works in its own process, in turns, on the same cores.
+The packages are those whose weights come inside their wheels; they get an environment of their own on first use. Each
+side works in its own process, in turns, on the same cores.
 """
 
 import argparse
@@ -25,13 +26,14 @@ from benchmarks.harness.measure import measure_process
 from benchmarks.model.exported import require_model
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from benchmarks.peer.contenders import BATCH_SIZE
-from benchmarks.ship import ship_light_form
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.model_files import ACCURATE, SHIPPED_FOLDER, SMALL, light_folder
 from reporting.classification import compare_hits
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 
-OURS, LIGHT, *PEERS = "ours", "ours-light", "fer", "fer-keras"
+OURS, LIGHT, *PEERS = "ours", "ours-light", "fer", "fer-keras", "facex"
+LIGHT_SIDES = {LIGHT: SMALL, f"{LIGHT}-4": SMALL, "accurate": ACCURATE, "accurate-4": ACCURATE}
 _LOCK = Path(__file__).parent / "peer" / "peers.lock"
 _CHECKED_COUNT = 256
 _SINGLE_COUNT, _BATCH_COUNT, _BUDGET_S = 200, 20, 2.0  # calls in a round, unless they take longer
@@ -39,7 +41,8 @@ _SINGLE_COUNT, _BATCH_COUNT, _BUDGET_S = 200, 20, 2.0  # calls in a round, unles
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("peers", __doc__)
-    parser.add_argument("--model", metavar="DIR", required=True, type=Path, help="our SavedModel")
+    package = ROOT / "fer_tfx"
+    parser.add_argument("--package", metavar="DIR", default=package, type=Path, help="our models (default: fer_tfx)")
     parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
     parser.add_argument("--out", metavar="FOLDER", required=True, type=Path, help="for peers.json and peers.md")
     parser.add_argument("--cores", metavar="N", type=int, default=2, help="cores that each side may use (default: 2)")
@@ -52,9 +55,9 @@ def _compare_into_folder(options: argparse.Namespace) -> None:
     count = len(available)
     if not 1 <= options.cores <= count:
         raise ConfigError(f"--cores: expected from 1 to {count}, the cores of this machine, got {options.cores}")
-    require_model(options.model)
+    require_model(options.package / SHIPPED_FOLDER)
     test = read_public_test(options.data)
-    comparison = compare(options.model, test, ensure_environment(), available[: options.cores], options.rounds)
+    comparison = compare(options.package, test, ensure_environment(), available[: options.cores], options.rounds)
     report = write_report(comparison)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "peers.json").write_text(json.dumps(comparison, indent=1) + "\n", "utf-8")
@@ -62,12 +65,14 @@ def _compare_into_folder(options: argparse.Namespace) -> None:
     print(report, end="")
 
 
-def compare(model: Path, test: PublicTest, peer_python: Path, cores: list[int], rounds: int) -> dict[str, Any]:
-    """All figures of all contenders, by name, and of each peer against the SavedModel `model`."""
+def compare(package: Path, test: PublicTest, peer_python: Path, cores: list[int], rounds: int) -> dict[str, Any]:
+    """All figures of all contenders, by name, and of each peer against the shipped SavedModel."""
     with TemporaryDirectory(prefix="benchmark-peers-") as name:
         folder, own = Path(name), Path(sys.executable)
-        ship_light_form(model, folder / LIGHT)
-        sides = {OURS: (own, model), LIGHT: (own, folder / LIGHT), **dict.fromkeys(PEERS, (peer_python, model))}
+        places = {side: package / light_folder(name) for side, name in LIGHT_SIDES.items()}
+        sides = {OURS: (own, package / SHIPPED_FOLDER)}
+        sides |= {side: (own, place) for side, place in places.items() if place.is_dir()}
+        sides |= dict.fromkeys(PEERS, (peer_python, package))
         pixels = folder / "pixels.npy"
         np.save(pixels, test.pixels)
         load_before = os.getloadavg()[0]

@@ -1,9 +1,10 @@
 """The model that a run pushed -> fer_tfx/shipped_model, byte for byte, and its light form -> fer_tfx/light_model.
 
-    python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json
+    python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json --data FOLDER
 
 `metrics.json` is what `python -m benchmarks.evaluate` wrote about this model. The card is the run's own, without the
-addresses of its artifacts, followed by the figures on the public test, versions and hashes.
+addresses of its artifacts, followed by the figures on the public test, versions and hashes. With `--name accurate` only
+the light form and its card are shipped, to fer_tfx/light_model_accurate; the figures are that section of the file.
 """
 
 import argparse
@@ -16,16 +17,29 @@ from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 from benchmarks.harness.command import ROOT, make_parser, read_json_object, render, run_command
+from benchmarks.light_forms import Figures, choose_form, measure, write_light_forms
 from benchmarks.model.exported import read_calibration, read_record, sum_training_seconds
-from fer_tfx.contract import CALIBRATION_FILE, CLASS_NAMES, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
+from benchmarks.model.fer2013 import read_public_test
+from fer_tfx.contract import CLASS_NAMES, EXTRA_ASSETS_DIR
 from fer_tfx.errors import DataError, GateError
-from fer_tfx.model_files import SHIPPED_FOLDER, compute_digest, light_folder, list_files, verify_sums, write_sums
+from fer_tfx.model_files import (
+    ACCURATE,
+    SHIPPED_FOLDER,
+    SMALL,
+    compute_digest,
+    light_folder,
+    list_files,
+    verify_sums,
+    write_sums,
+)
+from fer_tfx.quiet import hush_libraries
 from reporting.model_card import CARD_FILE, format_code
 
-MAX_MODEL_BYTES = 3_000_000
+MAX_BYTES = {SMALL: 3_000_000, ACCURATE: 16_000_000}  # of what is shipped: a SavedModel, or a light form alone
 _LICENCE_FILE = "LICENCE_NOTE.md"
 _PACKAGES = ("tensorflow", "keras", "tfx", "numpy")
 _ADDRESSES = "\n| made from |"  # how the last table of the run's card begins
@@ -34,21 +48,43 @@ _GATES = [(node, "blessing", "blessed") for node in ("Evaluator", "ServingCheck"
 Metrics = dict[str, Any]
 
 
+class LightForm(NamedTuple):
+    """The one of a model's light forms that is shipped."""
+
+    kind: str
+    folder: Path
+    figures: Figures  # see `benchmarks.light_forms.measure`
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser("ship", __doc__)
     parser.add_argument("--run", metavar="FOLDER", required=True, type=Path, help="<runtime.root>/<name> of a run")
     parser.add_argument("--metrics", metavar="FILE", required=True, type=Path, help="what benchmarks.evaluate wrote")
-    target = ROOT / "fer_tfx" / SHIPPED_FOLDER
-    parser.add_argument("--out", metavar="FOLDER", default=target, type=Path, help="default: fer_tfx/shipped_model")
-    return run_command(parser, _ship_both_forms, arguments)
+    parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
+    parser.add_argument("--name", choices=(SMALL, ACCURATE), default=SMALL, help=f"default: {SMALL}")
+    package = ROOT / "fer_tfx"
+    parser.add_argument("--out", metavar="FOLDER", default=package, type=Path, help="default: fer_tfx, the package")
+    return run_command(parser, _ship_into_package, arguments)
 
 
-def _ship_both_forms(options: argparse.Namespace) -> None:
-    metrics, pushed = read_json_object(options.metrics, _EVALUATE), find_pushed_model(options.run)
-    light = options.out.with_name(light_folder())
-    ship(pushed, metrics, options.out)
-    ship_light_form(pushed, light)
-    print(f"{options.out} and {light}: shipped; now commit them")
+def _ship_into_package(options: argparse.Namespace) -> None:
+    metrics = read_json_object(options.metrics, _EVALUATE)
+    if options.name == ACCURATE:
+        metrics = look_up(metrics, ACCURATE)
+    pushed = find_pushed_model(options.run)
+    check_origin(pushed, metrics)
+    with TemporaryDirectory(prefix="benchmark-") as name:
+        places = write_light_forms(pushed, options.data, Path(name))
+        forms = measure(places, read_public_test(options.data))
+        kind = choose_form(forms)
+        light, target = LightForm(kind, places[kind], forms[kind]), options.out / light_folder(options.name)
+        if options.name == ACCURATE:
+            ship_light_alone(pushed, metrics, light, target)
+        else:
+            ship(pushed, metrics, light, options.out / SHIPPED_FOLDER)
+            with replace_folder(target) as new:
+                shutil.copytree(light.folder, new, dirs_exist_ok=True)
+    print(f"{target}: {kind} shipped; now commit what changed in {options.out}")
 
 
 def find_pushed_model(run: Path) -> Path:
@@ -70,23 +106,48 @@ def find_pushed_model(run: Path) -> Path:
     return folder
 
 
-def ship(pushed: Path, metrics: Metrics, target: Path) -> None:
-    """Copy the model to `target`. Raises GateError if it is too large or began with another model's weights."""
+def ship(pushed: Path, metrics: Metrics, light: LightForm, target: Path) -> None:
+    """Copy the SavedModel to `target`. Raises GateError if it is too large."""
     files = [name for name in list_files(pushed) if Path(name).name != CARD_FILE]
     size_bytes = sum((pushed / name).stat().st_size for name in files)
-    if size_bytes > MAX_MODEL_BYTES:
+    _require_size(pushed, size_bytes, SMALL)
+    digests = {name: compute_digest(pushed / name) for name in files}
+    sizes = f"{size_bytes:,} bytes as a SavedModel, {light.figures['bytes']:,} in its light form"
+    card = render_card(pushed, metrics, light, sizes, digests)
+    with replace_folder(target) as new:
+        shutil.copytree(pushed, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
+        _write_texts(new, card)
+
+
+def ship_light_alone(pushed: Path, metrics: Metrics, light: LightForm, target: Path) -> None:
+    """Copy the light form to `target`, with a card of its own. Raises GateError if it is too large."""
+    _require_size(pushed, light.figures["bytes"], ACCURATE)
+    digests = {name: compute_digest(light.folder / name) for name in list_files(light.folder)}
+    sizes = f"{light.figures['bytes']:,} bytes in its light form, which alone is part of the package"
+    card = render_card(pushed, metrics, light, sizes, digests)
+    with replace_folder(target) as new:
+        shutil.copytree(light.folder, new, dirs_exist_ok=True)
+        _write_texts(new, card)
+
+
+def _require_size(pushed: Path, size_bytes: int, name: str) -> None:
+    if size_bytes > MAX_BYTES[name]:
         remedy = "export it in half precision (export.half_precision) or train a smaller network"
-        raise GateError(f"{pushed}: {size_bytes:,} bytes, at most {MAX_MODEL_BYTES:,}; {remedy}")
+        raise GateError(f"{pushed}: {size_bytes:,} bytes, at most {MAX_BYTES[name]:,}; {remedy}")
+
+
+def _write_texts(folder: Path, card: str) -> None:
+    (folder / CARD_FILE).write_text(card, "utf-8")
+    (folder / _LICENCE_FILE).write_text(render(_LICENCE_FILE), "utf-8")
+
+
+def check_origin(pushed: Path, metrics: Metrics) -> None:
+    """Raise GateError if the model began with another model's weights, DataError if the figures are another's."""
     record = read_record(pushed)
     if record.get("warm_start"):
         found = "training began with another model's weights, but the licence note says: from scratch"
         raise GateError(f"{pushed}: {found}; ship the model of a run without spans.warm_start")
     check_same_model(pushed, record, metrics)
-    card = render_card(pushed, metrics, size_bytes, {name: compute_digest(pushed / name) for name in files})
-    with replace_folder(target) as new:
-        shutil.copytree(pushed, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
-        (new / CARD_FILE).write_text(card, "utf-8")
-        (new / _LICENCE_FILE).write_text(render(_LICENCE_FILE), "utf-8")
 
 
 def check_same_model(folder: Path, record: dict[str, Any], metrics: Metrics) -> None:
@@ -100,7 +161,7 @@ def check_same_model(folder: Path, record: dict[str, Any], metrics: Metrics) -> 
             raise DataError(f"metrics: {found}; run `python -m benchmarks.evaluate --model {folder}`")
 
 
-def render_card(pushed: Path, metrics: Metrics, size_bytes: int, digests: dict[str, str]) -> str:
+def render_card(pushed: Path, metrics: Metrics, light: LightForm, sizes: str, digests: dict[str, str]) -> str:
     """The run's own card without its addresses, and what the release adds. Raises DataError if a figure is missing."""
     path = pushed / EXTRA_ASSETS_DIR / CARD_FILE
     try:
@@ -110,7 +171,7 @@ def render_card(pushed: Path, metrics: Metrics, size_bytes: int, digests: dict[s
     versions = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     release = render(
         CARD_FILE, figure=partial(look_up, metrics), code=format_code, metrics=metrics, class_names=CLASS_NAMES,
-        model_version=pushed.name, size_bytes=size_bytes, digests=digests, versions=versions,
+        model_version=pushed.name, light=light, sizes=sizes, digests=digests, versions=versions,
     )  # fmt: skip
     return f"{card.rstrip()}\n\n{release}"
 
@@ -123,17 +184,6 @@ def look_up(metrics: Metrics, *keys: str) -> Any:
         if value is None:
             raise DataError(f"metrics: no `{'.'.join(keys)}` in it; {_EVALUATE}")
     return value
-
-
-def ship_light_form(model: Path, target: Path) -> None:
-    """Write the light form of the SavedModel in `model` to `target`."""
-    from models.light_form import convert_to_light
-
-    content = convert_to_light(model)
-    with replace_folder(target) as new:
-        (new / LIGHT_MODEL_FILE).write_bytes(content)
-        for name in (CALIBRATION_FILE, CLASS_NAMES_FILE):
-            shutil.copy(model / EXTRA_ASSETS_DIR / name, new / name)
 
 
 @contextmanager
@@ -159,4 +209,5 @@ def replace_folder(target: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    hush_libraries()
     sys.exit(main())

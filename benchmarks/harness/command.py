@@ -16,6 +16,8 @@ import jinja2
 from fer_tfx.errors import DataError, FerError
 
 ROOT = Path(__file__).resolve().parents[2]
+_CPU_INFO = Path("/proc/cpuinfo")
+_EXTENSIONS = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 _PACKAGES = ("tfx", "tensorflow", "tensorflow-transform", "apache-beam", "pandas", "numpy")
 
 
@@ -80,9 +82,17 @@ def render(template: str, **values: Any) -> str:
 
 
 def describe_machine() -> str:
-    """Cores, Python and the packages that matter, in one line."""
+    """Processor, cores, Python and the packages that matter, in one line."""
     versions = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
-    return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {versions}"
+    return f"{os.cpu_count()} cores ({describe_processor()}), Python {platform.python_version()}, {versions}"
+
+
+def describe_processor() -> str:
+    """Its name, and what it has for small numbers."""
+    parts = (line.partition(":") for line in _CPU_INFO.read_text("utf-8").splitlines())
+    facts = {name.strip(): value.split() for name, _, value in parts}
+    extensions = [each for each in _EXTENSIONS if each in facts.get("flags", [])]
+    return " ".join([*facts.get("model name", [platform.machine()]), *extensions])
 
 
 def read_code_version(root: Path = ROOT) -> dict[str, str | bool | None]:

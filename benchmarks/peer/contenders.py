@@ -48,11 +48,11 @@ def build_ours(folder: str) -> Contender:
     )
 
 
-def build_ours_light(folder: str) -> Contender:
-    """The light form of the same model, as `fer-tfx predict` calls it: one picture after the other."""
+def build_light(folder: str, views: int) -> Contender:
+    """The light form of a model of ours, as `fer-tfx predict` calls it: one picture after the other."""
     from fer_tfx.light import LightModel
 
-    predict = LightModel(Path(folder)).predict_pixels
+    predict = partial(LightModel(Path(folder)).predict_pixels, views=views)
     return Contender(
         predict=lambda pixels: np.array(
             [[*each.probabilities.values()] for each in predict(pixels[..., None])], np.float32
@@ -109,6 +109,27 @@ def build_fer(is_tflite: bool) -> Contender:
     return Contender(predict, prepare_single, prepare_batches, describe)
 
 
+def build_facex() -> Contender:
+    """facex's classifier on a whole crop, without its detector, one picture after the other."""
+    import facex  # type: ignore[import-not-found]
+    from facex.core import EmotionClassifier  # type: ignore[import-not-found]
+
+    path = Path(facex.__file__).parent / "assets" / "model_optimized.tflite"
+    detect = EmotionClassifier(str(path)).detect_emotion
+    names = ("anger", "disgust", "fear", "happy", "sadness", "surprised", "neutral")  # in our order
+
+    def predict(pixels: Pixels) -> npt.NDArray[np.float32]:
+        found = [detect(picture) for picture in pixels]
+        return np.array([[each[name] for name in names] for each in found], np.float32)
+
+    return Contender(
+        predict=predict,
+        prepare_single=lambda picture: lambda: predict(picture[None]),
+        prepare_batches=lambda pixels: {"one by one": lambda: predict(pixels)},
+        describe=lambda _: _describe_files([path], "facex", "tensorflow", "scikit-image"),
+    )
+
+
 def to_bgr(picture: Pixels) -> Pixels:
     return np.repeat(picture[..., None], 3, axis=-1)
 
@@ -141,9 +162,13 @@ def time_calls(calls: list[Call], warm_up: list[Call], budget_s: float) -> list[
 
 BUILDERS: dict[str, Callable[[str], Contender]] = {
     "ours": build_ours,
-    "ours-light": build_ours_light,
+    "ours-light": partial(build_light, views=1),
+    "ours-light-4": partial(build_light, views=4),
+    "accurate": partial(build_light, views=1),
+    "accurate-4": partial(build_light, views=4),
     "fer": lambda _: build_fer(is_tflite=True),
     "fer-keras": lambda _: build_fer(is_tflite=False),
+    "facex": lambda _: build_facex(),
 }
 """By name: folder of our model or of its light form, which only ours read -> contender."""
 

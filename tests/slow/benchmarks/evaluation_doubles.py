@@ -32,11 +32,14 @@ class CornerModelDouble(tf.Module):
     def __init__(self) -> None:
         super().__init__()
         self.share = tf.Variable(0.5)
+        self.kernel = tf.Variable(tf.zeros([1, 1, 1, 1]))  # for int8, which begins at a convolution; adds nothing
 
     @tf.function(input_signature=[tf.TensorSpec([None, 48, 48, 1], tf.uint8, name="pixels")])
     def serve_pixels(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         named = tf.one_hot(tf.cast(pixels[:, 0, 0, 0], tf.int32), 7)
-        return {"probabilities": named * self.share + (1.0 - named) * (1.0 - self.share) / 6.0}
+        features = tf.nn.conv2d(tf.cast(pixels, tf.float32), self.kernel, 1, "SAME")
+        shares = named * self.share + (1.0 - named) * (1.0 - self.share) / 6.0
+        return {"probabilities": shares + tf.reduce_mean(features, axis=[1, 2])}
 
 
 def write_model(folder: Path, calibration: Any = None, record: Any = None, signature: str = "serve_pixels") -> Path:

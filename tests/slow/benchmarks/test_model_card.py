@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ship import look_up, render_card
+from benchmarks.ship import LightForm, look_up, render_card
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from reporting.corruptions import CORRUPTIONS
 
 DIGESTS = {"saved_model.pb": "ab" * 32}
+LIGHT = LightForm("int8", Path(), {"bytes": 1_156_304, "views": {
+    4: {"accuracy": {"value": 0.7091, "low": 0.6941, "high": 0.7238, "n": 3585}, "macro_f1": 0.6777,
+        "trust": {"nll": 0.8999, "ece": 0.0222}},
+}})  # fmt: skip
 
 
 @pytest.fixture
@@ -65,7 +69,7 @@ def metrics() -> dict[str, Any]:
 
 
 def test_render_card_every_figure_is_in_its_place(metrics, pushed):
-    card = render_card(pushed, metrics, 2_345_678, DIGESTS)
+    card = render_card(pushed, metrics, LIGHT, "2,345,678 bytes as a SavedModel", DIGESTS)
     assert card.startswith("# Of the run\n\n## Release\n")
     for line in [
         "Added by `python -m benchmarks.ship`, version 1795: 2,345,678 bytes as a SavedModel. Rights in data and"
@@ -90,6 +94,9 @@ def test_render_card_every_figure_is_in_its_place(metrics, pushed):
         "| accuracy of those | 0.8400 | 0.8299 to 0.8502 | 2,702 |",
         "| `gaussian_noise_20` | 0.4000 | 0.3899 to 0.4102 | 3,580 | 0.600 |",
         "| `darker_x0.4` | 0.4200 | 0.4099 to 0.4302 | 3,582 | 0.602 |",
+        "The light form, which `fer_tfx` loads, has int8 weights and activations, calibrated on training rows. Its own"
+        " figures, all rows:",
+        "| 4 | 0.7091 | 0.6941 to 0.7238 | 3,585 | 0.6777 | 0.8999 | 0.0222 |",
         "- **Training**: 8,999 s of wall time (2.5 h) for 52 epochs. Energy was not measured.",
         "- **Command**: `fer-tfx run --data train.csv.xz`",
         "- **Figures**: `python -m evaluate`",
@@ -101,7 +108,7 @@ def test_render_card_every_figure_is_in_its_place(metrics, pushed):
 
 
 def test_render_card_code_with_uncommitted_changes_is_told(metrics, pushed):
-    card = render_card(pushed, metrics | {"git_is_changed": True}, 1, DIGESTS)
+    card = render_card(pushed, metrics | {"git_is_changed": True}, LIGHT, "", DIGESTS)
     assert "evaluation c0ffee with uncommitted changes\n" in card
 
 
@@ -126,7 +133,7 @@ def test_render_card_missing_figure_is_one_line_that_names_it(metrics, pushed, k
     else:
         del place[leaf]
     with pytest.raises(DataError, match=rf"^metrics: no `{key}(?:\.\w+)*` in it; write it with `python -m ben"):
-        render_card(pushed, changed, 1, DIGESTS)
+        render_card(pushed, changed, LIGHT, "", DIGESTS)
 
 
 def test_look_up_key_below_a_number_is_missing():

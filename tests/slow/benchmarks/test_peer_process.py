@@ -9,9 +9,9 @@ import pytest
 from evaluation_doubles import draw_pixels, write_model
 
 from benchmarks.harness.measure import BenchmarkError
+from benchmarks.light_forms import write_light_form
 from benchmarks.peer.contenders import BUILDERS, answer, arrange, time_calls, to_bgr
 from benchmarks.peers import ask
-from benchmarks.ship import ship_light_form
 
 PIXELS = draw_pixels([3, 1, 4, 1, 5])
 
@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("worker")
     np.save(made / "pixels.npy", PIXELS)
     write_model(made / "ours")
-    ship_light_form(made / "ours", made / "ours-light")
+    write_light_form(made / "ours", made / "ours-light")
     return made
 
 

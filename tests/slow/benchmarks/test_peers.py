@@ -17,7 +17,7 @@ from benchmarks.peers import main
 )
 def test_main_options_out_of_range_are_refused_before_any_work(tmp_path, capsys, options, message):
     cores = [] if "--cores" in options else ["--cores", "1"]
-    places = ["--model", str(tmp_path), "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    places = ["--package", str(tmp_path), "--data", str(tmp_path), "--out", str(tmp_path / "out")]
     assert main([*places, *cores, *options]) == 2
     error = capsys.readouterr().err
     assert error.startswith("peers: ")
@@ -28,5 +28,5 @@ def test_main_options_out_of_range_are_refused_before_any_work(tmp_path, capsys,
 
 def test_main_no_round_is_refused(capsys):
     with pytest.raises(SystemExit):
-        main(["--model", "a", "--data", "b", "--out", "c", "--rounds", "0"])
+        main(["--data", "b", "--out", "c", "--rounds", "0"])
     assert "argument --rounds: expected a whole number of at least 1, got '0'" in capsys.readouterr().err
