@@ -17,6 +17,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
 QUARANTINE_KEY = "quarantine"
 CARD_KEY = "card"
+TARGETS_KEY = "targets"
 
 # 1: the artifact stands for none. Kubeflow always passes an artifact where MLMD's resolver has none.
 ABSENT_PROPERTY = "is_absent"
@@ -40,6 +41,15 @@ def iter_quarantined(folder: str) -> Iterator[dict[str, Any]]:
     for path in fileio.glob(os.path.join(folder, "rows-*.jsonl")):
         with fileio.open(path) as lines:
             yield from map(json.loads, lines)
+
+
+class TaughtExamples(Artifact):  # type: ignore[misc]
+    """Rows to train on with their column `target`: GZIP files of examples, whose names begin with those of spans.
+
+    No Examples, as later runs look for the spans among these.
+    """
+
+    TYPE_NAME = "components.TaughtExamples"
 
 
 class DataVerdict(Artifact):  # type: ignore[misc]

@@ -1,6 +1,7 @@
-"""TFX's Trainer, which also tells the training the spans of its examples: their files don't."""
+"""TFX's Trainer, which also tells the training the spans of its examples, and takes targets for their rows."""
 
 import json
+import os
 from typing import Any
 
 from tfx import v1 as tfx
@@ -8,11 +9,17 @@ from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME, SPAN_PRO
 from tfx.components.trainer.executor import GenericExecutor
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.components.base import executor_spec
-from tfx.types import Artifact
+from tfx.types import Artifact, artifact_utils
+from tfx.types.standard_component_specs import TrainerSpec
+
+from components.artifacts import TARGETS_KEY, Component, TaughtExamples, declare
 
 
 class Executor(GenericExecutor):  # type: ignore[misc]
-    """Adds `spans` to the `custom_config` of `run_fn`: JSON, an entry for each artifact of examples."""
+    """Adds `spans` to the `custom_config` of `run_fn`: JSON, an entry for each artifact of examples.
+
+    If there are `targets`, the rows to train on are read from there.
+    """
 
     def _GetFnArgs(
         self,
@@ -26,13 +33,22 @@ class Executor(GenericExecutor):  # type: ignore[misc]
             for each in input_dict["examples"]
         ]
         fn_args.custom_config = {**fn_args.custom_config, "spans": json.dumps(spans)}
+        if targets := input_dict.get(TARGETS_KEY):
+            folder = artifact_utils.get_single_uri(targets)
+            fn_args.train_files = [os.path.join(folder, f"{name_files(each)}*") for each in input_dict["examples"]]
         return fn_args
 
 
-class Trainer(tfx.components.Trainer):  # type: ignore[misc]
-    """TFX's component with this executor."""
+class Trainer(Component, tfx.components.Trainer):  # type: ignore[misc]
+    """TFX's component with this executor and a further input, `targets`."""
 
+    SPEC_CLASS = declare(TrainerSpec, optional_inputs={TARGETS_KEY: TaughtExamples})
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+
+def name_files(examples: Artifact) -> str:
+    """How the names of files begin that hold the rows of these examples with targets."""
+    return f"span{read_span(examples)}-"
 
 
 def read_span(examples: Artifact) -> int:

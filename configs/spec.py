@@ -1,12 +1,12 @@
 """Every setting of a run with its type, range and default. Each stage gets its own part as JSON."""
 
 from dataclasses import field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from configs.convert import STRICT, Bool, Float, Int, matching
+from configs.convert import STRICT, Bool, Float, Int, matching, overlay
 from configs.tuning import Choices, Interval, check_space
 from fer_tfx.errors import ConfigError
 
@@ -17,6 +17,7 @@ NonNegativeFloat = Annotated[Float, Field(ge=0)]
 PositiveFloat = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, le=1)]
 BelowOne = Annotated[Float, Field(ge=0, lt=1)]
+MOST_FOLDS = 10
 _NAME_RULE = "at most 63 lower-case letters, digits and dashes, a letter first"
 _LABEL_RULE = "lower-case letters, digits, - and _, at most 63"
 _LabelName = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,62}", f"{_LABEL_RULE}, a letter first")]
@@ -143,7 +144,7 @@ class TrainerConfig:
     label_smoothing: BelowOne = 0.1
     target_weight: Fraction = 0.7
     """Share of an example's `target`, a distribution over the classes, in what it is trained on; the rest is its
-    smoothed label. Examples without one, as ingestion writes them, have their label alone."""
+    smoothed label. Examples without one, as ingestion writes them, have their label alone: docs/distillation.md."""
     consistency_weight: Fraction = 0.0
     """Above 0, each batch holds half as many pictures, in two views, and this share of their target is the mean of the
     network's answers to both. A step costs the same and an epoch has as many, so it shows half of the pictures."""
@@ -242,6 +243,19 @@ class TunerConfig:
         _require(bool(self.space) or not self.trials, "tuner.space", "at least one setting", self.space)
         both = self.trials and self.hyperparameters_path
         _require(not both, "tuner.trials + tuner.hyperparameters_path", "one of the two", (self.trials, both))
+
+
+@dataclass(frozen=True, config=STRICT)
+class DistillationConfig:
+    """Networks whose answers to the training rows become targets of the final training; see docs/distillation.md."""
+
+    folds: Annotated[Int, Field(ge=0, le=MOST_FOLDS)] = 0
+    """0: none. 1: one teacher, which saw the rows that it answers. From 2 on: as many teachers, each trained without
+    its fold of the pictures, which it answers."""
+    views: Literal[1, 2, 4] = 4
+    """Views of a picture that a teacher's answer averages; see export.views."""
+    teacher: dict[str, Any] = field(default_factory=dict)
+    """Settings of `model` and `trainer` in which teachers differ, by dotted key, such as `trainer.epochs: 120`."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -374,6 +388,7 @@ class PipelineConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
     training_input: TrainingInputConfig = field(default_factory=TrainingInputConfig)
     tuner: TunerConfig = field(default_factory=TunerConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
@@ -383,4 +398,9 @@ class PipelineConfig:
     notify: NotifyConfig = field(default_factory=NotifyConfig)
 
     def __post_init__(self) -> None:
-        check_space(Recipe(self.model, self.trainer), self.tuner.space)
+        recipe = Recipe(self.model, self.trainer)
+        check_space(recipe, self.tuner.space)
+        try:
+            overlay(recipe, self.distillation.teacher)
+        except ConfigError as error:
+            raise ConfigError(f"distillation.teacher: {error}") from None

@@ -16,6 +16,7 @@ from configs.spec import ModelConfig, Recipe, TrainerConfig
 from configs.tuning import read_values
 from fer_tfx.errors import ConfigError
 from models.computation import Computation
+from models.dataset import Fold
 from models.transform_graph import TransformGraph
 
 _JOB = "ai_platform_"  # prefix of settings for TFX's extension for Vertex Training: machine and image
@@ -30,6 +31,8 @@ class Task:
         self.recipe = read_recipe(self.settings)
         self.train_patterns: list[str] = fn_args.train_files  # one for each span
         self.eval_patterns: list[str] = fn_args.eval_files
+        # What a teacher must not see.
+        self.unseen = Fold(*json.loads(self.settings["unseen"])) if "unseen" in self.settings else None
         self.base_model: str | None = fn_args.base_model  # SavedModel whose weights a warm start takes over
         self.model_dir: str = fn_args.serving_model_dir
         self.log_dir: str = fn_args.model_run_dir

@@ -38,8 +38,9 @@ def run_fn(fn_args: Any) -> None:
     finished training is kept, so an edit of what comes after it repeats only that.
 
     `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of the dataclasses), `checkpoint_root`
-    (folder or bucket URI), `spans` (the examples, from our own executor of the Trainer) and fingerprints: `code`, of
-    all that runs here; `training_code`, `streaming_code` and, if used, `warm_start_code`, of what decides the weights.
+    (folder or bucket URI), `spans` (the examples, from our own executor of the Trainer), a teacher's `unseen` (JSON of
+    its Fold), a taught model's `distillation`, and fingerprints: `code`, of all that runs here; `training_code`,
+    `streaming_code` and, if used, `warm_start_code`, of what decides the weights.
     """
     task = Task(fn_args)
     threads = computation.use_threads(task.recipe.trainer.threads)
@@ -88,12 +89,12 @@ def _read_splits(
     is_streamed = strategy is not None or config.mode == "stream"
     if config.mode == "auto" and not is_streamed:
         most = int(min(config.max_memory_mb * 1e6 / dataset.ROW_BYTES, 2**40))
-        is_streamed = dataset.count_examples(dataset.find_examples(task.train_patterns), most + 1) > most
+        is_streamed = dataset.count_examples(dataset.find_examples(task.train_patterns, task.unseen), most + 1) > most
     eval_ = dataset.find_examples(task.eval_patterns)
     if not is_streamed:
-        held = dataset.read_examples(task.train_patterns)
+        held = dataset.read_examples(task.train_patterns, task.unseen)
         return held, eval_, dataset.compute_data_digest([held, eval_], transform)
-    stream = scan_examples(task.train_patterns, config.shuffle_rows)
+    stream = scan_examples(task.train_patterns, config.shuffle_rows, task.unseen)
     worker_count = computation.find_share(strategy).count
     # The rows of each file decide what is read when.
     how = (stream.digest, stream.row_counts, config.shuffle_rows, worker_count, task.settings["streaming_code"])
@@ -106,14 +107,16 @@ def describe_training(
     """What decided the weights of `network`, and how it went: JSON, which the card and the page of its model copy."""
     unknown = {"span": None, "fingerprint": None}  # another executor than our own ran the Trainer
     spans = json.loads(task.settings.get("spans", "null")) or [unknown] * len(task.train_patterns)
-    counts = [dataset.count_examples(dataset.find_examples([pattern])) for pattern in task.train_patterns]
+    stored = [dataset.find_examples([pattern], task.unseen) for pattern in task.train_patterns]
     return {
         "parameters": network.count_params(),
         "precision": settled.precision,
         "threads": list(settled.threads),
         "device": computation.describe_device(),
         "versions": {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "spans": [{**span, "train_rows": count} for span, count in zip(spans, counts, strict=True)],
+        "spans": [
+            {**span, "train_rows": dataset.count_examples(each)} for span, each in zip(spans, stored, strict=True)
+        ],
         "warm_start": {"model": warm_start.model, "weights": warm_start.digest} if warm_start else None,
         **{section: json.loads(task.settings[section]) for section in ("model", "trainer", "training_input")},
         "history": [asdict(metrics) for metrics in history],

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel
 
 from components.acceptance import LATENCY_MODEL_KEY, MODEL_KEY, SERVICE_MODEL_KEY
-from components.artifacts import CARD_KEY, QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY
+from components.artifacts import CARD_KEY, QUARANTINE_KEY, TARGETS_KEY, UNLABELLED_EXAMPLES_KEY
 from components.atomic_pusher import AtomicPusher
 from components.data_gate import DataGate
 from components.face_example_gen.component import FerExampleGen
@@ -21,9 +21,11 @@ from components.html_report import HtmlReport
 from components.inline_schema import InlineSchema
 from components.model_card import ModelCard
 from components.serving_check import ServingCheck
+from components.soft_targets import TEACHER_KEYS, SoftTargets
 from components.span_trainer import Trainer
+from configs.convert import overlay
 from configs.load import to_json
-from configs.spec import PipelineConfig
+from configs.spec import ExportConfig, PipelineConfig, Recipe
 from fer_tfx.contract import (
     CLASS_INDEX_KEY,
     EVAL_SPLIT,
@@ -108,16 +110,17 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     training_data = {"examples": window.outputs[EXAMPLES_KEY], "transform_graph": transform.outputs["transform_graph"]}
     tuning = build_tuning(config, places.hyperparameters, places.checkpoints, **training_data)
     first_weights = find_first_weights(config.spans, examples)
-    trainer = places.trainer_class(
-        run_fn="models.trainer_fn.run_fn",
+    training_data["schema"] = schema
+    teaching = build_teaching(config, places, **training_data)
+    trainer = _build_trainer(
+        "Trainer",
+        places,
         **training_data,
-        schema=schema,
         base_model=first_weights.outputs.get(MODEL_KEY),
         hyperparameters=tuning.outputs.get(HYPERPARAMETERS_KEY),
-        train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
-        eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
         custom_config=_settle_trainer(config, places),
-    ).with_id("Trainer")
+        **teaching.outputs,
+    )
     model = trainer.outputs["model"]
 
     references, found = places.comparison.find_models(model) if config.gate.use_baseline else Lookup([], {})
@@ -168,8 +171,8 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         pushed_model=pushed_model,
     )
     return [
-        schema_gen, *data.values(), *remade, *window.nodes, transform, *tuning.nodes, *first_weights.nodes, trainer,
-        *references, evaluator, serving_check, card, pusher,
+        schema_gen, *data.values(), *remade, *window.nodes, transform, *tuning.nodes, *first_weights.nodes,
+        *teaching.nodes, trainer, *references, evaluator, serving_check, card, pusher,
         _infer_in_bulk(examples=example_gen.outputs[UNLABELLED_EXAMPLES_KEY], model=model, **blessings),
         *places.comparison.record(gate, statistics, model, pushed_model), report,
     ]  # fmt: skip
@@ -238,23 +241,61 @@ def build_tuning(
     return Lookup([], {})
 
 
+def build_teaching(config: PipelineConfig, places: Places, **training_data: BaseChannel) -> Lookup:
+    """Teachers, and what writes their answers beside the training rows; nothing if no distillation is asked for."""
+    folds = config.distillation.folds
+    if not folds:
+        return Lookup([], {})
+    recipe = overlay(Recipe(config.model, config.trainer), config.distillation.teacher)
+    export = replace(config.export, views=config.distillation.views)
+    teachers = []
+    for fold in range(folds):
+        name = f"Teacher{fold}"
+        # A folder for each: a finished training clears its own of what is left of others.
+        settings = _settle_training(config, recipe, export, f"{places.checkpoints}-{name}")
+        unseen = {"unseen": json.dumps([fold, folds])} if folds > 1 else {}
+        settings |= {**unseen, **places.trainer_settings}
+        teachers.append(_build_trainer(name, places, **training_data, custom_config=settings))
+    targets = SoftTargets(
+        examples=training_data["examples"],
+        code=compute_code_fingerprint("components.soft_targets"),
+        **{key: teacher.outputs["model"] for key, teacher in zip(TEACHER_KEYS, teachers, strict=False)},
+    ).with_id("SoftTargets")
+    return Lookup([*teachers, targets], {TARGETS_KEY: targets.outputs[TARGETS_KEY]})
+
+
+def _build_trainer(name: str, places: Places, **given: Any) -> BaseNode:
+    return places.trainer_class(
+        run_fn="models.trainer_fn.run_fn",
+        train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
+        eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
+        **given,
+    ).with_id(name)
+
+
 def _settle_trainer(config: PipelineConfig, places: Places) -> dict[str, Any]:
     """The Trainer's settings, and what its cache key must know besides."""
-    settings = {
-        "model": to_json(config.model),
-        "trainer": to_json(config.trainer),
-        "export": to_json(config.export),
-        "training_input": to_json(config.training_input),
-        "checkpoint_root": places.checkpoints,
-        "code": _code_of("Trainer"),
-        "training_code": compute_code_fingerprint("models.training", "models.networks"),
-        "streaming_code": compute_code_fingerprint("models.streaming"),
-    }
+    settings = _settle_training(config, Recipe(config.model, config.trainer), config.export, places.checkpoints)
     if places.hyperparameters and not config.tuner.trials:
         settings["hyperparameters"] = places.hyperparameters.fingerprint
     if config.spans.warm_start:
         settings["warm_start_code"] = compute_code_fingerprint("models.warm_start")
+    if config.distillation.folds:
+        settings["distillation"] = to_json(config.distillation)
     return {**settings, **places.trainer_settings}
+
+
+def _settle_training(config: PipelineConfig, recipe: Recipe, export: ExportConfig, checkpoints: str) -> dict[str, Any]:
+    return {
+        "model": to_json(recipe.model),
+        "trainer": to_json(recipe.trainer),
+        "export": to_json(export),
+        "training_input": to_json(config.training_input),
+        "checkpoint_root": checkpoints,
+        "code": _code_of("Trainer"),
+        "training_code": compute_code_fingerprint("models.training", "models.networks"),
+        "streaming_code": compute_code_fingerprint("models.streaming"),
+    }
 
 
 def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
@@ -267,6 +308,8 @@ def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
     # The settings of a search that did not happen are no property of the model.
     is_tuned = config.tuner.trials or config.tuner.hyperparameters_path
     settings["tuner"] = sections["tuner"] if is_tuned else {"trials": 0}
+    if config.distillation.folds:
+        settings["distillation"] = sections["distillation"]
     return ModelCard(
         settings=settings,
         stage_code={name: _code_of(name) for name in _MODEL_STAGES},

@@ -174,6 +174,16 @@ class Lineage:
     settings: dict[str, Any]
     artifacts: tuple[UsedArtifact, ...]
 
+    @property
+    def teaching(self) -> str:
+        """Where the targets of the training came from; empty: from the labels alone."""
+        folds = self.settings.get("distillation", {}).get("folds")
+        if not folds:
+            return ""
+        teachers = f"the one of {folds} teachers that never saw the picture" if folds > 1 else "a teacher of all rows"
+        weight = self.settings["trainer"]["target_weight"]
+        return f"{weight:g} of each is the answer of {teachers}, the rest the label"
+
 
 @dataclass(frozen=True)
 class ReportData:

@@ -27,8 +27,9 @@ FAILED = metadata_store_pb2.Execution.FAILED
 _MODES = metadata_store_pb2.SqliteMetadataSourceConfig
 
 SETTINGS_NOTE = "settings"
-# By node: the sections of the configuration that it is given, as JSON texts with these names.
-_SECTIONS = {"Trainer": ("model", "trainer", "export"), "Pusher": ("serving",)}
+# By node, without its number: the sections of the configuration that it is given, as JSON texts with these names.
+_TRAINING = ("model", "trainer", "export")
+_SECTIONS = {"Trainer": (*_TRAINING, "distillation"), "Teacher": _TRAINING, "Pusher": ("serving",)}
 
 Properties = dict[str, int | float | str]
 
@@ -213,7 +214,11 @@ def read_node_settings(node: str, parameters: Properties) -> dict[str, Any]:
     values = dict(_walk(_unfold(dict(parameters))))
     if node == "FerExampleGen":
         return dict(_flatten({"data": values["config"]})) if "config" in values else {}
-    return dict(_flatten({section: values[section] for section in _SECTIONS.get(node, ()) if section in values}))
+    return dict(
+        _flatten(
+            {section: values[section] for section in _SECTIONS.get(node.rstrip("0123456789"), ()) if section in values}
+        )
+    )
 
 
 def read_code(parameters: Properties) -> dict[str, str]:

@@ -230,9 +230,10 @@ def _settle_tasks(spec: Json, deploy: DeployConfig, target: str) -> None:
 def _describe_resources(name: str, deploy: DeployConfig) -> Json:
     """As numbers, which every version reads; newer ones of Kubeflow prefer texts."""
     resources = deploy.resources.get("default", ResourcesConfig())
+    is_training = name.rstrip("0123456789") in ("Trainer", "Teacher")
     # A container that only waits for a training job needs none of the job's resources.
-    if (name, deploy.training) != ("Trainer", "vertex"):
-        resources = deploy.resources.get(name, resources)
+    if not (is_training and deploy.training == "vertex"):
+        resources = deploy.resources.get(name, deploy.resources.get("Trainer", resources) if is_training else resources)
     described: Json = {}
     if resources.cpus:
         described["cpuLimit"] = resources.cpus

@@ -17,7 +17,7 @@ class JobExecutor(job_executor.GenericExecutor):  # type: ignore[misc]
         return Executor
 
 
-class JobTrainer(tfx.extensions.google_cloud_ai_platform.Trainer):  # type: ignore[misc]
+class JobTrainer(Trainer):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(JobExecutor)
 
 

@@ -371,6 +371,7 @@ def test_to_yaml_default_config_holds_every_setting_in_declared_order():
         "trainer",
         "training_input",
         "tuner",
+        "distillation",
         "export",
         "gate",
         "serving",

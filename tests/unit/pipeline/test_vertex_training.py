@@ -1,8 +1,8 @@
 """The Trainer's job on Vertex Training, as TFX's client makes it; nothing is started."""
 
 import pytest
-from tfx import v1 as tfx
 from tfx.extensions.google_cloud_ai_platform import training_clients
+from tfx.extensions.google_cloud_ai_platform.trainer import executor
 
 from components.span_trainer import Trainer
 from configs.spec import DeployConfig, ResourcesConfig
@@ -29,7 +29,7 @@ def test_choose_trainer_in_its_container_is_the_one_of_a_local_run_and_needs_not
 
 def test_choose_trainer_on_vertex_is_tfx_extension_with_region_and_job():
     trainer, settings = choose_trainer(DEPLOY)
-    assert issubclass(trainer, tfx.extensions.google_cloud_ai_platform.Trainer)
+    assert issubclass(trainer.EXECUTOR_SPEC.executor_class, executor.GenericExecutor)
     # Which the job's container calls: the same as without a job, or the training would not know its spans.
     assert trainer.EXECUTOR_SPEC.executor_class()._GetExecutorClass() is Trainer.EXECUTOR_SPEC.executor_class
     assert settings == {

@@ -6,7 +6,7 @@ import json
 import pytest
 from report_doubles import make_report, make_report_of_nan, make_report_of_refused_data
 
-from reporting.report_data import Share
+from reporting.report_data import Lineage, Share
 
 
 def test_to_json_has_every_number_and_what_is_derived():
@@ -62,3 +62,17 @@ def test_to_json_figure_that_is_nan_is_null():
 
 def test_share_of_no_row_may_be_anything():
     assert Share.of(0.0, 0) == Share(0.0, 0.0, 1.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("folds", "said"),
+    [
+        (0, ""),
+        (1, "0.7 of each is the answer of a teacher of all rows, the rest the label"),
+        (5, "0.7 of each is the answer of the one of 5 teachers that never saw the picture, the rest the label"),
+    ],
+)
+def test_teaching_says_where_targets_came_from(folds, said):
+    settings = {"trainer": {"target_weight": 0.7}, "distillation": {"folds": folds}}
+    assert Lineage("", {}, {}, settings, ()).teaching == said
+    assert Lineage("", {}, {}, {}, ()).teaching == ""  # of an earlier version

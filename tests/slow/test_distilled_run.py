@@ -1,0 +1,79 @@
+"""Two teachers, each of half of the rows, and the model that they taught: to a pushed version.
+
+The tests of this file are one story and run in order on one root.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_run import TINY_NETWORK
+
+from models.dataset import find_examples, read_batches
+from schema.drawn_faces import write_drawn_csvs
+
+# As small as may be, and whatever comes of it is pushed.
+SETTINGS = {
+    "distillation__folds": "2",
+    "distillation__views": "2",
+    "distillation__teacher": "{model.stem_filters: 8}",
+    **TINY_NETWORK,
+    "trainer__precision": "float32",
+    "gate__min_accuracy": "0",
+    "gate__min_macro_f1": "0",
+    "gate__max_ece": "1",
+    "gate__min_eval_rows": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    counts = {"eval_count": 60, "test_count": 7, "unlabelled_count": 5, "repeat_count": 0, "broken_count": 0}
+    return write_drawn_csvs(tmp_path_factory.mktemp("faces"), train_count=160, seed=1, **counts)
+
+
+@pytest.fixture(scope="module")
+def done(workshop: Any, data: Any) -> Any:
+    return workshop.run(data, **SETTINGS)
+
+
+def test_run_with_two_teachers_pushes_a_model_that_learned_from_both(workshop: Any, done: Any) -> None:
+    assert done.exit_code == 0, done.stdout + done.stderr
+    assert len(workshop.versions()) == 1
+    nodes = workshop.nodes()
+    rows = {}
+    for fold in (0, 1):
+        extras = Path(nodes[f"Teacher{fold}"].outputs["model"].uri, "Format-Serving", "assets.extra")
+        record = json.loads((extras / "training_record.json").read_text())
+        assert record["model"]["stem_filters"] == 8
+        rows[fold] = record["spans"][0]["train_rows"]
+    assert sum(rows.values()) == 160
+    targets = find_examples([f"{nodes['SoftTargets'].outputs['targets'].uri}/*"])
+    assert sum((each.sum(axis=1) > 0.999).sum() for _, _, each in read_batches(targets)) == 160
+
+
+def test_card_page_and_lineage_tell_of_the_teachers(workshop: Any, done: Any) -> None:
+    del done
+    nodes = workshop.nodes()
+    said = "0.7 of each is the answer of the one of 2 teachers that never saw the picture, the rest the label"
+    assert said in Path(nodes["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_text()
+    assert said in Path(nodes["HtmlReport"].outputs["report"].uri, "report.html").read_text()
+    shown = workshop.command("lineage", workshop.versions()[0], "--set", f"runtime.root={workshop.root}").stdout
+    for expected in (
+        "SoftTargets",
+        "Teacher0",
+        "Teacher1",
+        "distillation: folds=2",
+        "targets: components.TaughtExamples",
+    ):
+        assert expected in shown, shown
+
+
+def test_run_again_trains_nobody_and_another_setting_of_the_teachers_trains_all(workshop: Any, data: Any) -> None:
+    training = {"Teacher0", "Teacher1", "SoftTargets", "Trainer"}
+    assert workshop.run(data, **SETTINGS).exit_code == 0
+    assert not training & workshop.executed()
+    changed = {**SETTINGS, "distillation__teacher": "{model.stem_filters: 4}"}
+    assert workshop.run(data, **changed, training_input__mode="stream").exit_code == 0
+    assert training <= workshop.executed()
