@@ -4,8 +4,9 @@
         --set trainer.epochs=200 --set trainer.augmentation.erasing_fraction=0
 
 Recipes are ranked on training rows alone: 70 % of the pictures train the network and 30 % judge it. Only a finalist
-(`--finalist`), which trains on all rows, is judged by the public test, and the log counts these looks. The same command
-resumes an interrupted training. Everything runs at the lowest priority.
+(`--finalist`), which trains on all rows, is judged by the public test, and the log counts these looks. `--teacher NAME`
+trains on the answers of an experiment of the log, weighted by `trainer.target_weight`. The same command resumes an
+interrupted training. Everything runs at the lowest priority.
 """
 
 import argparse
@@ -41,6 +42,7 @@ RANKING, PUBLIC_TEST = "ranking split", "public test"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _KEYS = ("name", "rows", "n", "one_view", "four_views")
 _REPEAT_KEYS = ("config", "overrides", "seed", "recipe", "rows")
+_KEPT_KEYS = ("config", "overrides", "rows", "teacher")  # by a repeat
 _PACKAGES = ("tensorflow", "keras", "numpy")
 _OWN_ROWS = 2048  # measured while a finalist trains, so that the public test is read once
 
@@ -54,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", metavar="KEY=VALUE", dest="overrides", action="append", default=[])
     parser.add_argument("--seed", metavar="N", type=int, help="of order, pictures and weights (default: the config's)")
     parser.add_argument("--finalist", action="store_true", help="train on all rows and read the public test, once")
+    parser.add_argument("--teacher", metavar="NAME", help="train on this experiment's answers, of four views, as well")
     parser.add_argument("--repeat", metavar="NAME", help="repeat an experiment of the log, which decides the rest")
     parser.add_argument("--average", metavar="NAME", nargs="+", help="judge the mean answers of these experiments")
     parser.add_argument("--log", metavar="FILE", type=Path, default=LOG, help=f"default: {LOG.name} in results/")
@@ -96,6 +99,10 @@ def _log_experiment(options: argparse.Namespace) -> None:
     entries = read_log(options.log)
     entry, recipe = _plan_repeat(options, entries) if options.repeat else _plan_new(options, entries)
     entry |= {"seed": recipe.trainer.seed, "recipe": asdict(recipe)}
+    teacher = find_entry(entries, entry["teacher"]) if "teacher" in entry else None
+    if teacher and teacher["rows"] != entry["rows"]:
+        others = f"is judged by the {entry['rows']}, {teacher['name']} by the {teacher['rows']}"
+        raise DataError(f"--teacher {teacher['name']}: was trained on other rows: this {others}; name one of the same")
     require_writable(options.log)
     folder = options.state / entry["name"]
     try:
@@ -107,7 +114,7 @@ def _log_experiment(options: argparse.Namespace) -> None:
         with FileLock(folder / "lock", timeout=0):
             # The code version first: a commit made while the training runs is not the one that trained.
             entry |= {"cores": len(os.sched_getaffinity(0)), "versions": versions, **read_code_version()}
-            entry |= _train_and_judge(recipe, entry["rows"] == PUBLIC_TEST, options, folder)
+            entry |= _train_and_judge(recipe, entry["rows"] == PUBLIC_TEST, teacher, options, folder)
     except Timeout:
         raise DataError(f"{folder}: another process is working on it; wait for it, or give another name") from None
     _log(options.log, entry)
@@ -135,35 +142,44 @@ def _plan_new(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[En
     if not config.is_relative_to(ROOT):
         raise DataError(f"--config {config}: is outside the repository, so nobody could repeat it; put it in configs/")
     kept = {"config": str(config.relative_to(ROOT)), "overrides": options.overrides}
-    return {"name": options.name, "repeats": None, **kept, "rows": PUBLIC_TEST if options.finalist else RANKING}, recipe
+    kept |= {"rows": PUBLIC_TEST if options.finalist else RANKING}
+    kept |= {"teacher": options.teacher} if options.teacher else {}
+    return {"name": options.name, "repeats": None, **kept}, recipe
 
 
 def _plan_repeat(options: argparse.Namespace, entries: Sequence[Entry]) -> tuple[Entry, Recipe]:
-    if options.name or options.overrides or options.seed is not None:
-        raise DataError("--repeat: the log decides name, settings and seed; give none of them")
+    if options.name or options.overrides or options.teacher or options.seed is not None:
+        raise DataError("--repeat: the log decides name, settings, teacher and seed; give none of them")
     entry = find_entry(entries, options.repeat)
     recipe = load_logged_recipe(entry, ROOT)
     _require_consent(options, options.repeat, entry["rows"])
     taken = {each["name"] for each in entries}
     name = next(name for number in count(2) if (name := f"{options.repeat}.{number}") not in taken)
-    kept = {key: entry[key] for key in ("config", "overrides", "rows")}
+    kept: Entry = {key: entry[key] for key in _KEPT_KEYS if key in entry}
     return {"name": name, "repeats": options.repeat, **kept}, recipe
 
 
-def _train_and_judge(recipe: Recipe, is_final: bool, options: argparse.Namespace, folder: Path) -> Entry:
+def _train_and_judge(
+    recipe: Recipe, is_final: bool, teacher: Entry | None, options: argparse.Namespace, folder: Path
+) -> Entry:
     from benchmarks.model.fer2013 import read_public_test, read_ranking_rows
-    from benchmarks.model.trial import predict_views, train
+    from benchmarks.model.trial import OWN_FILE, predict_views, read_targets, train
 
     pictures, is_scored = read_ranking_rows(options.data, options.state)
     scored = pictures.select(is_scored)
     trained_on = pictures if is_final else pictures.select(~is_scored)
     finish = watch_cores()
-    trained = train(recipe, trained_on, trained_on.select(slice(_OWN_ROWS)) if is_final else scored, folder)
+    targets = None
+    if teacher:
+        targets = read_targets(from_nested(Recipe, teacher["recipe"]), trained_on, options.state / teacher["name"])
+    measured = trained_on.select(slice(_OWN_ROWS)) if is_final else scored
+    trained = train(recipe, trained_on, measured, folder, targets)
     effort = finish()
     test = read_public_test(options.data) if is_final else None
     answers = predict_views(trained, test or scored)
     answers.write(folder)
-    own = predict_views(trained, trained_on, count=1)
+    own = predict_views(trained, trained_on)
+    own.write(folder, OWN_FILE)
     return {
         "train_n": len(trained_on.class_indices),
         **answers.describe(),

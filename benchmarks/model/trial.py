@@ -27,7 +27,7 @@ from pipeline.fingerprint import compute_code_fingerprint
 from reporting.calibration import compute_nll
 from reporting.classification import compute_accuracy, compute_confusion, compute_macro_f1
 
-_FILE = "answers.npz"
+_FILE, OWN_FILE = "answers.npz", "own_answers.npz"  # to the rows that judge, and to those trained on
 Rows = Pictures | PublicTest
 
 
@@ -51,20 +51,47 @@ class Trained(NamedTuple):
         }
 
 
-def train(recipe: Recipe, rows: Rows, measured: Rows, folder: Path) -> Trained:
+def train(
+    recipe: Recipe, rows: Rows, measured: Rows, folder: Path, targets: npt.NDArray[np.float32] | None = None
+) -> Trained:
     """Train on `rows`, or resume an interrupted call with the same arguments, whose state `folder` keeps. `measured` is
-    evaluated every `evaluation_interval_epochs`; nothing is chosen by it."""
+    evaluated every `evaluation_interval_epochs`; nothing is chosen by it. Targets are those of `rows`, (n, 7)."""
     transform = make_transform(rows.pixels)
-    examples, eval_ = (to_examples(each.pixels, each.class_indices) for each in (rows, measured))
+    examples, eval_ = to_examples(rows.pixels, rows.class_indices, targets), to_examples(*measured[:2])
     digest = compute_data_digest([examples, eval_], transform)
     # Another precision or number of cores changes the last digits of sums, which training amplifies.
     where = (choose_policy(recipe.trainer.precision), len(os.sched_getaffinity(0)))
     code = compute_code_fingerprint("models.training", "models.networks")
     state = folder / hashlib.sha256(repr((to_json(recipe), digest, where, code)).encode()).hexdigest()[:16]
+    return _fit(recipe, examples, eval_, transform, state)
+
+
+def _fit(
+    recipe: Recipe, examples: LabelledExamples, eval_: LabelledExamples, transform: Transform, state: Path
+) -> Trained:
     network = build_seeded_network(recipe)
     logs = str(state / "log")
     result = fit(network, examples, eval_, transform, recipe.trainer, checkpoint_dir=str(state), log_dir=logs)
     return Trained(network, transform, result.history, result.resumed_from_epoch)
+
+
+def read_targets(recipe: Recipe, rows: Rows, folder: Path) -> npt.NDArray[np.float32]:
+    """Probabilities, (n, 7), by the mean logits of four views, that an experiment of `recipe` gives its own `rows`.
+
+    Its `folder` keeps them, or, if an earlier version made it, its last checkpoint. Raises DataError if it trained on
+    other rows or nothing is kept.
+    """
+    if not (folder / OWN_FILE).exists():
+        ended = [each.parent for each in folder.glob(f"*/*-{recipe.trainer.epochs}.index")]
+        if len(ended) != 1:
+            raise DataError(f"{folder}: has {len(ended)} finished trainings, expected one; repeat the experiment")
+        transform, examples = make_transform(rows.pixels), to_examples(rows.pixels, rows.class_indices)
+        predict_views(_fit(recipe, examples, examples, transform, ended[0]), rows).write(folder, OWN_FILE)
+    own = read_view_logits(folder, OWN_FILE)
+    if not np.array_equal(own.class_indices, rows.class_indices):
+        raise DataError(f"{folder.name}: was trained on other rows than these; a teacher must have learned the same")
+    targets: npt.NDArray[np.float32] = softmax(own.logits.mean(axis=0), axis=1)
+    return targets
 
 
 def make_transform(pixels: npt.NDArray[np.uint8]) -> Transform:
@@ -79,10 +106,14 @@ def make_transform(pixels: npt.NDArray[np.uint8]) -> Transform:
     return transform
 
 
-def to_examples(pixels: npt.NDArray[np.uint8], class_indices: npt.NDArray[np.int64]) -> LabelledExamples:
+def to_examples(
+    pixels: npt.NDArray[np.uint8],
+    class_indices: npt.NDArray[np.int64],
+    targets: npt.NDArray[np.float32] | None = None,
+) -> LabelledExamples:
     """Pictures, uint8 (n, ...), as the examples of a training."""
-    targets = tf.zeros([len(class_indices), CLASS_COUNT])
-    return LabelledExamples(tf.constant([each.tobytes() for each in pixels]), tf.constant(class_indices), targets)
+    column = tf.zeros([len(class_indices), CLASS_COUNT]) if targets is None else tf.constant(targets)
+    return LabelledExamples(tf.constant([each.tobytes() for each in pixels]), tf.constant(class_indices), column)
 
 
 def predict_views(trained: Trained, rows: Rows, count: int = max(VIEW_COUNTS)) -> "ViewLogits":
@@ -110,17 +141,17 @@ class ViewLogits(NamedTuple):
         figures = {name: describe_logits(logits, self.class_indices) for name, logits in views.items()}
         return {"n": len(self.class_indices), **figures}
 
-    def write(self, folder: Path) -> None:
-        write_arrays(folder / _FILE, **self._asdict())
+    def write(self, folder: Path, name: str = _FILE) -> None:
+        write_arrays(folder / name, **self._asdict())
 
 
-def read_view_logits(folder: Path) -> ViewLogits:
+def read_view_logits(folder: Path, name: str = _FILE) -> ViewLogits:
     """What `write` kept. Raises DataError if nothing is there."""
     try:
-        with np.load(folder / _FILE) as arrays:
+        with np.load(folder / name) as arrays:
             return ViewLogits(arrays["logits"], arrays["class_indices"])
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder / _FILE}: no answers of an experiment: {error}; run the experiment first") from None
+        raise DataError(f"{folder / name}: no answers of an experiment: {error}; run the experiment first") from None
 
 
 def average_networks(members: dict[str, ViewLogits]) -> ViewLogits:

@@ -11,6 +11,10 @@ from filelock import FileLock
 
 from benchmarks.experiments import main
 from benchmarks.harness.command import ROOT
+from benchmarks.model.fer2013 import Pictures
+from benchmarks.model.trial import read_targets
+from configs.spec import Recipe
+from fer_tfx.errors import DataError
 from schema.drawn_faces import draw_faces
 
 TINY = ("model.stem_filters=4", "model.stage_filters=[6]", "model.convolutions_per_stage=1", "trainer.epochs=1",
@@ -124,6 +128,30 @@ def test_main_finalist_is_judged_by_the_public_test_and_each_look_is_counted(ben
     assert bench.run("--average", "last", "last.2", "--name", "two") == 2
 
 
+def test_main_teacher_changes_the_training_and_is_named_and_repeated(bench, capsys):
+    """The same with the teacher's answers kept, and with its weights alone, as earlier versions left them."""
+    assert bench.run_tiny("taught", "--seed", "7", "--teacher", "first") == 0
+    assert ", taught by first |" in capsys.readouterr().out
+    (bench.state / "first" / "own_answers.npz").unlink()
+    assert bench.run("--repeat", "taught") == 0
+    entries = bench.read()
+    taught, again = entries["taught"], entries["taught.2"]
+    assert (taught["teacher"], again["teacher"], again["repeats"]) == ("first", "first", "taught")
+    assert judged(taught) == judged(again)
+    assert taught["one_view"]["nll"] != entries["first"]["one_view"]["nll"]
+    assert taught["recipe"] == entries["first"]["recipe"]
+    assert bench.run_tiny("ignored", "--seed", "7", "--teacher", "first", "--set", "trainer.target_weight=0") == 0
+    assert bench.read()["ignored"]["one_view"] == entries["first"]["one_view"]
+
+
+def test_read_targets_of_other_rows_or_of_no_training_are_refused(bench, tmp_path):
+    rows = Pictures(draw_faces(9, 3).pixels.reshape(-1, 48, 48), draw_faces(9, 3).class_indices)
+    with pytest.raises(DataError, match=r"^first: was trained on other rows than these"):
+        read_targets(Recipe(), rows, bench.state / "first")
+    with pytest.raises(DataError, match=r"has 0 finished trainings, expected one; repeat the experiment"):
+        read_targets(Recipe(), rows, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -132,8 +160,13 @@ def test_main_finalist_is_judged_by_the_public_test_and_each_look_is_counted(ben
         (("--name", "../out"), "--name ../out: expected at most 63 of a-z"),
         (("--name", "x", "--set", "trainer.epoch=1"), "--set: trainer.epoch: unknown setting; did you mean"),
         (("--name", "x", "--config", "none.yaml"), "none.yaml: no such configuration file"),
+        (("--name", "x", "--teacher", "nothing"), "nothing: no such experiment in the log; it has first"),
+        (
+            ("--name", "x", "--teacher", "last"),
+            "--teacher last: was trained on other rows: this is judged by the ranking split, last by the public test",
+        ),
         (("--repeat", "nothing"), "nothing: no such experiment in the log; it has first"),
-        (("--repeat", "first", "--seed", "1"), "--repeat: the log decides name, settings and seed"),
+        (("--repeat", "first", "--seed", "1"), "--repeat: the log decides name, settings, teacher and seed"),
         (("--repeat", "first", "--finalist"), "first: was judged by the ranking split; omit --finalist"),
         (("--average", "first", "--name", "x"), "--average: give two experiments or more"),
         (("--average", "first", "first", "--name", "x"), "--average: give two experiments or more"),
