@@ -70,7 +70,7 @@ class Client:
         version = connection.version if version is None else version
         self._address = parse_address(url, model, version, connection.label if label is None else label)
         connection.check_for(self._address.scheme, self._address.host)
-        self._transport = transport or _open_transport(self._address, connection, self._timing)
+        self._transport = transport or _open_transport(self._address, connection)
 
     def __enter__(self) -> "Client":
         return self
@@ -157,9 +157,9 @@ class Client:
         return read_predictions(outputs, positions[: len(batch)], where)
 
 
-def _open_transport(address: ModelAddress, connection: Connection, timing: Timing) -> Transport:
+def _open_transport(address: ModelAddress, connection: Connection) -> Transport:
     if address.scheme not in GRPC_SCHEMES:
-        return RestTransport(address, connection, timing.clock)
+        return RestTransport(address, connection)
     try:
         from fer_tfx.client.grpc import GrpcTransport
     except ImportError as error:

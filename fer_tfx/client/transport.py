@@ -1,8 +1,11 @@
 """How a model is asked: its address, one attempt by REST, and one deadline over all attempts; grpc.py has gRPC."""
 
 import base64
+import http.client
+import io
 import json
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +15,8 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 import urllib3
-from urllib3.exceptions import HTTPError, NewConnectionError, SSLError, TimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
+from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
 from fer_tfx.client.connection import Connection, RequestHeaders, hide_secret
 from fer_tfx.errors import (
@@ -198,18 +202,14 @@ def ask_with_retries(ask: Callable[[float], Answer], attempts: int, deadline: De
 class RestTransport:
     """By TensorFlow Serving's REST API, in column form: https://www.tensorflow.org/tfx/serving/api_rest."""
 
-    def __init__(
-        self,
-        address: ModelAddress,
-        connection: Connection,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._address, self._clock = address, clock
-        self._headers = RequestHeaders(connection)
+    def __init__(self, address: ModelAddress, connection: Connection) -> None:
+        self._address, self._headers = address, RequestHeaders(connection)
+        self._path = urlsplit(address.rest_url).path
         # urllib3's own limit would start each request's time anew when it gets its connection.
         self._free = threading.BoundedSemaphore(connection.pool_size)
-        context = connection.make_ssl_context() if address.scheme == "https" else None
-        self._pool = urllib3.PoolManager(maxsize=connection.pool_size, retries=False, ssl_context=context)
+        tls = {"ssl_context": connection.make_ssl_context()} if address.scheme == "https" else {}
+        self._pool = urllib3.connection_from_url(address.url, maxsize=connection.pool_size, **tls)
+        self._pool.ConnectionCls = type("Connection", (self._pool.ConnectionCls,), {"response_class": _TimedResponse})
 
     def predict(
         self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
@@ -242,19 +242,19 @@ class RestTransport:
         self._ask("GET", "/metadata", str(self._address), timeout_s)
 
     def close(self) -> None:
-        self._pool.clear()
+        self._pool.close()
 
     def _ask(self, method: str, path: str, where: str, timeout_s: float, body: bytes | None = None) -> dict[str, Any]:
-        end = self._clock() + timeout_s
+        end = time.monotonic() + timeout_s
         headers = self._headers.read() | {"Content-Type": "application/json", "Accept": "application/json"}
         if not self._free.acquire(timeout=timeout_s):
             raise DeadlineExceededError("all connections were busy; give it a larger pool_size")
         try:
             response = self._pool.request(
-                method, self._address.rest_url + path, body=body, headers=headers, retries=False, preload_content=False,
-                timeout=urllib3.Timeout(total=max(end - self._clock(), _MIN_TIMEOUT_S)),
+                method, self._path + path, body=body, headers=headers, retries=False, preload_content=False,
+                timeout=urllib3.Timeout(total=max(end - time.monotonic(), _MIN_TIMEOUT_S)),
             )  # fmt: skip
-            status, text = response.status, self._read(response, end, where)
+            status, text = response.status, self._read(response, where)
         except HTTPError as error:
             raise _explain_failure(error, where) from error
         finally:
@@ -274,22 +274,48 @@ class RestTransport:
             raise DeadlineExceededError(f"HTTP {status}: {reason}")
         raise build_refusal(where, f"HTTP {status}", reason)
 
-    def _read(self, response: urllib3.BaseHTTPResponse, end: float, where: str) -> bytes:
-        """The answer piece by piece: urllib3's timeout is for each piece, and an answer may never end."""
+    def _read(self, response: urllib3.BaseHTTPResponse, where: str) -> bytes:
+        """The answer piece by piece, as it may never end."""
         text = bytearray()
         while piece := response.read1(_READ_BYTES):
             text += piece
-            if len(text) > _MAX_ANSWER_BYTES or self._clock() > end:
+            if len(text) > _MAX_ANSWER_BYTES:
                 response.close()
-                if len(text) <= _MAX_ANSWER_BYTES:
-                    raise DeadlineExceededError(f"the answer had not ended after {len(text):,} bytes")
                 raise BadAnswerError(f"{where}: the answer is longer than {_MAX_ANSWER_BYTES:,} bytes; {_PORTS}")
         return bytes(text)
 
 
+class _TimedResponse(http.client.HTTPResponse):
+    """An answer that must end within the socket's timeout, which else each piece of it may take."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **settings: Any) -> None:
+        super().__init__(sock, *arguments, **settings)
+        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
+
+
+class _TimedReader(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw, self._socket = raw, sock
+        self._end = time.monotonic() + (sock.gettimeout() or 0.0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._end - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("timed out")
+        self._socket.settimeout(left_s)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 def _explain_failure(error: HTTPError, where: str) -> ServingError:
     found = shorten(str(error))
-    if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
+    if isinstance(error, HTTPTimeoutError) and not isinstance(error, NewConnectionError):
         return DeadlineExceededError(found)
     if isinstance(error, SSLError):
         remedy = "check the URL, the CA and the client certificate"

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -155,17 +156,25 @@ def test_status_busy_proxy_is_tried_again(clock):
     assert count == 2
 
 
-def test_status_answer_in_drips_ends_at_the_deadline(clock):
-    def drip() -> Iterator[bytes]:
-        yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
-        while True:
-            clock.now += 1
-            yield b" " * 100
+HEAD = b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 1000 + b"\r\nContent-Length: 1000000\r\n\r\n"
 
-    error, count = ask(drip, clock, timeout_s=5)
-    assert isinstance(error, DeadlineExceededError)
-    assert "the answer had not ended after" in str(error)
-    assert count == 1
+
+@pytest.mark.parametrize(("at_once", "pause_s"), [(0, 0.1), (20, 0.1), (len(HEAD), 0.1), (len(HEAD) + 20, 0.45)])
+def test_status_answer_in_drips_ends_at_the_deadline(at_once, pause_s):
+    answer = HEAD + b" " * 1000
+
+    def drip() -> Iterator[bytes]:
+        yield answer[:at_once]
+        for place in range(at_once, len(answer)):
+            time.sleep(pause_s)
+            yield answer[place : place + 1]
+
+    started_s = time.monotonic()
+    with RawServerDouble(drip) as server:
+        with Client(server.url, timeout_s=0.5) as client, pytest.raises(DeadlineExceededError, match=server.url):
+            client.status()
+        assert time.monotonic() - started_s < 0.8
+        assert server.connection_count == 1
 
 
 def test_status_answer_without_end_is_cut_off(clock):
@@ -180,18 +189,19 @@ def test_status_answer_without_end_is_cut_off(clock):
 
 
 def test_predict_connection_is_kept_for_the_next_request(double, draw):
-    ports = []
+    counts = []
     with Client(double.rest_url) as client:
-        pool = client._transport._pool
         for _ in range(3):
             client.predict_pixels(draw(1))
-            ports.append(pool.connection_from_url(double.rest_url).num_connections)
-    assert ports == [1, 1, 1]
+            counts.append(client._transport._pool.num_connections)
+    assert counts == [1, 1, 1]
 
 
 def test_close_frees_the_connections(double):
     transport = RestTransport(Client(double.rest_url)._address, Connection())
     transport.read_status(5)
-    assert len(transport._pool.pools) == 1
+    kept = transport._pool.pool.get()
+    transport._pool.pool.put(kept)
+    assert kept.sock is not None
     transport.close()
-    assert len(transport._pool.pools) == 0
+    assert kept.sock is None
