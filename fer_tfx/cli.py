@@ -103,7 +103,7 @@ def build_app() -> typer.Typer:
     add_command(
         app, USE, predict,
         "fer-tfx predict face.png",
-        "fer-tfx predict photos/ --detect --save drawn/",
+        "fer-tfx predict photos/ --save drawn/",
         "fer-tfx predict test.csv --out answers.csv",
         "fer-tfx predict face.png --url http://localhost:8501",
     )  # fmt: skip
@@ -128,11 +128,11 @@ def predict(
         float | None, typer.Option(metavar="X", help="Call it unsure below this confidence, 0 to 1.")
     ] = None,
     abstain: Annotated[bool, typer.Option("--abstain", help="Call it unsure below the model's own threshold.")] = False,
-    detect: Annotated[
-        bool, typer.Option("--detect", help="Find the faces in photos first, and answer for each.")
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Take each picture for one face (default: pictures of up to 64 px).")
     ] = False,
     save: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="With --detect: write the photos with boxes and names drawn.")
+        Path | None, typer.Option(metavar="FOLDER", help="Write the pictures there with boxes and names drawn.")
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first picture that can't be read, and write nothing.")
@@ -158,7 +158,7 @@ def predict(
         raise ConfigError("--abstain and --abstain-below: give one of them")
     connection = _read_connection(header, token_file, ca, cert, key, version, label)
     back_end = command.BackEnd(model, url, server_model, timeout, trust, views, connection)
-    options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, detect, save, strict)
+    options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, whole, save, strict)
     return command.predict(options)
 
 

@@ -97,13 +97,13 @@ class PredictOptions:
     out: Path | None = None  # None: standard output
     abstain_below: float | None = None
     is_abstaining: bool = False  # by the model's own threshold
-    is_detecting: bool = False
+    is_whole: bool = False  # each picture is one face; else those are searched that are too large for a crop
     save: Path | None = None
     is_strict: bool = False  # stops at the first picture that can't be read
 
 
 def predict(options: PredictOptions) -> int:
-    """Predict pictures, faces in photos or the rows of CSVs; the exit code is 0, or 2 if a picture could not be read.
+    """Predict the faces in pictures, or the rows of CSVs; the exit code is 0, or 2 if a picture could not be read.
 
     Raises ConfigError for options or an unusable model, DataError for a CSV or if no picture can be read, another
     FerError for a server or Ctrl-C: nothing is written then.
@@ -111,24 +111,25 @@ def predict(options: PredictOptions) -> int:
     threshold = options.abstain_below
     if threshold is not None and not 0 <= threshold <= 1:
         raise ConfigError(f"--abstain-below: expected a number from 0 to 1, got {threshold}")
-    if options.save and not options.is_detecting:
-        raise ConfigError("--save draws the faces that were found; give --detect too")
+    if options.save and options.is_whole:
+        raise ConfigError("--save draws the faces that were found, and --whole looks for none; give one of them")
     back_end, errors = options.back_end.check(), list[FerError]()
     with ExitStack() as stack:
         stack.enter_context(_stopping_on_interrupt())
         inputs = stack.enter_context(open_inputs(options.paths))
         names = inputs.names
-        if inputs.rows and options.is_detecting:
-            raise ConfigError("--detect is for pictures, and rows are faces already; omit --detect")
+        if inputs.rows and options.save:
+            raise ConfigError("--save draws the faces in pictures, and rows are faces already; omit --save")
         if options.out:
             check_output(options.out, names)
-        layout = lay_out(names, has_row=bool(inputs.rows), has_face=options.is_detecting)
+        is_searched = bool(inputs.pictures) and not options.is_whole
+        layout = lay_out(names, has_row=bool(inputs.rows), has_face=is_searched)
         terminal = stack.enter_context(keep_terminal())
         output = stack.enter_context(open_output(options.out))
         pass_on = _open_album(options, inputs, stack)
         model = stack.enter_context(open_model(back_end))
         views = model.choose_views(len(inputs.pictures) or None, back_end.views)
-        total = len(inputs.pictures) if inputs.pictures and not options.is_detecting else None
+        total = len(inputs.pictures) if inputs.pictures and not is_searched else None
         rows = answer_items(model, chain.from_iterable(each.iter_items() for each in inputs.rows), views)
         answers = chain(_answer_pictures(model, inputs.pictures, views, options, errors), rows)
         shown = show_progress(answers, total, terminal)
@@ -193,7 +194,7 @@ def _answer_pictures(
 ) -> Iterator[Answer]:
     """Yield an answer for each face, and one without for a picture that has none; add why others can't be read."""
     given = (each.get_source() for each in pictures)
-    found = model.predict(given, whole=not options.is_detecting, views=views, strict=options.is_strict)
+    found = model.predict(given, whole=options.is_whole, views=views, strict=options.is_strict)
     for picture, faces in zip(pictures, found, strict=True):
         subject = Subject(picture.name, faces.position)
         if faces.error:

@@ -57,7 +57,7 @@ def write_csv(path: Path, *numbers: int) -> str:
 
 def test_main_predict_every_option_reaches_the_command(given):
     assert main(["predict", "a.png", "b.png"]) == 0
-    words = "--model m --trust --format csv --out o.csv --abstain-below 0.4 --detect --save s --strict"
+    words = "--model m --trust --format csv --out o.csv --abstain-below 0.4 --whole --save s --strict"
     main(["predict", "a", *words.split()])
     main(["predict", "a", "--views", "2"])
     words = "--abstain --url http://h:1 --server-model own --timeout 2"
@@ -92,7 +92,7 @@ def test_main_predict_wrong_option_is_one_line(words, said, capsys):
     [
         ("--abstain-below 1.5", "--abstain-below: expected a number from 0 to 1, got 1.5"),
         ("--abstain-below nan", "--abstain-below: expected a number from 0 to 1, got nan"),
-        ("--save s", "--save draws the faces that were found; give --detect too"),
+        ("--save s --whole", "--save draws the faces that were found, and --whole looks for none; give one of them"),
         ("--out none/x.csv", "none/x.csv: its folder does not exist; make it first"),
         ("--server-model own", "--server-model is for a server; give --url, or omit it"),
         ("--timeout 3 --model m", "--timeout is for a server; give --url, or omit it"),
@@ -111,9 +111,9 @@ def test_main_predict_options_that_do_not_go_together_are_one_line(words, said, 
     assert capsys.readouterr() == ("", f"fer-tfx: {said}\n")
 
 
-def test_main_predict_rows_are_not_searched_for_faces(capsys, tmp_path, double):
-    assert main(["predict", write_csv(tmp_path / "a", 1), "--detect"]) == 2
-    said = "--detect is for pictures, and rows are faces already; omit --detect"
+def test_main_predict_rows_have_no_faces_to_draw(capsys, tmp_path, double):
+    assert main(["predict", write_csv(tmp_path / "a", 1), "--save", "s"]) == 2
+    said = "--save draws the faces in pictures, and rows are faces already; omit --save"
     assert capsys.readouterr() == ("", f"fer-tfx: {said}\n")
 
 
@@ -125,7 +125,7 @@ def test_main_predict_output_that_is_an_input_is_refused(capsys, pictures, doubl
 def test_main_predict_pictures_are_answered_in_order(capfd, pictures, double):
     assert main(["predict", *pictures, pictures[0]]) == 0
     expected = [build_prediction(number) for number in (200, 100, 200)]
-    lines = [f"{name}  {each.label:8}  {each.confidence:.3f}" for name, each in zip(
+    lines = [f"{name}     {each.label:8}  {each.confidence:.3f}" for name, each in zip(
         [*pictures, pictures[0]], expected, strict=True)]  # fmt: skip
     assert capfd.readouterr() == ("\n".join([*lines, ""]), "")
 
@@ -174,21 +174,40 @@ class DetectorDouble:
         return [build_face(Box(8, 8, 32, 32))] if picture.getpixel((0, 0)) else []
 
 
-def test_main_predict_detect_answers_for_each_face_and_saves_the_photos(capfd, tmp_path, pictures, double, monkeypatch):
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A black one and a grey one."""
     monkeypatch.setattr(model_module, "_open_detector", DetectorDouble)
-    black = str(tmp_path / "black.png")
-    for path, grey in zip((black, *pictures), (0, 200, 100), strict=True):
-        Image.new("L", (90, 90), grey).save(path)
-    words = ["--detect", "--save", str(tmp_path / "s"), "--format", "jsonl"]
-    assert main(["predict", black, *pictures, *words]) == 0
-    none, first, second = map(json.loads, capfd.readouterr().out.splitlines())
-    assert (none["file"], none["face"], none["class"]) == (black, None, None)
-    assert first["face"] == {"number": 1, "x": 8, "y": 8, "width": 32, "height": 32}
-    assert [each["class"] for each in (first, second)] == [build_prediction(each).label for each in (200, 100)]
-    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["100.png", "200.png", "black.png"]
+    names = [str(tmp_path / name) for name in ("black.png", "grey.png")]
+    for name, grey in zip(names, (0, 200), strict=True):
+        Image.new("L", (80, 60), grey).save(name)
+    return names
 
 
-@pytest.mark.parametrize("words", [[], ["--detect", "--save"]])
+def test_main_predict_answers_for_each_face_and_each_crop_and_saves_them_all(capfd, tmp_path, photos, pictures, double):
+    words = ["--save", str(tmp_path / "s"), "--format", "jsonl"]
+    assert main(["predict", *photos, pictures[1], *words]) == 0
+    none, found, crop = map(json.loads, capfd.readouterr().out.splitlines())
+    assert (none["file"], none["face"], none["class"]) == (photos[0], None, None)
+    assert found["face"] == {"number": 1, "x": 8, "y": 8, "width": 32, "height": 32}
+    assert (found["class"], crop["class"]) == (build_prediction(200).label, build_prediction(100).label)
+    assert crop["face"] is None
+    assert sorted(path.name for path in (tmp_path / "s").iterdir()) == ["100.png", "black.png", "grey.png"]
+
+
+def test_main_predict_whole_pictures_are_not_searched(capfd, photos, double):
+    assert main(["predict", *photos, "--whole", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(capfd.readouterr().out.splitlines()))
+    assert [row["class"] for row in rows] == [build_prediction(grey).label for grey in (0, 200)]
+    assert {"face", "x"} & {*rows[0]} == set()
+
+
+def test_main_predict_picture_without_a_face_has_a_line_that_says_so(capfd, photos, double):
+    assert main(["predict", photos[0]]) == 0
+    assert capfd.readouterr().out == f"{photos[0]}     no face\n"
+
+
+@pytest.mark.parametrize("words", [[], ["--save"]])
 def test_main_predict_strict_torn_picture_is_named_and_nothing_is_written(
     capfd, tmp_path, pictures, double, monkeypatch, words
 ):
@@ -206,7 +225,7 @@ def test_main_predict_strict_torn_picture_is_named_and_nothing_is_written(
     assert sorted(tmp_path.iterdir()) == before
 
 
-@pytest.mark.parametrize("words", [[], ["--detect"]])
+@pytest.mark.parametrize("words", [[], ["--whole"]])
 def test_main_predict_folder_answers_for_what_it_can_read_and_lists_the_rest(
     capfd, tmp_path, pictures, double, monkeypatch, words
 ):

@@ -48,7 +48,7 @@ def test_predict_picture_in_a_fresh_process_imports_nothing_heavy(tmp_path, face
     Image.fromarray(faces[0]).save(path)
     printed, imported = ask(tmp_path, "predict", str(path), said="fer-tfx: answers average 4 views\n")
     (expected,) = load().predict_faces(faces[:1])
-    assert printed == f"{path}  {expected.label:8}  {expected.confidence:.3f}\n"
+    assert printed == f"{path}     {expected.label:8}  {expected.confidence:.3f}\n"
     assert imported & NEEDLESS == set()
     assert "ai_edge_litert" in imported
 
@@ -68,10 +68,10 @@ def test_rows_in_a_fresh_process_import_nothing_heavy(tmp_path, faces, command):
     assert imported & HEAVY == set()
 
 
-def test_predict_detect_in_a_fresh_process_imports_nothing_heavy(tmp_path, faces):
+def test_predict_search_in_a_fresh_process_imports_nothing_heavy(tmp_path, faces):
     path = tmp_path / "a.png"
     Image.new("L", (300, 300)).save(path)
-    printed, imported = ask(tmp_path, "predict", "--detect", str(path))
+    printed, imported = ask(tmp_path, "predict", str(path))
     assert printed == f"{path}     no face\n"
     assert imported & NEEDLESS == set()
 
