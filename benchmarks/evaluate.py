@@ -1,4 +1,4 @@
-"""A model's figures on FER2013's public test, as one section of a JSON file.
+"""A model's figures on FER2013's public test, as one section of a JSON file, and its accuracy by epoch beside that.
 
     python -m benchmarks.evaluate --model runs/fer/serving/1 --data FOLDER --out benchmarks/results/fer2013/metrics.json
 
@@ -8,6 +8,7 @@ rows alone. Each figure has its number of rows, and a share of them Wilson's 95 
 """
 
 import argparse
+import base64
 import json
 import shlex
 import sys
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from benchmarks.harness.command import make_parser, read_code_version, read_json_object, render, run_command
 from benchmarks.model import exported
 from benchmarks.model.fer2013 import PublicTest, read_public_test
+from configs.progress import EpochMetrics
 from fer_tfx.contract import BY_VIEWS_KEY, CLASS_COUNT, CLASS_NAMES, TEMPERATURE_KEY, THRESHOLD_KEY, VIEWS_KEY
 from fer_tfx.model_files import ACCURATE
 from fer_tfx.quiet import hush_libraries
@@ -28,6 +30,8 @@ from fer_tfx.views import VIEW_COUNTS, average_views
 from reporting import calibration, classification
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 from reporting.intervals import Share
+from reporting.plots import plot_training
+from reporting.report_data import TrainingFigures
 
 SECTIONS = ("budget", ACCURATE, "official", "accurate_official")  # models reported beside the shipped small one
 
@@ -66,7 +70,16 @@ def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     merged = merge_section(existing, options.section, section)
     options.out.write_text(json.dumps(merged, indent=1) + "\n", "utf-8")
+    curves = f"curves-{options.section}.svg" if options.section else "curves.svg"
+    options.out.with_name(curves).write_bytes(draw_curves(exported.read_record(options.model)))
     print(render("evaluation.md", **section), end="")
+
+
+def draw_curves(record: dict[str, Any]) -> bytes:
+    """Accuracy by epoch, as SVG, from a model's training record."""
+    epochs = tuple(EpochMetrics(**epoch) for epoch in record["history"])
+    accuracy, *_ = plot_training(TrainingFigures(epochs, record["parameters"], precision="", train_rows=0))
+    return base64.b64decode(accuracy.light.partition(",")[2])
 
 
 def merge_section(existing: dict[str, Any], name: str | None, section: dict[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,14 @@ def test_main_training_is_told_from_the_record(metrics):
     assert {"git_commit", "git_is_changed"} <= set(metrics)
 
 
+def test_main_draws_the_accuracy_by_epoch_beside_the_file(written):
+    assert sorted(path.name for path in written.parent.iterdir()) == ["curves.svg", "metrics.json"]
+    curves = (written.parent / "curves.svg").read_text("utf-8")
+    assert curves.startswith("<?xml")
+    for words in (">accuracy<", ">epoch<", ">training<", ">eval<"):
+        assert words in curves
+
+
 def test_main_accuracies_tell_clean_rows_apart(metrics):
     accuracy = metrics["accuracy"]
     assert (accuracy["all_rows"]["value"], accuracy["all_rows"]["n"]) == (5 / 8, 8)
@@ -126,6 +134,7 @@ def test_main_section_budget_leaves_the_rest_and_is_left_by_it(written, metrics,
     shutil.copy(written, out)
     arguments = ["--model", str(model), "--data", str(data), "--out", str(out)]
     assert main([*arguments, "--section", "budget"]) == 0
+    assert (tmp_path / "curves-budget.svg").read_bytes() == (written.parent / "curves.svg").read_bytes()
     content = json.loads(out.read_text("utf-8"))
     budget = content.pop("budget")
     assert content == metrics

@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from card_doubles import make_card
 from evaluation_doubles import RECORD, draw_pixels, write_data, write_model
+from run_double import RunDouble
 
 from benchmarks import evaluate
 from benchmarks.light_forms import measure, write_light_form
@@ -29,7 +31,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     test = draw_pixels([0, 1, 2, 3, 3, 4, 5, 6])
-    return write_data(tmp_path_factory.mktemp("data"), test[:2], test, [0, 1, 2, 3, 4, 4, 6, 0])
+    train = np.concatenate([test[:2], draw_pixels([5], value=50)])
+    return write_data(tmp_path_factory.mktemp("data"), train, test, [0, 1, 2, 3, 4, 4, 6, 0])
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +184,25 @@ def test_ship_light_alone_of_more_than_16_mb_is_refused(model, metrics, light, t
     with pytest.raises(GateError, match="1795000000: 16,000,001 bytes, at most 16,000,000; export it in half"):
         ship_light_alone(model, metrics, large, tmp_path / "light")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_main_ships_what_the_run_pushed_under_either_name(model, metrics_path, data, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    pushed = RunDouble(tmp_path / "run").add_run()
+    shutil.copytree(model, pushed, dirs_exist_ok=True)
+    both = {**json.loads(metrics_path.read_text("utf-8"))}
+    (tmp_path / "metrics.json").write_text(json.dumps(both | {"accurate": both}), "utf-8")
+    places = {"run": tmp_path / "run", "metrics": tmp_path / "metrics.json", "data": data, "out": tmp_path / "package"}
+    arguments = [f"--{name}={path}" for name, path in places.items()]
+    assert main(arguments) == 0
+    assert {each.name for each in (tmp_path / "package").iterdir()} == {"shipped_model", "light_model"}
+    assert main([*arguments, "--name", "accurate"]) == 0
+    folders = {each.name: each for each in (tmp_path / "package").iterdir()}
+    assert set(folders) == {"shipped_model", "light_model", "light_model_accurate"}
+    for folder in folders.values():
+        verify_sums(folder)
+    assert list_files(folders["light_model"]) == ["calibration.json", "class_names.txt", "model.tflite"]
+    assert "shipped; now commit what changed in" in capsys.readouterr().out
 
 
 def test_main_accurate_model_without_figures_of_its_own_is_one_line(metrics_path, data, tmp_path, capsys):
