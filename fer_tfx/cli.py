@@ -104,6 +104,7 @@ def build_app() -> typer.Typer:
         app, USE, predict,
         "fer-tfx predict face.png",
         "fer-tfx predict photos/ --save drawn/",
+        "fer-tfx predict clip.mp4 --save drawn.mp4",
         "fer-tfx predict test.csv --out answers.csv",
         "fer-tfx predict face.png --url http://localhost:8501",
     )  # fmt: skip
@@ -119,7 +120,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="Pictures and folders of them, or CSVs of rows and archives of them; - is standard input.",
+            help="Pictures and folders of them, videos, or CSVs of rows and archives of them; - is standard input.",
         ),
     ],
     format: Annotated[Literal["table", "csv", "jsonl"], typer.Option(help="jsonl: one object a line.")] = "table",
@@ -132,7 +133,16 @@ def predict(
         bool, typer.Option("--whole", help="Take each picture for one face (default: pictures of up to 64 px).")
     ] = False,
     save: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write the pictures there with boxes and names drawn.")
+        Path | None,
+        typer.Option(metavar="FOLDER|FILE", help="Write the pictures, or the video, there with boxes and names drawn."),
+    ] = None,
+    every: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Of a video: search a frame each so often, 0: all (default: 0.5)."),
+    ] = None,
+    smooth: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Of a video: average the answers for a face over so long (default: 0)."),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first picture that can't be read, and write nothing.")
@@ -151,14 +161,15 @@ def predict(
     key: Key = None,
     views: Views = None,
 ) -> int:
-    """Name the expression in pictures, or in the rows of a CSV."""
+    """Name the expression in pictures, in videos, or in the rows of a CSV."""
     from fer_tfx.commands import predict as command
 
     if abstain and abstain_below is not None:
         raise ConfigError("--abstain and --abstain-below: give one of them")
     connection = _read_connection(header, token_file, ca, cert, key, version, label)
     back_end = command.BackEnd(model, url, server_model, timeout, trust, views, connection)
-    options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, whole, save, strict)
+    options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, whole, save, strict,
+                                     every, smooth)  # fmt: skip
     return command.predict(options)
 
 

@@ -124,8 +124,7 @@ class Model:
         """
         from fer_tfx.video import Sampling, predict_video
 
-        sampling = Sampling(every_s, smooth_s, whole, self.choose_views(1, views))
-        sampling.check()
+        sampling = Sampling(every_s, smooth_s, whole, self.choose_views(1, views)).check("every_s", "smooth_s")
         return predict_video(self, video, sampling)
 
     def embed(self, crops: Iterable[PictureLike]) -> Floats:

@@ -75,11 +75,12 @@ class Sampling(NamedTuple):
     whole: bool = False
     views: int | None = None
 
-    def check(self) -> None:
-        """Raise ConfigError for what is no time."""
-        for name, seconds in (("every_s", self.every_s), ("smooth_s", self.smooth_s)):
+    def check(self, *names: str) -> "Sampling":
+        """The same. Raises ConfigError for what is no time, by the names of the two."""
+        for name, seconds in zip(names, (self.every_s, self.smooth_s), strict=True):
             if not 0 <= seconds < float("inf"):
                 raise ConfigError(f"{name}: expected seconds, 0 or more, got {seconds}")
+        return self
 
 
 class Frame:
@@ -109,22 +110,21 @@ class Clip(NamedTuple):
 
 
 @contextmanager
-def open_clip(video: VideoLike) -> Iterator[Clip]:
+def open_clip(video: VideoLike, name: str | None = None) -> Iterator[Clip]:
     """Open a video, and close it; a file that was open stays so. Raises ConfigError without PyAV, DataError."""
-    name = in_one_line(find_name(video) or "the video")
-    try:
-        import av
-    except ImportError:
-        raise ConfigError(f"{name}: to read videos, `pip install 'fer-tfx[video]'`") from None
+    name = in_one_line(name or find_name(video) or "the video")
+    av = import_av(name)
     with ExitStack() as stack:
         file = video if hasattr(video, "read") else stack.enter_context(_open_file(Path(video), name))
         try:
             limits = {"format_whitelist": _FORMATS}
             opened = av.open(file, "r", metadata_errors="replace", container_options=limits)
         except (av.FFmpegError, OSError, TypeError):  # of what a file gives that isn't open for reading bytes
-            raise DataError(f"{name}: is no video that can be read, or cut off; give an MP4, MOV, MKV or AVI") from None
+            raise DataError(
+                f"{name}: is no video that can be read, or it is cut off; give an MP4, MOV, MKV or AVI"
+            ) from None
         container = stack.enter_context(opened)
-        stream: Any = container.streams.best("video")
+        stream = container.streams.best("video")
         if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
             raise DataError(f"{name}: holds no video, sound alone; give a video")
         if stream.width * stream.height > MAX_LOCAL_PIXELS:
@@ -133,6 +133,15 @@ def open_clip(video: VideoLike) -> Iterator[Clip]:
         stream.codec_context.options = {"max_pixels": str(MAX_LOCAL_PIXELS)}  # should it grow on the way
         duration_s = container.duration / _MICROSECONDS if container.duration else None
         yield Clip(name, duration_s, _read_frames(name, container, stream))
+
+
+def import_av(name: str) -> Any:
+    """PyAV; raises ConfigError without it, for a video of this name."""
+    try:
+        import av
+    except ImportError:
+        raise ConfigError(f"{name}: to read videos, `pip install 'fer-tfx[video]'`") from None
+    return av
 
 
 def _open_file(path: Path, name: str) -> BinaryIO:

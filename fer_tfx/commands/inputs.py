@@ -1,4 +1,4 @@
-"""What the command line names -> subjects with their pixels: pictures or rows, told apart by content, then by name."""
+"""What the command line names: pictures, videos or rows, told apart by content, then by name."""
 
 import io
 import os
@@ -24,16 +24,23 @@ from fer_tfx.reading.sources import Source, read_source
 from fer_tfx.views import Pixels
 
 STANDARD_INPUT_NAME = "standard input"
+_VIDEO_SUFFIXES = (
+    ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm",
+    ".wmv",
+)  # fmt: skip
+_VIDEO_MAGICS = (b"\x1aE\xdf\xa3", b"FLV\1", b"OggS", b"0&\xb2u\x8ef\xcf\x11", b"\0\0\1\xba")
+_STILL_BRANDS = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
 _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 
 
 class Subject(NamedTuple):
-    """A picture, a face in a photo, or a row of a CSV."""
+    """A picture, a face in a photo or in a frame of a video, or a row of a CSV."""
 
     source: str  # file as it was named or found; of a row in an archive, its member
-    place: int  # position of a row in the file, or of a picture among the pictures, from 0
-    face: int = 0  # number within its photo, from 1; 0: no faces were looked for, or none was found
+    place: int  # position of a row in the file, or of a picture or video among those, from 0
+    face: int = 0  # number within its photo, or track in its video, from 1; 0: none was looked for, or found
     box: Box | None = None
+    time_s: float | None = None  # of a frame
 
 
 class Item(NamedTuple):
@@ -89,6 +96,17 @@ class Rows(NamedTuple):
             raise DataError(f"{name}: no row in it; give a file with a picture in each line below its header")
 
 
+class Video(NamedTuple):
+    """A video: the file of this name, or a stream with its content."""
+
+    name: str
+    stream: BinaryIO | None = None
+
+    @property
+    def source(self) -> str | BinaryIO:
+        return self.stream or self.name
+
+
 class Folder(NamedTuple):
     """What lies below a folder, by its names; hidden files don't count."""
 
@@ -122,23 +140,37 @@ def tell_names(paths: Sequence[str], most: int = 3) -> str:
 
 
 class Inputs(NamedTuple):
-    """All that is to be predicted: either pictures or files of rows."""
+    """All that is to be predicted: either pictures, or videos, or files of rows."""
 
     pictures: tuple[Picture, ...] = ()
     rows: tuple[Rows, ...] = ()
+    videos: tuple[Video, ...] = ()
     others: tuple[str, ...] = ()  # paths of files in folders that are no pictures by their names
 
     @property
     def names(self) -> list[str]:
-        return [picture.name for picture in self.pictures] + [rows.name for rows in self.rows]
+        return [name for names in self.names_by_kind.values() for name in names]
+
+    @property
+    def names_by_kind(self) -> dict[str, list[str]]:
+        """By what is said of such a file."""
+        return {
+            "holds rows": [each.name for each in self.rows],
+            "is a video": [each.name for each in self.videos],
+            "is a picture": [each.name for each in self.pictures],
+        }
 
 
 @contextmanager
-def open_inputs(names: Sequence[str]) -> Iterator[Inputs]:
-    """Recognise files, folders of pictures and `-`, standard input. Raises ConfigError for a mixture, or DataError."""
+def open_inputs(names: Sequence[str], *, are_moving: bool = False) -> Iterator[Inputs]:
+    """Recognise files, folders of pictures and `-`, standard input.
+
+    `are_moving`: animated pictures are videos. Raises ConfigError for a mixture, or DataError.
+    """
     with tempfile.TemporaryFile() as spool:
-        found = [_recognise(name, cast(BinaryIO, spool)) for name in names]
+        found = [_recognise(name, cast(BinaryIO, spool), are_moving) for name in names]
         rows = tuple(each for each in found if isinstance(each, Rows))
+        videos = tuple(each for each in found if isinstance(each, Video))
         folders = [each for each in found if isinstance(each, Folder)]
         pictures: list[Picture] = []
         for each in found:
@@ -146,10 +178,11 @@ def open_inputs(names: Sequence[str]) -> Iterator[Inputs]:
                 pictures.append(each)
             elif isinstance(each, Folder):
                 pictures += map(Picture, each.pictures)
-        if pictures and rows:
-            picture, csv = in_one_line(pictures[0].name), in_one_line(rows[0].name)
-            raise ConfigError(f"{csv} holds rows and {picture} is a picture; give them in two calls")
-        yield Inputs(tuple(pictures), rows, tuple(other for each in folders for other in each.others))
+        inputs = Inputs(tuple(pictures), rows, videos, tuple(other for each in folders for other in each.others))
+        firsts = [f"{in_one_line(names[0])} {kind}" for kind, names in inputs.names_by_kind.items() if names]
+        if len(firsts) > 1:
+            raise ConfigError(f"{firsts[0]} and {firsts[1]}; give them in two calls")
+        yield inputs
 
 
 def open_rows(name: str) -> Rows:
@@ -157,9 +190,9 @@ def open_rows(name: str) -> Rows:
     return Rows(name, lambda: Path(name).open("rb"))
 
 
-def _recognise(name: str, spool: BinaryIO) -> Picture | Folder | Rows:
+def _recognise(name: str, spool: BinaryIO, is_moving: bool) -> Picture | Folder | Rows | Video:
     if name == "-":
-        return _recognise_standard_input(spool)
+        return _recognise_standard_input(spool, is_moving)
     if Path(name).is_dir():
         return Folder.read(name)
     head = b""
@@ -167,22 +200,35 @@ def _recognise(name: str, spool: BinaryIO) -> Picture | Folder | Rows:
         if Path(name).is_file():
             with Path(name).open("rb") as file:
                 head = file.read(HEAD_BYTES)
+    if _holds_video(head, name, is_moving):
+        return Video(name)
     return open_rows(name) if holds_rows(head, name) else Picture(name)
 
 
-def _recognise_standard_input(spool: BinaryIO) -> Picture | Rows:
-    """Rows are kept in a temporary file: a zip must be read from its end."""
+def _recognise_standard_input(spool: BinaryIO, is_moving: bool) -> Picture | Rows | Video:
+    """Rows and videos are kept in a temporary file: a zip must be read from its end."""
     if spool.tell():
         raise ConfigError("`-` is given twice, and standard input can be read only once")
     head = sys.stdin.buffer.read(HEAD_BYTES)
     if not head:
-        raise DataError(f"{STANDARD_INPUT_NAME}: is empty; give a picture or a CSV")
+        raise DataError(f"{STANDARD_INPUT_NAME}: is empty; give a picture, a video or a CSV")
     spool.write(head)
-    if not holds_rows(head, ""):
+    is_video = _holds_video(head, "", is_moving)
+    if not is_video and not holds_rows(head, ""):
         return Picture(STANDARD_INPUT_NAME, head + read_bounded(sys.stdin.buffer, STANDARD_INPUT_NAME))
     shutil.copyfileobj(sys.stdin.buffer, spool)
     spool.seek(0)
-    return Rows(STANDARD_INPUT_NAME, lambda: spool)
+    return Video(STANDARD_INPUT_NAME, spool) if is_video else Rows(STANDARD_INPUT_NAME, lambda: spool)
+
+
+def _holds_video(head: bytes, name: str, is_moving: bool) -> bool:
+    """Whether a file that begins with `head` is a video; an animated picture is one if `is_moving`."""
+    if head[4:8] == b"ftyp":
+        return head[8:12] not in _STILL_BRANDS
+    if head.startswith(b"GIF8"):
+        return is_moving
+    is_video = head.startswith(_VIDEO_MAGICS) or (head[:4], head[8:12]) == (b"RIFF", b"AVI ")
+    return is_video or name.lower().endswith(_VIDEO_SUFFIXES)
 
 
 def holds_rows(head: bytes, name: str) -> bool:

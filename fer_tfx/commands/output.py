@@ -21,7 +21,7 @@ from fer_tfx.prediction import Prediction
 UNSURE, NO_FACE = "unsure", "no face"
 _CLASS_WIDTH = max(len(name) for name in (*CLASS_NAMES, UNSURE))
 _ROW_WIDTH = 7
-_FACE_COLUMNS = ("face", *Box._fields)
+_NO_BOX = ("",) * len(Box._fields)
 _ANSWER_COLUMNS = ("class", "confidence", *CLASS_NAMES, "views")
 _MEMORY_BYTES = 8_000_000
 
@@ -46,33 +46,39 @@ class Layout(NamedTuple):
     has_file: bool = True
     has_row: bool = False
     has_face: bool = False
+    has_time: bool = False  # of videos, whose faces have tracks
     width: int = 0  # cells that the longest subject takes in a table
 
     @property
     def columns(self) -> list[str]:
-        return ["file"] * self.has_file + ["row"] * self.has_row + [*_FACE_COLUMNS] * self.has_face
+        faces = ["track" if self.has_time else "face", *Box._fields] * self.has_face
+        return ["file"] * self.has_file + ["row"] * self.has_row + ["time_s"] * self.has_time + faces
 
     def values(self, subject: Subject) -> list[Any]:
         """Of the columns."""
-        face = (subject.face, *subject.box) if subject.box else ("",) * len(_FACE_COLUMNS)
-        return [subject.source] * self.has_file + [subject.place] * self.has_row + [*face] * self.has_face
+        time_s = [round(subject.time_s or 0.0, 6)] * self.has_time
+        faces = [subject.face or "", *(subject.box or _NO_BOX)] * self.has_face
+        return [subject.source] * self.has_file + [subject.place] * self.has_row + time_s + faces
 
     def tell(self, subject: Subject) -> str:
         """The subject in a table."""
         if not self.has_file:
             return str(subject.place).rjust(self.width)
         row, face = f" row {subject.place}" * self.has_row, f" #{subject.face}" * (subject.face > 0)
-        text = f"{in_one_line(subject.source)}{row}{face}"
+        time_s = f" {subject.time_s:8.2f} s" if subject.time_s is not None else ""
+        text = f"{in_one_line(subject.source)}{row}{time_s}{face}"
         return text + " " * (self.width - _count_cells(text))
 
 
-def lay_out(file_names: Sequence[str], *, has_row: bool = False, has_face: bool = False) -> Layout:
-    """For pictures, the faces in them, or the rows of files, which are named only where there are several."""
+def lay_out(
+    file_names: Sequence[str], *, has_row: bool = False, has_face: bool = False, has_time: bool = False
+) -> Layout:
+    """For pictures, faces in them or in videos, or rows of files, which are named only where there are several."""
     if has_row and len(file_names) == 1:
         return Layout(has_file=False, has_row=True, width=_ROW_WIDTH)
     longest = max((_count_cells(in_one_line(name)) for name in file_names), default=0)
-    width = longest + (len(" row ") + _ROW_WIDTH) * has_row + len(" #1") * has_face
-    return Layout(has_row=has_row, has_face=has_face, width=width)
+    width = longest + (len(" row ") + _ROW_WIDTH) * has_row + len(" 12345.67 s") * has_time + len(" #1") * has_face
+    return Layout(has_row=has_row, has_face=has_face, has_time=has_time, width=width)
 
 
 def _count_cells(text: str) -> int:
@@ -118,7 +124,9 @@ def _to_json_line(row: Row, layout: Layout) -> str:
     subject, prediction = row.subject, row.prediction
     told = dict(zip(layout.columns, layout.values(subject), strict=True))
     if layout.has_face:
-        told = {"file": subject.source, "face": subject.box and {"number": subject.face, **subject.box._asdict()}}
+        number = {"track" if layout.has_time else "number": subject.face}
+        face = number | (subject.box._asdict() if subject.box else {}) if subject.face else None
+        told = {name: told[name] for name in ("file", "time_s") if name in told} | {"face": face}
     shares = prediction and {name: _shorten(share) for name, share in prediction.probabilities.items()}
     confidence = None if prediction is None else _shorten(prediction.confidence)
     answer = {"class": row.class_name, "confidence": confidence, "probabilities": shares}
@@ -130,16 +138,16 @@ def _shorten(value: float) -> float:
     return float(f"{value:.7g}")
 
 
-def check_output(out: Path, sources: Iterable[str]) -> None:
+def check_output(out: Path, sources: Iterable[str], option: str = "--out") -> None:
     """Raise ConfigError or DataError if `out` can't be written to, or holds what is read."""
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")
     if out.exists() and not out.is_file():
-        raise ConfigError(f"{out}: is no regular file; omit --out to write to the terminal")
+        raise ConfigError(f"{out}: is no regular file; omit {option} or give it another name")
     for source in sources:
         with suppress(OSError, ValueError):  # reading the source will report why, and a new file is none
             if out.samefile(source):
-                raise ConfigError(f"{out}: --out is a file to read; give another one")
+                raise ConfigError(f"{out}: {option} is a file to read; give another one")
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from itertools import count, groupby
 from pathlib import Path
 
-from PIL import ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 from fer_tfx.commands.inputs import Picture
 from fer_tfx.commands.output import Row
@@ -56,14 +56,18 @@ def _draw_all(
 def draw_answers(content: bytes, name: str, rows: Sequence[Row]) -> bytes:
     """The upright photo with a box, a class and a confidence for each face: of a JPEG a JPEG, else a PNG."""
     is_jpeg = content.startswith(b"\xff\xd8")
-    picture = to_rgb(open_upright(content, name))
+    picture, buffer = to_rgb(open_upright(content, name)), io.BytesIO()
+    draw_rows(picture, rows).save(buffer, "JPEG" if is_jpeg else "PNG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def draw_rows(picture: Image.Image, rows: Iterable[Row]) -> Image.Image:
+    """The same picture, in mode RGB, with what is to be drawn into it."""
     draw = ImageDraw.Draw(picture)
     for row in rows:
         if row.subject.box and row.prediction:
             _draw_box(draw, row.subject.box, f"{row.subject.face} {row.class_name} {row.prediction.confidence:.2f}")
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG" if is_jpeg else "PNG", quality=_JPEG_QUALITY)
-    return buffer.getvalue()
+    return picture
 
 
 def _draw_box(draw: ImageDraw.ImageDraw, box: Box, text: str) -> None:

@@ -4,9 +4,10 @@ import dataclasses
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple, TextIO, TypeVar
@@ -35,7 +36,6 @@ BATCH_SIZE = 128
 _SERVER_MODEL = "fer"
 _TIMEOUT_S = 10.0
 T = TypeVar("T")
-RowsFilter = Callable[[Iterable[Row]], Iterable[Row]]
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,12 @@ class PredictOptions:
     is_whole: bool = False  # each picture is one face; else those are searched that are too large for a crop
     save: Path | None = None
     is_strict: bool = False  # stops at the first picture that can't be read
+    every_s: float | None = None  # of videos, see `Model.predict_video`; None: not said
+    smooth_s: float | None = None
 
 
 def predict(options: PredictOptions) -> int:
-    """Predict the faces in pictures, or the rows of CSVs; the exit code is 0, or 2 if a picture could not be read.
+    """Predict the faces in pictures and videos, or the rows of CSVs; the exit code is 0, or 2 if one was not read.
 
     Raises ConfigError for options or an unusable model, DataError for a CSV or if no picture can be read, another
     FerError for a server or Ctrl-C: nothing is written then.
@@ -113,29 +115,28 @@ def predict(options: PredictOptions) -> int:
         raise ConfigError(f"--abstain-below: expected a number from 0 to 1, got {threshold}")
     if options.save and options.is_whole:
         raise ConfigError("--save draws the faces that were found, and --whole looks for none; give one of them")
+    is_moving = options.every_s is not None or options.smooth_s is not None
     back_end, errors = options.back_end.check(), list[FerError]()
     with ExitStack() as stack:
         stack.enter_context(_stopping_on_interrupt())
-        inputs = stack.enter_context(open_inputs(options.paths))
+        inputs = stack.enter_context(open_inputs(options.paths, are_moving=is_moving))
         names = inputs.names
+        if is_moving and not inputs.videos:
+            raise ConfigError("--every and --smooth are for videos; omit them")
         if inputs.rows and options.save:
             raise ConfigError("--save draws the faces in pictures, and rows are faces already; omit --save")
         if options.out:
             check_output(options.out, names)
-        is_searched = bool(inputs.pictures) and not options.is_whole
-        layout = lay_out(names, has_row=bool(inputs.rows), has_face=is_searched)
+        has_time, is_searched = bool(inputs.videos), bool(inputs.pictures) and not options.is_whole
+        layout = lay_out(names, has_row=bool(inputs.rows), has_face=is_searched or has_time, has_time=has_time)
         terminal = stack.enter_context(keep_terminal())
         output = stack.enter_context(open_output(options.out))
-        pass_on = _open_album(options, inputs, stack)
-        model = stack.enter_context(open_model(back_end))
-        views = model.choose_views(len(inputs.pictures) or None, back_end.views)
-        total = len(inputs.pictures) if inputs.pictures and not is_searched else None
-        rows = answer_items(model, chain.from_iterable(each.iter_items() for each in inputs.rows), views)
-        answers = chain(_answer_pictures(model, inputs.pictures, views, options, errors), rows)
-        shown = show_progress(answers, total, terminal)
-        count, views = write_rows(pass_on(_judge(each, options) for each in shown), options.format, layout, output)
-        if errors and len(errors) == len(inputs.pictures):
-            raise DataError(str(errors[0]) if len(errors) == 1 else f"no picture could be read; the first: {errors[0]}")
+        open_rows_of = _open_video_rows if inputs.videos else _open_picture_rows
+        rows = open_rows_of(stack.enter_context(open_model(back_end)), inputs, options, terminal, errors, stack)
+        count, views = write_rows(rows, options.format, layout, output)
+        if errors and not count:
+            kind = "video" if inputs.videos else "picture"
+            raise DataError(str(errors[0]) if len(errors) == 1 else f"no {kind} could be read; the first: {errors[0]}")
     _tell_left_out(inputs, errors)
     if options.out:
         print_note(f"{count:,} predictions written to {options.out}")
@@ -150,7 +151,7 @@ def _tell_left_out(inputs: Inputs, errors: Sequence[FerError]) -> None:
         print(f"fer-tfx: {files} no picture by name, passed over: {tell_names(inputs.others)}", file=sys.stderr)
     for error in errors:
         print(f"fer-tfx: {error}", file=sys.stderr)
-    if errors:
+    if errors and inputs.pictures:
         found = f"{len(errors):,} of {len(inputs.pictures):,} pictures could not be read and have no answer"
         print(f"fer-tfx: {found}; --strict stops at the first", file=sys.stderr)
 
@@ -180,13 +181,45 @@ def _stopping_on_interrupt() -> Iterator[None]:
         raise FerError("interrupted; nothing was written") from None
 
 
-def _open_album(options: PredictOptions, inputs: Inputs, stack: ExitStack) -> RowsFilter:
-    """What the answers go through before they are written."""
+def _open_picture_rows(
+    model: Model,
+    inputs: Inputs,
+    options: PredictOptions,
+    terminal: TextIO | None,
+    errors: list[FerError],
+    stack: ExitStack,
+) -> Iterable[Row]:
+    """Of pictures, or of the rows of CSVs."""
+    views = model.choose_views(len(inputs.pictures) or None, options.back_end.views)
+    total = len(inputs.pictures) if inputs.pictures and options.is_whole else None
+    items = answer_items(model, chain.from_iterable(each.iter_items() for each in inputs.rows), views)
+    answers = chain(_answer_pictures(model, inputs.pictures, views, options, errors), items)
+    rows = (_judge(options, *each) for each in show_progress(answers, total, terminal))
     if not options.save:
-        return iter
+        return rows
     from fer_tfx.commands.photos import open_album
 
-    return stack.enter_context(open_album(options.save, inputs.pictures))
+    return stack.enter_context(open_album(options.save, inputs.pictures))(rows)
+
+
+def _open_video_rows(
+    model: Model,
+    inputs: Inputs,
+    options: PredictOptions,
+    terminal: TextIO | None,
+    errors: list[FerError],
+    stack: ExitStack,
+) -> Iterable[Row]:
+    from fer_tfx.commands.videos import iter_rows, open_film
+    from fer_tfx.video import Sampling
+
+    every_s = Sampling().every_s if options.every_s is None else options.every_s
+    views = model.choose_views(1, options.back_end.views)
+    sampling = Sampling(every_s, options.smooth_s or 0.0, options.is_whole, views)
+    sampling.check("--every", "--smooth")
+    draw = stack.enter_context(open_film(options.save, inputs.videos)) if options.save else None
+    judge, listed = partial(_judge, options), None if options.is_strict else errors
+    return iter_rows(model, inputs.videos, sampling, judge, draw, terminal, listed)
 
 
 def _answer_pictures(
@@ -205,8 +238,7 @@ def _answer_pictures(
             yield Answer(subject._replace(face=number, box=face.box) if face.box else subject, face)
 
 
-def _judge(answer: Answer, options: PredictOptions) -> Row:
-    subject, prediction = answer
+def _judge(options: PredictOptions, subject: Subject, prediction: Prediction | None) -> Row:
     if prediction is None:
         return Row(subject, None, is_sure=False)
     is_confident = prediction.confidence >= (options.abstain_below or 0.0)

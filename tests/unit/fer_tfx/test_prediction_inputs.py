@@ -122,7 +122,7 @@ def test_open_inputs_standard_input_given_twice_is_refused(feed, given):
 
 def test_open_inputs_empty_standard_input_is_one_line(feed):
     feed(b"")
-    with pytest.raises(DataError, match=r"^standard input: is empty; give a picture or a CSV$"):
+    with pytest.raises(DataError, match=r"^standard input: is empty; give a picture, a video or a CSV$"):
         count("-")
 
 

@@ -11,32 +11,15 @@ import av
 import numpy as np
 import pytest
 from clips import write_clip
+from moving_faces import FACES, BrightDetectorDouble, draw_scenes
 from PIL import Image
-from predictor_double import build_face, build_prediction
+from predictor_double import build_prediction
 
 import fer_tfx
 from fer_tfx import Box, ConfigError, DamagedVideoError, DataError, Faces, Model, Prediction, VideoFrame
 from fer_tfx import model as model_module
 from fer_tfx.errors import in_one_line
-from fer_tfx.face_detection import Face
 from fer_tfx.video import open_clip
-from schema.drawn_faces import draw_faces
-
-SIZE = (320, 160)
-FACES = [Image.fromarray(face).resize((64, 64)) for face in draw_faces(4, 8).pixels]
-
-
-class BrightDetectorDouble:
-    """Finds what is bright in the upper and in the lower half of a picture."""
-
-    def detect(self, picture: Image.Image) -> list[Face]:
-        width, height = picture.size[0], picture.size[1] // 2
-        halves = (picture.convert("L").crop((0, top, width, top + height)) for top in (0, height))
-        found = [half.point(lambda value: 255 * (value > 60)).getbbox() for half in halves]
-        return [
-            build_face(Box(left, top + row * height, right - left, bottom - top))
-            for row, (left, top, right, bottom) in ((row, box) for row, box in enumerate(found) if box)
-        ]
 
 
 class ScriptedModelDouble:
@@ -57,15 +40,6 @@ class ScriptedModelDouble:
 def small(monkeypatch: pytest.MonkeyPatch) -> Model:
     monkeypatch.setattr(model_module, "_open_detector", BrightDetectorDouble)
     return fer_tfx.load("small")
-
-
-def draw_scenes(count: int) -> Iterator[Image.Image]:
-    """One face goes to the right, another to the left and shows four expressions."""
-    for number in range(count):
-        scene = Image.new("L", SIZE, 10)
-        scene.paste(FACES[0], (8 + 2 * number, 8))
-        scene.paste(FACES[number * 4 // count], (240 - 2 * number, 88))
-        yield scene
 
 
 def draw_noise(count: int) -> Iterator[Image.Image]:
@@ -173,7 +147,11 @@ def test_predict_video_goes_on_behind_damage(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("text.mp4", b"Not a video.\n" * 99, "is no video that can be read, or cut off; give an MP4, MOV, MKV or AVI"),
+        (
+            "text.mp4",
+            b"Not a video.\n" * 99,
+            "is no video that can be read, or it is cut off; give an MP4, MOV, MKV or AVI",
+        ),
         ("empty.mp4", b"", "is no video that can be read"),
         ("head.mp4", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "is no video that can be read"),
         ("list.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n", "is no video"),
