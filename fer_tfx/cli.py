@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fer_tfx.commands.ending import PLUGINS, run
+from fer_tfx.commands.ending import PLUGINS, run, take_signals
 from fer_tfx.commands.listing import TRAIN, USE, CommandGroup, Launcher, add_command, share
 from fer_tfx.errors import INSTALL_ALL, ConfigError
 
@@ -60,6 +60,7 @@ Key = Annotated[Path | None, typer.Option(metavar="FILE", help="Its private key 
 def start() -> int:
     """The console script: `main`, in the child process of a launcher if the command declares one."""
     _open_streams()
+    take_signals()
     words = sys.argv[1:]
     app = typer.main.get_command(build_app())
     if COMPLETE in os.environ:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from fer_tfx.commands.listing import DEPLOY, LOOK_BACK, MISSING, TRAIN, add_command
+from fer_tfx.errors import FerError
 from pipeline.commands import Config, Overrides, load_settings
 from pipeline.commands.history import compare, lineage, report, runs, tensorboard
 from pipeline.commands.schema import schema
@@ -70,7 +71,11 @@ def run(
     from pipeline.runners.local import run_pipeline
 
     given = {"data.path": data, "data.unlabelled_path": unlabelled}
-    return run_pipeline(load_settings(config, overrides, {key: value for key, value in given.items() if value}))
+    settings = load_settings(config, overrides, {key: value for key, value in given.items() if value})
+    try:
+        return run_pipeline(settings)
+    except KeyboardInterrupt:
+        raise FerError("interrupted; the same command resumes training where it stopped") from None
 
 
 def config(config: Config = None, overrides: Overrides = None) -> int:

@@ -4,16 +4,19 @@ A process that runs out of memory gets no exception: it is killed, or aborts wit
 child, forked before anything heavy is imported, and this small process waits for it.
 """
 
+import ctypes
 import os
 import signal
 import sys
 import threading
 import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
+
+from fer_tfx.commands.ending import REQUESTS
 
 _MEANINGS = {
     signal.SIGKILL: "most likely because memory ran out; close other programs, lower trainer.batch_size, or use a"
@@ -22,7 +25,9 @@ _MEANINGS = {
     signal.SIGSEGV: "a library crashed, perhaps because memory ran out; the log says more",
     signal.SIGBUS: "most likely because the disk is full; make room",
     signal.SIGTERM: "somebody ended it",
+    signal.SIGHUP: "its terminal was closed",
 }
+_PR_SET_PDEATHSIG = 1
 # What Beam 2.59 raises in the thread that waits for the process (`SubprocessSdkWorker.run` of local_job_service.py).
 _DEATH = "Worker subprocess exited"
 
@@ -30,22 +35,28 @@ _DEATH = "Worker subprocess exited"
 def supervise(work: Callable[[], int]) -> int:
     """Do `work`, which prints its own messages, in a child process; its exit code.
 
-    The child gets the signals that ask for an end: SIGINT from the terminal, SIGTERM and SIGHUP from here.
+    A request to end, whichever of the two processes gets it, ends the work in order, as `take_signals` arranges it. The
+    child does not outlive this process, however that ends.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    child = os.fork()
+    # What `nohup` had ignored stays so. Blocked, no request is lost between the fork and the wait.
+    requests = {each for each in REQUESTS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN}
+    waited = {*requests, signal.SIGCHLD}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    parent, child = os.getpid(), os.fork()
     if child == 0:
-        _work_and_leave(work)
-
-    def pass_on(number: int, _: object) -> None:
-        os.kill(child, number)
-
-    handlers: dict[int, Any] = {signal.SIGINT: signal.SIG_IGN, signal.SIGTERM: pass_on, signal.SIGHUP: pass_on}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    _, status = os.waitpid(child, 0)
-    for number, handler in before.items():
-        signal.signal(number, handler)
+        _work_and_leave(work, parent, mask)
+    ended = 0
+    while not ended:
+        told = signal.sigwaitinfo(waited)
+        if told.si_signo == signal.SIGCHLD:
+            ended, status = os.waitpid(child, os.WNOHANG)
+        elif told.si_code <= 0:  # from a process; what a terminal sends, it sends to the child as well
+            os.kill(child, signal.SIGTERM)
+    while signal.sigtimedwait(requests, 0):  # too late
+        pass
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     code = os.waitstatus_to_exitcode(status)
     if code >= 0:
         return code
@@ -56,19 +67,30 @@ def supervise(work: Callable[[], int]) -> int:
     return 1
 
 
-def _work_and_leave(work: Callable[[], int]) -> NoReturn:
+def _work_and_leave(work: Callable[[], int], parent: int, mask: Iterable[int]) -> NoReturn:
     """Never returns: what the parent was about to do must not be done twice."""
     code = 1
     try:
+        end_with(parent)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         code = work()
         sys.stdout.flush()
         sys.stderr.flush()
     except SystemExit as leaving:
         code = leaving.code if isinstance(leaving.code, int) else 1
+    except KeyboardInterrupt:  # before the work has begun
+        print("fer-tfx: interrupted", file=sys.stderr)
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent has ended, which has this id."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 @contextmanager

@@ -3,7 +3,9 @@
 import errno
 import logging
 import os
+import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -34,6 +36,28 @@ _REMEDIES = {
 _OUTPUT = "standard output"
 PLUGINS = "fer_tfx.commands"
 """The entry point group by which the pipeline adds its commands."""
+
+REQUESTS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that ask for an end; Windows has no hang-up."""
+_ONE_REQUEST_S = 1.0
+
+
+def take_signals() -> None:
+    """End in order on each of the `REQUESTS`: a KeyboardInterrupt, as Ctrl-C has it. What is ignored stays so.
+
+    A request may come twice at once, as some send it to a process and to its group.
+    """
+    last_s = -_ONE_REQUEST_S
+
+    def interrupt(*_: object) -> None:
+        nonlocal last_s
+        last_s, before_s = time.monotonic(), last_s
+        if last_s - before_s >= _ONE_REQUEST_S:
+            raise KeyboardInterrupt
+
+    for number in REQUESTS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 def run(command: Any, words: Sequence[str]) -> int:
@@ -67,7 +91,7 @@ def _explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError):
         return explain_os_error(error), FerError.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; the same command resumes training where it stopped", FerError.exit_code
+        return "interrupted", FerError.exit_code
     return explain_usage(error), ConfigError.exit_code
 
 
@@ -103,6 +127,8 @@ def explain_os_error(error: OSError) -> str:
         place = place or _OUTPUT
         _drop_output()
     said, remedy = error.strerror or str(error) or type(error).__name__, _REMEDIES.get(error.errno or 0, "")
+    if "temporary directory" in said:
+        remedy = "make room in one of them, or name another one by TMPDIR"
     if place is None and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         remedy += " (TMPDIR names that of temporary files)"
     named = f"{os.fsdecode(place)}: " if isinstance(place, (str, bytes, os.PathLike)) else ""

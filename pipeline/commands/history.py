@@ -5,11 +5,13 @@ or the run has no page or logs.
 """
 
 import json as json_text
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +22,7 @@ from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
 from pipeline.commands import Config, Overrides, load_latest
 from pipeline.failures import last_line
 from pipeline.stack import require_tfx
+from pipeline.supervisor import end_with
 
 if TYPE_CHECKING:
     from webbrowser import BaseBrowser
@@ -95,7 +98,7 @@ def lineage(
 
     root = Tree(_describe_product("", found.artifact))
     _grow(root, found.artifact)
-    print(*_render(root), sep="\n")
+    lines = _render(root)
     if found.uses:
         root = Tree("used by")
         for use in found.uses:
@@ -103,7 +106,8 @@ def lineage(
             for key, products in sorted(use.outputs.items()):
                 for each in products:
                     branch.add(_describe_product(key, each) + _describe_marks(each, found.states[each.id]))
-        print("", *_render(root), sep="\n")
+        lines += ["", *_render(root)]
+    print(*lines, sep="\n")
     return 0
 
 
@@ -209,6 +213,7 @@ def tensorboard(
         done = subprocess.run(
             [command, "--logdir", str(folder), "--host", "localhost", "--port", str(port)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            preexec_fn=partial(end_with, os.getpid()),
         )  # fmt: skip
     except KeyboardInterrupt:
         return 0

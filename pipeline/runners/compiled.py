@@ -91,8 +91,9 @@ def read_compiled(path: Path) -> CompiledPipeline:
             content=content,
             documents=documents,
         )
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a compiled pipeline: {error} is missing; {remedy}") from None
+    except (AttributeError, KeyError, TypeError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else "a part of it has the wrong form"
+        raise DataError(f"{path}: not a compiled pipeline: {what}; {remedy}") from None
 
 
 def _read_task(name: str, spec: Json, pipeline: Json) -> Task:

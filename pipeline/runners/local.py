@@ -16,7 +16,7 @@ from configs.load import to_yaml
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, FerError, GateError
 from fer_tfx.model_files import PUSHED, KnownModels, note_model
-from fer_tfx.quiet import hush_libraries, is_quiet, output_in_log
+from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from pipeline.engines import build_arguments, parse_options, require_engine
 from pipeline.failures import ComponentError, explaining_failures
 from pipeline.inputs import look_into_input, read_schema, resolve_hyperparameters, resolve_input
@@ -38,16 +38,14 @@ def run_pipeline(config: PipelineConfig) -> int:
         require_tfx()
         config = check(config)
         paths, end.run = RunPaths.of(config), config.name
-        with explaining_failures(OSError), only_run_in(Path(paths.home)):
+        with only_run_in(Path(paths.home)):
             require_usable(paths.metadata)
             config, started_s = prepare(config), time.monotonic()
             end.log = str(paths.logs / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.log")
             hush_libraries()
+            print_note(f"fer-tfx: run {config.name!r} on {config.data.path}; log: {end.log}")
+            sys.stdout.flush()
             with output_in_log(Path(end.log)) as output:
-                if not is_quiet():
-                    print(
-                        f"fer-tfx: run {config.name!r} on {config.data.path}; log: {end.log}", file=output, flush=True
-                    )
                 with explaining_failures(Exception, end.log), keeping_seals(Path(paths.home), output) as seals:
                     outcome = run(config, output, seals.seal)
                 from pipeline.outcome import write_summary

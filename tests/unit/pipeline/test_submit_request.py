@@ -71,8 +71,21 @@ def test_build_request_file_of_the_other_target_is_refused(tmp_path):
         build_request("kubeflow", write_vertex(tmp_path), **KUBEFLOW_WISHES)
 
 
-def test_build_request_other_file_is_refused(tmp_path):
-    (tmp_path / "notes.yaml").write_text("a: 1")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1",
+        "[1, 2]",
+        "pipelineInfo: {name: a}",
+        "pipelineInfo: {name: a}\nroot: {dag: {tasks: [a, b]}}",
+        "pipelineInfo: [a]\nroot: {dag: {tasks: {}}}",
+        "pipelineInfo: {name: a}\nroot: {dag: {tasks: {b: [c]}}}",
+        "pipelineInfo: {name: a}\nroot: {dag: {tasks: null}}",
+        "pipelineSpec: text",
+    ],
+)
+def test_build_request_other_file_is_refused(tmp_path, text):
+    (tmp_path / "notes.yaml").write_text(text)
     with pytest.raises(DataError, match="not a compiled pipeline"):
         build_request("kubeflow", tmp_path / "notes.yaml", **KUBEFLOW_WISHES)
 

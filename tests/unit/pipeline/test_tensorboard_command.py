@@ -1,7 +1,11 @@
 """fer-tfx tensorboard: which logs it shows, and what it says when it can't."""
 
+import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,3 +96,29 @@ def test_tensorboard_not_installed_is_one_line(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert "TensorBoard is not installed; `make setup`" in said.err
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL], ids=lambda each: each.name
+)
+def test_tensorboard_ends_with_the_command(history, tmp_path, number):
+    history.start_run()
+    history.add_trainer(history.add_data_nodes(), 3)
+    double = tmp_path / "tensorboard"
+    double.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    double.chmod(0o755)
+    code = "import sys; sys.executable = sys.argv.pop(1); from fer_tfx.cli import start; sys.exit(start())"
+    words = ["tensorboard", "--set", f"runtime.root={tmp_path}"]
+    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path / "python"), *words]
+    running = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(running.pid, number)
+    assert running.communicate(timeout=30)[1] == b""
+    assert running.returncode == (0 if number != signal.SIGKILL else -9)
+    served = int((tmp_path / "pid").read_text())
+    while Path(f"/proc/{served}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
