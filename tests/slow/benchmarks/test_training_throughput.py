@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.harness.command import render
-from benchmarks.training_throughput import Throughput, count_training_flops, measure
+from benchmarks.training_throughput import Clock, Throughput, count_training_flops, measure
 from configs.spec import ModelConfig, TrainerConfig
 from models.networks import build_network
 
@@ -14,12 +14,14 @@ def test_count_training_flops_equals_the_count_by_hand():
 
 
 def test_table_shows_ratio_and_share():
-    text = render("training_throughput.md", found=Throughput("float32", 40, 950.0, 1000.0, 300.0, 400.0))
+    found = Throughput("float32", 40, 950.0, 1000.0, 300.0, 400.0)
+    text = render("training_throughput.md", found=found, clock=Clock(50.0, 38_000), epochs=10)
     assert text.startswith(
         "| training step, 40 px, float32 | |\n|---|---:|\n| fed by the input pipeline, images/s | 950 |\n"
     )
     assert "| pipeline / memory | 0.950 |" in text
     assert "| achieved / attainable | 0.75 |" in text
+    assert "| Trainer / step fed by the pipeline | 0.80 |" in text
 
 
 def test_measure_tiny_network_gives_rates_that_fit_each_other():
