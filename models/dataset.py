@@ -24,6 +24,7 @@ ROW_BYTES = 2_400  # memory per row of `LabelledExamples`: 2,304 of its picture,
 SAMPLE_COUNT = 2048  # pictures to calibrate batch normalisation with: 1 s on a CPU
 _READ_BATCH_SIZE = 1024
 _EVAL_BATCH_SIZE = 256
+_READY_BATCHES = 4
 _PIXELS = {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string)}
 _FEATURES = {
     **_PIXELS,
@@ -204,12 +205,15 @@ def make_epochs(
     shuffle: Callable[[tf.Tensor], tf.data.Dataset], load: Callable[..., tuple[tf.Tensor, tf.Tensor]], epochs: range
 ) -> tf.data.Dataset:
     """What `load` makes of the elements of `shuffle`, epoch after epoch, in a fixed order."""
-    return (
-        tf.data.Dataset.range(epochs.start, epochs.stop)
-        .flat_map(shuffle)
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    elements = tf.data.Dataset.range(epochs.start, epochs.stop).flat_map(shuffle)
+    return _prefetch(elements.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True))
+
+
+def _prefetch(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """With some batches ready, but without tuning how many: its thread ends up to a minute after the iteration."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return batches.prefetch(_READY_BATCHES).with_options(options)
 
 
 def count_pictures(batch_size: int, config: TrainerConfig) -> int:
@@ -259,16 +263,16 @@ def fold_seed(seed: int, stream: int, position: tf.Tensor) -> tf.Tensor:
 def make_image_dataset(raw: tf.Tensor, transform: Transform, batch_size: int) -> tf.data.Dataset:
     """Whole batches of raw pictures, string (n,), as they are when served: float32 (batch, 48, 48, 1)."""
     size = min(batch_size, len(raw))
-    return tf.data.Dataset.from_tensor_slices(raw).batch(size, drop_remainder=True).map(transform).prefetch(1)
+    return _prefetch(tf.data.Dataset.from_tensor_slices(raw).batch(size, drop_remainder=True).map(transform))
 
 
 def make_eval_dataset(examples: Examples, transform: Transform) -> tf.data.Dataset:
     """All examples once, in order: elements (images float32 (b, 48, 48, 1), class_indices int64 (b,))."""
-    return (
-        examples.make_batches(_EVAL_BATCH_SIZE)
-        .map(lambda pixels, class_indices, _: (transform(pixels), class_indices), num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
-    )
+
+    def load(pixels: tf.Tensor, class_indices: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return transform(pixels), class_indices
+
+    return _prefetch(examples.make_batches(_EVAL_BATCH_SIZE).map(load, num_parallel_calls=tf.data.AUTOTUNE))
 
 
 def compute_data_digest(splits: Sequence[Examples], transform: Transform, how: object = "") -> str:

@@ -15,6 +15,7 @@ from models.dataset import (
     count_examples,
     find_examples,
     make_eval_dataset,
+    make_image_dataset,
     read_batches,
     read_examples,
 )
@@ -217,3 +218,13 @@ def test_make_train_dataset_picture_is_mirrored_in_every_second_epoch():
 def test_make_train_dataset_crops_until_the_last_epochs():
     config = replace(TRAINER, crop_px=40, full_size_fraction=0.4)
     assert [images.shape[1:3] for images, _ in read_train_batches(EXAMPLES, config)] == [(40, 40)] * 6 + [(48, 48)] * 4
+
+
+def test_datasets_end_at_once_with_their_iteration():
+    """TensorFlow's tuning thread would end up to a minute later, at the end of each training."""
+    datasets = (
+        EXAMPLES.make_train_dataset(stub_transform, TRAINER),
+        make_eval_dataset(EXAMPLES, stub_transform),
+        make_image_dataset(EXAMPLES.sample, stub_transform, 4),
+    )
+    assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 3
