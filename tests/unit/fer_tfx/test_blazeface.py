@@ -20,7 +20,7 @@ def test_make_anchors_are_the_centres_of_the_cells_in_the_order_of_mediapipe():
         for row in range(32 // stride):
             for column in range(48 // stride):
                 expected += [((column + 0.5) * stride, (row + 0.5) * stride)] * count
-    assert make_anchors(32, 48, ((8, 2), (16, 6))).tolist() == [list(each) for each in expected]
+    assert make_anchors(32, 48).tolist() == [list(each) for each in expected]
 
 
 def test_decode_is_that_of_mediapipe():
