@@ -86,13 +86,13 @@ class Sampling(NamedTuple):
 class Frame:
     """A decoded frame; `time_s` as in `VideoFrame`."""
 
-    def __init__(self, time_s: float, decoded: Any) -> None:
-        self.time_s, self._decoded = time_s, decoded
+    def __init__(self, time_s: float, decoded: Any, aspect: float) -> None:
+        self.time_s, self._decoded, self._aspect = time_s, decoded, aspect
 
     @cached_property
     def picture(self) -> Image.Image:
-        """Upright, in mode RGB."""
-        picture: Image.Image = self._decoded.to_image()
+        """As it is shown: upright, of square pixels; in mode RGB."""
+        picture: Image.Image = self._decoded.to_image(width=round(self._decoded.width * self._aspect))
         matrix = self._decoded.side_data.get("DISPLAYMATRIX")
         if matrix is None:
             return picture
@@ -104,7 +104,6 @@ class Frame:
 class Clip(NamedTuple):
     """A video that is open."""
 
-    name: str
     duration_s: float | None  # by the header; None: it doesn't say
     frames: Iterator[Frame]  # once, in order; raises DataError without any, DamagedVideoError at the end
 
@@ -127,12 +126,14 @@ def open_clip(video: VideoLike, name: str | None = None) -> Iterator[Clip]:
         stream = container.streams.best("video")
         if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
             raise DataError(f"{name}: holds no video, sound alone; give a video")
+        if stream.codec_context is None:
+            raise DataError(f"{name}: its codec is unknown to PyAV; convert it to H.264")
         if stream.width * stream.height > MAX_LOCAL_PIXELS:
             raise DataError(f"{name}: more than {MAX_LOCAL_PIXELS:,} pixels; scale it down")
         stream.thread_type = "AUTO"
         stream.codec_context.options = {"max_pixels": str(MAX_LOCAL_PIXELS)}  # should it grow on the way
         duration_s = container.duration / _MICROSECONDS if container.duration else None
-        yield Clip(name, duration_s, _read_frames(name, container, stream))
+        yield Clip(duration_s, _read_frames(name, container, stream))
 
 
 def import_av(name: str) -> Any:
@@ -159,6 +160,8 @@ def _read_frames(name: str, container: Any, stream: Any) -> Iterator[Frame]:
     usual_s = 1 / float(stream.guessed_rate or 25)
     last_s, fault_s = None, None
     end_s = _find_end(container, stream) - start_s
+    aspect = float(stream.sample_aspect_ratio or 1)
+    aspect = aspect if 0.25 < aspect < 4 else 1.0  # more is an error, or meant to take memory
     for decoded in _decode(container, stream):
         if decoded is None:
             # What comes before the first whole frame is the rest of one that was cut off.
@@ -167,7 +170,7 @@ def _read_frames(name: str, container: Any, stream: Any) -> Iterator[Frame]:
         next_s = 0.0 if last_s is None else last_s + usual_s
         last_s = next_s if decoded.time is None else decoded.time - start_s
         usual_s = float(decoded.duration * decoded.time_base) if decoded.duration else usual_s
-        yield Frame(last_s, decoded)
+        yield Frame(last_s, decoded, aspect)
     if last_s is None:
         raise DataError(f"{name}: no frame of it can be decoded; copy or record it again")
     if fault_s is None and last_s + usual_s < end_s - _MISSING_S:
@@ -233,7 +236,7 @@ def predict_video(model: "Model", video: VideoLike, sampling: Sampling) -> Itera
                 yield seen
 
 
-@dataclass
+@dataclass(eq=False)
 class _Track:
     number: int
     box: Box | None

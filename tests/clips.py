@@ -19,10 +19,12 @@ def write_clip(
     times_s: Iterable[float] | None = None,
     matrix: Sequence[int] | None = None,
     sound_s: float = 0.0,
+    aspect: Fraction | None = None,
 ) -> Path:
     """A video of pictures of one size, its kind by the suffix; returns the path.
 
     `times_s`: when each is shown; None: 25 a second. `matrix`: (a, b, c, d) of the display matrix. `sound_s`: silence.
+    `aspect`: width of a pixel by its height.
     """
     codec = _CODECS.get(path.suffix, "h264")
     # With its index in front, an MP4 can be read as far as it goes.
@@ -35,6 +37,8 @@ def write_clip(
                 stream.width, stream.height, stream.pix_fmt = *picture.size, "rgb8" if codec == "gif" else "yuv420p"
                 if times_s is not None:
                     stream.codec_context.time_base = Fraction(1, 1000)
+                if aspect:
+                    stream.codec_context.sample_aspect_ratio = aspect
                 if matrix:
                     a, b, c, d = (value << 16 for value in matrix)
                     stream.set_display_matrix((a, b, 0, c, d, 0, 0, 0, 1 << 30))

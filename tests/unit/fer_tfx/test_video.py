@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -122,6 +123,13 @@ def test_open_clip_turns_the_frames_of_phones_upright(tmp_path, matrix, turn):
     assert np.abs(np.asarray(frame.picture, int) - expected).mean() < 4
 
 
+@pytest.mark.parametrize(("aspect", "width"), [(Fraction(16, 11), 93), (Fraction(1, 2), 32), (Fraction(200), 64)])
+def test_open_clip_frames_have_square_pixels(tmp_path, aspect, width):
+    """Televisions stretch them by up to half; two hundredfold is an attack."""
+    with open_clip(write_clip(tmp_path / "clip.mp4", [Image.new("RGB", (64, 32))], aspect=aspect)) as clip:
+        assert [frame.picture.size for frame in clip.frames] == [(width, 32)]
+
+
 @pytest.mark.parametrize("suffix", [".avi", ".mkv", ".mp4", ".mpg", ".ts", ".webm"])
 def test_predict_video_cut_off_gives_what_can_be_read_and_then_says_so(tmp_path, suffix):
     path = write_clip(tmp_path / f"clip{suffix}", draw_noise(50))
@@ -182,6 +190,14 @@ def test_open_clip_sound_alone_is_no_video_and_beside_one_it_does_no_harm(tmp_pa
     with pytest.raises(DataError, match=r"m4a: holds no video, sound alone; give a video$"):
         open_clip(write_clip(tmp_path / "sound.m4a", [], sound_s=1)).__enter__()
     assert len(read_times(write_clip(tmp_path / "clip.mkv", draw_scenes(6), sound_s=3))) == 6
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [(".mp4", b"avc1"), (".mkv", b"V_MPEG4/ISO/AVC")])
+def test_open_clip_of_a_codec_that_nobody_knows_is_one_line(tmp_path, suffix, mark):
+    path = write_clip(tmp_path / f"clip{suffix}", draw_scenes(3))
+    path.write_bytes(path.read_bytes().replace(mark, mark[:-2] + b"zz"))
+    with pytest.raises(DataError, match=r": its codec is unknown to PyAV; convert it to H\.264$"):
+        open_clip(path).__enter__()
 
 
 def test_open_clip_cover_of_a_song_is_no_video(tmp_path):
