@@ -24,7 +24,7 @@ from benchmarks.harness.command import ROOT, make_parser, read_json_object, rend
 from benchmarks.light_forms import Figures, choose_form, measure, write_light_forms
 from benchmarks.model.exported import read_calibration, read_record, sum_training_seconds
 from benchmarks.model.fer2013 import read_public_test
-from fer_tfx.contract import CLASS_NAMES, EXTRA_ASSETS_DIR
+from fer_tfx.contract import CLASS_NAMES, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
 from fer_tfx.errors import DataError, GateError
 from fer_tfx.model_files import (
     ACCURATE,
@@ -108,14 +108,15 @@ def find_pushed_model(run: Path) -> Path:
 
 def ship(pushed: Path, metrics: Metrics, light: LightForm, target: Path) -> None:
     """Copy the SavedModel to `target`. Raises GateError if it is too large."""
-    files = [name for name in list_files(pushed) if Path(name).name != CARD_FILE]
+    files = [name for name in list_files(pushed) if Path(name).name not in {CARD_FILE, LIGHT_MODEL_FILE}]
     size_bytes = sum((pushed / name).stat().st_size for name in files)
     _require_size(pushed, size_bytes, SMALL)
     digests = {name: compute_digest(pushed / name) for name in files}
     sizes = f"{size_bytes:,} bytes as a SavedModel, {light.figures['bytes']:,} in its light form"
     card = render_card(pushed, metrics, light, sizes, digests)
     with replace_folder(target) as new:
-        shutil.copytree(pushed, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(CARD_FILE))
+        left_out = shutil.ignore_patterns(CARD_FILE, LIGHT_MODEL_FILE)
+        shutil.copytree(pushed, new, dirs_exist_ok=True, ignore=left_out)
         _write_texts(new, card)
 
 

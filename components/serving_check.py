@@ -50,7 +50,8 @@ class Executor(BaseExecutor):  # type: ignore[misc]
 
 
 class ServingCheck(Component):
-    """Blesses a model that can be loaded, whose signatures agree on eval rows, and that is not too large or too slow.
+    """Blesses a model that can be loaded, whose signatures and light form agree on eval rows, and that is not too large
+    or too slow.
 
     `baseline_model` is the latency reference; without one, or if it resolves to nothing, latency isn't compared.
 

@@ -14,6 +14,7 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from fer_tfx.contract import (
     EXTRA_ASSETS_DIR,
     IMAGE_SHAPE,
     IMAGE_SIZE_PX,
+    LIGHT_MODEL_FILE,
     PIXELS_KEY,
     PROBABILITIES_KEY,
     SERVE_EXAMPLES,
@@ -36,10 +38,13 @@ from fer_tfx.contract import (
     SERVE_PIXELS,
     WARM_UP_FILE,
 )
+from fer_tfx.errors import DataError
+from fer_tfx.light import LightModel
 from reporting.serving_figures import ServingFigures
 
 ROW_COUNT = 32
 TOLERANCE = 1e-6
+LIGHT_TOLERANCE = 5e-3  # of a probability: weights are float16 there
 WARM_UP_COUNT = 20
 ROUND_COUNT = 200
 
@@ -124,8 +129,23 @@ def check(answers: dict[str, dict[str, npt.NDArray[Any]]]) -> None:
             raise ValueError(f"{name}: class names do not follow the order of classes")
 
 
+def check_light_form(model_dir: str, pixels: npt.NDArray[np.uint8], expected: npt.NDArray[np.float32]) -> None:
+    """Raise ValueError unless LiteRT gives nearly the same probabilities, (n, 7), for these pictures."""
+    folder = f"{model_dir}/{EXTRA_ASSETS_DIR}"
+    try:
+        found = LightModel(Path(folder)).predict_pixels(pixels)
+    except DataError as error:
+        raise ValueError(f"has no light form in {EXTRA_ASSETS_DIR}, or a broken one: {error}") from None
+    difference = np.abs(np.array([[*each.probabilities.values()] for each in found]) - expected).max()
+    if not difference <= LIGHT_TOLERANCE:
+        raise ValueError(
+            f"{LIGHT_MODEL_FILE}: differs from {SERVE_PIXELS} by {difference:.2g}, at most {LIGHT_TOLERANCE:g}"
+        )
+
+
 def measure(model_dir: str, baseline_dir: str, picture: npt.NDArray[np.uint8]) -> ServingFigures:
-    """Size of the model, and the median time in which it and the baseline answer `serve_pixels` with all its outputs.
+    """Size of the model but for its light form, and the median time in which it and the baseline answer `serve_pixels`
+    with all its outputs.
 
     `baseline_dir` is empty if there is no baseline; `picture` is uint8 (1, 48, 48, 1).
     """
@@ -139,8 +159,8 @@ def measure(model_dir: str, baseline_dir: str, picture: npt.NDArray[np.uint8]) -
         # They take turns, in a changing order, so that a slow moment of the machine affects them alike.
         times = [[_time_ms(each, picture) for each in models[::step]][::step] for step in (1, -1) * (ROUND_COUNT // 2)]
     latency_ms, *baseline = np.median(times, axis=0).tolist()
-    files = (f"{folder}/{name}" for folder, _, names in tf.io.gfile.walk(model_dir) for name in names)
-    size = sum(tf.io.gfile.stat(path).length for path in files)
+    files = [f"{folder}/{name}" for folder, _, names in tf.io.gfile.walk(model_dir) for name in names]
+    size = sum(tf.io.gfile.stat(path).length for path in files if not path.endswith(f"/{LIGHT_MODEL_FILE}"))
     return ServingFigures(size, latency_ms, baseline[0] if baseline else None)
 
 
@@ -157,7 +177,9 @@ def main(model_dir: str, examples_dir: str, baseline_dir: str = "") -> None:
     if not examples:
         raise ValueError(f"there are no examples in {examples_dir} for requests")
     requests = make_requests(examples)
-    check(ask(model_dir, requests, read_warm_up(model_dir)))
+    answers = ask(model_dir, requests, read_warm_up(model_dir))
+    check(answers)
+    check_light_form(model_dir, requests[SERVE_PIXELS], answers[SERVE_PIXELS][PROBABILITIES_KEY])
     print(measure(model_dir, baseline_dir, requests[SERVE_PIXELS][:1]).to_json())
 
 

@@ -207,7 +207,7 @@ class GateConfig:
     """How far even the upper end of the paired 99 % interval may lie below the anchor's accuracy: docs/protocol.md."""
     min_eval_rows: PositiveInt = 100
     max_model_mb: PositiveFloat = 10.0
-    """Size of the exported folder, in millions of bytes."""
+    """Size of the exported folder without its light form, in millions of bytes."""
     max_latency_ratio: PositiveFloat = 2.0
     """Time for one picture, as a multiple of the latency reference's."""
     use_baseline: Bool = True

@@ -12,6 +12,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from configs.spec import ExportConfig
 from fer_tfx import contract
 from models.calibration import Calibrations
+from models.light_form import convert_function
 from models.signatures import build_signatures
 from models.transform_graph import TransformGraph
 
@@ -44,14 +45,15 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
 def export_model(
     network: ServingNetwork, transform: TransformGraph, calibrations: Calibrations, training_record: str, path: str
 ) -> None:
-    """Write network, Transform graph and all signatures to `path`, a folder or bucket URI that holds no model yet.
+    """Write network, Transform graph, all signatures and the light form to `path`, a folder or bucket URI without one.
 
     `tf.saved_model.save(network)` would write a Keras 3 variable twice, and TensorFlow Serving and BulkInferrer would
     read the copy that is never restored (keras#19274).
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
-    for name, (function, spec) in build_signatures(network, transform, calibrations).items():
+    signatures = build_signatures(network, transform, calibrations)
+    for name, (function, spec) in signatures.items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(path, verbose=False)
     extra = tf.io.gfile.join(path, contract.EXTRA_ASSETS_DIR)
@@ -60,8 +62,10 @@ def export_model(
         contract.CALIBRATION_FILE: calibrations.to_json(),
         contract.TRAINING_RECORD_FILE: training_record,
     }
-    for name, text in texts.items():
-        tf.io.write_file(tf.io.gfile.join(extra, name), text)
+    serve_pixels, _ = signatures[contract.SERVE_PIXELS]
+    light = {contract.LIGHT_MODEL_FILE: convert_function(serve_pixels, network)}
+    for name, content in {**texts, **light}.items():
+        tf.io.write_file(tf.io.gfile.join(extra, name), content)
     write_warm_up(tf.io.gfile.join(extra, contract.WARM_UP_FILE))
 
 

@@ -1,11 +1,15 @@
 """A SavedModel -> its light form, which LiteRT runs without TensorFlow."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
 
 from fer_tfx import contract
 
@@ -13,25 +17,45 @@ _ONE_PICTURE = tf.TensorSpec([1, *contract.IMAGE_SHAPE], tf.uint8, name=contract
 
 
 def convert_to_light(folder: Path, calibration_pixels: NDArray[np.uint8] | None = None) -> bytes:
-    """The content of `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, 7).
+    """The light form of a SavedModel: see `convert_function`."""
+    model = tf.saved_model.load(str(folder))
+    serve = model.signatures[contract.SERVE_PIXELS]
+    return convert_function(lambda pixels: serve(pixels=pixels), model, calibration_pixels)
+
+
+def convert_function(
+    serve_pixels: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    model: tf.Module,
+    calibration_pixels: NDArray[np.uint8] | None = None,
+) -> bytes:
+    """The content of `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, 7), and what the last layer
+    sees, float32 (views, d); of the signature `serve_pixels`, whose variables `model` holds.
 
     Weights are float16. With training pictures, uint8 (n, 48, 48, 1), the network up to its global pooling is int8, its
     ranges those of these pictures (Jacob et al. 2018, arXiv:1712.05877).
     """
-    model = tf.saved_model.load(str(folder))
-    serve = model.signatures[contract.SERVE_PIXELS]
 
     @tf.function(input_signature=[_ONE_PICTURE], autograph=False)  # type: ignore[untyped-decorator]
     def answer(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {contract.PROBABILITIES_KEY: serve(pixels=pixels)[contract.PROBABILITIES_KEY]}
+        return {contract.PROBABILITIES_KEY: serve_pixels(pixels)[contract.PROBABILITIES_KEY]}
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([answer.get_concrete_function()], model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if calibration_pixels is not None:
-        return _quantise(converter, calibration_pixels)
+        return _tell_features(_quantise(converter, calibration_pixels))
     converter.target_spec.supported_types = [tf.float16]
-    content: bytes = converter.convert()
-    return content
+    return _tell_features(converter.convert())
+
+
+def _tell_features(content: bytes) -> bytes:
+    """The same model with a second output: the input of its last layer, if that is a fully connected one."""
+    model: Any = flatbuffer_utils.convert_bytearray_to_object(content)
+    kinds = [each.builtinCode for each in model.operatorCodes]
+    (graph,) = model.subgraphs
+    layers = [each for each in graph.operators if kinds[each.opcodeIndex] == schema.BuiltinOperator.FULLY_CONNECTED]
+    if layers:
+        graph.outputs = [*graph.outputs, layers[-1].inputs[0]]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def _quantise(converter: tf.lite.TFLiteConverter, pixels: NDArray[np.uint8]) -> bytes:

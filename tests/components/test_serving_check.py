@@ -1,6 +1,7 @@
 """ServingCheck tells a model that servers can load from one that only looks like it."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from fer_tfx.contract import (
     SERVE_PIXELS,
 )
 from models.export import write_warm_up
+from models.light_form import convert_function
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.example import to_example
 
@@ -90,13 +92,22 @@ class LinearModelDouble(tf.Module):  # type: ignore[misc]
         return self.answer(pixels // 2)
 
 
-def build_network() -> keras.Model:
-    keras.utils.set_random_seed(3)
+def build_network(seed: int = 3) -> keras.Model:
+    keras.utils.set_random_seed(seed)
     layers = [keras.Input(IMAGE_SHAPE), keras.layers.Flatten(), keras.layers.Dense(len(CLASS_NAMES))]
     return keras.Sequential(layers)
 
 
-def save(folder: str, *, has_warm_up: bool = True, extra_bytes: int = 0, **changed: Any) -> None:
+@cache
+def convert(seed: int) -> bytes:
+    """The light form of the double."""
+    module = LinearModelDouble(build_network(seed), is_tracked=False)
+    return convert_function(module.answer, module)
+
+
+def save(
+    folder: str, *, has_warm_up: bool = True, extra_bytes: int = 0, light: bytes | None = None, **changed: Any
+) -> None:
     """Save the double; `changed` puts another method, or none, behind a signature, or is an argument of the double."""
     arguments = {"is_tracked": False} | {name: changed.pop(name) for name in ARGUMENTS if name in changed}
     module = LinearModelDouble(build_network(), **arguments)
@@ -106,6 +117,8 @@ def save(folder: str, *, has_warm_up: bool = True, extra_bytes: int = 0, **chang
     extra = Path(folder, "Format-Serving", "assets.extra")
     extra.mkdir()
     (extra / "filling").write_bytes(bytes(extra_bytes))
+    (extra / "model.tflite").write_bytes(convert(3) if light is None else light)
+    (extra / "calibration.json").write_text('{"temperature": 1, "abstain_threshold": 0}')
     if has_warm_up:
         write_warm_up(str(extra / "tf_serving_warmup_requests"))
 
@@ -225,6 +238,21 @@ def test_serving_check_model_without_warm_up_requests_is_refused(check: Any) -> 
     is_blessed, reason = check(has_warm_up=False)
     assert not is_blessed
     assert "has no warm-up requests in assets.extra/tf_serving_warmup_requests" in reason
+
+
+@pytest.mark.parametrize(
+    ("light", "said"),
+    [(lambda: convert(4), "model.tflite: differs from serve_pixels by "),
+     (lambda: b"", "has no light form in assets.extra"), (lambda: b"no model", "has no light form in assets.extra")],
+)  # fmt: skip
+def test_serving_check_light_form_of_another_model_or_none_is_refused(check: Any, light: Any, said: str) -> None:
+    is_blessed, reason = check(light=light())
+    assert not is_blessed
+    assert said in reason
+
+
+def test_serving_check_size_is_that_of_the_model_without_its_light_form(check: Any) -> None:
+    assert check(light=convert(3) + bytes(4_000_000)) == (1, "")
 
 
 def test_serving_check_permuted_class_names_are_refused(check: Any) -> None:

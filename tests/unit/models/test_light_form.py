@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from model_doubles import TINY_MODEL, draw_pixels
+from scipy.special import softmax
 
+import fer_tfx
 from configs.spec import ExportConfig, ModelConfig
 from fer_tfx.contract import SERVE_PIXELS
 from models.calibration import Calibration, Calibrations
@@ -23,7 +25,7 @@ from schema.drawn_faces import draw_faces
 def ask_light(content: bytes, pixels: np.ndarray) -> np.ndarray:
     interpreter = Interpreter(model_content=content)
     interpreter.allocate_tensors()
-    (fed,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (fed,), (given, _) = interpreter.get_input_details(), interpreter.get_output_details()
     answers = []
     for picture in pixels:
         interpreter.set_tensor(fed["index"], picture[np.newaxis])
@@ -52,7 +54,25 @@ def test_convert_to_light_probabilities_are_those_of_the_saved_model(transform: 
     pixels = draw_pixels(20)
     expected = serve(tmp_path / "model", pixels)
     assert np.ptp(expected, axis=0).max() > 0.005  # the pictures are told apart
-    np.testing.assert_allclose(ask_light(convert_to_light(tmp_path / "model"), pixels), expected, atol=1e-3)
+    for content in (convert_to_light(tmp_path / "model"), (tmp_path / "model/assets.extra/model.tflite").read_bytes()):
+        np.testing.assert_allclose(ask_light(content, pixels), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("views", [1, 4])
+def test_export_model_light_form_needs_no_tensorflow_and_tells_what_the_last_layer_sees(transform, tmp_path, views):
+    export(transform, tmp_path / "1", TINY_MODEL, ExportConfig(views=views), 0.5)
+    pixels = draw_pixels(5)
+    model = fer_tfx.load(tmp_path)
+    shares = [[*each.probabilities.values()] for each in model.predict_faces(pixels)]
+    np.testing.assert_allclose(shares, serve(tmp_path / "1", pixels), atol=1e-3)
+    features = model.embed(pixels)
+    keras.utils.set_random_seed(4)
+    *_, head = fold_batch_norm(build_network(TINY_MODEL)).layers
+    logits = features @ head.get_weights()[0] + head.get_weights()[1]
+    expected = softmax(logits / 0.5, axis=1)
+    assert (features.dtype, features.shape) == (np.float32, (5, head.get_weights()[0].shape[0]))
+    np.testing.assert_allclose(shares, expected, atol=1e-3)
+    assert model.embed(pixels[:0]).shape == (0, features.shape[1])
 
 
 def test_convert_to_light_int8_is_the_network_alone_so_dark_pictures_get_close_answers_too(transform, tmp_path):
