@@ -121,6 +121,7 @@ setup(
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     package_data={
         "configs": ["*.yaml"],
+        "pipeline": ["onnx.*"],
         "reporting": ["template.html", "model_card.md", "texts.yaml"],
         "schema": ["*.pbtxt"],
     },

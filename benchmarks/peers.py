@@ -9,8 +9,6 @@ side works in its own process, in turns, on the same cores.
 import argparse
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +25,9 @@ from benchmarks.model.exported import require_model
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from benchmarks.peer.contenders import BATCH_SIZE
 from fer_tfx.contract import CLASS_NAMES
-from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError
 from fer_tfx.model_files import ACCURATE, SHIPPED_FOLDER, SMALL, light_folder
+from pipeline.environment import ensure_environment
 from reporting.classification import compare_hits
 from reporting.corruptions import CORRUPTIONS, corrupt_pixels
 
@@ -56,8 +55,8 @@ def _compare_into_folder(options: argparse.Namespace) -> None:
     if not 1 <= options.cores <= count:
         raise ConfigError(f"--cores: expected from 1 to {count}, the cores of this machine, got {options.cores}")
     require_model(options.package / SHIPPED_FOLDER)
-    test = read_public_test(options.data)
-    comparison = compare(options.package, test, ensure_environment(), available[: options.cores], options.rounds)
+    test, python = read_public_test(options.data), ensure_environment(ROOT / ".build" / "peers", _LOCK)
+    comparison = compare(options.package, test, python, available[: options.cores], options.rounds)
     report = write_report(comparison)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "peers.json").write_text(json.dumps(comparison, indent=1) + "\n", "utf-8")
@@ -124,24 +123,6 @@ def ask(name: str, python: Path, model: Path, cores: list[int], requests: list[d
         arguments = [name, str(model), json.dumps(cores), str(asked), str(answered)]
         measure_process([str(python), "-m", "benchmarks.peer.contenders", *arguments])
         return list(json.loads(answered.read_text("utf-8")))
-
-
-def ensure_environment(folder: Path = ROOT / ".build" / "peers", lock: Path = _LOCK) -> Path:
-    """The Python of a virtual environment in `folder`, 3 GB, that holds what `lock` lists. Raises DataError."""
-    own = ROOT / ".build/uv/bin/uv"
-    uv = str(own) if own.exists() else shutil.which("uv")
-    if not uv:
-        raise DataError(f"{own}: no such program; run `make setup` first")
-    tell(f"Installing what {folder} lacks of {lock.name}")
-    python = folder / "venv/bin/python"
-    create = ("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder / "venv"))
-    sync = ("pip", "sync", "--quiet", "--python", str(python), "--require-hashes", "--compile-bytecode")
-    for command in (create, (*sync, "--allow-empty-requirements", str(lock))):
-        done = subprocess.run([uv, *command], capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise DataError(f"uv {command[0]}: exit code {done.returncode}: {last}; check that PyPI is reachable")
-    return python
 
 
 def summarise(rounds: Sequence[Sequence[dict[str, Any]]], batch_size: int) -> dict[str, Any]:

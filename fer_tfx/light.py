@@ -43,7 +43,7 @@ class LightModel(LocalModel):
         )
         super().__init__(folder, calibrations)
 
-    def _compute_probabilities(self, pixels: Pixels) -> Floats:
+    def compute_probabilities(self, pixels: Pixels) -> Floats:
         answers = self._run(pixels, self._probabilities)
         return np.concatenate(answers) if answers else np.zeros((0, CLASS_COUNT), np.float32)
 

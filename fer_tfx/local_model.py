@@ -71,7 +71,7 @@ class LocalModel(ABC):
         views = own if views is None else views
         self.check_views(views)
         temperature, threshold = self._calibrations.by_views[views]
-        probabilities = self._compute_probabilities(pixels if views == own else make_views(pixels, views))
+        probabilities = self.compute_probabilities(pixels if views == own else make_views(pixels, views))
         if views != own:
             single = probabilities.reshape(views, len(pixels), CLASS_COUNT)
             probabilities = average_views(single, self._calibrations.by_views[own].temperature, temperature)
@@ -87,7 +87,7 @@ class LocalModel(ABC):
             )
 
     @abstractmethod
-    def _compute_probabilities(self, pixels: Pixels) -> Floats:
+    def compute_probabilities(self, pixels: Pixels) -> Floats:
         """The model's own answers, (n, 7), which average its own number of views."""
 
     @abstractmethod

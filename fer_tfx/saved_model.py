@@ -40,7 +40,7 @@ class SavedModel(LocalModel):
             raise DataError(f"{path}: can't be read ({error}); export or copy the model again") from None
         super().__init__(folder, calibrations)
 
-    def _compute_probabilities(self, pixels: Pixels) -> Floats:
+    def compute_probabilities(self, pixels: Pixels) -> Floats:
         ((key, spec),) = self._function.structured_input_signature[1].items()
         answers = self._function(**{key: self._tensorflow.constant(pixels, spec.dtype)})
         return np.asarray(answers[contract.PROBABILITIES_KEY].numpy(), np.float32)

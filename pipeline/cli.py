@@ -9,6 +9,7 @@ import typer
 from fer_tfx.commands.listing import DEPLOY, LOOK_BACK, MISSING, TRAIN, add_command
 from fer_tfx.errors import FerError
 from pipeline.commands import Config, Overrides, load_settings
+from pipeline.commands.export import export
 from pipeline.commands.history import compare, lineage, report, runs, tensorboard
 from pipeline.commands.schema import schema
 from pipeline.commands.versions import accept, rollback, versions
@@ -43,6 +44,11 @@ def add_commands(app: typer.Typer) -> None:
     add(look_back, tensorboard, "fer-tfx tensorboard", "fer-tfx tensorboard 3 --port 7007")
     add(DEPLOY, versions, "fer-tfx versions")
     add(DEPLOY, rollback, "fer-tfx rollback", "fer-tfx rollback --to 1700000000")
+    add(
+        deploy, export,
+        "fer-tfx export 1700000000 --to tflite --out model.tflite",
+        "fer-tfx export 1700000000 --to onnx --out model.onnx",
+    )  # fmt: skip
     add(deploy, accept, "fer-tfx accept 1700000000 --reason 'corrected labels'")
     add(
         deploy, compile_,

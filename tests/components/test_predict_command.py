@@ -1,4 +1,4 @@
-"""fer-tfx predict with a real exported model: the same answers as its signature gives when it is called directly."""
+"""fer-tfx predict and export with a real exported model: the answers that its signature gives when called directly."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 from configs.spec import ExportConfig, ModelConfig
 from fer_tfx.cli import main
 from fer_tfx.contract import CLASS_NAMES
-from fer_tfx.model_files import PUSHED, KnownModels, note_model
+from fer_tfx.model_files import PUSHED, KnownModels, find_shipped_model, light_folder, note_model
 from fer_tfx.pictures import decode_picture
 from fer_tfx.views import average_views, make_views
 from models.calibration import Calibration, Calibrations
@@ -68,7 +68,10 @@ def transform(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> T
 
 @pytest.fixture(scope="session")
 def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny network of random weights, its head set so that the classes of the pictures differ, as a known version."""
+    """A tiny network of random weights, its head set so that the classes of the pictures differ, as a known version.
+
+    Without its light form, as models were pushed before they had one.
+    """
     keras.utils.set_random_seed(8)
     config = ModelConfig(stem_filters=4, stage_filters=(6,))
     network = build_network(config)
@@ -83,8 +86,22 @@ def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytes
     calibration = Calibration(1.3, THRESHOLD, 0.8, 0.5, 100)
     calibrations = Calibrations(1, dict.fromkeys((1, 2, 4), calibration))
     export_model(ServingNetwork(fold_batch_norm(network), ExportConfig()), transform, calibrations, "{}", str(folder))
+    (folder / "assets.extra/model.tflite").rename(folder.parent / "model.tflite")
     assert note_model(folder, PUSHED, KnownModels.of_user()) == ""
     return folder
+
+
+@pytest.fixture
+def pushed(model: Path, tmp_path: Path) -> Callable[[Path], Path]:
+    """A function that gives a copy of the model with that file as its light form; it is known."""
+
+    def push(light: Path) -> Path:
+        folder = Path(shutil.copytree(model, tmp_path / "pushed"))
+        shutil.copy(light, folder / "assets.extra/model.tflite")
+        assert note_model(folder, PUSHED, KnownModels.of_user()) == ""
+        return folder
+
+    return push
 
 
 @pytest.fixture(scope="session")
@@ -254,3 +271,46 @@ def test_predict_fresh_process_is_quiet_and_imports_neither_tfx_nor_keras(model,
     imported = set(modules.read_text("utf-8").split())
     assert "tensorflow" in imported
     assert imported & {"tfx", "keras", "apache_beam", "models", "ml_metadata"} == set()
+
+
+def test_predict_model_with_its_light_form_answers_as_the_saved_model_and_needs_no_tensorflow(
+    capfd, model, pushed, csv_path, tmp_path
+):
+    folder, modules = pushed(model.parent / "model.tflite"), tmp_path / "modules.txt"
+    words = ["predict", csv_path, "--model", folder, "--views", "1", "--format", "csv"]
+    command = [sys.executable, "-c", ASK_IN_FRESH_PROCESS, modules, *words]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "tensorflow" not in modules.read_text("utf-8").split()
+    found = list(csv.DictReader(io.StringIO(done.stdout)))
+    expected = list(csv.DictReader(io.StringIO(predict(capfd, csv_path, "--model", model, "--format", "csv"))))
+    for one, other in zip(found, expected, strict=True):
+        assert [float(one[name]) for name in CLASS_NAMES] == pytest.approx(
+            [float(other[name]) for name in CLASS_NAMES], abs=5e-3
+        )
+
+
+def test_export_tflite_is_the_light_form_once_it_answers_as_the_saved_model(capfd, model, pushed, tmp_path):
+    light = model.parent / "model.tflite"
+    assert main(["export", str(pushed(light)), "--to", "tflite", "--out", str(tmp_path / "m.tflite")]) == 0
+    assert (tmp_path / "m.tflite").read_bytes() == light.read_bytes()
+    out, error = capfd.readouterr()
+    assert (out.startswith(f"{tmp_path}/m.tflite: {light.stat().st_size:,} bytes; answers equal"), error) == (True, "")
+
+
+def test_export_of_a_file_that_answers_otherwise_is_refused_and_not_kept(capfd, pushed, tmp_path):
+    folder, out = pushed(find_shipped_model(light_folder()) / "model.tflite"), tmp_path / "m.tflite"
+    out.write_text("old")
+    assert main(["export", str(folder), "--to", "tflite", "--out", str(out)]) == 3
+    assert capfd.readouterr().err.startswith(f"fer-tfx: {folder}: as tflite its answers differ by ")
+    assert out.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.tflite", "pushed"]
+
+
+def test_export_of_a_model_without_its_light_form_is_one_line(capfd, model, tmp_path):
+    assert main(["export", str(model), "--to", "tflite", "--out", str(tmp_path / "m")]) == 2
+    error = capfd.readouterr().err
+    assert error.startswith(
+        f"fer-tfx: {model}: was pushed without a light form, which exports are made of; `fer-tfx run`"
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.command import ROOT
-from benchmarks.peers import ensure_environment
 from fer_tfx.errors import DataError
+from pipeline.environment import ensure_environment
 
 
 @pytest.fixture

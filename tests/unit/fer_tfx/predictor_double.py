@@ -31,7 +31,7 @@ class PredictorDouble(LocalModel):
         self.views.append(views)
         return [build_prediction(int(picture[0, 0, 0])) for picture in pixels]
 
-    def _compute_probabilities(self, pixels: Pixels) -> Floats:
+    def compute_probabilities(self, pixels: Pixels) -> Floats:
         raise NotImplementedError
 
     def embed_pixels(self, pixels: Pixels) -> Floats:
