@@ -195,6 +195,16 @@ def test_predict_faces_single_crop_is_told_to_come_in_a_list(small, crops):
         small.predict_faces(crops)
 
 
+def test_embed_gives_features_that_tell_faces_apart(small):
+    crops = draw_faces(3, 8).pixels
+    features = small.embed(crops)
+    assert (features.dtype, features.shape) == (np.float32, (3, features.shape[1]))
+    assert features.shape[1] > len(CLASS_NAMES)
+    assert len({each.tobytes() for each in features}) == 3
+    np.testing.assert_array_equal(small.embed([crops[1]]), features[1:2])
+    assert small.embed([]).shape == (0, features.shape[1])
+
+
 def test_predict_wrong_views_are_refused_at_once(small):
     with pytest.raises(ConfigError, match=r"^views: expected 1, 2 or 4, got 3$"):
         small.predict(iter([]), views=3)
