@@ -17,6 +17,7 @@ LOCAL_CALLS = {
 EXCEPTIONS = {
     ("components/remote_files.py", "tempfile"): "makes the local copies that all others ask for",
     ("components/serving_check.py", "tempfile"): "a folder for the few examples that the probe reads",
+    ("components/serving_probe.py", "pathlib"): "the light form of the local copy that the probe is given",
     ("components/bucket_versions.py", "pathlib"): "a local folder of versions, if it is not in a bucket",
     ("components/remote_files.py", "os.path.relpath"): "takes a URI apart as text",
     ("models/computation.py", "pathlib"): "/proc/cpuinfo",
