@@ -22,10 +22,10 @@ from PIL import Image
 from benchmarks.harness.command import ROOT, make_parser, parse_count, print_report, render, run_command, tell
 from benchmarks.model.fer2013 import TRAIN_FILE, iter_candidates, read_public_test
 from benchmarks.peer.pictures import WITH_A_FACE, WITHOUT_A_PERSON
-from benchmarks.peers import ensure_environment
 from fer_tfx.contract import IMAGE_SHAPE, TRAIN_SPLIT
 from fer_tfx.face_detection import Box, Face, FaceDetector, crop_face
 from fer_tfx.model import load
+from pipeline.environment import ensure_environment
 
 _LOCK = ROOT / "benchmarks/peer/pictures.lock"
 _SCENE_PX, _SIZES_PX, _ANGLES = 1_000, (24, 32, 40, 64, 100, 200, 400), (0, 10, 20, 30, 45)
