@@ -29,7 +29,7 @@ _CANDIDATE_SCORE, _SAME_FACE_OVERLAP = 0.35, 0.3
 # Close-ups of a candidate, levelled and a square of so many sides of its box: the first to see where it is, the others,
 # each also mirrored, to judge it by their mean. What is no face seldom looks like one in all of them.
 _FIRST_SIDES, _SIDES = 2.0, (1.5, 2.0)
-_FIRST_SCORE, _SCORE = 0.62, 0.66
+_FIRST_SCORE, _SCORE = 0.62, 0.672
 _LARGEST_SHIFT, _LARGEST_GROWTH = 0.3, 0.47  # in sides, and as logarithm: beyond, it is another face
 # What FER2013's faces show of a head, in sides of the box, and how far most of them are tilted, in radians.
 _CROP_SIDES, _CROP_UP_SIDES, _USUAL_TILT = 1.13, 0.05, math.radians(20)
