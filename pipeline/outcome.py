@@ -110,6 +110,8 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
     used = f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
     yield "rows", f"{used} + {rows.rows_quarantined:,} quarantined"
     yield "splits", ", ".join(f"{split} {rows.split_size(split):,}" for split in sorted(rows.emitted))
+    if rows.remarks:
+        yield "read as", _name_some(rows.remarks, len(rows.remarks))
     if rows.rows_quarantined:
         reasons = ", ".join(f"{count} {reason}" for reason, count in rows.quarantined.items())
         yield "quarantine", f"{reasons}; {outcome.quarantine_uri}"
@@ -140,7 +142,10 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 def _describe_skipped(rows: IngestionReport) -> str:
     """Files and members of archives that were not read; the page names more of them."""
-    files = rows.skipped_files
-    shown = "; ".join(f"{name}: {reason}" for name, reason in list(files.items())[:_SHOWN_FILES])
-    more = len(files) + rows.unlisted_files - _SHOWN_FILES
-    return shown + (f"; and {more:,} more" if more > 0 else "")
+    files = [f"{name}: {reason}" for name, reason in rows.skipped_files.items()]
+    return _name_some(files, len(files) + rows.unlisted_files)
+
+
+def _name_some(texts: list[str], count: int) -> str:
+    more = count - _SHOWN_FILES
+    return "; ".join(texts[:_SHOWN_FILES]) + (f"; and {more:,} more" if more > 0 else "")

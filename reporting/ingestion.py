@@ -30,6 +30,7 @@ class IngestionReport:
     skipped_files: dict[str, str] = field(default_factory=dict)  # reason by file; when stored, the first `MAX_LISTED`
     unlisted_files: int = 0  # skipped beyond these
     kept_twins: dict[str, int] = field(default_factory=dict)  # training rows whose picture is also in this split
+    remarks: list[str] = field(default_factory=list)  # how files were read and split; when stored, `MAX_LISTED`
 
     @property
     def rows_read(self) -> int:
@@ -72,7 +73,11 @@ class IngestionReport:
             read[f"{len(others):,} further files"] = sum(others)
         unlisted_files = self.unlisted_files + len(skipped[MAX_LISTED:])
         stored = dataclasses.replace(
-            self, read=read, skipped_files=dict(skipped[:MAX_LISTED]), unlisted_files=unlisted_files
+            self,
+            read=read,
+            skipped_files=dict(skipped[:MAX_LISTED]),
+            unlisted_files=unlisted_files,
+            remarks=sorted(self.remarks)[:MAX_LISTED],
         )
         return json.dumps(dataclasses.asdict(stored), indent=2, sort_keys=True)
 

@@ -101,7 +101,8 @@ def _iter_rows(path: Path) -> Iterator[ParsedRow]:
             for row in CSV.read(cast(BinaryIO, stream), path.name, ReadingLimits()):
                 if isinstance(row, RejectedRow):
                     raise DataError(f"{path}, line {row.line}: {row.detail}; give the competition's file unchanged")
-                yield row
+                if isinstance(row, ParsedRow):
+                    yield row
     except (OSError, lzma.LZMAError, EOFError) as error:
         raise _unreadable(path, error) from None
 

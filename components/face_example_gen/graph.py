@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, cast
 
 import apache_beam as beam
@@ -26,13 +26,14 @@ from configs.library import reading_limits_of
 from configs.spec import DataConfig
 from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
-from fer_tfx.reading.form import ParsedRow, RejectedRow, SkippedMember
+from fer_tfx.reading.form import Item, ParsedRow, Remark, SkippedMember
 from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, place, read_part, read_source
 from reporting.ingestion import QUARANTINED, READ, IngestionReport, Outcome
 
 REJECTED = "rejected"
 # Words of the account.
 SKIPPED = "skipped"  # (SKIPPED, file, reason)
+REMARKED = "remarked"  # (REMARKED, file, how it is read)
 PREDICTED = "predicted"  # (PREDICTED, file): of the rows read, those given as data to predict
 FAILED = "failed"  # (FAILED, message)
 
@@ -70,7 +71,7 @@ class Outputs:
         failures = sorted(words[1] for words, _ in pairs if words[0] == FAILED)
         skipped = {each.name: each.reason for each in skipped_sources}
         skipped |= {words[1]: words[2] for words, _ in pairs if words[0] == SKIPPED}
-        counts = [(words, count) for words, count in pairs if words[0] not in (FAILED, SKIPPED, PREDICTED)]
+        counts = [(words, count) for words, count in pairs if words[0] not in (FAILED, SKIPPED, PREDICTED, REMARKED)]
         rows_of = dict(counts)
         failures += [
             f"{words[1]}: is read for --data and for --unlabelled, whose rows are never trained on: give --unlabelled"
@@ -78,7 +79,8 @@ class Outputs:
             for words, count in pairs
             if words[0] == PREDICTED and rows_of[READ, words[1]] > count
         ]
-        return IngestionReport.from_outcomes(counts, skipped), failures
+        remarks = [f"{words[1]}: {words[2]}" for words, _ in pairs if words[0] == REMARKED]
+        return replace(IngestionReport.from_outcomes(counts, skipped), remarks=remarks), failures
 
 
 def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, outputs: Outputs) -> None:
@@ -181,11 +183,12 @@ class _Read(beam.DoFn):  # type: ignore[misc]
             yield beam.pvalue.TaggedOutput(OUTCOMES, ((FAILED, str(error)), 1))
         yield from tag_counts(counts)
 
-    def _sort(
-        self, item: ParsedRow | RejectedRow | SkippedMember, is_unlabelled: bool, counts: Counter[Outcome]
-    ) -> Iterator[Any]:
+    def _sort(self, item: Item | SkippedMember, is_unlabelled: bool, counts: Counter[Outcome]) -> Iterator[Any]:
         if isinstance(item, SkippedMember):
             counts[SKIPPED, item.name, item.reason] += 1
+            return
+        if isinstance(item, Remark):
+            counts[REMARKED, item.source, item.text] += 1
             return
         counts[READ, item.source] += 1
         if is_unlabelled:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 from fer_tfx.errors import in_one_line
 
@@ -52,6 +52,17 @@ class RejectedRow:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """How a file is read, where a person should know."""
+
+    source: str
+    text: str
+
+
+Item: TypeAlias = ParsedRow | RejectedRow | Remark
+
+
+@dataclass(frozen=True)
 class SkippedMember:
     """A file that is not read, and why."""
 
@@ -71,10 +82,8 @@ class Form(Protocol):
     def recognises(self, head: bytes, name: str) -> bool:
         """Whether a file that begins with `head`, its first 512 bytes, is of this form."""
 
-    def read(
-        self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False
-    ) -> Iterator[ParsedRow | RejectedRow]:
-        """Yield every row of a stream, which is at its start, in order and in bounded memory.
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False) -> Iterator[Item]:
+        """Yield every row of a stream, which is at its start, in order and in bounded memory, and perhaps remarks.
 
         `name` is the relative path of the file, with that of its archive in front: for messages and the rows' `source`.
         Of rows that are only to be predicted, `is_unlabelled`, a label and a usage are not looked at. Raises DataError

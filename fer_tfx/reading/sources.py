@@ -14,7 +14,7 @@ from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
 from fer_tfx.reading.choice import LABELLED_FIRST, UNLABELLED_FIRST, reasons_against
 from fer_tfx.reading.csv_form import CSV, is_blank, iter_lines, parse_lines, read_header
-from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember, shown
+from fer_tfx.reading.form import Item, ReadingLimits, Remark, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES, find_form
 
 _CHUNK_BYTES = 1 << 16
@@ -70,9 +70,7 @@ def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[Skipp
     return list(merged.values()), skipped
 
 
-def read_source(
-    source: Source, stream: BinaryIO, limits: ReadingLimits
-) -> Iterator[ParsedRow | RejectedRow | SkippedMember]:
+def read_source(source: Source, stream: BinaryIO, limits: ReadingLimits) -> Iterator[Item | SkippedMember]:
     """Yield every row of an opened file, and the members of an archive that are skipped. Raises DataError."""
     for member in iter_members(stream, source.name, limits, _preference(source.is_unlabelled)):
         if isinstance(member, SkippedMember):
@@ -88,7 +86,7 @@ def look_into(sources: Iterable[Source], limits: ReadingLimits) -> None:
         try:
             with Path(source.path).open("rb") as stream:
                 for item in read_source(source, stream, limits):
-                    if not isinstance(item, SkippedMember):
+                    if not isinstance(item, SkippedMember | Remark):
                         break
         except OSError as error:
             raise DataError(f"{source.path}: can't be read: {error.strerror}; fix its permissions") from None
@@ -138,14 +136,14 @@ def place(counted: Iterable[tuple[ByteRange, LineCount]]) -> Iterator[Part]:
         row += row_count
 
 
-def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
+def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimits) -> Iterator[Item]:
     """Yield one part's rows, numbered as in the whole file. Raises DataError: no header, or another number of rows."""
     layout = read_header(stream, source.name, limits.max_line_bytes, source.is_unlabelled)
     lines = iter_range(stream, part.bounds, limits.max_line_bytes)
     count = 0
     for item in parse_lines(lines, layout, source.name, limits.max_line_bytes, part.first_line, part.first_row):
         yield item
-        count += 1
+        count += not isinstance(item, Remark)
     if count != part.row_count:
         raise DataError(
             f"{source.name}: was changed while it was read ({part.row_count} rows behind byte {part.bounds[0]} have"

@@ -1,13 +1,30 @@
 """Executors on real artifacts in a temporary folder."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from tfx.types import artifact
+import tensorflow as tf
+from tfx.types import artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils
+
+from components.artifacts import Quarantine
+from components.face_example_gen.component import Executor, FerExampleGen
+from configs.spec import DataConfig
+from pipeline.inputs import resolve_input
+from reporting.ingestion import IngestionReport
+
+
+class Ingested(NamedTuple):
+    """What the executor left behind."""
+
+    report: IngestionReport
+    examples: dict[str, list[tf.train.Example]]
+    quarantined: list[dict[str, Any]]
+    split_names: list[str]
 
 
 @pytest.fixture
@@ -43,3 +60,41 @@ def move_to_memory(tmp_path: Path) -> Callable[..., Any]:
         return artifacts
 
     return move
+
+
+@pytest.fixture
+def ingest(make_artifact: Callable[..., Any]) -> Callable[..., Ingested]:
+    """A function that runs the executor as the launcher would."""
+
+    def run(path: Path, unlabelled: Path | None = None, **settings: Any) -> Ingested:
+        config = DataConfig(path=str(path), unlabelled_path=str(unlabelled or ""), **settings)
+        data = resolve_input(config)
+        component = FerExampleGen(data.base, data.patterns, config, code="")
+        outputs = {
+            "examples": [make_artifact(standard_artifacts.Examples)],
+            "unlabelled_examples": [make_artifact(standard_artifacts.Examples)],
+            "quarantine": [make_artifact(Quarantine)],
+        }
+        Executor().Do({}, outputs, dict(component.spec.exec_properties))
+        return _read(outputs)
+
+    return run
+
+
+def _read(outputs: dict[str, list[Any]]) -> Ingested:
+    quarantine = Path(outputs["quarantine"][0].uri)
+    lines = [line for path in quarantine.glob("rows*.jsonl") for line in path.read_text().splitlines()]
+    artifacts = [outputs["examples"][0], outputs["unlabelled_examples"][0]]
+    examples = {}
+    for each in artifacts:
+        for split in artifact_utils.decode_split_names(each.split_names):
+            paths = sorted(str(path) for path in Path(each.uri, f"Split-{split}").iterdir())
+            records = tf.data.TFRecordDataset(paths, compression_type="GZIP")
+            examples[split] = [tf.train.Example.FromString(record.numpy()) for record in records]
+    report = IngestionReport.from_json((quarantine / "ingestion.json").read_text())
+    return Ingested(
+        report,
+        examples,
+        [json.loads(line) for line in lines],
+        artifact_utils.decode_split_names(artifacts[0].split_names),
+    )

@@ -10,68 +10,18 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.types import artifact_utils, standard_artifacts
 
-from components.artifacts import Quarantine
-from components.face_example_gen.component import Executor, FerExampleGen
+from components.face_example_gen.component import FerExampleGen
 from configs.spec import DataConfig
 from fer_tfx.errors import DataError
 from pipeline.inputs import resolve_input
-from reporting.ingestion import IngestionReport
 
 TOLERANT = {"max_quarantined_fraction": 1.0}
-
-
-class Ingested(NamedTuple):
-    """What the executor left behind."""
-
-    report: IngestionReport
-    examples: dict[str, list[tf.train.Example]]
-    quarantined: list[dict[str, Any]]
-    split_names: list[str]
-
-
-@pytest.fixture
-def ingest(make_artifact: Callable[..., Any]) -> Callable[..., Ingested]:
-    """A function that runs the executor as the launcher would."""
-
-    def run(path: Path, unlabelled: Path | None = None, **settings: Any) -> Ingested:
-        config = DataConfig(path=str(path), unlabelled_path=str(unlabelled or ""), **settings)
-        data = resolve_input(config)
-        component = FerExampleGen(data.base, data.patterns, config, code="")
-        outputs = {
-            "examples": [make_artifact(standard_artifacts.Examples)],
-            "unlabelled_examples": [make_artifact(standard_artifacts.Examples)],
-            "quarantine": [make_artifact(Quarantine)],
-        }
-        Executor().Do({}, outputs, dict(component.spec.exec_properties))
-        return _read(outputs)
-
-    return run
-
-
-def _read(outputs: dict[str, list[Any]]) -> Ingested:
-    quarantine = Path(outputs["quarantine"][0].uri)
-    lines = [line for path in quarantine.glob("rows*.jsonl") for line in path.read_text().splitlines()]
-    artifacts = [outputs["examples"][0], outputs["unlabelled_examples"][0]]
-    examples = {}
-    for each in artifacts:
-        for split in artifact_utils.decode_split_names(each.split_names):
-            paths = sorted(str(path) for path in Path(each.uri, f"Split-{split}").iterdir())
-            records = tf.data.TFRecordDataset(paths, compression_type="GZIP")
-            examples[split] = [tf.train.Example.FromString(record.numpy()) for record in records]
-    report = IngestionReport.from_json((quarantine / "ingestion.json").read_text())
-    return Ingested(
-        report,
-        examples,
-        [json.loads(line) for line in lines],
-        artifact_utils.decode_split_names(artifacts[0].split_names),
-    )
 
 
 def picture(seed: int) -> str:
@@ -468,6 +418,14 @@ def test_ingest_in_parts_gives_the_same_rows_account_and_quarantine(ingest: Any,
     assert parts.examples == whole.examples
     assert sorted(row["line"] for row in parts.quarantined) == [11, 23]
     assert sorted(map(str, parts.quarantined)) == sorted(map(str, whole.quarantined))
+
+
+def test_ingest_tells_how_it_read_a_file_of_another_dialect_once_for_all_parts(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "faces.csv"
+    path.write_text(messy_csv().replace(",", ";"))
+    done = ingest(path, **TOLERANT, part_bytes=20_000)
+    assert done.report.remarks == ["faces.csv: columns separated by semicolons"]
+    assert done.report.rows_read == 42
 
 
 def test_ingest_in_parts_leaves_one_file_for_each_slice_and_nothing_else(ingest: Any, tmp_path: Path) -> None:

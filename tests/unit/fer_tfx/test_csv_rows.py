@@ -11,7 +11,7 @@ import pytest
 
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV
-from fer_tfx.reading.form import FaceRow, ParsedRow, ReadingLimits, RejectedRow
+from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, Remark
 
 VALUES = bytes(position % 256 for position in range(2304))
 PIXELS = " ".join(str(value) for value in VALUES).encode()
@@ -22,11 +22,11 @@ CONFIG = ReadingLimits(max_line_bytes=20_000)
 REAL_FILES = Path(__file__).parents[4] / "shared" / "data" / "fer2013"
 
 
-def _read(content: bytes, config: ReadingLimits = CONFIG) -> list[ParsedRow | RejectedRow]:
+def _read(content: bytes, config: ReadingLimits = CONFIG) -> list[Item]:
     return list(CSV.read(io.BytesIO(content), "a.csv", config))
 
 
-def _reasons(rows: list[ParsedRow | RejectedRow]) -> list[str]:
+def _reasons(rows: list[Item]) -> list[str]:
     return [row.reason if isinstance(row, RejectedRow) else "" for row in rows]
 
 
@@ -43,7 +43,12 @@ def test_iter_rows_rejected_row_keeps_its_place_and_text() -> None:
     rows = _read(HEADER + b"9,1 2 3\n" + GOOD)
     assert rows == [
         RejectedRow(
-            "a.csv", 0, 2, "unknown label", "column `emotion`: found '9', expected an integer 0-6", text="9,1 2 3"
+            "a.csv",
+            0,
+            2,
+            "unknown label",
+            "column `emotion`: found '9', expected an integer 0-6 or the name of a class",
+            text="9,1 2 3",
         ),
         ParsedRow("a.csv", 1, 3, FACE),
     ]
@@ -60,6 +65,12 @@ FORMS = {
 @pytest.mark.parametrize("content", FORMS.values(), ids=FORMS.keys())
 def test_iter_rows_any_text_form_gives_same_faces(content: bytes) -> None:
     assert [row.face for row in _read(content) if isinstance(row, ParsedRow)] == [FACE, FACE]
+
+
+def test_iter_rows_of_another_form_begin_with_how_they_are_read() -> None:
+    remark, row = _read(b"id;label;pixels\n7;happy;" + PIXELS + b"\n")
+    assert remark == Remark("a.csv", "columns separated by semicolons, classes in column `label`")
+    assert row == ParsedRow("a.csv", 0, 2, FACE)
 
 
 def test_iter_rows_unlabelled_file_gives_no_class() -> None:

@@ -14,7 +14,7 @@ from fer_tfx.errors import DataError
 from fer_tfx.pictures import decode_picture
 from fer_tfx.reading import forms
 from fer_tfx.reading.csv_form import CSV
-from fer_tfx.reading.form import FaceRow, ParsedRow, ReadingLimits, RejectedRow, SkippedMember
+from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, SkippedMember
 from fer_tfx.reading.sources import Source, choose_sources, cut_source, read_source
 
 
@@ -26,9 +26,7 @@ class PictureForm:
     def recognises(self, head: bytes, name: str) -> bool:
         return head.startswith(b"\x89PNG")
 
-    def read(
-        self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False
-    ) -> Iterator[ParsedRow | RejectedRow]:
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False) -> Iterator[Item]:
         folder = Path(name).parent.name
         pixels = decode_picture(stream.read(), name).tobytes()
         if is_unlabelled:

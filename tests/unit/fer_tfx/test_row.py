@@ -1,13 +1,15 @@
 """Header and rows: every accepted spelling, and every reason to reject."""
 
 import random
+import re
 import warnings
 
 import numpy as np
 import pytest
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.csv_form import RowError, RowLayout, parse_header, parse_row
+from fer_tfx.reading.columns import RowError, RowLayout, parse_header
+from fer_tfx.reading.csv_form import parse_row
 from fer_tfx.reading.form import FaceRow, shown
 
 VALUES = [(7 * position) % 256 for position in range(2304)]
@@ -28,7 +30,46 @@ HEADERS = {
     "quotes after the mark": (b'\xef\xbb\xbf"emotion","pixels"\n', RowLayout(1, 0, None, 2)),
     "further columns": (b'id,emotion,"name, first",pixels\n', RowLayout(3, 1, None, 4)),
     "further column twice": (b"id,id,pixels\n", RowLayout(2, None, None, 3)),
+    "semicolons": (b"emotion;pixels;Usage\r\n", RowLayout(1, 0, 2, 3, b";")),
+    "quotes and semicolons": (b'"emotion";"pixels"\n', RowLayout(1, 0, None, 2, b";")),
+    "tabs": (b"emotion\tpixels\n", RowLayout(1, 0, None, 2, b"\t")),
+    "commas in a name": (b'"a;b",pixels\n', RowLayout(1, None, None, 2)),
+    "label": (b",label,pixels,split\n", RowLayout(2, 1, 3, 4, label_name="label", usage_name="split")),
+    "emotion and label": (b"label,emotion,pixels,set\n", RowLayout(2, 1, 3, 4, usage_name="set")),
+    "index": (b"Unnamed: 0,emotion,pixels\n", RowLayout(2, 1, None, 3)),
+    "few numbers": (b"0,emotion,pixels\n", RowLayout(2, 1, None, 3)),
 }
+WIDE = {
+    "pixel0": [f"pixel{number}" for number in range(2304)],
+    "pixel_1": [f"pixel_{number}" for number in range(1, 2305)],
+    "numbers": [str(number) for number in range(2304)],
+    "in any order": [f"Pixel{number}" for number in reversed(range(2304))],
+}
+
+
+@pytest.mark.parametrize("names", WIDE.values(), ids=WIDE)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_row_of_one_column_a_pixel_is_put_in_order_by_the_names(names: list[str], delimiter: str) -> None:
+    value_of = dict(zip(sorted(names, key=lambda name: int(re.sub(r"\D", "", name))), VALUES, strict=True))
+    header, row = ["", "emotion", *names, "Usage"], ["17", "3", *(str(value_of[name]) for name in names), "Training"]
+    layout = parse_header(delimiter.join(header).encode(), "a.csv")
+    assert parse_row(delimiter.join(row).encode(), layout) == FaceRow(3, bytes(VALUES), "train")
+    row[100] = ""
+    with pytest.raises(RowError, match=r"pixel is not an integer: column `pixels\[\d+\]`: found ''"):
+        parse_row(delimiter.join(row).encode(), layout)
+    assert ("separated by" in layout.describe()) == (delimiter != ",")
+    assert "one column a pixel" in layout.describe()
+
+
+def test_parse_header_of_fer2013_has_nothing_to_tell() -> None:
+    assert parse_header(b"emotion, Usage, pixels\n", "a.csv").describe() == ""
+    assert parse_header(b"id;label;pixels;Split\n", "a.csv").describe() == (
+        "columns separated by semicolons, classes in column `label`, splits in column `split`"
+    )
+
+
+def test_parse_header_of_other_words_than_pixels_counts_when_rows_are_to_be_predicted_only() -> None:
+    assert parse_header(b"label,label;x,pixels\n", "a.csv", is_unlabelled=True) == RowLayout(2, None, None, 3)
 
 
 @pytest.mark.parametrize(("line", "layout"), HEADERS.values(), ids=HEADERS.keys())
@@ -40,7 +81,15 @@ BAD_HEADERS = {
     "no header": (b'0,"1 2 3"\n', r"a\.csv, line 1: found no column `pixels` in '0,\"1 2 3\"': put a header such as"),
     "blank": (b"\n", "found no column `pixels` in '': put a header"),
     "no pixels": (b"emotion\n", "found no column `pixels` in 'emotion': give a CSV with the columns"),
-    "semicolons": (b"emotion;pixels\n", "found no column `pixels` .*: separate the columns by commas"),
+    "bars": (b"emotion|pixels\n", "found no column `pixels` .*: separate the columns by commas, semicolons or tabs"),
+    "a pixel short": (
+        ",".join(f"pixel{number}" for number in range(2303)).encode(),
+        "found 2,303 columns of single pixels: give all",
+    ),
+    "a pixel twice": (
+        ",".join(["emotion", *map(str, range(2303)), "2301"]).encode(),
+        "found 2,303 columns of single pixels: give",
+    ),
     "twice": (b"pixels,emotion, Pixels\n", "found column `pixels` 2 times: keep one of them"),
     "UTF-16 with mark": ("emotion,pixels\n".encode("utf-16"), "found UTF-16 or binary content: save .* UTF-8"),
     "UTF-16 without mark": ("emotion,pixels\n".encode("utf-16-le"), "found UTF-16 or binary content"),
@@ -68,6 +117,17 @@ ROWS = {
     "runs of spaces": (b"3,  " + PIXELS.replace(b" ", b"   ") + b"  \n", LABELLED),
     "tabs": (b"3,\t" + PIXELS.replace(b" ", b"\t") + b"\t\n", LABELLED),
     "leading zeros": (b"3," + b" ".join(b"%05d" % value for value in VALUES), LABELLED),
+    "brackets": (b'3,"[' + PIXELS.replace(b" ", b", ") + b']"\n', LABELLED),
+    "brackets without spaces": (b'3,"[' + PIXELS.replace(b" ", b",") + b']"', LABELLED),
+    "brackets without commas": (b"3, [ " + PIXELS + b" ]", LABELLED),
+    "commas in quotes": (b'3,"' + PIXELS.replace(b" ", b",") + b'"', LABELLED),
+    "commas between semicolons": (b"3;" + PIXELS.replace(b" ", b","), LABELLED._replace(delimiter=b";")),
+    "tabs in quotes": (b'3\t"' + PIXELS.replace(b" ", b"\t") + b'"', LABELLED._replace(delimiter=b"\t")),
+    "label 3.0": (b"3.0," + PIXELS, LABELLED),
+    "label by name": (b"happy," + PIXELS, LABELLED),
+    "label in capitals": (b'" HAPPY ",' + PIXELS, LABELLED),
+    "label by alias": (b"Happiness," + PIXELS, LABELLED),
+    "label by number and name": (b"4_happy," + PIXELS, LABELLED),
     "columns that nobody reads": (
         b'"a, ""b""",3,\xff,' + PIXELS,
         RowLayout(pixels=3, emotion=1, usage=None, column_count=4),
@@ -91,7 +151,17 @@ def test_parse_row_each_label_gives_its_index(class_index: int) -> None:
 
 @pytest.mark.parametrize(
     ("usage", "split"),
-    [(b"Training", "train"), (b"PublicTest", "eval"), (b"PrivateTest", "test"), (b' "publictest" ', "eval")],
+    [
+        (b"Training", "train"),
+        (b"PublicTest", "eval"),
+        (b"PrivateTest", "test"),
+        (b' "publictest" ', "eval"),
+        (b"train", "train"),
+        (b"val", "eval"),
+        (b"valid", "eval"),
+        (b"Validation", "eval"),
+        (b"TEST", "test"),
+    ],
 )
 def test_parse_row_known_usage_gives_its_split(usage: bytes, split: str) -> None:
     assert parse_row(b"0," + PIXELS + b"," + usage + b"\r\n", WITH_USAGE).usage == split
@@ -134,8 +204,17 @@ BAD_ROWS = {
     "label missing": (b"," + PIXELS, "unknown label", "column `emotion`: found '', expected an integer 0-6"),
     "label 7": (b"7," + PIXELS, "unknown label", "found '7'"),
     "label -1": (b"-1," + PIXELS, "unknown label", "found '-1'"),
-    "label 3.0": (b"3.0," + PIXELS, "unknown label", "found '3.0'"),
-    "label by name": (b"happy," + PIXELS, "unknown label", "found 'happy'"),
+    "label 3.5": (b"3.5," + PIXELS, "unknown label", "found '3.5', expected an integer 0-6 or the name of a class"),
+    "label 7.0": (b"7.0," + PIXELS, "unknown label", "found '7.0'"),
+    "label by another name": (b"contempt," + PIXELS, "unknown label", "found 'contempt'"),
+    "label by number and another name": (b"3_contempt," + PIXELS, "unknown label", "found '3_contempt'"),
+    "nothing between commas": (
+        b'3,"' + PIXELS.replace(b" ", b",").replace(b"7,", b"7,,", 1) + b'"',
+        "pixel is not an integer",
+        "found ''",
+    ),
+    "empty brackets": (b'3,"[]"', "empty pixels", "expected 2304"),
+    "half in brackets": (b'3,"[' + PIXELS[:500] + b']"', "wrong number of pixels", "expected 2304"),
     "label in Latin-1": (b"\xff," + PIXELS, "undecodable bytes", r"column `emotion`: found '\\xff'"),
     "one column": (PIXELS, "wrong number of columns", "found 1 columns, expected 2"),
     "three columns": (b"3," + PIXELS + b",", "wrong number of columns", "found 3 columns, expected 2"),
@@ -153,7 +232,17 @@ def test_parse_row_bad_line_gives_reason_and_detail(line: bytes, reason: str, de
     assert len(caught.value.detail) < 160
 
 
-@pytest.mark.parametrize("usage", [b"", b"Test", b"train"])
+@pytest.mark.parametrize(("usage", "is_usable"), [(b"PublicTest", True), (b"test", True), (b"Training", False)])
+def test_parse_row_without_a_label_is_usable_where_it_is_held_out(usage: bytes, is_usable: bool) -> None:
+    line = b" ," + PIXELS + b"," + usage
+    if is_usable:
+        assert parse_row(line, WITH_USAGE).class_index is None
+    else:
+        with pytest.raises(RowError, match="unknown label: column `emotion`: found ' '"):
+            parse_row(line, WITH_USAGE)
+
+
+@pytest.mark.parametrize("usage", [b"", b"Tests", b"trainer", b"0"])
 def test_parse_row_unknown_usage_is_rejected(usage: bytes) -> None:
     with pytest.raises(RowError, match=f"unknown usage: column `usage`: found '{usage.decode()}', expected Training"):
         parse_row(b"3," + PIXELS + b"," + usage, WITH_USAGE)

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_tfx.contract import CLASS_COUNT, PIXEL_COUNT, SPLIT_OF_USAGE
-from fer_tfx.reading.csv_form import RowError, parse_header, parse_row
+from fer_tfx.reading.columns import RowError, parse_header
+from fer_tfx.reading.csv_form import parse_row
 from fer_tfx.reading.form import FaceRow
 
 SPACES = st.text(" \t", max_size=3).map(str.encode)

@@ -1,0 +1,145 @@
+"""The header of a table -> which column holds what, however the columns are named and separated."""
+
+import re
+from typing import NamedTuple
+
+from fer_tfx.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, USAGE_COLUMN
+from fer_tfx.errors import DataError
+from fer_tfx.reading.form import shown
+
+UNBALANCED_QUOTE = "unbalanced quote"
+
+SPACE = b" \t"
+_DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs"}  # the first by which there are pixels counts
+# Of several, the first that is there counts.
+_LABEL_COLUMNS = (LABEL_KEY, "label", "class", "expression")
+_USAGE_COLUMNS = (USAGE_COLUMN, "split", "set")
+_PIXEL_COLUMN = re.compile(r"(?:pixels?|px|p)?[ _.]?(\d{1,4})")
+_FEW = 10  # columns that may be called `1` or `p2` and hold something else
+_UTF8_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class RowError(Exception):
+    """A line is no usable row: `reason` is short and one of few, `detail` says what was found where."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class RowLayout(NamedTuple):
+    """Which column of a file holds what, counted from 0."""
+
+    pixels: int | None  # None: each pixel has a column of its own
+    emotion: int | None
+    usage: int | None
+    column_count: int
+    delimiter: bytes = b","
+    pixel_columns: tuple[int, ...] = ()  # in the order of the pixels
+    label_name: str = LABEL_KEY
+    usage_name: str = USAGE_COLUMN
+
+    def describe(self) -> str:
+        """What differs from FER2013's own files; may be empty."""
+        remarks = {
+            f"columns separated by {_DELIMITERS[self.delimiter]}": self.delimiter != b",",
+            "one column a pixel": self.pixels is None,
+            f"classes in column `{self.label_name}`": self.label_name != LABEL_KEY,
+            f"splits in column `{self.usage_name}`": self.usage_name != USAGE_COLUMN,
+        }
+        return ", ".join(text for text, is_told in remarks.items() if is_told)
+
+
+def parse_header(line: bytes, file: str, is_unlabelled: bool = False) -> RowLayout:
+    """Find delimiter and columns: any order, case, spaces and quotes; only the pixels if nothing else counts.
+
+    Raises DataError if the file can't be read by them.
+    """
+    text = line.removeprefix(_UTF8_MARK).rstrip(b"\r\n")
+    if line.startswith(_UTF16_MARKS) or b"\0" in line:
+        raise _header_error(file, "UTF-16 or binary content", "save the file as CSV in UTF-8")
+    if b"\r" in text:
+        raise _header_error(file, "line ends of a bare carriage return", "save the file with line ends LF or CRLF")
+    for delimiter in _DELIMITERS:
+        if layout := _lay_out(_split_names(text, delimiter, file), delimiter, file, is_unlabelled):
+            return layout
+    raise _header_error(file, f"no column `{PIXELS_KEY}` in {shown(text)!r}", _remedy_without_pixels(text))
+
+
+def _split_names(text: bytes, delimiter: bytes, file: str) -> list[str]:
+    try:
+        return [field.decode("utf-8", "replace").strip().lower() for field in split_fields(text, delimiter)]
+    except RowError as error:
+        raise _header_error(file, f"{error} in {shown(text)!r}", "fix the quotes of the header") from error
+
+
+def _lay_out(names: list[str], delimiter: bytes, file: str, is_unlabelled: bool) -> RowLayout | None:
+    """None: there are no pixels."""
+    pixels = PIXELS_KEY if PIXELS_KEY in names else ""
+    pixel_columns = () if pixels else _find_pixel_columns(names, file)
+    if not pixels and not pixel_columns:
+        return None
+    label, usage = ("" if is_unlabelled else _first_of(each, names) for each in (_LABEL_COLUMNS, _USAGE_COLUMNS))
+    for column in (pixels, label, usage):
+        if column and names.count(column) > 1:
+            raise _header_error(file, f"column `{column}` {names.count(column)} times", "keep one of them")
+    pixels_at, label_at, usage_at = (names.index(each) if each else None for each in (pixels, label, usage))
+    names_told = label or LABEL_KEY, usage or USAGE_COLUMN
+    return RowLayout(pixels_at, label_at, usage_at, len(names), delimiter, pixel_columns, *names_told)
+
+
+def _first_of(columns: tuple[str, ...], names: list[str]) -> str:
+    return next((each for each in columns if each in names), "")
+
+
+def _find_pixel_columns(names: list[str], file: str) -> tuple[int, ...]:
+    """The places of `pixel0` to `pixel2303`, `pixel_1` to `pixel_2304` or the numbers alone, in this order."""
+    places = {int(found[1]): place for place, name in enumerate(names) if (found := _PIXEL_COLUMN.fullmatch(name))}
+    if len(places) <= _FEW:
+        return ()
+    first = min(places)
+    if sorted(places) != list(range(first, first + PIXEL_COUNT)):
+        found_columns = f"{len(places):,} columns of single pixels"
+        raise _header_error(file, found_columns, f"give all {PIXEL_COUNT:,} of pictures of 48x48, numbered from 0 or 1")
+    return tuple(places[number] for number in sorted(places))
+
+
+def _remedy_without_pixels(text: bytes) -> str:
+    first = text.split(b",")[0].strip(b' \t"')
+    if not first or first[:1].isdigit():
+        return "put a header such as `emotion,pixels` into line 1"
+    if b"pixels" in text.lower():
+        return "separate the columns by commas, semicolons or tabs"
+    return "give a CSV with the columns `emotion,pixels` and perhaps `Usage`"
+
+
+def _header_error(file: str, found: str, remedy: str) -> DataError:
+    return DataError(f"{file}, line 1: found {found}: {remedy}")
+
+
+def split_fields(line: bytes, delimiter: bytes = b",") -> list[bytes]:
+    """Split at the delimiters outside quotes and strip the quotes; one within a field stays, for its parser to refuse.
+
+    Raises RowError: a quote has no partner.
+    """
+    if b'"' not in line:
+        return line.split(delimiter)
+    pieces = line.split(b'"')  # outside, quoted, outside, quoted, ..., outside
+    if len(pieces) % 2 == 0:
+        raise RowError(UNBALANCED_QUOTE, f"found {len(pieces) - 1} double quotes, expected them in pairs")
+    *fields, last = pieces[0].split(delimiter)
+    field, is_blank = [last], not last.strip(SPACE)  # joined once: a line may be a million quotes
+    for quoted, outside in zip(pieces[1::2], pieces[2::2], strict=True):
+        if is_blank:
+            field, is_blank = [quoted], not quoted.strip(SPACE)
+        else:
+            field += (b'"', quoted)
+        tail, *others = outside.split(delimiter)
+        if tail.strip(SPACE):
+            field += (b'"', tail)
+            is_blank = False
+        if others:
+            fields += (b"".join(field), *others[:-1])
+            field, is_blank = [others[-1]], not others[-1].strip(SPACE)
+    return [*fields, b"".join(field)]
