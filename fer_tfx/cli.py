@@ -20,6 +20,7 @@ from fer_tfx.errors import INSTALL_ALL, ConfigError
 if TYPE_CHECKING:
     from fer_tfx.client.connection import Connection
 
+_FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 COMPLETE = "_FER_TFX_COMPLETE"
 """In the environment when a shell asks how to go on; Typer's scripts for shells name it."""
 
@@ -124,7 +125,10 @@ def predict(
             help="Pictures and folders of them, videos, or CSVs of rows and archives of them; - is standard input.",
         ),
     ],
-    format: Annotated[Literal["table", "csv", "jsonl"], typer.Option(help="jsonl: one object a line.")] = "table",
+    format: Annotated[
+        Literal["table", "csv", "jsonl"] | None,
+        typer.Option(help="jsonl: one object a line (default: by the suffix of --out, else table)."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write (default: standard output).")] = None,
     abstain_below: Annotated[
         float | None, typer.Option(metavar="X", help="Call it unsure below this confidence, 0 to 1.")
@@ -169,7 +173,8 @@ def predict(
         raise ConfigError("--abstain and --abstain-below: give one of them")
     connection = _read_connection(header, token_file, ca, cert, key, version, label)
     back_end = command.BackEnd(model, url, server_model, timeout, trust, views, connection)
-    options = command.PredictOptions(tuple(paths), back_end, format, out, abstain_below, abstain, whole, save, strict,
+    form = format or _FORMATS.get(out.suffix.lower() if out else "", "table")
+    options = command.PredictOptions(tuple(paths), back_end, form, out, abstain_below, abstain, whole, save, strict,
                                      every, smooth)  # fmt: skip
     return command.predict(options)
 

@@ -24,5 +24,9 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[TextIO]:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.filename == str(partial):
+            error.filename = str(path)  # which is what a person has named
+        raise
     finally:
         partial.unlink(missing_ok=True)

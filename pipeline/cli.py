@@ -38,11 +38,11 @@ def add_commands(app: typer.Typer) -> None:
     add(TRAIN, config, "fer-tfx config", "fer-tfx config --set trainer.epochs=30 > own.yaml")
     add(train, schema, "fer-tfx schema --data train.csv --out own.pbtxt")
     add(look_back, runs, "fer-tfx runs", "fer-tfx runs --json", "fer-tfx runs --set name=fer-drawn")
-    add(look_back, compare, "fer-tfx compare 1 latest")
+    add(look_back, compare, "fer-tfx compare 1 latest", "fer-tfx compare 1 latest --json")
     add(look_back, lineage, "fer-tfx lineage 1700000000", "fer-tfx lineage 1700000000 --json")
     add(look_back, report, "fer-tfx report", "fer-tfx report 3 --no-open")
     add(look_back, tensorboard, "fer-tfx tensorboard", "fer-tfx tensorboard 3 --port 7007")
-    add(DEPLOY, versions, "fer-tfx versions")
+    add(DEPLOY, versions, "fer-tfx versions", "fer-tfx versions --json")
     add(DEPLOY, rollback, "fer-tfx rollback", "fer-tfx rollback --to 1700000000")
     add(
         deploy, export,

@@ -20,6 +20,8 @@ from fer_tfx.reading.sources import choose_sources, look_into
 from pipeline.failures import first_line
 from pipeline.paths import is_remote
 
+# What TensorFlow and Beam read without further packages.
+_READABLE = ("gs://", "file://", "hdfs://", "ram://")
 _AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
 _HYPERPARAMETERS = "tuner.hyperparameters_path"
 
@@ -63,11 +65,16 @@ def resolve_input(config: DataConfig) -> Input:
 
 
 def look_into_input(config: DataConfig) -> None:
-    """Refuse with a DataError a local file that can't be used, by its first row, before TFX takes seconds to import."""
+    """Refuse with a DataError what can't be used, a local file by its first row, before TFX takes seconds to import."""
+    for path in filter(is_remote, (config.path, config.unlabelled_path)):
+        if not path.startswith(_READABLE):
+            raise DataError(
+                f"{path}: only local files and gs:// (Google Cloud Storage) can be read; give a downloaded copy"
+            )
     given = resolve_input(config)
+    if is_remote(given.base):
+        return
     for name, pattern in given.patterns.items():
-        if is_remote(given.base):
-            continue
         found = glob.glob(f"{given.base.rstrip('/')}/{pattern}")  # noqa: PTH207
         paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
         sources, _ = choose_sources(paths, given.base, is_unlabelled=name == UNLABELLED_INPUT)

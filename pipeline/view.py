@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
+from rich.text import Text
 
 from configs.progress import PROGRESS_LOGGER
 from fer_tfx.quiet import is_quiet, is_verbose
@@ -19,6 +21,20 @@ _CACHED = re.compile(r"A cached execution \d+ is used\.")
 _LOGGERS = (logging.getLogger("absl"), logging.getLogger(PROGRESS_LOGGER))
 
 
+class _Bar(BarColumn):
+    def render(self, task: Task) -> ProgressBar:
+        bar = super().render(task)
+        if not task.started:  # a step that waits is still; Rich would let it pulse
+            bar.total, bar.pulse = 1, False
+        return bar
+
+
+class _TimeLeft(TimeRemainingColumn):
+    def render(self, task: Task) -> Text:
+        is_known = task.started and task.total is not None and not task.finished
+        return super().render(task).append(" left") if is_known else Text()
+
+
 class RunView(logging.Handler):
     """Follows a run of the components `names` by its log: bars in a terminal, a plain line for each elsewhere."""
 
@@ -27,8 +43,8 @@ class RunView(logging.Handler):
         self._names = list(names)
         self.console = Console(file=output, highlight=False, soft_wrap=not output.isatty(), quiet=is_quiet())
         self._progress = Progress(
-            TextColumn("{task.fields[mark]}"), TextColumn("{task.description}"), BarColumn(bar_width=24),
-            TimeElapsedColumn(), TextColumn("[dim]{task.fields[note]}"), console=self.console,
+            TextColumn("{task.fields[mark]}"), TextColumn("{task.description}"), _Bar(bar_width=24),
+            TimeElapsedColumn(), _TimeLeft(), TextColumn("[dim]{task.fields[note]}"), console=self.console,
             disable=is_verbose() or not output.isatty(),
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}

@@ -161,8 +161,11 @@ def open_output(out: Path | None) -> Iterator[TextIO]:
             spool.seek(0)
             sys.stdout.flush()
             raw = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="surrogateescape", newline="")
-            with suppress(BrokenPipeError), raw:  # the reader, such as `head`, may close the pipe at any time
-                shutil.copyfileobj(spool, raw)
+            try:
+                with suppress(BrokenPipeError), raw:  # the reader, such as `head`, may close the pipe at any time
+                    shutil.copyfileobj(spool, raw)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, "standard output") from None
         return
     try:
         with replacing(out.resolve()) as file:

@@ -21,6 +21,8 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as trainer.epochs=3; may be repeated."),
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Objects, for programs.")]
+
 
 def load_settings(
     file: str | None, overrides: list[str] | None, values: dict[str, str] | None = None

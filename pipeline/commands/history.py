@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
-from pipeline.commands import Config, Overrides, load_latest
+from pipeline.commands import AsJson, Config, Overrides, load_latest
 from pipeline.failures import last_line
 from pipeline.stack import require_tfx
 from pipeline.supervisor import end_with
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pipeline.history import History, Product, WorkStep
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A number that `fer-tfx runs` prints, or latest.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Objects, for programs.")]
 # The browsers that Python finds where there is no display, from its own list.
 _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
 
@@ -63,13 +62,17 @@ def runs(json: AsJson = False, config: Config = None, overrides: Overrides = Non
     return 0
 
 
-def compare(first: Run, second: Run, config: Config = None, overrides: Overrides = None) -> int:
+def compare(first: Run, second: Run, json: AsJson = False, config: Config = None, overrides: Overrides = None) -> int:
     """Compare two runs: settings, rows, figures, training, code."""
     history = _open(config, overrides)
     from pipeline.history import compare_runs
 
     found = [history.find_run(name) for name in (first, second)]
     sections = compare_runs(*found)
+    if json:
+        tables = [{**each._asdict(), "lines": [line._asdict() for line in each.lines]} for each in sections]
+        print(json_text.dumps({"runs": [run.number for run in found], "sections": tables}, indent=2))
+        return 0
     headings = ("", f"run {found[0].number}", f"run {found[1].number}", "difference")
     heading, *lines = _tabulate(headings, [line for section in sections for line in section.lines])
     print(f"  {heading}")

@@ -32,10 +32,11 @@ def schema(
     """Write a schema that fits the given data, to start your own from."""
     require_tfx()
     from configs.spec import DataConfig
-    from pipeline.inputs import resolve_input
+    from pipeline.inputs import look_into_input, resolve_input
 
     config = DataConfig(path=data)
     found = resolve_input(config)
+    look_into_input(config)
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")
     hush_libraries()

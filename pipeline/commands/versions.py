@@ -4,6 +4,7 @@ Raise ConfigError: there is no such version, or a run is in progress; DataError:
 read or written. Nothing has changed then.
 """
 
+import json as json_text
 import sys
 import time
 from contextlib import nullcontext
@@ -16,7 +17,7 @@ import typer
 from fer_tfx.errors import ConfigError
 from fer_tfx.quiet import hush_libraries
 from fer_tfx.versions.folder import VersionFolder
-from pipeline.commands import Config, Overrides, load_latest
+from pipeline.commands import AsJson, Config, Overrides, load_latest
 from pipeline.paths import RunPaths, is_remote
 from pipeline.stack import require_tfx
 
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from fer_tfx.versions.versions import Versions
 
 
-def versions(config: Config = None, overrides: Overrides = None) -> int:
+def versions(json: AsJson = False, config: Config = None, overrides: Overrides = None) -> int:
     """List the pushed versions and say which is served."""
     folder = _open_folder(load_latest(config, overrides))
     states = folder.describe_states() | dict.fromkeys(folder.list_forgotten(), "rolled back, then removed")
     if not states:
         raise ConfigError(f"{folder.path}: no version in it; `fer-tfx run` pushes one")
+    if json:
+        found = sorted(states.items(), reverse=True)
+        print(json_text.dumps([{"version": version, "state": state} for version, state in found], indent=2))
+        return 0
     for version, state in sorted(states.items(), reverse=True):
         print(f"{version}  {_describe_date(version)}  {state}")
     return 0

@@ -343,3 +343,15 @@ def test_lineage_unknown_model_names_the_pushed_versions(run, two_runs):
 
 def test_describe_time_seconds_are_utc():
     assert describe_time(1764000000.4) == "2025-11-24 16:00:00 UTC"
+
+
+def test_compare_json_gives_the_same_as_objects(run, two_runs):
+    told = json.loads(run(two_runs.root, "compare", "1", "latest", "--json")[1])
+    assert told["runs"] == [1, 2]
+    lines = {line["name"]: (line["first"], line["second"]) for section in told["sections"] for line in section["lines"]}
+    assert (lines["trainer.epochs"], lines["accuracy"]) == (("3", "5"), ("0.7000", "0.8000"))
+
+
+def test_versions_json_gives_the_same_as_objects(run, two_runs):
+    told = json.loads(run(two_runs.root, "versions", "--json")[1])
+    assert told == [{"version": 1700000100, "state": "stable"}, {"version": 1700000000, "state": "previous"}]

@@ -164,6 +164,17 @@ def test_look_into_input_file_that_cannot_be_used_is_refused_by_its_name(tmp_pat
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("path", ["s3://bucket/fer2013.csv", "https://host/fer2013.csv", "nonsense://a", "S3://b/c/"])
+@pytest.mark.parametrize("name", ["path", "unlabelled_path"])
+def test_look_into_input_place_that_no_library_here_can_read_is_refused(path, name):
+    with pytest.raises(DataError, match=r"://.*: only local files and gs:// .* can be read"):
+        look_into_input(DataConfig(**{name: path}))
+
+
+def test_look_into_input_bucket_is_left_to_the_run():
+    look_into_input(DataConfig(path="gs://bucket/fer2013.csv"))
+
+
 def test_look_into_input_sound_files_of_both_inputs_pass(tmp_path):
     for name in ("train.csv", "test.csv"):
         (tmp_path / name).write_bytes(CSV)

@@ -121,3 +121,20 @@ def test_verbose_prints_what_is_logged_on_standard_error(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "retried\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "start"),
+    [
+        ("--out a.csv", "row,class,"),
+        ("--out a.CSV", "row,class,"),
+        ("--out a.jsonl", '{"row": 0, '),
+        ("--out a.txt", "      0  "),
+        ("--out a.csv --format jsonl", '{"row": 0, '),
+    ],
+)
+def test_suffix_of_out_decides_the_format_unless_it_is_said(words, start, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("test.csv").write_text("pixels\n" + " ".join(["90"] * 2304) + "\n")
+    assert main(["predict", "test.csv", *words.split()]) == 0
+    assert next(tmp_path.glob("a.*")).read_text().startswith(start)

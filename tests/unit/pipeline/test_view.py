@@ -5,8 +5,10 @@ import inspect
 import io
 import logging
 import re
+import time
 
 import pytest
+from rich.console import Console
 from tfx.orchestration.local import local_dag_runner
 from tfx.orchestration.portable import launcher
 
@@ -130,6 +132,29 @@ def test_run_view_terminal_shows_every_component_its_note_and_its_progress(monke
     assert third.split()[:2] == ["·", "Pusher"]
     assert first.rstrip().endswith("unchanged")
     assert second.rstrip().endswith("epoch 1, loss 1.21")
+
+
+def test_run_view_steps_that_wait_are_still_and_the_one_at_work_tells_the_time_left(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with RunView(["A", "B"], Terminal()) as shown:
+        waiting = [read_lines(shown), (time.sleep(0.15), read_lines(shown))[1]]
+        assert waiting[0] == waiting[1]
+        say("Component A is running.")
+        for step in range(3):
+            report_progress(step, 100, "epoch 1")
+            time.sleep(0.02)
+        first, second = read_lines(shown)
+    assert re.search(r"0:00:0\d left +epoch 1$", re.sub(r"\x1b\[[0-9;]*m", "", first).rstrip())
+    assert second.partition("-:--")[0] == waiting[0][1].partition("-:--")[0]
+
+
+def read_lines(view: RunView) -> list[str]:
+    """The lines of the view with their colours."""
+    console = Console(width=120, force_terminal=True, color_system="truecolor")
+    with console.capture() as captured:
+        console.print(view._progress.get_renderable())
+    return captured.get().splitlines()
 
 
 def test_run_view_end_takes_its_listener_off_the_loggers():
