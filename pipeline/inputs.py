@@ -16,12 +16,14 @@ from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
 from configs.tuning import read_values
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.reading.choice import describe_skipped, name_some
 from fer_tfx.reading.sources import choose_sources, look_into
 from pipeline.failures import first_line
 from pipeline.paths import is_remote
 
 # What TensorFlow and Beam read without further packages.
 _READABLE = ("gs://", "file://", "hdfs://", "ram://")
+_PLACEHOLDER = r"\{(SPAN|VERSION|YYYY|MM|DD)\b"  # for TFX to fill in
 _AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
 _HYPERPARAMETERS = "tuner.hyperparameters_path"
 
@@ -77,7 +79,12 @@ def look_into_input(config: DataConfig) -> None:
     for name, pattern in given.patterns.items():
         found = glob.glob(f"{given.base.rstrip('/')}/{pattern}")  # noqa: PTH207
         paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
-        sources, _ = choose_sources(paths, given.base, is_unlabelled=name == UNLABELLED_INPUT)
+        sources, skipped = choose_sources(paths, given.base, is_unlabelled=name == UNLABELLED_INPUT)
+        if not sources and not re.search(_PLACEHOLDER, pattern):
+            folders = name_some(sorted(os.path.basename(path) for path in found if path not in paths))  # noqa: PTH119
+            why = f"only folders: {folders}" if folders and not paths else describe_skipped(skipped)
+            place = os.path.dirname(f"{given.base.rstrip('/')}/{pattern}")  # noqa: PTH120
+            raise DataError(f"{place}: no FER2013 file in it ({why}); give the CSV, an archive or a folder of them")
         look_into(sources, reading_limits_of(config))
 
 
@@ -89,7 +96,7 @@ def _to_pattern(path: str) -> str:
         if not os.access(absolute, os.R_OK):
             raise DataError(f"{path}: can't be read: Permission denied; fix its permissions")
         return f"{glob.escape(absolute)}/*" if os.path.isdir(absolute) else glob.escape(absolute)  # noqa: PTH112
-    if "{" not in path and not glob.glob(absolute):  # noqa: PTH207 ({SPAN} and {VERSION} are TFX's to fill in)
+    if not re.search(_PLACEHOLDER, path) and not glob.glob(absolute):  # noqa: PTH207
         raise DataError(f"{path}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data")
     return absolute
 

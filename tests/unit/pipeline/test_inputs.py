@@ -171,6 +171,26 @@ def test_look_into_input_place_that_no_library_here_can_read_is_refused(path, na
         look_into_input(DataConfig(**{name: path}))
 
 
+@pytest.mark.parametrize(
+    ("files", "name", "found"),
+    [
+        (["angry/1.png", "sad/2.png"], "", "no FER2013 file in it (only folders: angry; sad); give the CSV"),
+        (["inner/train.csv"], "", "no FER2013 file in it (only folders: inner); give the CSV"),
+        (["1.png", "2.png"], "", "no FER2013 file in it (1.png: neither a CSV nor an archive by its name; 2.png: "),
+        (["a.csv"], "fer{2013}.csv", "fer{2013}.csv: no such file or folder; give the FER2013 CSV"),
+    ],
+)
+@pytest.mark.parametrize("option", ["path", "unlabelled_path"])
+def test_look_into_input_folder_without_a_file_of_rows_says_what_is_there(tmp_path, files, name, found, option):
+    for each in files:
+        (tmp_path / each).parent.mkdir(exist_ok=True)
+        (tmp_path / each).touch()
+    with pytest.raises(DataError) as refusal:
+        look_into_input(DataConfig(**{option: str(tmp_path / name)}))
+    assert str(refusal.value).startswith(str(tmp_path))
+    assert found in str(refusal.value)
+
+
 def test_look_into_input_bucket_is_left_to_the_run():
     look_into_input(DataConfig(path="gs://bucket/fer2013.csv"))
 
