@@ -82,7 +82,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_run_on_a_disk_that_gets_full_says_so_and_goes_on_when_there_is_room(small_disk: Path, finished: Room) -> None:
     room = Room(small_disk, finished.options)
     done = room.run()
-    assert list(check_line(done, "no room is left on the disk|the disk did not take what was written")) == []
+    assert (
+        list(
+            check_line(
+                done,
+                "no room is left on the disk|No space left on device; make room|the disk did not take what was written",
+            )
+        )
+        == []
+    )
     subprocess.run(["mount", "-o", "remount,size=500m", str(small_disk)], check=True)
     require_success(room)
 
