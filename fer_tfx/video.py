@@ -86,19 +86,14 @@ class Sampling(NamedTuple):
 class Frame:
     """A decoded frame; `time_s` as in `VideoFrame`."""
 
-    def __init__(self, time_s: float, decoded: Any, aspect: float) -> None:
-        self.time_s, self._decoded, self._aspect = time_s, decoded, aspect
+    def __init__(self, time_s: float, decoded: Any, aspect: float, turn: Image.Transpose | None) -> None:
+        self.time_s, self._decoded, self._aspect, self._turn = time_s, decoded, aspect, turn
 
     @cached_property
     def picture(self) -> Image.Image:
         """As it is shown: upright, of square pixels; in mode RGB."""
         picture: Image.Image = self._decoded.to_image(width=round(self._decoded.width * self._aspect))
-        matrix = self._decoded.side_data.get("DISPLAYMATRIX")
-        if matrix is None:
-            return picture
-        a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
-        turn = _TURNS.get((a >> 16, b >> 16, c >> 16, d >> 16))
-        return picture if turn is None else picture.transpose(turn)
+        return picture if self._turn is None else picture.transpose(self._turn)
 
 
 class Clip(NamedTuple):
@@ -158,7 +153,7 @@ def _open_file(path: Path, name: str) -> BinaryIO:
 def _read_frames(name: str, container: Any, stream: Any) -> Iterator[Frame]:
     start_s = (container.start_time or 0) / _MICROSECONDS
     usual_s = 1 / float(stream.guessed_rate or 25)
-    last_s, fault_s = None, None
+    last_s, fault_s, turn = None, None, None
     end_s = _find_end(container, stream) - start_s
     aspect = float(stream.sample_aspect_ratio or 1)
     aspect = aspect if 0.25 < aspect < 4 else 1.0  # more is an error, or meant to take memory
@@ -167,10 +162,12 @@ def _read_frames(name: str, container: Any, stream: Any) -> Iterator[Frame]:
             # What comes before the first whole frame is the rest of one that was cut off.
             fault_s = last_s if fault_s is None else fault_s
             continue
+        if last_s is None:
+            turn = _find_turn(decoded)
         next_s = 0.0 if last_s is None else last_s + usual_s
         last_s = next_s if decoded.time is None else decoded.time - start_s
         usual_s = float(decoded.duration * decoded.time_base) if decoded.duration else usual_s
-        yield Frame(last_s, decoded, aspect)
+        yield Frame(last_s, decoded, aspect, turn)
     if last_s is None:
         raise DataError(f"{name}: no frame of it can be decoded; copy or record it again")
     if fault_s is None and last_s + usual_s < end_s - _MISSING_S:
@@ -196,6 +193,15 @@ def _decode(container: Any, stream: Any) -> Iterator[Any]:
         yield from (None if frame.is_corrupt else frame for frame in frames)
         if packet.is_corrupt:
             yield None
+
+
+def _find_turn(decoded: Any) -> Image.Transpose | None:
+    """How the frames of a video are to be turned, from its first: whose side data were read is freed much later."""
+    matrix = decoded.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return None
+    a, b, _, c, d = struct.unpack_from("=5i", bytes(matrix))
+    return _TURNS.get((a >> 16, b >> 16, c >> 16, d >> 16))
 
 
 def _find_end(container: Any, stream: Any) -> float:

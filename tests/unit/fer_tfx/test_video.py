@@ -1,5 +1,6 @@
 """Videos in Python: clips of drawn faces that move, written by the test; a double finds the faces, which are bright."""
 
+import gc
 import io
 import math
 import os
@@ -241,6 +242,19 @@ def test_predict_video_is_lazy_and_closes_the_file_when_it_is_left(tmp_path):
     assert str(path) in list_open_files()
     del frames
     assert str(path) not in list_open_files()
+
+
+def test_open_clip_no_frame_waits_for_the_garbage_collector(tmp_path):
+    """Which comes when it likes: a minute of video took 16 MB more than its first ten seconds."""
+    gc.collect()
+    gc.disable()
+    try:
+        with open_clip(write_clip(tmp_path / "clip.mp4", draw_scenes(30), matrix=(0, 1, -1, 0))) as clip:
+            assert all(frame.picture for frame in clip.frames)
+        kept = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert kept <= 2
 
 
 def test_predict_video_open_file_stays_open(small, tmp_path):
