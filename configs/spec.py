@@ -39,7 +39,10 @@ class DataConfig:
     """Further rows without labels, such as Kaggle's test.csv, for batch prediction."""
     eval_fraction: Fraction = 0.1
     test_fraction: Fraction = 0.0
-    """Shares of labelled rows, chosen by a hash of their pixels, when the file has no `Usage`."""
+    """Shares of labelled rows, chosen by a hash of their pixels, when the file has no `Usage`; if no row at all is for
+    eval, a share of the training rows."""
+    splits: Literal["auto", "usage"] = "auto"
+    """`usage`: only as the rows say (`Usage` and its like), without a hash; a row that says nothing is for training."""
     drop_repeats: Bool = True
     """Drop from train all repeats within train, and pictures that also occur in another split."""
     keep_twins: Bool = False

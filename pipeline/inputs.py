@@ -5,9 +5,11 @@ import hashlib
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 from configs.convert import overlay
@@ -16,7 +18,7 @@ from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
 from configs.tuning import read_values
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.reading.choice import describe_skipped, name_some
+from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
 from fer_tfx.reading.sources import choose_sources, look_into
 from pipeline.failures import first_line
 from pipeline.paths import is_remote
@@ -25,12 +27,16 @@ from pipeline.paths import is_remote
 _READABLE = ("gs://", "file://", "hdfs://", "ram://")
 _PLACEHOLDER = r"\{(SPAN|VERSION|YYYY|MM|DD)\b"  # for TFX to fill in
 _AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
+_MAX_DEPTH, _MAX_ENTRIES = 8, 100_000  # of a folder, how deep and how far it is looked into
 _HYPERPARAMETERS = "tuner.hyperparameters_path"
 
 
 @dataclass(frozen=True)
 class Input:
-    """Files are `base` joined with each of the patterns, which have the keys that FerExampleGen wants."""
+    """Files are `base` joined with each of the patterns, which have the keys that FerExampleGen wants.
+
+    A folder whose files lie deeper has a pattern for each depth: `labelled`, `labelled-2`.
+    """
 
     base: str
     patterns: dict[str, str]
@@ -57,7 +63,12 @@ def resolve_input(config: DataConfig) -> Input:
     Raises DataError: no path is given, a local one can't be used, or the two are on different file systems.
     """
     given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
-    paths = {name: _to_pattern(path) for name, path in given.items() if path}
+    paths = {
+        name if place == 1 else f"{name}-{place}": pattern
+        for name, path in given.items()
+        if path
+        for place, pattern in enumerate(_to_patterns(path), start=1)
+    }
     for pattern in paths.values():
         _require_utf8(pattern)
     if not paths:
@@ -76,29 +87,50 @@ def look_into_input(config: DataConfig) -> None:
     given = resolve_input(config)
     if is_remote(given.base):
         return
-    for name, pattern in given.patterns.items():
-        found = glob.glob(f"{given.base.rstrip('/')}/{pattern}")  # noqa: PTH207
+    for is_unlabelled in (False, True):
+        patterns = [each for name, each in given.patterns.items() if name.startswith(UNLABELLED_INPUT) == is_unlabelled]
+        found = [path for each in patterns for path in glob.glob(f"{given.base.rstrip('/')}/{each}")]  # noqa: PTH207
         paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
-        sources, skipped = choose_sources(paths, given.base, is_unlabelled=name == UNLABELLED_INPUT)
-        if not sources and not re.search(_PLACEHOLDER, pattern):
+        sources, skipped = choose_sources(paths, given.base, is_unlabelled)
+        if patterns and not sources and not re.search(_PLACEHOLDER, patterns[0]):
             folders = name_some(sorted(os.path.basename(path) for path in found if path not in paths))  # noqa: PTH119
             why = f"only folders: {folders}" if folders and not paths else describe_skipped(skipped)
-            place = os.path.dirname(f"{given.base.rstrip('/')}/{pattern}")  # noqa: PTH120
+            place = os.path.dirname(f"{given.base.rstrip('/')}/{patterns[0]}")  # noqa: PTH120
             raise DataError(f"{place}: no FER2013 file in it ({why}); give the CSV, an archive or a folder of them")
         look_into(sources, reading_limits_of(config))
 
 
-def _to_pattern(path: str) -> str:
+def _to_patterns(path: str) -> list[str]:
     if is_remote(path):
-        return f"{path}*" if path.endswith("/") else path
+        return [f"{path}*" if path.endswith("/") else path]
     absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 (keeps links, which may be the point)
     if os.path.exists(absolute):  # noqa: PTH110
         if not os.access(absolute, os.R_OK):
             raise DataError(f"{path}: can't be read: Permission denied; fix its permissions")
-        return f"{glob.escape(absolute)}/*" if os.path.isdir(absolute) else glob.escape(absolute)  # noqa: PTH112
+        escaped = glob.escape(absolute)
+        is_folder = os.path.isdir(absolute)  # noqa: PTH112
+        return [f"{escaped}{'/*' * depth}" for depth in _find_depths(absolute)] if is_folder else [escaped]
     if not re.search(_PLACEHOLDER, path) and not glob.glob(absolute):  # noqa: PTH207
         raise DataError(f"{path}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data")
-    return absolute
+    return [absolute]
+
+
+def _find_depths(folder: str) -> list[int]:
+    """How many folders deep its files are: the least depth with a table or an archive; 1 if there is none."""
+    level, left = [folder], _MAX_ENTRIES
+    for depth in range(1, _MAX_DEPTH + 1):
+        entries = [entry for each in level for entry in _list_folder(each, left)]
+        if any(not reason_to_skip(entry.name) and entry.is_file() for entry in entries):
+            return [depth]
+        left -= len(entries)
+        level = [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    return [1]
+
+
+def _list_folder(folder: str, most: int) -> list[os.DirEntry[str]]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return list(islice(entries, max(most, 0)))
+    return []
 
 
 def _require_utf8(pattern: str) -> None:

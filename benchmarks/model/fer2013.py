@@ -12,8 +12,7 @@ from typing import BinaryIO, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from components.face_example_gen.graph import split_by_digest
-from components.face_example_gen.settling import Candidate, settle
+from components.face_example_gen.settling import Candidate, settle, split_by_digest
 from configs.spec import DataConfig
 from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError

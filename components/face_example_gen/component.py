@@ -26,13 +26,22 @@ from components.artifacts import (
     declare,
     iter_quarantined,
 )
-from components.face_example_gen.graph import Outputs, ingest
+from components.face_example_gen.graph import NO_EVAL, Outputs, ingest
 from components.face_example_gen.settling import held_out_reason
 from configs.load import from_json, to_json
 from configs.spec import DataConfig
-from fer_tfx.contract import LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_INPUT, UNLABELLED_SPLIT
+from fer_tfx.contract import (
+    CLASS_COUNT,
+    CLASS_NAMES,
+    EVAL_SPLIT,
+    LABELLED_SPLITS,
+    TRAIN_SPLIT,
+    UNLABELLED_INPUT,
+    UNLABELLED_SPLIT,
+)
 from fer_tfx.errors import DataError
-from fer_tfx.reading.choice import describe_skipped, name_some
+from fer_tfx.reading.choice import describe_skipped, name_some, shorten_name
+from fer_tfx.reading.csv_form import UNKNOWN_LABEL
 from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
 from reporting.ingestion import REPORT_FILE, IngestionReport
@@ -138,15 +147,19 @@ def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[S
     base = exec_properties["input_base"]
     sources: list[Source] = []
     skipped: list[SkippedMember] = []
-    for split in json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits:
-        paths = [path for path in fileio.glob(os.path.join(base, split.pattern)) if not fileio.isdir(path)]
-        of_input = choose_sources(paths, base, is_unlabelled=split.name == UNLABELLED_INPUT)
+    folders = 0
+    splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
+    for is_unlabelled in (False, True):
+        patterns = [each.pattern for each in splits if each.name.startswith(UNLABELLED_INPUT) == is_unlabelled]
+        found = [path for pattern in patterns for path in fileio.glob(os.path.join(base, pattern))]
+        paths = [path for path in found if not fileio.isdir(path)]
+        folders += len(found) - len(paths)
+        of_input = choose_sources(paths, base, is_unlabelled)
         sources += of_input[0]
         skipped += of_input[1]
     if not sources:
-        raise DataError(
-            f"{base}: no FER2013 file in it ({describe_skipped(skipped)}); give the CSV, an archive or a folder of them"
-        )
+        what = describe_skipped(skipped) if skipped or not folders else "only folders with nothing of use in them"
+        raise DataError(f"{base}: no FER2013 file in it ({what}); give the CSV, an archive or a folder of them")
     sources, repeats = merge_spellings(sources)
     return sources, skipped + repeats
 
@@ -175,14 +188,28 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
         kept = os.path.join(component, "refused", execution)
         io_utils.copy_dir(quarantine_uri, kept)
         first = min(iter_quarantined(kept), key=lambda row: (row["source"], row["line"]))
+        place = shorten_name(first["source"]) + (f":{first['line']}" if first["line"] else "")
+        among = f" of {files}" if len(report.read) > 1 else ""
+        share = f"{report.rows_quarantined} of {report.rows_read} rows ({report.quarantined_fraction:.1%}){among}"
         raise DataError(
-            f"{first['source']}:{first['line']}: {first['reason']}: {first['detail']}; {report.rows_quarantined} of"
-            f" {report.rows_read} rows ({report.quarantined_fraction:.1%}) of {files} can't be used, at most"
-            f" {config.max_quarantined_fraction:.1%} is allowed: fix the rows listed in {kept} or raise"
+            f"{place}: {first['reason']}: {first['detail']}{_explain_label(first, report)}; {share} can't be used, at"
+            f" most {config.max_quarantined_fraction:.1%} is allowed: fix the rows listed in {kept} or raise"
             " data.max_quarantined_fraction"
+        )
+    if config.splits == "usage" and not report.split_size(EVAL_SPLIT):
+        raise DataError(
+            f"{files}: {NO_EVAL}, and data.splits=usage asks for it: give such rows, or omit data.splits, so that a"
+            " hash takes them from the training rows"
         )
     if not report.split_size(TRAIN_SPLIT):
         raise DataError(f"{files}: no labelled row is left to train on{_explain_empty_train(report)}")
+
+
+def _explain_label(row: dict[str, Any], report: IngestionReport) -> str:
+    has_zero = any(CLASS_NAMES[0] in classes for classes in report.emitted.values())
+    if row["reason"] == UNKNOWN_LABEL and f"found '{CLASS_COUNT}'" in row["detail"] and not has_zero:
+        return f" (labels seem to count from 1: write names, or 0-{CLASS_COUNT - 1} for {', '.join(CLASS_NAMES)})"
+    return ""
 
 
 def _explain_empty_train(report: IngestionReport) -> str:

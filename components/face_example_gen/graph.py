@@ -21,19 +21,29 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.face_example_gen.settling import OUTCOMES, Candidate, Settle, Spool, count_slices, tag_counts
+from components.face_example_gen.settling import (
+    OUTCOMES,
+    Candidate,
+    Settle,
+    Spool,
+    count_slices,
+    split_by_digest,
+    tag_counts,
+)
 from configs.library import reading_limits_of
 from configs.spec import DataConfig
-from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import Item, ParsedRow, Remark, SkippedMember
 from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, place, read_part, read_source
 from reporting.ingestion import QUARANTINED, READ, IngestionReport, Outcome
 
 REJECTED = "rejected"
+NO_EVAL = "no row is PublicTest (or val) with a label"
 # Words of the account.
 SKIPPED = "skipped"  # (SKIPPED, file, reason)
 REMARKED = "remarked"  # (REMARKED, file, how it is read)
+NAMED = "named"  # (NAMED, split): of the rows read, those that their own words or a hash put there
 PREDICTED = "predicted"  # (PREDICTED, file): of the rows read, those given as data to predict
 FAILED = "failed"  # (FAILED, message)
 
@@ -71,7 +81,8 @@ class Outputs:
         failures = sorted(words[1] for words, _ in pairs if words[0] == FAILED)
         skipped = {each.name: each.reason for each in skipped_sources}
         skipped |= {words[1]: words[2] for words, _ in pairs if words[0] == SKIPPED}
-        counts = [(words, count) for words, count in pairs if words[0] not in (FAILED, SKIPPED, PREDICTED, REMARKED)]
+        others = (FAILED, SKIPPED, NAMED, PREDICTED, REMARKED)
+        counts = [(words, count) for words, count in pairs if words[0] not in others]
         rows_of = dict(counts)
         failures += [
             f"{words[1]}: is read for --data and for --unlabelled, whose rows are never trained on: give --unlabelled"
@@ -80,7 +91,10 @@ class Outputs:
             if words[0] == PREDICTED and rows_of[READ, words[1]] > count
         ]
         remarks = [f"{words[1]}: {words[2]}" for words, _ in pairs if words[0] == REMARKED]
-        return replace(IngestionReport.from_outcomes(counts, skipped), remarks=remarks), failures
+        report = IngestionReport.from_outcomes(counts, skipped)
+        if report.split_size(EVAL_SPLIT) and not any(words == (NAMED, EVAL_SPLIT) for words, _ in pairs):
+            remarks.append(f"{NO_EVAL}: eval was taken from the training rows, by a hash of their pixels")
+        return replace(report, remarks=remarks), failures
 
 
 def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, outputs: Outputs) -> None:
@@ -89,11 +103,16 @@ def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, o
     input_bytes = sum(int(FileSystems.get_filesystem(each.path).size(each.path)) for each in sources)
     slice_count = count_slices(input_bytes, config.part_bytes)
     split_uris = {split: outputs.split_uri(split) for split in (*LABELLED_SPLITS, UNLABELLED_SPLIT)}
+    has_eval = beam.pvalue.AsSingleton(
+        rows[OUTCOMES]
+        | "OfEval" >> beam.Filter(lambda outcome: outcome[0] == (NAMED, EVAL_SPLIT))
+        | "CountOfEval" >> beam.combiners.Count.Globally()
+    )
     settled = (
         rows.candidates
         | "Spool" >> beam.ParDo(Spool(slice_count, config.part_bytes, outputs.temporary))
         | "GroupBySlice" >> beam.GroupByKey()
-        | "Settle" >> beam.ParDo(Settle(config, split_uris, outputs.temporary)).with_outputs(OUTCOMES)
+        | "Settle" >> beam.ParDo(Settle(config, split_uris, outputs.temporary), has_eval).with_outputs(OUTCOMES)
     )
     _ = (
         rows[REJECTED]
@@ -194,7 +213,9 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         if is_unlabelled:
             counts[PREDICTED, item.source] += 1
         if isinstance(item, ParsedRow):
-            yield _to_candidate(item, is_unlabelled, self._config)
+            candidate = _to_candidate(item, is_unlabelled, self._config)
+            counts[NAMED, candidate.split] += 1
+            yield candidate
         else:
             counts[QUARANTINED, item.reason] += 1
             self._kept_rows += 1
@@ -204,13 +225,6 @@ class _Read(beam.DoFn):  # type: ignore[misc]
 
 def _to_candidate(item: ParsedRow, is_unlabelled: bool, config: DataConfig) -> Candidate:
     digest, class_index = hashlib.sha256(item.face.pixels).digest(), None if is_unlabelled else item.face.class_index
-    split = UNLABELLED_SPLIT if class_index is None else item.face.usage or split_by_digest(digest, config)
+    split = item.face.usage or (TRAIN_SPLIT if config.splits == "usage" else split_by_digest(digest, config))
+    split = UNLABELLED_SPLIT if class_index is None else split
     return Candidate(digest, item.source, item.row, split, class_index, item.face.pixels)
-
-
-def split_by_digest(digest: bytes, config: DataConfig) -> str:
-    """The split of a picture by its SHA-256, the same in every run and on every machine."""
-    position = int.from_bytes(digest[:8], "big") / 2**64
-    if position < config.test_fraction:
-        return TEST_SPLIT
-    return EVAL_SPLIT if position < config.test_fraction + config.eval_fraction else TRAIN_SPLIT

@@ -22,7 +22,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from tfx.dsl.io import fileio
 
 from configs.spec import DataConfig
-from fer_tfx.contract import CLASS_NAMES, PIXEL_COUNT, TRAIN_SPLIT
+from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
 from reporting.ingestion import CONFLICT, DROPPED, EMITTED, KEPT_TWIN, Outcome
 from schema.example import to_example
 
@@ -41,6 +41,14 @@ class Candidate(NamedTuple):
     split: str
     class_index: int | None
     pixels: bytes  # 2,304 uint8 values, row-major
+
+
+def split_by_digest(digest: bytes, config: DataConfig) -> str:
+    """The split of a picture by its SHA-256, the same in every run and on every machine."""
+    position = int.from_bytes(digest[:8], "big") / 2**64
+    if position < config.test_fraction:
+        return TEST_SPLIT
+    return EVAL_SPLIT if position < config.test_fraction + config.eval_fraction else TRAIN_SPLIT
 
 
 def settle(copies: Iterable[Candidate], keep_twins: bool = False) -> Iterator[tuple[Candidate, str]]:
@@ -73,6 +81,12 @@ def held_out_reason(split: str) -> str:
 def has_conflict(copies: Iterable[Candidate]) -> bool:
     """Whether the rows of one picture carry different labels."""
     return len({candidate.class_index for candidate in copies} - {None}) > 1
+
+
+def take_for_eval(candidate: Candidate, config: DataConfig) -> Candidate:
+    """The same, in eval if it is for training and its hash says so."""
+    is_taken = candidate.split == TRAIN_SPLIT and split_by_digest(candidate.digest, config) == EVAL_SPLIT
+    return candidate._replace(split=EVAL_SPLIT) if is_taken else candidate
 
 
 def count_slices(input_bytes: int, slice_bytes: int) -> int:
@@ -166,18 +180,24 @@ class Spool(beam.DoFn):  # type: ignore[misc]
 
 
 class Settle(beam.DoFn):  # type: ignore[misc]
-    """(slice, segments) -> files of examples; what leaves the stage are counted outcomes."""
+    """(slice, segments) -> files of examples; what leaves the stage are counted outcomes.
+
+    If no row of the whole input is for eval, some of the training rows are taken for it.
+    """
 
     def __init__(self, config: DataConfig, split_uris: dict[str, str], folder: str):
         self._config = config
         self._split_uris = split_uris
         self._folder = folder
 
-    def process(self, element: tuple[int, Iterable[Segment]]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, element: tuple[int, Iterable[Segment]], has_eval: int) -> Iterator[beam.pvalue.TaggedOutput]:
         number, segments = element
+        candidates = read_slice(segments)
+        if not has_eval and self._config.splits != "usage":
+            candidates = [take_for_eval(each, self._config) for each in candidates]
         counts: Counter[Outcome] = Counter()
         kept: dict[str, list[Candidate]] = defaultdict(list)
-        for candidate, drop_reason in self._settle_all(read_slice(segments), counts):
+        for candidate, drop_reason in self._settle_all(candidates, counts):
             counts[_outcome(candidate, drop_reason)] += 1
             if not drop_reason:
                 kept[candidate.split].append(candidate)

@@ -18,6 +18,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fer_tfx.errors import DataError
 from fer_tfx.reading.choice import LABELLED_FIRST, ChoiceInOrder, describe_skipped, reasons_against
+from fer_tfx.reading.foreign import explain_foreign
 from fer_tfx.reading.form import ReadingLimits, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES
 from fer_tfx.reading.unpacking import XZ_MEMORY_BYTES, FileLayer, Layer, ShortReads, Unpacked, iter_tar, translating
@@ -122,6 +123,8 @@ class _Walk:
 
     def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         head = stream.peek(HEAD_BYTES)
+        if foreign := explain_foreign(head):
+            raise DataError(f"{label}: {foreign}")
         for magic, form in _UNREADABLE_FORMS.items():
             if head.startswith(magic):
                 raise DataError(f"{label}: a {form} can't be read: unpack it and give the CSV")

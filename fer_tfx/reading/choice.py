@@ -16,6 +16,7 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", "
 _CSV_SUFFIX = ".csv"
 _MAX_SUFFIXES = 4  # fer2013.tar.gz has one; what is packed more often is not read anyway
 _SHOWN = 3  # of a list, in an error
+_SHOWN_CHARS = 90  # of each
 
 
 class ChoiceInOrder:
@@ -33,7 +34,7 @@ class ChoiceInOrder:
 
     def note(self, name: str) -> str:
         """Take a name in; -> why it can't be read whatever else is there, or an empty string."""
-        reason = _reason_to_skip(name)
+        reason = reason_to_skip(name)
         if not reason and _well_known(name):
             self._well_known_bases.add(_base_name(name))
             self._best = min(self._best or name, name, key=lambda each: _rank(each, self._preference))
@@ -73,7 +74,12 @@ def describe_skipped(skipped: Sequence[SkippedMember]) -> str:
 def name_some(texts: Sequence[str]) -> str:
     """The first three, and how many more there are."""
     more = [f"and {len(texts) - _SHOWN:,} more"] if len(texts) > _SHOWN else []
-    return "; ".join([*texts[:_SHOWN], *more])
+    return "; ".join([*map(shorten_name, texts[:_SHOWN]), *more])
+
+
+def shorten_name(text: str) -> str:
+    """Beginning and end of a long name, and what is said of it."""
+    return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS // 3]}...{text[-2 * _SHOWN_CHARS // 3 :]}"
 
 
 def _rank(name: str, preference: Sequence[str]) -> tuple[int, bool, int, str]:
@@ -106,7 +112,8 @@ def _base_name(name: str) -> str:
     return posixpath.basename(name.replace("\\", "/")).lower()
 
 
-def _reason_to_skip(name: str) -> str:
+def reason_to_skip(name: str) -> str:
+    """Why a file of this name is never read, or an empty string."""
     parts = name.replace("\\", "/").split("/")
     if "__MACOSX" in parts or (parts[-1].startswith(".") and parts[-1] != ".."):
         return "a file of the system, not of the data set"

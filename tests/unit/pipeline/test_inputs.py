@@ -175,7 +175,7 @@ def test_look_into_input_place_that_no_library_here_can_read_is_refused(path, na
     ("files", "name", "found"),
     [
         (["angry/1.png", "sad/2.png"], "", "no FER2013 file in it (only folders: angry; sad); give the CSV"),
-        (["inner/train.csv"], "", "no FER2013 file in it (only folders: inner); give the CSV"),
+        (["inner/train.txt"], "", "no FER2013 file in it (only folders: inner); give the CSV"),
         (["1.png", "2.png"], "", "no FER2013 file in it (1.png: neither a CSV nor an archive by its name; 2.png: "),
         (["a.csv"], "fer{2013}.csv", "fer{2013}.csv: no such file or folder; give the FER2013 CSV"),
     ],

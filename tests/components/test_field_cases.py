@@ -1,0 +1,125 @@
+"""Data as people have it: read for what it is, or refused in one line that names it and the remedy."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs.spec import DataConfig
+from fer_tfx.errors import DataError
+from fer_tfx.reading.foreign import explain_foreign
+from pipeline.inputs import look_into_input, resolve_input
+
+FACES = [" ".join(map(str, pixels)) for pixels in np.random.default_rng(22).integers(0, 256, (70, 2304))]
+USAGES = ["Training"] * 8 + ["PublicTest", "PrivateTest"]
+
+
+def write_table(path: Path, usages: list[str], labels: list[Any] | None = None) -> Path:
+    """A row for each face, with these usages in turn."""
+    lines = [
+        f"{labels[place % len(labels)] if labels else place % 7},{face},{usages[place % len(usages)]}"
+        for place, face in enumerate(FACES)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["emotion,pixels,Usage", *lines, ""]))
+    return path
+
+
+def test_table_without_public_test_rows_gets_an_eval_split_by_hash_and_says_so(ingest: Any, tmp_path: Path) -> None:
+    only_training = write_table(tmp_path / "a.csv", ["Training"])
+    done = ingest(only_training)
+    assert done.split_names == ["train", "eval"]
+    assert done.report.split_size("train") + done.report.split_size("eval") == 70
+    (remark,) = done.report.remarks
+    assert "no row is PublicTest" in remark
+    assert "by a hash of their pixels" in remark
+    with_test = ingest(write_table(tmp_path / "b.csv", ["Training"] * 9 + ["PrivateTest"]))
+    assert with_test.report.split_size("test") == 7
+    assert 0 < with_test.report.split_size("eval") <= done.report.split_size("eval")
+    with pytest.raises(
+        DataError, match=r"no row is PublicTest.*data\.splits=usage asks for it: give such rows, or omit"
+    ):
+        ingest(only_training, splits="usage")
+
+
+def test_table_with_public_test_rows_keeps_its_own_splits(ingest: Any, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "a.csv", USAGES)
+    for splits in ("auto", "usage"):
+        done = ingest(path, splits=splits)
+        assert [done.report.split_size(each) for each in ("train", "eval", "test")] == [56, 7, 7]
+        assert done.report.remarks == []
+
+
+def test_held_out_rows_without_labels_are_unlabelled_and_eval_is_taken_from_the_others(
+    ingest: Any, tmp_path: Path
+) -> None:
+    path = write_table(tmp_path / "a.csv", USAGES, [*range(7), 0, "", ""])
+    report = ingest(path).report
+    assert (report.split_size("unlabelled"), report.rows_quarantined) == (14, 0)
+    assert report.split_size("train") + report.split_size("eval") == 56
+    assert report.split_size("eval")
+
+
+def test_labels_that_count_from_1_are_refused_with_that_guess(ingest: Any, tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"found '7'.*labels seem to count from 1: write names, or 0-6 for angry,"
+    ) as said:
+        ingest(write_table(tmp_path / "a.csv", USAGES, list(range(1, 8))))
+    assert len(str(said.value)) < 500
+    with pytest.raises(DataError, match="found '7'") as said:
+        ingest(write_table(tmp_path / "b.csv", USAGES, list(range(8))))
+    assert "count from 1" not in str(said.value)
+
+
+FOREIGN = {
+    "web page": (b"\n<!DOCTYPE html>\n<html>", "a web page.*download it again"),
+    "web page without a type": (b"<HTML><head>", "a web page"),
+    "LFS": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n",
+        "a pointer of Git LFS.*`git lfs pull`",
+    ),
+    "Parquet": (b"PAR1\x15\x04", "a Parquet file"),
+    "xlsx": (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "an Excel workbook.*save the sheet as CSV"),
+    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "an Excel workbook"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(500), "an HDF5 file"),
+    "NumPy": (b"\x93NUMPY\x01\x00", "a NumPy array"),
+    "pickle": (b"\x80\x04\x95\x00", "a pickle"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), FOREIGN.values(), ids=FOREIGN)
+def test_file_that_is_no_data_is_called_what_it_is_before_the_run_begins(
+    content: bytes, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "fer2013.csv").write_bytes(content)
+    with pytest.raises(DataError, match=f"^fer2013.csv: is {said}") as caught:
+        look_into_input(DataConfig(path=str(tmp_path / "fer2013.csv")))
+    assert len(str(caught.value)) < 300
+
+
+def test_what_is_data_is_not_called_something_else() -> None:
+    assert not any(
+        map(explain_foreign, (b"emotion,pixels\n", b"", b"PK\x03\x04" + bytes(26) + b"train.csv", b"par,pixels"))
+    )
+
+
+def test_table_one_or_more_folders_deeper_is_found_and_what_lies_below_it_is_not_read(
+    ingest: Any, tmp_path: Path
+) -> None:
+    write_table(tmp_path / "data" / "sub" / "fer2013" / "faces.csv", USAGES)
+    write_table(tmp_path / "data" / "sub" / "fer2013" / "old" / "more.csv", USAGES)
+    (tmp_path / "data" / "notes.txt").touch()
+    found = resolve_input(DataConfig(path=str(tmp_path / "data")))
+    assert found.patterns == {"labelled": "*/*/*"}
+    assert ingest(tmp_path / "data").report.read == {"sub/fer2013/faces.csv": 70}
+
+
+def test_folder_of_folders_without_data_is_not_called_empty(ingest: Any, tmp_path: Path) -> None:
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    (tmp_path / "data" / "sub" / "notes.txt").touch()
+    with pytest.raises(DataError, match=r"no FER2013 file in it \(only folders with nothing of use in them\)"):
+        ingest(tmp_path / "data")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"\(it is empty\)"):
+        ingest(tmp_path / "empty")
