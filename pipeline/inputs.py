@@ -16,9 +16,11 @@ from configs.convert import overlay
 from configs.library import reading_limits_of
 from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
 from configs.tuning import read_values
-from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
+from fer_tfx.contract import LABELLED_INPUT, PIXELS_KEY, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
+from fer_tfx.reading.picture_form import PICTURES
 from fer_tfx.reading.sources import choose_sources, look_into
 from pipeline.failures import first_line
 from pipeline.paths import is_remote
@@ -27,7 +29,8 @@ from pipeline.paths import is_remote
 _READABLE = ("gs://", "file://", "hdfs://", "ram://")
 _PLACEHOLDER = r"\{(SPAN|VERSION|YYYY|MM|DD)\b"  # for TFX to fill in
 _AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
-_MAX_DEPTH, _MAX_ENTRIES = 8, 100_000  # of a folder, how deep and how far it is looked into
+_MAX_DEPTH, _MAX_ENTRIES = 8, 500_000  # of a folder, how deep and how far it is looked into
+_HEAD_BYTES = 4_096
 _HYPERPARAMETERS = "tuner.hyperparameters_path"
 
 
@@ -116,15 +119,27 @@ def _to_patterns(path: str) -> list[str]:
 
 
 def _find_depths(folder: str) -> list[int]:
-    """How many folders deep its files are: the least depth with a table or an archive; 1 if there is none."""
-    level, left = [folder], _MAX_ENTRIES
+    """How many folders deep its files are: the least depth with pixels or an archive, else all that have pictures."""
+    level, left, depths = [folder], _MAX_ENTRIES, []
     for depth in range(1, _MAX_DEPTH + 1):
         entries = [entry for each in level for entry in _list_folder(each, left)]
-        if any(not reason_to_skip(entry.name) and entry.is_file() for entry in entries):
+        if any(_is_pixel_file(entry) for entry in entries):
             return [depth]
+        if any(PICTURES.recognises(b"", entry.name) for entry in entries):
+            depths.append(depth)
         left -= len(entries)
         level = [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-    return [1]
+    return depths or [1]
+
+
+def _is_pixel_file(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a table of pixels or an archive rather than, say, a list of the pictures beside it."""
+    if PICTURES.recognises(b"", entry.name) or reason_to_skip(entry.name) or not entry.is_file():
+        return False
+    with suppress(OSError), open(entry.path, "rb") as file:  # noqa: PTH123
+        head = file.read(_HEAD_BYTES)
+        return is_packed(head) or not head or PIXELS_KEY[:-1].encode() in head.lower()
+    return True
 
 
 def _list_folder(folder: str, most: int) -> list[os.DirEntry[str]]:

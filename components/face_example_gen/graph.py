@@ -9,11 +9,12 @@ import hashlib
 import io
 import json
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
@@ -32,10 +33,10 @@ from components.face_example_gen.settling import (
 )
 from configs.library import reading_limits_of
 from configs.spec import DataConfig
-from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, PIXEL_COUNT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import Item, ParsedRow, Remark, SkippedMember
-from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, place, read_part, read_source
+from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, is_picture, place, read_part, read_source
 from reporting.ingestion import QUARANTINED, READ, IngestionReport, Outcome
 
 REJECTED = "rejected"
@@ -49,6 +50,8 @@ FAILED = "failed"  # (FAILED, message)
 
 _BUFFER_BYTES = 1 << 18  # a local file comes with 8 kB, less than a line: that takes 5 us more for each
 MAX_KEPT_ROWS = 100_000  # quarantined rows that are written for each part of a file, or file read as a whole
+_PICTURES_TOGETHER = 500  # files that one element stands for
+Files: TypeAlias = tuple[tuple[str, str, bool], ...]  # Sources as Beam's coders take them
 _WHOLE = "whole"
 _CANDIDATES = "candidates"
 
@@ -100,7 +103,7 @@ class Outputs:
 def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, outputs: Outputs) -> None:
     """Add the whole graph to `pipeline`. What runs through it for each row stays within one fused stage."""
     rows = read_rows(pipeline, sources, config)
-    input_bytes = sum(int(FileSystems.get_filesystem(each.path).size(each.path)) for each in sources)
+    input_bytes = sum(_count_bytes(each) for each in sources)
     slice_count = count_slices(input_bytes, config.part_bytes)
     split_uris = {split: outputs.split_uri(split) for split in (*LABELLED_SPLITS, UNLABELLED_SPLIT)}
     has_eval = beam.pvalue.AsSingleton(
@@ -136,7 +139,7 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
     """Read all sources; gives PCollections `candidates`, `rejected`, of dicts, and `outcomes`, of (Outcome, number)."""
     files = (
         pipeline
-        | "Files" >> beam.Create([tuple(source) for source in sources])
+        | "Files" >> beam.Create(_share_out(sources))
         | "ShareOut" >> beam.Reshuffle()
         | "Cut" >> beam.ParDo(_Cut(config)).with_outputs(_WHOLE, main="ranges")
     )
@@ -145,7 +148,7 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
         | "ShareOutRanges" >> beam.Reshuffle()
         | "Count" >> beam.Map(_count, config.max_line_bytes)
         | "GroupByFile" >> beam.GroupByKey()
-        | "Number" >> beam.FlatMapTuple(lambda source, counted: ((source, part) for part in place(counted)))
+        | "Number" >> beam.FlatMapTuple(lambda source, counted: (((source,), part) for part in place(counted)))
     )
     return (
         (files[_WHOLE], parts)
@@ -155,6 +158,18 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
     )
 
 
+def _count_bytes(source: Source) -> int:
+    return PIXEL_COUNT if is_picture(source) else int(FileSystems.get_filesystem(source.path).size(source.path))
+
+
+def _share_out(sources: list[Source]) -> list[Files]:
+    """Each file by itself, but pictures in bunches: few elements, however many files."""
+    alone: list[Files] = [((each.path, each.name, each.is_unlabelled),) for each in sources if not is_picture(each)]
+    pictures = [(each.path, each.name, each.is_unlabelled) for each in sources if is_picture(each)]
+    bunches = range(0, len(pictures), _PICTURES_TOGETHER)
+    return [*alone, *(tuple(pictures[start : start + _PICTURES_TOGETHER]) for start in bunches)]
+
+
 @contextmanager
 def _open(source: Source) -> Iterator[BinaryIO]:
     with FileSystems.open(source.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
@@ -162,15 +177,17 @@ def _open(source: Source) -> Iterator[BinaryIO]:
 
 
 class _Cut(beam.DoFn):  # type: ignore[misc]
-    """A file -> its ranges, or (file, None) if it has to be read as a whole."""
+    """Some files -> the ranges of one, or (files, None) if they have to be read as a whole."""
 
     def __init__(self, config: DataConfig):
         self._config = config
 
-    def process(self, element: tuple[str, str, bool]) -> Iterator[Any]:
-        with _open(Source(*element)) as stream:
-            ranges = cut_source(Source(*element), stream, reading_limits_of(self._config))
-        yield from ((element, each) for each in ranges)
+    def process(self, element: Files) -> Iterator[Any]:
+        ranges, source = [], Source(*element[0])
+        if not is_picture(source):
+            with _open(source) as stream:
+                ranges = cut_source(source, stream, reading_limits_of(self._config))
+        yield from ((element[0], each) for each in ranges)
         if not ranges:
             yield beam.pvalue.TaggedOutput(_WHOLE, (element, None))
 
@@ -182,16 +199,20 @@ def _count(element: tuple[Any, Any], max_line_bytes: int) -> tuple[Any, Any]:
 
 
 class _Read(beam.DoFn):  # type: ignore[misc]
-    """A file, or a part of one -> candidates, rejected rows and counted outcomes."""
+    """Files, or a part of one -> candidates, rejected rows and counted outcomes."""
 
     def __init__(self, config: DataConfig):
         self._config = config
 
-    def process(self, element: tuple[tuple[str, str, bool], Part | None]) -> Iterator[Any]:
-        source, part = Source(*element[0]), element[1]
-        limits = reading_limits_of(self._config)
+    def process(self, element: tuple[Files, Part | None]) -> Iterator[Any]:
         counts: Counter[Outcome] = Counter()
         self._kept_rows = 0
+        for each in element[0]:
+            yield from self._read(Source(*each), element[1], counts)
+        yield from tag_counts(counts)
+
+    def _read(self, source: Source, part: Part | None, counts: Counter[Outcome]) -> Iterator[Any]:
+        limits = reading_limits_of(self._config)
         try:
             with _open(source) as stream:
                 items = read_source(source, stream, limits) if part is None else read_part(source, stream, part, limits)
@@ -200,7 +221,6 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         except DataError as error:
             # Beam would wrap the error in its own; as an outcome it reaches the executor whole.
             yield beam.pvalue.TaggedOutput(OUTCOMES, ((FAILED, str(error)), 1))
-        yield from tag_counts(counts)
 
     def _sort(self, item: Item | SkippedMember, is_unlabelled: bool, counts: Counter[Outcome]) -> Iterator[Any]:
         if isinstance(item, SkippedMember):
@@ -209,9 +229,10 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         if isinstance(item, Remark):
             counts[REMARKED, item.source, item.text] += 1
             return
-        counts[READ, item.source] += 1
+        file = item.source if item.line else posixpath.dirname(item.source)  # pictures are counted by folder
+        counts[READ, file] += 1
         if is_unlabelled:
-            counts[PREDICTED, item.source] += 1
+            counts[PREDICTED, file] += 1
         if isinstance(item, ParsedRow):
             candidate = _to_candidate(item, is_unlabelled, self._config)
             counts[NAMED, candidate.split] += 1

@@ -19,7 +19,8 @@ from fer_tfx.pictures import PictureLike, list_picture_suffixes, read_bounded, r
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
-from fer_tfx.reading.forms import FORMS, HEAD_BYTES, list_suffixes
+from fer_tfx.reading.forms import FORMS, HEAD_BYTES
+from fer_tfx.reading.picture_form import PICTURES
 from fer_tfx.reading.sources import Source, read_source
 from fer_tfx.views import Pixels
 
@@ -235,5 +236,5 @@ def holds_rows(head: bytes, name: str) -> bool:
     """Whether a file that begins with `head` holds rows or packs them, rather than being a picture."""
     if head.startswith(_PICTURE_MAGICS):
         return False
-    is_form = any(form.recognises(head, name) for form in FORMS)
-    return is_form or is_packed(head) or name.lower().endswith((*list_suffixes(), *ARCHIVE_SUFFIXES))
+    form: object = next((form for form in FORMS if form.recognises(head, name)), None)
+    return form is not PICTURES and (form is not None or is_packed(head) or name.lower().endswith(ARCHIVE_SUFFIXES))

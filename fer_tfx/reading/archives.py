@@ -21,6 +21,7 @@ from fer_tfx.reading.choice import LABELLED_FIRST, ChoiceInOrder, describe_skipp
 from fer_tfx.reading.foreign import explain_foreign
 from fer_tfx.reading.form import ReadingLimits, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES
+from fer_tfx.reading.picture_form import PICTURES
 from fer_tfx.reading.unpacking import XZ_MEMORY_BYTES, FileLayer, Layer, ShortReads, Unpacked, iter_tar, translating
 
 # The ratio is looked at only past this size, so that a small file that packs well is no bomb.
@@ -118,11 +119,13 @@ class _Walk:
 
     def _require_few(self, count: int, limit: int, unit: str) -> None:
         if count > limit:
-            found = f"more than {limit:,} {unit}, FER2013 has at most ten"
-            raise DataError(f"{self._name}: {found}: give the right archive, or the CSV itself")
+            raise DataError(f"{self._name}: more than {limit:,} {unit}: unpack it and give the folder")
 
     def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         head = stream.peek(HEAD_BYTES)
+        if PICTURES.recognises(head, label):  # whatever is wrong with one is said of its row
+            yield Member(label, cast(BinaryIO, stream), head[:HEAD_BYTES])
+            return
         if foreign := explain_foreign(head):
             raise DataError(f"{label}: {foreign}")
         for magic, form in _UNREADABLE_FORMS.items():

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.forms import list_suffixes
+from fer_tfx.reading.picture_form import PICTURES, find_place
 
 # The competition's files, the best first.
 LABELLED_FIRST = ("fer2013.csv", "icml_face_data.csv", "train.csv", "test.csv")
@@ -63,7 +64,16 @@ def reasons_against(names: Sequence[str], preference: Sequence[str] = LABELLED_F
     """By `ChoiceInOrder`, why not to read each file of one folder or archive; empty if it is chosen."""
     together = ChoiceInOrder(preference)
     reasons = {name: together.note(name) for name in names}
-    return {name: reason or together.reason_beside_noted(name) for name, reason in reasons.items()}
+    has_tables = any(not reason and not PICTURES.recognises(b"", name) for name, reason in reasons.items())
+    return {
+        name: reason or together.reason_beside_noted(name) or (_reason_beside_tables(name) if has_tables else "")
+        for name, reason in reasons.items()
+    }
+
+
+def _reason_beside_tables(name: str) -> str:
+    has_class = not PICTURES.recognises(b"", name) or find_place(posixpath.dirname(name))[0] is not None
+    return "" if has_class else "a picture in no folder named after a class"
 
 
 def describe_skipped(skipped: Sequence[SkippedMember]) -> str:

@@ -15,7 +15,7 @@ class ReadingLimits:
     part_bytes: int = 64_000_000  # of a plain CSV
     max_decompressed_bytes: int = 16_000_000_000
     max_compression_ratio: float = 200.0  # checked past the first 10 MB; FER2013 packs about 4 to 1
-    max_members: int = 10_000
+    max_members: int = 100_000
     max_header_bytes: int = 8_000_000  # for all member lists of zips, long names and extended headers of tars
     max_depth: int = 4  # layers of packing; a tar.gz in a zip has three
 
@@ -35,7 +35,7 @@ class ParsedRow:
 
     source: str
     row: int  # position among the rows of the file, from 0; rejected rows count, blank lines and the header don't
-    line: int  # number in the file, from 1: what an editor shows
+    line: int  # number in the file, from 1: what an editor shows; 0: the whole file is one row
     face: FaceRow
 
 
@@ -76,8 +76,9 @@ class Form(Protocol):
     A new form is one module and its entry in `fer_tfx.reading.forms.FORMS`.
     """
 
-    suffixes: tuple[str, ...]
-    """In lower case. In a folder or an archive, files of other names are skipped."""
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """In lower case. In a folder or an archive, files of other names are skipped."""
 
     def recognises(self, head: bytes, name: str) -> bool:
         """Whether a file that begins with `head`, its first 512 bytes, is of this form."""

@@ -8,14 +8,17 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from posixpath import dirname
 from typing import BinaryIO, NamedTuple
 
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
 from fer_tfx.reading.choice import LABELLED_FIRST, UNLABELLED_FIRST, reasons_against
 from fer_tfx.reading.csv_form import CSV, is_blank, iter_lines, parse_lines, read_header
 from fer_tfx.reading.form import Item, ReadingLimits, Remark, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES, find_form
+from fer_tfx.reading.picture_form import PICTURES, find_place
 
 _CHUNK_BYTES = 1 << 16
 _MAX_PATH_CHARS = 4096  # Linux' own bound
@@ -43,12 +46,25 @@ class Part(NamedTuple):
 
 
 def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[list[Source], list[SkippedMember]]:
-    """Choose among the files of one input; a single file is read whatever its name."""
+    """Choose among the files of one input; a single file is read whatever its name.
+
+    Raises DataError: they are pictures to learn from, and no folder is named after a class.
+    """
     sources = {path.removeprefix(base).lstrip("/"): path for path in sorted(paths)}
     reasons = reasons_against([*sources], _preference(is_unlabelled)) if len(sources) > 1 else {}
     labels = {name: shown(name.encode(), _MAX_PATH_CHARS) for name in sources}
     chosen = [Source(path, labels[name], is_unlabelled) for name, path in sources.items() if not reasons.get(name)]
+    may_have_classes = any(not is_picture(each) or find_place(dirname(each.name))[0] is not None for each in chosen)
+    if chosen and not is_unlabelled and not may_have_classes:
+        raise DataError(
+            f"{base}: {len(chosen):,} pictures, none in a folder named after a class: lay them out as angry/1.jpg or"
+            f" train/angry/1.jpg ({', '.join(CLASS_NAMES)}), or give them to --unlabelled to have them predicted"
+        )
     return chosen, [SkippedMember(labels[name], reason) for name, reason in reasons.items() if reason]
+
+
+def is_picture(source: Source) -> bool:
+    return PICTURES.recognises(b"", source.name)
 
 
 def _preference(is_unlabelled: bool) -> tuple[str, ...]:
@@ -72,6 +88,9 @@ def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[Skipp
 
 def read_source(source: Source, stream: BinaryIO, limits: ReadingLimits) -> Iterator[Item | SkippedMember]:
     """Yield every row of an opened file, and the members of an archive that are skipped. Raises DataError."""
+    if is_picture(source):
+        yield from PICTURES.read(stream, source.name, limits, source.is_unlabelled)
+        return
     for member in iter_members(stream, source.name, limits, _preference(source.is_unlabelled)):
         if isinstance(member, SkippedMember):
             yield member
@@ -81,8 +100,13 @@ def read_source(source: Source, stream: BinaryIO, limits: ReadingLimits) -> Iter
 
 
 def look_into(sources: Iterable[Source], limits: ReadingLimits) -> None:
-    """Read each local file as far as its first row, so that one that can't be used is refused at once: DataError."""
-    for source in sources:
+    """Read each local file as far as its first row, so that one that can't be used is refused at once: DataError.
+
+    Of pictures only the first is read: what is wrong with one is said of its row.
+    """
+    given = list(sources)
+    pictures = list(filter(is_picture, given))
+    for source in [*pictures[:1], *(each for each in given if not is_picture(each))]:
         try:
             with Path(source.path).open("rb") as stream:
                 for item in read_source(source, stream, limits):

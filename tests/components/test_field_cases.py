@@ -1,14 +1,20 @@
 """Data as people have it: read for what it is, or refused in one line that names it and the remedy."""
 
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 
 from configs.spec import DataConfig
 from fer_tfx.errors import DataError
+from fer_tfx.pictures import decode_picture
 from fer_tfx.reading.foreign import explain_foreign
+from models.signatures import decode_images
 from pipeline.inputs import look_into_input, resolve_input
 
 FACES = [" ".join(map(str, pixels)) for pixels in np.random.default_rng(22).integers(0, 256, (70, 2304))]
@@ -123,3 +129,98 @@ def test_folder_of_folders_without_data_is_not_called_empty(ingest: Any, tmp_pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"\(it is empty\)"):
         ingest(tmp_path / "empty")
+
+
+def write_pictures(folder: Path, places: list[str], mode: str = "L", size: tuple[int, int] = (48, 48)) -> list[bytes]:
+    """A PNG at each place, of the first faces; -> their pixels as 48x48."""
+    pixels = []
+    for place, face in zip(places, FACES, strict=False):
+        picture = Image.fromarray(np.array(face.split(), np.uint8).reshape(48, 48)).resize(size).convert(mode)
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        picture.save(folder / place)
+        pixels.append(decode_picture((folder / place).read_bytes(), place).tobytes())
+    return pixels
+
+
+PLACES = {
+    "train/angry/1.png": ("train", 0), "train/Happiness/deep/2.PNG": ("train", 3), "val/0_angry/3.png": ("eval", 0),
+    "test/6/4.png": ("test", 6), "images/validation/3_sad/5.png": ("eval", 4), "fear/test/6.png": ("test", 2),
+}  # fmt: skip
+
+
+def sum_up(done: Any) -> dict[bytes, tuple[str, int]]:
+    """Split and class by pixels."""
+    return {
+        feature["pixels"].bytes_list.value[0]: (split, feature["emotion"].int64_list.value[0])
+        for split, examples in done.examples.items()
+        for feature in (example.features.feature for example in examples)
+    }
+
+
+def pack(folder: Path, form: str) -> Path:
+    path = folder.with_suffix(f".{form}")
+    if form == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for each in filter(Path.is_file, folder.rglob("*")):
+                archive.write(each, Path("top") / each.relative_to(folder))
+    else:
+        with tarfile.open(path, "w") as archive:
+            archive.add(folder, "top")
+    return path
+
+
+@pytest.mark.parametrize("form", ["", "zip", "tar"])
+def test_pictures_by_class_are_read_from_folders_and_archives_at_any_depth(
+    ingest: Any, tmp_path: Path, form: str
+) -> None:
+    pixels = write_pictures(tmp_path / "faces", list(PLACES))
+    (tmp_path / "faces" / "train" / "angry" / "Thumbs.db").touch()
+    done = ingest(pack(tmp_path / "faces", form) if form else tmp_path / "faces")
+    assert sum_up(done) == dict(zip(pixels, PLACES.values(), strict=True))
+    assert done.report.read[f"{'faces.' + form + '/top/' if form else ''}train/angry"] == 1
+    assert done.report.rows_quarantined == 0
+
+
+def test_pictures_become_the_pixels_that_predict_and_serve_images_see(ingest: Any, tmp_path: Path) -> None:
+    for number, (mode, size) in enumerate((("L", (48, 48)), ("RGB", (90, 70)), ("RGBA", (30, 64)), ("P", (48, 48)))):
+        write_pictures(tmp_path / "faces", [f"happy/{number}.png"], mode, size)
+    paths = sorted((tmp_path / "faces").rglob("*.png"))
+    ingested = {*sum_up(ingest(tmp_path / "faces", eval_fraction=0.0))}
+    assert ingested == {decode_picture(path.read_bytes(), path.name).tobytes() for path in paths}
+    served = np.rint(decode_images(tf.constant([path.read_bytes() for path in paths]))).astype(int)
+    for path, seen in zip(paths, served, strict=True):
+        assert np.abs(seen - decode_picture(path.read_bytes(), path.name)).max() <= 1
+
+
+def test_pictures_without_a_class_or_damaged_are_quarantined_by_their_paths(ingest: Any, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "faces", [*PLACES, "train/contempt/7.png"])
+    (tmp_path / "faces" / "train" / "sad").mkdir()
+    (tmp_path / "faces" / "train" / "sad" / "8.jpg").write_bytes(b"<html>")
+    done = ingest(tmp_path / "faces", max_quarantined_fraction=0.5)
+    assert done.report.quarantined == {"no folder named after a class": 1, "unreadable picture": 1}
+    assert {row["source"] for row in done.quarantined} == {"train/contempt/7.png", "train/sad/8.jpg"}
+    with pytest.raises(
+        DataError, match=r"^train/contempt/7\.png: no folder named after a class: found 'train/contempt'"
+    ):
+        ingest(tmp_path / "faces")
+
+
+def test_pictures_without_classes_are_refused_before_the_run_and_predicted_as_unlabelled(
+    ingest: Any, tmp_path: Path
+) -> None:
+    pixels = write_pictures(tmp_path / "flat", ["1.png", "2.png"])
+    with pytest.raises(DataError, match=r"2 pictures, none in a folder.*train/angry/1\.jpg.*--unlabelled") as said:
+        look_into_input(DataConfig(path=str(tmp_path / "flat")))
+    assert len(str(said.value)) <= 500
+    done = ingest(write_table(tmp_path / "a.csv", USAGES[:9]), unlabelled=tmp_path / "flat")
+    assert done.report.split_size("unlabelled") == len(pixels)
+
+
+def test_pictures_are_read_beside_a_list_of_them_but_not_beside_their_table_of_pixels(
+    ingest: Any, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path / "faces", list(PLACES))
+    (tmp_path / "faces" / "labels.csv").write_text("image,label\ntrain/angry/1.png,angry\n")
+    assert ingest(tmp_path / "faces").report.rows_read == len(PLACES)
+    write_table(tmp_path / "faces" / "fer2013.csv", USAGES)
+    assert resolve_input(DataConfig(path=str(tmp_path / "faces"))).patterns == {"labelled": "*"}

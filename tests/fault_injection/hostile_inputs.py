@@ -304,9 +304,13 @@ ARCHIVES: dict[str, Callable[[], Case]] = {
         zipped({"fer2013.tar.gz": gzip.compress(tarred({"fer2013.csv": CSV}))}), used=3
     ),
     "an empty zip": lambda: Case(zipped({}), refusal=r"no CSV in it \(it is empty\)"),
-    "a zip of a picture": lambda: Case(zipped({"a.png": b"x"}), refusal="no CSV in it"),
+    "a zip of a picture": lambda: Case(
+        zipped({"a.png": b"x", "happy/b.png": b"x"}),
+        rejected={"no folder named after a class": 1, "unreadable picture": 1},
+    ),
     "20,000 members": lambda: Case(
-        zipped({f"{number}.txt": b"" for number in range(20_000)}, zipfile.ZIP_STORED), refusal="members|files"
+        zipped({f"{number}.txt": b"" for number in range(20_000)}, zipfile.ZIP_STORED),
+        refusal="no CSV in it .*; and 19,997 more",
     ),
     "an xz that asks for 4 GB": lambda: Case(
         xz_with_dictionary_of_four_gigabytes(), refusal="takes more than 100 MB of memory to unpack: unpack it"

@@ -174,9 +174,9 @@ def test_look_into_input_place_that_no_library_here_can_read_is_refused(path, na
 @pytest.mark.parametrize(
     ("files", "name", "found"),
     [
-        (["angry/1.png", "sad/2.png"], "", "no FER2013 file in it (only folders: angry; sad); give the CSV"),
+        (["a/1.txt", "b/2.txt"], "", "no FER2013 file in it (only folders: a; b); give the CSV"),
         (["inner/train.txt"], "", "no FER2013 file in it (only folders: inner); give the CSV"),
-        (["1.png", "2.png"], "", "no FER2013 file in it (1.png: neither a CSV nor an archive by its name; 2.png: "),
+        (["1.doc", "2.doc"], "", "no FER2013 file in it (1.doc: neither a CSV nor an archive by its name; 2.doc: "),
         (["a.csv"], "fer{2013}.csv", "fer{2013}.csv: no such file or folder; give the FER2013 CSV"),
     ],
 )

@@ -1,0 +1,55 @@
+"""A picture in a folder named after its class -> one row."""
+
+import posixpath
+from collections.abc import Iterator
+from functools import cached_property, lru_cache
+from typing import BinaryIO
+
+from fer_tfx.errors import DataError
+from fer_tfx.pictures import decode_picture, list_picture_suffixes, read_bounded
+from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, shown
+from fer_tfx.reading.words import CLASSES, find_class, find_split
+
+NO_CLASS = "no folder named after a class"
+UNREADABLE = "unreadable picture"
+
+
+class PictureForm:
+    """Any file that Pillow reads, known by its name; made grey 48x48 as `fer-tfx predict` and `serve_images` do."""
+
+    @cached_property
+    def suffixes(self) -> tuple[str, ...]:
+        return tuple(sorted(list_picture_suffixes()))
+
+    @cached_property
+    def _suffix_set(self) -> frozenset[str]:
+        return frozenset(self.suffixes)
+
+    def recognises(self, head: bytes, name: str) -> bool:
+        return posixpath.splitext(name)[1].lower() in self._suffix_set
+
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False) -> Iterator[Item]:
+        folder = posixpath.dirname(name)
+        class_index, split = (None, None) if is_unlabelled else find_place(folder)
+        if class_index is None and not is_unlabelled:
+            detail = f"found {shown(folder.encode())!r}, expected a folder such as `happy` or `train/happy`"
+            yield RejectedRow(name, 0, 0, NO_CLASS, detail, "")
+            return
+        try:
+            pixels = decode_picture(read_bounded(stream, name), name)
+        except DataError as error:
+            yield RejectedRow(name, 0, 0, UNREADABLE, str(error).removeprefix(f"{name}: "), "")
+        else:
+            yield ParsedRow(name, 0, 0, FaceRow(class_index, pixels.tobytes(), split))
+
+
+PICTURES = PictureForm()
+
+
+@lru_cache(maxsize=10_000)
+def find_place(folder: str) -> tuple[int | None, str | None]:
+    """Class and split that a folder's path names, `train/angry` or `angry/train`; of several the last counts."""
+    parts = [part.encode("utf-8", "surrogateescape") for part in reversed(folder.split("/"))]
+    classes = (find_class(part, CLASSES) for part in parts)
+    splits = (find_split(part.partition(b".")[0]) for part in parts)  # `train.zip` too
+    return next((each for each in classes if each is not None), None), next(filter(None, splits), None)
