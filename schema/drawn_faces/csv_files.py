@@ -79,7 +79,7 @@ def _break_row(kind: int, row: tuple[str, str, str]) -> str:
         f"{label},-1 {rest},{usage}",
         f"{label},x7 {rest},{usage}",  # letters
         f"{CLASS_COUNT},{pixels},{usage}",  # unknown label
-        f"happy,{pixels},{usage}",
+        f"contempt,{pixels},{usage}",
         f"{label},{pixels[: len(pixels) // 2]}",  # a line that ends half-way
         f"{label},{pixels},Holdout",  # unknown Usage
         f"{label},,{usage}",  # no pixels

@@ -142,7 +142,7 @@ def pictures(tmp_path: Path) -> list[str]:
 
 def predict(capfd: pytest.CaptureFixture[str], *words: object) -> str:
     """What the command prints of one view; it ends well, and of a table standard error says how many views it is of."""
-    code = main(["predict", *map(str, words), "--views", "1"])
+    code = main(["predict", *map(str, words), "--whole", "--views", "1"])
     out, error = capfd.readouterr()
     assert (code, error) == (0, "" if "--format" in words else "fer-tfx: answers use one view\n")
     return out
@@ -175,7 +175,8 @@ def test_predict_pictures_get_the_answers_of_the_signature_in_order(capfd, model
 
 @pytest.mark.parametrize("views", [2, 4])
 def test_predict_views_are_averaged_in_the_library(capfd, model, pictures, ask, views):
-    assert main(["predict", *pictures, "--model", str(model), "--format", "jsonl", "--views", str(views)]) == 0
+    words = ("--whole", "--model", str(model), "--format", "jsonl", "--views", str(views))
+    assert main(["predict", *pictures, *words]) == 0
     rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert {row["views"] for row in rows} == {views}
     single = ask("serve_pixels", list(make_views(np.stack(decode(pictures)), views)))["probabilities"]

@@ -55,7 +55,7 @@ def test_predict_picture_in_a_fresh_process_imports_nothing_heavy(tmp_path, face
 
 @pytest.mark.parametrize("command", ["predict", "submission"])
 def test_rows_in_a_fresh_process_import_nothing_heavy(tmp_path, faces, command):
-    path, out = tmp_path / "test.csv", tmp_path / "out.csv"
+    path, out = tmp_path / "test.csv", tmp_path / "out.txt"
     lines = [" ".join(map(str, face.ravel())) for face in faces]
     path.write_text("\n".join(["pixels", *lines, ""]), "ascii")
     given = ["predict", str(path)] if command == "predict" else ["submission", "--data", str(path)]
