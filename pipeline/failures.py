@@ -32,7 +32,8 @@ _KINDS = {
         ("another program holds metadata.sqlite", "end it"),
     r"file is not a database|disk image is malformed|file is encrypted":
         ("metadata.sqlite is damaged", "restore a copy of it, or move the work folder away and start from scratch,"),
-    r"MemoryError|bad_alloc|ResourceExhausted|\[Errno 12\]|Cannot allocate memory|failed to allocate|OOM when":
+    r"MemoryError|bad_alloc|ResourceExhausted|\[Errno 12\]|Cannot allocate memory|OOM when|"
+    r"failed to (allocate|map segment)":
         ("memory ran out", "close other programs, lower trainer.batch_size, or use a larger machine"),
     r"Worker subprocess exited":
         ("a worker process has ended, most likely because memory ran out",

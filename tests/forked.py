@@ -133,8 +133,9 @@ def _work(request: dict) -> NoReturn:
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stdin, sys.stdout, sys.stderr = (
-            os.fdopen(os.dup(number), mode, encoding="utf-8") for number, mode in enumerate("rww")
+            os.fdopen(number, mode, encoding="utf-8", closefd=False) for number, mode in enumerate("rww")
         )
+        sys.stderr.reconfigure(line_buffering=True)
         os.environ.clear()
         os.environ.update(request["environment"])
         os.chdir(request["cwd"])

@@ -66,11 +66,13 @@ def _begin(act: str, point: KillPoint) -> None:
 def main() -> int:
     act, node, moment, after_s, *arguments = sys.argv[1:]
     from fer_tfx.cli import main as run_command
+    from fer_tfx.commands.ending import take_signals
     from fer_tfx.quiet import hush_libraries, output_in_log
     from pipeline.supervisor import supervise
 
     # A shell that starts tests in the background has it ignored, and so has all that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    take_signals()
 
     def work() -> int:
         if not node:

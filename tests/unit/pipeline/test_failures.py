@@ -28,6 +28,7 @@ KINDS = {
     "damaged metadata": (RuntimeError("file is not a database query: SELECT"), "is damaged", "start from scratch"),
     "memory": (MemoryError(), MEMORY, "trainer.batch_size"),
     "memory, as C++ says it": (RuntimeError("std::bad_alloc"), MEMORY, "trainer.batch_size"),
+    "memory, as the loader says it": (ImportError("a.so: failed to map segment"), MEMORY, "larger machine"),
     "worker killed": (RuntimeError("Worker subprocess exited with return code 137"), "a worker", "lower beam"),
     "job service gone": (
         RuntimeError('status = StatusCode.UNAVAILABLE details = "Socket closed"'), "has gone", "beam.endpoint answers",
