@@ -1,9 +1,14 @@
 """Lies here so that pytest puts this folder on the path: tests of every folder may import `serving_double`."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from forked import stop_server
+
+# `nohup`, and a shell that starts tests in the background, have them ignored, and so has all that tests start.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
