@@ -106,7 +106,7 @@ def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, o
     input_bytes = sum(_count_bytes(each) for each in sources)
     slice_count = count_slices(input_bytes, config.part_bytes)
     split_uris = {split: outputs.split_uri(split) for split in (*LABELLED_SPLITS, UNLABELLED_SPLIT)}
-    has_eval = beam.pvalue.AsSingleton(
+    eval_count = beam.pvalue.AsSingleton(
         rows[OUTCOMES]
         | "OfEval" >> beam.Filter(lambda outcome: outcome[0] == (NAMED, EVAL_SPLIT))
         | "CountOfEval" >> beam.combiners.Count.Globally()
@@ -115,7 +115,7 @@ def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, o
         rows.candidates
         | "Spool" >> beam.ParDo(Spool(slice_count, config.part_bytes, outputs.temporary))
         | "GroupBySlice" >> beam.GroupByKey()
-        | "Settle" >> beam.ParDo(Settle(config, split_uris, outputs.temporary), has_eval).with_outputs(OUTCOMES)
+        | "Settle" >> beam.ParDo(Settle(config, split_uris, outputs.temporary), eval_count).with_outputs(OUTCOMES)
     )
     _ = (
         rows[REJECTED]

@@ -190,10 +190,10 @@ class Settle(beam.DoFn):  # type: ignore[misc]
         self._split_uris = split_uris
         self._folder = folder
 
-    def process(self, element: tuple[int, Iterable[Segment]], has_eval: int) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, element: tuple[int, Iterable[Segment]], eval_count: int) -> Iterator[beam.pvalue.TaggedOutput]:
         number, segments = element
         candidates = read_slice(segments)
-        if not has_eval and self._config.splits != "usage":
+        if not eval_count and self._config.splits != "usage":
             candidates = [take_for_eval(each, self._config) for each in candidates]
         counts: Counter[Outcome] = Counter()
         kept: dict[str, list[Candidate]] = defaultdict(list)
