@@ -20,7 +20,7 @@ export PYTHONWARNINGS := ignore
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-current slow soak lint format lock audit bench dist clean
+.PHONY: help setup run test test-current slow soak lint format lock audit bench docs dist clean
 
 help:  ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,9 +73,16 @@ lock: | $(UV)  ## Resolve the requirements of both distributions anew into the l
 	@$(CURRENT) setup.py requirements/library.in --extra tfx -o requirements/1.21/pipeline.lock
 	@$(CURRENT) setup.py requirements/library.in --extra dev -c requirements/1.21/pipeline.lock -o requirements/1.21/dev.lock
 	@$(CURRENT) setup.py requirements/library.in --extra cuda -c requirements/1.21/pipeline.lock -o requirements/1.21/cuda.lock
+	@$(OLDER) --no-config requirements/docs.in -o requirements/docs.lock
 
 audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)
 	@$(BIN)/python .ci/audit.py
+
+docs: | $(UV)  ## Build the documents as a site, in .build/docs/site/
+	@$(UV) venv --quiet --clear --python $(PYTHON) .build/docs/venv
+	@$(UV) pip install --quiet --python .build/docs/venv/bin/python --require-hashes -r requirements/docs.lock
+	@NO_MKDOCS_2_WARNING=1 .build/docs/venv/bin/mkdocs build --quiet
+	@echo "Open .build/docs/site/index.html"
 
 dist: $(VENV)/.ready  ## Build wheels and source distributions of both packages into dist/, and check them
 	@rm -rf dist
