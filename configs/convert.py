@@ -50,9 +50,15 @@ def _read_number(value: Any) -> Any:
     return value
 
 
+def _read_word(value: Any) -> Any:
+    """A label may be a number, which YAML reads as one."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 Bool = Annotated[bool, Field(strict=True)]
 Int = Annotated[int, Field(strict=True), BeforeValidator(_read_whole)]
 Float = Annotated[float, Field(strict=True), BeforeValidator(_read_number)]
+Word = Annotated[str, BeforeValidator(_read_word)]
 
 
 def matching(pattern: str, expected: str) -> AfterValidator:

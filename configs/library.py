@@ -2,6 +2,7 @@
 
 from configs.spec import DataConfig, ServingConfig
 from fer_tfx.reading.form import ReadingLimits
+from fer_tfx.reading.words import ClassTable
 from fer_tfx.versions.versions import ServedModel
 
 
@@ -13,3 +14,11 @@ def reading_limits_of(config: DataConfig) -> ReadingLimits:
     return ReadingLimits(
         config.max_line_bytes, config.part_bytes, config.max_decompressed_bytes, config.max_compression_ratio
     )
+
+
+def class_names_of(config: DataConfig) -> tuple[str, ...]:
+    return class_table_of(config).names
+
+
+def class_table_of(config: DataConfig) -> ClassTable:
+    return ClassTable.build(config.classes, config.label_map)

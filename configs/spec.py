@@ -1,13 +1,15 @@
 """Every setting of a run with its type, range and default. Each stage gets its own part as JSON."""
 
+import re
 from dataclasses import field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from configs.convert import STRICT, Bool, Float, Int, matching, overlay
+from configs.convert import STRICT, Bool, Float, Int, Word, matching, overlay
 from configs.tuning import Choices, Interval, check_space
+from fer_tfx.contract import CLASS_NAMES, LEAVE_OUT
 from fer_tfx.errors import ConfigError
 
 FAILED, REFUSED, PUSHED = "failed", "refused", "pushed"
@@ -19,6 +21,8 @@ Fraction = Annotated[Float, Field(ge=0, le=1)]
 BelowOne = Annotated[Float, Field(ge=0, lt=1)]
 MOST_FOLDS = 10
 _NAME_RULE = "at most 63 lower-case letters, digits and dashes, a letter first"
+_CLASS_NAME = re.compile(r"[^\W\d_]([\w -]{0,61}\w)?")
+_CLASS_RULE = "names of letters, digits, spaces, - and _, a letter first, at most 63"
 _LABEL_RULE = "lower-case letters, digits, - and _, at most 63"
 _LabelName = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,62}", f"{_LABEL_RULE}, a letter first")]
 _LabelValue = Annotated[str, matching(r"[a-z0-9_-]{0,63}", _LABEL_RULE)]
@@ -37,6 +41,10 @@ class DataConfig:
     """A CSV, an archive, a folder or a glob of them; empty: faces are drawn."""
     unlabelled_path: str = ""
     """Further rows without labels, such as Kaggle's test.csv, for batch prediction."""
+    classes: Annotated[tuple[Word | tuple[Word, ...], ...], Field(min_length=2)] = CLASS_NAMES
+    """Names by class index, each alone or in a list with aliases; see docs/data.md."""
+    label_map: dict[Word, str] = field(default_factory=dict)
+    """What words of the data mean: the name of a class, or leave_out for rows that are not used."""
     eval_fraction: Fraction = 0.1
     test_fraction: Fraction = 0.0
     """Shares of labelled rows, chosen by a hash of their pixels, when the file has no `Usage`; if no row at all is for
@@ -57,6 +65,17 @@ class DataConfig:
     """Size of the parts in which a plain CSV is read, and limit on the pictures held in memory at a time."""
 
     def __post_init__(self) -> None:
+        names = [each if isinstance(each, str) else "".join(each[:1]) for each in self.classes]
+        for name in names:
+            _require(bool(_CLASS_NAME.fullmatch(name)), "data.classes", _CLASS_RULE, name)
+        spelt = [LEAVE_OUT]
+        for word in (word for each in self.classes for word in ([each] if isinstance(each, str) else each)):
+            _require(word.lower() not in spelt, "data.classes", f"words that differ, also from {LEAVE_OUT}", word)
+            spelt.append(word.lower())
+        meanings = [LEAVE_OUT, *(each.lower() for each in names)]
+        for word, name in self.label_map.items():
+            expected = f"one of {', '.join(names)} or {LEAVE_OUT}"
+            _require(name.lower() in meanings, f"data.label_map.{word}", expected, name)
         held_out = self.eval_fraction + self.test_fraction
         _require(held_out < 1, "data.eval_fraction + data.test_fraction", "less than 1", held_out)
 

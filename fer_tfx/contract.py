@@ -7,6 +7,7 @@ PIXEL_COUNT = IMAGE_SIZE_PX * IMAGE_SIZE_PX
 # FER2013's own class order: a class index is a position in this tuple, for ever.
 CLASS_NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 CLASS_COUNT = len(CLASS_NAMES)
+LEAVE_OUT = "leave_out"  # what a label map gives instead of a class for rows that are not used
 
 # Columns of the CSV, in lower case, and the features of one example.
 PIXELS_KEY = "pixels"  # bytes: 2,304 uint8 values, row-major

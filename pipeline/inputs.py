@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from configs.convert import overlay
-from configs.library import reading_limits_of
+from configs.library import class_table_of, reading_limits_of
 from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
 from configs.tuning import read_values
 from fer_tfx.contract import LABELLED_INPUT, PIXELS_KEY, UNLABELLED_INPUT
@@ -91,16 +91,17 @@ def look_into_input(config: DataConfig) -> None:
     if is_remote(given.base):
         return
     for is_unlabelled in (False, True):
+        classes = None if is_unlabelled else class_table_of(config)
         patterns = [each for name, each in given.patterns.items() if name.startswith(UNLABELLED_INPUT) == is_unlabelled]
         found = [path for each in patterns for path in glob.glob(f"{given.base.rstrip('/')}/{each}")]  # noqa: PTH207
         paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
-        sources, skipped = choose_sources(paths, given.base, is_unlabelled)
+        sources, skipped = choose_sources(paths, given.base, classes)
         if patterns and not sources and not re.search(_PLACEHOLDER, patterns[0]):
             folders = name_some(sorted(os.path.basename(path) for path in found if path not in paths))  # noqa: PTH119
             why = f"only folders: {folders}" if folders and not paths else describe_skipped(skipped)
             place = os.path.dirname(f"{given.base.rstrip('/')}/{patterns[0]}")  # noqa: PTH120
             raise DataError(f"{place}: no FER2013 file in it ({why}); give the CSV, an archive or a folder of them")
-        look_into(sources, reading_limits_of(config))
+        look_into(sources, reading_limits_of(config), classes)
 
 
 def _to_patterns(path: str) -> list[str]:

@@ -108,10 +108,13 @@ def write_summary(outcome: Outcome) -> str:
 def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
     rows, low, high = outcome.rows, *outcome.accuracy_interval
     used = f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
-    yield "rows", f"{used} + {rows.rows_quarantined:,} quarantined"
+    left_out = f" + {rows.rows_left_out:,} left out" if rows.rows_left_out else ""
+    yield "rows", f"{used}{left_out} + {rows.rows_quarantined:,} quarantined"
     yield "splits", ", ".join(f"{split} {rows.split_size(split):,}" for split in sorted(rows.emitted))
     if rows.remarks:
         yield "read as", _name_some(rows.remarks, len(rows.remarks))
+    if rows.left_out:
+        yield "left out", ", ".join(f"{count:,} with the label {label!r}" for label, count in rows.left_out.items())
     if rows.rows_quarantined:
         reasons = ", ".join(f"{count} {reason}" for reason, count in rows.quarantined.items())
         yield "quarantine", f"{reasons}; {outcome.quarantine_uri}"

@@ -1,4 +1,4 @@
-"""The account of all input rows: read = emitted + dropped as repeats + quarantined."""
+"""The account of all input rows: read = emitted + dropped as repeats + left out + quarantined."""
 
 import dataclasses
 import json
@@ -14,6 +14,7 @@ READ = "read"  # (READ, file)
 EMITTED = "emitted"  # (EMITTED, split, class name or "")
 DROPPED = "dropped"  # (DROPPED, reason)
 QUARANTINED = "quarantined"  # (QUARANTINED, reason)
+LEFT_OUT = "left out"  # (LEFT_OUT, label)
 KEPT_TWIN = "kept twin"  # (KEPT_TWIN, split): a training row that stays although its picture is also in that split
 CONFLICT = "conflict"  # (CONFLICT,): a picture that has several labels
 
@@ -26,6 +27,7 @@ class IngestionReport:
     emitted: dict[str, dict[str, int]]  # by split, then by class name; the unlabelled split has the class name ""
     dropped: dict[str, int]  # repeats, by reason
     quarantined: dict[str, int]  # by reason
+    left_out: dict[str, int] = field(default_factory=dict)  # by the settings, by label
     conflicting_pictures: int = 0  # different pictures that have more than one label
     skipped_files: dict[str, str] = field(default_factory=dict)  # reason by file; when stored, the first `MAX_LISTED`
     unlisted_files: int = 0  # skipped beyond these
@@ -49,6 +51,10 @@ class IngestionReport:
         return sum(self.quarantined.values())
 
     @property
+    def rows_left_out(self) -> int:
+        return sum(self.left_out.values())
+
+    @property
     def quarantined_fraction(self) -> float:
         return self.rows_quarantined / self.rows_read if self.rows_read else 0.0
 
@@ -58,11 +64,12 @@ class IngestionReport:
 
     def check_balance(self) -> None:
         """Raise RuntimeError unless every row that was read is accounted for."""
-        accounted = self.rows_emitted + self.rows_dropped + self.rows_quarantined
+        accounted = self.rows_emitted + self.rows_dropped + self.rows_left_out + self.rows_quarantined
         if accounted != self.rows_read:
             raise RuntimeError(
                 f"{self.rows_read} rows were read, but {self.rows_emitted} emitted + {self.rows_dropped} dropped"
-                f" + {self.rows_quarantined} quarantined make {accounted}: a row was lost or counted twice"
+                f" + {self.rows_left_out} left out + {self.rows_quarantined} quarantined make {accounted}: a row was"
+                " lost or counted twice"
             )
 
     def to_json(self) -> str:
@@ -88,7 +95,7 @@ class IngestionReport:
     @classmethod
     def from_outcomes(cls, counts: Iterable[tuple[Outcome, int]], skipped_files: dict[str, str]) -> "IngestionReport":
         """Sort the counted outcomes into their accounts."""
-        accounts: dict[str, dict[str, int]] = {READ: {}, DROPPED: {}, QUARANTINED: {}, KEPT_TWIN: {}}
+        accounts: dict[str, dict[str, int]] = {READ: {}, DROPPED: {}, QUARANTINED: {}, LEFT_OUT: {}, KEPT_TWIN: {}}
         emitted: dict[str, dict[str, int]] = defaultdict(dict)
         conflicts = 0
         for (account, *words), count in counts:
@@ -98,5 +105,5 @@ class IngestionReport:
                 conflicts = count
             else:
                 accounts[account][words[0]] = count
-        read, dropped, quarantined, kept_twins = accounts.values()
-        return cls(read, dict(emitted), dropped, quarantined, conflicts, skipped_files, kept_twins=kept_twins)
+        read, dropped, quarantined, left_out, kept_twins = accounts.values()
+        return cls(read, dict(emitted), dropped, quarantined, left_out, conflicts, skipped_files, kept_twins=kept_twins)

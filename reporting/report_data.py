@@ -206,9 +206,8 @@ class ReportData:
         content = dataclasses.asdict(self)
         content["verdict"]["is_pushed"] = not self.verdict.refusals
         rows = self.data.rows
-        content["data"]["rows"] |= {
-            name: getattr(rows, name) for name in ("rows_read", "rows_emitted", "rows_dropped", "rows_quarantined")
-        }
+        sums = ("rows_read", "rows_emitted", "rows_dropped", "rows_left_out", "rows_quarantined")
+        content["data"]["rows"] |= {name: getattr(rows, name) for name in sums}
         if self.training:
             content["training"] |= {name: getattr(self.training, name) for name in ("seconds", "rows_per_second")}
         if self.serving:

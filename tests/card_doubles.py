@@ -57,7 +57,8 @@ def make_hostile_card() -> CardData:
         name=HOSTILE,
         refusals=(HOSTILE,),
         rows=IngestionReport(
-            {HOSTILE: 2}, {"train": {"happy": 1}, HOSTILE: {"": 1}}, {HOSTILE: 1}, {HOSTILE: 1}, 0, {HOSTILE: HOSTILE}
+            {HOSTILE: 2}, {"train": {"happy": 1}, HOSTILE: {"": 1}}, {HOSTILE: 1}, {HOSTILE: 1}, {HOSTILE: 1}, 0,
+            {HOSTILE: HOSTILE},
         ),
         training=TrainingFigures(
             (), 1, HOSTILE, 1, threads=(2,), device=HOSTILE, spans=(TrainedSpan(3, 1), TrainedSpan(4, 1, HOSTILE))

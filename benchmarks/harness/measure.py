@@ -12,10 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from benchmarks.harness.command import ROOT, tell
-from fer_tfx.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
+from fer_tfx.contract import CLASS_NAMES, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
 from fer_tfx.errors import DataError, FerError
 from fer_tfx.reading.form import ParsedRow, ReadingLimits
 from fer_tfx.reading.sources import Source, read_source
+from fer_tfx.reading.words import ClassTable
 from schema.drawn_faces import draw_faces
 
 Face = tuple[int, bytes]  # class index and pixels
@@ -105,7 +106,8 @@ def read_faces(path: Path) -> list[Face]:
     """All labelled rows of a CSV or an archive of one. Raises DataError if there are none."""
     try:
         with path.open("rb") as stream:
-            items = read_source(Source(str(path), path.name, is_unlabelled=False), stream, ReadingLimits())
+            source = Source(str(path), path.name, is_unlabelled=False)
+            items = read_source(source, stream, ReadingLimits(), ClassTable.build(CLASS_NAMES, {}))
             rows = [item.face for item in items if isinstance(item, ParsedRow)]
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}; give the FER2013 CSV or an archive of it") from None

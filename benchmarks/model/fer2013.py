@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from components.face_example_gen.settling import Candidate, settle, split_by_digest
 from configs.spec import DataConfig
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
+from fer_tfx.reading.words import ClassTable
 
 TRAIN_FILE = "train.csv.xz"
 TEST_FILE = "test.csv.xz"
@@ -97,7 +98,7 @@ def _read_labels(path: Path) -> npt.NDArray[np.int64]:
 def _iter_rows(path: Path) -> Iterator[ParsedRow]:
     try:
         with lzma.open(path) as stream:
-            for row in CSV.read(cast(BinaryIO, stream), path.name, ReadingLimits()):
+            for row in CSV.read(cast(BinaryIO, stream), path.name, ReadingLimits(), ClassTable.build(CLASS_NAMES, {})):
                 if isinstance(row, RejectedRow):
                     raise DataError(f"{path}, line {row.line}: {row.detail}; give the competition's file unchanged")
                 if isinstance(row, ParsedRow):

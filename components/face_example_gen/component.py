@@ -28,13 +28,13 @@ from components.artifacts import (
 )
 from components.face_example_gen.graph import NO_EVAL, Outputs, ingest
 from components.face_example_gen.settling import held_out_reason
+from configs.library import class_names_of, class_table_of
 from configs.load import from_json, to_json
 from configs.spec import DataConfig
 from fer_tfx.contract import (
-    CLASS_COUNT,
-    CLASS_NAMES,
     EVAL_SPLIT,
     LABELLED_SPLITS,
+    LEAVE_OUT,
     TRAIN_SPLIT,
     UNLABELLED_INPUT,
     UNLABELLED_SPLIT,
@@ -43,7 +43,9 @@ from fer_tfx.errors import DataError
 from fer_tfx.reading.choice import describe_skipped, name_some, shorten_name
 from fer_tfx.reading.csv_form import UNKNOWN_LABEL
 from fer_tfx.reading.form import SkippedMember
+from fer_tfx.reading.picture_form import NO_CLASS
 from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
+from fer_tfx.reading.words import ClassTable
 from reporting.ingestion import REPORT_FILE, IngestionReport
 
 
@@ -66,7 +68,7 @@ class Executor(BaseBeamExecutor):  # type: ignore[misc]
             artifact_utils.get_single_instance(output_dict[key])
             for key in ("examples", UNLABELLED_EXAMPLES_KEY, QUARANTINE_KEY)
         )
-        sources, skipped_files = _find_sources(exec_properties)
+        sources, skipped_files = _find_sources(exec_properties, class_table_of(config))
         outputs = Outputs(examples.uri, unlabelled.uri, quarantine.uri)
         fileio.makedirs(outputs.temporary)
         try:
@@ -143,7 +145,7 @@ def only_span(span: int) -> range_config_pb2.RangeConfig:
     )
 
 
-def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[SkippedMember]]:
+def _find_sources(exec_properties: dict[str, Any], classes: ClassTable) -> tuple[list[Source], list[SkippedMember]]:
     base = exec_properties["input_base"]
     sources: list[Source] = []
     skipped: list[SkippedMember] = []
@@ -154,7 +156,7 @@ def _find_sources(exec_properties: dict[str, Any]) -> tuple[list[Source], list[S
         found = [path for pattern in patterns for path in fileio.glob(os.path.join(base, pattern))]
         paths = [path for path in found if not fileio.isdir(path)]
         folders += len(found) - len(paths)
-        of_input = choose_sources(paths, base, is_unlabelled)
+        of_input = choose_sources(paths, base, None if is_unlabelled else classes)
         sources += of_input[0]
         skipped += of_input[1]
     if not sources:
@@ -191,10 +193,11 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
         place = shorten_name(first["source"]) + (f":{first['line']}" if first["line"] else "")
         among = f" of {files}" if len(report.read) > 1 else ""
         share = f"{report.rows_quarantined} of {report.rows_read} rows ({report.quarantined_fraction:.1%}){among}"
+        allowed = f"at most {config.max_quarantined_fraction:.1%} is allowed"
+        detail = first["detail"] + _explain_label(first, report, class_names_of(config))
         raise DataError(
-            f"{place}: {first['reason']}: {first['detail']}{_explain_label(first, report)}; {share} can't be used, at"
-            f" most {config.max_quarantined_fraction:.1%} is allowed: fix the rows listed in {kept} or raise"
-            " data.max_quarantined_fraction"
+            f"{place}: {first['reason']}: {detail}; {share} can't be used, {allowed}: fix the"
+            f" rows listed in {kept} or raise data.max_quarantined_fraction"
         )
     if config.splits == "usage" and not report.split_size(EVAL_SPLIT):
         raise DataError(
@@ -205,11 +208,13 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
         raise DataError(f"{files}: no labelled row is left to train on{_explain_empty_train(report)}")
 
 
-def _explain_label(row: dict[str, Any], report: IngestionReport) -> str:
-    has_zero = any(CLASS_NAMES[0] in classes for classes in report.emitted.values())
-    if row["reason"] == UNKNOWN_LABEL and f"found '{CLASS_COUNT}'" in row["detail"] and not has_zero:
-        return f" (labels seem to count from 1: write names, or 0-{CLASS_COUNT - 1} for {', '.join(CLASS_NAMES)})"
-    return ""
+def _explain_label(row: dict[str, Any], report: IngestionReport, names: tuple[str, ...]) -> str:
+    if row["reason"] not in (UNKNOWN_LABEL, NO_CLASS) or "found ''" in row["detail"]:
+        return ""
+    has_first = any(names[0] in classes for classes in report.emitted.values())
+    if f"found '{len(names)}'" in row["detail"] and not has_first:
+        return f" (labels seem to count from 1: give data.label_map what they mean, 1: {names[0]}, 2: {names[1]}, ...)"
+    return f" (data.classes names the classes, and data.label_map gives other words a class, or {LEAVE_OUT})"
 
 
 def _explain_empty_train(report: IngestionReport) -> str:

@@ -31,13 +31,13 @@ from components.face_example_gen.settling import (
     split_by_digest,
     tag_counts,
 )
-from configs.library import reading_limits_of
+from configs.library import class_table_of, reading_limits_of
 from configs.spec import DataConfig
 from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, PIXEL_COUNT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
-from fer_tfx.reading.form import Item, ParsedRow, Remark, SkippedMember
+from fer_tfx.reading.form import Item, LeftOutRow, ParsedRow, Remark, SkippedMember
 from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, is_picture, place, read_part, read_source
-from reporting.ingestion import QUARANTINED, READ, IngestionReport, Outcome
+from reporting.ingestion import LEFT_OUT, QUARANTINED, READ, IngestionReport, Outcome
 
 REJECTED = "rejected"
 NO_EVAL = "no row is PublicTest (or val) with a label"
@@ -204,6 +204,9 @@ class _Read(beam.DoFn):  # type: ignore[misc]
     def __init__(self, config: DataConfig):
         self._config = config
 
+    def setup(self) -> None:
+        self._classes = class_table_of(self._config)
+
     def process(self, element: tuple[Files, Part | None]) -> Iterator[Any]:
         counts: Counter[Outcome] = Counter()
         self._kept_rows = 0
@@ -215,7 +218,10 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         limits = reading_limits_of(self._config)
         try:
             with _open(source) as stream:
-                items = read_source(source, stream, limits) if part is None else read_part(source, stream, part, limits)
+                if part is None:
+                    items = read_source(source, stream, limits, self._classes)
+                else:
+                    items = read_part(source, stream, part, limits, self._classes)
                 for item in items:
                     yield from self._sort(item, source.is_unlabelled, counts)
         except DataError as error:
@@ -237,6 +243,8 @@ class _Read(beam.DoFn):  # type: ignore[misc]
             candidate = _to_candidate(item, is_unlabelled, self._config)
             counts[NAMED, candidate.split] += 1
             yield candidate
+        elif isinstance(item, LeftOutRow):
+            counts[LEFT_OUT, item.label] += 1
         else:
             counts[QUARANTINED, item.reason] += 1
             self._kept_rows += 1

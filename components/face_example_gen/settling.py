@@ -21,8 +21,9 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 from tfx.dsl.io import fileio
 
+from configs.library import class_names_of
 from configs.spec import DataConfig
-from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
 from reporting.ingestion import CONFLICT, DROPPED, EMITTED, KEPT_TWIN, Outcome
 from schema.example import to_example
 
@@ -196,9 +197,10 @@ class Settle(beam.DoFn):  # type: ignore[misc]
         if not eval_count and self._config.splits != "usage":
             candidates = [take_for_eval(each, self._config) for each in candidates]
         counts: Counter[Outcome] = Counter()
+        class_names = class_names_of(self._config)
         kept: dict[str, list[Candidate]] = defaultdict(list)
         for candidate, drop_reason in self._settle_all(candidates, counts):
-            counts[_outcome(candidate, drop_reason)] += 1
+            counts[_outcome(candidate, drop_reason, class_names)] += 1
             if not drop_reason:
                 kept[candidate.split].append(candidate)
         for split, candidates in kept.items():
@@ -220,10 +222,10 @@ class Settle(beam.DoFn):  # type: ignore[misc]
                 yield candidate, drop_reason
 
 
-def _outcome(candidate: Candidate, drop_reason: str) -> Outcome:
+def _outcome(candidate: Candidate, drop_reason: str, class_names: tuple[str, ...]) -> Outcome:
     if drop_reason:
         return (DROPPED, drop_reason)
-    class_name = "" if candidate.class_index is None else CLASS_NAMES[candidate.class_index]
+    class_name = "" if candidate.class_index is None else class_names[candidate.class_index]
     return (EMITTED, candidate.split, class_name)
 
 

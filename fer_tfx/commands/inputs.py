@@ -81,7 +81,7 @@ class Rows(NamedTuple):
         name, place = in_one_line(self.name), 0
         try:
             with self.open() as stream:
-                for row in read_source(Source(self.name, self.name, True), stream, ReadingLimits()):
+                for row in read_source(Source(self.name, self.name, True), stream, ReadingLimits(), None):
                     if isinstance(row, RejectedRow):
                         found = f"{row.source}, line {row.line}: {row.reason}: {row.detail}"
                         raise DataError(f"{found}; fix or remove this row")

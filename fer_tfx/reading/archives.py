@@ -13,16 +13,17 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.choice import LABELLED_FIRST, ChoiceInOrder, describe_skipped, reasons_against
+from fer_tfx.reading.choice import ChoiceInOrder, describe_skipped, prefer, reasons_against
 from fer_tfx.reading.foreign import explain_foreign
 from fer_tfx.reading.form import ReadingLimits, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES
 from fer_tfx.reading.picture_form import PICTURES
 from fer_tfx.reading.unpacking import XZ_MEMORY_BYTES, FileLayer, Layer, ShortReads, Unpacked, iter_tar, translating
+from fer_tfx.reading.words import ClassTable
 
 # The ratio is looked at only past this size, so that a small file that packs well is no bomb.
 _RATIO_GRACE_BYTES = 10_000_000
@@ -55,7 +56,7 @@ class Member(NamedTuple):
 
 
 def iter_members(
-    stream: BinaryIO, name: str, limits: ReadingLimits, preference: Sequence[str] = LABELLED_FIRST
+    stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None
 ) -> Iterator[Member | SkippedMember]:
     """Yield each file of rows in `stream`, from its start, and each member that is skipped. A zip must be seekable.
 
@@ -63,7 +64,7 @@ def iter_members(
     is preferred. Raises DataError, partly while members are read: the file is damaged, encrypted, packed in a form that
     can't be read, larger than `limits` or without rows.
     """
-    walk = _Walk(name, limits, preference)
+    walk = _Walk(name, limits, classes)
     file = FileLayer(stream, name, walk.count_packed, stream.seekable())
     skipped: list[SkippedMember] = []
     has_rows = False
@@ -86,8 +87,8 @@ def is_packed(head: bytes) -> bool:
 class _Walk:
     """Goes through the layers of one file and counts what they unpack to."""
 
-    def __init__(self, name: str, limits: ReadingLimits, preference: Sequence[str]) -> None:
-        self._name, self._limits, self._preference = name, limits, preference
+    def __init__(self, name: str, limits: ReadingLimits, classes: ClassTable | None) -> None:
+        self._name, self._limits, self._classes = name, limits, classes
         self._packed_bytes = self._unpacked_bytes = self._members = self._header_bytes = 0
 
     def count_packed(self, size: int) -> None:
@@ -162,7 +163,7 @@ class _Walk:
                 yield SkippedMember(member, reason)
             else:
                 infos[info.filename] = info
-        reasons = reasons_against(list(infos), self._preference)
+        reasons = reasons_against(list(infos), self._classes)
         yield from (SkippedMember(_joined(label, name), reason) for name, reason in reasons.items() if reason)
         # In the order in which they lie: to go back, the layer beneath must be unpacked from its start again.
         for info in sorted(infos.values(), key=lambda info: info.header_offset):
@@ -180,7 +181,7 @@ class _Walk:
 
     def _open_tar(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         seen: set[str] = set()
-        choice = ChoiceInOrder(self._preference)
+        choice = ChoiceInOrder(prefer(self._classes))
         for info, content in iter_tar(stream, label, self._count_header):
             self._count_member()
             if info.isdir():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.forms import list_suffixes
 from fer_tfx.reading.picture_form import PICTURES, find_place
+from fer_tfx.reading.words import ClassTable
 
 # The competition's files, the best first.
 LABELLED_FIRST = ("fer2013.csv", "icml_face_data.csv", "train.csv", "test.csv")
@@ -60,19 +61,31 @@ class ChoiceInOrder:
         return ""
 
 
-def reasons_against(names: Sequence[str], preference: Sequence[str] = LABELLED_FIRST) -> dict[str, str]:
+def prefer(classes: ClassTable | None) -> tuple[str, ...]:
+    """Which of the competition's files to read, to learn from or, without `classes`, to predict."""
+    return LABELLED_FIRST if classes else UNLABELLED_FIRST
+
+
+def reasons_against(names: Sequence[str], classes: ClassTable | None) -> dict[str, str]:
     """By `ChoiceInOrder`, why not to read each file of one folder or archive; empty if it is chosen."""
+    preference = prefer(classes)
     together = ChoiceInOrder(preference)
     reasons = {name: together.note(name) for name in names}
     has_tables = any(not reason and not PICTURES.recognises(b"", name) for name, reason in reasons.items())
     return {
-        name: reason or together.reason_beside_noted(name) or (_reason_beside_tables(name) if has_tables else "")
+        name: reason
+        or together.reason_beside_noted(name)
+        or (_reason_beside_tables(name, classes) if has_tables else "")
         for name, reason in reasons.items()
     }
 
 
-def _reason_beside_tables(name: str) -> str:
-    has_class = not PICTURES.recognises(b"", name) or find_place(posixpath.dirname(name))[0] is not None
+def _reason_beside_tables(name: str, classes: ClassTable | None) -> str:
+    if not PICTURES.recognises(b"", name):
+        return ""
+    if classes is None:
+        return "a picture beside a table or an archive"
+    has_class = find_place(posixpath.dirname(name), classes)[0] is not None
     return "" if has_class else "a picture in no folder named after a class"
 
 

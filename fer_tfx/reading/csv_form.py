@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from fer_tfx.contract import CLASS_COUNT, EVAL_SPLIT, PIXEL_COUNT, PIXELS_KEY, TEST_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, PIXELS_KEY, TEST_SPLIT
 from fer_tfx.errors import DataError
 from fer_tfx.reading.columns import RowError, RowLayout, parse_header, split_fields
-from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, Remark, shown
-from fer_tfx.reading.words import CLASSES, ClassTable, find_class, find_split
+from fer_tfx.reading.form import FaceRow, Item, LeftOutRow, ParsedRow, ReadingLimits, RejectedRow, Remark, shown
+from fer_tfx.reading.words import ClassTable, LeftOut, find_split
 
 # Reasons to reject a row: short and few, to be counted.
 WRONG_COLUMN_COUNT = "wrong number of columns"
@@ -34,22 +34,25 @@ _MAX_TEXT_CHARS = 120
 _CHUNK_BYTES = 1 << 16
 
 
-def parse_row(line: bytes, layout: RowLayout, classes: ClassTable = CLASSES) -> FaceRow:
+def parse_row(line: bytes, layout: RowLayout, classes: ClassTable | None) -> FaceRow | LeftOut:
     """Parse one line, with or without its line end. Raises RowError and nothing else.
 
-    A held-out row may have no label, as where a competition keeps it.
+    A held-out row may have no label, as where a competition keeps it; see `Form.read` for `classes`.
     """
     fields = split_fields(line.rstrip(b"\r\n"), layout.delimiter)
     if len(fields) != layout.column_count:
         raise RowError(WRONG_COLUMN_COUNT, f"found {len(fields)} columns, expected {layout.column_count}")
     usage_text = b"" if layout.usage is None else fields[layout.usage]
     class_index, usage = None, find_split(usage_text)
-    if layout.emotion is not None:
+    if layout.emotion is not None and classes:
         label = fields[layout.emotion]
-        class_index = find_class(label, classes)
-        if class_index is None and (label.strip() or usage not in (EVAL_SPLIT, TEST_SPLIT)):
-            expected = f"an integer 0-{CLASS_COUNT - 1} or the name of a class"
+        meaning = classes.find(label)
+        if isinstance(meaning, LeftOut):
+            return meaning
+        if meaning is None and (label.strip() or usage not in (EVAL_SPLIT, TEST_SPLIT)):
+            expected = f"an integer 0-{len(classes.names) - 1} or the name of a class"
             raise _value_error(UNKNOWN_LABEL, layout.label_name, label, expected)
+        class_index = meaning
     if layout.pixels is None:
         pixels = _parse_pixels(b",".join([fields[place] for place in layout.pixel_columns]))
     else:
@@ -112,16 +115,22 @@ class CsvForm:
     def recognises(self, head: bytes, name: str) -> bool:
         return name.lower().endswith(self.suffixes) or PIXELS_KEY.encode() in head.partition(b"\n")[0].lower()
 
-    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False) -> Iterator[Item]:
-        layout = read_header(stream, name, limits.max_line_bytes, is_unlabelled)
-        return parse_lines(iter_lines(stream, limits.max_line_bytes), layout, name, limits.max_line_bytes)
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
+        layout = read_header(stream, name, limits.max_line_bytes, is_unlabelled=classes is None)
+        return parse_lines(iter_lines(stream, limits.max_line_bytes), layout, name, limits.max_line_bytes, classes)
 
 
 CSV = CsvForm()
 
 
 def parse_lines(
-    lines: Iterable[bytes], layout: RowLayout, name: str, limit: int, first_line: int = 2, row: int = 0
+    lines: Iterable[bytes],
+    layout: RowLayout,
+    name: str,
+    limit: int,
+    classes: ClassTable | None,
+    first_line: int = 2,
+    row: int = 0,
 ) -> Iterator[Item]:
     """Yield one item for each line of `iter_lines` that is not blank, numbered from `first_line` and `row`.
 
@@ -136,12 +145,15 @@ def parse_lines(
             if len(line) > limit:
                 found = f"found more than {limit} bytes, expected at most that (data.max_line_bytes)"
                 raise RowError(LINE_TOO_LONG, found)
-            face = parse_row(line, layout)
+            face = parse_row(line, layout, classes)
         except RowError as error:
             text = shown(line.rstrip(b"\r\n"), _MAX_TEXT_CHARS)
             yield RejectedRow(name, row, line_number, error.reason, error.detail, text)
         else:
-            yield ParsedRow(name, row, line_number, face)
+            if isinstance(face, LeftOut):
+                yield LeftOutRow(name, row, line_number, face.word)
+            else:
+                yield ParsedRow(name, row, line_number, face)
         row += 1
 
 

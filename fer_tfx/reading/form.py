@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeAlias
 
 from fer_tfx.errors import in_one_line
+from fer_tfx.reading.words import ClassTable
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ReadingLimits:
 class FaceRow:
     """One picture of the data set."""
 
-    class_index: int | None  # 0-6, a position in `CLASS_NAMES`; None: the file has no labels
+    class_index: int | None  # position in `ClassTable.names`; None: the file has no labels
     pixels: bytes  # 2,304 uint8 values, row-major
     usage: str | None  # split named by the row, a value of `SPLIT_OF_USAGE`; None: the file names none
 
@@ -52,6 +53,16 @@ class RejectedRow:
 
 
 @dataclass(frozen=True)
+class LeftOutRow:
+    """A row that the settings leave out by its label, wherever else it may be wrong."""
+
+    source: str
+    row: int
+    line: int
+    label: str  # as the settings spell it, to be counted
+
+
+@dataclass(frozen=True)
 class Remark:
     """How a file is read, where a person should know."""
 
@@ -59,7 +70,7 @@ class Remark:
     text: str
 
 
-Item: TypeAlias = ParsedRow | RejectedRow | Remark
+Item: TypeAlias = ParsedRow | RejectedRow | LeftOutRow | Remark
 
 
 @dataclass(frozen=True)
@@ -83,12 +94,12 @@ class Form(Protocol):
     def recognises(self, head: bytes, name: str) -> bool:
         """Whether a file that begins with `head`, its first 512 bytes, is of this form."""
 
-    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False) -> Iterator[Item]:
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
         """Yield every row of a stream, which is at its start, in order and in bounded memory, and perhaps remarks.
 
         `name` is the relative path of the file, with that of its archive in front: for messages and the rows' `source`.
-        Of rows that are only to be predicted, `is_unlabelled`, a label and a usage are not looked at. Raises DataError
-        if the file as a whole can't be read.
+        `classes` says what labels mean; None: the rows are only to be predicted, and a label and a usage are not looked
+        at. Raises DataError if the file as a whole can't be read.
         """
 
 

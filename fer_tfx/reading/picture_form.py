@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from fer_tfx.errors import DataError
 from fer_tfx.pictures import decode_picture, list_picture_suffixes, read_bounded
-from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, shown
-from fer_tfx.reading.words import CLASSES, find_class, find_split
+from fer_tfx.reading.form import FaceRow, Item, LeftOutRow, ParsedRow, ReadingLimits, RejectedRow, shown
+from fer_tfx.reading.words import ClassTable, LeftOut, find_split
 
 NO_CLASS = "no folder named after a class"
 UNREADABLE = "unreadable picture"
@@ -28,10 +28,13 @@ class PictureForm:
     def recognises(self, head: bytes, name: str) -> bool:
         return posixpath.splitext(name)[1].lower() in self._suffix_set
 
-    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False) -> Iterator[Item]:
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
         folder = posixpath.dirname(name)
-        class_index, split = (None, None) if is_unlabelled else find_place(folder)
-        if class_index is None and not is_unlabelled:
+        class_index, split = find_place(folder, classes) if classes else (None, None)
+        if isinstance(class_index, LeftOut):
+            yield LeftOutRow(name, 0, 0, class_index.word)
+            return
+        if class_index is None and classes:
             detail = f"found {shown(folder.encode())!r}, expected a folder such as `happy` or `train/happy`"
             yield RejectedRow(name, 0, 0, NO_CLASS, detail, "")
             return
@@ -47,9 +50,9 @@ PICTURES = PictureForm()
 
 
 @lru_cache(maxsize=10_000)
-def find_place(folder: str) -> tuple[int | None, str | None]:
+def find_place(folder: str, classes: ClassTable) -> tuple[int | LeftOut | None, str | None]:
     """Class and split that a folder's path names, `train/angry` or `angry/train`; of several the last counts."""
     parts = [part.encode("utf-8", "surrogateescape") for part in reversed(folder.split("/"))]
-    classes = (find_class(part, CLASSES) for part in parts)
+    meanings = map(classes.find, parts)
     splits = (find_split(part.partition(b".")[0]) for part in parts)  # `train.zip` too
-    return next((each for each in classes if each is not None), None), next(filter(None, splits), None)
+    return next((each for each in meanings if each is not None), None), next(filter(None, splits), None)

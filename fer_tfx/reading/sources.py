@@ -11,14 +11,14 @@ from pathlib import Path
 from posixpath import dirname
 from typing import BinaryIO, NamedTuple
 
-from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
-from fer_tfx.reading.choice import LABELLED_FIRST, UNLABELLED_FIRST, reasons_against
+from fer_tfx.reading.choice import reasons_against
 from fer_tfx.reading.csv_form import CSV, is_blank, iter_lines, parse_lines, read_header
 from fer_tfx.reading.form import Item, ReadingLimits, Remark, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES, find_form
 from fer_tfx.reading.picture_form import PICTURES, find_place
+from fer_tfx.reading.words import ClassTable
 
 _CHUNK_BYTES = 1 << 16
 _MAX_PATH_CHARS = 4096  # Linux' own bound
@@ -45,20 +45,20 @@ class Part(NamedTuple):
     first_row: int  # from 0
 
 
-def choose_sources(paths: list[str], base: str, is_unlabelled: bool) -> tuple[list[Source], list[SkippedMember]]:
-    """Choose among the files of one input; a single file is read whatever its name.
+def choose_sources(paths: list[str], base: str, classes: ClassTable | None) -> tuple[list[Source], list[SkippedMember]]:
+    """Choose among the files of one input; a single file is read whatever its name. See `Form.read` for `classes`.
 
     Raises DataError: they are pictures to learn from, and no folder is named after a class.
     """
     sources = {path.removeprefix(base).lstrip("/"): path for path in sorted(paths)}
-    reasons = reasons_against([*sources], _preference(is_unlabelled)) if len(sources) > 1 else {}
+    reasons = reasons_against([*sources], classes) if len(sources) > 1 else {}
     labels = {name: shown(name.encode(), _MAX_PATH_CHARS) for name in sources}
-    chosen = [Source(path, labels[name], is_unlabelled) for name, path in sources.items() if not reasons.get(name)]
-    may_have_classes = any(not is_picture(each) or find_place(dirname(each.name))[0] is not None for each in chosen)
-    if chosen and not is_unlabelled and not may_have_classes:
+    chosen = [Source(path, labels[name], classes is None) for name, path in sources.items() if not reasons.get(name)]
+    if classes and chosen and not any(_may_have_class(each, classes) for each in chosen):
+        first = classes.names[0]
         raise DataError(
-            f"{base}: {len(chosen):,} pictures, none in a folder named after a class: lay them out as angry/1.jpg or"
-            f" train/angry/1.jpg ({', '.join(CLASS_NAMES)}), or give them to --unlabelled to have them predicted"
+            f"{base}: {len(chosen):,} pictures, none in a folder named after a class: lay them out as {first}/1.jpg or"
+            f" train/{first}/1.jpg ({', '.join(classes.names)}), or give them to --unlabelled to have them predicted"
         )
     return chosen, [SkippedMember(labels[name], reason) for name, reason in reasons.items() if reason]
 
@@ -67,8 +67,8 @@ def is_picture(source: Source) -> bool:
     return PICTURES.recognises(b"", source.name)
 
 
-def _preference(is_unlabelled: bool) -> tuple[str, ...]:
-    return UNLABELLED_FIRST if is_unlabelled else LABELLED_FIRST
+def _may_have_class(source: Source, classes: ClassTable) -> bool:
+    return not is_picture(source) or find_place(dirname(source.name), classes)[0] is not None
 
 
 def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[SkippedMember]]:
@@ -86,20 +86,26 @@ def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[Skipp
     return list(merged.values()), skipped
 
 
-def read_source(source: Source, stream: BinaryIO, limits: ReadingLimits) -> Iterator[Item | SkippedMember]:
-    """Yield every row of an opened file, and the members of an archive that are skipped. Raises DataError."""
+def read_source(
+    source: Source, stream: BinaryIO, limits: ReadingLimits, classes: ClassTable | None
+) -> Iterator[Item | SkippedMember]:
+    """Yield every row of an opened file, and the members of an archive that are skipped. Raises DataError.
+
+    `classes` are those of the labelled sources; None: there are none.
+    """
+    classes = None if source.is_unlabelled else classes
     if is_picture(source):
-        yield from PICTURES.read(stream, source.name, limits, source.is_unlabelled)
+        yield from PICTURES.read(stream, source.name, limits, classes)
         return
-    for member in iter_members(stream, source.name, limits, _preference(source.is_unlabelled)):
+    for member in iter_members(stream, source.name, limits, classes):
         if isinstance(member, SkippedMember):
             yield member
         else:
             form = find_form(member.head, member.name)
-            yield from form.read(member.stream, member.name, limits, source.is_unlabelled)
+            yield from form.read(member.stream, member.name, limits, classes)
 
 
-def look_into(sources: Iterable[Source], limits: ReadingLimits) -> None:
+def look_into(sources: Iterable[Source], limits: ReadingLimits, classes: ClassTable | None) -> None:
     """Read each local file as far as its first row, so that one that can't be used is refused at once: DataError.
 
     Of pictures only the first is read: what is wrong with one is said of its row.
@@ -109,7 +115,7 @@ def look_into(sources: Iterable[Source], limits: ReadingLimits) -> None:
     for source in [*pictures[:1], *(each for each in given if not is_picture(each))]:
         try:
             with Path(source.path).open("rb") as stream:
-                for item in read_source(source, stream, limits):
+                for item in read_source(source, stream, limits, classes):
                     if not isinstance(item, SkippedMember | Remark):
                         break
         except OSError as error:
@@ -160,12 +166,16 @@ def place(counted: Iterable[tuple[ByteRange, LineCount]]) -> Iterator[Part]:
         row += row_count
 
 
-def read_part(source: Source, stream: BinaryIO, part: Part, limits: ReadingLimits) -> Iterator[Item]:
+def read_part(
+    source: Source, stream: BinaryIO, part: Part, limits: ReadingLimits, classes: ClassTable | None
+) -> Iterator[Item]:
     """Yield one part's rows, numbered as in the whole file. Raises DataError: no header, or another number of rows."""
+    classes = None if source.is_unlabelled else classes
     layout = read_header(stream, source.name, limits.max_line_bytes, source.is_unlabelled)
     lines = iter_range(stream, part.bounds, limits.max_line_bytes)
     count = 0
-    for item in parse_lines(lines, layout, source.name, limits.max_line_bytes, part.first_line, part.first_row):
+    start = {"first_line": part.first_line, "row": part.first_row}
+    for item in parse_lines(lines, layout, source.name, limits.max_line_bytes, classes, **start):
         yield item
         count += not isinstance(item, Remark)
     if count != part.row_count:

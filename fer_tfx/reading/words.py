@@ -1,21 +1,21 @@
 """Classes and splits as people write them, in columns and in the names of folders."""
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, SPLIT_OF_USAGE, TEST_SPLIT, TRAIN_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, LEAVE_OUT, SPLIT_OF_USAGE, TEST_SPLIT, TRAIN_SPLIT
 
-ClassTable = Mapping[bytes, int]
-"""Words, in lower case, and the class index that each means."""
-
-_ALIASES = {
-    "angry": ("anger",),
-    "disgust": ("disgusted",),
-    "fear": ("fearful", "afraid", "scared"),
-    "happy": ("happiness", "joy"),
-    "sad": ("sadness",),
-    "surprise": ("surprised",),
-}
+_SYNONYMS = (
+    ("angry", "anger"),
+    ("disgust", "disgusted"),
+    ("fear", "fearful", "afraid", "scared"),
+    ("happy", "happiness", "joy"),
+    ("sad", "sadness"),
+    ("surprise", "surprised"),
+)
 _SPLIT_OF_WORD = {
     **{word.encode(): split for word, split in SPLIT_OF_USAGE.items()},
     **dict.fromkeys((b"train", b"training"), TRAIN_SPLIT),
@@ -25,26 +25,60 @@ _SPLIT_OF_WORD = {
 _SPACE = b" \t"
 
 
-def _tabulate() -> ClassTable:
-    words = {str(index): index for index in range(len(CLASS_NAMES))}
-    for index, name in enumerate(CLASS_NAMES):
-        words |= dict.fromkeys((name, *_ALIASES.get(name, ())), index)
-    return {word.encode(): index for word, index in words.items()}
+class LeftOut(NamedTuple):
+    """The meaning of a word whose rows are left out."""
+
+    word: str
 
 
-CLASSES: ClassTable = _tabulate()
-"""The classes of FER2013: by index, name or alias."""
+@dataclass(frozen=True, eq=False)
+class ClassTable:
+    """The classes of some data, and what its words for them mean."""
+
+    names: tuple[str, ...]  # by class index
+    words: Mapping[bytes, int | LeftOut]  # folded
+
+    @classmethod
+    def build(cls, classes: Sequence[str | Sequence[str]], label_map: Mapping[str, str]) -> "ClassTable":
+        """From `classes`, by class index a name or a list of it and its aliases, and words that mean one of the names.
+
+        A class is also known by its index and by common synonyms of its words. What `label_map` says of a word, a name
+        or LEAVE_OUT, goes before all that.
+        """
+        spelt = [(each,) if isinstance(each, str) else tuple(each) for each in classes]
+        folded = [{_fold(word.encode()) for word in each} for each in spelt]
+        words: dict[bytes, int | LeftOut] = {}
+        for synonyms in ({word.encode() for word in group} for group in _SYNONYMS):
+            owners = [index for index, own in enumerate(folded) if own & synonyms]
+            if len(owners) == 1:
+                words |= dict.fromkeys(synonyms, owners[0])
+        words |= {str(index).encode(): index for index in range(len(spelt))}
+        words |= {word: index for index, own in enumerate(folded) for word in own}
+        index_of = {_fold(each[0].encode()): index for index, each in enumerate(spelt)}
+        words |= {
+            _fold(word.encode()): LeftOut(word) if name.lower() == LEAVE_OUT else index_of[_fold(name.encode())]
+            for word, name in label_map.items()
+        }
+        return cls(tuple(each[0] for each in spelt), words)
+
+    def find(self, text: bytes) -> int | LeftOut | None:
+        """What `Happiness`, `3`, `3.0` or `3_happy`, whose name counts, means: a class index; None: it is unknown."""
+        word = _fold(text)
+        found = self.words.get(word)
+        if found is None and (number := re.fullmatch(rb"(\d{1,3})\.0*", word)):
+            return self.words.get(number[1])
+        if found is None and (numbered := re.fullmatch(rb"\d{1,3}[ _.-]*([^\d \t_.-].*)", word)):
+            return self.words.get(numbered[1])
+        return found
 
 
-def find_class(text: bytes, classes: ClassTable) -> int | None:
-    """The class that `Happiness`, `3`, `3.0` or `3_happy` means, whose name counts; None: none that is known."""
-    word = text.strip(_SPACE).lower()
-    index = classes.get(word)
-    if index is None and (number := re.fullmatch(rb"(\d{1,3})\.0*", word)):
-        return classes.get(number[1])
-    if index is None and (numbered := re.fullmatch(rb"\d{1,3}[ _.-]*([^\d \t_.-].*)", word)):
-        return classes.get(numbered[1])
-    return index
+def _fold(text: bytes) -> bytes:
+    """Without what two spellings of a word may differ in: case, space around it, and composed accents."""
+    word = text.strip(_SPACE)
+    if word.isascii():
+        return word.lower()
+    letters = word.decode("utf-8", "surrogateescape")
+    return unicodedata.normalize("NFC", letters).lower().encode("utf-8", "surrogateescape")
 
 
 def find_split(text: bytes) -> str | None:

@@ -203,6 +203,7 @@ def _compare_rows(rows: list[IngestionReport | None]) -> list[Line]:
     return [
         *(_line(split, [each.split_size(split) if each else None for each in rows], ",") for split in splits),
         _line("dropped", [each.rows_dropped if each else None for each in rows], ","),
+        _line("left out", [each.rows_left_out if each else None for each in rows], ","),
         _line("quarantined", [each.rows_quarantined if each else None for each in rows], ","),
     ]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from configs.convert import overlay
-from configs.library import served_model_of
+from configs.library import class_names_of, served_model_of
 from configs.load import to_yaml
-from configs.spec import PipelineConfig
+from configs.spec import DataConfig, PipelineConfig
 from fer_tfx.errors import ConfigError, FerError, GateError
 from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
@@ -77,6 +77,8 @@ def check(config: PipelineConfig) -> PipelineConfig:
     if config.data.path:
         look_into_input(config.data)
         return config
+    if class_names_of(config.data) != (drawn := class_names_of(DataConfig())):
+        raise ConfigError(f"data.classes: without --data faces are drawn, and only {', '.join(drawn)}; give your data")
     if config.data.unlabelled_path:
         look_into_input(dataclasses.replace(config.data, path=config.data.unlabelled_path))
     return overlay(config, {"name": name_drawn_run(config.name)})

@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from configs.spec import DataConfig
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.pictures import decode_picture
 from fer_tfx.reading.foreign import explain_foreign
@@ -30,6 +31,10 @@ def write_table(path: Path, usages: list[str], labels: list[Any] | None = None) 
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(["emotion,pixels,Usage", *lines, ""]))
     return path
+
+
+def label_of(example: tf.train.Example) -> int:
+    return int(example.features.feature["emotion"].int64_list.value[0])
 
 
 def test_table_without_public_test_rows_gets_an_eval_split_by_hash_and_says_so(ingest: Any, tmp_path: Path) -> None:
@@ -69,13 +74,44 @@ def test_held_out_rows_without_labels_are_unlabelled_and_eval_is_taken_from_the_
 
 def test_labels_that_count_from_1_are_refused_with_that_guess(ingest: Any, tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"found '7'.*labels seem to count from 1: write names, or 0-6 for angry,"
+        DataError, match=r"found '7'.*count from 1: give data\.label_map what they mean, 1: angry, 2: disgust, \.\.\.\)"
     ) as said:
         ingest(write_table(tmp_path / "a.csv", USAGES, list(range(1, 8))))
     assert len(str(said.value)) < 500
-    with pytest.raises(DataError, match="found '7'") as said:
+    with pytest.raises(DataError, match=r"found '7'.*data\.label_map gives other words a class, or leave_out") as said:
         ingest(write_table(tmp_path / "b.csv", USAGES, list(range(8))))
     assert "count from 1" not in str(said.value)
+
+
+FROM_1 = {str(index): name for index, name in enumerate(CLASS_NAMES, start=1)}
+
+
+def test_labels_that_count_from_1_are_read_by_a_map_as_those_that_count_from_0(ingest: Any, tmp_path: Path) -> None:
+    from_0 = ingest(write_table(tmp_path / "a.csv", USAGES), classes=("a", "b", "c", "d", "e", "f", "g"))
+    from_1 = ingest(write_table(tmp_path / "b" / "a.csv", USAGES, list(range(1, 8))), label_map=FROM_1)
+    assert from_1.examples == from_0.examples
+    assert from_0.report.emitted["eval"]["a"] == from_1.report.emitted["eval"]["angry"] > 0
+
+
+def test_rows_that_the_map_leaves_out_are_counted_by_label_and_are_no_failures(ingest: Any, tmp_path: Path) -> None:
+    path = write_table(tmp_path / "a.csv", USAGES, ["contempt", "8_Contempt", 7, *range(7)])
+    done = ingest(path, label_map={"7": "leave_out", "contempt": "leave_out"})
+    assert done.report.left_out == {"7": 7, "contempt": 14}
+    assert (done.report.rows_read, done.report.rows_left_out, done.report.rows_emitted) == (70, 21, 49)
+    assert (done.report.rows_quarantined, done.report.remarks) == (0, [])
+    assert {label_of(each) for examples in done.examples.values() for each in examples} == set(range(7))
+
+
+def test_pictures_that_the_map_leaves_out_or_joins_are_those_of_their_folders(ingest: Any, tmp_path: Path) -> None:
+    for place, name in enumerate(["angry", "Happiness", "contempt", "smile", "crowd"] * 4):
+        path = tmp_path / "faces" / name / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((48, 48), place, np.uint8)).save(path)
+    label_map = {"angry": "other", "contempt": "leave_out", "smile": "happy", "crowd": "LEAVE_OUT"}
+    report = ingest(tmp_path / "faces", classes=("other", "happy"), label_map=label_map).report
+    assert report.left_out == {"contempt": 4, "crowd": 4}
+    found = {name: sum(each.get(name, 0) for each in report.emitted.values()) for name in ("other", "happy")}
+    assert (found, report.rows_quarantined) == ({"other": 4, "happy": 8}, 0)
 
 
 FOREIGN = {

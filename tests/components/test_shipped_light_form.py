@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.model import load
 from fer_tfx.model_files import find_shipped_model
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, ReadingLimits
+from fer_tfx.reading.words import ClassTable
 from schema.drawn_faces import draw_faces
+
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 
 REAL_TEST_CSV = Path(__file__).parents[3] / "shared" / "data" / "fer2013" / "test.csv.xz"
 BATCH_SIZE = 256
@@ -26,7 +30,7 @@ def pixels() -> np.ndarray:
     if not REAL_TEST_CSV.exists():
         return draw_faces(500, 21).pixels[..., np.newaxis]
     with lzma.open(REAL_TEST_CSV) as stream:
-        rows = islice(CSV.read(cast(BinaryIO, stream), REAL_TEST_CSV.name, ReadingLimits()), 1000)
+        rows = islice(CSV.read(cast(BinaryIO, stream), REAL_TEST_CSV.name, ReadingLimits(), CLASSES), 1000)
         faces = [row.face.pixels for row in rows if isinstance(row, ParsedRow)]
     return np.frombuffer(b"".join(faces), np.uint8).reshape(-1, 48, 48, 1)
 

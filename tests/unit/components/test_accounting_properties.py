@@ -9,10 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.face_example_gen.settling import Candidate, settle
-from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
+from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
+from fer_tfx.reading.words import ClassTable
 from reporting.ingestion import DROPPED, EMITTED, QUARANTINED, READ, IngestionReport
+
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 
 SOUND = b"3," + b" ".join([b"7"] * PIXEL_COUNT)
 # No line end and no carriage return within, and not blank: each is one row.
@@ -37,7 +40,7 @@ CANDIDATES = st.lists(
 @given(lines=LINES, end=st.sampled_from([b"\n", b"\r\n"]))
 def test_iter_rows_of_any_lines_accounts_for_each_that_is_not_blank(lines: list[bytes], end: bytes) -> None:
     stream = io.BytesIO(end.join([b"emotion,pixels", *lines]) + end)
-    rows = list(CSV.read(stream, "x.csv", ReadingLimits()))
+    rows = list(CSV.read(stream, "x.csv", ReadingLimits(), CLASSES))
     kept = [(number, line) for number, line in enumerate(lines, start=2) if line.strip()]
     assert [row.line for row in rows] == [number for number, _ in kept]
     assert [row.row for row in rows] == list(range(len(kept)))

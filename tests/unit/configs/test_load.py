@@ -346,7 +346,7 @@ def test_from_json_list_becomes_a_tuple_again():
 def test_to_json_keys_are_sorted_so_that_equal_configs_give_equal_texts():
     keys = list(json.loads(to_json(DataConfig())))
     assert keys == sorted(keys)
-    assert keys[0] == "drop_repeats"
+    assert keys[0] == "classes"
 
 
 def test_to_json_changed_setting_changes_the_text():

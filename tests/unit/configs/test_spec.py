@@ -44,6 +44,7 @@ SECTIONS = [
     TunerConfig,
     ValidationConfig,
 ]
+CLASS_RULE = "names of letters, digits, spaces, - and _, a letter first, at most 63"
 NAME_RULE = "at most 63 lower-case letters, digits and dashes, a letter first"
 
 
@@ -67,6 +68,22 @@ def test_assignment_to_a_finished_section_is_refused(section):
         (ServingConfig, {"settle_s": -1.0}, "settle_s: expected at least 0, got -1.0"),
         (ServingConfig, {"settle_s": float("nan")}, "settle_s: expected a finite number, got nan"),
         (ServingConfig, {"settle_s": float("inf")}, "settle_s: expected a finite number, got inf"),
+        (DataConfig, {"classes": ["happy"]}, "classes: expected a list of at least 2, got ['happy']"),
+        *(
+            (DataConfig, {"classes": ["happy", each]}, f"data.classes: expected {CLASS_RULE}, got {name!r}")
+            for each, name in (("1st", "1st"), ("a,b", "a,b"), (" a", " a"), ("a ", "a "), ([], ""), (["", "a"], ""))
+        ),
+        (
+            DataConfig,
+            {"classes": ["happy", ["sad", "Happy"]]},
+            "data.classes: expected words that differ, also from leave_out, got 'Happy'",
+        ),
+        (DataConfig, {"classes": ["happy", True]}, "classes: expected text or a list, got True"),
+        (
+            DataConfig,
+            {"classes": ["happy", "sad"], "label_map": {7: "glad"}},
+            "data.label_map.7: expected one of happy, sad or leave_out, got 'glad'",
+        ),
         (DataConfig, {"eval_fraction": -0.1}, "eval_fraction: expected at least 0, got -0.1"),
         (DataConfig, {"test_fraction": 1.1}, "test_fraction: expected at most 1, got 1.1"),
         (

@@ -10,7 +10,7 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -25,13 +25,16 @@ from fault_injection.hostile_inputs import (
     zip_list,
 )
 
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading import choice
 from fer_tfx.reading.archives import Member, iter_members
-from fer_tfx.reading.choice import UNLABELLED_FIRST, reasons_against
+from fer_tfx.reading.choice import reasons_against
 from fer_tfx.reading.form import ReadingLimits
+from fer_tfx.reading.words import ClassTable
 
 CSV = b"emotion,pixels\n" + b"".join(b"%d,%d\n" % (number % 7, number * 7919) for number in range(30_000))
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 LIMITS = ReadingLimits(max_decompressed_bytes=200_000_000)
 ZEROS = bytes(1_000_000)
 
@@ -67,14 +70,13 @@ KAGGLE = {
 
 
 def read(
-    path: Path, content: bytes, limits: ReadingLimits = LIMITS, preference: Sequence[str] | None = None
+    path: Path, content: bytes, limits: ReadingLimits = LIMITS, classes: ClassTable | None = CLASSES
 ) -> tuple[dict[str, bytes], dict[str, str]]:
     """Contents of the members, and reasons for the skipped ones, by name without the archive's."""
     path.write_bytes(content)
     contents, reasons = {}, {}
-    options = {} if preference is None else {"preference": preference}
     with path.open("rb") as stream:
-        for item in iter_members(stream, path.name, limits, **options):
+        for item in iter_members(stream, path.name, limits, classes):
             name = item.name.removeprefix(path.name).removeprefix("/")
             if isinstance(item, Member):
                 contents[name] = item.stream.read()
@@ -131,7 +133,7 @@ class _NoSeek(io.RawIOBase):
 
 @pytest.mark.parametrize("form", ["csv", "gz", "xz", "bz2", "tar", "tar.gz", "tar.xz"])
 def test_iter_members_stream_without_seeking_gives_the_csv(form: str) -> None:
-    items = iter_members(cast(BinaryIO, _NoSeek(FORMS[form][0])), "remote", LIMITS)
+    items = iter_members(cast(BinaryIO, _NoSeek(FORMS[form][0])), "remote", LIMITS, CLASSES)
     assert [item.stream.read() for item in items if isinstance(item, Member)] == [CSV]
 
 
@@ -140,7 +142,7 @@ def test_iter_members_stream_without_seeking_gives_the_csv(form: str) -> None:
 )
 def test_iter_members_zip_without_seeking_says_what_to_do(content: bytes) -> None:
     with pytest.raises(DataError, match=r"remote.*a zip can't be read from a stream without seeking: unpack it first"):
-        list(iter_members(cast(BinaryIO, _NoSeek(content)), "remote", LIMITS))
+        list(iter_members(cast(BinaryIO, _NoSeek(content)), "remote", LIMITS, CLASSES))
 
 
 def test_iter_members_zip_in_seekable_tar_says_what_to_do(tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_iter_members_zip_in_seekable_tar_says_what_to_do(tmp_path: Path) -> Non
 
 def test_iter_members_stream_is_left_open() -> None:
     stream = io.BytesIO(FER_TAR_GZ)
-    list(iter_members(stream, "a", LIMITS))
+    list(iter_members(stream, "a", LIMITS, CLASSES))
     assert not stream.closed
 
 
@@ -171,7 +173,7 @@ def test_iter_members_kaggle_zip_reads_each_row_once(tmp_path: Path) -> None:
 
 
 def test_iter_members_kaggle_zip_for_unlabelled_rows_reads_test_csv(tmp_path: Path) -> None:
-    contents, reasons = read(tmp_path / "kaggle.zip", make_zip(KAGGLE), preference=UNLABELLED_FIRST)
+    contents, reasons = read(tmp_path / "kaggle.zip", make_zip(KAGGLE), classes=None)
     assert contents == {"test.csv": b"pixels\n"}
     assert reasons["train.csv"] == "not one of test.csv"
 
@@ -267,13 +269,13 @@ CHOICES: dict[str, tuple[list[str], list[str]]] = {
 
 @pytest.mark.parametrize(("names", "chosen"), CHOICES.values(), ids=CHOICES.keys())
 def test_reasons_against_names_together_leave_one_labelled_source(names: list[str], chosen: list[str]) -> None:
-    reasons = reasons_against(names)
+    reasons = reasons_against(names, CLASSES)
     assert [name for name in names if not reasons[name]] == chosen
     assert set(reasons) == set(names)
 
 
 def test_reasons_against_unlabelled_without_test_csv_leave_none() -> None:
-    reasons = reasons_against(["fer2013.csv", "train.csv"], UNLABELLED_FIRST)
+    reasons = reasons_against(["fer2013.csv", "train.csv"], None)
     assert reasons == dict.fromkeys(["fer2013.csv", "train.csv"], "not one of test.csv")
 
 
@@ -449,7 +451,7 @@ def test_iter_members_headers_past_all_measure_are_refused_in_little_memory(make
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=message):
-            list(iter_members(stream, "a", LIMITS))
+            list(iter_members(stream, "a", LIMITS, CLASSES))
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -512,7 +514,7 @@ def _bomb(path: Path, form: str) -> None:
 
 
 def _drain(stream: BinaryIO, sizes: list[int]) -> None:
-    for item in iter_members(stream, "bomb", LIMITS):
+    for item in iter_members(stream, "bomb", LIMITS, CLASSES):
         while isinstance(item, Member) and (chunk := item.stream.read(1 << 16)):
             sizes.append(len(chunk))
 
@@ -557,4 +559,4 @@ def test_iter_members_errors_of_the_file_system_pass(tmp_path: Path) -> None:
             raise ConnectionError("gone")
 
     with pytest.raises(ConnectionError, match="gone"):
-        list(iter_members(Remote(FER_TAR_GZ), "a", LIMITS))
+        list(iter_members(Remote(FER_TAR_GZ), "a", LIMITS, CLASSES))

@@ -9,21 +9,24 @@ from typing import BinaryIO, cast
 
 import pytest
 
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, Remark
+from fer_tfx.reading.words import ClassTable
 
 VALUES = bytes(position % 256 for position in range(2304))
 PIXELS = " ".join(str(value) for value in VALUES).encode()
 GOOD = b'3,"' + PIXELS + b'"\n'
 HEADER = b"emotion,pixels\n"
 FACE = FaceRow(class_index=3, pixels=VALUES, usage=None)
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 CONFIG = ReadingLimits(max_line_bytes=20_000)
 REAL_FILES = Path(__file__).parents[4] / "shared" / "data" / "fer2013"
 
 
 def _read(content: bytes, config: ReadingLimits = CONFIG) -> list[Item]:
-    return list(CSV.read(io.BytesIO(content), "a.csv", config))
+    return list(CSV.read(io.BytesIO(content), "a.csv", config, CLASSES))
 
 
 def _reasons(rows: list[Item]) -> list[str]:
@@ -132,7 +135,7 @@ class _LongLine(io.RawIOBase):
 def test_iter_rows_very_long_line_takes_little_memory() -> None:
     tracemalloc.start()
     try:
-        rows = list(CSV.read(cast(BinaryIO, io.BufferedReader(_LongLine())), "a.csv", CONFIG))
+        rows = list(CSV.read(cast(BinaryIO, io.BufferedReader(_LongLine())), "a.csv", CONFIG, CLASSES))
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -163,6 +166,6 @@ def test_iter_rows_real_file_rejects_nothing(file: str, is_labelled: bool) -> No
     if not (REAL_FILES / file).exists():
         pytest.skip("the data set is not here")
     with lzma.open(REAL_FILES / file) as stream:
-        rows = list(islice(CSV.read(cast(BinaryIO, stream), file, ReadingLimits()), 500))
+        rows = list(islice(CSV.read(cast(BinaryIO, stream), file, ReadingLimits(), CLASSES), 500))
     assert _reasons(rows) == [""] * 500
     assert all((row.face.class_index is not None) == is_labelled for row in rows if isinstance(row, ParsedRow))

@@ -13,8 +13,11 @@ from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading import forms
 from fer_tfx.reading.csv_form import CSV
-from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, SkippedMember
+from fer_tfx.reading.form import FaceRow, Item, LeftOutRow, ParsedRow, ReadingLimits, RejectedRow, SkippedMember
 from fer_tfx.reading.sources import Source, choose_sources, cut_source, read_source
+from fer_tfx.reading.words import ClassTable, LeftOut
+
+CLASSES = ClassTable.build(CLASS_NAMES, {"contempt": "leave_out"})
 
 
 class JsonForm:
@@ -25,16 +28,20 @@ class JsonForm:
     def recognises(self, head: bytes, name: str) -> bool:
         return head.startswith(b"{")
 
-    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, is_unlabelled: bool = False) -> Iterator[Item]:
+    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
         for row, line in enumerate(iter(lambda: stream.readline(limits.max_line_bytes), b"")):
             content = json.loads(line)
             pixels, label = base64.b64decode(content["pixels"]), content["label"]
-            if is_unlabelled:
+            if classes is None:
                 yield ParsedRow(name, row, row + 1, FaceRow(None, pixels, None))
-            elif label in CLASS_NAMES:
-                yield ParsedRow(name, row, row + 1, FaceRow(CLASS_NAMES.index(label), pixels, None))
-            else:
+                continue
+            meaning = classes.find(label.encode())
+            if isinstance(meaning, LeftOut):
+                yield LeftOutRow(name, row, row + 1, meaning.word)
+            elif meaning is None:
                 yield RejectedRow(name, row, row + 1, "unknown label", label, "")
+            else:
+                yield ParsedRow(name, row, row + 1, FaceRow(meaning, pixels, None))
 
 
 @pytest.fixture(autouse=True)
@@ -47,16 +54,17 @@ def make_line(label: str, value: int) -> bytes:
 
 
 def test_folder_of_a_new_form_is_chosen_and_read_file_by_file() -> None:
-    sources, skipped = choose_sources(["/d/a.jsonl", "/d/b.jsonl", "/d/notes.txt"], "/d", is_unlabelled=False)
+    sources, skipped = choose_sources(["/d/a.jsonl", "/d/b.jsonl", "/d/notes.txt"], "/d", CLASSES)
     assert skipped == [SkippedMember("notes.txt", "neither a CSV nor an archive by its name")]
     assert [source.name for source in sources] == ["a.jsonl", "b.jsonl"]
-    content = make_line("happy", 9) + make_line("crowd", 8)
-    assert [*read_source(sources[0], io.BytesIO(content), ReadingLimits())] == [
+    content = make_line("happy", 9) + make_line("crowd", 8) + make_line("contempt", 7)
+    assert [*read_source(sources[0], io.BytesIO(content), ReadingLimits(), CLASSES)] == [
         ParsedRow("a.jsonl", 0, 1, FaceRow(3, bytes([9] * 2304), None)),
         RejectedRow("a.jsonl", 1, 2, "unknown label", "crowd", ""),
+        LeftOutRow("a.jsonl", 2, 3, "contempt"),
     ]
     to_predict = Source("a/b.jsonl", "b.jsonl", True)
-    assert [*read_source(to_predict, io.BytesIO(make_line("crowd", 9)), ReadingLimits())] == [
+    assert [*read_source(to_predict, io.BytesIO(make_line("crowd", 9)), ReadingLimits(), CLASSES)] == [
         ParsedRow("b.jsonl", 0, 1, FaceRow(None, bytes([9] * 2304), None))
     ]
     assert cut_source(sources[0], io.BytesIO(content), ReadingLimits(part_bytes=10)) == []
@@ -68,11 +76,11 @@ def test_archive_of_a_new_form_beside_a_csv_gives_rows_of_both() -> None:
         archive.writestr("a.jsonl", make_line("happy", 1))
         archive.writestr("a.csv", b"pixels\n1 2\n")
     stream.seek(0)
-    first, *others = read_source(Source("z.zip", "z.zip", False), stream, ReadingLimits())
+    first, *others = read_source(Source("z.zip", "z.zip", False), stream, ReadingLimits(), CLASSES)
     assert first == ParsedRow("z.zip/a.jsonl", 0, 1, FaceRow(3, bytes([1] * 2304), None))
     assert [each.reason for each in others if isinstance(each, RejectedRow)] == ["wrong number of pixels"]
 
 
 def test_file_that_no_form_recognises_is_refused_by_the_last_one() -> None:
     with pytest.raises(DataError, match=r"^a\.bin, line 1: found no column `pixels`"):
-        list(read_source(Source("a.bin", "a.bin", False), io.BytesIO(b"BIN\n"), ReadingLimits()))
+        list(read_source(Source("a.bin", "a.bin", False), io.BytesIO(b"BIN\n"), ReadingLimits(), CLASSES))

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 from fault_injection.hostile_inputs import ARCHIVES, LABELS, PIXEL_TEXTS, TEXTS, Case, mutate
 
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember
 from fer_tfx.reading.sources import Source, read_source
+from fer_tfx.reading.words import ClassTable
+
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 
 CSVS = TEXTS | LABELS | PIXEL_TEXTS
 SEEDS = range(8)
@@ -20,7 +24,7 @@ SEEDS = range(8)
 
 def read(content: bytes, name: str = "faces") -> tuple[list[ParsedRow], Counter[str], int]:
     """Usable rows, reasons of the others, and how many members were passed over."""
-    items = list(read_source(Source(name, name, False), io.BytesIO(content), ReadingLimits()))
+    items = list(read_source(Source(name, name, False), io.BytesIO(content), ReadingLimits(), CLASSES))
     rows = [each for each in items if isinstance(each, ParsedRow)]
     reasons = Counter(each.reason for each in items if isinstance(each, RejectedRow))
     return rows, reasons, sum(isinstance(each, SkippedMember) for each in items)
@@ -62,7 +66,7 @@ def test_hostile_line_of_two_gigabytes_takes_little_memory_and_spoils_itself_onl
         file.seek(2_000_000_000, io.SEEK_CUR)
         file.write(b"\n" + TEXTS["CRLF"].content.splitlines(keepends=True)[1])
     with path.open("rb") as stream:
-        items = list(read_source(Source("fer2013.csv", "fer2013.csv", False), stream, ReadingLimits()))
+        items = list(read_source(Source("fer2013.csv", "fer2013.csv", False), stream, ReadingLimits(), CLASSES))
     assert [type(each) for each in items] == [RejectedRow, ParsedRow]
 
 

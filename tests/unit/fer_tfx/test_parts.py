@@ -7,10 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV, iter_lines
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, iter_range, place, read_part
+from fer_tfx.reading.words import ClassTable
+
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 
 HEADER = b"emotion,pixels\n"
 SOURCE = Source("/data/a.csv", "a.csv", is_unlabelled=False)
@@ -35,12 +39,12 @@ def read_in_parts(content: bytes, config: ReadingLimits) -> Iterator[ParsedRow |
     ranges = cut_source(SOURCE, io.BytesIO(content), config)
     counted = [(each, count_lines(io.BytesIO(content), each, config.max_line_bytes)) for each in reversed(ranges)]
     for part in place(counted):
-        yield from read_part(SOURCE, io.BytesIO(content), part, config)
+        yield from read_part(SOURCE, io.BytesIO(content), part, config, CLASSES)
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_read_part_cut_at_every_byte_gives_the_rows_of_the_whole_file(body: bytes) -> None:
-    whole = list(CSV.read(io.BytesIO(HEADER + body), "a.csv", ReadingLimits()))
+    whole = list(CSV.read(io.BytesIO(HEADER + body), "a.csv", ReadingLimits(), CLASSES))
     for part_bytes in range(1, len(body)):  # at least two parts
         assert list(read_in_parts(HEADER + body, ReadingLimits(part_bytes=part_bytes))) == whole, part_bytes
 
@@ -49,7 +53,7 @@ def test_read_part_of_pictures_and_broken_rows_gives_the_rows_of_the_whole_file(
     good = b"3," + PICTURE + b"\n"
     content = HEADER + good + b"\n9,1 2\n" + good * 2 + b"x" * 30_000 + b"\n" + good
     config = ReadingLimits(max_line_bytes=10_000)
-    whole = list(CSV.read(io.BytesIO(content), "a.csv", config))
+    whole = list(CSV.read(io.BytesIO(content), "a.csv", config, CLASSES))
     assert [(row.row, row.line, isinstance(row, ParsedRow)) for row in whole] == [
         (0, 2, True), (1, 4, False), (2, 5, True), (3, 6, True), (4, 7, False), (5, 8, True),
     ]  # fmt: skip
@@ -101,4 +105,4 @@ def test_cut_source_file_that_must_be_read_whole_gives_no_part(content: bytes) -
 def test_read_part_file_changed_since_it_was_counted_is_refused() -> None:
     part = Part((15, 23), row_count=3, first_line=2, first_row=0)
     with pytest.raises(DataError, match=r"a\.csv: was changed while .*\(3 rows behind byte 15 have become 2\): run"):
-        list(read_part(SOURCE, io.BytesIO(HEADER + b"0,1\n1,2\n"), part, ReadingLimits()))
+        list(read_part(SOURCE, io.BytesIO(HEADER + b"0,1\n1,2\n"), part, ReadingLimits(), CLASSES))

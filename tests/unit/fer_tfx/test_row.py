@@ -7,10 +7,14 @@ import warnings
 import numpy as np
 import pytest
 
+from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.columns import RowError, RowLayout, parse_header
 from fer_tfx.reading.csv_form import parse_row
 from fer_tfx.reading.form import FaceRow, shown
+from fer_tfx.reading.words import ClassTable
+
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 
 VALUES = [(7 * position) % 256 for position in range(2304)]
 PIXELS = " ".join(str(value) for value in VALUES).encode()
@@ -53,10 +57,10 @@ def test_row_of_one_column_a_pixel_is_put_in_order_by_the_names(names: list[str]
     value_of = dict(zip(sorted(names, key=lambda name: int(re.sub(r"\D", "", name))), VALUES, strict=True))
     header, row = ["", "emotion", *names, "Usage"], ["17", "3", *(str(value_of[name]) for name in names), "Training"]
     layout = parse_header(delimiter.join(header).encode(), "a.csv")
-    assert parse_row(delimiter.join(row).encode(), layout) == FaceRow(3, bytes(VALUES), "train")
+    assert parse_row(delimiter.join(row).encode(), layout, CLASSES) == FaceRow(3, bytes(VALUES), "train")
     row[100] = ""
     with pytest.raises(RowError, match=r"pixel is not an integer: column `pixels\[\d+\]`: found ''"):
-        parse_row(delimiter.join(row).encode(), layout)
+        parse_row(delimiter.join(row).encode(), layout, CLASSES)
     assert ("separated by" in layout.describe()) == (delimiter != ",")
     assert "one column a pixel" in layout.describe()
 
@@ -137,16 +141,16 @@ ROWS = {
 
 @pytest.mark.parametrize(("line", "layout"), ROWS.values(), ids=ROWS.keys())
 def test_parse_row_accepted_spelling_gives_same_face(line: bytes, layout: RowLayout) -> None:
-    assert parse_row(line, layout) == FaceRow(class_index=3, pixels=bytes(VALUES), usage=None)
+    assert parse_row(line, layout, CLASSES) == FaceRow(class_index=3, pixels=bytes(VALUES), usage=None)
 
 
 def test_parse_row_unlabelled_layout_gives_no_class() -> None:
-    assert parse_row(b'"' + PIXELS + b'"\n', UNLABELLED) == FaceRow(None, bytes(VALUES), None)
+    assert parse_row(b'"' + PIXELS + b'"\n', UNLABELLED, CLASSES) == FaceRow(None, bytes(VALUES), None)
 
 
 @pytest.mark.parametrize("class_index", range(7))
 def test_parse_row_each_label_gives_its_index(class_index: int) -> None:
-    assert parse_row(b"%d,%s" % (class_index, PIXELS), LABELLED).class_index == class_index
+    assert parse_row(b"%d,%s" % (class_index, PIXELS), LABELLED, CLASSES).class_index == class_index
 
 
 @pytest.mark.parametrize(
@@ -164,14 +168,14 @@ def test_parse_row_each_label_gives_its_index(class_index: int) -> None:
     ],
 )
 def test_parse_row_known_usage_gives_its_split(usage: bytes, split: str) -> None:
-    assert parse_row(b"0," + PIXELS + b"," + usage + b"\r\n", WITH_USAGE).usage == split
+    assert parse_row(b"0," + PIXELS + b"," + usage + b"\r\n", WITH_USAGE, CLASSES).usage == split
 
 
 def test_parse_row_every_value_keeps_its_place() -> None:
     values = np.random.default_rng(1).integers(0, 256, 2304)
     assert set(values) == set(range(256))
     line = b"0," + " ".join(map(str, values)).encode()
-    np.testing.assert_array_equal(np.frombuffer(parse_row(line, LABELLED).pixels, np.uint8), values)
+    np.testing.assert_array_equal(np.frombuffer(parse_row(line, LABELLED, CLASSES).pixels, np.uint8), values)
 
 
 def _row_with(token: bytes) -> bytes:
@@ -226,7 +230,7 @@ BAD_ROWS = {
 @pytest.mark.parametrize(("line", "reason", "detail"), BAD_ROWS.values(), ids=BAD_ROWS.keys())
 def test_parse_row_bad_line_gives_reason_and_detail(line: bytes, reason: str, detail: str) -> None:
     with pytest.raises(RowError) as caught:
-        parse_row(line + b"\n", LABELLED)
+        parse_row(line + b"\n", LABELLED, CLASSES)
     assert caught.value.reason == reason
     assert detail in caught.value.detail
     assert len(caught.value.detail) < 160
@@ -236,21 +240,21 @@ def test_parse_row_bad_line_gives_reason_and_detail(line: bytes, reason: str, de
 def test_parse_row_without_a_label_is_usable_where_it_is_held_out(usage: bytes, is_usable: bool) -> None:
     line = b" ," + PIXELS + b"," + usage
     if is_usable:
-        assert parse_row(line, WITH_USAGE).class_index is None
+        assert parse_row(line, WITH_USAGE, CLASSES).class_index is None
     else:
         with pytest.raises(RowError, match="unknown label: column `emotion`: found ' '"):
-            parse_row(line, WITH_USAGE)
+            parse_row(line, WITH_USAGE, CLASSES)
 
 
 @pytest.mark.parametrize("usage", [b"", b"Tests", b"trainer", b"0"])
 def test_parse_row_unknown_usage_is_rejected(usage: bytes) -> None:
     with pytest.raises(RowError, match=f"unknown usage: column `usage`: found '{usage.decode()}', expected Training"):
-        parse_row(b"3," + PIXELS + b"," + usage, WITH_USAGE)
+        parse_row(b"3," + PIXELS + b"," + usage, WITH_USAGE, CLASSES)
 
 
 def test_parse_row_quotes_around_a_comma_do_not_shift_columns() -> None:
     with pytest.raises(RowError, match="found 2 columns, expected 3"):
-        parse_row(b'"0,1",' + PIXELS, RowLayout(pixels=2, emotion=0, usage=None, column_count=3))
+        parse_row(b'"0,1",' + PIXELS, RowLayout(pixels=2, emotion=0, usage=None, column_count=3), CLASSES)
 
 
 def test_parse_row_mutated_lines_raise_nothing_but_row_errors() -> None:
@@ -267,7 +271,7 @@ def test_parse_row_mutated_lines_raise_nothing_but_row_errors() -> None:
                     [b"", b'"', b",", b" ", b"-", b"\0", b"7", b"\n", draw.randbytes(draw.randint(1, 4))]
                 )
             try:
-                face = parse_row(bytes(line), WITH_USAGE)
+                face = parse_row(bytes(line), WITH_USAGE, CLASSES)
             except RowError:
                 rejected += 1
             else:

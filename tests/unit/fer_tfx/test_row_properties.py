@@ -4,10 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_tfx.contract import CLASS_COUNT, PIXEL_COUNT, SPLIT_OF_USAGE
+from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, PIXEL_COUNT, SPLIT_OF_USAGE
 from fer_tfx.reading.columns import RowError, parse_header
 from fer_tfx.reading.csv_form import parse_row
 from fer_tfx.reading.form import FaceRow
+from fer_tfx.reading.words import ClassTable
+
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 
 SPACES = st.text(" \t", max_size=3).map(str.encode)
 PIXELS = st.binary(min_size=PIXEL_COUNT, max_size=PIXEL_COUNT)
@@ -36,7 +39,9 @@ def test_parse_row_of_a_rendered_row_gives_it_back(
         "Usage": margin + usage.encode() + margin,
     }
     layout = parse_header(",".join(columns).encode(), "x.csv")
-    assert parse_row(render(columns, values) + end, layout) == FaceRow(class_index, pixels, SPLIT_OF_USAGE[usage])
+    assert parse_row(render(columns, values) + end, layout, CLASSES) == FaceRow(
+        class_index, pixels, SPLIT_OF_USAGE[usage]
+    )
 
 
 @given(line=st.binary(max_size=200), header=st.sampled_from([b"emotion,pixels", b"pixels", b"emotion,pixels,Usage"]))
@@ -44,5 +49,5 @@ def test_parse_row_of_any_bytes_is_a_row_error_of_one_line(line: bytes, header: 
     """No 200 bytes hold 2,304 numbers."""
     layout = parse_header(header, "x.csv")
     with pytest.raises(RowError) as caught:
-        parse_row(line, layout)
+        parse_row(line, layout, CLASSES)
     assert str(caught.value).isprintable()

@@ -9,6 +9,9 @@ import pytest
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, Remark
 from fer_tfx.reading.sources import Source, count_lines, cut_source, place, read_part, read_source
+from fer_tfx.reading.words import ClassTable
+
+CLASSES = ClassTable.build(CLASS_NAMES, {})
 
 WORDS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 SPLITS = {"Training": "train", "PublicTest": "eval", "PrivateTest": "test"}
@@ -54,7 +57,7 @@ DIALECTS = {
 
 def read(content: bytes, is_unlabelled: bool = False) -> list[Item]:
     source = Source("t.csv", "t.csv", is_unlabelled)
-    return list(read_source(source, io.BytesIO(content), ReadingLimits()))  # type: ignore[arg-type]
+    return list(read_source(source, io.BytesIO(content), ReadingLimits(), CLASSES))  # type: ignore[arg-type]
 
 
 def read_in_parts(content: bytes, limits: ReadingLimits) -> Iterator[Item]:
@@ -62,7 +65,7 @@ def read_in_parts(content: bytes, limits: ReadingLimits) -> Iterator[Item]:
     ranges = cut_source(source, io.BytesIO(content), limits)
     counted = [(each, count_lines(io.BytesIO(content), each, limits.max_line_bytes)) for each in ranges]
     for part in place(counted):
-        yield from read_part(source, io.BytesIO(content), part, limits)
+        yield from read_part(source, io.BytesIO(content), part, limits, CLASSES)
 
 
 @pytest.mark.parametrize("content", DIALECTS.values(), ids=DIALECTS)

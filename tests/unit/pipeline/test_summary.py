@@ -44,6 +44,13 @@ def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_ste
     ]
 
 
+def test_write_summary_counts_rows_that_the_settings_leave_out_by_label():
+    rows = dataclasses.replace(PUSHED.rows, left_out={"7": 1_018, "contempt": 2})
+    lines = write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()
+    assert lines[0].endswith(" used + 4,294 repeats dropped + 1,020 left out + 3 quarantined")
+    assert lines[2] == "left out     1,018 with the label '7', 2 with the label 'contempt'"
+
+
 def test_write_summary_names_files_left_aside_and_counts_what_it_leaves_out():
     skipped = {f"{letter}.zip": "no CSV in it" for letter in "abcde"}
     rows = dataclasses.replace(PUSHED.rows, skipped_files=skipped)

@@ -71,6 +71,14 @@ def test_render_card_rows_are_accounted_for_by_reason(card):
         assert f"{line}\n" in card
 
 
+def test_render_card_counts_rows_that_the_settings_leave_out_by_label(card):
+    rows = dataclasses.replace(make_card().rows, left_out={"contempt": 18})
+    assert "37 dropped as repeats, 0 left out" not in card
+    left_out = render_card(make_card(rows=rows))
+    assert "37 dropped as repeats, 18 left out by the settings and 1 quarantined." in left_out
+    assert "| left out | `label contempt` | 18 |\n" in left_out
+
+
 def test_render_card_tells_of_training_rows_with_the_picture_of_an_eval_row(card):
     rows = dataclasses.replace(make_card().rows, kept_twins={"eval": 1_280, "test": 3})
     told = render_card(make_card(rows=rows))
@@ -195,7 +203,7 @@ def test_render_card_hostile_texts_are_neither_html_nor_links_nor_headings(card)
     assert headings == [token.tag for token in list_tokens(card) if token.type == "heading_open"]
     # Whatever of them is shown stands in code: GitHub makes links of bare addresses elsewhere.
     assert [token.content for token in tokens if token.type == "text" and "evil" in token.content] == []
-    assert len([token for token in tokens if token.type == "code_inline" and "evil" in token.content]) == 18
+    assert len([token for token in tokens if token.type == "code_inline" and "evil" in token.content]) == 19
 
 
 def test_render_card_hostile_texts_leave_every_row_its_cells():
@@ -203,7 +211,9 @@ def test_render_card_hostile_texts_leave_every_row_its_cells():
     plain = make_trained(spans=(TrainedSpan(3, 1), TrainedSpan(4, 1)))
     plain = dataclasses.replace(
         plain,
-        rows=IngestionReport({"a": 2}, {"train": {"happy": 1}, "b": {"": 1}}, {"c": 1}, {"d": 1}, 0, {"e": "f"}),
+        rows=IngestionReport(
+            {"a": 2}, {"train": {"happy": 1}, "b": {"": 1}}, {"c": 1}, {"d": 1}, {"e": 1}, 0, {"f": "g"}
+        ),
     )
     assert count_cells(render_card(hostile)) == count_cells(render_card(plain))
 

@@ -1,13 +1,23 @@
-"""The account of rows: 10 read = 6 emitted + 3 dropped + 1 quarantined."""
+"""The account of rows: 12 read = 6 emitted + 3 dropped + 2 left out + 1 quarantined."""
 
 import dataclasses
 
 import pytest
 
-from reporting.ingestion import CONFLICT, DROPPED, EMITTED, KEPT_TWIN, MAX_LISTED, QUARANTINED, READ, IngestionReport
+from reporting.ingestion import (
+    CONFLICT,
+    DROPPED,
+    EMITTED,
+    KEPT_TWIN,
+    LEFT_OUT,
+    MAX_LISTED,
+    QUARANTINED,
+    READ,
+    IngestionReport,
+)
 
 OUTCOMES = [
-    ((READ, "a.csv"), 7),
+    ((READ, "a.csv"), 9),
     ((READ, "b.zip/b.csv"), 3),
     ((EMITTED, "train", "happy"), 3),
     ((EMITTED, "train", "sad"), 1),
@@ -15,14 +25,16 @@ OUTCOMES = [
     ((DROPPED, "repeat within train"), 2),
     ((DROPPED, "also stands in test"), 1),
     ((QUARANTINED, "unknown label"), 1),
+    ((LEFT_OUT, "contempt"), 2),
     ((CONFLICT,), 4),
     ((KEPT_TWIN, "eval"), 2),
 ]
 REPORT = IngestionReport(
-    read={"a.csv": 7, "b.zip/b.csv": 3},
+    read={"a.csv": 9, "b.zip/b.csv": 3},
     emitted={"train": {"happy": 3, "sad": 1}, "unlabelled": {"": 2}},
     dropped={"repeat within train": 2, "also stands in test": 1},
     quarantined={"unknown label": 1},
+    left_out={"contempt": 2},
     conflicting_pictures=4,
     skipped_files={"read.me": "no CSV"},
     kept_twins={"eval": 2},
@@ -58,8 +70,8 @@ def test_from_outcomes_nothing_gives_an_empty_balanced_report():
 
 
 def test_totals_of_a_report_are_sums_of_its_accounts():
-    assert (REPORT.rows_read, REPORT.rows_emitted, REPORT.rows_dropped, REPORT.rows_quarantined) == (10, 6, 3, 1)
-    assert REPORT.quarantined_fraction == 0.1
+    assert (REPORT.rows_read, REPORT.rows_emitted, REPORT.rows_dropped, REPORT.rows_quarantined) == (12, 6, 3, 1)
+    assert (REPORT.rows_left_out, REPORT.quarantined_fraction) == (2, 1 / 12)
     assert [REPORT.split_size(split) for split in ("train", "unlabelled", "eval")] == [4, 2, 0]
 
 
@@ -71,16 +83,19 @@ def test_check_balance_every_row_accounted_for_passes():
     ("change", "expected"),
     [
         (
-            {"read": {"a.csv": 8, "b.zip/b.csv": 3}},
-            "11 rows were read, but 6 emitted + 3 dropped + 1 quarantined make 10: a row was lost or counted twice",
+            {"read": {"a.csv": 10, "b.zip/b.csv": 3}},
+            "13 rows were read, but 6 emitted + 3 dropped + 2 left out + 1 quarantined make 12: a row was lost or"
+            " counted twice",
         ),
         (
             {"quarantined": {"unknown label": 2}},
-            "10 rows were read, but 6 emitted + 3 dropped + 2 quarantined make 11: a row was lost or counted twice",
+            "12 rows were read, but 6 emitted + 3 dropped + 2 left out + 2 quarantined make 13: a row was lost or"
+            " counted twice",
         ),
         (
             {"emitted": {"train": {"happy": 3}}, "dropped": {}},
-            "10 rows were read, but 3 emitted + 0 dropped + 1 quarantined make 4: a row was lost or counted twice",
+            "12 rows were read, but 3 emitted + 0 dropped + 2 left out + 1 quarantined make 6: a row was lost or"
+            " counted twice",
         ),
     ],
 )
