@@ -93,10 +93,12 @@ def run_healthcheck(url: str) -> int:
     return subprocess.run(command, check=False, capture_output=True).returncode
 
 
-def test_healthcheck_tells_a_server_with_the_model_from_one_without_and_from_none():
+def test_healthcheck_tells_a_server_with_a_loaded_model_from_one_without_and_from_none():
     with TensorFlowServingDouble(answer_by_first_value, name="fer") as double:
         url = double.rest_url
         assert run_healthcheck(url) == 0
+        double.states = {1: "LOADING"}
+        assert run_healthcheck(url) != 0
     assert run_healthcheck(url) != 0
     with TensorFlowServingDouble(answer_by_first_value, name="other") as double:
         assert run_healthcheck(double.rest_url) != 0

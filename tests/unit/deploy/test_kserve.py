@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 from manifests import change, read_documents
 
-(SERVICE,) = read_documents("kserve.yaml")
+SERVICE, POLICY = read_documents("kserve.yaml")
 PREDICTOR = SERVICE["spec"]["predictor"]
 _OF_PREDICTOR = {"model", "minReplicas", "maxReplicas", "scaleTarget", "scaleMetric", "canaryTrafficPercent", "timeout"}
 _OF_MODEL = {"modelFormat", "runtime", "protocolVersion", "runtimeVersion", "storageUri", "storage"}
@@ -61,3 +61,14 @@ def test_service_runs_as_nobody_and_within_limits():
     assert PREDICTOR["securityContext"]["runAsNonRoot"] is True
     assert PREDICTOR["automountServiceAccountToken"] is False
     assert set(PREDICTOR["model"]["resources"]) == {"requests", "limits"}
+
+
+@pytest.mark.parametrize("version", ["1.27", "1.30", "1.34"])
+def test_policy_lets_in_all_but_the_runtimes_grpc_port_which_lets_callers_change_the_model(version):
+    kubernetes_validate.validate(POLICY, version, strict=True)
+    (rule,) = POLICY["spec"]["ingress"]
+    open_ports = {port for each in rule["ports"] for port in range(each["port"], each["endPort"] + 1)}
+    # --port of KServe's own ClusterServingRuntime kserve-tensorflow-serving.
+    assert set(range(1, 65_536)) - open_ports == {9000}
+    labels = POLICY["spec"]["podSelector"]["matchLabels"]
+    assert labels == {"serving.kserve.io/inferenceservice": SERVICE["metadata"]["name"]}
