@@ -25,6 +25,7 @@ LABELLED_SPLITS = (TRAIN_SPLIT, EVAL_SPLIT, TEST_SPLIT)
 # The two inputs of ingestion: rows to learn from, rows to predict.
 LABELLED_INPUT = "labelled"
 UNLABELLED_INPUT = "unlabelled"
+BESIDE_INPUT = "beside"  # pictures that a table names: changed ones make the input another one
 SPLIT_OF_USAGE = {"training": TRAIN_SPLIT, "publictest": EVAL_SPLIT, "privatetest": TEST_SPLIT}
 
 # Environments of the curated schema.

@@ -34,6 +34,8 @@ _OTHER_STARTS = {b"%PDF": "PDF", b"<svg": "SVG", b"<?xml": "SVG or XML", b"\xff\
                  b"\0\0\0\x0cJXL ": "JPEG XL", b"<!DOCTYPE": "a web page", b"<html": "a web page"}  # fmt: skip
 # Luma of ITU-R BT.601. They sum to 1, so grey stays as it is.
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+# Where a picture may note that it is to be turned.
+_NOTES = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
 # What Pillow raises for bytes that aren't what their header says.
 DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
 
@@ -63,7 +65,11 @@ def read_bounded(stream: BinaryIO, name: str) -> bytes:
     size = 0
     with suppress(OSError, AttributeError):  # no file
         size = os.fstat(stream.fileno()).st_size
-    content = stream.read(MAX_FILE_BYTES + 1) if size <= MAX_FILE_BYTES else b""
+    content = b""
+    if size <= MAX_FILE_BYTES:
+        content = stream.read(size + 1)  # which takes no room for more, as it would for the most
+        if len(content) > size:
+            content += stream.read(MAX_FILE_BYTES + 1 - len(content))
     if max(size, len(content)) > MAX_FILE_BYTES:
         raise DataError(f"{in_one_line(name)}: larger than {MAX_FILE_BYTES:,} bytes; give a smaller picture")
     return content
@@ -188,20 +194,27 @@ def _bound(picture: Image.Image | None, name: str) -> Image.Image:
 
 def _load_upright(picture: Image.Image, name: str, *, is_own: bool = True) -> Image.Image:
     """The same picture, or another one that is turned unless it is our own."""
-    called = f"{in_one_line(name)}: this {picture.format or 'picture'}"
     try:
         picture.load()
     except DAMAGE:
-        raise DataError(f"{called} is damaged or ends early; replace it, or leave it out") from None
+        found = f"{_call(picture, name)} is damaged or ends early"
+        raise DataError(f"{found}; replace it, or leave it out") from None
     low, high = cast(tuple[float, float], picture.getextrema()) if picture.mode in {"F", "I"} else (0.0, 0.0)
     if picture.mode == "F" or low < 0 or high >= 2**16:  # what would be white?
-        raise DataError(f"{called} holds numbers of more than 16 bits; save it with 8 or 16 a colour")
+        found = f"{_call(picture, name)} holds numbers of more than 16 bits"
+        raise DataError(f"{found}; save it with 8 or 16 a colour")
+    if is_own and _NOTES.isdisjoint(picture.info) and not hasattr(picture, "tag_v2"):  # TIFF has its own
+        return picture  # as to look for a note takes a tenth of the time
     with suppress(*DAMAGE):  # without a readable note it is upright
         if is_own:
             ImageOps.exif_transpose(picture, in_place=True)
         elif picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:
             return ImageOps.exif_transpose(picture)
     return picture
+
+
+def _call(picture: Image.Image, name: str) -> str:
+    return f"{in_one_line(name)}: this {picture.format or 'picture'}"
 
 
 def decode_picture(content: bytes, name: str) -> Pixels:
@@ -216,7 +229,8 @@ def to_pixels(picture: Image.Image) -> Pixels:
     antialias: Pillow's BILINEAR is the triangle filter of `tf.image.resize`. Only then are values rounded.
     """
     if picture.mode == "L" and picture.size == (IMAGE_SIZE_PX, IMAGE_SIZE_PX):
-        return np.array(picture, np.uint8).reshape(IMAGE_SHAPE)  # as it would become, for a third of the time
+        # As it would become, for a third of the time.
+        return np.frombuffer(picture.tobytes(), np.uint8).reshape(IMAGE_SHAPE).copy()
     if picture.mode == "L" or picture.mode.startswith("I"):
         grey = _shrink(to_grey(picture))
     else:

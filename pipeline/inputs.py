@@ -16,12 +16,15 @@ from configs.convert import overlay
 from configs.library import class_table_of, reading_limits_of
 from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
 from configs.tuning import read_values
-from fer_tfx.contract import LABELLED_INPUT, PIXELS_KEY, UNLABELLED_INPUT
+from fer_tfx.contract import BESIDE_INPUT, LABELLED_INPUT, PIXELS_KEY, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
+from fer_tfx.reading.forms import find_form, lists_pictures
+from fer_tfx.reading.parquet_form import PARQUET
 from fer_tfx.reading.picture_form import PICTURES
 from fer_tfx.reading.sources import choose_sources, look_into
+from fer_tfx.reading.words import ClassTable
 from pipeline.failures import first_line
 from pipeline.paths import is_remote
 
@@ -31,6 +34,7 @@ _PLACEHOLDER = r"\{(SPAN|VERSION|YYYY|MM|DD)\b"  # for TFX to fill in
 _AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
 _MAX_DEPTH, _MAX_ENTRIES = 8, 500_000  # of a folder, how deep and how far it is looked into
 _HEAD_BYTES = 4_096
+_ROWS, _PATHS = "rows", "paths"  # kinds of files
 _HYPERPARAMETERS = "tuner.hyperparameters_path"
 
 
@@ -66,11 +70,15 @@ def resolve_input(config: DataConfig) -> Input:
     Raises DataError: no path is given, a local one can't be used, or the two are on different file systems.
     """
     given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
+    globs: dict[str, list[str]] = {name: [] for name in (*given, BESIDE_INPUT)}
+    for name, path in given.items():
+        if path:
+            globs[name], beside = _to_patterns(path, class_table_of(config) if name == LABELLED_INPUT else None)
+            globs[BESIDE_INPUT] += beside
     paths = {
         name if place == 1 else f"{name}-{place}": pattern
-        for name, path in given.items()
-        if path
-        for place, pattern in enumerate(_to_patterns(path), start=1)
+        for name, patterns in globs.items()
+        for place, pattern in enumerate(patterns, start=1)
     }
     for pattern in paths.values():
         _require_utf8(pattern)
@@ -92,7 +100,8 @@ def look_into_input(config: DataConfig) -> None:
         return
     for is_unlabelled in (False, True):
         classes = None if is_unlabelled else class_table_of(config)
-        patterns = [each for name, each in given.patterns.items() if name.startswith(UNLABELLED_INPUT) == is_unlabelled]
+        of_input = UNLABELLED_INPUT if is_unlabelled else LABELLED_INPUT
+        patterns = [each for name, each in given.patterns.items() if name.startswith(of_input)]
         found = [path for each in patterns for path in glob.glob(f"{given.base.rstrip('/')}/{each}")]  # noqa: PTH207
         paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
         sources, skipped = choose_sources(paths, given.base, classes)
@@ -104,43 +113,57 @@ def look_into_input(config: DataConfig) -> None:
         look_into(sources, reading_limits_of(config), classes)
 
 
-def _to_patterns(path: str) -> list[str]:
+def _to_patterns(path: str, classes: ClassTable | None) -> tuple[list[str], list[str]]:
+    """Globs of the files to read, and of pictures that tables among them name."""
     if is_remote(path):
-        return [f"{path}*" if path.endswith("/") else path]
+        return [f"{path}*" if path.endswith("/") else path], []
     absolute = os.path.abspath(Path(path).expanduser())  # noqa: PTH100 (keeps links, which may be the point)
     if os.path.exists(absolute):  # noqa: PTH110
         if not os.access(absolute, os.R_OK):
             raise DataError(f"{path}: can't be read: Permission denied; fix its permissions")
         escaped = glob.escape(absolute)
-        is_folder = os.path.isdir(absolute)  # noqa: PTH112
-        return [f"{escaped}{'/*' * depth}" for depth in _find_depths(absolute)] if is_folder else [escaped]
+        if os.path.isdir(absolute):  # noqa: PTH112
+            depths, beside = _find_depths(absolute, classes)
+            return [f"{escaped}{'/*' * depth}" for depth in depths], [f"{escaped}{'/*' * depth}" for depth in beside]
+        folder, name = os.path.split(absolute)
+        beside = _find_depths(folder, classes)[1] if _find_kind(absolute, name, classes) == _PATHS else []
+        return [escaped], [f"{glob.escape(folder)}{'/*' * depth}" for depth in beside]
     if not re.search(_PLACEHOLDER, path) and not glob.glob(absolute):  # noqa: PTH207
         raise DataError(f"{path}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data")
-    return [absolute]
+    return [absolute], []
 
 
-def _find_depths(folder: str) -> list[int]:
-    """How many folders deep its files are: the least depth with pixels or an archive, else all that have pictures."""
-    level, left, depths = [folder], _MAX_ENTRIES, []
+def _find_depths(folder: str, classes: ClassTable | None) -> tuple[list[int], list[int]]:
+    """How many folders deep its files are: the least depth with tables or archives, else all that have pictures.
+
+    And, if those tables name pictures by their paths, how deep there are pictures.
+    """
+    level, left, tables, pictures = [folder], _MAX_ENTRIES, 0, []
     for depth in range(1, _MAX_DEPTH + 1):
         entries = [entry for each in level for entry in _list_folder(each, left)]
-        if any(_is_pixel_file(entry) for entry in entries):
-            return [depth]
+        kinds = (_find_kind(entry.path, entry.name, classes) for entry in entries if not tables)
+        if kind := next(filter(None, kinds), ""):
+            if kind == _ROWS:
+                return [depth], []
+            tables = depth
         if any(PICTURES.recognises(b"", entry.name) for entry in entries):
-            depths.append(depth)
+            pictures.append(depth)
         left -= len(entries)
         level = [entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-    return depths or [1]
+    return ([tables], pictures) if tables else (pictures or [1], [])
 
 
-def _is_pixel_file(entry: os.DirEntry[str]) -> bool:
-    """Whether this is a table of pixels or an archive rather than, say, a list of the pictures beside it."""
-    if PICTURES.recognises(b"", entry.name) or reason_to_skip(entry.name) or not entry.is_file():
-        return False
-    with suppress(OSError), open(entry.path, "rb") as file:  # noqa: PTH123
+def _find_kind(path: str, name: str, classes: ClassTable | None) -> str:
+    """What a file holds: paths of pictures with their classes, rows or packed ones, or neither."""
+    if PICTURES.recognises(b"", name) or reason_to_skip(name) or not os.path.isfile(path):  # noqa: PTH113
+        return ""
+    with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123
         head = file.read(_HEAD_BYTES)
-        return is_packed(head) or not head or PIXELS_KEY[:-1].encode() in head.lower()
-    return True
+        if classes and lists_pictures(head, name, classes):
+            return _PATHS
+        is_table = find_form(head, name) is PARQUET or PIXELS_KEY[:-1].encode() in head.lower()
+        return _ROWS if is_table or is_packed(head) or not head else ""
+    return _ROWS
 
 
 def _list_folder(folder: str, most: int) -> list[os.DirEntry[str]]:

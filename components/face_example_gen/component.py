@@ -26,13 +26,14 @@ from components.artifacts import (
     declare,
     iter_quarantined,
 )
-from components.face_example_gen.graph import NO_EVAL, Outputs, ingest
+from components.face_example_gen.graph import NO_EVAL, Outputs, ingest, open_file
 from components.face_example_gen.settling import held_out_reason
 from configs.library import class_names_of, class_table_of
 from configs.load import from_json, to_json
 from configs.spec import DataConfig
 from fer_tfx.contract import (
     EVAL_SPLIT,
+    LABELLED_INPUT,
     LABELLED_SPLITS,
     LEAVE_OUT,
     TRAIN_SPLIT,
@@ -41,10 +42,10 @@ from fer_tfx.contract import (
 )
 from fer_tfx.errors import DataError
 from fer_tfx.reading.choice import describe_skipped, name_some, shorten_name
-from fer_tfx.reading.csv_form import UNKNOWN_LABEL
 from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.picture_form import NO_CLASS
 from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
+from fer_tfx.reading.values import UNKNOWN_LABEL
 from fer_tfx.reading.words import ClassTable
 from reporting.ingestion import REPORT_FILE, IngestionReport
 
@@ -115,7 +116,8 @@ class FerExampleGen(Component, FileBasedExampleGen):  # type: ignore[misc]
         """Ingest one span; None: the newest there is.
 
         `patterns` are globs below `input_base`, a path or URI, of the files to learn from (`LABELLED_INPUT`) and, if
-        there are any, of those to predict (`UNLABELLED_INPUT`), with TFX's `{SPAN}` and `{VERSION}`.
+        there are any, of those to predict (`UNLABELLED_INPUT`), with TFX's `{SPAN}` and `{VERSION}`; and of pictures
+        that tables among them name (`BESIDE_INPUT`), which belong to the fingerprint.
         """
         # Base and patterns say where the files are. Here a path spelt differently would only miss the cache.
         how = dataclasses.replace(data_config, path="", unlabelled_path="")
@@ -152,18 +154,23 @@ def _find_sources(exec_properties: dict[str, Any], classes: ClassTable) -> tuple
     folders = 0
     splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
     for is_unlabelled in (False, True):
-        patterns = [each.pattern for each in splits if each.name.startswith(UNLABELLED_INPUT) == is_unlabelled]
+        of_input = UNLABELLED_INPUT if is_unlabelled else LABELLED_INPUT
+        patterns = [each.pattern for each in splits if each.name.startswith(of_input)]
         found = [path for pattern in patterns for path in fileio.glob(os.path.join(base, pattern))]
-        paths = [path for path in found if not fileio.isdir(path)]
+        paths = [path for path in found if not _is_folder(path)]
         folders += len(found) - len(paths)
-        of_input = choose_sources(paths, base, None if is_unlabelled else classes)
-        sources += of_input[0]
-        skipped += of_input[1]
+        chosen = choose_sources(paths, base, None if is_unlabelled else classes, open_file)
+        sources += chosen[0]
+        skipped += chosen[1]
     if not sources:
         what = describe_skipped(skipped) if skipped or not folders else "only folders with nothing of use in them"
         raise DataError(f"{base}: no FER2013 file in it ({what}); give the CSV, an archive or a folder of them")
     sources, repeats = merge_spellings(sources)
     return sources, skipped + repeats
+
+
+def _is_folder(path: str) -> bool:
+    return bool(fileio.isdir(path)) if "://" in path else os.path.isdir(path)  # noqa: PTH112 (a fifth of the time)
 
 
 def require_still(exec_properties: dict[str, Any]) -> None:

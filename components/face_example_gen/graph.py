@@ -12,9 +12,9 @@ import os
 import posixpath
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias
 
 import apache_beam as beam
 from apache_beam.io.filesystem import CompressionTypes
@@ -35,8 +35,9 @@ from configs.library import class_table_of, reading_limits_of
 from configs.spec import DataConfig
 from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, PIXEL_COUNT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
-from fer_tfx.reading.form import Item, LeftOutRow, ParsedRow, Remark, SkippedMember
-from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, is_picture, place, read_part, read_source
+from fer_tfx.reading.beside import open_local
+from fer_tfx.reading.form import Item, LeftOutRow, ParsedRow, Part, ReadingLimits, Remark, SkippedMember
+from fer_tfx.reading.sources import Source, count_part, cut_source, is_picture, place, read_part, read_source
 from reporting.ingestion import LEFT_OUT, QUARANTINED, READ, IngestionReport, Outcome
 
 REJECTED = "rejected"
@@ -48,9 +49,10 @@ NAMED = "named"  # (NAMED, split): of the rows read, those that their own words 
 PREDICTED = "predicted"  # (PREDICTED, file): of the rows read, those given as data to predict
 FAILED = "failed"  # (FAILED, message)
 
-_BUFFER_BYTES = 1 << 18  # a local file comes with 8 kB, less than a line: that takes 5 us more for each
+_BUFFER_BYTES = 1 << 18
 MAX_KEPT_ROWS = 100_000  # quarantined rows that are written for each part of a file, or file read as a whole
 _PICTURES_TOGETHER = 500  # files that one element stands for
+_CANDIDATES_TOGETHER = 500
 Files: TypeAlias = tuple[tuple[str, str, bool], ...]  # Sources as Beam's coders take them
 _WHOLE = "whole"
 _CANDIDATES = "candidates"
@@ -136,7 +138,7 @@ def _write_json(content: Any, path: str) -> None:
 
 
 def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig) -> Any:
-    """Read all sources; gives PCollections `candidates`, `rejected`, of dicts, and `outcomes`, of (Outcome, number)."""
+    """Read all sources; gives PCollections `candidates`, of lists, `rejected`, of dicts, and `outcomes`, of pairs."""
     files = (
         pipeline
         | "Files" >> beam.Create(_share_out(sources))
@@ -146,7 +148,7 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
     parts = (
         files.ranges
         | "ShareOutRanges" >> beam.Reshuffle()
-        | "Count" >> beam.Map(_count, config.max_line_bytes)
+        | "Count" >> beam.Map(_count, reading_limits_of(config))
         | "GroupByFile" >> beam.GroupByKey()
         | "Number" >> beam.FlatMapTuple(lambda source, counted: (((source,), part) for part in place(counted)))
     )
@@ -170,10 +172,12 @@ def _share_out(sources: list[Source]) -> list[Files]:
     return [*alone, *(tuple(pictures[start : start + _PICTURES_TOGETHER]) for start in bunches)]
 
 
-@contextmanager
-def _open(source: Source) -> Iterator[BinaryIO]:
-    with FileSystems.open(source.path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
-        yield cast(BinaryIO, io.BufferedReader(stream, _BUFFER_BYTES))
+def open_file(path: str) -> AbstractContextManager[BinaryIO]:
+    """For reading: a local file, or one of what Beam knows."""
+    if "://" not in path:
+        return open_local(path)
+    stream = FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return io.BufferedReader(stream, _BUFFER_BYTES)
 
 
 class _Cut(beam.DoFn):  # type: ignore[misc]
@@ -185,21 +189,21 @@ class _Cut(beam.DoFn):  # type: ignore[misc]
     def process(self, element: Files) -> Iterator[Any]:
         ranges, source = [], Source(*element[0])
         if not is_picture(source):
-            with _open(source) as stream:
+            with open_file(source.path) as stream:
                 ranges = cut_source(source, stream, reading_limits_of(self._config))
         yield from ((element[0], each) for each in ranges)
         if not ranges:
             yield beam.pvalue.TaggedOutput(_WHOLE, (element, None))
 
 
-def _count(element: tuple[Any, Any], max_line_bytes: int) -> tuple[Any, Any]:
-    source, bounds = element
-    with _open(Source(*source)) as stream:
-        return source, (bounds, count_lines(stream, bounds, max_line_bytes))
+def _count(element: tuple[Any, Any], limits: ReadingLimits) -> tuple[Any, Any]:
+    source, bounds = Source(*element[0]), element[1]
+    with open_file(source.path) as stream:
+        return element[0], (bounds, count_part(source, stream, bounds, limits))
 
 
 class _Read(beam.DoFn):  # type: ignore[misc]
-    """Files, or a part of one -> candidates, rejected rows and counted outcomes."""
+    """Files, or a part of one -> lists of candidates, rejected rows and counted outcomes."""
 
     def __init__(self, config: DataConfig):
         self._config = config
@@ -210,18 +214,27 @@ class _Read(beam.DoFn):  # type: ignore[misc]
     def process(self, element: tuple[Files, Part | None]) -> Iterator[Any]:
         counts: Counter[Outcome] = Counter()
         self._kept_rows = 0
+        candidates: list[Candidate] = []  # few elements, as Beam takes half as long for each as its picture
         for each in element[0]:
-            yield from self._read(Source(*each), element[1], counts)
+            for output in self._read(Source(*each), element[1], counts):
+                if not isinstance(output, Candidate):
+                    yield output
+                    continue
+                candidates.append(output)
+                if len(candidates) == _CANDIDATES_TOGETHER:
+                    yield candidates
+                    candidates = []
+        yield candidates
         yield from tag_counts(counts)
 
     def _read(self, source: Source, part: Part | None, counts: Counter[Outcome]) -> Iterator[Any]:
         limits = reading_limits_of(self._config)
         try:
-            with _open(source) as stream:
+            with open_file(source.path) as stream:
                 if part is None:
-                    items = read_source(source, stream, limits, self._classes)
+                    items = read_source(source, stream, limits, self._classes, open_file)
                 else:
-                    items = read_part(source, stream, part, limits, self._classes)
+                    items = read_part(source, stream, part, limits, self._classes, open_file)
                 for item in items:
                     yield from self._sort(item, source.is_unlabelled, counts)
         except DataError as error:

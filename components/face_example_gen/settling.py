@@ -154,7 +154,7 @@ def tag_counts(counts: Counter[Outcome]) -> Iterator[beam.pvalue.TaggedOutput]:
 
 
 class Spool(beam.DoFn):  # type: ignore[misc]
-    """Candidates -> (slice, segment), in runs of at most `run_bytes` of pixels."""
+    """Lists of candidates -> (slice, segment), in runs of at most `run_bytes` of pixels, or one list."""
 
     def __init__(self, slice_count: int, run_bytes: int, folder: str):
         self._slice_count = slice_count
@@ -165,9 +165,9 @@ class Spool(beam.DoFn):  # type: ignore[misc]
         self._buffer: list[Candidate] = []
         self._size = 0
 
-    def process(self, candidate: Candidate) -> Iterator[tuple[int, Segment]]:
-        self._buffer.append(candidate)
-        self._size += len(candidate.pixels)
+    def process(self, candidates: list[Candidate]) -> Iterator[tuple[int, Segment]]:
+        self._buffer += candidates
+        self._size += PIXEL_COUNT * len(candidates)
         if self._size >= self._run_bytes:
             yield from self._spill()
 

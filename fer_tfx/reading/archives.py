@@ -9,6 +9,7 @@ import bz2
 import functools
 import io
 import lzma
+import posixpath
 import stat
 import tarfile
 import zipfile
@@ -17,10 +18,11 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fer_tfx.errors import DataError
-from fer_tfx.reading.choice import ChoiceInOrder, describe_skipped, prefer, reasons_against
+from fer_tfx.reading.beside import Open
+from fer_tfx.reading.choice import LISTED, ChoiceInOrder, describe_skipped, prefer, reasons_against
 from fer_tfx.reading.foreign import explain_foreign
 from fer_tfx.reading.form import ReadingLimits, SkippedMember, shown
-from fer_tfx.reading.forms import HEAD_BYTES
+from fer_tfx.reading.forms import HEAD_BYTES, lists_pictures
 from fer_tfx.reading.picture_form import PICTURES
 from fer_tfx.reading.unpacking import XZ_MEMORY_BYTES, FileLayer, Layer, ShortReads, Unpacked, iter_tar, translating
 from fer_tfx.reading.words import ClassTable
@@ -53,6 +55,14 @@ class Member(NamedTuple):
     name: str  # `file.zip/folder/train.csv`; of a file that packs just one, such as train.csv.xz, its own name
     stream: BinaryIO
     head: bytes  # its first 512 bytes, also to be read from the stream
+    beside: "Beside | None" = None  # where a table finds its pictures; None: beside the file itself
+
+
+class Beside(NamedTuple):
+    """The surroundings of a member in its archive."""
+
+    folder: str
+    open: Open
 
 
 def iter_members(
@@ -82,6 +92,13 @@ def is_packed(head: bytes) -> bool:
     """Whether a file that begins with `head`, its first 512 bytes, is an archive or packed."""
     is_tar = head[_TAR_MAGIC_AT:].startswith(b"ustar")
     return is_tar or head.startswith((*_ZIP_MAGICS, *_UNPACKERS, *_UNREADABLE_FORMS))
+
+
+def _open_nothing(path: str) -> BinaryIO:
+    raise DataError(f"{path}: a table in an archive names it, which can't be followed: unpack it and give the folder")
+
+
+_NOWHERE = Beside("", _open_nothing)
 
 
 class _Walk:
@@ -122,10 +139,12 @@ class _Walk:
         if count > limit:
             raise DataError(f"{self._name}: more than {limit:,} {unit}: unpack it and give the folder")
 
-    def open(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
+    def open(
+        self, stream: io.BufferedReader, label: str, depth: int, beside: Beside | None = None
+    ) -> Iterator[Member | SkippedMember]:
         head = stream.peek(HEAD_BYTES)
         if PICTURES.recognises(head, label):  # whatever is wrong with one is said of its row
-            yield Member(label, cast(BinaryIO, stream), head[:HEAD_BYTES])
+            yield Member(label, cast(BinaryIO, stream), head[:HEAD_BYTES], beside)
             return
         if foreign := explain_foreign(head):
             raise DataError(f"{label}: {foreign}")
@@ -133,14 +152,17 @@ class _Walk:
             if head.startswith(magic):
                 raise DataError(f"{label}: a {form} can't be read: unpack it and give the CSV")
         if not is_packed(head):
-            yield Member(label, cast(BinaryIO, stream), head[:HEAD_BYTES])
+            if beside == _NOWHERE and lists_pictures(head[:HEAD_BYTES], label, self._classes):
+                yield SkippedMember(label, "a table of paths, which are followed in a folder or a plain zip alone")
+            else:
+                yield Member(label, cast(BinaryIO, stream), head[:HEAD_BYTES], beside)
             return
         if depth >= self._limits.max_depth:
             raise DataError(f"{label}: packed more than {depth} times over: unpack it and give the CSV")
         make_unpacker = next((make for magic, make in _UNPACKERS.items() if head.startswith(magic)), None)
         if make_unpacker:
             layer = Layer(Unpacked(stream, make_unpacker), label, self.count_unpacked, stream.seekable())
-            yield from self.open(layer.buffered(), label, depth + 1)
+            yield from self.open(layer.buffered(), label, depth + 1, beside)
         elif head.startswith(_ZIP_MAGICS):
             yield from self._open_zip(stream, label, depth + 1)
         else:
@@ -163,8 +185,24 @@ class _Walk:
                 yield SkippedMember(member, reason)
             else:
                 infos[info.filename] = info
-        reasons = reasons_against(list(infos), self._classes)
-        yield from (SkippedMember(_joined(label, name), reason) for name, reason in reasons.items() if reason)
+
+        def open_member(name: str) -> io.BufferedReader:
+            if name not in infos:
+                raise FileNotFoundError(name)
+            member = _joined(label, name)
+            with translating(member):
+                return Layer(archive.open(infos[name]), member, self.count_unpacked, is_seekable=True).buffered()
+
+        def read_head(name: str) -> bytes:
+            if is_nested or infos[name].flag_bits & _ENCRYPTED_FLAG:
+                return b""
+            with translating(_joined(label, name)), archive.open(infos[name]) as member:
+                return member.read(HEAD_BYTES)  # which is counted when all is read
+
+        is_nested = depth > 1  # what goes to and fro in it would be unpacked again and again
+        reasons = reasons_against(list(infos), self._classes, read_head)
+        skipped = ((name, reason) for name, reason in reasons.items() if reason not in ("", LISTED))
+        yield from (SkippedMember(_joined(label, name), reason) for name, reason in skipped)
         # In the order in which they lie: to go back, the layer beneath must be unpacked from its start again.
         for info in sorted(infos.values(), key=lambda info: info.header_offset):
             if reasons[info.filename]:
@@ -175,9 +213,8 @@ class _Walk:
             if info.compress_type not in _READABLE_ZIP_METHODS:
                 found = f"packed by zip method {info.compress_type}, expected stored (0) or deflated (8)"
                 raise DataError(f"{member}: {found}: unpack it and give the CSV")
-            with translating(member):
-                layer = Layer(archive.open(info), member, self.count_unpacked, is_seekable=True)
-            yield from self.open(layer.buffered(), member, depth)
+            beside = _NOWHERE if is_nested else Beside(posixpath.dirname(info.filename), open_member)
+            yield from self.open(open_member(info.filename), member, depth, beside)
 
     def _open_tar(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         seen: set[str] = set()
@@ -192,7 +229,7 @@ class _Walk:
                 yield SkippedMember(member, reason)
                 continue
             layer = Layer(content, member, lambda size: None, is_seekable=False)
-            yield from self.open(layer.buffered(), member, depth)
+            yield from self.open(layer.buffered(), member, depth, _NOWHERE)
 
 
 def _reason_against_tar_member(info: tarfile.TarInfo) -> str:

@@ -1,10 +1,10 @@
 """Which of several files to read, by name: the competition's rows stand in up to three of them."""
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fer_tfx.reading.form import SkippedMember
-from fer_tfx.reading.forms import list_suffixes
+from fer_tfx.reading.forms import list_suffixes, lists_pictures
 from fer_tfx.reading.picture_form import PICTURES, find_place
 from fer_tfx.reading.words import ClassTable
 
@@ -17,6 +17,8 @@ _WELL_KNOWN = (*LABELLED_FIRST, *_NO_SOURCES)
 ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", ".tar", ".zip", ".gz", ".xz", ".bz2")
 _CSV_SUFFIX = ".csv"
 _MAX_SUFFIXES = 4  # fer2013.tar.gz has one; what is packed more often is not read anyway
+LISTED = "named by a table"  # a picture that a table of paths names, so that it is read all the same
+_MAX_LISTS = 100  # files whose headers are looked at
 _SHOWN = 3  # of a list, in an error
 _SHOWN_CHARS = 90  # of each
 
@@ -66,23 +68,41 @@ def prefer(classes: ClassTable | None) -> tuple[str, ...]:
     return LABELLED_FIRST if classes else UNLABELLED_FIRST
 
 
-def reasons_against(names: Sequence[str], classes: ClassTable | None) -> dict[str, str]:
-    """By `ChoiceInOrder`, why not to read each file of one folder or archive; empty if it is chosen."""
+def reasons_against(
+    names: Sequence[str], classes: ClassTable | None, read_head: Callable[[str], bytes]
+) -> dict[str, str]:
+    """By `ChoiceInOrder`, why not to read each file of one folder or archive; empty if it is chosen.
+
+    Tables of paths with classes, known by how they begin, are chosen before the pictures that they name.
+    """
+    pictures = {name for name in names if PICTURES.recognises(b"", name)}
+    tables = [name for name in names if name not in pictures and not reason_to_skip(name)]
+    looked_at = tables[:_MAX_LISTS] if len(names) > 1 else []
+    lists = {name for name in looked_at if lists_pictures(read_head(name), name, classes)}
+    if lists and classes:
+        others = _reasons_among([name for name in names if name not in lists | pictures], classes)
+        return {name: others.get(name, LISTED if name in pictures else "") for name in names}
+    if lists and pictures:
+        others = _reasons_among([name for name in names if name not in lists], classes)
+        return {name: others.get(name, "a table of pictures that are read themselves") for name in names}
+    return _reasons_among(names, classes)
+
+
+def _reasons_among(names: Sequence[str], classes: ClassTable | None) -> dict[str, str]:
     preference = prefer(classes)
     together = ChoiceInOrder(preference)
-    reasons = {name: together.note(name) for name in names}
-    has_tables = any(not reason and not PICTURES.recognises(b"", name) for name, reason in reasons.items())
+    pictures = {name for name in names if PICTURES.recognises(b"", name)}
+    reasons = {name: reason_to_skip(name) if name in pictures else together.note(name) for name in names}
+    has_tables = any(not reason and name not in pictures for name, reason in reasons.items())
     return {
         name: reason
         or together.reason_beside_noted(name)
-        or (_reason_beside_tables(name, classes) if has_tables else "")
+        or (_reason_beside_tables(name, classes) if has_tables and name in pictures else "")
         for name, reason in reasons.items()
     }
 
 
 def _reason_beside_tables(name: str, classes: ClassTable | None) -> str:
-    if not PICTURES.recognises(b"", name):
-        return ""
     if classes is None:
         return "a picture beside a table or an archive"
     has_class = find_place(posixpath.dirname(name), classes)[0] is not None

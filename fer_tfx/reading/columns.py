@@ -1,6 +1,8 @@
 """The header of a table -> which column holds what, however the columns are named and separated."""
 
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from fer_tfx.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, USAGE_COLUMN
@@ -14,6 +16,11 @@ _DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs"}  # the first b
 # Of several, the first that is there counts.
 _LABEL_COLUMNS = (LABEL_KEY, "label", "class", "expression")
 _USAGE_COLUMNS = (USAGE_COLUMN, "split", "set")
+_PATH_COLUMNS = (
+    "path", "filepath", "imagepath", "imgpath", "picturepath", "filename", "imagename", "imgname", "imagefile", "file",
+    "image", "img", "picture", "pth", "subdirectoryfilepath",
+)  # fmt: skip
+_NO_SPACE = str.maketrans("", "", " _-")
 _PIXEL_COLUMN = re.compile(r"(?:pixels?|px|p)?[ _.]?(\d{1,4})")
 _FEW = 10  # columns that may be called `1` or `p2` and hold something else
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -31,7 +38,7 @@ class RowError(Exception):
 class RowLayout(NamedTuple):
     """Which column of a file holds what, counted from 0."""
 
-    pixels: int | None  # None: each pixel has a column of its own
+    pixels: int | None  # None: each pixel has a column of its own, or `path` says where they are
     emotion: int | None
     usage: int | None
     column_count: int
@@ -39,12 +46,15 @@ class RowLayout(NamedTuple):
     pixel_columns: tuple[int, ...] = ()  # in the order of the pixels
     label_name: str = LABEL_KEY
     usage_name: str = USAGE_COLUMN
+    path: int | None = None
+    path_name: str = ""
 
     def describe(self) -> str:
         """What differs from FER2013's own files; may be empty."""
         remarks = {
             f"columns separated by {_DELIMITERS[self.delimiter]}": self.delimiter != b",",
-            "one column a pixel": self.pixels is None,
+            f"pictures by the paths in column `{self.path_name}`": self.path is not None,
+            "one column a pixel": bool(self.pixel_columns),
             f"classes in column `{self.label_name}`": self.label_name != LABEL_KEY,
             f"splits in column `{self.usage_name}`": self.usage_name != USAGE_COLUMN,
         }
@@ -62,38 +72,67 @@ def parse_header(line: bytes, file: str, is_unlabelled: bool = False) -> RowLayo
     if b"\r" in text:
         raise _header_error(file, "line ends of a bare carriage return", "save the file with line ends LF or CRLF")
     for delimiter in _DELIMITERS:
-        if layout := _lay_out(_split_names(text, delimiter, file), delimiter, file, is_unlabelled):
-            return layout
+        try:
+            layout = lay_out(_split_names(text, delimiter), is_unlabelled)
+        except RowError as error:
+            raise _header_error(file, error.reason, error.detail) from error
+        if layout:
+            return layout._replace(delimiter=delimiter)
+    if finds_paths(text, is_unlabelled=True):
+        found = f"paths of pictures, but none of the columns {', '.join(_LABEL_COLUMNS)} in {shown(text)!r}"
+        raise _header_error(file, found, "name the column of classes so, or give the file to --unlabelled")
     raise _header_error(file, f"no column `{PIXELS_KEY}` in {shown(text)!r}", _remedy_without_pixels(text))
 
 
-def _split_names(text: bytes, delimiter: bytes, file: str) -> list[str]:
+def finds_paths(header: bytes, is_unlabelled: bool) -> bool:
+    """Whether this is the header of a table that names pictures, and their classes unless they are to be predicted."""
+    text = header.removeprefix(_UTF8_MARK).rstrip(b"\r\n")
+    with suppress(RowError):
+        layouts = [lay_out(_split_names(text, delimiter), is_unlabelled) for delimiter in _DELIMITERS]
+        return any(layout and layout.path is not None for layout in layouts)
+    return False
+
+
+def _split_names(text: bytes, delimiter: bytes) -> list[str]:
     try:
         return [field.decode("utf-8", "replace").strip().lower() for field in split_fields(text, delimiter)]
     except RowError as error:
-        raise _header_error(file, f"{error} in {shown(text)!r}", "fix the quotes of the header") from error
+        raise RowError(f"{error} in {shown(text)!r}", "fix the quotes of the header") from error
 
 
-def _lay_out(names: list[str], delimiter: bytes, file: str, is_unlabelled: bool) -> RowLayout | None:
-    """None: there are no pixels."""
+def lay_out(names: Sequence[str], is_unlabelled: bool) -> RowLayout | None:
+    """Find the columns by their names in lower case; None: there are neither pixels nor paths with classes.
+
+    Raises RowError, the remedy for its detail: a column is there twice.
+    """
     pixels = PIXELS_KEY if PIXELS_KEY in names else ""
-    pixel_columns = () if pixels else _find_pixel_columns(names, file)
-    if not pixels and not pixel_columns:
+    pixel_columns = () if pixels else _find_pixel_columns(names)
+    squeezed = [name.translate(_NO_SPACE) for name in names]
+    path = "" if pixels or pixel_columns else _first_of(_PATH_COLUMNS, squeezed)
+    if path:
+        path = names[squeezed.index(path)]
+    if not pixels and not pixel_columns and not path:
         return None
     label, usage = ("" if is_unlabelled else _first_of(each, names) for each in (_LABEL_COLUMNS, _USAGE_COLUMNS))
-    for column in (pixels, label, usage):
+    if path and not label and not is_unlabelled:
+        return None
+    for column in (pixels, path, label, usage):
         if column and names.count(column) > 1:
-            raise _header_error(file, f"column `{column}` {names.count(column)} times", "keep one of them")
-    pixels_at, label_at, usage_at = (names.index(each) if each else None for each in (pixels, label, usage))
-    names_told = label or LABEL_KEY, usage or USAGE_COLUMN
-    return RowLayout(pixels_at, label_at, usage_at, len(names), delimiter, pixel_columns, *names_told)
+            raise RowError(f"column `{column}` {names.count(column)} times", "keep one of them")
+    pixels_at, label_at, usage_at, path_at = (
+        names.index(each) if each else None for each in (pixels, label, usage, path)
+    )
+    return RowLayout(
+        pixels_at, label_at, usage_at, len(names), pixel_columns=pixel_columns, label_name=label or LABEL_KEY,
+        usage_name=usage or USAGE_COLUMN, path=path_at, path_name=path,
+    )  # fmt: skip
 
 
-def _first_of(columns: tuple[str, ...], names: list[str]) -> str:
+def _first_of(columns: tuple[str, ...], names: Sequence[str]) -> str:
     return next((each for each in columns if each in names), "")
 
 
-def _find_pixel_columns(names: list[str], file: str) -> tuple[int, ...]:
+def _find_pixel_columns(names: Sequence[str]) -> tuple[int, ...]:
     """The places of `pixel0` to `pixel2303`, `pixel_1` to `pixel_2304` or the numbers alone, in this order."""
     places = {int(found[1]): place for place, name in enumerate(names) if (found := _PIXEL_COLUMN.fullmatch(name))}
     if len(places) <= _FEW:
@@ -101,7 +140,7 @@ def _find_pixel_columns(names: list[str], file: str) -> tuple[int, ...]:
     first = min(places)
     if sorted(places) != list(range(first, first + PIXEL_COUNT)):
         found_columns = f"{len(places):,} columns of single pixels"
-        raise _header_error(file, found_columns, f"give all {PIXEL_COUNT:,} of pictures of 48x48, numbered from 0 or 1")
+        raise RowError(found_columns, f"give all {PIXEL_COUNT:,} of pictures of 48x48, numbered from 0 or 1")
     return tuple(places[number] for number in sorted(places))
 
 

@@ -7,7 +7,6 @@ _BEGINNINGS = {
     b"<html": _PAGE,
     b"<?xml": "is XML, not the data: give the CSV, an archive or a folder of pictures",
     b"version https://git-lfs": "is a pointer of Git LFS, not the data: run `git lfs pull` where it was cloned",
-    b"par1": "is a Parquet file: convert it to CSV",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "is an Excel workbook: save the sheet as CSV",
     b"\x89hdf\r\n": "is an HDF5 file: convert it to CSV",
     b"sqlite format 3": "is an SQLite database: export the table as CSV",

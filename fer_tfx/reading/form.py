@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import BinaryIO, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from fer_tfx.errors import in_one_line
 from fer_tfx.reading.words import ClassTable
@@ -26,8 +26,9 @@ class FaceRow:
     """One picture of the data set."""
 
     class_index: int | None  # position in `ClassTable.names`; None: the file has no labels
-    pixels: bytes  # 2,304 uint8 values, row-major
+    pixels: bytes  # 2,304 uint8 values, row-major; empty: they are in the picture at `path`
     usage: str | None  # split named by the row, a value of `SPLIT_OF_USAGE`; None: the file names none
+    path: str = ""  # of a picture that a table names, as it does
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,39 @@ class Form(Protocol):
         """
 
 
+Bounds: TypeAlias = tuple[int, int]
+"""Of a part: from the first byte, or group of rows, up to the second, without it."""
+Counts: TypeAlias = tuple[int, int]
+"""All lines of a part, and those that are not blank: rows."""
+
+
+class Part(NamedTuple):
+    """A range of a file, and where the lines that begin in it stand."""
+
+    bounds: Bounds
+    row_count: int
+    first_line: int  # from 1, which is the one behind the header
+    first_row: int  # from 0
+
+
+@runtime_checkable
+class PartedForm(Form, Protocol):
+    """A form whose large files can be read in parts, side by side: cut, counted, numbered, read."""
+
+    def cut(self, stream: BinaryIO, head: bytes, limits: ReadingLimits) -> list[Bounds]:
+        """The parts of a seekable file that begins with `head`; none if it is small."""
+
+    def count(self, stream: BinaryIO, bounds: Bounds, limits: ReadingLimits) -> Counts:
+        """Count in bounded memory."""
+
+    def read_part(
+        self, stream: BinaryIO, name: str, part: Part, limits: ReadingLimits, classes: ClassTable | None
+    ) -> Iterator[Item]:
+        """Yield one part's rows, numbered as in the whole file. Raises DataError, also for another number of rows."""
+
+
 def shown(text: bytes, max_chars: int = 40) -> str:
     """`text` cut to `max_chars` for a message: one printable line, undecodable bytes and controls escaped."""
-    printable = in_one_line(text[: 4 * max_chars].decode("utf-8", errors="backslashreplace"))
+    decoded = text[: 4 * max_chars].decode("utf-8", errors="backslashreplace")
+    printable = decoded if decoded.isprintable() else in_one_line(decoded)
     return printable if len(printable) <= max_chars else printable[: max_chars - 3] + "..."

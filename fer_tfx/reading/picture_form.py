@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from fer_tfx.errors import DataError
 from fer_tfx.pictures import decode_picture, list_picture_suffixes, read_bounded
+from fer_tfx.reading.columns import RowError
 from fer_tfx.reading.form import FaceRow, Item, LeftOutRow, ParsedRow, ReadingLimits, RejectedRow, shown
 from fer_tfx.reading.words import ClassTable, LeftOut, find_split
 
@@ -26,7 +27,7 @@ class PictureForm:
         return frozenset(self.suffixes)
 
     def recognises(self, head: bytes, name: str) -> bool:
-        return posixpath.splitext(name)[1].lower() in self._suffix_set
+        return f".{name.rpartition('.')[2].lower()}" in self._suffix_set
 
     def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
         folder = posixpath.dirname(name)
@@ -39,14 +40,28 @@ class PictureForm:
             yield RejectedRow(name, 0, 0, NO_CLASS, detail, "")
             return
         try:
-            pixels = decode_picture(read_bounded(stream, name), name)
-        except DataError as error:
-            yield RejectedRow(name, 0, 0, UNREADABLE, str(error).removeprefix(f"{name}: "), "")
-        else:
-            yield ParsedRow(name, 0, 0, FaceRow(class_index, pixels.tobytes(), split))
+            yield ParsedRow(name, 0, 0, FaceRow(class_index, read_pixels(stream), split))
+        except RowError as error:
+            yield RejectedRow(name, 0, 0, error.reason, error.detail, "")
 
 
 PICTURES = PictureForm()
+
+
+def read_pixels(stream: BinaryIO) -> bytes:
+    """The picture in a file as 2,304 uint8 values. Raises RowError."""
+    try:
+        return decode_content(read_bounded(stream, ""))
+    except DataError as error:
+        raise RowError(UNREADABLE, str(error).removeprefix(": ")) from error
+
+
+def decode_content(content: bytes) -> bytes:
+    """The same of the bytes of a file."""
+    try:
+        return decode_picture(content, "").tobytes()
+    except DataError as error:
+        raise RowError(UNREADABLE, str(error).removeprefix(": ")) from error
 
 
 @lru_cache(maxsize=10_000)

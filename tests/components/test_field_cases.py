@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow
 import pytest
 import tensorflow as tf
 from PIL import Image
+from pyarrow import parquet
 
 from configs.spec import DataConfig
 from fer_tfx.contract import CLASS_NAMES
@@ -121,7 +123,7 @@ FOREIGN = {
         b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n",
         "a pointer of Git LFS.*`git lfs pull`",
     ),
-    "Parquet": (b"PAR1\x15\x04", "a Parquet file"),
+    "Arrow": (b"ARROW1\0\0", "an Arrow file"),
     "xlsx": (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "an Excel workbook.*save the sheet as CSV"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "an Excel workbook"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(500), "an HDF5 file"),
@@ -256,7 +258,34 @@ def test_pictures_are_read_beside_a_list_of_them_but_not_beside_their_table_of_p
     ingest: Any, tmp_path: Path
 ) -> None:
     write_pictures(tmp_path / "faces", list(PLACES))
-    (tmp_path / "faces" / "labels.csv").write_text("image,label\ntrain/angry/1.png,angry\n")
+    (tmp_path / "faces" / "sizes.csv").write_text("image,width\ntrain/angry/1.png,48\n")
     assert ingest(tmp_path / "faces").report.rows_read == len(PLACES)
     write_table(tmp_path / "faces" / "fer2013.csv", USAGES)
     assert resolve_input(DataConfig(path=str(tmp_path / "faces"))).patterns == {"labelled": "*"}
+
+
+def test_shards_of_parquet_and_tables_of_paths_give_the_examples_of_the_csv(ingest: Any, tmp_path: Path) -> None:
+    labels = [place % 7 for place in range(len(FACES))]
+    splits = [
+        {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}[USAGES[place % 10]] for place in range(70)
+    ]
+    expected = sum_up(ingest(write_table(tmp_path / "base.csv", USAGES)))
+    paths = [f"{split}/{place}.png" for place, split in enumerate(splits)]
+    write_pictures(tmp_path / "faces", paths)
+    lines = [f"{path};{label}.0" for path, label in zip(paths, labels, strict=True)]
+    (tmp_path / "faces" / "labels.csv").write_text("\n".join(["image;emotion", *lines, ""]))
+    for path, label in zip(paths, labels, strict=True):
+        row = {"image": {"bytes": (tmp_path / "faces" / path).read_bytes(), "path": path}, "label": label}
+        (tmp_path / "shards" / path).parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(pyarrow.Table.from_pylist([row]), (tmp_path / "shards" / path).with_suffix(".parquet"))
+    assert sum_up(ingest(tmp_path / "faces")) == expected
+    assert sum_up(ingest(tmp_path / "shards")) == expected
+
+
+def test_pictures_that_a_table_names_belong_to_the_input_that_the_cache_knows(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "faces", ["deep/1.png", "2.png"])
+    table = tmp_path / "faces" / "labels.csv"
+    table.write_text("image,label\ndeep/1.png,angry\n2.png,sad\n")
+    for path, pattern in ((tmp_path / "faces", "*"), (table, "labels.csv")):
+        found = resolve_input(DataConfig(path=str(path))).patterns
+        assert found == {"labelled": pattern, "beside": "*", "beside-2": "*/*"}

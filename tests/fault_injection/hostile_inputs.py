@@ -165,7 +165,7 @@ TEXTS: dict[str, Case] = {
     "tabs between columns": Case(CSV.replace(b",", b"\t"), used=3),
     "tabs around the pixels": Case(CSV.replace(b",", b"\t,\t"), used=3),
     "bars between columns": Case(rows(header="emotion|pixels"), refusal="separate the columns by commas, semicolons"),
-    "no pixel column": Case(rows(header="emotion,image"), refusal="no column `pixels`"),
+    "no pixel column": Case(rows(header="emotion,faces"), refusal="no column `pixels`"),
     "header of one unclosed quote": Case(b'"emotion,pixels\n', refusal="fix the quotes of the header"),
     "header of 2 MB": Case(b"x" * 2_000_000, refusal="line 1: longer than 1,000,000 bytes"),
     "columns in another order and case": Case(

@@ -63,13 +63,19 @@ class Hostile(pyarrow.PyExtensionType):
         return print, ("code of the file runs",)
 
 schema = pyarrow.schema([("a", Hostile())]).serialize()
-import apache_beam
+IMPORT
 pyarrow.ipc.read_schema(schema)
 """
+READERS = {
+    "Beam": "import apache_beam",
+    "our reader of Parquet": "import io; from fer_tfx.reading.parquet_form import PARQUET;"
+    " PARQUET.cut(io.BytesIO(), b'', None)",
+}
 
 
-def test_audit_document_is_right_that_the_hole_in_pyarrow_is_closed():
-    command = [sys.executable, "-W", "ignore", "-c", HOSTILE_SCHEMA]
+@pytest.mark.parametrize("reader", READERS)
+def test_audit_document_is_right_that_the_hole_in_pyarrow_is_closed(reader):
+    command = [sys.executable, "-W", "ignore", "-c", HOSTILE_SCHEMA.replace("IMPORT", READERS[reader])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     # By Beam on the older stack; on the current one pyarrow itself leaves the type's code alone.
     is_refused = "Disallowed deserialization of 'arrow.py_extension_type'" in done.stderr

@@ -71,7 +71,7 @@ def test_spool_full_buffer_is_written_so_that_memory_stays_bounded(tmp_path: Pat
     spool = Spool(slice_count=1, run_bytes=10 * 2304, folder=str(tmp_path))
     spool.start_bundle()
     rows = [face(1, row) for row in range(25)]
-    outputs = [output for row in rows for output in spool.process(row)]
+    outputs = [output for row in rows for output in spool.process([row])]
     assert len(outputs) == 2
     outputs += [windowed.value for windowed in spool.finish_bundle()]
     sizes = [len(read_slice([segment])) for _, segment in outputs]

@@ -269,13 +269,13 @@ CHOICES: dict[str, tuple[list[str], list[str]]] = {
 
 @pytest.mark.parametrize(("names", "chosen"), CHOICES.values(), ids=CHOICES.keys())
 def test_reasons_against_names_together_leave_one_labelled_source(names: list[str], chosen: list[str]) -> None:
-    reasons = reasons_against(names, CLASSES)
+    reasons = reasons_against(names, CLASSES, lambda name: b"")
     assert [name for name in names if not reasons[name]] == chosen
     assert set(reasons) == set(names)
 
 
 def test_reasons_against_unlabelled_without_test_csv_leave_none() -> None:
-    reasons = reasons_against(["fer2013.csv", "train.csv"], None)
+    reasons = reasons_against(["fer2013.csv", "train.csv"], None, lambda name: b"")
     assert reasons == dict.fromkeys(["fer2013.csv", "train.csv"], "not one of test.csv")
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import DataError
-from fer_tfx.reading.csv_form import CSV, iter_lines
-from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
-from fer_tfx.reading.sources import Part, Source, count_lines, cut_source, iter_range, place, read_part
+from fer_tfx.reading.csv_form import CSV
+from fer_tfx.reading.form import ParsedRow, Part, ReadingLimits, RejectedRow
+from fer_tfx.reading.lines import iter_lines, iter_range
+from fer_tfx.reading.sources import Source, count_part, cut_source, place, read_part
 from fer_tfx.reading.words import ClassTable
 
 CLASSES = ClassTable.build(CLASS_NAMES, {})
@@ -37,7 +38,7 @@ HOSTILE = {
 def read_in_parts(content: bytes, config: ReadingLimits) -> Iterator[ParsedRow | RejectedRow]:
     """As Beam does it: cut, count, number, read."""
     ranges = cut_source(SOURCE, io.BytesIO(content), config)
-    counted = [(each, count_lines(io.BytesIO(content), each, config.max_line_bytes)) for each in reversed(ranges)]
+    counted = [(each, count_part(SOURCE, io.BytesIO(content), each, config)) for each in reversed(ranges)]
     for part in place(counted):
         yield from read_part(SOURCE, io.BytesIO(content), part, config, CLASSES)
 
@@ -80,9 +81,9 @@ def test_iter_range_within_one_long_line_gives_nothing() -> None:
 def test_place_counts_in_any_order_are_summed_up_in_the_files_order() -> None:
     first, second, third = (15, 100), (100, 185), (185, 190)
     assert list(place([(third, (1, 1)), (first, (12, 10)), (second, (0, 0))])) == [
-        Part(first, row_count=10, first_line=2, first_row=0),
-        Part(second, row_count=0, first_line=14, first_row=10),
-        Part(third, row_count=1, first_line=14, first_row=10),
+        Part(first, row_count=10, first_line=1, first_row=0),
+        Part(second, row_count=0, first_line=13, first_row=10),
+        Part(third, row_count=1, first_line=13, first_row=10),
     ]
 
 
@@ -103,6 +104,6 @@ def test_cut_source_file_that_must_be_read_whole_gives_no_part(content: bytes) -
 
 
 def test_read_part_file_changed_since_it_was_counted_is_refused() -> None:
-    part = Part((15, 23), row_count=3, first_line=2, first_row=0)
+    part = Part((15, 23), row_count=3, first_line=1, first_row=0)
     with pytest.raises(DataError, match=r"a\.csv: was changed while .*\(3 rows behind byte 15 have become 2\): run"):
         list(read_part(SOURCE, io.BytesIO(HEADER + b"0,1\n1,2\n"), part, ReadingLimits(), CLASSES))

@@ -8,7 +8,7 @@ import pytest
 
 from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, Remark
-from fer_tfx.reading.sources import Source, count_lines, cut_source, place, read_part, read_source
+from fer_tfx.reading.sources import Source, count_part, cut_source, place, read_part, read_source
 from fer_tfx.reading.words import ClassTable
 
 CLASSES = ClassTable.build(CLASS_NAMES, {})
@@ -63,7 +63,7 @@ def read(content: bytes, is_unlabelled: bool = False) -> list[Item]:
 def read_in_parts(content: bytes, limits: ReadingLimits) -> Iterator[Item]:
     source = Source("t.csv", "t.csv", False)
     ranges = cut_source(source, io.BytesIO(content), limits)
-    counted = [(each, count_lines(io.BytesIO(content), each, limits.max_line_bytes)) for each in ranges]
+    counted = [(each, count_part(source, io.BytesIO(content), each, limits)) for each in ranges]
     for part in place(counted):
         yield from read_part(source, io.BytesIO(content), part, limits, CLASSES)
 
