@@ -1,8 +1,10 @@
 """Settings -> the values that the library takes."""
 
+from dataclasses import replace
+
 from configs.spec import DataConfig, ServingConfig
 from fer_tfx.reading.form import ReadingLimits
-from fer_tfx.reading.words import ClassTable
+from fer_tfx.reading.words import BY_VOTE_FILE, BY_VOTES, ClassTable
 from fer_tfx.versions.versions import ServedModel
 
 
@@ -21,4 +23,7 @@ def class_names_of(config: DataConfig) -> tuple[str, ...]:
 
 
 def class_table_of(config: DataConfig) -> ClassTable:
-    return ClassTable.build(config.classes, config.label_map)
+    table = ClassTable.build(config.classes, config.label_map)
+    if config.targets == "label":
+        return table
+    return replace(table, labelled_by=BY_VOTE_FILE if config.votes_path else BY_VOTES)

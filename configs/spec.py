@@ -45,6 +45,11 @@ class DataConfig:
     """Names by class index, each alone or in a list with aliases; see docs/data.md."""
     label_map: dict[Word, str] = field(default_factory=dict)
     """What words of the data mean: the name of a class, or leave_out for rows that are not used."""
+    targets: Literal["label", "majority", "votes"] = "label"
+    """What rows are labelled by: their `label`, the `majority` of their annotators' votes, or `votes`: by the majority,
+    but training rows also get the share of each class as their `target`, see trainer.target_weight and docs/data.md."""
+    votes_path: str = ""
+    """A CSV of the votes, such as FER+'s fer2013new.csv, in the order of the table to read; empty: they are in that."""
     eval_fraction: Fraction = 0.1
     test_fraction: Fraction = 0.0
     """Shares of labelled rows, chosen by a hash of their pixels, when the file has no `Usage`; if no row at all is for
@@ -166,7 +171,8 @@ class TrainerConfig:
     label_smoothing: BelowOne = 0.1
     target_weight: Fraction = 0.7
     """Share of an example's `target`, a distribution over the classes, in what it is trained on; the rest is its
-    smoothed label. Examples without one, as ingestion writes them, have their label alone: docs/distillation.md."""
+    smoothed label. Targets come from data.targets=votes or from teachers; examples without one have their label alone:
+    docs/distillation.md."""
     consistency_weight: Fraction = 0.0
     """Above 0, each batch holds half as many pictures, in two views, and this share of their target is the mean of the
     network's answers to both. A step costs the same and an epoch has as many, so it shows half of the pictures."""
@@ -420,6 +426,11 @@ class PipelineConfig:
     notify: NotifyConfig = field(default_factory=NotifyConfig)
 
     def __post_init__(self) -> None:
+        has_use = self.data.targets != "label" or not self.data.votes_path
+        _require(has_use, "data.targets", "majority or votes, as data.votes_path is given", self.data.targets)
+        has_one_target = self.data.targets != "votes" or not self.distillation.folds
+        expected = "0, as data.targets=votes fills the target of a row already"
+        _require(has_one_target, "distillation.folds", expected, self.distillation.folds)
         recipe = Recipe(self.model, self.trainer)
         check_space(recipe, self.tuner.space)
         try:

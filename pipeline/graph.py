@@ -303,7 +303,7 @@ def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
     sections = json.loads(to_json(config))
     settings = {name: sections[name] for name in _MODEL_SETTINGS}
     # The same files may have several paths; the card names them by their content.
-    for key in ("path", "unlabelled_path"):
+    for key in ("path", "unlabelled_path", "votes_path"):
         del settings["data"][key]
     # The settings of a search that did not happen are no property of the model.
     is_tuned = config.tuner.trials or config.tuner.hyperparameters_path

@@ -13,10 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 from configs.convert import overlay
-from configs.library import class_table_of, reading_limits_of
-from configs.spec import DataConfig, PipelineConfig, Recipe, ValidationConfig
+from configs.library import class_names_of, class_table_of, reading_limits_of
+from configs.spec import DataConfig, PipelineConfig, Recipe
 from configs.tuning import read_values
-from fer_tfx.contract import BESIDE_INPUT, LABELLED_INPUT, PIXELS_KEY, UNLABELLED_INPUT
+from fer_tfx.contract import BESIDE_INPUT, LABELLED_INPUT, PIXELS_KEY, TARGET_KEY, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
@@ -24,6 +24,7 @@ from fer_tfx.reading.forms import find_form, lists_pictures
 from fer_tfx.reading.parquet_form import PARQUET
 from fer_tfx.reading.picture_form import PICTURES
 from fer_tfx.reading.sources import choose_sources, look_into
+from fer_tfx.reading.vote_file import VOTES_INPUT, read_votes
 from fer_tfx.reading.words import ClassTable
 from pipeline.failures import first_line
 from pipeline.paths import is_remote
@@ -65,9 +66,9 @@ class ImportedHyperparameters:
 
 
 def resolve_input(config: DataConfig) -> Input:
-    """Split `data.path` and `data.unlabelled_path` into a common base and patterns.
+    """Split `data.path`, `data.unlabelled_path` and `data.votes_path` into a common base and patterns.
 
-    Raises DataError: no path is given, a local one can't be used, or the two are on different file systems.
+    Raises DataError: no path is given, a local one can't be used, or they are on different file systems.
     """
     given = {LABELLED_INPUT: config.path, UNLABELLED_INPUT: config.unlabelled_path}
     globs: dict[str, list[str]] = {name: [] for name in (*given, BESIDE_INPUT)}
@@ -75,6 +76,8 @@ def resolve_input(config: DataConfig) -> Input:
         if path:
             globs[name], beside = _to_patterns(path, class_table_of(config) if name == LABELLED_INPUT else None)
             globs[BESIDE_INPUT] += beside
+    if config.votes_path:
+        globs[VOTES_INPUT] = _to_patterns_of_votes(config.votes_path)
     paths = {
         name if place == 1 else f"{name}-{place}": pattern
         for name, patterns in globs.items()
@@ -90,7 +93,7 @@ def resolve_input(config: DataConfig) -> Input:
 
 def look_into_input(config: DataConfig) -> None:
     """Refuse with a DataError what can't be used, a local file by its first row, before TFX takes seconds to import."""
-    for path in filter(is_remote, (config.path, config.unlabelled_path)):
+    for path in filter(is_remote, (config.path, config.unlabelled_path, config.votes_path)):
         if not path.startswith(_READABLE):
             raise DataError(
                 f"{path}: only local files and gs:// (Google Cloud Storage) can be read; give a downloaded copy"
@@ -98,19 +101,32 @@ def look_into_input(config: DataConfig) -> None:
     given = resolve_input(config)
     if is_remote(given.base):
         return
-    for is_unlabelled in (False, True):
-        classes = None if is_unlabelled else class_table_of(config)
-        of_input = UNLABELLED_INPUT if is_unlabelled else LABELLED_INPUT
-        patterns = [each for name, each in given.patterns.items() if name.startswith(of_input)]
-        found = [path for each in patterns for path in glob.glob(f"{given.base.rstrip('/')}/{each}")]  # noqa: PTH207
+    for votes in _find_files(given, VOTES_INPUT):
+        with Path(votes).open("rb") as stream:
+            read_votes(stream, os.path.basename(votes), reading_limits_of(config))  # noqa: PTH119
+    for name, classes in ((LABELLED_INPUT, class_table_of(config)), (UNLABELLED_INPUT, None)):
+        patterns = [each for of_input, each in given.patterns.items() if of_input.startswith(name)]
+        found = _find_files(given, name)
         paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
-        sources, skipped = choose_sources(paths, given.base, classes)
+        sources, skipped = choose_sources(paths, given.base, classes, config.votes_path)
         if patterns and not sources and not re.search(_PLACEHOLDER, patterns[0]):
             folders = name_some(sorted(os.path.basename(path) for path in found if path not in paths))  # noqa: PTH119
             why = f"only folders: {folders}" if folders and not paths else describe_skipped(skipped)
             place = os.path.dirname(f"{given.base.rstrip('/')}/{patterns[0]}")  # noqa: PTH120
             raise DataError(f"{place}: no FER2013 file in it ({why}); give the CSV, an archive or a folder of them")
         look_into(sources, reading_limits_of(config), classes)
+
+
+def _find_files(given: Input, name: str) -> list[str]:
+    """What one of the inputs matches, folders too."""
+    patterns = [each for of_input, each in given.patterns.items() if of_input.startswith(name)]
+    return [path for each in patterns for path in glob.glob(f"{given.base.rstrip('/')}/{each}")]  # noqa: PTH207
+
+
+def _to_patterns_of_votes(path: str) -> list[str]:
+    if not is_remote(path) and not re.search(_PLACEHOLDER, path) and not Path(path).expanduser().is_file():
+        raise DataError(f"data.votes_path: {path}: no such file; give that of the votes, such as FER+'s fer2013new.csv")
+    return _to_patterns(path, None)[0]
 
 
 def _to_patterns(path: str, classes: ClassTable | None) -> tuple[list[str], list[str]]:
@@ -190,24 +206,28 @@ def _common_base(paths: list[str]) -> str:
     return base or "/"
 
 
-def read_schema(config: ValidationConfig) -> str:
+def read_schema(config: PipelineConfig) -> str:
     """The text of the schema that the settings name, or of the curated one; it travels with the pipeline.
 
-    Raises DataError: it can't be read, or is not a schema.
+    If votes are the targets, their column is added where it lacks. Raises DataError: it can't be read, or is none.
     """
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    own = config.schema_path
+    own = config.validation.schema_path
     path = Path(own).expanduser() if own else resources.files("schema").joinpath("schema.pbtxt")
     try:
         text = path.read_text("utf-8")
-        text_format.Parse(text, schema_pb2.Schema())
+        schema = text_format.Parse(text, schema_pb2.Schema())
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{own}: can't be read: {error}; write a schema with `fer-tfx schema`") from None
     except text_format.ParseError as error:
         raise DataError(f"{own}:{error.GetLine()}: not a schema: {error}; see schema/schema.pbtxt for one") from None
-    return text
+    if config.data.targets != "votes" or any(feature.name == TARGET_KEY for feature in schema.feature):
+        return text
+    count = len(class_names_of(config.data))
+    target = f'name: "{TARGET_KEY}" type: FLOAT value_count {{ min: {count} max: {count} }} presence {{ min_count: 0 }}'
+    return f"{text}\nfeature {{ {target} }}\n"
 
 
 def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -> ImportedHyperparameters | None:

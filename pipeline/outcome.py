@@ -120,7 +120,10 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "quarantine", f"{reasons}; {outcome.quarantine_uri}"
     if rows.skipped_files:
         yield "skipped", _describe_skipped(rows)
-    shown = f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows (95 % interval {low:.4f} to {high:.4f})"
+    judged = f" by the {rows.labels}" if rows.labels else ""
+    shown = (
+        f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows{judged} (95 % interval {low:.4f} to {high:.4f})"
+    )
     yield "accuracy", f"{shown}, macro F1 {outcome.macro_f1:.4f}"
     if outcome.hyperparameters_uri:
         tuned = outcome.tuned_values.items()

@@ -32,6 +32,7 @@ class IngestionReport:
     skipped_files: dict[str, str] = field(default_factory=dict)  # reason by file; when stored, the first `MAX_LISTED`
     unlisted_files: int = 0  # skipped beyond these
     kept_twins: dict[str, int] = field(default_factory=dict)  # training rows whose picture is also in this split
+    labels: str = ""  # what figures judge by; empty: the rows' own labels
     remarks: list[str] = field(default_factory=list)  # how files were read and split; when stored, `MAX_LISTED`
 
     @property

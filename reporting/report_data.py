@@ -178,10 +178,13 @@ class Lineage:
     def teaching(self) -> str:
         """Where the targets of the training came from; empty: from the labels alone."""
         folds = self.settings.get("distillation", {}).get("folds")
-        if not folds:
+        has_votes = self.settings.get("data", {}).get("targets") == "votes"
+        if not folds and not has_votes:
             return ""
-        teachers = f"the one of {folds} teachers that never saw the picture" if folds > 1 else "a teacher of all rows"
         weight = self.settings["trainer"]["target_weight"]
+        if has_votes:
+            return f"{weight:g} of each is the share of the annotators' votes for each class, the rest the label"
+        teachers = f"the one of {folds} teachers that never saw the picture" if folds > 1 else "a teacher of all rows"
         return f"{weight:g} of each is the answer of {teachers}, the rest the label"
 
 

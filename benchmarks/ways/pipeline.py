@@ -35,7 +35,7 @@ def prepare_data(csv_path: Path, folder: Path, mark: Mark) -> None:
     """CSV -> Transform's graph -> float32 images (n, 48, 48, 1), batch by batch as the Trainer gets them."""
     config = _load(csv_path, folder)
     paths = RunPaths.of(config)
-    data, schema_text = resolve_input(config.data), read_schema(config.validation)
+    data, schema_text = resolve_input(config.data), read_schema(config)
     nodes = build_components(config, Places(data, schema_text, paths.serving, paths.checkpoints, MetadataComparison()))
     data_nodes = nodes[: 1 + [node.id for node in nodes].index(LAST_DATA_NODE)]
     tfx.orchestration.LocalDagRunner().run(assemble(config.name, data_nodes, paths.artifacts, paths.metadata))

@@ -26,7 +26,7 @@ from components.artifacts import (
     declare,
     iter_quarantined,
 )
-from components.face_example_gen.graph import NO_EVAL, Outputs, ingest, open_file
+from components.face_example_gen.graph import NO_EVAL, Outputs, ingest, open_file, read_vote_table
 from components.face_example_gen.settling import held_out_reason
 from configs.library import class_names_of, class_table_of
 from configs.load import from_json, to_json
@@ -46,7 +46,7 @@ from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.picture_form import NO_CLASS
 from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
 from fer_tfx.reading.values import UNKNOWN_LABEL
-from fer_tfx.reading.words import ClassTable
+from fer_tfx.reading.vote_file import VOTES_INPUT
 from reporting.ingestion import REPORT_FILE, IngestionReport
 
 
@@ -65,11 +65,13 @@ class Executor(BaseBeamExecutor):  # type: ignore[misc]
         settings = struct_pb2.Struct()
         custom_config.custom_config.Unpack(settings)
         config = from_json(DataConfig, str(settings["config"]))
+        config = dataclasses.replace(config, votes_path="".join(_find_files(exec_properties, VOTES_INPUT)))
         examples, unlabelled, quarantine = (
             artifact_utils.get_single_instance(output_dict[key])
             for key in ("examples", UNLABELLED_EXAMPLES_KEY, QUARANTINE_KEY)
         )
-        sources, skipped_files = _find_sources(exec_properties, class_table_of(config))
+        sources, skipped_files = _find_sources(exec_properties, config)
+        votes = read_vote_table(config)
         outputs = Outputs(examples.uri, unlabelled.uri, quarantine.uri)
         fileio.makedirs(outputs.temporary)
         try:
@@ -77,7 +79,8 @@ class Executor(BaseBeamExecutor):  # type: ignore[misc]
                 ingest(pipeline, sources, config, outputs)
         finally:
             fileio.rmtree(outputs.temporary)
-        report, file_errors = outputs.read_account(skipped_files)
+        report, file_errors = outputs.read_account(skipped_files, votes)
+        report = dataclasses.replace(report, labels="" if config.targets == "label" else "majority of FER+ votes")
         require_still(exec_properties)
         if file_errors:
             raise DataError(file_errors[0])
@@ -116,11 +119,12 @@ class FerExampleGen(Component, FileBasedExampleGen):  # type: ignore[misc]
         """Ingest one span; None: the newest there is.
 
         `patterns` are globs below `input_base`, a path or URI, of the files to learn from (`LABELLED_INPUT`) and, if
-        there are any, of those to predict (`UNLABELLED_INPUT`), with TFX's `{SPAN}` and `{VERSION}`; and of pictures
-        that tables among them name (`BESIDE_INPUT`), which belong to the fingerprint.
+        there are any, of those to predict (`UNLABELLED_INPUT`) and of that with the votes (`VOTES_INPUT`), with TFX's
+        `{SPAN}` and `{VERSION}`; and of pictures that tables among them name (`BESIDE_INPUT`), which belong to the
+        fingerprint.
         """
         # Base and patterns say where the files are. Here a path spelt differently would only miss the cache.
-        how = dataclasses.replace(data_config, path="", unlabelled_path="")
+        how = dataclasses.replace(data_config, path="", unlabelled_path="", votes_path="")
         settings = struct_pb2.Struct()
         settings.update({"config": to_json(how), "code": code})
         custom_config = example_gen_pb2.CustomConfig()
@@ -147,19 +151,23 @@ def only_span(span: int) -> range_config_pb2.RangeConfig:
     )
 
 
-def _find_sources(exec_properties: dict[str, Any], classes: ClassTable) -> tuple[list[Source], list[SkippedMember]]:
+def _find_files(exec_properties: dict[str, Any], name: str) -> list[str]:
+    """What one of the inputs matches, folders too."""
+    splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
+    patterns = [each.pattern for each in splits if each.name.startswith(name)]
+    return [path for each in patterns for path in fileio.glob(os.path.join(exec_properties["input_base"], each))]
+
+
+def _find_sources(exec_properties: dict[str, Any], config: DataConfig) -> tuple[list[Source], list[SkippedMember]]:
     base = exec_properties["input_base"]
     sources: list[Source] = []
     skipped: list[SkippedMember] = []
     folders = 0
-    splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
-    for is_unlabelled in (False, True):
-        of_input = UNLABELLED_INPUT if is_unlabelled else LABELLED_INPUT
-        patterns = [each.pattern for each in splits if each.name.startswith(of_input)]
-        found = [path for pattern in patterns for path in fileio.glob(os.path.join(base, pattern))]
+    for name, classes in ((LABELLED_INPUT, class_table_of(config)), (UNLABELLED_INPUT, None)):
+        found = _find_files(exec_properties, name)
         paths = [path for path in found if not _is_folder(path)]
         folders += len(found) - len(paths)
-        chosen = choose_sources(paths, base, None if is_unlabelled else classes, open_file)
+        chosen = choose_sources(paths, base, classes, config.votes_path, open_file)
         sources += chosen[0]
         skipped += chosen[1]
     if not sources:

@@ -5,7 +5,6 @@ file. Every element that leaves the graph also leaves an outcome; outcomes are c
 that is the account which the executor settles.
 """
 
-import hashlib
 import io
 import json
 import os
@@ -22,22 +21,23 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
+from components.face_example_gen.labelling import Labelling
 from components.face_example_gen.settling import (
     OUTCOMES,
     Candidate,
     Settle,
     Spool,
     count_slices,
-    split_by_digest,
     tag_counts,
 )
 from configs.library import class_table_of, reading_limits_of
 from configs.spec import DataConfig
-from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, PIXEL_COUNT, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, PIXEL_COUNT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
 from fer_tfx.reading.beside import open_local
 from fer_tfx.reading.form import Item, LeftOutRow, ParsedRow, Part, ReadingLimits, Remark, SkippedMember
 from fer_tfx.reading.sources import Source, count_part, cut_source, is_picture, place, read_part, read_source
+from fer_tfx.reading.vote_file import VoteTable, read_votes
 from reporting.ingestion import LEFT_OUT, QUARANTINED, READ, IngestionReport, Outcome
 
 REJECTED = "rejected"
@@ -79,8 +79,10 @@ class Outputs:
         parent = self.unlabelled_examples if split == UNLABELLED_SPLIT else self.examples
         return os.path.join(parent, f"Split-{split}")
 
-    def read_account(self, skipped_sources: list[SkippedMember]) -> tuple[IngestionReport, list[str]]:
-        """The counted outcomes, and the messages of files that can't be read, or are read for both inputs."""
+    def read_account(
+        self, skipped_sources: list[SkippedMember], votes: VoteTable | None = None
+    ) -> tuple[IngestionReport, list[str]]:
+        """The counted outcomes, and the messages of files that can't be read, stand in both inputs, or lack votes."""
         pairs = [(tuple(words), count) for words, count in json.loads(io_utils.read_string_file(self.account_path))]
         fileio.remove(self.account_path)
         failures = sorted(words[1] for words, _ in pairs if words[0] == FAILED)
@@ -95,6 +97,9 @@ class Outputs:
             for words, count in pairs
             if words[0] == PREDICTED and rows_of[READ, words[1]] > count
         ]
+        predicted = {words[1] for words, _ in pairs if words[0] == PREDICTED}
+        learned = {words[1]: count for words, count in counts if words[0] == READ and words[1] not in predicted}
+        failures += filter(None, [votes.find_fault(learned)] if votes else [])
         remarks = [f"{words[1]}: {words[2]}" for words, _ in pairs if words[0] == REMARKED]
         report = IngestionReport.from_outcomes(counts, skipped)
         if report.split_size(EVAL_SPLIT) and not any(words == (NAMED, EVAL_SPLIT) for words, _ in pairs):
@@ -172,6 +177,14 @@ def _share_out(sources: list[Source]) -> list[Files]:
     return [*alone, *(tuple(pictures[start : start + _PICTURES_TOGETHER]) for start in bunches)]
 
 
+def read_vote_table(config: DataConfig) -> VoteTable | None:
+    """The file of votes, in every worker; None: there is none. Raises DataError."""
+    if not config.votes_path:
+        return None
+    with open_file(config.votes_path) as stream:
+        return read_votes(stream, posixpath.basename(config.votes_path), reading_limits_of(config))
+
+
 def open_file(path: str) -> AbstractContextManager[BinaryIO]:
     """For reading: a local file, or one of what Beam knows."""
     if "://" not in path:
@@ -210,6 +223,7 @@ class _Read(beam.DoFn):  # type: ignore[misc]
 
     def setup(self) -> None:
         self._classes = class_table_of(self._config)
+        self._labelling = Labelling(self._config, self._classes, read_vote_table(self._config))
 
     def process(self, element: tuple[Files, Part | None]) -> Iterator[Any]:
         counts: Counter[Outcome] = Counter()
@@ -253,7 +267,10 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         if is_unlabelled:
             counts[PREDICTED, file] += 1
         if isinstance(item, ParsedRow):
-            candidate = _to_candidate(item, is_unlabelled, self._config)
+            candidate = self._labelling.label(item, is_unlabelled)
+            if isinstance(candidate, str):
+                counts[LEFT_OUT, candidate] += 1
+                return
             counts[NAMED, candidate.split] += 1
             yield candidate
         elif isinstance(item, LeftOutRow):
@@ -263,10 +280,3 @@ class _Read(beam.DoFn):  # type: ignore[misc]
             self._kept_rows += 1
             if self._kept_rows <= MAX_KEPT_ROWS:
                 yield beam.pvalue.TaggedOutput(REJECTED, asdict(item))
-
-
-def _to_candidate(item: ParsedRow, is_unlabelled: bool, config: DataConfig) -> Candidate:
-    digest, class_index = hashlib.sha256(item.face.pixels).digest(), None if is_unlabelled else item.face.class_index
-    split = item.face.usage or (TRAIN_SPLIT if config.splits == "usage" else split_by_digest(digest, config))
-    split = UNLABELLED_SPLIT if class_index is None else split
-    return Candidate(digest, item.source, item.row, split, class_index, item.face.pixels)

@@ -42,6 +42,8 @@ class Candidate(NamedTuple):
     split: str
     class_index: int | None
     pixels: bytes  # 2,304 uint8 values, row-major
+    target: tuple[float, ...] = ()  # the share of each class; empty: the label alone counts
+    is_doubtful: bool = False  # labelled by a class without the majority, so no row to be judged by
 
 
 def split_by_digest(digest: bytes, config: DataConfig) -> str:
@@ -86,7 +88,8 @@ def has_conflict(copies: Iterable[Candidate]) -> bool:
 
 def take_for_eval(candidate: Candidate, config: DataConfig) -> Candidate:
     """The same, in eval if it is for training and its hash says so."""
-    is_taken = candidate.split == TRAIN_SPLIT and split_by_digest(candidate.digest, config) == EVAL_SPLIT
+    may_be_taken = candidate.split == TRAIN_SPLIT and not candidate.is_doubtful
+    is_taken = may_be_taken and split_by_digest(candidate.digest, config) == EVAL_SPLIT
     return candidate._replace(split=EVAL_SPLIT) if is_taken else candidate
 
 
@@ -122,15 +125,16 @@ def write_run(candidates: Iterable[Candidate], slice_count: int, folder: str) ->
 
 def _pack(candidates: list[Candidate]) -> bytes:
     """A line of JSON with what is short, then for each candidate 32 bytes of digest and 2,304 of pixels."""
-    head = [(each.source, each.row, each.split, each.class_index) for each in candidates]
+    head = [[*each[1:5], *each[6:]] for each in candidates]
     return b"".join([json.dumps(head).encode(), b"\n", *(each.digest + each.pixels for each in candidates)])
 
 
 def _unpack(packed: bytes) -> Iterator[Candidate]:
     start = packed.index(b"\n") + 1
-    for source, row, split, class_index in json.loads(packed[:start]):
+    for source, row, split, class_index, target, is_doubtful in json.loads(packed[:start]):
         middle, end = start + _DIGEST_BYTES, start + _DIGEST_BYTES + PIXEL_COUNT
-        yield Candidate(packed[start:middle], source, row, split, class_index, packed[middle:end])
+        digest, pixels = packed[start:middle], packed[middle:end]
+        yield Candidate(digest, source, row, split, class_index, pixels, tuple(target), is_doubtful)
         start = end
 
 
@@ -239,7 +243,8 @@ def write_shard(candidates: Iterable[Candidate], path: str, folder: str) -> None
     try:
         with tf.io.TFRecordWriter(partial, tf.io.TFRecordOptions("GZIP", compression_level=0)) as writer:
             for each in candidates:
-                writer.write(to_example(each.pixels, each.class_index, each.source, each.row).SerializeToString())
+                example = to_example(each.pixels, each.class_index, each.source, each.row, each.target)
+                writer.write(example.SerializeToString())
         fileio.rename(partial, path, overwrite=True)
     except BaseException:
         if fileio.exists(partial):

@@ -12,6 +12,7 @@ from fer_tfx.reading.words import ClassTable
 LABELLED_FIRST = ("fer2013.csv", "icml_face_data.csv", "train.csv", "test.csv")
 UNLABELLED_FIRST = ("test.csv",)
 _NO_SOURCES = ("example_submission.csv", "public_test_labels.csv")
+_VOTES_PREFIX = "fer2013new"  # FER+'s file of votes
 _WELL_KNOWN = (*LABELLED_FIRST, *_NO_SOURCES)
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", ".tar", ".zip", ".gz", ".xz", ".bz2")
@@ -35,10 +36,12 @@ class ChoiceInOrder:
         self._well_known_bases: set[str] = set()
         self._best = ""  # of the well-known names so far
         self._read = ""  # the first well-known labelled file that was chosen
+        self._has_rows = False  # in a file that isn't known to hold votes alone
 
     def note(self, name: str) -> str:
         """Take a name in; -> why it can't be read whatever else is there, or an empty string."""
         reason = reason_to_skip(name)
+        self._has_rows |= not reason and not _is_of_votes(name)
         if not reason and _well_known(name):
             self._well_known_bases.add(_base_name(name))
             self._best = min(self._best or name, name, key=lambda each: _rank(each, self._preference))
@@ -46,6 +49,8 @@ class ChoiceInOrder:
 
     def reason_beside_noted(self, name: str) -> str:
         """Why not to read a readable name beside all that were noted; an empty string if it is chosen."""
+        if self._has_rows and _is_of_votes(name):
+            return "holds votes, which are read if data.votes_path names it"
         if len(self._well_known_bases) < 2 or (name == self._best and _well_known(name) in self._preference):
             return ""
         return _reason_beside(self._best, name, self._preference)
@@ -149,6 +154,10 @@ def _well_known(name: str) -> str:
         base = base.removesuffix(next((suffix for suffix in ARCHIVE_SUFFIXES if base.endswith(suffix)), ""))
     csv = base if base.endswith(_CSV_SUFFIX) else base + _CSV_SUFFIX
     return csv if csv in _WELL_KNOWN else ""
+
+
+def _is_of_votes(name: str) -> bool:
+    return _base_name(name).startswith(_VOTES_PREFIX)
 
 
 def _base_name(name: str) -> str:

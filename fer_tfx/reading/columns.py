@@ -8,11 +8,13 @@ from typing import NamedTuple
 from fer_tfx.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, USAGE_COLUMN
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import shown
+from fer_tfx.reading.votes import VOTE_COLUMNS, find_vote_columns
+from fer_tfx.reading.words import BY_LABEL, BY_VOTES, UNLABELLED
 
 UNBALANCED_QUOTE = "unbalanced quote"
 
 SPACE = b" \t"
-_DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs"}  # the first by which there are pixels counts
+DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs"}  # the first by which there are pixels counts
 # Of several, the first that is there counts.
 _LABEL_COLUMNS = (LABEL_KEY, "label", "class", "expression")
 _USAGE_COLUMNS = (USAGE_COLUMN, "split", "set")
@@ -23,7 +25,7 @@ _PATH_COLUMNS = (
 _NO_SPACE = str.maketrans("", "", " _-")
 _PIXEL_COLUMN = re.compile(r"(?:pixels?|px|p)?[ _.]?(\d{1,4})")
 _FEW = 10  # columns that may be called `1` or `p2` and hold something else
-_UTF8_MARK = b"\xef\xbb\xbf"
+UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -48,47 +50,52 @@ class RowLayout(NamedTuple):
     usage_name: str = USAGE_COLUMN
     path: int | None = None
     path_name: str = ""
+    votes: tuple[int, ...] = ()  # in the order of `VOTE_COLUMNS`
 
     def describe(self) -> str:
         """What differs from FER2013's own files; may be empty."""
         remarks = {
-            f"columns separated by {_DELIMITERS[self.delimiter]}": self.delimiter != b",",
+            f"columns separated by {DELIMITERS[self.delimiter]}": self.delimiter != b",",
             f"pictures by the paths in column `{self.path_name}`": self.path is not None,
             "one column a pixel": bool(self.pixel_columns),
             f"classes in column `{self.label_name}`": self.label_name != LABEL_KEY,
             f"splits in column `{self.usage_name}`": self.usage_name != USAGE_COLUMN,
+            "votes in columns": bool(self.votes),
         }
         return ", ".join(text for text, is_told in remarks.items() if is_told)
 
 
-def parse_header(line: bytes, file: str, is_unlabelled: bool = False) -> RowLayout:
+def parse_header(line: bytes, file: str, labelled_by: str = BY_LABEL) -> RowLayout:
     """Find delimiter and columns: any order, case, spaces and quotes; only the pixels if nothing else counts.
 
     Raises DataError if the file can't be read by them.
     """
-    text = line.removeprefix(_UTF8_MARK).rstrip(b"\r\n")
+    text = line.removeprefix(UTF8_MARK).rstrip(b"\r\n")
     if line.startswith(_UTF16_MARKS) or b"\0" in line:
         raise _header_error(file, "UTF-16 or binary content", "save the file as CSV in UTF-8")
     if b"\r" in text:
         raise _header_error(file, "line ends of a bare carriage return", "save the file with line ends LF or CRLF")
-    for delimiter in _DELIMITERS:
+    for delimiter in DELIMITERS:
         try:
-            layout = lay_out(_split_names(text, delimiter), is_unlabelled)
+            layout = lay_out(_split_names(text, delimiter), labelled_by)
         except RowError as error:
             raise _header_error(file, error.reason, error.detail) from error
         if layout:
             return layout._replace(delimiter=delimiter)
-    if finds_paths(text, is_unlabelled=True):
+    if any(find_vote_columns(_split_names(text, delimiter)) for delimiter in DELIMITERS):
+        remedy = "give them to data.votes_path, with data.targets=majority, and the pixels to --data"
+        raise _header_error(file, f"votes, but no column `{PIXELS_KEY}`", remedy)
+    if finds_paths(text, UNLABELLED):
         found = f"paths of pictures, but none of the columns {', '.join(_LABEL_COLUMNS)} in {shown(text)!r}"
         raise _header_error(file, found, "name the column of classes so, or give the file to --unlabelled")
     raise _header_error(file, f"no column `{PIXELS_KEY}` in {shown(text)!r}", _remedy_without_pixels(text))
 
 
-def finds_paths(header: bytes, is_unlabelled: bool) -> bool:
-    """Whether this is the header of a table that names pictures, and their classes unless they are to be predicted."""
-    text = header.removeprefix(_UTF8_MARK).rstrip(b"\r\n")
+def finds_paths(header: bytes, labelled_by: str) -> bool:
+    """Whether this is the header of a table that names pictures, and what they show unless they are to be predicted."""
+    text = header.removeprefix(UTF8_MARK).rstrip(b"\r\n")
     with suppress(RowError):
-        layouts = [lay_out(_split_names(text, delimiter), is_unlabelled) for delimiter in _DELIMITERS]
+        layouts = [lay_out(_split_names(text, delimiter), labelled_by) for delimiter in DELIMITERS]
         return any(layout and layout.path is not None for layout in layouts)
     return False
 
@@ -100,10 +107,10 @@ def _split_names(text: bytes, delimiter: bytes) -> list[str]:
         raise RowError(f"{error} in {shown(text)!r}", "fix the quotes of the header") from error
 
 
-def lay_out(names: Sequence[str], is_unlabelled: bool) -> RowLayout | None:
+def lay_out(names: Sequence[str], labelled_by: str) -> RowLayout | None:
     """Find the columns by their names in lower case; None: there are neither pixels nor paths with classes.
 
-    Raises RowError, the remedy for its detail: a column is there twice.
+    Raises RowError, the remedy for its detail: a column is there twice, or those of the votes lack.
     """
     pixels = PIXELS_KEY if PIXELS_KEY in names else ""
     pixel_columns = () if pixels else _find_pixel_columns(names)
@@ -113,9 +120,14 @@ def lay_out(names: Sequence[str], is_unlabelled: bool) -> RowLayout | None:
         path = names[squeezed.index(path)]
     if not pixels and not pixel_columns and not path:
         return None
-    label, usage = ("" if is_unlabelled else _first_of(each, names) for each in (_LABEL_COLUMNS, _USAGE_COLUMNS))
-    if path and not label and not is_unlabelled:
+    label = _first_of(_LABEL_COLUMNS, names) if labelled_by == BY_LABEL else ""
+    usage = "" if labelled_by == UNLABELLED else _first_of(_USAGE_COLUMNS, names)
+    votes = find_vote_columns(names) if labelled_by == BY_VOTES else ()
+    if path and not label and labelled_by == BY_LABEL:
         return None
+    if not votes and labelled_by == BY_VOTES:
+        found = f"no columns of votes ({', '.join(VOTE_COLUMNS)})"
+        raise RowError(found, "give data.votes_path their file, such as FER+'s fer2013new.csv")
     for column in (pixels, path, label, usage):
         if column and names.count(column) > 1:
             raise RowError(f"column `{column}` {names.count(column)} times", "keep one of them")
@@ -124,7 +136,7 @@ def lay_out(names: Sequence[str], is_unlabelled: bool) -> RowLayout | None:
     )
     return RowLayout(
         pixels_at, label_at, usage_at, len(names), pixel_columns=pixel_columns, label_name=label or LABEL_KEY,
-        usage_name=usage or USAGE_COLUMN, path=path_at, path_name=path,
+        usage_name=usage or USAGE_COLUMN, path=path_at, path_name=path, votes=votes,
     )  # fmt: skip
 
 

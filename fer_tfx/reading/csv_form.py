@@ -14,7 +14,7 @@ from fer_tfx.reading.columns import RowError, RowLayout, finds_paths, parse_head
 from fer_tfx.reading.form import FaceRow, ReadingLimits
 from fer_tfx.reading.lines import LineForm, ParseLine
 from fer_tfx.reading.values import find_split_of_file, make_face
-from fer_tfx.reading.words import ClassTable, LeftOut
+from fer_tfx.reading.words import ClassTable, LeftOut, find_labelling
 
 WRONG_COLUMN_COUNT = "wrong number of columns"
 
@@ -32,24 +32,24 @@ class CsvForm(LineForm):
         self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None
     ) -> tuple[ParseLine, str]:
         """Raises DataError: there is no header."""
-        layout = _read_header(stream, name, limits.max_line_bytes, classes is None)
+        layout = _read_header(stream, name, limits.max_line_bytes, find_labelling(classes))
         split = None if layout.path is None else find_split_of_file(name, classes)
         return partial(parse_row, layout=layout, classes=classes, default_split=split), layout.describe()
 
     def lists_pictures(self, head: bytes, classes: ClassTable | None) -> bool:
-        return finds_paths(head.partition(b"\n")[0], classes is None)
+        return finds_paths(head.partition(b"\n")[0], find_labelling(classes))
 
 
 CSV = CsvForm()
 
 
-def _read_header(stream: BinaryIO, name: str, limit: int, is_unlabelled: bool) -> RowLayout:
+def _read_header(stream: BinaryIO, name: str, limit: int, labelled_by: str) -> RowLayout:
     line = stream.readline(limit + 1)
     if not line:
         raise DataError(f"{name}: the file is empty: give a CSV with the columns `emotion,pixels`")
     if len(line) > limit:
         raise DataError(f"{name}, line 1: longer than {limit:,} bytes: give a CSV with a header and line ends")
-    return parse_header(line, name, is_unlabelled)
+    return parse_header(line, name, labelled_by)
 
 
 def parse_row(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from fer_tfx.errors import in_one_line
+from fer_tfx.reading.votes import Votes
 from fer_tfx.reading.words import ClassTable
 
 
@@ -25,10 +26,11 @@ class ReadingLimits:
 class FaceRow:
     """One picture of the data set."""
 
-    class_index: int | None  # position in `ClassTable.names`; None: the file has no labels
+    class_index: int | None  # position in `ClassTable.names`; None: there is no label, or votes take its place
     pixels: bytes  # 2,304 uint8 values, row-major; empty: they are in the picture at `path`
     usage: str | None  # split named by the row, a value of `SPLIT_OF_USAGE`; None: the file names none
     path: str = ""  # of a picture that a table names, as it does
+    votes: Votes = ()  # empty: they are not looked at, or not in the table
 
 
 @dataclass(frozen=True)

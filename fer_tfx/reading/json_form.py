@@ -9,7 +9,7 @@ from fer_tfx.reading.columns import RowError, RowLayout, lay_out
 from fer_tfx.reading.form import FaceRow, ReadingLimits, shown
 from fer_tfx.reading.lines import LineForm, ParseLine
 from fer_tfx.reading.values import find_split_of_file, make_face
-from fer_tfx.reading.words import ClassTable, LeftOut
+from fer_tfx.reading.words import ClassTable, LeftOut, find_labelling
 
 NO_OBJECT = "no JSON object"
 NO_PIXELS = "neither pixels nor a picture"
@@ -32,7 +32,7 @@ class JsonLinesForm(LineForm):
 
     def lists_pictures(self, head: bytes, classes: ClassTable | None) -> bool:
         keys = tuple(dict.fromkeys(key.decode("utf-8", "replace") for key in _KEY.findall(head.partition(b"\n")[0])))
-        layout = _lay_out(keys, classes is None)
+        layout = _lay_out(keys, find_labelling(classes))
         return layout is not None and layout.path is not None
 
 
@@ -47,7 +47,7 @@ def parse_line(line: bytes, classes: ClassTable | None, split: str | None) -> Fa
         record = None
     if not isinstance(record, dict):
         raise RowError(NO_OBJECT, f"found {shown(line.strip())!r}, expected an object on each line")
-    layout = _lay_out(tuple(record), classes is None)
+    layout = _lay_out(tuple(record), find_labelling(classes))
     if layout is None:
         found = shown(", ".join(record).encode("utf-8", "replace"))
         expected = "`pixels`, or `file_name` or the like" + (" with `label` or `emotion`" if classes else "")
@@ -56,5 +56,5 @@ def parse_line(line: bytes, classes: ClassTable | None, split: str | None) -> Fa
 
 
 @lru_cache(maxsize=100)
-def _lay_out(keys: tuple[str, ...], is_unlabelled: bool) -> RowLayout | None:
-    return lay_out([key.strip().lower() for key in keys], is_unlabelled)
+def _lay_out(keys: tuple[str, ...], labelled_by: str) -> RowLayout | None:
+    return lay_out([key.strip().lower() for key in keys], labelled_by)

@@ -23,7 +23,7 @@ from fer_tfx.reading.form import (
 )
 from fer_tfx.reading.unpacking import FileLayer, Layer
 from fer_tfx.reading.values import find_split_of_file, make_face
-from fer_tfx.reading.words import ClassTable, LeftOut
+from fer_tfx.reading.words import BY_LABEL, ClassTable, LeftOut, find_labelling
 
 _MAGIC = b"PAR1"
 _BATCH_ROWS = 64  # pictures may be large
@@ -111,11 +111,11 @@ def _open(stream: BinaryIO, name: str, limits: ReadingLimits) -> Any:
 
 def _read_groups(file: Any, groups: Iterable[int], row: int, name: str, classes: ClassTable | None) -> Iterator[Item]:
     names = [column.strip().lower() for column in file.schema_arrow.names]
-    layout = _lay_out(file, names, classes is None, name)
+    layout = _lay_out(file, names, find_labelling(classes), name)
     class_names = _find_class_names(file, layout) if classes else []
     yield Remark(name, _describe(layout, class_names))
     split = find_split_of_file(name, classes)
-    wanted = (layout.pixels, layout.path, layout.emotion, layout.usage, *layout.pixel_columns)
+    wanted = (layout.pixels, layout.path, layout.emotion, layout.usage, *layout.pixel_columns, *layout.votes)
     places = sorted(place for place in wanted if place is not None)
     columns = [file.schema_arrow.names[place] for place in places]
     for batch in file.iter_batches(_BATCH_ROWS, row_groups=list(groups), columns=columns, use_threads=False):
@@ -141,22 +141,22 @@ def _to_item(
     return ParsedRow(name, row, row + 1, face)
 
 
-def _lay_out(file: Any, names: list[str], is_unlabelled: bool, name: str) -> RowLayout:
+def _lay_out(file: Any, names: list[str], labelled_by: str, name: str) -> RowLayout:
     """By the names of the columns, else the first that holds bytes of pictures."""
     from pyarrow import types
 
     try:
-        if layout := lay_out(names, is_unlabelled):
+        if layout := lay_out(names, labelled_by):
             return layout
         for place, field in enumerate(file.schema_arrow):
             holds_bytes = types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
             renamed = [*names[:place], "image", *names[place + 1 :]]
-            if (holds_bytes or types.is_binary(field.type)) and (layout := lay_out(renamed, is_unlabelled)):
+            if (holds_bytes or types.is_binary(field.type)) and (layout := lay_out(renamed, labelled_by)):
                 return layout._replace(path_name=names[place])
     except RowError as error:
         raise DataError(f"{name}: found {error}") from None
     found = shown(", ".join(names).encode(), 100)
-    expected = "`pixels` or `image`" + ("" if is_unlabelled else ", and `emotion` or `label`")
+    expected = "`pixels` or `image`" + (", and `emotion` or `label`" if labelled_by == BY_LABEL else "")
     raise DataError(f"{name}: found the columns {found}, expected {expected}: rename them")
 
 

@@ -37,9 +37,11 @@ class Source(NamedTuple):
 
 
 def choose_sources(
-    paths: list[str], base: str, classes: ClassTable | None, open_file: Open = open_local
+    paths: list[str], base: str, classes: ClassTable | None, votes_path: str = "", open_file: Open = open_local
 ) -> tuple[list[Source], list[SkippedMember]]:
     """Choose among the files of one input; a single file is read whatever its name. See `Form.read` for `classes`.
+
+    The file of votes may be among them, and is none of them.
 
     Raises DataError: they are pictures to learn from, and no folder is named after a class.
     """
@@ -50,7 +52,11 @@ def choose_sources(
             return stream.read(HEAD_BYTES)
         return b""
 
-    reasons = reasons_against([*sources], classes, read_head) if len(sources) > 1 else {}
+    votes_file = os.path.realpath(votes_path) if votes_path else ""
+    votes = [name for name, path in sources.items() if votes_file and os.path.realpath(path) == votes_file]
+    others = [name for name in sources if name not in votes]
+    reasons = dict.fromkeys(votes, "the votes, as data.votes_path says")
+    reasons |= reasons_against(others, classes, read_head) if len(others) > 1 else {}
     labels = {name: shown(name.encode(), _MAX_PATH_CHARS) for name in sources}
     chosen = [Source(path, labels[name], classes is None) for name, path in sources.items() if not reasons.get(name)]
     if classes and chosen and not any(_may_have_class(each, classes) for each in chosen):

@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -12,6 +13,7 @@ from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, PIXELS_KEY, TEST_SPLIT
 from fer_tfx.reading.columns import RowError, RowLayout
 from fer_tfx.reading.form import FaceRow, shown
 from fer_tfx.reading.picture_form import decode_content, find_place
+from fer_tfx.reading.votes import VOTE_COLUMNS, Votes
 from fer_tfx.reading.words import ClassTable, LeftOut, find_split
 
 # Reasons to reject a row: short and few, to be counted.
@@ -23,9 +25,11 @@ UNKNOWN_LABEL = "unknown label"
 UNKNOWN_USAGE = "unknown usage"
 UNDECODABLE_BYTES = "undecodable bytes"
 NO_PATH = "no path of a picture"
+NO_VOTES = "not a number of votes"
 
 _NUMBERS_AND_SPACE = b"0123456789 \t"
 _BRACKETS_TO_SPACE = bytes.maketrans(b"[]\t", b"   ")
+_NUMBER_OF_VOTES = re.compile(rb"[ \t]*\d{1,4}(\.0*)?[ \t]*")
 _BETWEEN_WORDS = re.compile(rb"[-_. ]+")
 
 
@@ -52,13 +56,15 @@ def make_face(
     if usage is not None and split is None:
         expected = "Training, PublicTest, PrivateTest, train, val or test"
         raise value_error(UNKNOWN_USAGE, layout.usage_name, usage, expected)
+    votes = parse_votes([to_text(cells[place]) for place in layout.votes])
     if layout.path is not None:
-        return _face_of_picture(layout, classes, cells[layout.path], class_index, split or default_split)
+        face = _face_of_picture(layout, classes, cells[layout.path], class_index, split or default_split)
+        return replace(face, votes=votes) if votes else face
     if layout.pixels is None:
         pixels = pixels_of([cells[place] for place in layout.pixel_columns])
     else:
         pixels = pixels_of(cells[layout.pixels])
-    return FaceRow(class_index, pixels, split or default_split)
+    return FaceRow(class_index, pixels, split or default_split, votes=votes)
 
 
 def _face_of_picture(
@@ -74,6 +80,14 @@ def _face_of_picture(
     if layout.usage is None and classes:
         split = find_place(posixpath.dirname(path.replace("\\", "/")), classes)[1] or split
     return FaceRow(class_index, b"", split, path.strip())
+
+
+def parse_votes(cells: Sequence[bytes]) -> Votes:
+    """Numbers of votes in the order of `VOTE_COLUMNS`; none of no cells. Raises RowError."""
+    for column, cell in zip(VOTE_COLUMNS, cells, strict=False):
+        if not _NUMBER_OF_VOTES.fullmatch(cell):
+            raise value_error(NO_VOTES, column, cell, "a number of votes")
+    return tuple(int(float(cell)) for cell in cells)
 
 
 def find_split_of_file(name: str, classes: ClassTable | None) -> str | None:

@@ -25,6 +25,11 @@ _SPLIT_OF_WORD = {
 _SPACE = b" \t"
 
 
+# Where a row says what it shows: in a column or folder, in columns of votes, or in a file of votes beside it.
+BY_LABEL, BY_VOTES, BY_VOTE_FILE = "label", "votes", "vote file"
+UNLABELLED = ""  # nowhere, as it is to be predicted
+
+
 class LeftOut(NamedTuple):
     """The meaning of a word whose rows are left out."""
 
@@ -37,6 +42,7 @@ class ClassTable:
 
     names: tuple[str, ...]  # by class index
     words: Mapping[bytes, int | LeftOut]  # folded
+    labelled_by: str = BY_LABEL  # unless so, no label is looked at
 
     @classmethod
     def build(cls, classes: Sequence[str | Sequence[str]], label_map: Mapping[str, str]) -> "ClassTable":
@@ -70,6 +76,11 @@ class ClassTable:
         if found is None and (numbered := re.fullmatch(rb"\d{1,3}[ _.-]*([^\d \t_.-].*)", word)):
             return self.words.get(numbered[1])
         return found
+
+
+def find_labelling(classes: ClassTable | None) -> str:
+    """`BY_LABEL` and its like; see `Form.read` for `classes`."""
+    return classes.labelled_by if classes else UNLABELLED
 
 
 def _fold(text: bytes) -> bytes:

@@ -16,6 +16,7 @@ from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
+from fer_tfx.reading.vote_file import VOTES_INPUT
 from pipeline.engines import build_arguments
 from pipeline.inputs import Input, read_schema, resolve_hyperparameters
 from pipeline.paths import RunPaths, is_remote
@@ -80,7 +81,7 @@ def _compile_job(config: PipelineConfig, target: str) -> Json:
     """A Vertex PipelineJob as JSON; its `pipelineSpec` is what Kubeflow Pipelines takes."""
     _require_deployable(config.deploy, config.spans)
     _require_reachable(config, target)
-    schema_text = read_schema(config.validation)
+    schema_text = read_schema(config)
     paths = RunPaths.of(config)
     config = dataclasses.replace(
         config,
@@ -145,7 +146,13 @@ def _require_reachable(config: PipelineConfig, target: str) -> None:
             f" or a folder below {deploy.volume_path}" if has_volume else ", such as --set runtime.root=gs://bucket/fer"
         )
         raise ConfigError(f"runtime.root: {root or 'none'}: a cluster needs a bucket{instead}")
-    for key in ("runtime.serving_path", "data.path", "data.unlabelled_path", "tuner.hyperparameters_path"):
+    for key in (
+        "runtime.serving_path",
+        "data.path",
+        "data.unlabelled_path",
+        "data.votes_path",
+        "tuner.hyperparameters_path",
+    ):
         path = read_setting(config, key)
         if path and not is_reachable(path):
             raise ConfigError(f"{key}: {path}: a cluster can't read this machine's files; give a bucket's URI")
@@ -162,9 +169,12 @@ def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, co
 
     marked_paths = RunPaths.of(marked)
     trainer_class, trainer_settings = choose_trainer(config.deploy)
+    patterns = {LABELLED_INPUT: marked.data.path, UNLABELLED_INPUT: marked.data.unlabelled_path}
+    if marked.data.votes_path:
+        patterns[VOTES_INPUT] = marked.data.votes_path
     places = Places(
         # Whole paths, which the ingestion's driver splits where it runs.
-        data=Input("", {LABELLED_INPUT: marked.data.path, UNLABELLED_INPUT: marked.data.unlabelled_path}),
+        data=Input("", patterns),
         schema_text=schema_text,
         serving=marked_paths.serving,
         checkpoints=marked_paths.checkpoints,

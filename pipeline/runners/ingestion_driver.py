@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from configs.spec import DataConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
+from fer_tfx.reading.vote_file import VOTES_INPUT
 from pipeline.inputs import resolve_input
 from pipeline.runners.compiled import Json
 
@@ -50,9 +51,10 @@ def split_paths(values: Json, is_folder: Callable[[str], bool]) -> Json:
     if values.get(INPUT_BASE):
         return {}
     whole = {name: f"{path.rstrip('/')}/" if path and is_folder(path) else path for name, path in paths.items()}
-    found = resolve_input(
-        DataConfig(path=whole.get(LABELLED_INPUT, ""), unlabelled_path=whole.get(UNLABELLED_INPUT, ""))
+    path, unlabelled_path, votes_path = (
+        whole.get(name, "") for name in (LABELLED_INPUT, UNLABELLED_INPUT, VOTES_INPUT)
     )
+    found = resolve_input(DataConfig(path=path, unlabelled_path=unlabelled_path, votes_path=votes_path))
     config["splits"] = [{"name": name, "pattern": pattern} for name, pattern in found.patterns.items()]
     return {INPUT_BASE: found.base, INPUT_CONFIG: json.dumps(config)}
 

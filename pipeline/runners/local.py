@@ -54,7 +54,8 @@ def run_pipeline(config: PipelineConfig) -> int:
                 print(f"\n{write_summary(outcome)}\n{'time':<12} {spent_s:.0f} s", file=output)
         end.take_outcome(outcome)
         if not outcome.is_pushed:
-            print(f"fer-tfx: the gate refused the model: {'; '.join(outcome.refusals)}", file=sys.stderr)
+            judged = f", judged by the {outcome.rows.labels}" if outcome.rows.labels else ""
+            print(f"fer-tfx: the gate refused the model{judged}: {'; '.join(outcome.refusals)}", file=sys.stderr)
             return GateError.exit_code
         # `fer-tfx predict --model` loads only known models. In a bucket, or rolled back, there is nothing to load.
         model = Path(outcome.model_path)
@@ -77,6 +78,8 @@ def check(config: PipelineConfig) -> PipelineConfig:
     if config.data.path:
         look_into_input(config.data)
         return config
+    if config.data.targets != "label":
+        raise ConfigError(f"data.targets: {config.data.targets}: drawn faces have no votes; give your data with --data")
     if class_names_of(config.data) != (drawn := class_names_of(DataConfig())):
         raise ConfigError(f"data.classes: without --data faces are drawn, and only {', '.join(drawn)}; give your data")
     if config.data.unlabelled_path:
@@ -145,7 +148,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
     data = resolve_input(config.data)
     places = Places(
         data=data,
-        schema_text=read_schema(config.validation),
+        schema_text=read_schema(config),
         serving=paths.serving,
         lifted=open_versions(paths.serving, served_model_of(config.serving)).read_record().lifted,
         checkpoints=paths.checkpoints,

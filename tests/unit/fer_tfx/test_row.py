@@ -12,6 +12,7 @@ from fer_tfx.errors import DataError
 from fer_tfx.reading.columns import RowError, RowLayout, parse_header
 from fer_tfx.reading.csv_form import parse_row
 from fer_tfx.reading.form import FaceRow, shown
+from fer_tfx.reading.words import UNLABELLED as TO_PREDICT
 from fer_tfx.reading.words import ClassTable
 
 CLASSES = ClassTable.build(CLASS_NAMES, {})
@@ -73,7 +74,7 @@ def test_parse_header_of_fer2013_has_nothing_to_tell() -> None:
 
 
 def test_parse_header_of_other_words_than_pixels_counts_when_rows_are_to_be_predicted_only() -> None:
-    assert parse_header(b"label,label;x,pixels\n", "a.csv", is_unlabelled=True) == RowLayout(2, None, None, 3)
+    assert parse_header(b"label,label;x,pixels\n", "a.csv", TO_PREDICT) == RowLayout(2, None, None, 3)
 
 
 @pytest.mark.parametrize(("line", "layout"), HEADERS.values(), ids=HEADERS.keys())

@@ -29,6 +29,14 @@ PUSHED = Outcome(
 )
 
 
+def test_write_summary_says_by_which_labels_the_accuracy_is():
+    rows = dataclasses.replace(PUSHED.rows, labels="majority of FER+ votes")
+    (line,) = (
+        each for each in write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines() if "accuracy" in each
+    )
+    assert line.startswith("accuracy     0.6123 on 3,589 eval rows by the majority of FER+ votes (95 % interval")
+
+
 def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_step():
     assert write_summary(PUSHED).splitlines() == [
         "rows         35,889 read = 31,592 used + 4,294 repeats dropped + 3 quarantined",

@@ -88,6 +88,15 @@ def test_render_card_tells_of_training_rows_with_the_picture_of_an_eval_row(card
     assert "flatter" not in render_card(make_card(rows=dataclasses.replace(rows, kept_twins={"test": 3})))
 
 
+def test_render_card_says_by_which_labels_figures_are(card):
+    rows = dataclasses.replace(make_card().rows, labels="majority of FER+ votes")
+    told = render_card(make_card(rows=rows))
+    assert "- **Accuracy on the eval split**: 0.5833, n = 12, by the majority of FER+ votes\n" in told
+    assert "Figures compare with others on such labels" in told
+    assert "71.8 %" not in told
+    assert "votes" not in card.replace("ten votes of FER+", "")
+
+
 def test_render_card_counts_files_that_are_not_listed():
     card = make_card()
     rows = dataclasses.replace(card.rows, unlisted_files=1_234)
@@ -105,7 +114,8 @@ def test_render_card_calibration_and_origin_are_those_of_the_model(card):
 
 def test_render_card_states_every_text_of_use_and_limits():
     rows = dataclasses.replace(make_card().rows, kept_twins={"eval": 1})
-    plain = re.sub(r"\s+", " ", render_card(make_card(rows=rows)))
+    cards = (render_card(make_card(rows=dataclasses.replace(rows, labels=each))) for each in ("", "majority of votes"))
+    plain = re.sub(r"\s+", " ", "".join(cards))
     texts = yaml.safe_load(Path(model_card.__file__).with_name("texts.yaml").read_text("utf-8"))
     said = {name: " ".join(text.split()) for name, text in texts.items() if not name.startswith("DRAWN")}
     assert {"MEANING", "OUT_OF_SCOPE", "LICENCE"} <= set(said)

@@ -76,3 +76,11 @@ def test_teaching_says_where_targets_came_from(folds, said):
     settings = {"trainer": {"target_weight": 0.7}, "distillation": {"folds": folds}}
     assert Lineage("", {}, {}, settings, ()).teaching == said
     assert Lineage("", {}, {}, {}, ()).teaching == ""  # of an earlier version
+
+
+def test_teaching_by_votes_names_them():
+    settings = {"trainer": {"target_weight": 1.0}, "data": {"targets": "votes"}, "distillation": {"folds": 0}}
+    said = "1 of each is the share of the annotators' votes for each class, the rest the label"
+    assert Lineage("", {}, {}, settings, ()).teaching == said
+    settings["data"]["targets"] = "majority"
+    assert Lineage("", {}, {}, settings, ()).teaching == ""

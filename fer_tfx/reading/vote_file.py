@@ -1,0 +1,133 @@
+"""A file of votes beside a table of pictures, such as FER+'s fer2013new.csv, joined row by row."""
+
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from fer_tfx.contract import LABELLED_SPLITS, USAGE_COLUMN
+from fer_tfx.errors import DataError
+from fer_tfx.reading.archives import iter_members
+from fer_tfx.reading.columns import DELIMITERS, UTF8_MARK, RowError, split_fields
+from fer_tfx.reading.form import ParsedRow, ReadingLimits, SkippedMember, shown
+from fer_tfx.reading.lines import is_blank, iter_lines
+from fer_tfx.reading.values import parse_votes
+from fer_tfx.reading.votes import VOTE_COLUMNS, Votes, find_vote_columns
+from fer_tfx.reading.words import find_split
+
+VOTES_INPUT = "votes"
+_NAME_COLUMN = "image name"
+_NUMBERED_NAME = re.compile(rb"fer(\d{7})\.png")  # by which FER+ counts the rows that show a face
+
+
+@dataclass(frozen=True, eq=False)
+class VoteTable:
+    """The votes of all rows of a table, in its order: some 21 bytes of memory each."""
+
+    name: str
+    counts: npt.NDArray[np.uint16]  # (n, 10), columns as `VOTE_COLUMNS`
+    splits: bytes  # (n,) positions in `LABELLED_SPLITS`; empty: the file names none
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def find(self, row: ParsedRow) -> Votes:
+        """The votes of a row of that table. Raises DataError: there are none, or they are for another split."""
+        place = f"{row.source}, line {row.line}"
+        if not row.line or row.row >= len(self):
+            found = (
+                f"{self.name} has {len(self):,} rows of votes" if row.line else "votes are joined to rows of a table"
+            )
+            raise DataError(f"{place}: has no votes, as {found}: {_REMEDY}")
+        if self.splits and row.face.usage and LABELLED_SPLITS[self.splits[row.row]] != row.face.usage:
+            theirs = f"{self.name}, line {row.row + 2}, is of {LABELLED_SPLITS[self.splits[row.row]]}"
+            raise DataError(f"{place}: is a row of {row.face.usage}, but {theirs}: {_REMEDY}")
+        return tuple(self.counts[row.row].tolist())
+
+    def find_fault(self, read: dict[str, int]) -> str:
+        """What is wrong unless these, rows read by file, are one table with as many rows as there are votes."""
+        if len(read) > 1:
+            return f"{self.name}: holds the votes of one table, but {len(read)} were read: {_REMEDY}"
+        wrong = [(file, count) for file, count in read.items() if count != len(self)]
+        return "".join(
+            f"{file}: has {count:,} rows, but {self.name} has votes for {len(self):,}: {_REMEDY}"
+            for file, count in wrong
+        )
+
+
+_REMEDY = "give one table of pictures, and as data.votes_path the votes of its very rows in their order"
+
+
+def read_votes(stream: BinaryIO, name: str, limits: ReadingLimits) -> VoteTable:
+    """Read a CSV of votes, plain or packed, from its start. Raises DataError that names file, line and remedy."""
+    tables = [
+        _read_table(member.stream, member.name, limits.max_line_bytes)
+        for member in iter_members(stream, name, limits, classes=None)
+        if not isinstance(member, SkippedMember)
+    ]
+    if len(tables) > 1:
+        names = " and ".join(each.name for each in tables[:2])
+        raise DataError(f"{name}: holds several tables, {names}: unpack it and give the one with the votes")
+    return tables[0]
+
+
+def _read_table(stream: BinaryIO, name: str, limit: int) -> VoteTable:
+    header = stream.readline(limit + 1).removeprefix(UTF8_MARK).rstrip(b"\r\n")
+    for delimiter in DELIMITERS:
+        names = [
+            field.decode("utf-8", "replace").strip().lower() for field in _split(header, delimiter, f"{name}, line 1")
+        ]
+        if columns := find_vote_columns(names):
+            break
+    else:
+        expected = f"the columns {', '.join(VOTE_COLUMNS)}, as in FER+'s fer2013new.csv"
+        raise DataError(f"{name}, line 1: found {shown(header)!r}, expected {expected}: give that file")
+    usage, image = (names.index(each) if each in names else None for each in (USAGE_COLUMN, _NAME_COLUMN))
+    counts, splits, last = array("H"), bytearray(), b""
+    for number, fields in _iter_rows(stream, name, limit, delimiter, len(names)):
+        try:
+            counts.extend(parse_votes([fields[each] for each in columns]))
+        except RowError as error:
+            raise DataError(f"{name}, line {number}: {error}: correct it") from None
+        if usage is not None:
+            split = find_split(fields[usage])
+            if split is None:
+                found = f"column `{USAGE_COLUMN}`: found {shown(fields[usage])!r}"
+                raise DataError(
+                    f"{name}, line {number}, {found}, expected Training, PublicTest or PrivateTest: correct it"
+                )
+            splits.append(LABELLED_SPLITS.index(split))
+        if image is not None and _NUMBERED_NAME.fullmatch(fields[image].strip()):
+            if fields[image].strip() <= last:
+                found = f"found {shown(fields[image])} after {shown(last)}"
+                raise DataError(f"{name}, line {number}: {found}: give the votes in the order of the table of pictures")
+            last = fields[image].strip()
+    return VoteTable(name, np.frombuffer(counts, np.uint16).reshape(-1, len(VOTE_COLUMNS)), bytes(splits))
+
+
+def _iter_rows(
+    stream: BinaryIO, name: str, limit: int, delimiter: bytes, column_count: int
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Line number and fields of each row; blank lines are none, but only at the end, as a row is known by its line."""
+    blank = 0
+    for number, line in enumerate(iter_lines(stream, limit), start=2):
+        if is_blank(line, limit):
+            blank = blank or number
+            continue
+        if blank:
+            raise DataError(f"{name}, line {blank}: is blank, and rows follow: remove it")
+        fields = _split(line.rstrip(b"\r\n"), delimiter, f"{name}, line {number}")
+        if len(fields) != column_count:
+            raise DataError(f"{name}, line {number}: found {len(fields)} columns, expected {column_count}: correct it")
+        yield number, fields
+
+
+def _split(line: bytes, delimiter: bytes, place: str) -> list[bytes]:
+    try:
+        return split_fields(line, delimiter)
+    except RowError as error:
+        raise DataError(f"{place}: {error}: correct it") from None
