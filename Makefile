@@ -29,7 +29,7 @@ $(UV):
 	@$(PYTHON) .ci/stack.py $(STACK) > /dev/null
 	@echo "Setting up uv in .build/"
 	@$(PYTHON) -m venv .build/uv
-	@.build/uv/bin/pip install --quiet --disable-pip-version-check uv
+	@.build/uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/setup.lock
 
 # Byte-compiled at install: without it every import of TFX costs 15 s more. The stamp comes last, so that an
 # interrupted set-up is taken up again. The other stack has another Python, so it gets the environment anew.
@@ -73,7 +73,7 @@ lock: | $(UV)  ## Resolve the requirements of both distributions anew into the l
 	@$(CURRENT) setup.py requirements/library.in --extra tfx -o requirements/1.21/pipeline.lock
 	@$(CURRENT) setup.py requirements/library.in --extra dev -c requirements/1.21/pipeline.lock -o requirements/1.21/dev.lock
 	@$(CURRENT) setup.py requirements/library.in --extra cuda -c requirements/1.21/pipeline.lock -o requirements/1.21/cuda.lock
-	@$(OLDER) --no-config requirements/docs.in -o requirements/docs.lock
+	@for each in setup docs kfp; do $(OLDER) --no-config requirements/$$each.in -o requirements/$$each.lock; done
 
 audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)
 	@$(BIN)/python .ci/audit.py

@@ -117,3 +117,26 @@ def test_lock_is_for_the_pythons_of_its_stack_and_names_no_address(release, name
     assert [line for line in packages if "python_full_version" not in line or "linux" not in line] == []
     assert any(PYTHONS[release] in line for line in packages)
     assert [line for line in lines if "://" in line] == []
+
+
+INSTALLERS = ("Makefile", "kubeflow/Dockerfile", ".ci/run", ".ci/test-current", "tests/slow/test_kfp_sdk.py")
+
+
+@pytest.mark.parametrize("name", INSTALLERS)
+def test_all_that_is_installed_from_a_registry_is_locked_by_hash(name):
+    text = (ROOT / name).read_text("utf-8").replace("$(INSTALL)", "pip install").replace('", "', " ")
+    commands = re.findall(r"pip install (?!--quiet --python \$\(BIN\)/python\n).*", text)
+    # The project's own packages are installed from this checkout, and without what they require.
+    own = [each for each in commands if "--no-deps" in each and "./fer_tfx" in each]
+    assert [each for each in commands if "--require-hashes" not in each and each not in own] == []
+    assert commands or name.startswith(".ci")
+
+
+@pytest.mark.parametrize("name", ["setup", "docs", "kfp"])
+def test_small_lock_holds_what_it_is_for_and_names_no_address(name):
+    asked = re.findall(r"^[a-z0-9-]+", (ROOT / f"requirements/{name}.in").read_text("utf-8"), re.MULTILINE)
+    text = (ROOT / f"requirements/{name}.lock").read_text("utf-8")
+    packages = re.findall(r"^([a-z0-9-]+)==\S+.*\\\n +--hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
+    assert set(asked) <= set(packages)
+    assert len(packages) == text.count("==")
+    assert "://" not in text
