@@ -92,6 +92,17 @@ def overlay(config: Config, values: Mapping[str, Any]) -> Config:
     return from_nested(type(config), nested)
 
 
+def check_setting(cls: type[Any], key: str, value: Any) -> None:
+    """Raise ConfigError if a setting, by its dotted key, doesn't take the value."""
+    nested = functools.reduce(lambda inner, name: {name: inner}, reversed(key.split(".")), value)
+    try:
+        TypeAdapter(cls).validate_python(nested)
+    except ValidationError as error:
+        raise ConfigError(_describe(cls, error.errors())) from None
+    except ConfigError:  # a rule that joins it with other settings, whose values are not known here
+        return
+
+
 def read_setting(config: Any, key: str) -> Any:
     """The value of a setting by its dotted key."""
     return operator.attrgetter(key)(config)

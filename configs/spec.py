@@ -26,6 +26,9 @@ _CLASS_RULE = "names of letters, digits, spaces, - and _, a letter first, at mos
 _LABEL_RULE = "lower-case letters, digits, - and _, at most 63"
 _LabelName = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,62}", f"{_LABEL_RULE}, a letter first")]
 _LabelValue = Annotated[str, matching(r"[a-z0-9_-]{0,63}", _LABEL_RULE)]
+# Of what TensorFlow, TFX and Beam can open without further packages.
+_BUCKET, _LOCAL = r"gs://[^/]+(/.*)?", r"(?![A-Za-z][\w+.-]*:/).*"
+_Place = Annotated[str, matching(f"(?s)({_LOCAL}|{_BUCKET})", "a local path or gs://BUCKET/PATH, which can be opened")]
 
 
 def _require(is_valid: bool, setting: str, expected: str, value: object) -> None:
@@ -37,9 +40,9 @@ def _require(is_valid: bool, setting: str, expected: str, value: object) -> None
 class DataConfig:
     """Where rows come from, how they are split and how many bad ones are allowed."""
 
-    path: str = ""
+    path: _Place = ""
     """A CSV, an archive, a folder or a glob of them; empty: faces are drawn."""
-    unlabelled_path: str = ""
+    unlabelled_path: _Place = ""
     """Further rows without labels, such as Kaggle's test.csv, for batch prediction."""
     classes: Annotated[tuple[Word | tuple[Word, ...], ...], Field(min_length=2)] = CLASS_NAMES
     """Names by class index, each alone or in a list with aliases; see docs/data.md."""
@@ -48,7 +51,7 @@ class DataConfig:
     targets: Literal["label", "majority", "votes"] = "label"
     """What rows are labelled by: their `label`, the `majority` of their annotators' votes, or `votes`: by the majority,
     but training rows also get the share of each class as their `target`, see trainer.target_weight and docs/data.md."""
-    votes_path: str = ""
+    votes_path: _Place = ""
     """A CSV of the votes, such as FER+'s fer2013new.csv, in the order of the table to read; empty: they are in that."""
     eval_fraction: Fraction = 0.1
     test_fraction: Fraction = 0.0
@@ -99,7 +102,7 @@ class SpansConfig:
 class ValidationConfig:
     """What the examples are checked against."""
 
-    schema_path: str = ""
+    schema_path: Annotated[str, matching(f"(?s){_LOCAL}", "a local path")] = ""
     """Your own schema as a text file; empty: this project's curated one."""
 
 
@@ -185,7 +188,7 @@ class TrainerConfig:
     full_size_fraction: Fraction = 0.0
     """Share of the epochs, counted from the end, that train on whole pictures."""
     precision: Annotated[str, matching("auto|float32|mixed_bfloat16", "auto, float32 or mixed_bfloat16")] = "auto"
-    """`auto`: mixed_bfloat16 where the processor computes in it, else float32."""
+    """`auto`: mixed_bfloat16 where the processor, or every GPU, computes in it, else float32."""
     threads: Annotated[Int, Field(ge=0, le=1024)] = 0
     """Threads per TensorFlow operation, and operations at a time, in all stages of a local run; 0: one per core of the
     CPU affinity (a container's quota is ignored). Another number sums in another order, so it gives other weights."""
@@ -264,7 +267,7 @@ class TunerConfig:
         "model.dropout_fraction": Interval(0.0, 0.5),
     })  # fmt: skip
     """By setting of `model` or `trainer`: a mapping with low, high and scale (linear or log), or a list of choices."""
-    hyperparameters_path: str = ""
+    hyperparameters_path: _Place = ""
     """Folder or bucket URI of an earlier search's best_hyperparameters, to train with instead of searching."""
 
     def __post_init__(self) -> None:
@@ -305,9 +308,9 @@ class ServingConfig:
 class RuntimeConfig:
     """Where a run keeps its files, and extra options for Beam."""
 
-    root: str = "runs"
+    root: _Place = "runs"
     """Folder, or bucket URI, of the artifacts, metadata, logs and pushed models."""
-    serving_path: str = ""
+    serving_path: _Place = ""
     """Folder of the pushed versions; empty: <root>/<name>/serving."""
     beam_pipeline_args: tuple[str, ...] = ()
     """Beam options beyond those that `beam` sets; they come last, so they win."""
@@ -332,7 +335,7 @@ class BeamConfig:
     project: str = ""
     """dataflow: Google Cloud project."""
     region: str = ""
-    temp_location: str = ""
+    temp_location: Annotated[str, matching(f"(?s)({_BUCKET})?", "gs://BUCKET/PATH")] = ""
     """dataflow: gs:// folder for temporary files of a job."""
 
 
@@ -358,7 +361,8 @@ class ResourcesConfig:
     cpus: NonNegativeFloat = 0.0
     memory_gb: NonNegativeFloat = 0.0
     accelerator: str = ""
-    """As the cluster calls it: nvidia.com/gpu on Kubernetes, NVIDIA_TESLA_T4 on Vertex AI."""
+    """As the cluster calls it: nvidia.com/gpu on Kubernetes, NVIDIA_TESLA_T4 on Vertex AI. Counts only with
+    deploy.accelerator=cuda."""
     accelerator_count: Int = 0
 
     def __post_init__(self) -> None:
@@ -376,6 +380,12 @@ class DeployConfig:
     project: str = ""
     """Google Cloud project of Dataflow and of Vertex Training."""
     region: str = ""
+    service_account: Annotated[str, matching(r'[^\s"\\]*', "the e-mail address of an account")] = ""
+    """Google's, of Dataflow's workers and of the job of Vertex Training; empty: each service's default. To Vertex AI,
+    `fer-tfx submit --service-account` gives another one to all."""
+    accelerator: Literal["cpu", "cuda"] = "cpu"
+    """As the image was built (`--build-arg ACCELERATOR=`). `cuda`: trainings get the accelerator of their resources;
+    `cpu`: none gets any."""
     beam: Literal["in_process", "dataflow"] = "in_process"
     """Where the Beam components work: in their container (in_process) or on Dataflow (dataflow)."""
     training: Literal["container", "vertex"] = "container"
@@ -387,7 +397,7 @@ class DeployConfig:
     """A Kubernetes volume that many pods can write to, mounted at `volume_path`, for runtime.root and the data."""
     volume_path: Annotated[str, matching(r"(?s)/.*[^/].*", "an absolute path")] = "/fer"
     retries: NonNegativeInt = 2
-    """How often a failed component is tried again."""
+    """How often a component that failed is tried again, in its container; a refusal, exit code 2 or 3, is final."""
     retry_wait_s: NonNegativeInt = 60
     """Wait before the first retry; it doubles with each further one."""
     cache: Bool = True

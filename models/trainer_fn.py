@@ -20,6 +20,7 @@ from models.checkpoint import Finished, History, clear_others, find_finished, ke
 from models.computation import Computation
 from models.dataset import Examples
 from models.export import ServingNetwork, export_model
+from models.gpu_precision import settle_gpu_precision
 from models.networks import build_network, build_seeded_network, fold_network
 from models.signatures import build_view_logits
 from models.streaming import scan_examples
@@ -47,7 +48,7 @@ def run_fn(fn_args: Any) -> None:
     strategy = computation.choose_worker_strategy()
     transform = task.load_transform()
     train, eval_, digest = _read_splits(task, strategy, transform)
-    settled = computation.settle_computation(task.recipe.trainer, threads, strategy)
+    settled = computation.settle_computation(settle_gpu_precision(task.recipe.trainer), threads, strategy)
     warm_start = read_warm_start(task.base_model) if task.base_model else None
     if warm_start:
         logging.info("Warm start: begins with the weights %s of %s", warm_start.digest, warm_start.model)

@@ -18,6 +18,7 @@ from configs.tuning import Choices, Interval, list_values
 from fer_tfx.errors import FerError
 from models.computation import choose_policy, settle_computation, use_threads
 from models.dataset import compute_data_digest, find_examples, read_examples
+from models.gpu_precision import settle_gpu_precision
 from models.networks import build_seeded_network
 from models.tfx_adapter import Task, compute_run_key, wrap_search
 from models.training import TrainingError, fit
@@ -37,7 +38,8 @@ def tuner_fn(fn_args: Any) -> Any:
     `checkpoint_root` (folder or bucket URI) and `code` (fingerprint of this code).
     """
     task = Task(fn_args)
-    threads = use_threads(task.recipe.trainer.threads)
+    recipe = replace(task.recipe, trainer=settle_gpu_precision(task.recipe.trainer))
+    threads = use_threads(recipe.trainer.threads)
     transform = task.load_transform()
     train, eval_ = read_examples(task.train_patterns), find_examples(task.eval_patterns)
     digest = compute_data_digest([train, eval_], transform)
@@ -50,9 +52,9 @@ def tuner_fn(fn_args: Any) -> Any:
         assert last.eval_accuracy is not None, "the last epoch is always measured"
         return last.eval_accuracy
 
-    run_key = compute_run_key(task.settings, settle_computation(task.recipe.trainer, threads), digest)
+    run_key = compute_run_key(task.settings, settle_computation(recipe.trainer, threads), digest)
     dirs = {"state_dir": tf.io.gfile.join(task.settings["checkpoint_root"], run_key), "scratch_dir": task.scratch_dir}
-    return wrap_search(RecipeSearch(task.recipe, from_json(TunerConfig, task.settings["tuner"]), train_trial, **dirs))
+    return wrap_search(RecipeSearch(recipe, from_json(TunerConfig, task.settings["tuner"]), train_trial, **dirs))
 
 
 def build_search_space(recipe: Recipe, space: Mapping[str, Interval | Choices]) -> keras_tuner.HyperParameters:

@@ -8,7 +8,6 @@ from typing import Any
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.proto import bulk_inferrer_pb2, trainer_pb2
-from tfx.types import standard_artifacts
 from tfx.types.channel import BaseChannel
 
 from components.acceptance import LATENCY_MODEL_KEY, MODEL_KEY, SERVICE_MODEL_KEY
@@ -18,6 +17,7 @@ from components.data_gate import DataGate
 from components.face_example_gen.component import FerExampleGen
 from components.gated_bulk_inferrer import GatedBulkInferrer
 from components.html_report import HtmlReport
+from components.hyperparameters_importer import HyperparametersImporter
 from components.inline_schema import InlineSchema
 from components.model_card import ModelCard
 from components.serving_check import ServingCheck
@@ -44,7 +44,7 @@ from reporting.templates import compute_digest
 
 HYPERPARAMETERS_KEY = "hyperparameters"
 TUNER, IMPORTER = "Tuner", "ImportHyperparameters"
-TUNING_OUTPUTS = {TUNER: "best_hyperparameters", IMPORTER: "result"}
+TUNING_OUTPUTS = {TUNER: "best_hyperparameters", IMPORTER: "hyperparameters"}
 """By node: the output that holds the hyperparameters."""
 
 # Where the code of each component begins. TFX's own executors run Transform, so its version counts.
@@ -216,7 +216,7 @@ def build_tuning(
     examples: BaseChannel,
     transform_graph: BaseChannel,
 ) -> Lookup:
-    """A Tuner if trials are asked for, an Importer if an earlier result is given, otherwise nothing."""
+    """A Tuner if trials are asked for, what imports an earlier result if one is given, otherwise nothing."""
     if config.tuner.trials:
         tuner = tfx.components.Tuner(
             tuner_fn="models.tuner_fn.tuner_fn",
@@ -235,8 +235,7 @@ def build_tuning(
         )
         return Lookup([tuner], {HYPERPARAMETERS_KEY: tuner.outputs[TUNING_OUTPUTS[TUNER]]})
     if imported:
-        importer = tfx.dsl.Importer(source_uri=imported.uri, artifact_type=standard_artifacts.HyperParameters)
-        importer = importer.with_id(IMPORTER)
+        importer = HyperparametersImporter(folder=imported.uri, fingerprint=imported.fingerprint).with_id(IMPORTER)
         return Lookup([importer], {HYPERPARAMETERS_KEY: importer.outputs[TUNING_OUTPUTS[IMPORTER]]})
     return Lookup([], {})
 

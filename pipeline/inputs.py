@@ -29,8 +29,6 @@ from fer_tfx.reading.words import ClassTable
 from pipeline.failures import first_line
 from pipeline.paths import is_remote
 
-# What TensorFlow and Beam read without further packages.
-_READABLE = ("gs://", "file://", "hdfs://", "ram://")
 _PLACEHOLDER = r"\{(SPAN|VERSION|YYYY|MM|DD)\b"  # for TFX to fill in
 _AFTER_FIXED_FOLDER = r"/[^/]*([*?[{].*)?$"
 _MAX_DEPTH, _MAX_ENTRIES = 8, 500_000  # of a folder, how deep and how far it is looked into
@@ -93,11 +91,6 @@ def resolve_input(config: DataConfig) -> Input:
 
 def look_into_input(config: DataConfig) -> None:
     """Refuse with a DataError what can't be used, a local file by its first row, before TFX takes seconds to import."""
-    for path in filter(is_remote, (config.path, config.unlabelled_path, config.votes_path)):
-        if not path.startswith(_READABLE):
-            raise DataError(
-                f"{path}: only local files and gs:// (Google Cloud Storage) can be read; give a downloaded copy"
-            )
     given = resolve_input(config)
     if is_remote(given.base):
         return
@@ -233,7 +226,8 @@ def read_schema(config: PipelineConfig) -> str:
 def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -> ImportedHyperparameters | None:
     """The earlier search's result that the settings ask for; None: they ask for none.
 
-    Without `must_read` one in a bucket that this machine can't read is accepted unread, without a fingerprint.
+    Without `must_read` one that this machine can't read, in a bucket or on a cluster's volume, is accepted unread,
+    without a fingerprint.
     Raises ConfigError: there is none, it can't be read, or it doesn't fit the settings of this version.
     """
     path = config.tuner.hyperparameters_path
@@ -241,6 +235,8 @@ def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -
         return None
     if not is_remote(path):
         path = str(Path(path).expanduser().absolute())
+        if not must_read and not Path(path).is_dir():
+            return ImportedHyperparameters(path, "")
         file, content = _read_local(Path(path))
     elif isinstance(found := _read_remote(path), str):
         if must_read:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_tfx.errors import ConfigError
+
 if TYPE_CHECKING:
     from configs.spec import PipelineConfig
 
@@ -12,6 +14,23 @@ if TYPE_CHECKING:
 def is_remote(uri: str) -> bool:
     """Whether `uri` names a bucket or another remote file system."""
     return "://" in uri
+
+
+PLACES = (
+    "runtime.root", "runtime.serving_path", "data.path", "data.unlabelled_path", "data.votes_path",
+    "tuner.hyperparameters_path",
+)  # fmt: skip
+"""Settings that name what the components themselves read and write."""
+
+
+def require_reachable(path: str, setting: str, volume: str) -> None:
+    """Raise ConfigError unless a cluster can open a place: in a bucket, or on the `volume` mounted at that path."""
+    if is_remote(path) or (volume and f"{os.path.normpath(path)}/".startswith(f"{volume.rstrip('/')}/")):
+        return
+    instead = f" or a path below {volume}" if volume else ""
+    raise ConfigError(
+        f"{setting}: {path or 'none'}: a cluster can't reach this machine's files; give gs://BUCKET/PATH{instead}"
+    )
 
 
 def _absolute(uri: str) -> str:

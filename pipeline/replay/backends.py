@@ -59,6 +59,11 @@ class Backend(ABC):
     def write_command(self, container: Json, executor_input: Json) -> list[str]:
         """Command and arguments of a container, with placeholders filled in."""
 
+    @staticmethod
+    def _add_options(words: list[str], *options: str) -> list[str]:
+        """To our own entrypoint: no task is tried again."""
+        return [*options, "--retries=0"] if _ENTRYPOINT in words else []
+
     @abstractmethod
     def _name_folder(self, run: int, task: Task) -> str:
         """A new URI for the outputs of a task."""
@@ -91,7 +96,7 @@ class Vertex(Backend):
         inputs = {**executor_input["inputs"], "parameterValues": filled}
         text = json.dumps({**executor_input, "inputs": inputs})
         words = [*container.get("command", []), *container.get("args", [])]
-        return [substitute(word, filled).replace("{{$}}", text) for word in words]
+        return [substitute(word, filled).replace("{{$}}", text) for word in words] + self._add_options(words)
 
     def _name_folder(self, run: int, task: Task) -> str:
         return f"{self.root}/artifacts/{run}/{task.name}_{uuid.uuid4().int % 10**16}"
@@ -134,7 +139,7 @@ class Kubeflow(Backend):
         words = [*container.get("command", []), *container.get("args", [])]
         values = executor_input["inputs"]["parameterValues"]
         filled = [substitute(word.replace("{{$}}", text), values) for word in words]
-        return [*filled, "--mount_root", f"{self.root}/mounts"] if _ENTRYPOINT in words else filled
+        return filled + self._add_options(words, "--mount_root", f"{self.root}/mounts")
 
     def _name_folder(self, run: int, task: Task) -> str:
         return f"{_BUCKET}/{self.pipeline}/{run}/{task.name}/{uuid.uuid4()}"

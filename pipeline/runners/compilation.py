@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import json
 import tempfile
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from fer_tfx.reading.vote_file import VOTES_INPUT
 from pipeline.engines import build_arguments
-from pipeline.inputs import Input, read_schema, resolve_hyperparameters
-from pipeline.paths import RunPaths, is_remote
+from pipeline.inputs import ImportedHyperparameters, Input, read_schema, resolve_hyperparameters
+from pipeline.paths import PLACES, RunPaths, is_remote, require_reachable
 from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json
-from pipeline.runners.parameters import make_parameters, mark, put_placeholders
+from pipeline.runners.parameters import SERVICE_ACCOUNT, make_parameters, mark, put_placeholders
 from pipeline.stack import require_tfx
 
 # Kubeflow's and Vertex AI's clients go by the suffix too.
@@ -33,8 +34,6 @@ _NEVER_CACHED = {
     VERTEX: ("Baseline", "RecordData", "RecordPush", "Pusher"),
     KUBEFLOW: ("Baseline", "RecordData", "RecordPush", "Pusher", "FerExampleGen"),
 }
-# Another try would give the same refusal.
-_NEVER_RETRIED = ("DataGate",)
 # Of labels on pods, so that none replaces one of the cluster's own.
 _LABEL_PREFIX = "fer-tfx"
 
@@ -59,8 +58,8 @@ def compile_to_file(config: PipelineConfig, target: str, out: Path) -> int:
     imported = resolve_hyperparameters(config, must_read=False)
     if imported and not imported.fingerprint:
         print(
-            f"tuner.hyperparameters_path: {imported.uri}: can't be read here, so neither its fit was checked nor will a"
-            " file put in its place be noticed: give each search's result a folder of its own"
+            f"tuner.hyperparameters_path: {imported.uri}: can't be read here, so each run reads it anew, and"
+            " the Trainer checks whether it fits"
         )
     return 0
 
@@ -90,11 +89,15 @@ def _compile_job(config: PipelineConfig, target: str) -> Json:
         # Written out, as a parameter's default can't depend on another setting.
         runtime=dataclasses.replace(config.runtime, serving_path=paths.serving),
     )
-    parameters = make_parameters(config, config.deploy.parameters)
-    job = _compile_graph(mark(config, parameters), schema_text, paths, config)
+    deploy = config.deploy
+    own = [SERVICE_ACCOUNT] if _has_jobs(deploy) else []
+    parameters = make_parameters(config, [*deploy.parameters, *own])
+    found = resolve_hyperparameters(config, must_read=False)
+    job = _compile_graph(mark(config, parameters), schema_text, paths, config, found)
     spec = job["pipelineSpec"]
     put_placeholders(spec, parameters)
-    _settle_tasks(spec, config.deploy, target)
+    unread = () if found is None or found.fingerprint else ("ImportHyperparameters",)
+    _settle_tasks(spec, deploy, (*_NEVER_CACHED[target], *unread))
     if is_remote(paths.artifacts):
         spec["defaultPipelineRoot"] = paths.artifacts  # else Kubeflow's own
     job["displayName"] = config.name
@@ -102,7 +105,7 @@ def _compile_job(config: PipelineConfig, target: str) -> Json:
     # One fingerprint for the sources of all components, which the report's settings hold one by one.
     stage_code: Any = spec["root"]["dag"]["tasks"]["HtmlReport"]["inputs"]["parameters"]["stage_code"]
     code = hashlib.sha256(stage_code["runtimeValue"]["constant"].encode()).hexdigest()[:16]
-    job["labels"] = {"pipeline": config.name, "code": code, **config.deploy.labels}
+    job["labels"] = {"pipeline": config.name, "code": code, **deploy.labels}
     defaults = {each.name: each.default for each in parameters if "defaultValue" in each.definition}
     job["runtimeConfig"]["parameterValues"] = defaults
     return job
@@ -116,7 +119,7 @@ def _require_deployable(deploy: DeployConfig, spans: SpansConfig) -> None:
             f"deploy.image: {deploy.image or 'none'}: expected an image with a tag other than latest, or a digest;"
             " give --set deploy.image=REGISTRY/fer-tfx:VERSION"
         )
-    if (deploy.beam == "dataflow" or deploy.training == "vertex") and not (deploy.project and deploy.region):
+    if _has_jobs(deploy) and not (deploy.project and deploy.region):
         raise ConfigError(
             "deploy.project + deploy.region: Dataflow and Vertex Training need both; give them, or"
             " --set deploy.beam=in_process --set deploy.training=container"
@@ -134,32 +137,28 @@ def _require_deployable(deploy: DeployConfig, spans: SpansConfig) -> None:
         )
 
 
+def _has_jobs(deploy: DeployConfig) -> bool:
+    """Whether there are jobs of Google's outside of the pipeline, which no volume of it is mounted in."""
+    return deploy.beam == "dataflow" or deploy.training == "vertex"
+
+
 def _require_reachable(config: PipelineConfig, target: str) -> None:
-    deploy, root = config.deploy, config.runtime.root
-    has_volume = target == KUBEFLOW and bool(deploy.volume_claim)
-
-    def is_reachable(path: str) -> bool:
-        return is_remote(path) or (has_volume and f"{path}/".startswith(f"{deploy.volume_path.rstrip('/')}/"))
-
-    if not is_reachable(root):
-        instead = (
-            f" or a folder below {deploy.volume_path}" if has_volume else ", such as --set runtime.root=gs://bucket/fer"
-        )
-        raise ConfigError(f"runtime.root: {root or 'none'}: a cluster needs a bucket{instead}")
-    for key in (
-        "runtime.serving_path",
-        "data.path",
-        "data.unlabelled_path",
-        "data.votes_path",
-        "tuner.hyperparameters_path",
-    ):
-        path = read_setting(config, key)
-        if path and not is_reachable(path):
-            raise ConfigError(f"{key}: {path}: a cluster can't read this machine's files; give a bucket's URI")
+    deploy = config.deploy
+    is_mounted = target == KUBEFLOW and deploy.volume_claim and not _has_jobs(deploy)
+    volume = deploy.volume_path if is_mounted else ""
+    for key in PLACES:
+        if (path := read_setting(config, key)) or key == "runtime.root":
+            require_reachable(path, key, volume)
 
 
-def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, config: PipelineConfig) -> Json:
-    """From the settings with marks; from those without where something isn't the input of a task."""
+def _compile_graph(
+    marked: PipelineConfig,
+    schema_text: str,
+    paths: RunPaths,
+    config: PipelineConfig,
+    hyperparameters: ImportedHyperparameters | None,
+) -> Json:
+    """From the settings with marks; from those without where something isn't an input or argument of a task."""
     from tfx import v1 as tfx
     from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
@@ -168,7 +167,7 @@ def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, co
     from pipeline.runners.vertex_training import choose_trainer
 
     marked_paths = RunPaths.of(marked)
-    trainer_class, trainer_settings = choose_trainer(config.deploy)
+    trainer_class, trainer_settings = choose_trainer(marked.deploy)
     patterns = {LABELLED_INPUT: marked.data.path, UNLABELLED_INPUT: marked.data.unlabelled_path}
     if marked.data.votes_path:
         patterns[VOTES_INPUT] = marked.data.votes_path
@@ -179,7 +178,7 @@ def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, co
         serving=marked_paths.serving,
         checkpoints=marked_paths.checkpoints,
         comparison=PublishedComparison(marked_paths.baseline),
-        hyperparameters=resolve_hyperparameters(config, must_read=False),
+        hyperparameters=hyperparameters,
         trainer_class=trainer_class,
         trainer_settings=trainer_settings,
     )
@@ -188,7 +187,7 @@ def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, co
         pipeline_root=paths.artifacts,
         components=build_components(marked, places),
         enable_cache=config.deploy.cache,
-        beam_pipeline_args=_build_beam_arguments(config, paths),
+        beam_pipeline_args=_build_beam_arguments(config, marked.deploy, paths),
     )
     runner_config = KubeflowV2DagRunnerConfig(
         default_image=config.deploy.image, default_commands=list(_ENTRY), use_pipeline_spec_2_1=True
@@ -197,8 +196,8 @@ def _compile_graph(marked: PipelineConfig, schema_text: str, paths: RunPaths, co
     return job
 
 
-def _build_beam_arguments(config: PipelineConfig, paths: RunPaths) -> list[str]:
-    deploy, own = config.deploy, config.runtime.beam_pipeline_args
+def _build_beam_arguments(config: PipelineConfig, deploy: DeployConfig, paths: RunPaths) -> list[str]:
+    own = config.runtime.beam_pipeline_args
     if deploy.beam == "in_process":
         return build_arguments(config.beam, own)
     beam = dataclasses.replace(
@@ -210,31 +209,30 @@ def _build_beam_arguments(config: PipelineConfig, paths: RunPaths) -> list[str]:
         region=deploy.region,
         temp_location=f"{paths.home}/beam",
     )
-    return build_arguments(beam, [*(f"--labels={name}={value}" for name, value in sorted(deploy.labels.items())), *own])
+    labels = [f"--labels={name}={value}" for name, value in sorted(deploy.labels.items())]
+    return build_arguments(beam, [*labels, f"--service_account_email={deploy.service_account}", *own])
 
 
-def _settle_tasks(spec: Json, deploy: DeployConfig, target: str) -> None:
-    """Give each task of a PipelineSpec what the compiler has no word for: caching, retries and resources."""
+def _settle_tasks(spec: Json, deploy: DeployConfig, never_cached: Container[str]) -> None:
+    """Give each task of a PipelineSpec what the compiler has no word for: caching, retries and resources.
+
+    Both back ends would try again whatever ends with another exit code than 0. So there is no `retryPolicy`: the
+    container's entrypoint, which knows what is final, does it.
+    """
     tasks = spec["root"]["dag"]["tasks"]
     if unknown := sorted(set(deploy.resources) - set(tasks) - {"default"}):
         raise ConfigError(f"deploy.resources: no component {', '.join(unknown)}; there are {', '.join(sorted(tasks))}")
     for name, task in tasks.items():
-        task["cachingOptions"] = {"enableCache": deploy.cache and name not in _NEVER_CACHED[target]}
+        task["cachingOptions"] = {"enableCache": deploy.cache and name not in never_cached}
         label = spec["components"][task["componentRef"]["name"]]["executorLabel"]
-        container = spec["deploymentSpec"]["executors"][label].get("container")
-        if container is None:  # an importer runs nowhere
-            continue
+        container = spec["deploymentSpec"]["executors"][label]["container"]
         if "lifecycle" in container:
             container["lifecycle"]["preCacheCheck"]["command"] = list(_INGESTION_DRIVER)
-        if deploy.retries and name not in _NEVER_RETRIED:
-            task["retryPolicy"] = {
-                "maxRetryCount": deploy.retries,
-                "backoffDuration": f"{deploy.retry_wait_s}s",
-                "backoffFactor": 2.0,
-                "backoffMaxDuration": "3600s",
-            }
+        container["args"] += [f"--retries={deploy.retries}", f"--retry_wait_s={deploy.retry_wait_s}"]
         if described := _describe_resources(name, deploy):
             container["resources"] = described
+        if "accelerator" in described:
+            container["args"].append("--needs_gpu")
 
 
 def _describe_resources(name: str, deploy: DeployConfig) -> Json:
@@ -249,7 +247,7 @@ def _describe_resources(name: str, deploy: DeployConfig) -> Json:
         described["cpuLimit"] = resources.cpus
     if resources.memory_gb:
         described["memoryLimit"] = resources.memory_gb
-    if resources.accelerator:
+    if resources.accelerator and deploy.accelerator != "cpu":
         described["accelerator"] = {"type": resources.accelerator, "count": str(resources.accelerator_count)}
     return described
 

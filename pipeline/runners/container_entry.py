@@ -3,7 +3,8 @@
 TFX's own entrypoint expects what Vertex AI passes. Kubeflow's backend runs no driver before an ExampleGen, leaves the
 types of inputs empty, adds an artifact for logs, uses URIs that TensorFlow can't open, and passes an artifact even
 where there is none. This adapts the messages, KFP's ExecutorInput and ExecutorOutput in JSON (kubeflow/pipelines,
-api/v2alpha1/pipeline_spec.proto), calls TFX's, and ends with the error as the last line on standard error.
+api/v2alpha1/pipeline_spec.proto), calls TFX's, and ends with the error as the last line on standard error. What failed
+for another reason than a refusal is tried again, each time in a child process.
 """
 
 import argparse
@@ -11,38 +12,55 @@ import copy
 import gc
 import json
 import logging
-import os
+import re
 import sys
 import traceback
+import uuid
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
-from fer_tfx.errors import FerError
+from fer_tfx.commands.ending import take_signals
+from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.quiet import hush_libraries
 from pipeline.failures import first_line
 from pipeline.runners import ingestion_driver
+from pipeline.runners.attempts import keep_trying
 from pipeline.runners.compiled import Json, find_title
 from pipeline.runners.ingestion_driver import INPUT_BASE, INPUT_CONFIG, with_message
-from pipeline.runners.parameters import substitute_all
+from pipeline.runners.parameters import substitute, substitute_all
 
 # TensorFlow can't open these, but can gs://. Kubeflow's launcher copies inputs to `/minio/<bucket>/<key>` and uploads
 # outputs from there (kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, LocalPathForURI).
 _MOUNTED = ("minio", "s3")
+_REFUSALS = {each.__name__: each for each in (ConfigError, DataError, GateError)}
+_ENDED = 143  # as a shell has it after SIGTERM
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(parsed: argparse.Namespace, beam_args: list[str], owner: str) -> int:
     """Run one component; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
+    take_signals()
     try:
-        run(*_parse(arguments))
+        run(parsed, beam_args, owner)
+    except KeyboardInterrupt:
+        print("fer-tfx: interrupted", file=sys.stderr)
+        return _ENDED
     except Exception as error:
         traceback.print_exc()
         sys.stdout.flush()
-        if isinstance(error, FerError):
-            print(f"fer-tfx: {error}", file=sys.stderr)
-            return error.exit_code
+        if refusal := error if isinstance(error, FerError) else _find_refusal(error):
+            print(f"fer-tfx: {refusal}", file=sys.stderr)
+            return refusal.exit_code
         print(f"fer-tfx: {type(error).__name__}: {first_line(error)}", file=sys.stderr)
         return FerError.exit_code
     return 0
+
+
+def _find_refusal(error: Exception) -> FerError | None:
+    """What one of Beam's workers refused elsewhere, of which the words alone come back."""
+    found = re.findall(rf"fer_tfx\.errors\.({'|'.join(_REFUSALS)}): (.+)", str(error))
+    return _REFUSALS[found[-1][0]](found[-1][1]) if found else None
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -52,17 +70,21 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--json_serialized_invocation_args", required=True, help="KFP's ExecutorInput")
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}", help="KFP's ComponentInputsSpec")
     parser.add_argument("--mount_root", type=Path, default=Path("/"), help="above the launcher's /minio, /s3")
+    parser.add_argument("--retries", type=int, default=0, help="how often to try again after a failure")
+    parser.add_argument("--retry_wait_s", type=int, default=60, help="before the first of them; it doubles")
+    parser.add_argument("--needs_gpu", action="store_true", help="refuse to train without one")
     return parser.parse_known_args(list(arguments))
 
 
-def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
+def run(parsed: argparse.Namespace, beam_args: list[str], owner: str) -> None:
     """Adapt the input, run an ExampleGen's driver if none has run, execute, and restore the output for the backend.
 
-    Raises FerError: bad input, or refused by a gate.
+    `owner` stands for this container where trainings wait for each other. Raises FerError: bad input, or refused.
     """
     _import_quickly()
     from tfx.dsl.io import fileio
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+    from tfx.utils import io_utils
 
     from components.artifacts import ABSENT_PROPERTY
 
@@ -70,11 +92,17 @@ def run(parsed: argparse.Namespace, beam_args: list[str]) -> None:
     inputs_spec = json.loads(parsed.json_serialized_inputs_spec_args)
     executor_input = adapt(given, inputs_spec, parsed.mount_root, _is_known_type, ABSENT_PROPERTY)
     _make_output_folders(executor_input)
-    reads_files = {INPUT_BASE, INPUT_CONFIG} <= executor_input["inputs"]["parameterValues"].keys()
+    values = executor_input["inputs"]["parameterValues"]
     output_file = executor_input["outputs"]["outputFile"]
-    if reads_files and not fileio.exists(output_file):
-        take_driver_output(executor_input, ingestion_driver.main(with_message(parsed, executor_input)))
-    kubeflow_v2_run_executor.main((with_message(parsed, executor_input), beam_args))
+    if {INPUT_BASE, INPUT_CONFIG} <= values.keys():
+        if fileio.exists(output_file):  # by a driver of the back end's, or of an earlier attempt
+            said = json.loads(io_utils.read_string_file(output_file))
+        else:
+            said = ingestion_driver.main(with_message(parsed, executor_input))
+        take_driver_output(executor_input, said)
+    beam_args = [substitute(each, values) for each in beam_args]
+    with _prepare_training(parsed, values, owner):
+        kubeflow_v2_run_executor.main((with_message(parsed, executor_input), beam_args))
     if "://" not in output_file:
         restore_file(Path(output_file), given["outputs"]["artifacts"])
 
@@ -104,9 +132,22 @@ def _is_known_type(title: str) -> bool:
     return True
 
 
+def _prepare_training(parsed: argparse.Namespace, values: Json, owner: str) -> AbstractContextManager[None]:
+    """Around a training or search that happens in this container; around anything else, nothing."""
+    from pipeline.runners import trainings
+
+    settings = json.loads(values.get("custom_config") or "{}")
+    if parsed.needs_gpu:
+        trainings.require_gpu()
+    if "checkpoint_root" not in settings or "ai_platform_training_args" in settings:
+        return nullcontext()
+    return trainings.only_training_in(settings["checkpoint_root"], owner)
+
+
 def _make_output_folders(executor_input: Json) -> None:
-    """As TFX's other runners do: executors may rely on it."""
+    """As TFX's other runners do: executors may rely on it, and on their emptiness after an attempt that failed."""
     from google.protobuf import json_format
+    from tfx.dsl.io import fileio
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
     from tfx.orchestration.kubeflow.v2.container.kubeflow_v2_entrypoint_utils import parse_raw_artifact_dict
     from tfx.orchestration.portable.outputs_utils import make_output_dirs
@@ -114,6 +155,9 @@ def _make_output_folders(executor_input: Json) -> None:
     message_type = kubeflow_v2_run_executor.pipeline_spec_pb2.ExecutorInput
     message = json_format.ParseDict(executor_input, message_type(), ignore_unknown_fields=True)
     outputs = parse_raw_artifact_dict(message.outputs.artifacts)
+    for (artifact,) in outputs.values():
+        if fileio.exists(artifact.uri):
+            fileio.rmtree(artifact.uri)
     make_output_dirs({key: artifacts for key, artifacts in outputs.items() if "://" not in artifacts[0].uri})
 
 
@@ -195,9 +239,6 @@ def restore_file(path: Path, outputs: Json) -> None:
 
 if __name__ == "__main__":
     hush_libraries()
-    exit_code = main(sys.argv[1:])
-    # A normal shutdown takes seconds, and native libraries of Beam and TensorFlow may crash in it.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    logging.shutdown()
-    os._exit(exit_code)
+    parsed, beam_args = _parse(sys.argv[1:])
+    # The children leave without Python's shutdown, in which native libraries of Beam and TensorFlow may crash.
+    sys.exit(keep_trying(partial(main, parsed, beam_args, uuid.uuid4().hex), parsed.retries, parsed.retry_wait_s))

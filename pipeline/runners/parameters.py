@@ -15,11 +15,13 @@ from typing import Any
 
 from pydantic import FiniteFloat, TypeAdapter
 
-from configs.convert import leaf_keys, overlay, read_setting, suggest
+from configs.convert import check_setting, leaf_keys, overlay, read_setting, suggest
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 from pipeline.runners.compiled import Json
 
+SERVICE_ACCOUNT = "deploy.service_account"
+"""A parameter wherever there are jobs outside of the pipeline, which have an account of their own."""
 # The other sections shape the graph, or reach no component.
 _SECTIONS = ("data", "model", "trainer", "export", "gate", "serving", "runtime")
 # These only show settings, which changes nothing that is done.
@@ -76,7 +78,7 @@ def make_parameters(config: PipelineConfig, keys: Iterable[str]) -> list[Paramet
         if key not in valid_keys:
             raise ConfigError(f"deploy.parameters: unknown setting {key!r}{suggest(key, valid_keys)}")
         default = read_setting(config, key)
-        if key.partition(".")[0] not in _SECTIONS:
+        if key.partition(".")[0] not in _SECTIONS and key != SERVICE_ACCOUNT:
             raise ConfigError(f"deploy.parameters: {key}: settled when the pipeline is compiled; take it off the list")
         if type(default) not in _TYPES:
             raise ConfigError(f"deploy.parameters: {key} is {default!r}; only text and numbers can be parameters")
@@ -88,7 +90,7 @@ def _make_mark(key: str, value: Any, index: int) -> str | int | float:
     if isinstance(value, int):
         return 1_900_100_000 + index
     # Many of these settings must be fractions; never a round one, so that all digits are written.
-    return round(0.00731901 + index / 1e6, 8) if isinstance(value, float) else f"parameter://{key}#"
+    return round(0.00731901 + index / 1e6, 8) if isinstance(value, float) else f"gs://parameter/{key}#"
 
 
 def mark(config: PipelineConfig, parameters: Iterable[Parameter]) -> PipelineConfig:
@@ -111,8 +113,17 @@ def put_placeholders(spec: Json, parameters: Sequence[Parameter]) -> None:
     used: set[str] = set()
     for name, task in spec["root"]["dag"]["tasks"].items():
         inputs = task.get("inputs", {}).get("parameters", {})
-        in_task = [each for each in parameters if sum(_replace_mark(inputs, key, each) for key in inputs)]
-        definitions = spec["components"][task["componentRef"]["name"]].get("inputDefinitions", {}).get("parameters", {})
+        component = spec["components"][task["componentRef"]["name"]]
+        executor = spec.get("deploymentSpec", {}).get("executors", {}).get(component.get("executorLabel"), {})
+        container = executor.get("container", {})
+        commands = [container, *container.get("lifecycle", {}).values()]
+        in_task = [
+            each
+            for each in parameters
+            if sum(_replace_mark(inputs, key, each) for key in inputs)
+            + sum(_replace_in_arguments(command.get("args", []), each) for command in commands)
+        ]
+        definitions = component.get("inputDefinitions", {}).get("parameters", {})
         for parameter in in_task:
             inputs[parameter.name] = {"componentInputParameter": parameter.name}
             definitions[parameter.name] = {"parameterType": _TYPES[type(parameter.mark)]}
@@ -135,6 +146,15 @@ def _replace_mark(inputs: Json, key: str, parameter: Parameter) -> int:
     return len(pieces) - 1
 
 
+def _replace_in_arguments(arguments: list[str], parameter: Parameter) -> int:
+    """How often the mark was in a container's arguments; only text is looked for there."""
+    if not isinstance(parameter.mark, str):
+        return 0
+    count = sum(each.count(parameter.mark) for each in arguments)
+    arguments[:] = [each.replace(parameter.mark, parameter.placeholder) for each in arguments]
+    return count
+
+
 def resolve_parameters(declared: Json, given: Json, overrides: Sequence[str]) -> Json:
     """A value for every parameter: the last override (`name=value`), else the one given in the file, else the default.
 
@@ -145,7 +165,16 @@ def resolve_parameters(declared: Json, given: Json, overrides: Sequence[str]) ->
     for name, spec in declared.items():
         if name not in values and not spec.get("isOptional"):
             raise ConfigError(f"parameter {name}: has no value and no default; give --param {name}=VALUE")
+    for key, name in find_settings(declared).items():
+        if name in values:
+            check_setting(PipelineConfig, key, values[name])
     return values
+
+
+def find_settings(declared: Iterable[str]) -> dict[str, str]:
+    """The parameters of a pipeline of this project by the settings that they stand for; none of another's."""
+    settings = {key.replace(".", "_"): key for key in leaf_keys(PipelineConfig)}
+    return {settings[name]: name for name in declared} if settings.keys() >= {*declared} else {}
 
 
 def _read_override(text: str, declared: Json) -> tuple[str, Any]:

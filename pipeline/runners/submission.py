@@ -19,13 +19,15 @@ import yaml
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.failures import first_line
-from pipeline.paths import is_remote
+from pipeline.paths import PLACES, require_reachable
 from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json, read_compiled
-from pipeline.runners.parameters import resolve_parameters
+from pipeline.runners.parameters import SERVICE_ACCOUNT, find_settings, resolve_parameters
 
 _DIGEST_LABEL = "fer-tfx-spec"
 _LABEL = re.compile(r"(?P<key>[a-z][a-z0-9_-]{0,62})=(?P<value>[a-z0-9_-]{0,63})")
 _CRON = re.compile(r"\S+( \S+){4}")
+# Where each can keep a pipeline's artifacts.
+_STORES = {VERTEX: "gs", KUBEFLOW: "gs|s3|minio"}
 _TIMEOUT_S = 60.0
 
 
@@ -90,27 +92,51 @@ def build_request(
         place["experiment"] = experiment
     document = compiled.documents[0]
     digest = hashlib.sha256(compiled.content).hexdigest()
+    settings = find_settings(compiled.declared)
+    account = settings.get(SERVICE_ACCOUNT)
+    if target == VERTEX and account and service_account:
+        overrides = [f"{account}={service_account}", *overrides]
+    parameters = resolve_parameters(compiled.declared, compiled.given, overrides)
+    for key in set(PLACES) & settings.keys():
+        if given := parameters.get(settings[key]):
+            require_reachable(given, f"--param {settings[key]}", _find_volume(compiled.documents))
+    if target == VERTEX and account:
+        service_account = service_account or parameters[account]
     return SubmitRequest(
         target=target,
         pipeline=compiled.name,
         file=str(path),
         sha256=digest,
         place=place,
-        pipeline_root=_find_root(path, document, pipeline_root),
+        pipeline_root=_find_root(path, document, pipeline_root, target),
         service_account=service_account,
         cron=cron,
         labels={**document.get("labels", {}), **_read_labels(labels), _DIGEST_LABEL: digest[:16]},
-        parameters=resolve_parameters(compiled.declared, compiled.given, overrides),
+        parameters=parameters,
         documents=compiled.documents,
     )
 
 
-def _find_root(path: Path, document: Json, wanted: str) -> str:
+def _find_volume(documents: Sequence[Json]) -> str:
+    """Where the pods have a volume, by the file's second document; empty: they have none."""
+    for document in documents[1:]:
+        pods = document.get("platforms", {}).get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
+        for each in pods.values():
+            for mount in each.get("pvcMount", []):
+                return str(mount["mountPath"])
+    return ""
+
+
+def _find_root(path: Path, document: Json, wanted: str, target: str) -> str:
+    """A bucket; of a file for Kubeflow that names none, empty: the server has a root of its own."""
     spec = document.get("pipelineSpec", document)
     in_file = document.get("runtimeConfig", {}).get("gcsOutputDirectory") or spec.get("defaultPipelineRoot") or ""
     root = str(wanted or in_file)
-    if not is_remote(root):
-        raise ConfigError(f"{path}: pipeline root {root!r} is not a bucket; give --pipeline-root gs://BUCKET/FOLDER")
+    if not re.fullmatch(rf"({_STORES[target]})://[^/]+(/.*)?", root) and (root or target == VERTEX):
+        stores = _STORES[target].replace("|", "://, ")
+        raise ConfigError(
+            f"{path}: pipeline root {root!r} is not a bucket ({stores}://); give --pipeline-root gs://BUCKET/FOLDER"
+        )
     return root
 
 
@@ -190,7 +216,7 @@ def submit_to_kubeflow(request: SubmitRequest, token_file: str = "") -> str:
         with kfp_server_api.ApiClient(configuration, **header) as client:
             return _send_to_kubeflow(kfp_server_api, client, request)
     except kfp_server_api.ApiException as error:
-        if error.status >= 500:
+        if error.status >= 500 or not error.status:  # none: no TLS
             raise FerError(f"{host}: failed: {error.status} {_explain_refusal(error)}; try again") from None
         raise ConfigError(
             f"{host}: refused {request.file}: {error.status} {_explain_refusal(error)}; correct it"
@@ -210,14 +236,14 @@ def _send_to_kubeflow(api: Any, client: Any, request: SubmitRequest) -> str:
         "experiment_id": request.place.get("experiment"),
         "pipeline_spec": {"pipeline_spec": spec, "platform_spec": platform[0]} if platform else spec,
         "runtime_config": api.V2beta1RuntimeConfig(
-            parameters=request.parameters, pipeline_root=request.pipeline_root
+            parameters=request.parameters, pipeline_root=request.pipeline_root or None
         ),
         "service_account": request.service_account or None,
     }  # fmt: skip
     if not request.cron:
         run = api.V2beta1Run(**common)
         sent = api.RunServiceApi(client).run_service_create_run(run, _request_timeout=_TIMEOUT_S)
-        return str(sent.run_id)
+        return _require_id(sent, "run_id", request)
     # Kubeflow's cron begins with a field of seconds.
     trigger = api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=f"0 {request.cron}"))
     # One at a time: two runs would compare with the same baseline and push one after the other.
@@ -226,7 +252,18 @@ def _send_to_kubeflow(api: Any, client: Any, request: SubmitRequest) -> str:
     )
     service = api.RecurringRunServiceApi(client)
     sent = service.recurring_run_service_create_recurring_run(recurring, _request_timeout=_TIMEOUT_S)
-    return str(sent.recurring_run_id)
+    return _require_id(sent, "recurring_run_id", request)
+
+
+def _require_id(answer: Any, name: str, request: SubmitRequest) -> str:
+    """The id of what was made. The client takes any answer with a status of 200 for one, a login page too."""
+    found = getattr(answer, name, None)
+    if not found:
+        raise ConfigError(
+            f"{request.place['host']}: answered, but not as Kubeflow Pipelines does, which names the run: most likely a"
+            " login page before it; give the address of its API with --host, and --token-file if it asks for a token"
+        )
+    return str(found)
 
 
 def _read_token(token_file: str) -> str:

@@ -5,11 +5,12 @@ types, minio:// URIs, no driver before an ExampleGen. Folders of the test stand 
 """
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from forked import run_fork
+from forked import Fork
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from reporting.ingestion import REPORT_FILE, IngestionReport
@@ -48,14 +49,18 @@ class Container:
     def output(self, key: str) -> Path:
         return self.find(self.message["executor_input"]["outputs"]["artifacts"][key])
 
-    def run(self) -> subprocess.CompletedProcess:
+    def run(self, *options: str) -> subprocess.CompletedProcess:
+        return self.start(*options).wait()
+
+    def start(self, *options: str) -> Fork:
         words = [
             "--executor_class_path", self.message["executor_class_path"],
             "--json_serialized_invocation_args", json.dumps(self.message["executor_input"]),
             "--json_serialized_inputs_spec_args", json.dumps(self.message["inputs_spec"]),
-            "--mount_root", str(self.root),
+            "--mount_root", str(self.root), *options,
         ]  # fmt: skip
-        return run_fork("pipeline.runners.container_entry", words, PROJECT)
+        path = os.pathsep.join([str(PROJECT), str(Path(__file__).parent)])
+        return Fork("pipeline.runners.container_entry", words, PROJECT, {**os.environ, "PYTHONPATH": path})
 
     def read_output(self) -> dict:
         return json.loads(Path(self.message["executor_input"]["outputs"]["outputFile"]).read_text())
@@ -129,3 +134,62 @@ def test_entry_unknown_executor_ends_with_its_error_as_the_last_line(tmp_path):
     done = container.run()
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "fer-tfx: ImportError: Could not import tfx.components.nothing.Executor"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A container whose attempts do what a plan says, line by line."""
+
+    container: Container
+
+    @classmethod
+    def of(cls, root: Path, *plan: str, **settings: object) -> "Planned":
+        container = Container.recorded("example_validator", root)
+        container.message["executor_class_path"] = "executor_double.Executor"
+        (root / "plan").write_text("\n".join(plan))
+        values = {"notes": str(root / "notes"), "plan": str(root / "plan"), "custom_config": json.dumps(settings)}
+        container.message["executor_input"]["inputs"] = {"parameterValues": values}
+        parameters = {name: {"parameterType": "STRING"} for name in values}
+        container.message["inputs_spec"] = {"parameters": parameters}
+        return cls(container)
+
+    def run(self, retries: int = 2) -> tuple[int, list[str]]:
+        """The exit code, and what all attempts noted."""
+        done = self.container.run(f"--retries={retries}", "--retry_wait_s=0")
+        assert done.stderr.splitlines()[-1].startswith("fer-tfx: ") or not done.returncode, done.stderr
+        return done.returncode, self.notes()
+
+    def notes(self) -> list[str]:
+        path = self.container.root / "notes"
+        return path.read_text().splitlines() if path.exists() else []
+
+
+def test_entry_refusal_is_final(tmp_path):
+    assert Planned.of(tmp_path, "config no", "succeed").run() == (2, ["begins with []"])
+
+
+def test_entry_failure_is_tried_again_with_empty_outputs_until_it_is_over_or_refused(tmp_path):
+    """The process of an attempt may also be killed."""
+    found = Planned.of(tmp_path, "fail 503", "die", "gate no", "succeed").run(retries=3)
+    assert found == (3, ["begins with []"] * 3)
+
+
+def test_entry_trainings_with_the_same_checkpoints_work_one_after_the_other(tmp_path):
+    """As of two runs of one pipeline at a time."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    plans = [Planned.of(tmp_path / name, "succeed 2", checkpoint_root=str(tmp_path / "checkpoints")) for name in "ab"]
+    for plan in plans:
+        values = plan.container.message["executor_input"]["inputs"]["parameterValues"]
+        values["notes"] = str(tmp_path / "notes")
+    running = [plan.container.start() for plan in plans]
+    assert [each.wait().returncode for each in running] == [0, 0]
+    assert (tmp_path / "notes").read_text().splitlines() == ["begins with []", "ends"] * 2
+    assert list((tmp_path / "checkpoints-queue").iterdir()) == []
+
+
+def test_entry_training_that_is_to_use_a_gpu_is_refused_where_tensorflow_finds_none(tmp_path):
+    done = Planned.of(tmp_path, "succeed").container.run("--needs_gpu", "--retries=2")
+    assert done.returncode == 2
+    said = "fer-tfx: deploy.accelerator: cuda: TensorFlow finds no GPU in this container; build the image with"
+    assert done.stderr.splitlines()[-1].startswith(said)

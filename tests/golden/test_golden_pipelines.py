@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
+from apache_beam.options.pipeline_options import GoogleCloudOptions
 from golden_files import FILES, IMAGE, compile_example, mask
+from google.cloud.aiplatform_v1 import CustomJobSpec
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from fer_tfx.errors import FerError
-from pipeline.runners.parameters import substitute_all
+from pipeline.runners.parameters import substitute, substitute_all
 
 TARGETS = sorted(FILES)
 
@@ -118,17 +120,28 @@ def test_compiled_tasks_whose_inputs_dont_say_all_are_never_cached(target, tasks
     assert uncached == never | ({"FerExampleGen"} if target == "kubeflow" else set())
 
 
-def test_compiled_tasks_are_tried_again_but_the_data_gate(tasks):
-    assert {name for name, task in tasks.items() if "retryPolicy" not in task} == {"DataGate"}
-    assert tasks["Trainer"]["retryPolicy"] == {
-        "maxRetryCount": 2, "backoffDuration": "60s", "backoffFactor": 2.0, "backoffMaxDuration": "3600s",
-    }  # fmt: skip
+def test_compiled_tasks_are_tried_again_by_their_entrypoint_which_knows_what_is_final(tasks, containers):
+    assert [name for name, task in tasks.items() if "retryPolicy" in task] == []
+    assert set(containers) == set(tasks)
+    for container in containers.values():
+        assert {"--retries=2", "--retry_wait_s=60"} < set(container["args"])
 
 
-def test_compiled_trainer_gets_the_accelerator_where_it_trains(target, containers, tasks):
+def test_compiled_pipeline_needs_no_accelerator_unless_the_image_has_cuda(target, text, containers):
+    assert [name for name, each in containers.items() if "accelerator" in each["resources"]] == []
+    assert "NVIDIA_TESLA_T4" not in text.replace("deploy", "").partition('"settings"')[0]
+    assert "--needs_gpu" not in text
+
+
+def test_compiled_trainer_gets_the_accelerator_where_it_trains(target):
+    text = compile_example(target, "deploy.accelerator=cuda")
+    job = json.loads(text) if target == "vertex" else {"pipelineSpec": next(iter(yaml.safe_load_all(text)))}
+    executors, tasks = job["pipelineSpec"]["deploymentSpec"]["executors"], job["pipelineSpec"]["root"]["dag"]["tasks"]
+    containers = {name.removesuffix("_executor"): each["container"] for name, each in executors.items()}
     given = {name: each["resources"].get("accelerator") for name, each in containers.items()}
     asked_for = {name: accelerator for name, accelerator in given.items() if accelerator}
     config = json.loads(re.sub(r"\{\{.*?\}\}", "0", constant_of(tasks["Trainer"], "custom_config")))
+    assert {name for name, each in containers.items() if "--needs_gpu" in each["args"]} == set(asked_for)
     if target == "kubeflow":
         assert asked_for == {"Trainer": {"type": "nvidia.com/gpu", "count": "1"}}
         assert "ai_platform_training_args" not in config
@@ -149,12 +162,33 @@ def test_compiled_beam_components_go_to_dataflow_where_the_profile_says_so(targe
         assert "--temp_location=gs://example/runs/fer/beam" in containers[name]["args"]
 
 
+def test_compiled_jobs_outside_of_the_pipeline_get_the_service_account_of_the_submission(
+    target, job, tasks, containers
+):
+    """As the back end fills it in; Beam's own parser reads it, and Vertex AI's own message holds it."""
+    given = {"deploy_service_account": "jobs@p.test"}
+    declared = job["pipelineSpec"]["root"]["inputDefinitions"]["parameters"]
+    if target == "kubeflow":  # whose profile has no such jobs
+        assert "deploy_service_account" not in declared
+        return
+    assert declared["deploy_service_account"] == {"parameterType": "STRING", "defaultValue": "", "isOptional": True}
+    on_dataflow = {name: each["args"] for name, each in containers.items() if "--runner=DataflowRunner" in each["args"]}
+    for name, arguments in on_dataflow.items():
+        filled = [substitute(each, given) for each in arguments]
+        assert GoogleCloudOptions(filled).service_account_email == "jobs@p.test"
+        assert "deploy_service_account" in tasks[name]["inputs"]["parameters"]
+    assert len(on_dataflow) >= 5
+    config = substitute(constant_of(tasks["Trainer"], "custom_config"), given)
+    spec = json.loads(re.sub(r"\{\{.*?\}\}", "0", config))["ai_platform_training_args"]["job_spec"]
+    assert CustomJobSpec(spec).service_account == "jobs@p.test"
+
+
 @pytest.mark.parametrize(
     ("what", "pattern"),
     [
         ("a path of this machine", r"(?<![\w:/.}])/(?:home|Users|root|tmp|work|var|mnt|usr|opt)/"),
         ("a tag that moves", r":latest\b"),
-        ("a mark of a parameter", r"parameter://|190010\d{4}|0\.0073\d{4}"),
+        ("a mark of a parameter", r"gs://parameter/|190010\d{4}|0\.0073\d{4}"),
         ("a secret", r"(?i)password|secret|private_key|api_?key|bearer |BEGIN [A-Z ]*PRIVATE|AKIA[0-9A-Z]{16}"),
     ],
 )
@@ -251,9 +285,13 @@ def test_compiled_parameters_given_at_submission_reach_each_task_that_uses_them(
         ),
         ("deploy.image=registry:5000/fer-tfx", r"deploy\.image: registry:5000/fer-tfx: expected an image with a tag"),
         ("deploy.image=", r"deploy\.image: none: expected an image with a tag"),
-        ("runtime.root=runs", r"runtime\.root: runs: a cluster needs a bucket"),
-        ("data.path=train.csv", r"data\.path: train\.csv: a cluster can't read this machine's files"),
-        ("runtime.serving_path=/srv", r"runtime\.serving_path: /srv: a cluster can't read this machine's files"),
+        (
+            "runtime.root=runs",
+            r"runtime\.root: runs: a cluster can't reach this machine's files; give gs://BUCKET/PATH$",
+        ),
+        ("runtime.root=", r"runtime\.root: none: a cluster can't reach this machine's files; give gs://BUCKET/PATH$"),
+        ("data.path=train.csv", r"data\.path: train\.csv: a cluster can't reach this machine's files"),
+        ("runtime.serving_path=/srv", r"runtime\.serving_path: /srv: a cluster can't reach this machine's files"),
         ("spans.window=2", r"spans\.window: 2: Kubeflow.s compiler can.t look for earlier spans"),
         ("spans.warm_start=true", r"spans\.warm_start: true: on a cluster a second run on the same data would start"),
         ("deploy.beam=dataflow", r"deploy\.project \+ deploy\.region: Dataflow and Vertex Training need both"),
@@ -276,9 +314,10 @@ def test_compile_for_kubeflow_with_a_volume_keeps_all_on_it_and_mounts_it_in_eac
     pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert len(pods) == 16
     assert all(each["pvcMount"] == [{"mountPath": "/faces", "constant": "shared"}] for each in pods.values())
-    with pytest.raises(FerError, match=r"runtime\.root: /facesque: a cluster needs a bucket or a folder below /faces"):
-        compile_example("kubeflow", "runtime.root=/facesque", *volume)
-    with pytest.raises(FerError, match=r"runtime\.root: /faces/runs: a cluster needs a bucket, such as"):
+    for root in ("/facesque", "/faces/../runs"):
+        with pytest.raises(FerError, match=r"runtime\.root: /.*: a cluster can't reach .* or a path below /faces$"):
+            compile_example("kubeflow", f"runtime.root={root}", *volume)
+    with pytest.raises(FerError, match=r"runtime\.root: /faces/runs: a cluster can't reach .*; give gs://BUCKET/PATH$"):
         compile_example("vertex", *places, *volume)
 
 

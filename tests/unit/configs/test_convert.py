@@ -2,8 +2,8 @@
 
 import pytest
 
-from configs.convert import from_nested, overlay, read_setting
-from configs.spec import AugmentationConfig, DeployConfig, ModelConfig, Recipe, TrainerConfig
+from configs.convert import check_setting, from_nested, overlay, read_setting
+from configs.spec import AugmentationConfig, DeployConfig, ModelConfig, PipelineConfig, Recipe, TrainerConfig
 from fer_tfx.errors import ConfigError
 
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3, augmentation=AugmentationConfig(flip=False)))
@@ -90,3 +90,22 @@ def test_from_nested_several_errors_are_one_line_about_one_of_them():
         from_nested(TrainerConfig, {"epochs": -1, "threads": -1})
     with pytest.raises(ConfigError, match=r"^epochs: expected at least 1, got 0$"):
         from_nested(TrainerConfig, {"epochs": 0, "batch_size": "many", "threads": 0.5, "warmup_epochs": -1})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("trainer.epochs", 0, "trainer.epochs: expected at least 1, got 0"),
+        ("trainer.augmentation.flip", "x", "trainer.augmentation.flip: expected true or false, got 'x'"),
+        ("runtime.root", "s3://b", "runtime.root: expected a local path or gs://BUCKET/PATH, which"),
+    ],
+)
+def test_check_setting_value_out_of_range_is_refused(key, value, said):
+    with pytest.raises(ConfigError) as refusal:
+        check_setting(PipelineConfig, key, value)
+    assert str(refusal.value).startswith(said)
+
+
+def test_check_setting_rule_that_joins_it_with_others_is_none_of_its_business():
+    check_setting(PipelineConfig, "trainer.augmentation.mixed_fraction", 0.5)
+    check_setting(PipelineConfig, "trainer.epochs", 30.0)

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from configs.convert import from_nested
+from configs.convert import from_nested, read_setting
+from configs.load import load_config
 from configs.spec import (
     AugmentationConfig,
     BeamConfig,
@@ -25,6 +26,7 @@ from configs.spec import (
     ValidationConfig,
 )
 from fer_tfx.errors import ConfigError
+from pipeline.paths import PLACES
 
 SECTIONS = [
     AugmentationConfig,
@@ -218,3 +220,31 @@ def test_deploy_config_value_that_no_cluster_takes_is_refused(values, message):
 
 def test_deploy_config_label_without_a_value_is_taken():
     assert DeployConfig(labels={"team": ""}).labels == {"team": ""}
+
+
+CLOSED = [
+    "s3://b/x", "minio://b/x", "nonsense://x", "https://host/x.csv", "hdfs://h:9000/x", "file:///x", "ram://x",
+    "GS://b/x", "gs:///x", "gs://", "gs:/b/x", "S3://b/c/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", PLACES)
+def test_place_is_a_local_path_or_a_bucket_that_can_be_opened(key):
+    for place in ("", "a.csv", "/data/{SPAN}/*.csv", "~/x", "../x:y", "gs://b", "gs://b/x/{SPAN}/*.csv", "gs://b/a b"):
+        assert read_setting(load_config(values={"data.targets": "votes", key: place}), key) == place
+    for place in CLOSED:
+        with pytest.raises(ConfigError) as refusal:
+            load_config(values={key: place})
+        expected = f"expected a local path or gs://BUCKET/PATH, which can be opened, got {place!r}"
+        assert str(refusal.value) == f"command line: {key}: {expected}"
+
+
+@pytest.mark.parametrize(
+    ("key", "sound"), [("validation.schema_path", "a.pbtxt"), ("beam.temp_location", "gs://b/tmp")]
+)
+def test_place_that_only_one_kind_of_file_system_can_be_is_of_that_kind(key, sound):
+    other = {"a.pbtxt": "gs://b/a.pbtxt", "gs://b/tmp": "/tmp/beam"}[sound]
+    assert read_setting(load_config(values={key: sound}), key) == sound
+    for place in (other, *CLOSED):
+        with pytest.raises(ConfigError, match=f"^command line: {key}: expected "):
+            load_config(values={key: place})

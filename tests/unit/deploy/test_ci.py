@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import typer
 import yaml
 
+from configs.spec import DeployConfig
 from fer_tfx.cli import build_app
 
 ROOT = Path(__file__).parents[3]
@@ -103,3 +105,22 @@ def test_ci_file_commands_are_those_of_this_command_line(path):
         with typer.main.get_command(build_app()).make_context("fer-tfx", words) as context:
             name, command, rest = context.command.resolve_command(context, words)
         assert command.make_context(name, rest).params["target"] in ("vertex", "kubeflow")
+
+
+@pytest.mark.parametrize("path", [ROOT / ".github/workflows/deploy.yml", CLOUD_BUILD], ids=lambda path: path.name)
+def test_image_and_training_get_cpu_or_cuda_by_one_variable_which_is_cpu_by_itself(path):
+    """Else a GPU is paid for that an image without CUDA can't use."""
+    text = path.read_text("utf-8")
+    built = re.findall(r'--build-arg[ =]ACCELERATOR="?(\$\{?\w+\}?)', text)
+    compiled = re.findall(r'--set deploy\.accelerator="(\$\{?\w+\}?)"', text)
+    assert (len(built), built) == (1, compiled)
+    name = re.sub(r"\W", "", built[0])
+    assert re.search(rf"^ +{name}: (cpu|\$\{{\{{ vars\.FER_ACCELERATOR \|\| 'cpu' \}}\}})$", text, re.M)
+    accelerators = read_setting_values("accelerator")
+    (argument,) = re.findall(r"^ARG ACCELERATOR=(\w+)$", (ROOT / "kubeflow/Dockerfile").read_text("utf-8"), re.M)
+    assert accelerators == {"cpu", "cuda"} >= {argument}
+
+
+def read_setting_values(name: str) -> set[str]:
+    """The words that a setting of `deploy` takes."""
+    return {*typing.get_args(typing.get_type_hints(DeployConfig)[name])}

@@ -8,6 +8,7 @@ import yaml
 from fer_tfx.cli import main
 
 GIVEN = ["--set", "deploy.image=registry/fer-tfx:1.0.0", "--set", "runtime.root=gs://b/runs"]
+VOLUME = ["--set", "deploy.volume_claim=faces", "--set", "runtime.root=/fer/runs"]
 IN_PROCESS = ["--set", "deploy.beam=in_process", "--set", "deploy.training=container"]
 
 
@@ -31,12 +32,63 @@ def test_compile_for_kubeflow_of_a_config_of_ones_own_compiles_that(tmp_path, ca
 
 
 def test_compile_with_a_search_result_that_can_not_be_read_here_says_what_that_costs(tmp_path, capfd):
-    given = [*GIVEN, "--set", "tuner.hyperparameters_path=s3://bucket/best/7"]
+    given = [*GIVEN, *VOLUME, "--set", "tuner.hyperparameters_path=/fer/best/7"]
     assert main(["compile", "--target", "kubeflow", "--out", str(tmp_path / "fer.yaml"), *given]) == 0
     _, remark = capfd.readouterr().out.splitlines()
     assert remark.startswith(
-        "tuner.hyperparameters_path: s3://bucket/best/7: can't be read here, so neither its fit was"
+        "tuner.hyperparameters_path: /fer/best/7: can't be read here, so each run reads it anew, and"
     )
+
+
+@pytest.mark.parametrize("target", ["kubeflow", "vertex"])
+@pytest.mark.parametrize("key", ["runtime.root", "runtime.serving_path", "data.path", "tuner.hyperparameters_path"])
+def test_compile_place_that_no_component_can_open_ends_at_once_in_one_line(target, key, tmp_path, capfd):
+    out = tmp_path / {"kubeflow": "fer.yaml", "vertex": "fer.json"}[target]
+    for place in ("s3://b/x", "minio://b/x", "nonsense://x"):
+        assert (
+            main(["compile", "--target", target, "--out", str(out), *GIVEN, *IN_PROCESS, "--set", f"{key}={place}"])
+            == 2
+        )
+        said = capfd.readouterr()
+        assert said.err.startswith(
+            f"fer-tfx: --set: {key}: expected a local path or gs://BUCKET/PATH, which can be opened"
+        )
+        assert (said.out, said.err.count("\n"), out.exists()) == ("", 1, False)
+
+
+def test_compile_as_documented_for_a_cluster_without_a_bucket_can_be_submitted(tmp_path, capfd):
+    """The commands of docs/deploy.md and docs/submit.md, and a search's result on the volume as well."""
+    out = tmp_path / "fer.yaml"
+    words = ["--set", "deploy.image=registry/fer-tfx:1.0.0", *VOLUME, "--set", "data.path=/fer/fer2013.csv"]
+    best = ["--set", "tuner.hyperparameters_path=/fer/best/7"]
+    assert main(["compile", "--target", "kubeflow", "--out", str(out), *words, *best]) == 0
+    capfd.readouterr()
+    submit = ["submit", "--target", "kubeflow", str(out), "--host", "http://localhost:8080", "--dry-run"]
+    assert main(submit) == 0
+    request = yaml.safe_load(capfd.readouterr().out)
+    assert "pipeline_root" not in request
+    assert (request["parameters"]["data_path"], request["parameters"]["runtime_root"]) == (
+        "/fer/fer2013.csv",
+        "/fer/runs",
+    )
+    spec = next(iter(yaml.safe_load_all(out.read_text())))
+    task = spec["root"]["dag"]["tasks"]["ImportHyperparameters"]
+    assert task["inputs"]["parameters"]["folder"] == {"runtimeValue": {"constant": "/fer/best/7"}}
+    assert task["cachingOptions"] == {"enableCache": False}
+    assert "container" in spec["deploymentSpec"]["executors"]["ImportHyperparameters_executor"]
+    assert main([*submit, "--param", "data_path=/home/me/fer.csv"]) == 2
+    said = capfd.readouterr().err
+    assert said.startswith(
+        "fer-tfx: --param data_path: /home/me/fer.csv: a cluster can't reach this machine's files; give"
+    )
+    assert said.endswith("gs://BUCKET/PATH or a path below /fer\n")
+
+
+@pytest.mark.parametrize("jobs", [["deploy.beam=dataflow"], ["deploy.training=vertex"]])
+def test_compile_jobs_outside_of_the_cluster_which_mount_no_volume_need_buckets(jobs, tmp_path, capfd):
+    words = [f"--set={each}" for each in (*jobs, "deploy.project=p", "deploy.region=r", "deploy.image=a:1")]
+    assert main(["compile", "--target", "kubeflow", "--out", str(tmp_path / "fer.yaml"), *words, *VOLUME]) == 2
+    assert capfd.readouterr().err.startswith("fer-tfx: runtime.root: /fer/runs: a cluster can't reach")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from fer_tfx.errors import ConfigError, GateError
 from pipeline.runners.compiled import find_title
-from pipeline.runners.container_entry import adapt, restore_file, take_driver_output, to_local
+from pipeline.runners.container_entry import _find_refusal, adapt, restore_file, take_driver_output, to_local
 
 ABSENT = "is_absent"
 MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
@@ -125,3 +126,15 @@ def test_restore_file_gives_back_the_uri_and_leaves_out_nulls(tmp_path):
         "artifacts": {"model": {"artifacts": [restored]}},
         "parameterValues": {"count": 3},
     }
+
+
+@pytest.mark.parametrize("kind", [ConfigError, GateError])
+def test_find_refusal_of_a_worker_elsewhere_is_known_by_its_words(kind):
+    said = f"Dataflow pipeline failed:\nTraceback\nfer_tfx.errors.{kind.__name__}: a.csv: no [while running 'b']"
+    found = _find_refusal(RuntimeError(said))
+    assert (type(found), str(found)) == (kind, "a.csv: no [while running 'b']")
+
+
+@pytest.mark.parametrize("said", ["503", "fer_tfx.errors.FerError: busy", "ConfigError: of another library"])
+def test_find_refusal_of_any_other_failure_is_none(said):
+    assert _find_refusal(RuntimeError(said)) is None

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from tfx.dsl.io import fileio
+from tfx.dsl.io.plugins.tensorflow_gfile import TensorflowFilesystem
 
 from configs.spec import DataConfig, PipelineConfig, RuntimeConfig, TunerConfig
 from fer_tfx.errors import ConfigError
@@ -48,19 +50,40 @@ def test_resolve_hyperparameters_edited_file_has_another_fingerprint(tmp_path):
     assert (after.uri, after.fingerprint == before.fingerprint) == (before.uri, False)
 
 
+class BucketDouble(TensorflowFilesystem):
+    """Stands in for gs://: TensorFlow's file system of this process's memory, which is as far away as a bucket."""
+
+    @staticmethod
+    def exists(path):
+        return tf.io.gfile.exists(path.replace("gs://", "ram://"))
+
+    @staticmethod
+    def listdir(path):
+        return tf.io.gfile.listdir(path.replace("gs://", "ram://"))
+
+    @staticmethod
+    def open(name, mode="r"):
+        return tf.io.gfile.GFile(name.replace("gs://", "ram://"), mode)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    monkeypatch.setattr(fileio, "_get_filesystem", lambda _: BucketDouble)
+
+
 def write_remote(uri: str, content: object, name: str = "best_hyperparameters.txt") -> str:
-    """Into TensorFlow's file system of this process's memory, which is as far away as a bucket."""
+    uri = uri.replace("gs://", "ram://")
     tf.io.gfile.makedirs(uri)
     if tf.io.gfile.exists(f"{uri}/{name}"):
         tf.io.gfile.remove(f"{uri}/{name}")  # this file system doesn't shorten one that is written anew
     with tf.io.gfile.GFile(f"{uri}/{name}", "w") as file:
         file.write(json.dumps(content))
     _read_remote.cache_clear()
-    return uri
+    return uri.replace("ram://", "gs://")
 
 
-def test_resolve_hyperparameters_remote_result_has_the_fingerprint_of_its_content(tmp_path):
-    uri = write_remote("ram://bucket/best/7", {"values": {"trainer.momentum": 0.8}})
+def test_resolve_hyperparameters_remote_result_has_the_fingerprint_of_its_content(tmp_path, bucket):
+    uri = write_remote("gs://bucket/best/7", {"values": {"trainer.momentum": 0.8}})
     found = resolve(uri)
     assert found.uri == uri
     assert found.fingerprint == resolve(write(tmp_path, {"values": {"trainer.momentum": 0.8}})).fingerprint
@@ -68,24 +91,37 @@ def test_resolve_hyperparameters_remote_result_has_the_fingerprint_of_its_conten
     assert resolve(uri).fingerprint != found.fingerprint
 
 
-def test_resolve_hyperparameters_remote_result_that_does_not_fit_is_named():
-    uri = write_remote("ram://bucket/best/8", {"values": {"trainer.momentum": 2.0}})
+def test_resolve_hyperparameters_remote_result_that_does_not_fit_is_named(bucket):
+    uri = write_remote("gs://bucket/best/8", {"values": {"trainer.momentum": 2.0}})
     assert message_of(uri) == "folder/best_hyperparameters.txt: trainer.momentum: expected less than 1, got 2.0"
     write_remote(uri, {}, "another.txt")
     assert message_of(uri).startswith("folder: expected a folder with one file, found 2; give")
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/best/7", "nonsense://bucket/best/7"])
-def test_resolve_hyperparameters_remote_folder_that_can_not_be_read_is_refused_or_taken_unseen(uri):
+def test_resolve_hyperparameters_remote_folder_that_can_not_be_read_is_refused_or_taken_unseen(monkeypatch):
+    uri = "gs://bucket/best/9"
+
+    def refuse(_):
+        raise PermissionError("no credentials")
+
+    monkeypatch.setattr(fileio, "exists", refuse)
+    _read_remote.cache_clear()
     message = message_of(uri)
-    assert message.startswith("folder: can't be read here: File system scheme")
+    assert message.startswith("folder: can't be read here: no credentials")
     assert message.endswith("; copy it and name the copy")
     config = PipelineConfig(tuner=TunerConfig(hyperparameters_path=uri))
     assert resolve_hyperparameters(config, must_read=False) == ImportedHyperparameters(uri, "")
 
 
-def test_resolve_hyperparameters_remote_folder_that_is_not_there_is_refused():
-    assert message_of("ram://bucket/none").startswith("folder: expected a folder with one file, found 0; give")
+def test_resolve_hyperparameters_folder_on_a_clusters_volume_is_taken_unseen():
+    config = PipelineConfig(tuner=TunerConfig(hyperparameters_path="/fer/best/7"))
+    assert resolve_hyperparameters(config, must_read=False) == ImportedHyperparameters("/fer/best/7", "")
+    assert message_of("/fer/best/7").startswith("folder: expected a folder with one file, found 0")
+
+
+def test_resolve_hyperparameters_remote_folder_that_is_not_there_is_refused(bucket):
+    _read_remote.cache_clear()
+    assert message_of("gs://bucket/none").startswith("folder: expected a folder with one file, found 0; give")
 
 
 @pytest.mark.parametrize(

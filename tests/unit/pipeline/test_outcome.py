@@ -134,7 +134,9 @@ def test_read_outcome_no_unlabelled_rows_has_no_predictions(nodes, tmp_path):
     assert read_outcome(nodes).predictions_uri == ""
 
 
-@pytest.mark.parametrize(("name", "key"), [("Tuner", "best_hyperparameters"), ("ImportHyperparameters", "result")])
+@pytest.mark.parametrize(
+    ("name", "key"), [("Tuner", "best_hyperparameters"), ("ImportHyperparameters", "hyperparameters")]
+)
 def test_read_outcome_tuned_run_gives_the_values_and_their_place(nodes, tmp_path, name, key):
     folder = tmp_path / "best"
     folder.mkdir()

@@ -149,7 +149,7 @@ def test_mark_setting_with_narrow_bounds_is_refused():
 def test_mark_every_default_parameter_bears_a_mark_of_its_own():
     parameters = make_parameters(CONFIG, CONFIG.deploy.parameters)
     marked = mark(CONFIG, parameters)
-    assert marked.data.path == "parameter://data.path#"
+    assert marked.data.path == "gs://parameter/data.path#"
     assert len({str(each.mark) for each in parameters}) == len(parameters) == 18
 
 

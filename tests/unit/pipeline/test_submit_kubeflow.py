@@ -1,5 +1,6 @@
 """Kubeflow's own REST client against a server that only remembers what it was asked."""
 
+import dataclasses
 import json
 import sys
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from compiled_files import PLATFORM, SPEC, write_kubeflow
 
+from fer_tfx.cli import main
 from fer_tfx.errors import ConfigError, DataError, FerError
 from pipeline.runners.submission import SubmitRequest, build_request, submit_to_kubeflow
 
@@ -20,7 +22,7 @@ class KubeflowApiDouble(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received: list[tuple[str, str | None, dict[str, Any]]] = []
-        self.answer: tuple[int, dict[str, Any]] = (200, {"run_id": "r-1", "recurring_run_id": "rr-1"})
+        self.answer: tuple[int, Any] = (200, {"run_id": "r-1", "recurring_run_id": "rr-1"})
 
     @property
     def url(self) -> str:
@@ -34,9 +36,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.received.append((self.path, self.headers["authorization"], body))
         code, answer = self.server.answer
-        content = json.dumps(answer).encode()
+        content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(code)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/html" if content.startswith(b"<") else "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -113,6 +115,43 @@ def test_submit_kubeflow_refusal_of_the_server_is_one_line(server, request_to, c
     assert type(refusal.value) is kind
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<!DOCTYPE html><title>Sign in</title>", b"", b"ok", {}, [], None, "r-1", 7, {"runs": [{"run_id": "r-0"}]},
+        {"run_id": ""}, {"run_id": None}, {"error": "no", "code": 16},
+    ],
+    ids=repr,
+)  # fmt: skip
+@pytest.mark.parametrize("cron", ["", "0 3 * * 1"])
+def test_submit_kubeflow_answer_that_names_no_run_is_no_success(server, request_to, answer, cron):
+    server.answer = (200, answer)
+    with pytest.raises(ConfigError) as refusal:
+        submit_to_kubeflow(request_to(server.url, cron=cron))
+    said = f"{server.url}: answered, but not as Kubeflow Pipelines does, which names the run: most likely a login page"
+    assert str(refusal.value).startswith(said)
+
+
+def test_submit_login_page_ends_the_command_with_2_and_one_line(server, tmp_path, capfd):
+    server.answer = (200, b"<html>Sign in</html>")
+    words = ["--target", "kubeflow", "--host", server.url, "--param", "data_path=gs://b/fer.csv"]
+    assert main(["submit", str(write_kubeflow(tmp_path)), *words]) == 2
+    said = capfd.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+def test_submit_kubeflow_without_a_root_leaves_it_to_the_server(server, request_to):
+    request = dataclasses.replace(request_to(server.url), pipeline_root="")
+    submit_to_kubeflow(request)
+    assert "pipeline_root" not in server.received[0][2]["runtime_config"]
+
+
+def test_submit_kubeflow_server_without_tls_cannot_be_reached(server, request_to):
+    with pytest.raises(FerError, match=r"https://.*SSLError|can't be reached") as refusal:
+        submit_to_kubeflow(request_to(server.url.replace("http://", "https://")))
+    assert type(refusal.value) is FerError
 
 
 def test_submit_kubeflow_server_that_is_not_there_is_named(request_to):

@@ -13,6 +13,7 @@ from fer_tfx.errors import ConfigError, DataError
 from pipeline.runners.submission import build_request
 
 GOLDEN = Path(__file__).parents[2] / "golden"
+GOLDEN_FILES = {"vertex": GOLDEN / "vertex.json", "kubeflow": GOLDEN / "kubeflow.yaml"}
 VERTEX_WISHES = {"project": "p", "location": "europe-west4", "overrides": ["data_path=gs://bucket/fer.csv"]}
 KUBEFLOW_WISHES = {"host": "http://localhost:8080", "overrides": ["data_path=gs://bucket/fer.csv"]}
 
@@ -37,6 +38,51 @@ def test_build_request_kubeflow_takes_the_root_of_the_spec_and_both_documents(tm
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("runtime_root", "s3://b/runs", "runtime.root: expected a local path or gs://BUCKET/PATH, which can be opened"),
+        ("data_path", "nonsense://x", "data.path: expected a local path or gs://BUCKET/PATH, which can be opened"),
+        (
+            "data_path",
+            "/home/me/fer.csv",
+            "--param data_path: /home/me/fer.csv: a cluster can't reach this machine's files",
+        ),
+        ("trainer_epochs", "0", "trainer.epochs: expected at least 1, got 0"),
+        ("gate_max_ece", "1.5", "gate.max_ece: expected at most 1, got 1.5"),
+    ],
+)
+@pytest.mark.parametrize("target", ["vertex", "kubeflow"])
+def test_build_request_value_that_its_setting_cannot_take_is_refused(target, name, value, words):
+    wishes = VERTEX_WISHES if target == "vertex" else KUBEFLOW_WISHES
+    overrides = [*wishes["overrides"], f"{name}={value}"]
+    with pytest.raises(ConfigError) as refusal:
+        build_request(target, GOLDEN_FILES[target], **{**wishes, "overrides": overrides})
+    assert str(refusal.value).startswith(words)
+
+
+@pytest.mark.parametrize("root", ["s3://b/runs", "minio://mlpipeline/v2", "gs://b/runs"])
+def test_build_request_kubeflow_keeps_artifacts_where_its_launcher_can(tmp_path, root):
+    request = build_request("kubeflow", write_kubeflow(tmp_path), **KUBEFLOW_WISHES, pipeline_root=root)
+    assert request.pipeline_root == root
+
+
+@pytest.mark.parametrize("root", ["/runs", "nonsense://b/runs", "gs://", "s3:///runs"])
+def test_build_request_kubeflow_root_that_its_launcher_has_no_store_for_is_refused(tmp_path, root):
+    with pytest.raises(ConfigError, match=r"pipeline root '.*' is not a bucket \(gs://, s3://, minio://\); give"):
+        build_request("kubeflow", write_kubeflow(tmp_path), **KUBEFLOW_WISHES, pipeline_root=root)
+
+
+def test_build_request_service_account_reaches_every_job_of_the_pipeline_too():
+    request = build_request("vertex", GOLDEN_FILES["vertex"], **VERTEX_WISHES, service_account="a@p.test")
+    assert (request.service_account, request.parameters["deploy_service_account"]) == ("a@p.test", "a@p.test")
+    overrides = [*VERTEX_WISHES["overrides"], "deploy_service_account=jobs@p.test"]
+    request = build_request("vertex", GOLDEN_FILES["vertex"], **{**VERTEX_WISHES, "overrides": overrides})
+    assert (request.service_account, request.parameters["deploy_service_account"]) == ("jobs@p.test",) * 2
+    request = build_request("vertex", GOLDEN_FILES["vertex"], **VERTEX_WISHES)
+    assert (request.service_account, request.parameters["deploy_service_account"]) == ("", "")
+
+
+@pytest.mark.parametrize(
     ("target", "name", "wishes"),
     [("vertex", "vertex.json", VERTEX_WISHES), ("kubeflow", "kubeflow.yaml", KUBEFLOW_WISHES)],
 )
@@ -53,7 +99,11 @@ def test_build_request_pipeline_of_this_project_takes_its_own_parameters(target,
         ({"project": ""}, "--project: vertex needs it; give --project PROJECT"),
         ({"labels": ["Team=x"]}, "--label Team=x: expected key=value of lower-case letters"),
         ({"cron": "daily"}, "--cron 'daily': expected five fields"),
-        ({"pipeline_root": "/tmp/runs"}, "pipeline root '/tmp/runs' is not a bucket; give --pipeline-root gs://"),
+        (
+            {"pipeline_root": "/tmp/runs"},
+            "pipeline root '/tmp/runs' is not a bucket (gs://); give --pipeline-root gs://",
+        ),
+        ({"pipeline_root": "s3://bucket/runs"}, "pipeline root 's3://bucket/runs' is not a bucket (gs://); give"),
         (
             {"overrides": ["data_pth=a"]},
             "--param data_pth: the pipeline has no such parameter; did you mean 'data_path'?",

@@ -58,9 +58,9 @@ def test_build_components_longer_training_leaves_the_tuner_as_it_is():
 def test_build_components_imported_result_feeds_the_trainer():
     nodes = build(imported=IMPORTED)
     importer = nodes["ImportHyperparameters"]
-    assert importer.exec_properties["artifact_uri"] == IMPORTED.uri
-    assert nodes["Trainer"].inputs["hyperparameters"] is importer.outputs["result"]
-    assert importer.outputs["result"].type is standard_artifacts.HyperParameters
+    assert importer.exec_properties == {"folder": IMPORTED.uri, "fingerprint": IMPORTED.fingerprint}
+    assert nodes["Trainer"].inputs["hyperparameters"] is importer.outputs["hyperparameters"]
+    assert importer.outputs["hyperparameters"].type is standard_artifacts.HyperParameters
     assert settings_of(nodes["Trainer"])["hyperparameters"] == "f1f1"
     assert "Tuner" not in nodes
 
@@ -74,7 +74,7 @@ def test_build_components_edited_file_behind_the_same_uri_is_another_training():
     ("config", "imported", "producer", "key"),
     [
         (PipelineConfig(tuner=TunerConfig(trials=8)), None, "Tuner", "best_hyperparameters"),
-        (PipelineConfig(), IMPORTED, "ImportHyperparameters", "result"),
+        (PipelineConfig(), IMPORTED, "ImportHyperparameters", "hyperparameters"),
     ],
 )
 def test_build_tuning_compiles_for_kubeflow(tmp_path, config, imported, producer, key):

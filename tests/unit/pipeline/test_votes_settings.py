@@ -53,7 +53,7 @@ def test_file_of_votes_goes_to_a_cluster_with_the_data() -> None:
     config["splits"] = [{"name": "labelled", "pattern": "gs://b/fer2013.csv"}, config["splits"][-1]]
     split = split_paths({"input_base": "", "input_config": json.dumps(config)}, lambda _: False)
     assert {"name": "votes", "pattern": "votes.csv"} in json.loads(split["input_config"])["splits"]
-    with pytest.raises(ConfigError, match=r"data\.votes_path: /votes\.csv: a cluster can't read this machine's files"):
+    with pytest.raises(ConfigError, match=r"data\.votes_path: /votes\.csv: a cluster can't reach this machine's files"):
         compile_example("vertex", "data.targets=votes", "data.votes_path=/votes.csv")
 
 
