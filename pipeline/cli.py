@@ -11,6 +11,7 @@ from fer_tfx.errors import FerError
 from pipeline.commands import Config, Overrides, load_settings
 from pipeline.commands.export import export
 from pipeline.commands.history import compare, lineage, report, runs, tensorboard
+from pipeline.commands.inspect import inspect
 from pipeline.commands.schema import schema
 from pipeline.commands.versions import accept, rollback, versions
 from pipeline.stack import has_tfx
@@ -34,6 +35,10 @@ def add_commands(app: typer.Typer) -> None:
         "fer-tfx run --data train.csv.xz --set trainer.epochs=30",
         "fer-tfx run --config configs/fer2013.yaml --data icml_face_data.csv --unlabelled test.csv",
         launcher=supervise,
+    )  # fmt: skip
+    add(
+        train, inspect,
+        "fer-tfx inspect fer2013.csv", "fer-tfx inspect faces/ --sheet faces.png", "fer-tfx inspect faces.zip --json",
     )  # fmt: skip
     add(TRAIN, config, "fer-tfx config", "fer-tfx config --set trainer.epochs=30 > own.yaml")
     add(train, schema, "fer-tfx schema --data train.csv --out own.pbtxt")
@@ -65,7 +70,8 @@ def add_commands(app: typer.Typer) -> None:
 
 def run(
     data: Annotated[
-        str | None, typer.Option(metavar="PATH", help="CSV, archive or folder of FER2013 (default: drawn faces).")
+        str | None,
+        typer.Option(metavar="PATH", help="Table, archive or folder of faces; - is standard input (default: drawn)."),
     ] = None,
     unlabelled: Annotated[
         str | None, typer.Option(metavar="PATH", help="Rows without labels to predict, such as test.csv.")

@@ -23,7 +23,7 @@ from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
 from fer_tfx.reading.forms import find_form, lists_pictures
 from fer_tfx.reading.parquet_form import PARQUET
 from fer_tfx.reading.picture_form import PICTURES
-from fer_tfx.reading.sources import choose_sources, look_into
+from fer_tfx.reading.sources import Source, choose_sources, look_into
 from fer_tfx.reading.vote_file import VOTES_INPUT, read_votes
 from fer_tfx.reading.words import ClassTable
 from pipeline.failures import first_line
@@ -89,11 +89,15 @@ def resolve_input(config: DataConfig) -> Input:
     return Input(base, {name: path[len(base) :].lstrip("/") for name, path in paths.items()})
 
 
-def look_into_input(config: DataConfig) -> None:
-    """Refuse with a DataError what can't be used, a local file by its first row, before TFX takes seconds to import."""
+def look_into_input(config: DataConfig) -> list[Source]:
+    """Refuse with a DataError what can't be used, a local file by its first row, before TFX takes seconds to import.
+
+    Returns the local sources of labelled rows.
+    """
     given = resolve_input(config)
+    labelled: list[Source] = []
     if is_remote(given.base):
-        return
+        return labelled
     for votes in _find_files(given, VOTES_INPUT):
         with Path(votes).open("rb") as stream:
             read_votes(stream, os.path.basename(votes), reading_limits_of(config))  # noqa: PTH119
@@ -108,6 +112,8 @@ def look_into_input(config: DataConfig) -> None:
             place = os.path.dirname(f"{given.base.rstrip('/')}/{patterns[0]}")  # noqa: PTH120
             raise DataError(f"{place}: no FER2013 file in it ({why}); give the CSV, an archive or a folder of them")
         look_into(sources, reading_limits_of(config), classes)
+        labelled += sources if classes else []
+    return labelled
 
 
 def _find_files(given: Input, name: str) -> list[str]:

@@ -107,19 +107,7 @@ def write_summary(outcome: Outcome) -> str:
 
 def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
     rows, low, high = outcome.rows, *outcome.accuracy_interval
-    used = f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
-    left_out = f" + {rows.rows_left_out:,} left out" if rows.rows_left_out else ""
-    yield "rows", f"{used}{left_out} + {rows.rows_quarantined:,} quarantined"
-    yield "splits", ", ".join(f"{split} {rows.split_size(split):,}" for split in sorted(rows.emitted))
-    if rows.remarks:
-        yield "read as", _name_some(rows.remarks, len(rows.remarks))
-    if rows.left_out:
-        yield "left out", ", ".join(f"{count:,} with the label {label!r}" for label, count in rows.left_out.items())
-    if rows.rows_quarantined:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in rows.quarantined.items())
-        yield "quarantine", f"{reasons}; {outcome.quarantine_uri}"
-    if rows.skipped_files:
-        yield "skipped", _describe_skipped(rows)
+    yield from describe_rows(rows, outcome.quarantine_uri)
     judged = f" by the {rows.labels}" if rows.labels else ""
     shown = (
         f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows{judged} (95 % interval {low:.4f} to {high:.4f})"
@@ -144,6 +132,23 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "gate", f"REFUSED: {'; '.join(outcome.refusals)}"
         yield "model", f"not pushed; {outcome.model_path}"
         yield "next", "train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`"
+
+
+def describe_rows(rows: IngestionReport, quarantine_uri: str = "") -> Iterator[tuple[str, str]]:
+    """Title and text of each line about the rows of an ingestion."""
+    used = f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
+    left_out = f" + {rows.rows_left_out:,} left out" if rows.rows_left_out else ""
+    yield "rows", f"{used}{left_out} + {rows.rows_quarantined:,} quarantined"
+    yield "splits", ", ".join(f"{split} {rows.split_size(split):,}" for split in sorted(rows.emitted))
+    if rows.remarks:
+        yield "read as", _name_some(rows.remarks, len(rows.remarks))
+    if rows.left_out:
+        yield "left out", ", ".join(f"{count:,} with the label {label!r}" for label, count in rows.left_out.items())
+    if rows.rows_quarantined:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in rows.quarantined.items())
+        yield "quarantine", f"{reasons}; {quarantine_uri}".removesuffix("; ")
+    if rows.skipped_files:
+        yield "skipped", _describe_skipped(rows)
 
 
 def _describe_skipped(rows: IngestionReport) -> str:

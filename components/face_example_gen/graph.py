@@ -50,9 +50,11 @@ PREDICTED = "predicted"  # (PREDICTED, file): of the rows read, those given as d
 FAILED = "failed"  # (FAILED, message)
 
 _BUFFER_BYTES = 1 << 18
+_RUNS_OF_PART = 4  # as a run takes up to three times its pixels while it is written
 MAX_KEPT_ROWS = 100_000  # quarantined rows that are written for each part of a file, or file read as a whole
 _PICTURES_TOGETHER = 500  # files that one element stands for
 _CANDIDATES_TOGETHER = 500
+_PICTURE_BYTES = 4 * PIXEL_COUNT  # as a line of a CSV takes, so that both are settled in as many slices
 Files: TypeAlias = tuple[tuple[str, str, bool], ...]  # Sources as Beam's coders take them
 _WHOLE = "whole"
 _CANDIDATES = "candidates"
@@ -120,7 +122,7 @@ def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, o
     )
     settled = (
         rows.candidates
-        | "Spool" >> beam.ParDo(Spool(slice_count, config.part_bytes, outputs.temporary))
+        | "Spool" >> beam.ParDo(Spool(slice_count, config.part_bytes // _RUNS_OF_PART, outputs.temporary))
         | "GroupBySlice" >> beam.GroupByKey()
         | "Settle" >> beam.ParDo(Settle(config, split_uris, outputs.temporary), eval_count).with_outputs(OUTCOMES)
     )
@@ -166,7 +168,7 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
 
 
 def _count_bytes(source: Source) -> int:
-    return PIXEL_COUNT if is_picture(source) else int(FileSystems.get_filesystem(source.path).size(source.path))
+    return _PICTURE_BYTES if is_picture(source) else int(FileSystems.get_filesystem(source.path).size(source.path))
 
 
 def _share_out(sources: list[Source]) -> list[Files]:

@@ -34,6 +34,7 @@ _REMEDIES = {
     errno.EBADF: "it is closed: send it to a file, or to /dev/null",
 }  # fmt: skip
 _OUTPUT = "standard output"
+_MAX_CHARS, _FIRST_CHARS = 500, 280
 PLUGINS = "fer_tfx.commands"
 """The entry point group by which the pipeline adds its commands."""
 
@@ -80,8 +81,16 @@ def run(command: Any, words: Sequence[str]) -> int:
         if is_debugging():
             traceback.print_exc()
         line, code = _explain(error)
-        print(f"fer-tfx: {line}", file=sys.stderr)
+        print_error(line)
         return code
+
+
+def print_error(line: str) -> None:
+    """Print why a command fails, in at most _MAX_CHARS: of a longer line the place and the remedy, its two ends."""
+    line = f"fer-tfx: {line}"
+    if len(line) > _MAX_CHARS:
+        line = f"{line[:_FIRST_CHARS]} ... {line[_FIRST_CHARS + 5 - _MAX_CHARS :]}"
+    print(line, file=sys.stderr)
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

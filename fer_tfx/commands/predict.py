@@ -15,6 +15,7 @@ from typing import NamedTuple, TextIO, TypeVar
 import numpy as np
 
 from fer_tfx.client.connection import Connection
+from fer_tfx.commands.ending import print_error
 from fer_tfx.commands.inputs import Inputs, Item, Picture, Subject, open_inputs, open_rows, tell_names
 from fer_tfx.commands.output import Row, check_output, lay_out, open_output, write_rows
 from fer_tfx.errors import ConfigError, DataError, FerError
@@ -148,12 +149,12 @@ def predict(options: PredictOptions) -> int:
 def _tell_left_out(inputs: Inputs, errors: Sequence[FerError]) -> None:
     if inputs.others and not is_quiet():
         files = "1 file is" if len(inputs.others) == 1 else f"{len(inputs.others):,} files are"
-        print(f"fer-tfx: {files} no picture by name, passed over: {tell_names(inputs.others)}", file=sys.stderr)
+        print_error(f"{files} no picture by name, passed over: {tell_names(inputs.others)}")
     for error in errors:
-        print(f"fer-tfx: {error}", file=sys.stderr)
+        print_error(str(error))
     if errors and inputs.pictures:
         found = f"{len(errors):,} of {len(inputs.pictures):,} pictures could not be read and have no answer"
-        print(f"fer-tfx: {found}; --strict stops at the first", file=sys.stderr)
+        print_error(f"{found}; --strict stops at the first")
 
 
 @contextmanager

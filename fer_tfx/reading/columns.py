@@ -52,6 +52,13 @@ class RowLayout(NamedTuple):
     path_name: str = ""
     votes: tuple[int, ...] = ()  # in the order of `VOTE_COLUMNS`
 
+    def tell(self) -> str:
+        """Which column holds what."""
+        pixels = f"pictures in column `{self.path_name}`" if self.path_name else f"pixels in column `{PIXELS_KEY}`"
+        classes = "no classes" if self.emotion is None else f"classes in column `{self.label_name}`"
+        splits = "no splits" if self.usage is None else f"splits in column `{self.usage_name}`"
+        return f"{'a column a pixel' if self.pixel_columns else pixels}, {classes}, {splits}"
+
     def describe(self) -> str:
         """What differs from FER2013's own files; may be empty."""
         remarks = {

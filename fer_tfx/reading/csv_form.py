@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from fer_tfx.contract import PIXELS_KEY
 from fer_tfx.errors import DataError
-from fer_tfx.reading.columns import RowError, RowLayout, finds_paths, parse_header, split_fields
+from fer_tfx.reading.columns import DELIMITERS, RowError, RowLayout, finds_paths, parse_header, split_fields
 from fer_tfx.reading.form import FaceRow, ReadingLimits
 from fer_tfx.reading.lines import LineForm, ParseLine
 from fer_tfx.reading.values import find_split_of_file, make_face
@@ -35,6 +35,10 @@ class CsvForm(LineForm):
         layout = _read_header(stream, name, limits.max_line_bytes, find_labelling(classes))
         split = None if layout.path is None else find_split_of_file(name, classes)
         return partial(parse_row, layout=layout, classes=classes, default_split=split), layout.describe()
+
+    def tell(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> str:
+        layout = _read_header(stream, name, limits.max_line_bytes, find_labelling(classes))
+        return f"CSV by {DELIMITERS[layout.delimiter]}, {layout.tell()}"
 
     def lists_pictures(self, head: bytes, classes: ClassTable | None) -> bool:
         return finds_paths(head.partition(b"\n")[0], find_labelling(classes))

@@ -125,6 +125,9 @@ class Part(NamedTuple):
 class PartedForm(Form, Protocol):
     """A form whose large files can be read in parts, side by side: cut, counted, numbered, read."""
 
+    def tell(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> str:
+        """The form, and what its columns hold. Raises DataError."""
+
     def cut(self, stream: BinaryIO, head: bytes, limits: ReadingLimits) -> list[Bounds]:
         """The parts of a seekable file that begins with `head`; none if it is small."""
 

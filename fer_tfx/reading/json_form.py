@@ -30,10 +30,19 @@ class JsonLinesForm(LineForm):
     ) -> tuple[ParseLine, str]:
         return partial(parse_line, classes=classes, split=find_split_of_file(name, classes)), "lines of JSON"
 
+    def tell(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> str:
+        layout = self._find_layout(stream.readline(limits.max_line_bytes), classes)
+        return f"lines of JSON, {layout.tell().replace('column', 'key')}" if layout else "lines of JSON"
+
     def lists_pictures(self, head: bytes, classes: ClassTable | None) -> bool:
-        keys = tuple(dict.fromkeys(key.decode("utf-8", "replace") for key in _KEY.findall(head.partition(b"\n")[0])))
-        layout = _lay_out(keys, find_labelling(classes))
+        layout = self._find_layout(head.partition(b"\n")[0], classes)
         return layout is not None and layout.path is not None
+
+    @staticmethod
+    def _find_layout(line: bytes, classes: ClassTable | None) -> RowLayout | None:
+        """By the keys of a line, of which the end may be missing."""
+        keys = dict.fromkeys(key.decode("utf-8", "replace") for key in _KEY.findall(line))
+        return _lay_out(tuple(keys), find_labelling(classes))
 
 
 JSON_LINES = JsonLinesForm()

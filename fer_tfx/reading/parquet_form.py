@@ -42,14 +42,12 @@ class ParquetForm:
         return head.startswith(_MAGIC) or name.lower().endswith(self.suffixes)
 
     def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
-        with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES) as spool:
-            layer = getattr(stream, "raw", None)
-            if not stream.seekable() or (isinstance(layer, Layer) and not isinstance(layer, FileLayer)):
-                shutil.copyfileobj(stream, spool)  # what is packed can't be read from its end
-                stream = cast(BinaryIO, spool)
-            with _translating(name):
-                file = _open(stream, name, limits)
-                yield from _read_groups(file, range(file.num_row_groups), 0, name, classes)
+        with _opening(stream, name, limits) as file:
+            yield from _read_groups(file, range(file.num_row_groups), 0, name, classes)
+
+    def tell(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> str:
+        with _opening(stream, name, limits) as file:
+            return f"Parquet, {_lay_out(file, find_labelling(classes), name).tell()}"
 
     def cut(self, stream: BinaryIO, head: bytes, limits: ReadingLimits) -> list[Bounds]:
         starts, size = [0], 0
@@ -92,6 +90,18 @@ def _translating(name: str) -> Iterator[None]:
         raise DataError(f"{name}: is damaged, or no Parquet file ({said}): write or download it again") from error
 
 
+@contextmanager
+def _opening(stream: BinaryIO, name: str, limits: ReadingLimits) -> Iterator[Any]:
+    """Yield the file that a stream holds, which is read from its end: what is packed is copied first."""
+    with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES) as spool:
+        layer = getattr(stream, "raw", None)
+        if not stream.seekable() or (isinstance(layer, Layer) and not isinstance(layer, FileLayer)):
+            shutil.copyfileobj(stream, spool)
+            stream = cast(BinaryIO, spool)
+        with _translating(name):
+            yield _open(stream, name, limits)
+
+
 def _open(stream: BinaryIO, name: str, limits: ReadingLimits) -> Any:
     try:
         import pyarrow
@@ -110,8 +120,7 @@ def _open(stream: BinaryIO, name: str, limits: ReadingLimits) -> Any:
 
 
 def _read_groups(file: Any, groups: Iterable[int], row: int, name: str, classes: ClassTable | None) -> Iterator[Item]:
-    names = [column.strip().lower() for column in file.schema_arrow.names]
-    layout = _lay_out(file, names, find_labelling(classes), name)
+    layout = _lay_out(file, find_labelling(classes), name)
     class_names = _find_class_names(file, layout) if classes else []
     yield Remark(name, _describe(layout, class_names))
     split = find_split_of_file(name, classes)
@@ -141,10 +150,11 @@ def _to_item(
     return ParsedRow(name, row, row + 1, face)
 
 
-def _lay_out(file: Any, names: list[str], labelled_by: str, name: str) -> RowLayout:
+def _lay_out(file: Any, labelled_by: str, name: str) -> RowLayout:
     """By the names of the columns, else the first that holds bytes of pictures."""
     from pyarrow import types
 
+    names = [column.strip().lower() for column in file.schema_arrow.names]
     try:
         if layout := lay_out(names, labelled_by):
             return layout

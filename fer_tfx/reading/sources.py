@@ -4,7 +4,8 @@ A large plain file is cut into parts; these are counted, then numbered, as their
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -136,6 +137,21 @@ def look_into(sources: Iterable[Source], limits: ReadingLimits, classes: ClassTa
                         break
         except OSError as error:
             raise DataError(f"{source.path}: can't be read: {error.strerror}; fix its permissions") from None
+
+
+def describe_sources(sources: Sequence[Source], limits: ReadingLimits, classes: ClassTable) -> list[str]:
+    """Form and columns of local files, each description once with the number of files."""
+    found = Counter("pictures in folders" for each in sources if is_picture(each))
+    for source in (each for each in sources if not is_picture(each)):
+        with open_local(source.path) as stream:
+            members = iter_members(stream, source.name, limits, classes)
+            member = next(each for each in members if not isinstance(each, SkippedMember))
+            form = find_form(member.head, member.name)
+            text = "pictures"
+            if isinstance(form, PartedForm):
+                text = form.tell(member.stream, member.name, limits, classes)
+            found[text + (f", packed in {source.name}" if member.name != source.name else "")] += 1
+    return [text if count == 1 else f"{count:,} files: {text}" for text, count in found.items()]
 
 
 def cut_source(source: Source, stream: BinaryIO, limits: ReadingLimits) -> list[Bounds]:

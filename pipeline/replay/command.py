@@ -12,6 +12,7 @@ from contextlib import closing
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from fer_tfx.commands.ending import print_error
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.quiet import print_note
 from pipeline.replay.backends import make_backend
@@ -59,7 +60,7 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
     print(f"\n{page}{'time':<12} {time.monotonic() - started:.0f} s", flush=True)
     refusals = json.loads((report / NUMBERS_FILE).read_text("utf-8"))["verdict"]["refusals"] if report else []
     if refusals:
-        print(f"fer-tfx: the gate refused the model: {'; '.join(refusals)}", file=sys.stderr)
+        print_error(f"the gate refused the model: {'; '.join(refusals)}")
     return GateError.exit_code if refusals else 0
 
 

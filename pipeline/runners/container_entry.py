@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from fer_tfx.commands.ending import take_signals
+from fer_tfx.commands.ending import print_error, take_signals
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.quiet import hush_libraries
 from pipeline.failures import first_line
@@ -50,9 +50,9 @@ def main(parsed: argparse.Namespace, beam_args: list[str], owner: str) -> int:
         traceback.print_exc()
         sys.stdout.flush()
         if refusal := error if isinstance(error, FerError) else _find_refusal(error):
-            print(f"fer-tfx: {refusal}", file=sys.stderr)
+            print_error(str(refusal))
             return refusal.exit_code
-        print(f"fer-tfx: {type(error).__name__}: {first_line(error)}", file=sys.stderr)
+        print_error(f"{type(error).__name__}: {first_line(error)}")
         return FerError.exit_code
     return 0
 

@@ -14,6 +14,7 @@ from configs.convert import overlay
 from configs.library import class_names_of, served_model_of
 from configs.load import to_yaml
 from configs.spec import DataConfig, PipelineConfig
+from fer_tfx.commands.ending import print_error
 from fer_tfx.errors import ConfigError, FerError, GateError
 from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
@@ -25,6 +26,7 @@ from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.work_folder import only_run_in, require_usable
 from pipeline.seals import keeping_seals
 from pipeline.stack import require_tfx
+from pipeline.standard_input import keep_standard_input
 from pipeline.supervisor import ending_with_workers
 from schema.drawn_faces import name_drawn_run, write_drawn_csvs
 
@@ -36,6 +38,9 @@ def run_pipeline(config: PipelineConfig) -> int:
     """A whole run, from settings to exit code: 0 pushed, 3 refused. Any other end is a FerError."""
     with telling_end(config.notify, config.name) as end:
         require_tfx()
+        if not is_remote(config.runtime.root):
+            given = keep_standard_input(config.data, Path(RunPaths.of(config).home, "standard_input"))
+            config = dataclasses.replace(config, data=given)
         config = check(config)
         paths, end.run = RunPaths.of(config), config.name
         with only_run_in(Path(paths.home)):
@@ -55,7 +60,7 @@ def run_pipeline(config: PipelineConfig) -> int:
         end.take_outcome(outcome)
         if not outcome.is_pushed:
             judged = f", judged by the {outcome.rows.labels}" if outcome.rows.labels else ""
-            print(f"fer-tfx: the gate refused the model{judged}: {'; '.join(outcome.refusals)}", file=sys.stderr)
+            print_error(f"the gate refused the model{judged}: {'; '.join(outcome.refusals)}")
             return GateError.exit_code
         # `fer-tfx predict --model` loads only known models. In a bucket, or rolled back, there is nothing to load.
         model = Path(outcome.model_path)
