@@ -1,6 +1,5 @@
 """A file of votes beside a table of pictures, such as FER+'s fer2013new.csv, joined row by row."""
 
-import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from fer_tfx.reading.votes import VOTE_COLUMNS, Votes, find_vote_columns
 from fer_tfx.reading.words import find_split
 
 VOTES_INPUT = "votes"
-_NAME_COLUMN = "image name"
-_NUMBERED_NAME = re.compile(rb"fer(\d{7})\.png")  # by which FER+ counts the rows that show a face
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +83,8 @@ def _read_table(stream: BinaryIO, name: str, limit: int) -> VoteTable:
     else:
         expected = f"the columns {', '.join(VOTE_COLUMNS)}, as in FER+'s fer2013new.csv"
         raise DataError(f"{name}, line 1: found {shown(header)!r}, expected {expected}: give that file")
-    usage, image = (names.index(each) if each in names else None for each in (USAGE_COLUMN, _NAME_COLUMN))
-    counts, splits, last = array("H"), bytearray(), b""
+    usage = names.index(USAGE_COLUMN) if USAGE_COLUMN in names else None
+    counts, splits = array("H"), bytearray()
     for number, fields in _iter_rows(stream, name, limit, delimiter, len(names)):
         try:
             counts.extend(parse_votes([fields[each] for each in columns]))
@@ -101,11 +98,6 @@ def _read_table(stream: BinaryIO, name: str, limit: int) -> VoteTable:
                     f"{name}, line {number}, {found}, expected Training, PublicTest or PrivateTest: correct it"
                 )
             splits.append(LABELLED_SPLITS.index(split))
-        if image is not None and _NUMBERED_NAME.fullmatch(fields[image].strip()):
-            if fields[image].strip() <= last:
-                found = f"found {shown(fields[image])} after {shown(last)}"
-                raise DataError(f"{name}, line {number}: {found}: give the votes in the order of the table of pictures")
-            last = fields[image].strip()
     return VoteTable(name, np.frombuffer(counts, np.uint16).reshape(-1, len(VOTE_COLUMNS)), bytes(splits))
 
 
