@@ -42,7 +42,7 @@ def choose_sources(
 ) -> tuple[list[Source], list[SkippedMember]]:
     """Choose among the files of one input; a single file is read whatever its name. See `Form.read` for `classes`.
 
-    The file of votes may be among them, and is none of them.
+    The file of votes may be among them, and is no table of pictures beside others.
 
     Raises DataError: they are pictures to learn from, and no folder is named after a class.
     """
@@ -54,7 +54,8 @@ def choose_sources(
         return b""
 
     votes_file = os.path.realpath(votes_path) if votes_path else ""
-    votes = [name for name, path in sources.items() if votes_file and os.path.realpath(path) == votes_file]
+    may_hold_votes = sources if votes_file and len(sources) > 1 else {}
+    votes = [name for name, path in may_hold_votes.items() if os.path.realpath(path) == votes_file]
     others = [name for name in sources if name not in votes]
     reasons = dict.fromkeys(votes, "the votes, as data.votes_path says")
     reasons |= reasons_against(others, classes, read_head) if len(others) > 1 else {}

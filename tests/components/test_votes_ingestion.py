@@ -121,7 +121,9 @@ def test_votes_join_alike_in_parts_archives_and_columns(ingest: Any, tmp_path: P
     (tmp_path / "fer2013new.csv.xz").write_bytes(lzma.compress(votes.read_bytes()))
     packed = ingest(tmp_path / "fer2013.tar.gz", votes_path=str(tmp_path / "fer2013new.csv.xz"), targets=targets)
     assert list_examples(packed) == expected
-    in_columns = ingest(write_joined(tmp_path), targets=targets, part_bytes=50_000)
+    joined = write_joined(tmp_path)
+    assert list_examples(ingest(joined, votes_path=str(joined), targets=targets)) == expected
+    in_columns = ingest(joined, targets=targets, part_bytes=50_000)
     assert list_examples(in_columns) == expected
     assert any("votes in columns" in remark for remark in in_columns.report.remarks)
 
