@@ -86,7 +86,7 @@ def read_compiled(path: Path) -> CompiledPipeline:
             name=spec["pipelineInfo"]["name"],
             flavor=VERTEX if "pipelineSpec" in document else KUBEFLOW,
             tasks={name: _read_task(name, task, spec) for name, task in spec["root"]["dag"]["tasks"].items()},
-            declared=spec["root"].get("inputDefinitions", {}).get("parameters", {}),
+            declared=_read_maps(spec["root"].get("inputDefinitions", {}).get("parameters", {})),
             given=document.get("runtimeConfig", {}).get("parameterValues", {}),
             content=content,
             documents=documents,
@@ -100,20 +100,25 @@ def _read_task(name: str, spec: Json, pipeline: Json) -> Task:
     component = pipeline["components"][spec["componentRef"]["name"]]
     executor = {} if "dag" in component else pipeline["deploymentSpec"]["executors"][component["executorLabel"]]
     inputs = spec.get("inputs", {})
-    artifacts, parameters = inputs.get("artifacts", {}), inputs.get("parameters", {})
+    artifacts, parameters = (_read_maps(inputs.get(kind, {})) for kind in ("artifacts", "parameters"))
     sources = {key: each["taskOutputArtifact"] for key, each in artifacts.items() if "taskOutputArtifact" in each}
     found = {part for part in _UNSUPPORTED if part in {**component, **spec, **executor}}
     found |= {kind for each in (*artifacts.values(), *parameters.values()) for kind in each if kind not in _SOURCES}
     return Task(
         name,
-        executor,
-        output_artifacts=component.get("outputDefinitions", {}).get("artifacts", {}),
+        _read_maps(executor),
+        output_artifacts=_read_maps(component.get("outputDefinitions", {}).get("artifacts", {})),
         input_artifacts={key: (each["producerTask"], each["outputArtifactKey"]) for key, each in sources.items()},
         input_parameters=parameters,
         after=tuple(spec.get("dependentTasks", ())),
         is_cached=spec.get("cachingOptions", {}).get("enableCache", False),
         unsupported=tuple(sorted(found)),
     )
+
+
+def _read_maps(node: Json) -> Json:
+    """By name: TypeError or AttributeError for lists and words, over which the replay would stumble."""
+    return {name: {**each} for name, each in node.items()}
 
 
 def find_title(type_schema: Json) -> str:

@@ -1,6 +1,8 @@
 """Reading compiled pipelines."""
 
+import functools
 import json
+import operator
 
 import pytest
 import yaml
@@ -54,6 +56,26 @@ def test_read_compiled_other_file_is_refused_in_one_line(tmp_path, text):
     with pytest.raises(DataError, match=r"fer-tfx compile") as caught:
         read_compiled(path)
     assert "\n" not in str(caught.value)
+
+
+PARTS = (
+    "root", "root.dag", "root.dag.tasks", "root.dag.tasks.First", "root.dag.tasks.First.componentRef",
+    "root.dag.tasks.First.inputs", "root.dag.tasks.First.inputs.parameters",
+    "root.dag.tasks.First.inputs.parameters.word", "root.dag.tasks.Second.inputs.artifacts",
+    "root.dag.tasks.Second.inputs.artifacts.First", "root.inputDefinitions", "root.inputDefinitions.parameters",
+    "root.inputDefinitions.parameters.word", "components", "components.First", "components.First.outputDefinitions",
+    "components.First.outputDefinitions.artifacts", "components.First.outputDefinitions.artifacts.made",
+    "deploymentSpec", "deploymentSpec.executors", "deploymentSpec.executors.First_executor",
+    "deploymentSpec.executors.First_executor.container", "pipelineInfo",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_read_compiled_list_in_place_of_a_part_is_refused_in_one_line(tmp_path, spec, part):
+    *outer, last = part.split(".")
+    functools.reduce(operator.getitem, outer, spec)[last] = [5]
+    with pytest.raises(DataError, match=r"^\S+: not a compiled pipeline: .*; write one with `fer-tfx compile`$"):
+        read_compiled(write(tmp_path, spec))
 
 
 def test_read_compiled_missing_file_is_refused(tmp_path):
