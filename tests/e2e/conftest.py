@@ -1,9 +1,12 @@
 """What the runs of the whole pipeline share."""
 
+import json
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from fault_injection.survival import Room, run_undisturbed
+from fault_injection.survival import Room
 from made_once import make_once
 from small_run import list_options, write_small_csvs
 from workshop import Workshop, make_workshop
@@ -13,7 +16,7 @@ from schema.drawn_faces import DrawnCsvs
 _FOLDER = Path(__file__).parent
 # Files that take minutes. Begun last, one of them would keep its process busy while the other has nothing left to do.
 _LONG = (
-    "test_accepted_runs.py", "test_accepted_spans.py", "test_injected_faults.py", "test_refusals.py", "test_run.py",
+    "test_accepted_runs.py", "test_injected_faults.py", "test_refusals.py", "test_run.py",
     "test_killed_runs.py",
 )  # fmt: skip
 
@@ -32,15 +35,28 @@ def _rank(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnCsvs:
-    return write_small_csvs(tmp_path_factory.mktemp("drawn"))
+    return write_small_csvs(make_once(tmp_path_factory, "drawn", write_small_csvs))
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory, drawn: DrawnCsvs) -> Room:
-    """A run that nothing disturbed, to compare with; nobody may change it."""
-    options = list_options(drawn)
-    folder = make_once(tmp_path_factory, "undisturbed", lambda folder: run_undisturbed(Room(folder, options)))
-    return Room(folder, options)
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, drawn: DrawnCsvs) -> Path:
+    """A run that nothing disturbed: its workshop, how it ended, and a copy of the metadata as they were then."""
+
+    def run(folder: Path) -> None:
+        workshop = make_workshop(folder)
+        done = workshop.run(drawn)
+        assert done.exit_code == 0, done.stdout + done.stderr
+        (folder / "done.json").write_text(json.dumps(asdict(done)))
+        (folder / "then" / "fer").mkdir(parents=True)
+        shutil.copy(workshop.root / "fer" / "metadata.sqlite", folder / "then" / "fer")
+
+    return make_once(tmp_path_factory, "undisturbed", run)
+
+
+@pytest.fixture(scope="session")
+def reference(undisturbed: Path, drawn: DrawnCsvs) -> Room:
+    """The undisturbed run, to compare with, whatever its workshop has done since."""
+    return Room(undisturbed / "then", list_options(drawn))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import os
 import re
 
 import pytest
-from deliveries import LAX, read_sound_rows, shift, write
+from deliveries import deliver, list_window, read_sound_rows, run_spans, shift
 from workshop import Workshop, make_workshop
 
 from schema.drawn_faces import DrawnCsvs
@@ -19,48 +19,50 @@ def rows(drawn: DrawnCsvs) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    return make_workshop(tmp_path_factory.mktemp("deliveries"))
+def spans(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return make_workshop(tmp_path_factory.mktemp("spans"))
 
 
-def test_shifted_data_are_refused_again_when_they_come_again(deliveries: Workshop, rows: list[str]) -> None:
-    good = write(deliveries.root / "a.csv", rows[:-100])
-    done = deliveries.run(good, **LAX)
+def test_shifted_data_are_refused_again_when_they_come_again(spans: Workshop, rows: list[str]) -> None:
+    deliver(spans, 1, rows[:500])
+    done = run_spans(spans)
     assert done.exit_code == 0, done.stderr
-    shifted = write(deliveries.root / "b.csv", shift(rows))
-    assert deliveries.run(shifted, **LAX).exit_code == 3
+    shifted = deliver(spans, 2, shift(rows[500:]))
+    assert run_spans(spans).exit_code == 3
     os.utime(shifted, (1, 1))  # what TFX's fingerprint of the files goes by
-    again = deliveries.run(shifted, **LAX)
+    again = run_spans(spans)
     assert again.exit_code == 3
     assert "train against the data accepted last" in again.stderr
-    assert len(deliveries.versions()) == 1
+    assert len(spans.versions()) == 1
 
 
-def test_good_data_after_refused_ones_are_accepted(deliveries: Workshop, rows: list[str]) -> None:
-    done = deliveries.run(write(deliveries.root / "a.csv", rows), **LAX)
+def test_good_data_after_refused_ones_are_accepted_and_trained_on_with_those_accepted_before(
+    spans: Workshop, rows: list[str]
+) -> None:
+    deliver(spans, 3, rows[500:1000])
+    done = run_spans(spans)
     assert done.exit_code == 0, done.stderr
-    assert len(deliveries.versions()) == 2
+    assert len(spans.versions()) == 2
+    assert list_window(spans) == [1, 3]
 
 
-def test_rolled_back_model_is_not_served_again_by_a_run_that_pushes_anew(deliveries: Workshop, rows: list[str]) -> None:
-    before, rolled_back = deliveries.versions()
-    places = ("--set", f"runtime.root={deliveries.root}")
-    assert deliveries.command("rollback", *places).exit_code == 0
-    done = deliveries.run(deliveries.root / "a.csv", **LAX, serving__keep_versions="4")
-    assert deliveries.versions() == [before]
-    assert done.exit_code == 3
-    assert f"fer-tfx rollback --to {rolled_back}" in done.stderr
-    assert deliveries.command("rollback", "--to", rolled_back, *places).exit_code == 0
-    assert deliveries.versions() == [before, rolled_back]
+def test_card_of_a_model_tells_of_every_span_of_its_window(spans: Workshop) -> None:
+    folder = spans.root / "fer" / "serving" / spans.versions()[-1] / "assets.extra"
+    card = (folder / "MODEL_CARD.md").read_text("utf-8")
+    rows_of_span = {int(span): int(rows) for span, rows in re.findall(r"^\| (\d+) \| (\d+) \|$", card, re.M)}
+    assert sorted(rows_of_span) == [1, 3]
+    assert min(rows_of_span.values()) > 300, "500 rows were delivered of each, of which a fifth is for the evaluation"
+    assert f"\n{sum(rows_of_span.values())} training rows" in card
+    assert re.findall(r"^- span (\d): `split:labelled,num_files:1,", card, re.M) == ["1", "3"]
 
 
-def test_accepted_version_is_the_anchor_with_its_reason(deliveries: Workshop) -> None:
-    places = ("--set", f"runtime.root={deliveries.root}")
-    version = deliveries.versions()[0]
-    done = deliveries.command("accept", version, "--reason", "the labels were mended", *places)
+def test_accepted_version_is_the_anchor_with_its_reason(spans: Workshop) -> None:
+    places = ("--set", f"runtime.root={spans.root}")
+    version = spans.versions()[0]
+    done = spans.command("accept", version, "--reason", "the labels were mended", *places)
     assert done.exit_code == 0, done.stderr
     assert f"compared with version {version}" in done.stdout
-    assert "the labels were mended" in deliveries.command("lineage", version, *places).stdout
-    refused = deliveries.command("accept", "1", "--reason", "why not", *places)
+    assert "the labels were mended" in spans.command("lineage", version, *places).stdout
+    refused = spans.command("accept", "1", "--reason", "why not", *places)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert re.fullmatch(r"fer-tfx: 1: no such version was pushed, only .*\n", refused.stderr)

@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from demo_site import open_browser, start_playwright
-from report_browser import VIEWS, check_faces, check_plots, find_report, find_violations, open_page, read_refusals
+from report_browser import check_faces, check_plots, find_report, find_violations, open_page, read_refusals
+from small_run import TINY_NETWORK
 
 from schema.drawn_faces import DrawnCsvs
+
+# Either width and either scheme once: all four are looked at on the page of a pushed model.
+VIEWS = [("phone", "dark"), ("desktop", "light")]
 
 
 def rewrite_labels(source: Path, target: Path, change: Callable[[list[str], list[str]], Sequence[str]]) -> Path:
@@ -37,12 +41,16 @@ def own_schema(workshop: Any, drawn: DrawnCsvs, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="module")
-def shuffled_run(workshop: Any, drawn: DrawnCsvs, own_schema: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A run on labels in random order, which the model's gate refuses."""
+def shuffled(drawn: DrawnCsvs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(7)
     target = tmp_path_factory.mktemp("shuffled") / "shuffled.csv"
-    shuffled = rewrite_labels(drawn.labelled_path, target, lambda labels, _: list(rng.permutation(labels)))
-    return workshop.run(shuffled, trainer__epochs="1", validation__schema_path=str(own_schema))
+    return rewrite_labels(drawn.labelled_path, target, lambda labels, _: list(rng.permutation(labels)))
+
+
+@pytest.fixture(scope="module")
+def shuffled_run(workshop: Any, shuffled: Path, own_schema: Path) -> Any:
+    """A run on labels in random order, which the model's gate refuses."""
+    return workshop.run(shuffled, **TINY_NETWORK, validation__schema_path=str(own_schema))
 
 
 @pytest.fixture(scope="module")
@@ -150,13 +158,14 @@ def test_report_command_finds_the_page_of_refused_data(workshop: Any, skewed_run
 
 
 def test_run_with_a_schema_that_the_data_breaks_stops_at_the_data_gate(
-    workshop: Any, drawn: DrawnCsvs, tmp_path: Path
+    workshop: Any, shuffled: Path, shuffled_run: Any, tmp_path: Path
 ) -> None:
+    del shuffled_run  # its examples are in the cache
     curated = (workshop.sources / "schema" / "schema.pbtxt").read_text()
     strict = tmp_path / "strict.pbtxt"
     strict.write_text(curated.replace("max: 6", "max: 5"))
 
-    done = workshop.run(drawn, validation__schema_path=str(strict))
+    done = workshop.run(shuffled, validation__schema_path=str(strict))
 
     assert done.exit_code == 3
     assert "train: emotion: Out-of-range values" in done.stderr
