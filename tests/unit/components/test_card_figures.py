@@ -105,8 +105,13 @@ def test_read_confusion_counts_rows_by_true_and_said_class(alone):
     np.testing.assert_array_equal(read_confusion(alone), expected)
 
 
-def test_read_figures_with_a_baseline_are_the_candidates(evaluate):
-    found = collect_figures(evaluate(answer(SAID), answer(BASELINE)))
+@pytest.fixture(scope="module")
+def compared(evaluate: Callable[..., str]) -> str:
+    return evaluate(answer(SAID), answer(BASELINE))
+
+
+def test_read_figures_with_a_baseline_are_the_candidates(compared):
+    found = collect_figures(compared)
     assert found.accuracy.fraction == pytest.approx(7 / 12, abs=1e-6)
     assert [sum(counts) for counts in found.confusion] == [3, 2, 1, 2, 1, 0, 3]
     assert found.confusion[6] == (0, 0, 0, 1, 1, 0, 1)
@@ -128,11 +133,12 @@ def test_read_confidence_shares_have_the_rows_that_they_are_of():
     assert (found.accuracy.fraction, found.accuracy.count) == (0.8, 10)
 
 
-def test_mark_references_a_model_right_on_fewer_rows_than_the_anchor_is_no_anchor(evaluate, tmp_path):
+def test_mark_references_a_model_right_on_fewer_rows_than_the_anchor_is_no_anchor(evaluate, compared, tmp_path):
     (tmp_path / "serving.json").write_text(ServingFigures(1, 1.0, 1.0).to_json())
     marks = []
-    for candidate, anchor in ((SAID, BASELINE), (BASELINE, SAID), (SAID, SAID)):
+    others = (evaluate(answer(candidate), answer(SAID)) for candidate in (BASELINE, SAID))
+    for evaluation in (compared, *others):
         pushed = standard_artifacts.PushedModel()
-        mark_references(pushed, evaluate(answer(candidate), answer(anchor)), str(tmp_path))
+        mark_references(pushed, evaluation, str(tmp_path))
         marks.append(pushed.get_int_custom_property("is_no_worse"))
     assert marks == [1, 0, 1]

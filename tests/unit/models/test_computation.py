@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -70,10 +68,11 @@ def test_settle_computation_of_a_strategy_tells_the_threads_of_each_worker():
     assert str(Computation("float32", (4, 8), gpus=2)) == "float32-4_8-gpu2"
 
 
-def test_local_run_settles_the_threads_before_any_stage_works():
-    code = (
+def test_local_run_settles_the_threads_before_any_stage_works(tmp_path):
+    script = tmp_path / "settle.py"
+    script.write_text(
         "import tensorflow as tf; from pipeline.runners.local import _settle_threads; _settle_threads(3);"
         " from models.computation import use_threads; tf.constant(1) + 1; print(use_threads(0), use_threads(3))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "3 3\n"
+    done = run_fork(str(script), [], environment={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (done.stdout, done.returncode) == ("3 3\n", 0), done.stderr

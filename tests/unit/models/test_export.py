@@ -1,7 +1,5 @@
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked import run_fork
 from model_doubles import TINY_MODEL, draw_pixels, to_raw
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
@@ -93,6 +92,18 @@ def assert_same_answers(answers: Answers, expected: Answers) -> None:
         assert answers[key].tolist() == expected[key].tolist()
 
 
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    keras.utils.set_random_seed(8)
+    return build_network(TINY_MODEL)
+
+
+@pytest.fixture(scope="module")
+def plain(network: keras.Model, transform: TransformGraph, tmp_path_factory) -> Path:
+    """The network exported with one view and a temperature of 1."""
+    return write_export(network, transform, tmp_path_factory.mktemp("plain") / "model")
+
+
 @pytest.mark.parametrize("signature", SIGNATURES)
 @pytest.mark.parametrize("ask", [ask_tf1_loader, ask_tf2_loader])
 def test_export_model_each_signature_and_loader_answers_as_the_network(exported, transform, signature, ask):
@@ -105,14 +116,11 @@ def test_export_model_each_signature_and_loader_answers_as_the_network(exported,
     assert answers["class_name"].shape == (5, 1)
 
 
-def test_export_model_probabilities_are_the_softmax_of_the_networks_logits(transform, tmp_path):
-    keras.utils.set_random_seed(8)
-    network = build_network(TINY_MODEL)
+def test_export_model_probabilities_are_the_softmax_of_the_networks_logits(network, transform, plain):
     pixels = draw_pixels(3)
     logits = network(transform(tf.constant(to_raw(pixels)))).numpy()
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    folder = write_export(network, transform, tmp_path / "model")
-    answers = ask_tf1_loader(folder, SERVE_PIXELS, pixels)
+    answers = ask_tf1_loader(plain, SERVE_PIXELS, pixels)
     np.testing.assert_allclose(answers["probabilities"], expected, atol=1e-6)
     assert answers["class_index"].tolist() == logits.argmax(axis=1).tolist()
 
@@ -165,10 +173,8 @@ def build_stub_that_reads_the_class() -> keras.Model:
     return keras.Model(images, keras.layers.Dense(7, kernel_initializer=kernel)(keras.layers.Flatten()(images)))
 
 
-def test_export_model_temperature_divides_the_logits(transform, tmp_path):
-    keras.utils.set_random_seed(8)
-    network = build_network(TINY_MODEL)
-    cold = ask_tf1_loader(write_export(network, transform, tmp_path / "cold"), SERVE_PIXELS, draw_pixels(3))
+def test_export_model_temperature_divides_the_logits(network, transform, plain, tmp_path):
+    cold = ask_tf1_loader(plain, SERVE_PIXELS, draw_pixels(3))
     folder = write_export(network, transform, tmp_path / "hot", temperature=2.5)
     expected = cold["probabilities"] ** (1 / 2.5)
     expected /= expected.sum(axis=1, keepdims=True)
@@ -223,21 +229,23 @@ def test_export_model_two_models_of_half_precision_answer_side_by_side(transform
         np.testing.assert_allclose(answers, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("views", [2, 4])
+@pytest.fixture(scope="module", params=[2, 4])
+def averaged(request, network: keras.Model, transform: TransformGraph, tmp_path_factory) -> tuple[Path, int]:
+    """The network exported so that it averages some views, and how many."""
+    config = ExportConfig(half_precision=False, views=request.param)
+    folder = tmp_path_factory.mktemp("averaged") / "model"
+    return write_export(network, transform, folder, config, temperature=1.4), request.param
+
+
 @pytest.mark.parametrize("signature", SIGNATURES)
-def test_export_model_views_are_averaged_as_by_the_library(transform, tmp_path, views, signature):
-    keras.utils.set_random_seed(8)
-    network = build_network(TINY_MODEL)
+def test_export_model_views_are_averaged_as_by_the_library(plain, averaged, signature):
+    folder, views = averaged
     pixels = draw_pixels(4) // np.linspace(1, 4, 48).astype(np.uint8)[None, None, :, None]
-    plain = write_export(network, transform, tmp_path / "plain")
-    averaged = write_export(
-        network, transform, tmp_path / "averaged", ExportConfig(half_precision=False, views=views), temperature=1.4
-    )
     single = ask_tf1_loader(plain, SERVE_PIXELS, make_views(pixels, views))["probabilities"].reshape(views, 4, 7)
     assert np.ptp(single, axis=0).max() > 1e-3  # the views are told apart
-    answers = ask_tf1_loader(averaged, signature, build_inputs(pixels)[signature])
+    answers = ask_tf1_loader(folder, signature, build_inputs(pixels)[signature])
     np.testing.assert_allclose(answers["probabilities"], average_views(single, 1.0, 1.4), atol=1e-6)
-    mirror = ask_tf1_loader(averaged, signature, build_inputs(pixels[:, :, ::-1])[signature])
+    mirror = ask_tf1_loader(folder, signature, build_inputs(pixels[:, :, ::-1])[signature])
     np.testing.assert_allclose(mirror["probabilities"], answers["probabilities"], atol=1e-6)
 
 
@@ -284,10 +292,9 @@ def read_warm_up(path: Path) -> list[Any]:
 
 def test_export_model_answers_in_saved_model_cli(exported, tmp_path):
     np.save(tmp_path / "pixels.npy", draw_pixels(2))
-    command = Path(sys.executable).with_name("saved_model_cli")
     options = ["--dir", exported, "--tag_set", "serve", "--signature_def", SERVE_PIXELS, "--outdir", tmp_path]
-    words = [command, "run", *options, "--inputs", f"pixels={tmp_path / 'pixels.npy'}"]
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    words = ["run", *options, "--inputs", f"pixels={tmp_path / 'pixels.npy'}"]
+    done = run_fork("tensorflow.python.tools.saved_model_cli", words)
     assert done.returncode == 0, done.stderr
     expected = ask_tf2_loader(exported, SERVE_PIXELS, draw_pixels(2))
     np.testing.assert_allclose(np.load(tmp_path / "probabilities.npy"), expected["probabilities"], atol=1e-6)
@@ -315,14 +322,21 @@ def export_seeded(transform: TransformGraph, folder: Path, seed: int = 3, views:
     return write_export(build_network(TINY_MODEL), transform, folder, config, **words)
 
 
-def test_export_model_same_weights_a_second_time_are_the_same_model_by_digest_though_not_by_bytes(transform, tmp_path):
+@pytest.fixture(scope="module")
+def seeded(transform: TransformGraph, tmp_path_factory) -> Path:
+    return export_seeded(transform, tmp_path_factory.mktemp("seeded") / "model")
+
+
+def test_export_model_same_weights_a_second_time_are_the_same_model_by_digest_though_not_by_bytes(
+    transform, seeded, tmp_path
+):
     """The second one's functions and layers get other numbers, as if another run had traced something before."""
-    one, other = (export_seeded(transform, tmp_path / name) for name in ("one", "other"))
-    assert (one / "saved_model.pb").read_bytes() != (other / "saved_model.pb").read_bytes()
-    assert compute_export_digest(one) == compute_export_digest(other)
+    other = export_seeded(transform, tmp_path / "other")
+    assert (seeded / "saved_model.pb").read_bytes() != (other / "saved_model.pb").read_bytes()
+    assert compute_export_digest(seeded) == compute_export_digest(other)
 
 
 @pytest.mark.parametrize("words", [{"seed": 4}, {"temperature": 1.5}, {"views": 2}, {"half_precision": False}])
-def test_export_model_that_answers_otherwise_is_another_model_by_digest(transform, tmp_path, words):
-    one, other = export_seeded(transform, tmp_path / "one"), export_seeded(transform, tmp_path / "other", **words)
-    assert compute_export_digest(one) != compute_export_digest(other)
+def test_export_model_that_answers_otherwise_is_another_model_by_digest(transform, seeded, tmp_path, words):
+    other = export_seeded(transform, tmp_path / "other", **words)
+    assert compute_export_digest(seeded) != compute_export_digest(other)

@@ -112,10 +112,9 @@ def test_gate_model_of_shuffled_labels_is_refused_for_accuracy_f1_and_calibratio
     assert reasons[2] == f"expected calibration error is {0.9 - accuracy:.4f}, at most 0.1500"
 
 
-@pytest.mark.parametrize("rows", [350, 1], ids=["every row", "one row"])
-def test_gate_nan_model_is_refused_for_each_metric_of_ours(judge, rows):
+def test_gate_model_that_says_nan_once_is_refused_for_each_metric_of_ours(judge):
     probabilities = SOUND.copy()
-    probabilities[350 - rows :] = np.nan
+    probabilities[-1] = np.nan
     reasons = judge(probabilities, baseline=SOUND)
     for sentence in (
         "expected calibration error is nan, at most 0.1500",
@@ -144,11 +143,10 @@ def test_gate_too_few_rows_is_refused_for_their_number(judge):
     ]
 
 
-@pytest.mark.parametrize("recall", [0.1, 1.0])
-def test_gate_class_without_rows_is_no_reason_to_refuse(judge, recall):
+def test_gate_class_without_rows_is_no_reason_to_refuse(judge):
     has_row = TRUE != 1
     sound = be_sure(TRUE[has_row], 0.95)
-    gate = GateConfig(min_class_recall=recall)
+    gate = GateConfig(min_class_recall=1.0)
     assert judge(sound, true=TRUE[has_row], gate=gate, corrupted=ROBUST[has_row]) == []
 
 
@@ -170,12 +168,6 @@ def test_gate_better_model_passes_a_baseline_with_unsound_rows(judge):
     baseline = SOUND.copy()
     baseline[0] = np.nan
     assert judge(SOUND, baseline=baseline) == []
-
-
-def test_gate_model_that_is_wrong_under_corruptions_is_refused_for_their_mean(judge):
-    answers = ROBUST.copy()
-    answers[:, :6] = (answers[:, :6] + 1) % CLASS_COUNT  # wrong under six of eight
-    assert judge(SOUND, corrupted=answers) == ["mean accuracy on corrupted pictures is 0.2500, at least 0.3500"]
 
 
 def test_gate_rows_that_were_not_asked_about_corruptions_are_refused(judge):

@@ -38,10 +38,10 @@ def retrain(hits: npt.NDArray[np.bool_], count: int) -> tuple[int, list[bool]]:
         count: all rows.
     """
     pushes: list[Push] = []
+    best: Push | None = None
     refused, kept = 0, []
     for number, candidate in enumerate(hits):
-        anchor = find_anchor(pushes)
-        before = candidate if anchor is None else hits[anchor.model]
+        before = candidate if best is None else hits[best.model]
         if is_refused(candidate, before, count):
             refused += 1
         else:
