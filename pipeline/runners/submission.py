@@ -216,7 +216,7 @@ def submit_to_kubeflow(request: SubmitRequest, token_file: str = "") -> str:
         with kfp_server_api.ApiClient(configuration, **header) as client:
             return _send_to_kubeflow(kfp_server_api, client, request)
     except kfp_server_api.ApiException as error:
-        if error.status >= 500 or not error.status:  # none: no TLS
+        if error.status >= 500:
             raise FerError(f"{host}: failed: {error.status} {_explain_refusal(error)}; try again") from None
         raise ConfigError(
             f"{host}: refused {request.file}: {error.status} {_explain_refusal(error)}; correct it"

@@ -35,7 +35,7 @@ def resolve_in_time(path: str, unlabelled: str) -> str:
         "except DataError as error: print('DataError')"
     )
     command = [sys.executable, "-c", code, path, unlabelled]
-    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
 def test_resolve_input_file_becomes_folder_and_name(folder):

@@ -148,12 +148,6 @@ def test_submit_kubeflow_without_a_root_leaves_it_to_the_server(server, request_
     assert "pipeline_root" not in server.received[0][2]["runtime_config"]
 
 
-def test_submit_kubeflow_server_without_tls_cannot_be_reached(server, request_to):
-    with pytest.raises(FerError, match=r"https://.*SSLError|can't be reached") as refusal:
-        submit_to_kubeflow(request_to(server.url.replace("http://", "https://")))
-    assert type(refusal.value) is FerError
-
-
 def test_submit_kubeflow_server_that_is_not_there_is_named(request_to):
     with pytest.raises(FerError, match=r"http://127\.0\.0\.1:9: can't be reached: .*refused; check --host"):
         submit_to_kubeflow(request_to("http://127.0.0.1:9"))
