@@ -42,6 +42,7 @@ DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Type
 
 def list_picture_suffixes() -> set[str]:
     """In lower case, such as `.jpg`: how the names of readable pictures end."""
+    Image.preinit()  # the usual formats first: `open` tries all in the order of their arrival
     Image.init()
     readable = {each for each in Image.OPEN if each not in UNREADABLE_FORMATS}
     return {each for each, form in Image.registered_extensions().items() if form in readable} | _HEIC_SUFFIXES

@@ -190,8 +190,10 @@ def _list_folder(folder: str, most: int) -> list[os.DirEntry[str]]:
 def _require_utf8(pattern: str) -> None:
     """Neither TensorFlow's glob nor Protocol Buffers accept other names."""
     for name in (pattern, *glob.iglob(pattern)):  # noqa: PTH207
-        if any("\ud800" <= each <= "\udfff" for each in name):  # how Python spells such bytes
-            raise DataError(f"{os.fsencode(name)!r}: a name that is not UTF-8; rename the file")
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(f"{os.fsencode(name)!r}: a name that is not UTF-8; rename the file") from None
 
 
 def _common_base(paths: list[str]) -> str:

@@ -148,7 +148,8 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
     """Read all sources; gives PCollections `candidates`, of lists, `rejected`, of dicts, and `outcomes`, of pairs."""
     files = (
         pipeline
-        | "Files" >> beam.Create(_share_out(sources))
+        # Of any type, as Beam would look at each name to infer one.
+        | "Files" >> beam.Create(_share_out(sources)).with_output_types(Any)
         | "ShareOut" >> beam.Reshuffle()
         | "Cut" >> beam.ParDo(_Cut(config)).with_outputs(_WHOLE, main="ranges")
     )

@@ -1,12 +1,15 @@
 """Rows that name a picture -> the same with its pixels, from the folder of their table."""
 
+import errno
 import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import BinaryIO, TypeAlias
+from functools import cache, partial
+from itertools import islice
+from typing import BinaryIO, TypeAlias, cast
 
 from fer_tfx.reading.columns import RowError
 from fer_tfx.reading.form import Item, ParsedRow, RejectedRow, shown
@@ -14,7 +17,9 @@ from fer_tfx.reading.picture_form import UNREADABLE, read_pixels
 
 NO_PICTURE = "no picture at its path"
 OUTSIDE = "a path that leads out of the table's folder"
+_FAULTS_OF_PATHS = (errno.EISDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP)
 _MAX_PATH_CHARS = 120
+_MAX_FOLDERS = 1_000
 _BUFFER_BYTES = 1 << 18  # the usual 8 kB are less than a line of pixels: that takes 5 us more for each
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:|[a-z0-9+.-]+://")
 Open: TypeAlias = Callable[[str], AbstractContextManager[BinaryIO]]
@@ -31,11 +36,15 @@ def read_named(items: Iterable[Item], folder: str, open_file: Open) -> Iterator[
     A table may name what lies in its own folder or deeper, as an archive may hold what stays below it: by relative
     paths, or by absolute ones that lead there.
     """
+    list_names = cache(partial(_list_names, folder))
     for item in items:
-        yield _read(item, folder, open_file) if isinstance(item, ParsedRow) and item.face.path else item
+        is_named = isinstance(item, ParsedRow) and item.face.path
+        yield _read(cast(ParsedRow, item), folder, open_file, list_names) if is_named else item
 
 
-def _read(row: ParsedRow, folder: str, open_file: Open) -> ParsedRow | RejectedRow:
+def _read(
+    row: ParsedRow, folder: str, open_file: Open, list_names: Callable[[], dict[str, str]]
+) -> ParsedRow | RejectedRow:
     path = row.face.path
     try:
         with open_file(_find(path, folder)) as stream:
@@ -43,11 +52,25 @@ def _read(row: ParsedRow, folder: str, open_file: Open) -> ParsedRow | RejectedR
     except RowError as error:
         reason, detail = error.reason, error.detail
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last: a zero byte
+        same = list_names().get(posixpath.basename(path))
         reason, detail = NO_PICTURE, "expected a file there, by a path relative to the table"
-    except (IsADirectoryError, PermissionError) as error:
+        detail += f" ({same} is called so)" if same else ""
+    except OSError as error:
+        if error.errno not in _FAULTS_OF_PATHS:
+            raise
         reason, detail = UNREADABLE, str(error.strerror)
     found = shown(os.fsencode(path), _MAX_PATH_CHARS)
     return RejectedRow(row.source, row.row, row.line, reason, f"{found}: {detail}", found)
+
+
+def _list_names(folder: str) -> dict[str, str]:
+    """By the names of files below a local folder, where the first of each name lies: for whoever left folders out."""
+    names: dict[str, str] = {}
+    if os.path.isabs(folder):  # noqa: PTH117 (not one in an archive)
+        for parent, _, files in islice(os.walk(folder), _MAX_FOLDERS):
+            for name in files:
+                names.setdefault(name, os.path.relpath(os.path.join(parent, name), folder))
+    return names
 
 
 def _find(path: str, folder: str) -> str:

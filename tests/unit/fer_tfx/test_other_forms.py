@@ -202,6 +202,7 @@ def test_rows_that_name_no_picture_are_rejected_by_path_and_reason(tmp_path: Pat
         "labels.csv": "unreadable picture",
         " ": "no path of a picture",
         "a\0b.png": "no picture at its path",
+        "x" * 300: "unreadable picture",
     }
     read_all_the_same = [
         first, f"./{first}", first.replace("/", "\\"), f"train/../{first}", str(folder / first),
@@ -213,8 +214,16 @@ def test_rows_that_name_no_picture_are_rejected_by_path_and_reason(tmp_path: Pat
     assert [(item.line, item.reason) for item in items if isinstance(item, RejectedRow)] == list(
         enumerate(rejected.values(), start=2)
     )
-    assert [item.line for item in items if isinstance(item, ParsedRow)] == list(range(13, 19))
+    assert [item.line for item in items if isinstance(item, ParsedRow)] == list(range(14, 20))
     assert items[0].detail == "train/angry/none.png: expected a file there, by a path relative to the table"
+
+
+def test_missing_picture_whose_name_lies_deeper_is_pointed_at(tmp_path: Path) -> None:
+    first, *_ = write_pictures(tmp_path)
+    (tmp_path / "labels.csv").write_text(f"image,label\n{Path(first).name},sad\nnone.png,sad\n")
+    deeper, missing = [item.detail for item in read(tmp_path / "labels.csv") if isinstance(item, RejectedRow)]
+    expected = "expected a file there, by a path relative to the table"
+    assert (deeper, missing) == (f"{Path(first).name}: {expected} ({first} is called so)", f"none.png: {expected}")
 
 
 def test_table_of_paths_may_name_the_split_by_its_folders_or_its_own_name(tmp_path: Path) -> None:
