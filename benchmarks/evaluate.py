@@ -23,7 +23,7 @@ from benchmarks.harness.command import make_parser, read_code_version, read_json
 from benchmarks.model import exported
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from configs.progress import EpochMetrics
-from fer_tfx.contract import BY_VIEWS_KEY, CLASS_COUNT, CLASS_NAMES, TEMPERATURE_KEY, THRESHOLD_KEY, VIEWS_KEY
+from fer_tfx.contract import BY_VIEWS_KEY, DEFAULT_CLASS_NAMES, TEMPERATURE_KEY, THRESHOLD_KEY, VIEWS_KEY
 from fer_tfx.model_files import ACCURATE
 from fer_tfx.quiet import hush_libraries
 from fer_tfx.views import VIEW_COUNTS, average_views
@@ -169,9 +169,9 @@ def describe_accuracy(answers: Answers) -> dict[str, float | int]:
 def describe_classes(answers: Answers) -> dict[str, Any]:
     """Macro F1, balanced accuracy, recall per class by name, and the confusion matrix (rows are true classes)."""
     predicted = answers.probabilities.argmax(axis=1)
-    confusion = classification.compute_confusion(answers.class_indices, predicted, CLASS_COUNT)
+    confusion = classification.compute_confusion(answers.class_indices, predicted, len(DEFAULT_CLASS_NAMES))
     recalls = classification.compute_recalls(confusion)
-    by_class = zip(CLASS_NAMES, recalls, strict=True)
+    by_class = zip(DEFAULT_CLASS_NAMES, recalls, strict=True)
     return {
         "accuracy": classification.compute_accuracy(confusion),
         "macro_f1": classification.compute_macro_f1(confusion),

@@ -23,7 +23,7 @@ from benchmarks.evaluate import Answers, describe_accuracy
 from benchmarks.harness.command import make_parser, print_report, render, run_command, tell
 from benchmarks.model.exported import load_predict, require_model
 from benchmarks.model.fer2013 import TEST_FILE, TRAIN_FILE, iter_candidates, read_public_test
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SIZE_PX, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.model_files import find_shipped_model
 from fer_tfx.quiet import hush_libraries
 
@@ -121,8 +121,10 @@ class Audit:
         count = max(int(each.max(initial=-1)) for each in rows) + 1
         edges = coo_array((np.ones(len(near)), near.T), shape=(count, count))
         group_count, self.groups = connected_components(edges, directed=False)
-        self.exact = np.zeros((len(rows), count, CLASS_COUNT), np.int64)  # rows by split, picture and class
-        self.near = np.zeros((len(rows), group_count, CLASS_COUNT), np.int64)  # by split, group and class
+        self.exact = np.zeros(
+            (len(rows), count, len(DEFAULT_CLASS_NAMES)), np.int64
+        )  # rows by split, picture and class
+        self.near = np.zeros((len(rows), group_count, len(DEFAULT_CLASS_NAMES)), np.int64)  # by split, group and class
         for split, (pictures, classes) in enumerate(zip(rows, labels, strict=True)):
             np.add.at(self.exact[split], (pictures, classes), 1)
             np.add.at(self.near[split], (self.groups[pictures], classes), 1)

@@ -24,7 +24,7 @@ from benchmarks.harness.measure import measure_process
 from benchmarks.model.exported import require_model
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from benchmarks.peer.contenders import BATCH_SIZE
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError
 from fer_tfx.model_files import ACCURATE, SHIPPED_FOLDER, SMALL, light_folder
 from pipeline.environment import ensure_environment
@@ -140,7 +140,7 @@ def _summarise(values: npt.NDArray[np.float64]) -> dict[str, float | int]:
 
 def write_report(comparison: dict[str, Any]) -> str:
     own = {key: comparison["contenders"][name] for key, name in (("ours", OURS), ("light", LIGHT))}
-    return render("peers.md", **comparison, class_names=CLASS_NAMES, corruptions=list(CORRUPTIONS), **own)
+    return render("peers.md", **comparison, class_names=DEFAULT_CLASS_NAMES, corruptions=list(CORRUPTIONS), **own)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from PIL import Image
 
 from benchmarks.harness.command import make_parser, run_command
 from benchmarks.harness.measure import Face, measure, read_faces
-from fer_tfx.contract import CLASS_NAMES, IMAGE_SHAPE
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SHAPE
 from fer_tfx.errors import ConfigError
 
 _SHARDS = 3
@@ -56,7 +56,7 @@ def write_pictures(faces: Sequence[Face], folder: Path, form: str) -> None:
     """Write `folder/train/CLASS/NUMBER.jpg` or `.png`; for `table` PNGs in `folder/images`, and labels.csv."""
     lines = ["image,label"]
     for number, (class_index, pixels) in enumerate(faces):
-        name = CLASS_NAMES[class_index]
+        name = DEFAULT_CLASS_NAMES[class_index]
         path = (
             f"images/{number:05d}.png"
             if form == "table"
@@ -74,7 +74,7 @@ def write_shards(faces: Sequence[Face], folder: Path) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": CLASS_NAMES}}
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": DEFAULT_CLASS_NAMES}}
     image = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     schema = pyarrow.schema([("image", image), ("label", pyarrow.int64())], metadata)

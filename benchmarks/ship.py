@@ -24,7 +24,7 @@ from benchmarks.harness.command import ROOT, make_parser, read_json_object, rend
 from benchmarks.light_forms import Figures, choose_form, measure, write_light_forms
 from benchmarks.model.exported import read_calibration, read_record, sum_training_seconds
 from benchmarks.model.fer2013 import read_public_test
-from fer_tfx.contract import CLASS_NAMES, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
 from fer_tfx.errors import DataError, GateError
 from fer_tfx.model_files import (
     ACCURATE,
@@ -171,7 +171,7 @@ def render_card(pushed: Path, metrics: Metrics, light: LightForm, sizes: str, di
         raise DataError(f"{path}: can't be read: {error.strerror}; ship a model that this version pushed") from None
     versions = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     release = render(
-        CARD_FILE, figure=partial(look_up, metrics), code=format_code, metrics=metrics, class_names=CLASS_NAMES,
+        CARD_FILE, figure=partial(look_up, metrics), code=format_code, metrics=metrics, class_names=DEFAULT_CLASS_NAMES,
         model_version=pushed.name, light=light, sizes=sizes, digests=digests, versions=versions,
     )  # fmt: skip
     return f"{card.rstrip()}\n\n{release}"

@@ -29,7 +29,7 @@ from benchmarks.harness.measure import BenchmarkError
 from benchmarks.model.trial import make_transform, to_examples
 from configs.load import load_config
 from configs.spec import ModelConfig, TrainerConfig
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, TRAINING_RECORD_FILE
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SIZE_PX, TRAINING_RECORD_FILE
 from models.computation import choose_policy
 from models.networks import build_network
 from models.recipe import compile_network
@@ -97,10 +97,10 @@ def measure_trainer(config: str, data: str | None) -> Clock:
 def measure(model: ModelConfig, trainer: TrainerConfig, *, steps: int, rounds: int) -> Throughput:
     """Train `steps` steps from the pipeline, as many from memory, and convolve, in turns, `rounds` times."""
     policy = choose_policy(trainer.precision)
-    network = build_network(model, policy)
+    network = build_network(model, len(DEFAULT_CLASS_NAMES), policy)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (_EXAMPLE_COUNT, IMAGE_SIZE_PX, IMAGE_SIZE_PX), dtype=np.uint8)
-    examples = to_examples(pixels, rng.integers(0, CLASS_COUNT, _EXAMPLE_COUNT))
+    examples = to_examples(pixels, rng.integers(0, len(DEFAULT_CLASS_NAMES), _EXAMPLE_COUNT))
     compile_network(network, trainer, examples.count_steps(trainer.batch_size))
     pipeline = examples.make_train_dataset(make_transform(pixels), trainer)
     batch = next(iter(pipeline))

@@ -21,6 +21,8 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components.bucket_versions import find_rolled_back
+from configs.library import class_names_of
+from configs.spec import DataConfig
 from fer_tfx.errors import ConfigError
 
 NO_WORSE_PROPERTY, NO_SLOWER_PROPERTY, DIGEST_PROPERTY = "is_no_worse", "is_no_slower", "model_digest"
@@ -42,6 +44,7 @@ class Push:
     is_no_slower: bool = True  # answered at least as fast as the latency reference of its time, or there was none
     accepted_ms: int = 0  # when a person made it both references; 0: never
     accept_reason: str = ""
+    is_comparable: bool = True  # whether its classes are those of the candidate
     is_rolled_back: bool = False  # whether this version, or another of an equal model, was taken out of service
 
 
@@ -52,11 +55,15 @@ def find_in_service(pushes: Iterable[Push], is_whole: Callable[[str], bool]) -> 
 
 
 def choose_references(pushes: Sequence[Push], is_whole: Callable[[str], bool]) -> dict[str, Push | None]:
-    """Anchor, latency reference and model in service, by the key of the artifact that holds each; None: none yet."""
+    """Anchor, latency reference and model in service, by the key of the artifact that holds each; None: none yet.
+
+    A model of other classes is none of them.
+    """
+    comparable, in_service = [each for each in pushes if each.is_comparable], find_in_service(pushes, is_whole)
     return {
-        MODEL_KEY: _find_latest(pushes, lambda push: push.is_no_worse),
-        LATENCY_MODEL_KEY: _find_latest(pushes, lambda push: push.is_no_slower),
-        SERVICE_MODEL_KEY: find_in_service(pushes, is_whole),
+        MODEL_KEY: _find_latest(comparable, lambda push: push.is_no_worse),
+        LATENCY_MODEL_KEY: _find_latest(comparable, lambda push: push.is_no_slower),
+        SERVICE_MODEL_KEY: in_service if in_service in comparable else None,
     }
 
 
@@ -85,6 +92,7 @@ class Record:
     pushes: tuple[Push, ...] = ()  # oldest first; whether one was rolled back is not recorded here
     statistics: str = ""  # folder of those of the data accepted last, below the shared one; empty: none yet
     splits: tuple[str, ...] = ()  # of the statistics
+    classes: tuple[str, ...] = class_names_of(DataConfig())  # likewise; earlier versions recorded none
 
     def list_pushes(self) -> list[Push]:
         """The pushes, with what was rolled back by now."""
@@ -94,7 +102,7 @@ class Record:
     def to_json(self) -> str:
         plain = dataclasses.asdict(self)
         for push in plain["pushes"]:
-            del push["model"], push["is_rolled_back"]
+            del push["model"], push["is_rolled_back"], push["is_comparable"]
             push["version"] = str(push["version"])
         return json.dumps(plain, indent=1, sort_keys=True) + "\n"
 
@@ -104,7 +112,8 @@ def read_record(folder: str) -> Record:
     if fileio.exists(os.path.join(folder, _RECORD)):
         plain = json.loads(io_utils.read_string_file(os.path.join(folder, _RECORD)))
         pushes = tuple(Push(**{**each, "version": int(each["version"])}) for each in plain["pushes"])
-        return Record(pushes, plain["statistics"], tuple(plain["splits"]))
+        classes = tuple(plain.get("classes", Record.classes))
+        return Record(pushes, plain["statistics"], tuple(plain["splits"]), classes)
     if fileio.exists(os.path.join(folder, _BEFORE_ROLLBACKS)):  # of releases that kept only the last push
         last = json.loads(io_utils.read_string_file(os.path.join(folder, _BEFORE_ROLLBACKS)))
         push = Push(int(last["version"]), last["destination"])

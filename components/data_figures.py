@@ -12,7 +12,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
 from components.artifacts import Artifacts, iter_quarantined
-from fer_tfx.contract import CLASS_COUNT, LABEL_KEY
+from fer_tfx.contract import LABEL_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.label_shift import Counts, compute_label_shift
 from reporting.report_data import DataFigures, QuarantinedRow
@@ -26,16 +26,20 @@ Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 def read_data(inputs: Artifacts) -> DataFigures:
     """From `quarantine`, `anomalies`, `schema`, `statistics` and, if there is one, `previous_statistics`."""
     quarantine, schema = artifact_utils.get_single_uri(inputs["quarantine"]), load_schema(inputs["schema"])
+    rows = read_rows(quarantine)
     now, before = (
-        {split: count_labels(of_split) for split, of_split in load_statistics(inputs.get(key, [])).items()}
+        {
+            split: count_labels(of_split, len(rows.classes))
+            for split, of_split in load_statistics(inputs.get(key, [])).items()
+        }
         for key in ("statistics", "previous_statistics")
     )
     skew, drift = (find_bound(schema, comparator)[0] for comparator in ("skew_comparator", "drift_comparator"))
     return DataFigures(
-        rows=read_rows(quarantine),
+        rows=rows,
         quarantined=choose_quarantined(quarantine),
         anomalies=tuple(describe_anomalies(artifact_utils.get_single_instance(inputs["anomalies"]))),
-        label_shift=compute_label_shift(now, before, skew, drift),
+        label_shift=compute_label_shift(now, before, skew, drift, rows.classes),
     )
 
 
@@ -85,14 +89,14 @@ def load_schema(artifacts: list[Artifact]) -> schema_pb2.Schema:
     return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(artifacts)))
 
 
-def count_labels(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> Counts:
+def count_labels(statistics: statistics_pb2.DatasetFeatureStatisticsList, class_count: int) -> Counts:
     """Rows by class, in class order, without labels that are no class; zeros if there is no label."""
-    counts = [0] * CLASS_COUNT
+    counts = [0] * class_count
     for dataset in statistics.datasets:
         for feature in dataset.features:
             if feature.path.step == [LABEL_KEY]:
                 for bucket in feature.string_stats.rank_histogram.buckets:
-                    if bucket.label.isdecimal() and int(bucket.label) < CLASS_COUNT:
+                    if bucket.label.isdecimal() and int(bucket.label) < class_count:
                         counts[int(bucket.label)] += int(bucket.sample_count)
     return tuple(counts)
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -24,7 +24,7 @@ from components.data_figures import (
     read_rows,
 )
 from components.report_folder import write_report
-from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
 from fer_tfx.errors import GateError
 from reporting import PAGE_FILE, REPORT_KEY
 from reporting.ingestion import IngestionReport
@@ -92,35 +92,38 @@ def _find_faults(input_dict: Artifacts) -> list[str]:
     return [
         *describe_anomalies(artifact_utils.get_single_instance(input_dict["anomalies"])),
         *find_size_faults(statistics),
-        *find_skew(statistics, schema),
-        *find_drift(statistics, previous, schema),
+        *find_skew(statistics, schema, report.classes),
+        *find_drift(statistics, previous, schema, report.classes),
     ]
 
 
-def find_skew(statistics: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
+def find_skew(statistics: Statistics, schema: schema_pb2.Schema, class_names: Sequence[str]) -> Iterator[str]:
     """Where the labels of train and eval differ, beyond doubt, by more than the schema's skew comparator allows."""
-    train, eval_ = (count_labels(statistics[split]) for split in (TRAIN_SPLIT, EVAL_SPLIT))
-    yield from _find_shift("train against eval", train, eval_, schema, "skew_comparator")
+    train, eval_ = (count_labels(statistics[split], len(class_names)) for split in (TRAIN_SPLIT, EVAL_SPLIT))
+    yield from _find_shift("train against eval", train, eval_, schema, "skew_comparator", class_names)
 
 
-def find_drift(statistics: Statistics, previous: Statistics, schema: schema_pb2.Schema) -> Iterator[str]:
+def find_drift(
+    statistics: Statistics, previous: Statistics, schema: schema_pb2.Schema, class_names: Sequence[str]
+) -> Iterator[str]:
     """Likewise for train and the train split of the data accepted last, by the drift comparator."""
     if TRAIN_SPLIT in previous:
-        now, before = count_labels(statistics[TRAIN_SPLIT]), count_labels(previous[TRAIN_SPLIT])
-        yield from _find_shift("train against the data accepted last", now, before, schema, "drift_comparator")
+        now, before = (count_labels(each[TRAIN_SPLIT], len(class_names)) for each in (statistics, previous))
+        between = "train against the data accepted last"
+        yield from _find_shift(between, now, before, schema, "drift_comparator", class_names)
 
 
 def find_gaps(report: IngestionReport) -> Iterator[str]:
     """Empty train and eval splits, classes that train lacks, and classes that eval doesn't lack by chance."""
     train, eval_ = (
-        [report.emitted.get(split, {}).get(name, 0) for name in CLASS_NAMES] for split in (TRAIN_SPLIT, EVAL_SPLIT)
+        [report.emitted.get(split, {}).get(name, 0) for name in report.classes] for split in (TRAIN_SPLIT, EVAL_SPLIT)
     )
     if empty := [split for split, counts in ((TRAIN_SPLIT, train), (EVAL_SPLIT, eval_)) if not any(counts)]:
         yield from (f"{split}: no example" for split in empty)
         return
-    if missing := [name for name, count in zip(CLASS_NAMES, train, strict=True) if not count]:
+    if missing := [name for name, count in zip(report.classes, train, strict=True) if not count]:
         yield f"{TRAIN_SPLIT}: no example of {', '.join(missing)}"
-    if missing := [each.name for each in find_absences(train, eval_) if each.is_refused]:
+    if missing := [each.name for each in find_absences(train, eval_, report.classes) if each.is_refused]:
         yield f"{EVAL_SPLIT}: no example of {', '.join(missing)}, which {sum(eval_):,} random rows would have"
 
 
@@ -147,7 +150,12 @@ def find_size_faults(statistics: Statistics) -> Iterator[str]:
 
 
 def _find_shift(
-    between: str, first: Counts, second: Counts, schema: schema_pb2.Schema, comparator: str
+    between: str,
+    first: Counts,
+    second: Counts,
+    schema: schema_pb2.Schema,
+    comparator: str,
+    class_names: Sequence[str],
 ) -> Iterator[str]:
     bound, other_norms = find_bound(schema, comparator)
     for norm in other_norms:
@@ -157,7 +165,7 @@ def _find_shift(
     if not 0 <= bound <= 1:
         yield f"schema: {LABEL_KEY}: {comparator}: expected a threshold from 0 to 1, got {bound:g}"
         return
-    apart = measure_distance(between, first, second, bound)
+    apart = measure_distance(between, first, second, bound, class_names)
     if apart.is_refused:
         yield (
             f"{between}: {LABEL_KEY}: the shares of {apart.class_name} differ by {apart.distance:.4f}, beyond doubt by"

@@ -16,7 +16,14 @@ from tfx.utils import io_utils, path_utils
 from components.artifacts import CARD_KEY, Artifacts, Card, Component, Quarantine, Report, declare
 from components.data_figures import read_data
 from components.metrics.evaluation import read_figures, read_robustness
-from components.model_facts import describe_lineage, read_extras, read_refusals, read_serving, read_training
+from components.model_facts import (
+    describe_lineage,
+    read_class_names,
+    read_extras,
+    read_refusals,
+    read_serving,
+    read_training,
+)
 from components.report_folder import write_report
 from components.serving_probe import open_model
 from fer_tfx import contract
@@ -60,8 +67,9 @@ class Executor(BaseExecutor):  # type: ignore[misc]
         data, refusals = read_data(input_dict), read_refusals(input_dict)
         model_dir = path_utils.serving_model_path(model.uri)
         calibration, record = read_extras(model_dir)
-        rows = keep_answers(ask(model_dir, eval_split), data.rows.split_size(contract.EVAL_SPLIT))
-        measured = evaluate(rows, calibration["temperature"], calibration[contract.THRESHOLD_KEY])
+        class_names = read_class_names(model_dir)
+        rows = keep_answers(ask(model_dir, eval_split), data.rows.split_size(contract.EVAL_SPLIT), class_names)
+        measured = evaluate(rows, calibration["temperature"], calibration[contract.THRESHOLD_KEY], class_names)
         earlier = {role: input_dict.get(role, []) for role in ("baseline_model", "service_model")}
         comparisons = _compare_all(earlier, eval_split, rows, settings["gate"]["max_accuracy_drop"])
         numbers = ReportData(
@@ -79,7 +87,7 @@ class Executor(BaseExecutor):  # type: ignore[misc]
             service=comparisons.get("service_model"),
             lineage=describe_lineage(input_dict, settings, record, stage_code),
         )
-        faces = Faces(compute_mean_faces(read_batches(train_split)), rows.mistaken)
+        faces = Faces(compute_mean_faces(read_batches(train_split), len(class_names)), rows.mistaken)
         card_text = io_utils.read_string_file(os.path.join(card, CARD_FILE))
         write_report(artifact_utils.get_single_uri(output_dict[REPORT_KEY]), numbers, faces, card_text)
 
@@ -128,7 +136,7 @@ def _compare_all(
 
 
 def ask(model_dir: str, split_uri: str) -> Iterator[tuple[LabelledRows, npt.NDArray[np.float32]]]:
-    """The rows of `read_batches`, and the exported model's answers to each through `serve_pixels`, float32 (n, 7)."""
+    """The rows of `read_batches`, and the exported model's answers through `serve_pixels`, float32 (n, classes)."""
     with open_model(model_dir) as signature:
         answer = signature(contract.SERVE_PIXELS)
         for rows in read_batches(split_uri):

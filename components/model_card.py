@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from tfx.dsl.components.base.base_executor import BaseExecutor
@@ -17,7 +18,7 @@ from components.metrics.accuracy_change import read_change
 from components.metrics.base import Values
 from components.metrics.evaluation import read_confusion, read_figures, read_metrics, read_robustness
 from components.metrics.rows import Accuracy, ExampleCount
-from components.model_facts import describe_lineage, read_extras, read_refusals, read_training
+from components.model_facts import describe_lineage, read_class_names, read_extras, read_refusals, read_training
 from fer_tfx.contract import LABEL_KEY, THRESHOLD_KEY
 from reporting.corruptions import DESCRIPTIONS
 from reporting.evaluation import describe_classes
@@ -34,7 +35,8 @@ class Executor(BaseExecutor):  # type: ignore[misc]
         model, quarantine, evaluation = (
             artifact_utils.get_single_uri(input_dict[key]) for key in ("model", "quarantine", "evaluation")
         )
-        calibration, record = read_extras(path_utils.serving_model_path(model))
+        model_dir = path_utils.serving_model_path(model)
+        calibration, record = read_extras(model_dir)
         rows = read_rows(quarantine)
         card = CardData(
             name=settings["name"],
@@ -42,7 +44,7 @@ class Executor(BaseExecutor):  # type: ignore[misc]
             refusals=read_refusals(input_dict),
             rows=rows,
             training=read_training(record, rows),
-            figures=collect_figures(evaluation),
+            figures=collect_figures(evaluation, read_class_names(model_dir)),
             confidence=read_confidence(calibration),
             lineage=describe_lineage(input_dict, settings, record, stage_code),
         )
@@ -72,12 +74,12 @@ class ModelCard(Component):
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
 
-def collect_figures(evaluation: str) -> CardFigures:
+def collect_figures(evaluation: str, class_names: Sequence[str]) -> CardFigures:
     """What the Evaluator measured, from the URI of its evaluation."""
-    metrics, confusion = read_metrics(evaluation), read_confusion(evaluation)
+    metrics, confusion = read_metrics(evaluation), read_confusion(evaluation, len(class_names))
     overall = metrics[()]
     accuracy, change = _read_accuracy(overall), read_change(overall)
-    classes = describe_classes(confusion)
+    classes = describe_classes(confusion, class_names)
     return CardFigures(
         accuracy=accuracy,
         measured=read_figures(evaluation),

@@ -2,16 +2,17 @@
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import io_utils
+from tfx.utils import io_utils, path_utils
 
 from components.artifacts import Artifacts
 from components.metrics.evaluation import explain_validation
 from configs.progress import EpochMetrics
-from fer_tfx.contract import CALIBRATION_FILE, EXTRA_ASSETS_DIR, TRAIN_SPLIT, TRAINING_RECORD_FILE
+from fer_tfx.contract import CALIBRATION_FILE, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAIN_SPLIT, TRAINING_RECORD_FILE
 from reporting.ingestion import IngestionReport
 from reporting.report_data import Lineage, TrainedSpan, TrainingFigures, UsedArtifact
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
@@ -24,6 +25,7 @@ _RECORDED = ("model", "trainer", "training_input")
 
 def find_refusals(
     evaluation: str,
+    class_names: Sequence[str],
     *,
     is_blessed: bool,
     infra_blessing: str,
@@ -36,7 +38,7 @@ def find_refusals(
     `evaluation` and `infra_blessing` are URIs. The Evaluator decides `is_blessed`, ServingCheck `is_servable`, and
     `push_refusal` is Pusher's reason if it did not push.
     """
-    refusals = [] if is_blessed else explain_validation(evaluation) or ["the Evaluator gave no blessing"]
+    refusals = [] if is_blessed else explain_validation(evaluation, class_names) or ["the Evaluator gave no blessing"]
     if not is_servable:
         reason = io_utils.read_string_file(os.path.join(infra_blessing, REFUSAL_FILE))
         # An export that could be served missed bounds, a line each.
@@ -47,14 +49,16 @@ def find_refusals(
 
 
 def read_refusals(inputs: Artifacts) -> tuple[str, ...]:
-    """`find_refusals` of `evaluation`, `model_blessing`, `infra_blessing` and, if there is one yet, `pushed_model`."""
-    evaluation, blessing, infra = (
-        artifact_utils.get_single_instance(inputs[key]) for key in ("evaluation", "model_blessing", "infra_blessing")
+    """`find_refusals` of the `model`, from its evaluation, blessings and, if there is one yet, `pushed_model`."""
+    evaluation, model, blessing, infra = (
+        artifact_utils.get_single_instance(inputs[key])
+        for key in ("evaluation", "model", "model_blessing", "infra_blessing")
     )
     pushed = inputs.get("pushed_model")
     return tuple(
         find_refusals(
             evaluation.uri,
+            read_class_names(path_utils.serving_model_path(model.uri)),
             is_blessed=bool(blessing.get_int_custom_property("blessed")),
             infra_blessing=infra.uri,
             is_servable=bool(infra.get_int_custom_property("blessed")),
@@ -75,6 +79,12 @@ def read_extras(model_dir: str) -> tuple[dict[str, Any], dict[str, Any]]:
     paths = (os.path.join(model_dir, EXTRA_ASSETS_DIR, name) for name in (CALIBRATION_FILE, TRAINING_RECORD_FILE))
     calibration, record = (json.loads(io_utils.read_string_file(path)) for path in paths)
     return calibration, record
+
+
+def read_class_names(model_dir: str) -> tuple[str, ...]:
+    """The classes of an exported model, by class index; empty: it lacks the list."""
+    path = os.path.join(model_dir, EXTRA_ASSETS_DIR, CLASS_NAMES_FILE)
+    return tuple(io_utils.read_string_file(path).splitlines()) if fileio.exists(path) else ()
 
 
 def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigures:

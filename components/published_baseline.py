@@ -4,6 +4,7 @@ Kubeflow has no resolvers, and Vertex AI's know only its own metadata; so the ru
 """
 
 import dataclasses
+import json
 import os
 import time
 from typing import Any
@@ -14,11 +15,12 @@ from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 from tfx.types.standard_artifacts import ExampleStatistics, Model, PushedModel
-from tfx.utils import io_utils
+from tfx.utils import io_utils, path_utils
 
 from components import acceptance
 from components.artifacts import ABSENT_PROPERTY, Artifacts, BaselineRecord, Component, declare
 from components.bucket_versions import is_destination_whole
+from components.model_facts import read_class_names
 from components.remote_files import read_files
 from fer_tfx.versions.model_digest import compute_digest
 
@@ -29,19 +31,26 @@ class Reader(BaseExecutor):  # type: ignore[misc]
     """Fills each output, or marks it as absent."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        folder = exec_properties["baseline_folder"]
+        folder, classes = exec_properties["baseline_folder"], tuple(json.loads(exec_properties["classes"]))
         record = acceptance.read_record(folder)
-        pushes = [each for each in record.list_pushes() if fileio.exists(acceptance.locate_model(folder, each))]
+        pushes = [_compare_classes(each, folder, classes) for each in record.list_pushes()]
+        pushes = [each for each in pushes if fileio.exists(acceptance.locate_model(folder, each))]
         for key, found in acceptance.choose_references(pushes, is_destination_whole).items():
             _fill(output_dict[key], acceptance.locate_model(folder, found) if found else "")
             logging.info("%s: %s", key, found.version if found else "none yet")
-        _fill(output_dict["statistics"], os.path.join(folder, record.statistics) if record.statistics else "")
+        for each in pushes[-1:]:
+            if not each.is_comparable:
+                logging.info("%s: has other classes than %s, so it is no baseline", each.destination, classes)
+        is_comparable = record.statistics and record.classes == classes
+        _fill(output_dict["statistics"], os.path.join(folder, record.statistics) if is_comparable else "")
         statistics = artifact_utils.get_single_instance(output_dict["statistics"])
         statistics.split_names = artifact_utils.encode_split_names(list(record.splits))
 
 
 class PublishedBaseline(Component):
     """Copies what a run is compared with from the folder that all runs share, a path or URI. Must never be cached.
+
+    `classes` are those of the run, JSON of their names: nothing of others is a baseline.
 
     Outputs:
         model: the anchor, `latency_model`: the latency reference, `service_model`: the model in service, by
@@ -50,7 +59,7 @@ class PublishedBaseline(Component):
     """
 
     SPEC_CLASS = declare(
-        parameters={"baseline_folder": str},
+        parameters={"baseline_folder": str, "classes": str},
         outputs={**dict.fromkeys(MODEL_KEYS, Model), "statistics": ExampleStatistics},
     )
     EXECUTOR_SPEC = ExecutorClassSpec(Reader)
@@ -70,10 +79,12 @@ class Writer(BaseExecutor):  # type: ignore[misc]
     """Copies what was accepted, then records it."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        folder = exec_properties["baseline_folder"]
+        folder, classes = exec_properties["baseline_folder"], tuple(json.loads(exec_properties["classes"]))
         before = record = acceptance.read_record(folder)
         if input_dict.get("statistics"):
-            record = _add_statistics(folder, record, artifact_utils.get_single_instance(input_dict["statistics"]))
+            record = _add_statistics(
+                folder, record, artifact_utils.get_single_instance(input_dict["statistics"]), classes
+            )
         if input_dict.get("pushed_model"):
             model, pushed = (artifact_utils.get_single_instance(input_dict[key]) for key in ("model", "pushed_model"))
             record = _add_push(folder, record, model.uri, pushed)
@@ -93,19 +104,26 @@ class RecordAcceptance(Component):
     """
 
     SPEC_CLASS = declare(
-        parameters={"baseline_folder": str},
+        parameters={"baseline_folder": str, "classes": str},
         optional_inputs={"statistics": ExampleStatistics, "model": Model, "pushed_model": PushedModel},
         outputs={"record": BaselineRecord},
     )
     EXECUTOR_SPEC = ExecutorClassSpec(Writer)
 
 
-def _add_statistics(folder: str, record: acceptance.Record, statistics: Artifact) -> acceptance.Record:
+def _compare_classes(push: acceptance.Push, folder: str, classes: tuple[str, ...]) -> acceptance.Push:
+    found = read_class_names(path_utils.serving_model_path(acceptance.locate_model(folder, push)))
+    return dataclasses.replace(push, is_comparable=found == classes)
+
+
+def _add_statistics(
+    folder: str, record: acceptance.Record, statistics: Artifact, classes: tuple[str, ...]
+) -> acceptance.Record:
     name = f"statistics/{compute_digest(read_files(statistics.uri))[:16]}"
     if name != record.statistics:
         io_utils.copy_dir(statistics.uri, os.path.join(folder, name))
     splits = tuple(artifact_utils.decode_split_names(statistics.split_names))
-    return dataclasses.replace(record, statistics=name, splits=splits)
+    return dataclasses.replace(record, statistics=name, splits=splits, classes=classes)
 
 
 def _add_push(folder: str, record: acceptance.Record, model_uri: str, pushed: Artifact) -> acceptance.Record:

@@ -24,9 +24,9 @@ from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
 from fer_tfx.contract import (
-    CLASS_COUNT,
     CLASS_NAME_KEY,
-    CLASS_NAMES,
+    CLASS_NAMES_FILE,
+    CLASS_NAMES_KEY,
     EXTRA_ASSETS_DIR,
     IMAGE_SHAPE,
     IMAGE_SIZE_PX,
@@ -112,25 +112,35 @@ def ask(
         return {name: signature(name)(request) for name, request in requests.items()}
 
 
-def check(answers: dict[str, dict[str, npt.NDArray[Any]]]) -> None:
-    """Raise ValueError unless every signature gives the same, well-formed answer."""
+def read_class_names(model_dir: str) -> list[str]:
+    """The names that lie beside the graph, by class index."""
+    try:
+        return Path(model_dir, EXTRA_ASSETS_DIR, CLASS_NAMES_FILE).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"has no list of its classes in {EXTRA_ASSETS_DIR}/{CLASS_NAMES_FILE}: {error}") from None
+
+
+def check(answers: dict[str, dict[str, npt.NDArray[Any]]], class_names: list[str]) -> None:
+    """Raise ValueError unless every signature gives the same, well-formed answer about these classes."""
     expected = answers[SERVE_EXAMPLES][PROBABILITIES_KEY]
     for name, answer in answers.items():
         probabilities = answer[PROBABILITIES_KEY]
-        if probabilities.shape != expected.shape or probabilities.shape[1] != CLASS_COUNT:
+        if probabilities.shape != expected.shape or probabilities.shape[1] != len(class_names):
             raise ValueError(f"{name}: probabilities have the shape {probabilities.shape}")
         if not np.all(np.isfinite(probabilities)) or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-4:
             raise ValueError(f"{name}: probabilities do not sum to 1")
         difference = np.abs(probabilities - expected).max()
         if difference > TOLERANCE:
             raise ValueError(f"{name}: differs from {SERVE_EXAMPLES} by {difference:.2g}, at most {TOLERANCE:g}")
-        names = [CLASS_NAMES[index] for index in probabilities.argmax(axis=1)]
+        if any([name.decode() for name in row] != class_names for row in answer[CLASS_NAMES_KEY]):
+            raise ValueError(f"{name}: {CLASS_NAMES_KEY} are not those of {EXTRA_ASSETS_DIR}/{CLASS_NAMES_FILE}")
+        names = [class_names[index] for index in probabilities.argmax(axis=1)]
         if [value.decode() for value in answer[CLASS_NAME_KEY].reshape(-1)] != names:
             raise ValueError(f"{name}: class names do not follow the order of classes")
 
 
 def check_light_form(model_dir: str, pixels: npt.NDArray[np.uint8], expected: npt.NDArray[np.float32]) -> None:
-    """Raise ValueError unless LiteRT gives nearly the same probabilities, (n, 7), for these pictures."""
+    """Raise ValueError unless LiteRT gives nearly the same probabilities, (n, classes), for these pictures."""
     folder = f"{model_dir}/{EXTRA_ASSETS_DIR}"
     try:
         found = LightModel(Path(folder)).predict_pixels(pixels)
@@ -178,7 +188,7 @@ def main(model_dir: str, examples_dir: str, baseline_dir: str = "") -> None:
         raise ValueError(f"there are no examples in {examples_dir} for requests")
     requests = make_requests(examples)
     answers = ask(model_dir, requests, read_warm_up(model_dir))
-    check(answers)
+    check(answers, read_class_names(model_dir))
     check_light_form(model_dir, requests[SERVE_PIXELS], answers[SERVE_PIXELS][PROBABILITIES_KEY])
     print(measure(model_dir, baseline_dir, requests[SERVE_PIXELS][:1]).to_json())
 

@@ -25,7 +25,7 @@ TEACHER_KEYS = tuple(f"teacher_{fold}" for fold in range(MOST_FOLDS))
 _BATCH_SIZE = 256
 
 Teacher = Callable[[tf.Tensor], npt.NDArray[np.float64]]
-"""Serialised examples, string (b,) -> probabilities, (b, 7)."""
+"""Serialised examples, string (b,) -> probabilities, (b, classes)."""
 
 
 class Executor(BaseExecutor):  # type: ignore[misc]

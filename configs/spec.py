@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from configs.convert import STRICT, Bool, Float, Int, Word, matching, overlay
 from configs.tuning import Choices, Interval, check_space
-from fer_tfx.contract import CLASS_NAMES, LEAVE_OUT
+from fer_tfx.contract import ANSWER_WORDS, DEFAULT_CLASS_NAMES, LEAVE_OUT
 from fer_tfx.errors import ConfigError
 
 FAILED, REFUSED, PUSHED = "failed", "refused", "pushed"
@@ -44,7 +44,7 @@ class DataConfig:
     """A CSV, an archive, a folder or a glob of them; empty: faces are drawn."""
     unlabelled_path: _Place = ""
     """Further rows without labels, such as Kaggle's test.csv, for batch prediction."""
-    classes: Annotated[tuple[Word | tuple[Word, ...], ...], Field(min_length=2)] = CLASS_NAMES
+    classes: Annotated[tuple[Word | tuple[Word, ...], ...], Field(min_length=2)] = DEFAULT_CLASS_NAMES
     """Names by class index, each alone or in a list with aliases; see docs/data.md."""
     label_map: dict[Word, str] = field(default_factory=dict)
     """What words of the data mean: the name of a class, or leave_out for rows that are not used."""
@@ -76,6 +76,7 @@ class DataConfig:
         names = [each if isinstance(each, str) else "".join(each[:1]) for each in self.classes]
         for name in names:
             _require(bool(_CLASS_NAME.fullmatch(name)), "data.classes", _CLASS_RULE, name)
+            _require(name.lower() not in ANSWER_WORDS, "data.classes", f"none of {', '.join(ANSWER_WORDS)}", name)
         spelt = [LEAVE_OUT]
         for word in (word for each in self.classes for word in ([each] if isinstance(each, str) else each)):
             _require(word.lower() not in spelt, "data.classes", f"words that differ, also from {LEAVE_OUT}", word)

@@ -2,7 +2,6 @@
 from fer_tfx.client.checks import FileLimits as FileLimits
 from fer_tfx.client.client import Client as Client
 from fer_tfx.client.connection import Connection as Connection
-from fer_tfx.contract import CLASS_NAMES as CLASS_NAMES
 from fer_tfx.errors import BadAnswerError as BadAnswerError
 from fer_tfx.errors import BadRequestError as BadRequestError
 from fer_tfx.errors import ConfigError as ConfigError

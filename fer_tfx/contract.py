@@ -4,15 +4,14 @@ IMAGE_SIZE_PX = 48
 IMAGE_SHAPE = (IMAGE_SIZE_PX, IMAGE_SIZE_PX, 1)
 PIXEL_COUNT = IMAGE_SIZE_PX * IMAGE_SIZE_PX
 
-# FER2013's own class order: a class index is a position in this tuple, for ever.
-CLASS_NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-CLASS_COUNT = len(CLASS_NAMES)
+# FER2013's classes by index, which settings may replace. What reads data or a model has a list of its own.
+DEFAULT_CLASS_NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 LEAVE_OUT = "leave_out"  # what a label map gives instead of a class for rows that are not used
 
 # Columns of the CSV, in lower case, and the features of one example.
 PIXELS_KEY = "pixels"  # bytes: 2,304 uint8 values, row-major
-LABEL_KEY = "emotion"  # int64: class index 0-6, absent from unlabelled examples
-TARGET_KEY = "target"  # 7 floats that sum to 1: what to train on beside the label; absent from most examples
+LABEL_KEY = "emotion"  # int64: class index, absent from unlabelled examples
+TARGET_KEY = "target"  # a float for each class, sum 1: what to train on beside the label; absent from most examples
 USAGE_COLUMN = "usage"
 SOURCE_KEY = "source"  # bytes: name of the file, or archive member, that the row was read from
 ROW_KEY = "row"  # int64: position of the row in that file, from 0, blank lines and header not counted
@@ -46,20 +45,26 @@ SERVE_PIXELS = "serve_pixels"  # uint8 (batch, 48, 48, 1) or (batch, 48, 48)
 SERVE_IMAGES = "serve_images"  # string (batch,), PNG or JPEG of at most MAX_SERVED_PIXELS
 # REST has names that end in `_bytes` in base64.
 INPUT_OF_SIGNATURE = {SERVE_EXAMPLES: "examples", SERVE_PIXELS: PIXELS_KEY, SERVE_IMAGES: "image_bytes"}
-PROBABILITIES_KEY = "probabilities"  # float32 (batch, 7), rows sum to 1
+PROBABILITIES_KEY = "probabilities"  # float32 (batch, classes), rows sum to 1
+CLASS_NAMES_KEY = "class_names"  # string (batch, classes): whose probabilities these are, the same in each row
 CLASS_INDEX_KEY = "class_index"  # int64 (batch,)
 CLASS_NAME_KEY = "class_name"  # string (batch, 1): TFX's BulkInferrer cannot take strings of rank 1
 CONFIDENCE_KEY = "confidence"  # float32 (batch,), the largest probability
 ABSTAIN_KEY = "abstain"  # bool (batch,), whether the confidence lies below the calibration's threshold
-OUTPUT_KEYS = (PROBABILITIES_KEY, CLASS_INDEX_KEY, CLASS_NAME_KEY, CONFIDENCE_KEY, ABSTAIN_KEY)
+OUTPUT_KEYS = (PROBABILITIES_KEY, CLASS_NAMES_KEY, CLASS_INDEX_KEY, CLASS_NAME_KEY, CONFIDENCE_KEY, ABSTAIN_KEY)
 
 # How many pixels a file of a picture may have, known by its header before it is decoded.
 MAX_SERVED_PIXELS = 25_000_000  # by `serve_images`, which takes 16 bytes for each
 MAX_LOCAL_PIXELS = 100_000_000  # by Pillow on the asking machine, which takes 4
+# Columns and words of answers, which no class may be called like.
+ANSWER_WORDS = (
+    "file", "picture", "row", "time_s", "track", "face", "x", "y", "width", "height", "class", "label", "confidence",
+    "abstain", "unsure", "views",
+)  # fmt: skip
 
 # What lies beside an exported graph, for readers.
 EXTRA_ASSETS_DIR = "assets.extra"
-CLASS_NAMES_FILE = "class_names.txt"
+CLASS_NAMES_FILE = "class_names.txt"  # in UTF-8, a line for each class, by class index
 CALIBRATION_FILE = "calibration.json"
 # In that file, for the model as it is served:
 TEMPERATURE_KEY = "temperature"  # probabilities are softmax(logits / temperature)

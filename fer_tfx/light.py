@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from fer_tfx.contract import CALIBRATION_FILE, CLASS_COUNT, LIGHT_MODEL_FILE
+from fer_tfx.contract import LIGHT_MODEL_FILE
 from fer_tfx.errors import ConfigError, DataError
-from fer_tfx.local_model import Calibrations, Floats, LocalModel
+from fer_tfx.local_model import Facts, Floats, LocalModel
 from fer_tfx.views import Pixels
 
 
 class LightModel(LocalModel):
-    """A converted model. `folder` has `calibration.json` and `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities,
-    float32 (1, 7), and what the last layer sees, float32 (views, d), which forms of earlier versions don't tell.
+    """A converted model. `folder` has `calibration.json`, `class_names.txt` and `model.tflite`: uint8 (1, 48, 48, 1) ->
+    probabilities, float32 (1, classes), and what the last layer sees, float32 (views, d), which forms of earlier
+    versions don't tell.
 
     It takes one picture at a time: batches gain nothing in LiteRT on a CPU. An interpreter serves one thread at a time,
     so there are as many as the processor has cores for their `threads`. Raises DataError if it can't be loaded.
@@ -32,20 +33,19 @@ class LightModel(LocalModel):
             self._interpreters.put(None)  # opened when it is needed
         try:
             interpreter = self._open_interpreter()
-            calibrations = Calibrations.read(folder / CALIBRATION_FILE)
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             found = next(iter(str(error).splitlines()), type(error).__name__)
             raise DataError(f"{folder}: the light model can't be loaded ({found}); install fer-tfx again") from error
         self._interpreters.put(interpreter)
         (self._input,) = (each["index"] for each in interpreter.get_input_details())
-        (self._probabilities, _), *self._features = (
+        (self._probabilities, class_count), *self._features = (
             (each["index"], each["shape"][-1]) for each in interpreter.get_output_details()
         )
-        super().__init__(folder, calibrations)
+        super().__init__(folder, Facts.read(folder), class_count)
 
     def compute_probabilities(self, pixels: Pixels) -> Floats:
         answers = self._run(pixels, self._probabilities)
-        return np.concatenate(answers) if answers else np.zeros((0, CLASS_COUNT), np.float32)
+        return np.concatenate(answers) if answers else np.zeros((0, len(self.class_names)), np.float32)
 
     def embed_pixels(self, pixels: Pixels) -> Floats:
         if not self._features:

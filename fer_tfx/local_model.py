@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_tfx import contract
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE
-from fer_tfx.errors import ConfigError
+from fer_tfx.contract import IMAGE_SHAPE
+from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.prediction import Prediction, build_prediction
 from fer_tfx.views import Pixels, average_views, make_views
 
@@ -49,15 +49,37 @@ class Calibrations(NamedTuple):
         return sorted(self.by_views) if self.own_views == 1 else [self.own_views]
 
 
+class Facts(NamedTuple):
+    """What lies beside a model's graph for its readers."""
+
+    class_names: tuple[str, ...]  # by class index
+    calibrations: Calibrations
+
+    @classmethod
+    def read(cls, folder: Path) -> "Facts":
+        """Raises DataError if a file is missing or damaged."""
+        try:
+            path = folder / contract.CLASS_NAMES_FILE
+            class_names = tuple(path.read_text("utf-8").splitlines())
+            path = folder / contract.CALIBRATION_FILE
+            return cls(class_names, Calibrations.read(path))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: can't be read ({error}); export or copy the model again") from None
+
+
 class LocalModel(ABC):
     """A model in this process, which threads may share; `name` is what messages call it."""
 
     batch_size: int
     """How many pictures to give it at a time."""
 
-    def __init__(self, name: object, calibrations: Calibrations) -> None:
-        self.name, self._calibrations = name, calibrations
-        self.own_views, self.view_choices = calibrations.own_views, calibrations.list_choices()
+    def __init__(self, name: object, facts: Facts, class_count: int) -> None:
+        """`class_count` is the number of its probabilities. Raises DataError if the names are not as many."""
+        self.name, self.class_names, self._calibrations = name, facts.class_names, facts.calibrations
+        self.own_views, self.view_choices = self._calibrations.own_views, self._calibrations.list_choices()
+        if len(self.class_names) != class_count:
+            found = f"{contract.CLASS_NAMES_FILE} has {len(self.class_names)} names"
+            raise DataError(f"{name}: {found}, the model {class_count} classes; export or copy the model again")
 
     def predict_pixels(self, pixels: Pixels, views: int | None = None) -> list[Prediction]:
         """Answers for uint8 (n, 48, 48, 1), in order; n may be 0. They average `views` views, see `view_choices`, or as
@@ -73,9 +95,17 @@ class LocalModel(ABC):
         temperature, threshold = self._calibrations.by_views[views]
         probabilities = self.compute_probabilities(pixels if views == own else make_views(pixels, views))
         if views != own:
-            single = probabilities.reshape(views, len(pixels), CLASS_COUNT)
+            single = probabilities.reshape(views, len(pixels), len(self.class_names))
             probabilities = average_views(single, self._calibrations.by_views[own].temperature, temperature)
-        return [_judge(each, threshold, views) for each in probabilities]
+        return [self._judge(each, threshold, views) for each in probabilities]
+
+    def _judge(self, probabilities: Floats, threshold: float, views: int) -> Prediction:
+        """The answer from the probabilities, (classes,), of one picture, as the graph of a SavedModel makes it."""
+        best = int(probabilities.argmax())
+        confidence = float(probabilities[best])
+        return build_prediction(
+            self.class_names, best, confidence, probabilities.tolist(), confidence < threshold, views
+        )
 
     def check_views(self, views: int) -> None:
         """Raise ConfigError if answers can't average that many views."""
@@ -88,15 +118,8 @@ class LocalModel(ABC):
 
     @abstractmethod
     def compute_probabilities(self, pixels: Pixels) -> Floats:
-        """The model's own answers, (n, 7), which average its own number of views."""
+        """The model's own answers, (n, classes), which average its own number of views."""
 
     @abstractmethod
     def embed_pixels(self, pixels: Pixels) -> Floats:
         """What the model's last layer sees of uint8 (n, 48, 48, 1): (n, d). Raises ConfigError if that is not told."""
-
-
-def _judge(probabilities: Floats, threshold: float, views: int) -> Prediction:
-    """The answer from the probabilities, (7,), of one picture, as the graph of a SavedModel makes it."""
-    class_index = int(probabilities.argmax())
-    confidence = float(probabilities[class_index])
-    return build_prediction(class_index, confidence, probabilities.tolist(), confidence < threshold, views)

@@ -53,6 +53,14 @@ class Model:
         if not isinstance(self._source, LocalModel):
             self._source.close()
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By class index; a server is asked about a black picture. Raises ServingError."""
+        if isinstance(self._source, LocalModel):
+            return self._source.class_names
+        (black,) = self._source.predict_pixels(np.zeros((1, *IMAGE_SHAPE), np.uint8))
+        return tuple(black.probabilities)
+
     # A text or bytes are iterable too, but one picture.
     @overload
     def predict(  # type: ignore[overload-overlap]

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import ConfigError, FerError
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Prediction:
     @property
     def class_index(self) -> int:
         """Position of the label among the classes."""
-        return CLASS_NAMES.index(self.label)
+        return [*self.probabilities].index(self.label)
 
     def to_dict(self) -> dict[str, Any]:
         """The same for `json.dumps`."""
@@ -43,10 +42,15 @@ class Prediction:
 
 
 def build_prediction(
-    class_index: int, confidence: float, shares: Sequence[float], abstain: bool, views: int | None = None
+    class_names: Sequence[str],
+    class_index: int,
+    confidence: float,
+    shares: Sequence[float],
+    abstain: bool,
+    views: int | None = None,
 ) -> Prediction:
-    """From the outputs of a model for one face; `shares` are the seven probabilities."""
-    return Prediction(CLASS_NAMES[class_index], confidence, abstain, dict(zip(CLASS_NAMES, shares, strict=True)), views)
+    """From the outputs of a model for one face; `shares` are the probabilities of its classes."""
+    return Prediction(class_names[class_index], confidence, abstain, dict(zip(class_names, shares, strict=True)), views)
 
 
 class Faces(list[Prediction]):
@@ -79,8 +83,8 @@ def to_pandas(results: Faces | Iterable[Faces | Prediction]) -> "pandas.DataFram
     """A row for each face: of one picture, of several, or of predictions.
 
     Columns: `picture` (its name, else its position), `face` (its number there, from 1), `x`, `y`, `width`, `height`,
-    `label`, `confidence`, `abstain`, the seven classes, `views`. A picture without a face has a row too, with nothing
-    but its name. Raises ConfigError without pandas.
+    `label`, `confidence`, `abstain`, the classes that occur, `views`. A picture without a face has a row too, with
+    nothing but its name. Raises ConfigError without pandas.
     """
     try:
         import pandas
@@ -89,12 +93,14 @@ def to_pandas(results: Faces | Iterable[Faces | Prediction]) -> "pandas.DataFram
     from fer_tfx.face_detection import Box
 
     pictures = [results] if isinstance(results, Faces) else results
-    columns = ["picture", "face", *Box._fields, "label", "confidence", "abstain", *CLASS_NAMES, "views"]
     rows: list[dict[str, Any]] = []
+    class_names: dict[str, None] = {}  # a set in order
     for number, result in enumerate(pictures):
         faces = [result] if isinstance(result, Prediction) else result
         named = {"picture": number if isinstance(result, Prediction) else result.name or result.position}
         rows += [named | {"face": place} | _to_row(face) for place, face in enumerate(faces, start=1)] or [named]
+        class_names |= dict.fromkeys(name for face in faces for name in face.probabilities)
+    columns = ["picture", "face", *Box._fields, "label", "confidence", "abstain", *class_names, "views"]
     return pandas.DataFrame(rows, columns=columns)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from fer_tfx import contract
 from fer_tfx.errors import INSTALL_ALL, ConfigError, DataError
-from fer_tfx.local_model import Calibrations, Floats, LocalModel
+from fer_tfx.local_model import Facts, Floats, LocalModel
 from fer_tfx.views import Pixels
 
 
@@ -33,12 +33,8 @@ class SavedModel(LocalModel):
         if contract.PROBABILITIES_KEY not in self._function.structured_outputs:
             found = f"{name} gives no {contract.PROBABILITIES_KEY}"
             raise ConfigError(f"{folder}: {found}; export it by `fer-tfx run`")
-        path = folder / contract.EXTRA_ASSETS_DIR / contract.CALIBRATION_FILE
-        try:
-            calibrations = Calibrations.read(path)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: can't be read ({error}); export or copy the model again") from None
-        super().__init__(folder, calibrations)
+        width = self._function.structured_outputs[contract.PROBABILITIES_KEY].shape[-1]
+        super().__init__(folder, Facts.read(folder / contract.EXTRA_ASSETS_DIR), width)
 
     def compute_probabilities(self, pixels: Pixels) -> Floats:
         ((key, spec),) = self._function.structured_input_signature[1].items()

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fer_tfx.contract import CLASS_NAMES, MAX_LOCAL_PIXELS
+from fer_tfx.contract import MAX_LOCAL_PIXELS
 from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
 from fer_tfx.pictures import find_name
@@ -289,10 +289,10 @@ class _Follower:
 
 def _replace_values(face: Prediction, values: list[float]) -> Prediction:
     *shares, abstain = values
-    best = max(range(len(shares)), key=shares.__getitem__)
-    probabilities = dict(zip(CLASS_NAMES, shares, strict=True))
+    probabilities = dict(zip(face.probabilities, shares, strict=True))
+    label = max(probabilities, key=probabilities.__getitem__)
     return replace(
-        face, label=CLASS_NAMES[best], confidence=shares[best], abstain=abstain >= 0.5, probabilities=probabilities
+        face, label=label, confidence=probabilities[label], abstain=abstain >= 0.5, probabilities=probabilities
     )
 
 

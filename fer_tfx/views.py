@@ -40,8 +40,8 @@ def _enlarge(pixels: Pixels) -> Pixels:
 def average_views(
     probabilities: npt.NDArray[np.float32], own_temperature: float, temperature: float
 ) -> npt.NDArray[np.float32]:
-    """Probabilities (views, n, 7) of single views, softmax(logits / own_temperature), -> softmax(mean / temperature)
-    of the mean logits over the views, (n, 7)."""
+    """Probabilities (views, n, classes) of single views, softmax(logits / own_temperature), -> those of their mean
+    logits, softmax(mean / temperature), (n, classes)."""
     logs = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)).mean(axis=0)
     logits = logs * np.float32(own_temperature / temperature)
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))

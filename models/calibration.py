@@ -11,7 +11,7 @@ from scipy.special import log_softmax, softmax
 from fer_tfx.contract import BY_VIEWS_KEY, VIEWS_KEY
 from fer_tfx.views import VIEW_COUNTS
 
-Floats = npt.NDArray[np.float32 | np.float64]  # (n, 7)
+Floats = npt.NDArray[np.float32 | np.float64]  # (n, classes)
 Classes = npt.NDArray[np.int64]  # (n,)
 
 
@@ -45,7 +45,7 @@ class Calibrations:
 
 
 def calibrate_views(logits: Floats, class_indices: Classes, abstain_accuracy: float, views: int) -> Calibrations:
-    """`calibrate` for each of `VIEW_COUNTS`, from the logits of four views, (n, 4, 7)."""
+    """`calibrate` for each of `VIEW_COUNTS`, from the logits of four views, (n, 4, classes)."""
     means = {count: logits[:, :count].mean(axis=1) for count in VIEW_COUNTS}
     return Calibrations(views, {n: calibrate(mean, class_indices, abstain_accuracy) for n, mean in means.items()})
 

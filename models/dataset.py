@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from configs.spec import TrainerConfig
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, TARGET_KEY
+from fer_tfx.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, TARGET_KEY
 from fer_tfx.errors import FerError
 from models.computation import ALONE, Share
 from models.recipe import augment, make_targets, mix
@@ -18,19 +18,14 @@ from models.recipe import augment, make_targets, mix
 Transform = Callable[[tf.Tensor], tf.Tensor]
 """Raw pictures, string (batch,), -> images, float32 (batch, 48, 48, 1); the same for each pixel of any picture."""
 Rows = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-"""Raw pictures, string (b,), class_indices, int64 (b,), and targets, float32 (b, 7), all 0 where there is none."""
+"""Raw pictures, string (b,), class_indices, int64 (b,), and targets, float32 (b, classes), all 0 for none."""
 
-ROW_BYTES = 2_400  # memory per row of `LabelledExamples`: 2,304 of its picture, 36 of class and target, and overhead
+ROW_BYTES = 2_400  # memory per row of `LabelledExamples`: 2,304 of its picture, the rest for label and target
 SAMPLE_COUNT = 2048  # pictures to calibrate batch normalisation with: 1 s on a CPU
 _READ_BATCH_SIZE = 1024
 _EVAL_BATCH_SIZE = 256
 _READY_BATCHES = 4
 _PIXELS = {PIXELS_KEY: tf.io.FixedLenFeature([], tf.string)}
-_FEATURES = {
-    **_PIXELS,
-    LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
-    TARGET_KEY: tf.io.FixedLenFeature([CLASS_COUNT], tf.float32, [0.0] * CLASS_COUNT),
-}
 _MOST_SUM_ERROR = 1e-3  # of a target
 
 # Streams of random numbers: one key each, so that no stream repeats another's numbers.
@@ -54,8 +49,8 @@ class LabelledExamples:
     """One split in memory; see `models.training.TrainExamples`."""
 
     pixels: tf.Tensor | tf.Variable  # string (n,), each value 2,304 raw uint8 bytes
-    class_indices: tf.Tensor  # int64 (n,), 0-6
-    targets: tf.Tensor  # float32 (n, 7), see `Rows`
+    class_indices: tf.Tensor  # int64 (n,)
+    targets: tf.Tensor  # float32 (n, classes), see `Rows`
 
     def __len__(self) -> int:
         return int(self.pixels.shape[0])
@@ -105,17 +100,27 @@ class StoredExamples:
     """One split on disk."""
 
     paths: tuple[str, ...]  # of GZIP TFRecord files, sorted, so that the same files always give the same order
+    class_count: int
     unseen: Fold | None  # rows that are left out
 
     def make_batches(self, size: int) -> tf.data.Dataset:
         """See `LabelledExamples.make_batches`."""
-        return read_records(self.paths, self.unseen).batch(size).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+        return read_records(self.paths, self.unseen).batch(size).map(self.parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def parse(self, batch: tf.Tensor) -> Rows:
+        """Serialised examples, string (b,) -> their rows."""
+        others = {
+            LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
+            TARGET_KEY: tf.io.FixedLenFeature([self.class_count], tf.float32, [0.0] * self.class_count),
+        }
+        features = tf.io.parse_example(batch, _PIXELS | others)
+        return features[PIXELS_KEY], features[LABEL_KEY], features[TARGET_KEY]
 
 
 Examples = LabelledExamples | StoredExamples
 
 
-def find_examples(patterns: Iterable[str], unseen: Fold | None = None) -> StoredExamples:
+def find_examples(patterns: Iterable[str], class_count: int, unseen: Fold | None = None) -> StoredExamples:
     """The GZIP TFRecord files that match any of `patterns` (paths or globs), without the rows of `unseen`.
 
     Raises DatasetError if no example is left.
@@ -123,7 +128,7 @@ def find_examples(patterns: Iterable[str], unseen: Fold | None = None) -> Stored
     found = {pattern: tf.io.gfile.glob(pattern) for pattern in patterns}
     if missing := [pattern for pattern, paths in found.items() if not paths] or not found:
         raise DatasetError(f"expected files of examples at {missing or 'a pattern'}, found none; run ExampleGen first")
-    stored = StoredExamples(tuple(sorted({path for paths in found.values() for path in paths})), unseen)
+    stored = StoredExamples(tuple(sorted({path for paths in found.values() for path in paths})), class_count, unseen)
     if not count_examples(stored, most=1):
         raise DatasetError(f"expected at least one example in {stored.paths}, found none; see ExampleGen's counts")
     return stored
@@ -151,9 +156,9 @@ def read_batches(
             yield raw, class_indices, targets
 
 
-def read_examples(patterns: Iterable[str], unseen: Fold | None = None) -> LabelledExamples:
+def read_examples(patterns: Iterable[str], class_count: int, unseen: Fold | None = None) -> LabelledExamples:
     """Read what `find_examples` finds into memory, where no row is ever held twice."""
-    stored = find_examples(patterns, unseen)
+    stored = find_examples(patterns, class_count, unseen)
     count = count_examples(stored)
     with tf.device("CPU"):
         # A tensor can't be filled in parts, a variable can.
@@ -195,12 +200,6 @@ def find_folds(examples: tf.Tensor, count: int) -> tf.Tensor:
     return tf.strings.to_hash_bucket_fast(tf.io.parse_example(examples, _PIXELS)[PIXELS_KEY], count)
 
 
-def parse(batch: tf.Tensor) -> Rows:
-    """Serialised examples, string (b,) -> their rows."""
-    features = tf.io.parse_example(batch, _FEATURES)
-    return features[PIXELS_KEY], features[LABEL_KEY], features[TARGET_KEY]
-
-
 def make_epochs(
     shuffle: Callable[[tf.Tensor], tf.data.Dataset], load: Callable[..., tuple[tf.Tensor, tf.Tensor]], epochs: range
 ) -> tf.data.Dataset:
@@ -231,9 +230,9 @@ def draw_batch(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Augmented images of `epoch`, int64 () from 0, `crop_px` wide, but 48 in the last epochs; and their targets.
 
-    Images are float32 (b, 48, 48, 1), targets distributions, float32 (b, 7). With `consistency_weight`, rows 2i and
-    2i + 1 of 2 b are two views of picture i, one of them mirrored. Otherwise each is mirrored in every second epoch,
-    where `is_odd`, bool (b,), from the first (Jordan 2024, arXiv:2404.00498).
+    Images are float32 (b, 48, 48, 1), targets distributions, float32 (b, classes). With `consistency_weight`, rows 2i
+    and 2i + 1 of 2 b are two views of picture i, one of them mirrored. Otherwise each is mirrored in every second
+    epoch, where `is_odd`, bool (b,), from the first (Jordan 2024, arXiv:2404.00498).
     """
     is_flipped = tf.not_equal(is_odd, epoch % 2 == 1) & config.augmentation.flip
     first_whole_epoch = round(config.epochs * (1.0 - config.full_size_fraction))

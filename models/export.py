@@ -1,6 +1,7 @@
 """A trained network -> SavedModel."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -35,7 +36,7 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
         self._apply = network.stateless_call
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        """Images, float32 (batch, 48, 48, 1) -> logits, float32 (batch, 7)."""
+        """Images, float32 (batch, 48, 48, 1) -> logits, float32 (batch, classes)."""
         weights = [weight.read() if isinstance(weight, HalfWeight) else weight for weight in self.weights]
         trainable, others = weights[: self._trainable_count], weights[self._trainable_count :]
         logits, _ = self._apply(trainable, others, images, training=False)
@@ -43,7 +44,12 @@ class ServingNetwork(tf.Module):  # type: ignore[misc]
 
 
 def export_model(
-    network: ServingNetwork, transform: TransformGraph, calibrations: Calibrations, training_record: str, path: str
+    network: ServingNetwork,
+    transform: TransformGraph,
+    calibrations: Calibrations,
+    class_names: Sequence[str],
+    training_record: str,
+    path: str,
 ) -> None:
     """Write network, Transform graph, all signatures and the light form to `path`, a folder or bucket URI without one.
 
@@ -52,13 +58,13 @@ def export_model(
     """
     archive = keras.export.ExportArchive()
     archive.track(network)
-    signatures = build_signatures(network, transform, calibrations)
+    signatures = build_signatures(network, transform, calibrations, class_names)
     for name, (function, spec) in signatures.items():
         archive.add_endpoint(name, function, input_signature=[spec])
     archive.write_out(path, verbose=False)
     extra = tf.io.gfile.join(path, contract.EXTRA_ASSETS_DIR)
     texts = {
-        contract.CLASS_NAMES_FILE: "\n".join(contract.CLASS_NAMES) + "\n",
+        contract.CLASS_NAMES_FILE: "".join(f"{name}\n" for name in class_names),
         contract.CALIBRATION_FILE: calibrations.to_json(),
         contract.TRAINING_RECORD_FILE: training_record,
     }

@@ -28,8 +28,8 @@ def convert_function(
     model: tf.Module,
     calibration_pixels: NDArray[np.uint8] | None = None,
 ) -> bytes:
-    """The content of `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, 7), and what the last layer
-    sees, float32 (views, d); of the signature `serve_pixels`, whose variables `model` holds.
+    """The content of `model.tflite`: uint8 (1, 48, 48, 1) -> probabilities, float32 (1, classes), and what the last
+    layer sees, float32 (views, d); of the signature `serve_pixels`, whose variables `model` holds.
 
     Weights are float16. With training pictures, uint8 (n, 48, 48, 1), the network up to its global pooling is int8, its
     ranges those of these pictures (Jacob et al. 2018, arXiv:1712.05877).

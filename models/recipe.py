@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from configs.spec import AugmentationConfig, TrainerConfig
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX
+from fer_tfx.contract import IMAGE_SIZE_PX
 
 _CENTRE_PX = (IMAGE_SIZE_PX - 1) / 2
 _LEAST_LOG = -4.0  # of a target in the reverse cross entropy: A of Wang et al. 2019
@@ -29,7 +29,7 @@ def compile_network(network: keras.Model, config: TrainerConfig, steps_per_epoch
 
 
 def build_loss(config: TrainerConfig) -> keras.losses.Loss:
-    """Cross entropy of logits, float32 (b, 7), against distributions over the classes, float32 (b, 7): float32 (b,).
+    """Cross entropy of logits against distributions over the classes, both float32 (b, classes): float32 (b,).
 
     With `consistency_weight` w, rows 2i and 2i + 1 are views of one picture, whose target is (1 - w) * target + w *
     mean of both answers (soft bootstrapping, Reed et al. 2014, arXiv:1412.6596). `reverse_weight` adds that multiple of
@@ -40,7 +40,7 @@ def build_loss(config: TrainerConfig) -> keras.losses.Loss:
     def compute_loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         answers = tf.nn.softmax(logits)
         if config.consistency_weight:
-            agreed = tf.reduce_mean(tf.reshape(tf.stop_gradient(answers), [-1, 2, CLASS_COUNT]), axis=1)
+            agreed = tf.reduce_mean(tf.reshape(tf.stop_gradient(answers), [-1, 2, answers.shape[-1]]), axis=1)
             targets = (1.0 - config.consistency_weight) * targets
             targets += config.consistency_weight * tf.repeat(agreed, 2, axis=0)
         loss = keras.losses.categorical_crossentropy(targets, logits, from_logits=True)
@@ -151,10 +151,11 @@ def build_calibration(network: keras.Model) -> Callable[[tf.data.Dataset], None]
 def make_targets(class_indices: tf.Tensor, targets: tf.Tensor, config: TrainerConfig) -> tf.Tensor:
     """What is trained on: (1 - `target_weight`) * smoothed label (Szegedy et al. 2015) + `target_weight` * target.
 
-    Labels are int64 (b,), targets and result float32 (b, 7); a row whose target is all 0 has its label alone.
+    Labels are int64 (b,), targets and result float32 (b, classes); a row whose target is all 0 has its label alone.
     """
-    labels = tf.one_hot(class_indices, CLASS_COUNT) * (1.0 - config.label_smoothing)
-    labels += config.label_smoothing / tf.constant(float(CLASS_COUNT))
+    class_count = targets.shape[-1]
+    labels = tf.one_hot(class_indices, class_count) * (1.0 - config.label_smoothing)
+    labels += config.label_smoothing / tf.constant(float(class_count))
     weights = tf.where(tf.reduce_any(targets > 0.0, axis=1, keepdims=True), config.target_weight, 0.0)
     return (1.0 - weights) * labels + weights * targets
 
@@ -202,7 +203,7 @@ def mix(
     Mixup (Zhang et al. 2018, arXiv:1710.09412) is s * picture + (1 - s) * other, s from Beta(alpha, alpha). CutMix (Yun
     et al. 2019, arXiv:1905.04899) replaces a rectangle of sqrt(1 - s) of each side, centred anywhere and clipped at the
     border. The target keeps the picture's share. s and rectangle are drawn once per batch from the seed, int (2,).
-    Images are float32 (b, size, size, 1), targets float32 (b, 7).
+    Images are float32 (b, size, size, 1), targets float32 (b, classes).
     """
     choice_seed, kind_seed, share_seed, centre_seed = _split(seed, 4)
     cutmix_fraction = 0.5 if config.mixup_alpha and config.cutmix_alpha else float(config.cutmix_alpha > 0)

@@ -1,6 +1,6 @@
 """The signatures of an exported model: three kinds of input, one graph of preprocessing, one softmax over views."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -20,13 +20,17 @@ _DECODED_AT_ONCE = 2  # of one request; each takes up to 400 MB
 
 
 def build_signatures(
-    compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: TransformGraph, calibrations: Calibrations
+    compute_logits: Callable[[tf.Tensor], tf.Tensor],
+    transform: TransformGraph,
+    calibrations: Calibrations,
+    class_names: Sequence[str],
 ) -> dict[str, Signature]:
     """By name, functions of serialised examples, raw pixels or files of pictures, each with the spec of its input.
 
-    Each returns `probabilities` float32 (batch, 7), the softmax of the mean logits over `calibrations.views` views,
-    `class_index` int64 and `confidence` float32 (batch,), `class_name` string (batch, 1), and `abstain` bool (batch,).
-    Pixels are uint8 (batch, 48, 48, 1) or (batch, 48, 48); `compute_logits` maps float32 images to logits (batch, 7).
+    Each returns `probabilities` float32 (batch, classes), the softmax of the mean logits over `calibrations.views`
+    views, `class_names` string (batch, classes), each row the given ones, `class_index` int64 and `confidence` float32
+    (batch,), `class_name` string (batch, 1), and `abstain` bool (batch,). Pixels are uint8 (batch, 48, 48, 1) or
+    (batch, 48, 48); `compute_logits` maps float32 images to logits (batch, classes).
     """
     views, calibration = calibrations.views, calibrations.served
 
@@ -36,11 +40,13 @@ def build_signatures(
         mean = tf.add_n(tf.split(logits, views))[: tf.shape(batch)[0]] / views
         probabilities = tf.nn.softmax(mean / calibration.temperature)
         confidence = tf.reduce_max(probabilities, axis=-1)
+        names = tf.constant(class_names)
         class_index = tf.argmax(probabilities, axis=-1, output_type=tf.int64)
         return {
             contract.PROBABILITIES_KEY: probabilities,
             contract.CLASS_INDEX_KEY: class_index,
-            contract.CLASS_NAME_KEY: tf.gather(tf.constant(contract.CLASS_NAMES), class_index)[:, tf.newaxis],
+            contract.CLASS_NAMES_KEY: tf.repeat(names[tf.newaxis], tf.shape(class_index)[0], axis=0),
+            contract.CLASS_NAME_KEY: tf.gather(names, class_index)[:, tf.newaxis],
             contract.CONFIDENCE_KEY: confidence,
             contract.ABSTAIN_KEY: confidence < calibration.abstain_threshold,
         }
@@ -92,12 +98,12 @@ def _enlarge(pixels: tf.Tensor) -> tf.Tensor:
 def build_view_logits(
     compute_logits: Callable[[tf.Tensor], tf.Tensor], transform: TransformGraph, count: int
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Function of raw pictures, string (batch,), that gives the logits of each view, float32 (batch, count, 7)."""
+    """Function of raw pictures, string (batch,), that gives each view's logits, float32 (batch, count, classes)."""
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def compute(raw: tf.Tensor) -> tf.Tensor:
         logits = compute_logits(transform.apply_to_pixels(make_views(decode_raw(raw), count)))
-        return tf.transpose(tf.reshape(logits, [count, -1, contract.CLASS_COUNT]), [1, 0, 2])
+        return tf.transpose(tf.reshape(logits, [count, -1, logits.shape[-1]]), [1, 0, 2])
 
     return compute  # type: ignore[no-any-return]
 

@@ -71,7 +71,7 @@ class StreamedExamples(StoredExamples):
             return shuffled.batch(count, drop_remainder=True).take(steps).enumerate(epoch * steps)
 
         def load(step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            pixels, class_indices, targets = dataset.parse(batch)
+            pixels, class_indices, targets = self.parse(batch)
             trained_on = make_targets(class_indices, targets, config)
             # A fair coin for each picture, tossed by its bytes.
             is_odd = tf.equal(tf.strings.to_hash_bucket_strong(pixels, 2, key=[config.seed, 0]), 1)
@@ -81,15 +81,17 @@ class StreamedExamples(StoredExamples):
         return dataset.make_epochs(shuffle, load, range(start_epoch, config.epochs))
 
 
-def scan_examples(patterns: Iterable[str], shuffle_rows: int, unseen: Fold | None = None) -> StreamedExamples:
+def scan_examples(
+    patterns: Iterable[str], class_count: int, shuffle_rows: int, unseen: Fold | None = None
+) -> StreamedExamples:
     """Read what `dataset.find_examples` finds once; errors as in `dataset.read_examples`."""
-    paths = dataset.find_examples(patterns, unseen).paths
+    paths = dataset.find_examples(patterns, class_count, unseen).paths
     digest = hashlib.sha256()
     sample: list[tuple[bytes, bytes]] = []
     counts = []
     for path in paths:
         counts.append(0)
-        for pixels, class_indices, targets in dataset.read_batches(StoredExamples((path,), unseen)):
+        for pixels, class_indices, targets in dataset.read_batches(StoredExamples((path,), class_count, unseen)):
             digest.update(b"".join(pixels))
             digest.update(class_indices.tobytes())
             if targets.any():
@@ -98,4 +100,5 @@ def scan_examples(patterns: Iterable[str], shuffle_rows: int, unseen: Fold | Non
             keyed = [(hashlib.blake2b(picture, digest_size=8).digest(), picture) for picture in pixels]
             sample = sorted([*sample, *keyed])[: dataset.SAMPLE_COUNT]
     pictures = [picture for _, picture in reversed(sample)]
-    return StreamedExamples(paths, unseen, tuple(counts), digest.hexdigest(), pictures, shuffle_rows)
+    found = tuple(counts), digest.hexdigest(), pictures
+    return StreamedExamples(paths, class_count, unseen, *found, shuffle_rows)

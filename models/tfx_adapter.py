@@ -29,6 +29,7 @@ class Task:
         # JSON of each section, and fingerprints of the code.
         self.settings = read_settings(fn_args.custom_config, fn_args.hyperparameters)
         self.recipe = read_recipe(self.settings)
+        self.class_names: tuple[str, ...] = tuple(json.loads(self.settings["classes"]))
         self.train_patterns: list[str] = fn_args.train_files  # one for each span
         self.eval_patterns: list[str] = fn_args.eval_files
         # What a teacher must not see.

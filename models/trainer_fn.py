@@ -39,9 +39,10 @@ def run_fn(fn_args: Any) -> None:
     finished training is kept, so an edit of what comes after it repeats only that.
 
     `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of the dataclasses), `checkpoint_root`
-    (folder or bucket URI), `spans` (the examples, from our own executor of the Trainer), a teacher's `unseen` (JSON of
-    its Fold), a taught model's `distillation`, and fingerprints: `code`, of all that runs here; `training_code`,
-    `streaming_code` and, if used, `warm_start_code`, of what decides the weights.
+    (folder or bucket URI), `classes` (JSON of their names by class index), `spans` (the examples, from our own executor
+    of the Trainer), a teacher's `unseen` (JSON of its Fold), a taught model's `distillation`, and fingerprints: `code`,
+    of all that runs here; `training_code`, `streaming_code` and, if used, `warm_start_code`, of what decides the
+    weights.
     """
     task = Task(fn_args)
     threads = computation.use_threads(task.recipe.trainer.threads)
@@ -63,9 +64,9 @@ def run_fn(fn_args: Any) -> None:
         logging.info("Finished before, as %s: exported again", state_dir)
     else:
         trainer = replace(task.recipe.trainer, precision=settled.precision)
-        network = build_seeded_network(Recipe(task.recipe.model, trainer), strategy)
+        network = build_seeded_network(Recipe(task.recipe.model, trainer), len(task.class_names), strategy)
         if warm_start:
-            warm_start.apply(network, task.recipe.model)
+            warm_start.apply(network, task.recipe.model, task.class_names)
         dirs = {"checkpoint_dir": state_dir, "log_dir": task.log_dir}
         result = fit(network, train, eval_, transform, task.recipe.trainer, **dirs)
         record = describe_training(network, task, settled, result.history, warm_start)
@@ -88,14 +89,18 @@ def _read_splits(
     if strategy is not None and config.mode == "memory":
         raise ConfigError("training_input.mode: memory: workers that train together stream; set auto or stream")
     is_streamed = strategy is not None or config.mode == "stream"
+    class_count = len(task.class_names)
     if config.mode == "auto" and not is_streamed:
         most = int(min(config.max_memory_mb * 1e6 / dataset.ROW_BYTES, 2**40))
-        is_streamed = dataset.count_examples(dataset.find_examples(task.train_patterns, task.unseen), most + 1) > most
-    eval_ = dataset.find_examples(task.eval_patterns)
+        is_streamed = (
+            dataset.count_examples(dataset.find_examples(task.train_patterns, class_count, task.unseen), most + 1)
+            > most
+        )
+    eval_ = dataset.find_examples(task.eval_patterns, class_count)
     if not is_streamed:
-        held = dataset.read_examples(task.train_patterns, task.unseen)
+        held = dataset.read_examples(task.train_patterns, class_count, task.unseen)
         return held, eval_, dataset.compute_data_digest([held, eval_], transform)
-    stream = scan_examples(task.train_patterns, config.shuffle_rows, task.unseen)
+    stream = scan_examples(task.train_patterns, class_count, config.shuffle_rows, task.unseen)
     worker_count = computation.find_share(strategy).count
     # The rows of each file decide what is read when.
     how = (stream.digest, stream.row_counts, config.shuffle_rows, worker_count, task.settings["streaming_code"])
@@ -108,7 +113,7 @@ def describe_training(
     """What decided the weights of `network`, and how it went: JSON, which the card and the page of its model copy."""
     unknown = {"span": None, "fingerprint": None}  # another executor than our own ran the Trainer
     spans = json.loads(task.settings.get("spans", "null")) or [unknown] * len(task.train_patterns)
-    stored = [dataset.find_examples([pattern], task.unseen) for pattern in task.train_patterns]
+    stored = [dataset.find_examples([pattern], len(task.class_names), task.unseen) for pattern in task.train_patterns]
     return {
         "parameters": network.count_params(),
         "precision": settled.precision,
@@ -126,7 +131,7 @@ def describe_training(
 
 def _export(task: Task, finished: Finished, eval_: Examples, transform: TransformGraph) -> None:
     # Built again, without the other workers and as this training left it, on whichever machine that was.
-    network = build_network(task.recipe.model, finished.record["precision"])
+    network = build_network(task.recipe.model, len(task.class_names), finished.record["precision"])
     network.set_weights(finished.weights)
     config = from_json(ExportConfig, task.settings["export"])
     served = ServingNetwork(fold_network(network, task.recipe.model), config)
@@ -134,5 +139,6 @@ def _export(task: Task, finished: Finished, eval_: Examples, transform: Transfor
     answers = predict_logits(compute, dataset.make_eval_dataset(eval_, tf.identity))
     calibrations = calibrate_views(*answers, config.abstain_accuracy, config.views)
     record = {**finished.record, "code": task.settings["code"], "export": json.loads(task.settings["export"])}
-    export_model(served, transform, calibrations, json.dumps(record, indent=1) + "\n", task.model_dir)
+    text = json.dumps(record, indent=1) + "\n"
+    export_model(served, transform, calibrations, task.class_names, text, task.model_dir)
     keep_weights(network, task.model_dir)

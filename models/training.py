@@ -39,7 +39,7 @@ class TrainExamples(Protocol):
     ) -> tf.data.Dataset:
         """Shuffled, augmented batches of one worker, a function of seed, epoch, step and worker.
 
-        Elements are images, float32 (b, size, size, 1), and distributions over the classes, float32 (b, 7).
+        Elements are images, float32 (b, size, size, 1), and distributions over the classes, float32 (b, classes).
         """
 
     @property
@@ -164,7 +164,8 @@ def evaluate(compute_logits: Callable[[tf.Tensor], tf.Tensor], dataset: tf.data.
 def predict_logits(
     compute_logits: Callable[[tf.Tensor], tf.Tensor], dataset: tf.data.Dataset
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Logits, float32 (n, 7), and classes, int64 (n,), of a dataset of (images float32 (b, 48, 48, 1), classes)."""
+    """Logits, float32 (n, classes), and class indices, int64 (n,), of a dataset of (images float32 (b, 48, 48, 1),
+    class indices)."""
     batches = [(compute_logits(images).numpy(), class_indices.numpy()) for images, class_indices in dataset]
     logits, class_indices = zip(*batches, strict=True)
     return np.concatenate(logits), np.concatenate(class_indices)

@@ -35,18 +35,19 @@ def tuner_fn(fn_args: Any) -> Any:
     """TFX's `FnArgs` -> its `TunerFnResult`: a search that resumes when the same data, settings and code come again.
 
     `custom_config` holds `model`, `trainer` (with the epochs of a trial) and `tuner` (JSON of the dataclasses),
-    `checkpoint_root` (folder or bucket URI) and `code` (fingerprint of this code).
+    `checkpoint_root` (folder or bucket URI), `classes` (JSON of their names) and `code` (fingerprint of this code).
     """
     task = Task(fn_args)
     recipe = replace(task.recipe, trainer=settle_gpu_precision(task.recipe.trainer))
     threads = use_threads(recipe.trainer.threads)
     transform = task.load_transform()
-    train, eval_ = read_examples(task.train_patterns), find_examples(task.eval_patterns)
+    class_count = len(task.class_names)
+    train, eval_ = read_examples(task.train_patterns, class_count), find_examples(task.eval_patterns, class_count)
     digest = compute_data_digest([train, eval_], transform)
 
     def train_trial(recipe: Recipe, folder: str) -> float:
         keras.utils.clear_session()  # frees what the trial before has built
-        network = build_seeded_network(recipe)
+        network = build_seeded_network(recipe, class_count)
         dirs = {"checkpoint_dir": tf.io.gfile.join(folder, "state"), "log_dir": tf.io.gfile.join(folder, "logs")}
         last = fit(network, train, eval_, transform, recipe.trainer, **dirs).history[-1]
         assert last.eval_accuracy is not None, "the last epoch is always measured"

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import keras
 import tensorflow as tf
 
 from configs.spec import ModelConfig
-from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.contract import CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.errors import ConfigError
 from models.checkpoint import Weights, pack_weights, unpack_weights
 
@@ -24,8 +25,11 @@ class WarmStart:
     digest: str  # SHA-256 of the file of its weights, first 16 digits
     weights: Weights
 
-    def apply(self, network: keras.Model, config: ModelConfig) -> None:
-        """Give `network`, just built from `config`, the earlier weights, or ConfigError if their shapes differ."""
+    def apply(self, network: keras.Model, config: ModelConfig, class_names: Sequence[str]) -> None:
+        """Give `network`, just built from `config`, the earlier weights, or ConfigError if they don't fit."""
+        if (earlier := self._read_extra(CLASS_NAMES_FILE).splitlines()) != [*class_names]:
+            found = f"has the classes {', '.join(earlier)}, now they are {', '.join(class_names)}"
+            raise ConfigError(f"spans.warm_start: {self.model}: {found}; {_REMEDY}")
         if [tuple(each.shape) for each in network.weights] != [each.shape for each in self.weights]:
             raise ConfigError(f"spans.warm_start: {self.model}: {self._find_difference(config)}, or {_REMEDY}")
         for variable, value in zip(network.weights, self.weights, strict=True):
@@ -33,7 +37,7 @@ class WarmStart:
 
     def _find_difference(self, config: ModelConfig) -> str:
         """The settings whose values differ, and what to do about it."""
-        record = tf.io.read_file(f"{self.model}/Format-Serving/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}").numpy()
+        record = self._read_extra(TRAINING_RECORD_FILE)
         now = json.loads(json.dumps(asdict(config)))  # a list for each tuple, as in the record
         earlier = {"family": "vgg", **json.loads(record)["model"]}  # earlier versions had no other family
         differing = [name for name in now if name not in _SHAPELESS and earlier.get(name) != now[name]]
@@ -41,6 +45,10 @@ class WarmStart:
             return "its network was built by other code; go back to that version"
         pairs = [f"model.{name} {earlier.get(name)}, now {now[name]}" for name in differing]
         return f"was trained with {' and '.join(pairs)}; set what it had"
+
+    def _read_extra(self, name: str) -> str:
+        content: bytes = tf.io.read_file(f"{self.model}/Format-Serving/{EXTRA_ASSETS_DIR}/{name}").numpy()
+        return content.decode()
 
 
 def read_warm_start(exported: str) -> WarmStart:

@@ -24,6 +24,7 @@ from components.serving_check import ServingCheck
 from components.soft_targets import TEACHER_KEYS, SoftTargets
 from components.span_trainer import Trainer
 from configs.convert import overlay
+from configs.library import class_names_of
 from configs.load import to_json
 from configs.spec import ExportConfig, PipelineConfig, Recipe
 from fer_tfx.contract import (
@@ -225,6 +226,7 @@ def build_tuning(
             train_args=trainer_pb2.TrainArgs(splits=[TRAIN_SPLIT]),
             eval_args=trainer_pb2.EvalArgs(splits=[EVAL_SPLIT]),
             custom_config={
+                "classes": json.dumps(class_names_of(config.data)),
                 "model": to_json(config.model),
                 # With the length of a trial, so that another length of the final training repeats no search.
                 "trainer": to_json(replace(config.trainer, epochs=config.tuner.epochs)),
@@ -286,6 +288,7 @@ def _settle_trainer(config: PipelineConfig, places: Places) -> dict[str, Any]:
 
 def _settle_training(config: PipelineConfig, recipe: Recipe, export: ExportConfig, checkpoints: str) -> dict[str, Any]:
     return {
+        "classes": json.dumps(class_names_of(config.data)),
         "model": to_json(recipe.model),
         "trainer": to_json(recipe.trainer),
         "export": to_json(export),

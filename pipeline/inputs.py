@@ -16,7 +16,7 @@ from configs.convert import overlay
 from configs.library import class_names_of, class_table_of, reading_limits_of
 from configs.spec import DataConfig, PipelineConfig, Recipe
 from configs.tuning import read_values
-from fer_tfx.contract import BESIDE_INPUT, LABELLED_INPUT, PIXELS_KEY, TARGET_KEY, UNLABELLED_INPUT
+from fer_tfx.contract import BESIDE_INPUT, LABEL_KEY, LABELLED_INPUT, PIXELS_KEY, TARGET_KEY, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
@@ -208,7 +208,8 @@ def _common_base(paths: list[str]) -> str:
 
 
 def read_schema(config: PipelineConfig) -> str:
-    """The text of the schema that the settings name, or of the curated one; it travels with the pipeline.
+    """The text of the schema that the settings name, or of the curated one with the domain of their classes; it
+    travels with the pipeline.
 
     If votes are the targets, their column is added where it lacks. Raises DataError: it can't be read, or is none.
     """
@@ -224,9 +225,14 @@ def read_schema(config: PipelineConfig) -> str:
         raise DataError(f"{own}: can't be read: {error}; write a schema with `fer-tfx schema`") from None
     except text_format.ParseError as error:
         raise DataError(f"{own}:{error.GetLine()}: not a schema: {error}; see schema/schema.pbtxt for one") from None
+    count = len(class_names_of(config.data))
+    if not own:
+        (label,) = (feature for feature in schema.feature if feature.name == LABEL_KEY)
+        if label.int_domain.max != count - 1:
+            label.int_domain.max = count - 1
+            text = str(text_format.MessageToString(schema))
     if config.data.targets != "votes" or any(feature.name == TARGET_KEY for feature in schema.feature):
         return text
-    count = len(class_names_of(config.data))
     target = f'name: "{TARGET_KEY}" type: FLOAT value_count {{ min: {count} max: {count} }} presence {{ min_count: 0 }}'
     return f"{text}\nfeature {{ {target} }}\n"
 

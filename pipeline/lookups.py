@@ -3,6 +3,7 @@
 On a cluster, where TFX runs no strategy of ours, a folder that all runs share holds a record of the same.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -66,9 +67,9 @@ class MetadataComparison(Comparison):
 class PublishedComparison(Comparison):
     """Finds everything in a folder that the runs of a cluster share."""
 
-    def __init__(self, folder: str):
-        self._folder = folder
-        self._reader = PublishedBaseline(baseline_folder=folder).with_id("Baseline")
+    def __init__(self, folder: str, class_names: Sequence[str]):
+        self._given = {"baseline_folder": folder, "classes": json.dumps(class_names)}
+        self._reader = PublishedBaseline(**self._given).with_id("Baseline")
 
     def find_statistics(self, statistics: BaseChannel) -> Lookup:
         return Lookup([self._reader], self._reader.outputs)
@@ -80,10 +81,10 @@ class PublishedComparison(Comparison):
     def record(
         self, gate: BaseNode, statistics: BaseChannel, model: BaseChannel, pushed_model: BaseChannel
     ) -> list[BaseNode]:
-        data = RecordAcceptance(baseline_folder=self._folder, **{STATISTICS_KEY: statistics}).with_id("RecordData")
+        data = RecordAcceptance(**self._given, **{STATISTICS_KEY: statistics}).with_id("RecordData")
         data.add_upstream_node(gate)
         pushed = {MODEL_KEY: model, PUSHED_KEY: pushed_model}
-        push = RecordAcceptance(baseline_folder=self._folder, **pushed).with_id("RecordPush")
+        push = RecordAcceptance(**self._given, **pushed).with_id("RecordPush")
         # Both write the one record, so they must not write at the same time.
         push.add_upstream_node(data)
         return [data, push]

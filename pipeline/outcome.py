@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tfx.dsl.io import fileio
-from tfx.utils import io_utils
+from tfx.utils import io_utils, path_utils
 
 from components.metrics.evaluation import read_metrics
 from components.metrics.rows import Accuracy, ExampleCount, MacroF1
-from components.model_facts import REFUSAL_PROPERTY, find_refusals
+from components.model_facts import REFUSAL_PROPERTY, find_refusals, read_class_names
 from configs.tuning import read_values
-from fer_tfx.contract import CLASS_NAMES, UNLABELLED_SPLIT
+from fer_tfx.contract import UNLABELLED_SPLIT
 from pipeline.graph import TUNING_OUTPUTS
 from pipeline.history import Figures, NodeRecord
 from reporting import PAGE_FILE, REPORT_KEY
@@ -61,8 +61,10 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
     count = int(overall[ExampleCount.NAME])
     # The accuracy within one true class is that class's recall.
     by_class = {int(slice_key[0][1]): values[Accuracy.NAME] for slice_key, values in metrics.items() if slice_key}
+    class_names = read_class_names(path_utils.serving_model_path(nodes["Trainer"].outputs["model"].uri))
     refusals = find_refusals(
         evaluation,
+        class_names,
         is_blessed=bool(nodes["Evaluator"].outputs["blessing"].properties.get("blessed")),
         infra_blessing=infra.uri,
         is_servable=bool(infra.properties.get("blessed")),
@@ -80,7 +82,7 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         accuracy=overall[Accuracy.NAME],
         accuracy_interval=wilson_interval(overall[Accuracy.NAME], count),
         macro_f1=overall[MacroF1.NAME],
-        recalls={CLASS_NAMES[index]: by_class[index] for index in sorted(by_class)},
+        recalls={class_names[index]: by_class[index] for index in sorted(by_class)},
         refusals=refusals,
         model_path=destination if not refusals else nodes["Trainer"].outputs["model"].uri,
         is_in_service=not refusals and fileio.exists(destination),

@@ -1,14 +1,14 @@
 """A model's answers and the true classes -> the figures of its evaluation, and the pictures that go with them."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, PIXEL_COUNT
+from fer_tfx.contract import IMAGE_SIZE_PX, PIXEL_COUNT
 from reporting import calibration, classification
 from reporting.corruptions import DESCRIPTIONS
 from reporting.intervals import Share, find_detectable_loss
@@ -24,7 +24,7 @@ _LEVELS = ("lowest third", "middle third", "highest third")
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """n rows of a split: pictures (n, 48, 48), true classes 0-6 (n,), and the file and row that each was read from."""
+    """n rows of a split: pictures (n, 48, 48), true classes (n,), and the file and row that each was read from."""
 
     pixels: Pictures
     class_indices: Integers
@@ -36,8 +36,8 @@ class LabelledRows:
 class AnsweredRows:
     """What is kept of a split that a model was asked about: numbers of each row, pictures of a few."""
 
-    class_indices: Integers  # (n,), 0-6
-    probabilities: Floats  # (n, 7), the answers, with the temperature in them
+    class_indices: Integers  # (n,)
+    probabilities: Floats  # (n, classes), the answers, with the temperature in them
     looked_at: Integers  # (k,), rows from `choose_rows`, whose `pixels` (k, 48, 48) are kept
     pixels: Pictures
     mistakes: tuple[Mistake, ...]  # most confident first
@@ -48,23 +48,25 @@ class AnsweredRows:
 class Faces:
     """What the page shows and `report.json` does not hold."""
 
-    means: Pictures  # (7, 48, 48), the mean face of each class in train; black for a class without a row
+    means: Pictures  # (classes, 48, 48), the mean face of each class in train; black for a class without a row
     mistakes: Pictures  # (n, 48, 48), in the order of `Evaluation.mistakes`
 
 
-def compute_mean_faces(batches: Iterable[LabelledRows]) -> Pictures:
-    """The mean picture of each class, uint8 (7, 48, 48); zeros for a class without a row."""
-    sums, counts = np.zeros((CLASS_COUNT, PIXEL_COUNT)), np.zeros((CLASS_COUNT, 1))
+def compute_mean_faces(batches: Iterable[LabelledRows], class_count: int) -> Pictures:
+    """The mean picture of each class, uint8 (classes, 48, 48); zeros for a class without a row."""
+    sums, counts = np.zeros((class_count, PIXEL_COUNT)), np.zeros((class_count, 1))
     for batch in batches:
         # One product of matrices adds up each class; float32 holds the sums of 1,024 rows of bytes exactly.
-        is_of_class = (np.arange(CLASS_COUNT)[:, None] == batch.class_indices).astype(np.float32)
+        is_of_class = (np.arange(class_count)[:, None] == batch.class_indices).astype(np.float32)
         sums += is_of_class @ batch.pixels.reshape(-1, PIXEL_COUNT).astype(np.float32)
         counts += is_of_class.sum(axis=1, keepdims=True)
     means = sums / np.maximum(counts, 1)
-    return np.asarray(means.round(), np.uint8).reshape(CLASS_COUNT, IMAGE_SIZE_PX, IMAGE_SIZE_PX)
+    return np.asarray(means.round(), np.uint8).reshape(class_count, IMAGE_SIZE_PX, IMAGE_SIZE_PX)
 
 
-def keep_answers(batches: Iterable[tuple[LabelledRows, Floats]], row_count: int) -> AnsweredRows:
+def keep_answers(
+    batches: Iterable[tuple[LabelledRows, Floats]], row_count: int, class_names: Sequence[str]
+) -> AnsweredRows:
     """Go once through a split of `row_count` rows, at least 1; memory holds one batch of pictures and the kept ones."""
     looked_at = choose_rows(row_count)
     class_indices, answers, pixels = [], [], []
@@ -78,7 +80,7 @@ def keep_answers(batches: Iterable[tuple[LabelledRows, Floats]], row_count: int)
         answers.append(probabilities)
         for at in find_mistakes(probabilities, rows.class_indices):
             answer = probabilities[at]
-            names = CLASS_NAMES[rows.class_indices[at]], CLASS_NAMES[answer.argmax()]
+            names = class_names[rows.class_indices[at]], class_names[answer.argmax()]
             mistake = Mistake(rows.sources[at], int(rows.positions[at]), *names, float(answer.max()))
             worst.append((mistake, rows.pixels[at].copy()))
         # The earlier row comes first where two are as confident.
@@ -102,15 +104,15 @@ def find_mistakes(probabilities: Floats, class_indices: Integers, count: int = _
     return [int(position) for position in wrong[np.argsort(-confidences[wrong], kind="stable")][:count]]
 
 
-def evaluate(rows: AnsweredRows, temperature: float, threshold: float) -> Evaluation:
+def evaluate(rows: AnsweredRows, temperature: float, threshold: float, class_names: Sequence[str]) -> Evaluation:
     """All figures of one model, which has this temperature and answers from this confidence on."""
     true, probabilities = rows.class_indices, rows.probabilities
     predicted = probabilities.argmax(axis=1)
-    confusion = classification.compute_confusion(true, predicted, CLASS_COUNT)
+    confusion = classification.compute_confusion(true, predicted, len(class_names))
     return Evaluation(
         accuracy=Share.of(classification.compute_accuracy(confusion), len(true)),
         macro_f1=classification.compute_macro_f1(confusion),
-        classes=describe_classes(confusion),
+        classes=describe_classes(confusion, class_names),
         confusion=tuple(tuple(counts) for counts in confusion.tolist()),
         temperature=temperature,
         before=_describe_trust(calibration.scale_probabilities(probabilities, 1 / temperature), true, is_fitted=False),
@@ -122,10 +124,10 @@ def evaluate(rows: AnsweredRows, temperature: float, threshold: float) -> Evalua
     )
 
 
-def describe_classes(confusion: classification.Confusion) -> tuple[ClassFigures, ...]:
+def describe_classes(confusion: classification.Confusion, class_names: Sequence[str]) -> tuple[ClassFigures, ...]:
     """Recall, precision and F1 of each class, in class order."""
     recalls, precisions = (classification.compute_recalls(each) for each in (confusion, confusion.T))
-    figures = zip(CLASS_NAMES, recalls, precisions, classification.compute_f1_scores(confusion), strict=True)
+    figures = zip(class_names, recalls, precisions, classification.compute_f1_scores(confusion), strict=True)
     return tuple(ClassFigures(*each) for each in figures)
 
 
@@ -175,9 +177,9 @@ QUALITIES: dict[str, Callable[[Pictures], Floats]] = {
 def compare(
     candidate: Floats, baseline: Floats, class_indices: Integers, baseline_uri: str, margin: float
 ) -> Comparison:
-    """Two models' answers on the same rows, float (n, 7) each, n at least 1; margin: the loss that the gate allows."""
+    """Two models' answers on the same n rows, at least 1: float (n, classes); margin: the loss that the gate allows."""
     count = len(class_indices)
-    confusion = classification.compute_confusion(class_indices, baseline.argmax(axis=1), CLASS_COUNT)
+    confusion = classification.compute_confusion(class_indices, baseline.argmax(axis=1), baseline.shape[1])
     test = classification.compare_hits(*(each.argmax(axis=1) == class_indices for each in (candidate, baseline)))
     return Comparison(
         baseline_uri=baseline_uri,

@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from configs.library import class_names_of
+from configs.spec import DataConfig
+
 REPORT_FILE = "ingestion.json"
 MAX_LISTED = 100  # files, or members of archives, that a stored report names; the others are added up
 Outcome = tuple[str, ...]  # words, of which the first names the account
@@ -34,6 +37,8 @@ class IngestionReport:
     kept_twins: dict[str, int] = field(default_factory=dict)  # training rows whose picture is also in this split
     labels: str = ""  # what figures judge by; empty: the rows' own labels
     remarks: list[str] = field(default_factory=list)  # how files were read and split; when stored, `MAX_LISTED`
+    # Names by class index; the reports of earlier versions were all of these.
+    classes: list[str] = field(default_factory=lambda: [*class_names_of(DataConfig())])
 
     @property
     def rows_read(self) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta, hypergeom
 
-from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, TRAIN_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, TRAIN_SPLIT
 
 # Skew, drift and absent classes are judged at a third each: all three together refuse sound labels once in 100 times.
 LABEL_DOUBT = 0.01 / 3
@@ -56,7 +56,11 @@ class LabelShift:
 
 
 def compute_label_shift(
-    now: Mapping[str, Counts], before: Mapping[str, Counts], skew_bound: float | None, drift_bound: float | None
+    now: Mapping[str, Counts],
+    before: Mapping[str, Counts],
+    skew_bound: float | None,
+    drift_bound: float | None,
+    class_names: Sequence[str],
 ) -> LabelShift:
     """Compare train with eval (`skew_bound`), and each with the data accepted last (`drift_bound`, for train alone).
 
@@ -65,33 +69,38 @@ def compute_label_shift(
     now, before = ({split: counts for split, counts in each.items() if any(counts)} for each in (now, before))
     present = [split for split in (TRAIN_SPLIT, EVAL_SPLIT) if split in now]
     distances = [
-        measure_distance(f"{split} and {split} of the data accepted last", now[split], before[split], bound)
+        measure_distance(
+            f"{split} and {split} of the data accepted last", now[split], before[split], bound, class_names
+        )
         for split, bound in ((TRAIN_SPLIT, drift_bound), (EVAL_SPLIT, None))
         if split in now and split in before
     ]
     absences: tuple[Absence, ...] = ()
     if len(present) > 1:
         train, eval_ = now[TRAIN_SPLIT], now[EVAL_SPLIT]
-        distances.insert(0, measure_distance(f"{TRAIN_SPLIT} and {EVAL_SPLIT}", train, eval_, skew_bound))
-        absences = find_absences(train, eval_)
+        between = f"{TRAIN_SPLIT} and {EVAL_SPLIT}"
+        distances.insert(0, measure_distance(between, train, eval_, skew_bound, class_names))
+        absences = find_absences(train, eval_, class_names)
     splits = tuple(SplitLabels(split, now[split], before.get(split)) for split in present)
     return LabelShift(splits, tuple(distances), absences)
 
 
-def measure_distance(between: str, first: Counts, second: Counts, bound: float | None) -> LabelDistance:
+def measure_distance(
+    between: str, first: Counts, second: Counts, bound: float | None, class_names: Sequence[str]
+) -> LabelDistance:
     """How far two sets of at least one row each are apart, by their numbers of rows by class."""
     shares = [np.asarray(counts) / np.sum(counts) for counts in (first, second)]
     differences = np.abs(shares[0] - shares[1])
     least = float(bound_share_differences(first, second).max())
-    return LabelDistance(between, CLASS_NAMES[differences.argmax()], float(differences.max()), least, bound)
+    return LabelDistance(between, class_names[differences.argmax()], float(differences.max()), least, bound)
 
 
-def find_absences(train: Sequence[int], eval_: Sequence[int]) -> tuple[Absence, ...]:
+def find_absences(train: Sequence[int], eval_: Sequence[int], class_names: Sequence[str]) -> tuple[Absence, ...]:
     """The classes that train has and eval lacks; eval has at least one row, and both are in class order."""
     chances = compute_absence_chances(train, sum(eval_)).tolist()
     return tuple(
-        Absence(name, chance, chance < LABEL_DOUBT / len(CLASS_NAMES))  # Bonferroni: any one class may be absent
-        for name, chance, in_train, in_eval in zip(CLASS_NAMES, chances, train, eval_, strict=True)
+        Absence(name, chance, chance < LABEL_DOUBT / len(class_names))  # Bonferroni: any one class may be absent
+        for name, chance, in_train, in_eval in zip(class_names, chances, train, eval_, strict=True)
         if in_train and not in_eval
     )
 

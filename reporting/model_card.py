@@ -61,6 +61,7 @@ def render_card(card: CardData) -> str:
         filters,
         is_html=False,
         card=card,
+        class_names=[each.name for each in card.figures.classes],
         contract=contract,
         splits=[split for split in contract.LABELLED_SPLITS if card.rows.split_size(split)],
         settings=json.dumps(_pin(card), indent=1, sort_keys=True),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from configs.progress import EpochMetrics
-from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
+from fer_tfx.contract import LABELLED_SPLITS
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Share
 from reporting.report_data import ClassFigures, Evaluation, Slice, TrainingFigures
@@ -73,18 +73,18 @@ def plot_class_balance(rows: IngestionReport) -> Plot:
     """Each class's share of its split, by split."""
     splits = [split for split in LABELLED_SPLITS if rows.split_size(split)]
     shares = {
-        split: [rows.emitted[split].get(name, 0) / rows.split_size(split) for name in CLASS_NAMES] for split in splits
+        split: [rows.emitted[split].get(name, 0) / rows.split_size(split) for name in rows.classes] for split in splits
     }
     alt = "Share of each class, by split. " + " ".join(
-        f"{split}: {_list(CLASS_NAMES, values)}." for split, values in shares.items()
+        f"{split}: {_list(rows.classes, values)}." for split, values in shares.items()
     )
     with _draw(alt, "share of the split, %", "") as (axes, plots):
         height = 0.8 / len(splits)
-        places = np.arange(len(CLASS_NAMES))
+        places = np.arange(len(rows.classes))
         for index, (split, color) in enumerate(zip(splits, (_FIRST, _SECOND, _THIRD), strict=False)):
             values = 100 * np.array(shares[split])
             axes.barh(places + height * index, values, height, color=color, label=split)
-        axes.set_yticks(places + height * (len(splits) - 1) / 2, CLASS_NAMES)
+        axes.set_yticks(places + height * (len(splits) - 1) / 2, rows.classes)
         axes.invert_yaxis()
         axes.legend()
     return plots[0]

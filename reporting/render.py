@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fer_tfx.contract import CLASS_NAMES, LABELLED_SPLITS
+from fer_tfx.contract import LABELLED_SPLITS
 from reporting import plots, templates
 from reporting.evaluation import Faces
 from reporting.intervals import Interval, Share
@@ -33,7 +33,7 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
         card=card,
         rows=rows,
         splits=[split for split in LABELLED_SPLITS if rows.split_size(split)],
-        class_names=CLASS_NAMES,
+        class_names=rows.classes,
         balance_plot=plots.plot_class_balance(rows) if any(map(rows.split_size, LABELLED_SPLITS)) else None,
         training_plots=plots.plot_training(report.training) if report.training else (),
         settings=list(flatten(report.lineage.settings)) if report.lineage else [],

@@ -33,7 +33,7 @@ from tfx.types import standard_artifacts
 
 from components.acceptance import DIGEST_PROPERTY, NO_SLOWER_PROPERTY, NO_WORSE_PROPERTY
 from components.data_gate import DataGate, find_drift
-from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, TRAIN_SPLIT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, LABEL_KEY, TRAIN_SPLIT
 from fer_tfx.errors import ConfigError
 from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.model_digest import compute_digest
@@ -515,7 +515,7 @@ def find_drifts(kind: str, before: str) -> tuple[str, ...]:
     """The data gate's own check of one kind of data against another; empty: it lets them through."""
     statistics = {name: {TRAIN_SPLIT: _describe(name)} for name in KINDS}
     schema = _read_schema()
-    return tuple(find_drift(statistics[kind], statistics.get(before, {}), schema))
+    return tuple(find_drift(statistics[kind], statistics.get(before, {}), schema, DEFAULT_CLASS_NAMES))
 
 
 def _read_schema() -> schema_pb2.Schema:
@@ -527,7 +527,7 @@ def _read_schema() -> schema_pb2.Schema:
 
 def _describe(kind: str) -> statistics_pb2.DatasetFeatureStatisticsList:
     """TFDV's statistics of 1,000 labels: even, or two thirds of one class."""
-    counts = [143] * CLASS_COUNT if kind == "good" else [660, *[55] * (CLASS_COUNT - 1)]
+    counts = [143] * len(DEFAULT_CLASS_NAMES) if kind == "good" else [660, *[55] * (len(DEFAULT_CLASS_NAMES) - 1)]
     described = statistics_pb2.DatasetFeatureStatisticsList()
     dataset = described.datasets.add(num_examples=sum(counts))
     feature = dataset.features.add(type=statistics_pb2.FeatureNameStatistics.INT)

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from configs.progress import EpochMetrics
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Interval, Share, wilson_interval
 from reporting.model_card import CardData, CardFigures, Confidence
@@ -22,7 +22,7 @@ FIGURES = CardFigures(
         Figure("expected calibration error, 15 bins", 0.03125, Interval(0.0125, 0.0625), 12),
         Figure("Brier score", 0.5, None, 12),
     ),
-    classes=tuple(ClassFigures(name, Share.of(0.5, 4), Share.of(1.0, 2), 0.5) for name in CLASS_NAMES),
+    classes=tuple(ClassFigures(name, Share.of(0.5, 4), Share.of(1.0, 2), 0.5) for name in DEFAULT_CLASS_NAMES),
     confusion=tuple(tuple(1000 * row + column for column in range(7)) for row in range(7)),
     corrupted={"blurred": Share.of(0.25, 12)},
     change=Figure("accuracy", 0.0125, Interval(-0.01, 0.035), 12),
@@ -74,7 +74,7 @@ def make_nan_card() -> CardData:
     """A card of a model that answers NaN."""
     share = Share.of(math.nan, 12)
     nothing = Interval(math.nan, math.nan)
-    classes = tuple(ClassFigures(name, share, share, math.nan) for name in CLASS_NAMES)
+    classes = tuple(ClassFigures(name, share, share, math.nan) for name in DEFAULT_CLASS_NAMES)
     measured = tuple(
         dataclasses.replace(each, value=math.nan, interval=each.interval and nothing) for each in FIGURES.measured
     )

@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from configs.progress import EpochMetrics
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.evaluation import AnsweredRows, Faces, LabelledRows, compare, describe_robustness, evaluate, keep_answers
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Interval
@@ -43,7 +44,7 @@ def answer_rows(probabilities: np.ndarray, batch_size: int = 5) -> AnsweredRows:
         (LabelledRows(pixels[part], TRUE[part], ("eval.csv",) * 12, np.arange(100, 112)[part]), probabilities[part])
         for part in parts
     ]
-    return keep_answers(batches, 12)
+    return keep_answers(batches, 12, DEFAULT_CLASS_NAMES)
 
 
 def make_data() -> DataFigures:
@@ -58,8 +59,7 @@ def make_data() -> DataFigures:
         label_shift=compute_label_shift(
             {"train": (0, 0, 0, 1_000, 200, 0, 0), "eval": (0, 0, 0, 12, 0, 0, 0)},
             {"train": (0, 0, 0, 900, 300, 0, 0), "eval": (0, 0, 0, 12, 0, 0, 0)},
-            skew_bound=0.25, drift_bound=0.015625,
-        ),
+            skew_bound=0.25, drift_bound=0.015625, class_names=DEFAULT_CLASS_NAMES),
     )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def make_report_of_refused_data(sentence: str, name: str = "fer") -> ReportData:
 def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) -> ReportData:
     """A whole report; with refusals one of a refused model."""
     probabilities = make_probabilities(SAID, CONFIDENCES)
-    evaluation = evaluate(answer_rows(probabilities), temperature=1.25, threshold=0.55)
+    evaluation = evaluate(answer_rows(probabilities), temperature=1.25, threshold=0.55, class_names=DEFAULT_CLASS_NAMES)
     baseline = make_probabilities(TRUE, np.full(12, 0.5))
     return ReportData(
         name=name,
@@ -105,7 +105,7 @@ def make_report_of_nan() -> ReportData:
         training=dataclasses.replace(
             report.training, epochs=(EpochMetrics(1, math.nan, 0.2, math.nan, 0.1, 0.1, 4.0),)
         ),
-        evaluation=evaluate(answer_rows(answers), temperature=1.25, threshold=0.55),
+        evaluation=evaluate(answer_rows(answers), temperature=1.25, threshold=0.55, class_names=DEFAULT_CLASS_NAMES),
         robustness=describe_robustness({"eyes_masked": math.nan}, report.evaluation.accuracy),
         comparison=compare(answers, make_probabilities(TRUE, np.full(12, 0.5)), TRUE, "/model/3", 0.01),
     )

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from benchmarks.harness.command import ROOT, tell
-from fer_tfx.contract import CLASS_NAMES, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
 from fer_tfx.errors import DataError, FerError
 from fer_tfx.reading.form import ParsedRow, ReadingLimits
 from fer_tfx.reading.sources import Source, read_source
@@ -107,7 +107,7 @@ def read_faces(path: Path) -> list[Face]:
     try:
         with path.open("rb") as stream:
             source = Source(str(path), path.name, is_unlabelled=False)
-            items = read_source(source, stream, ReadingLimits(), ClassTable.build(CLASS_NAMES, {}))
+            items = read_source(source, stream, ReadingLimits(), ClassTable.build(DEFAULT_CLASS_NAMES, {}))
             rows = [item.face for item in items if isinstance(item, ParsedRow)]
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}; give the FER2013 CSV or an archive of it") from None

@@ -39,7 +39,9 @@ def load_predict(folder: Path, batch_size: int = 256) -> Predict:
 
 def predict_views(predict: Predict, pixels: Pixels, count: int) -> npt.NDArray[np.float32]:
     """Answers to each view of the pictures, uint8 (n, 48, 48): (count, n, 7)."""
-    return predict(make_views(pixels[..., np.newaxis], count)[..., 0]).reshape(count, len(pixels), contract.CLASS_COUNT)
+    return predict(make_views(pixels[..., np.newaxis], count)[..., 0]).reshape(
+        count, len(pixels), len(contract.DEFAULT_CLASS_NAMES)
+    )
 
 
 def require_model(folder: Path) -> None:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from components.face_example_gen.settling import Candidate, settle, split_by_digest
 from configs.spec import DataConfig
-from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
@@ -23,7 +23,7 @@ from fer_tfx.reading.words import ClassTable
 TRAIN_FILE = "train.csv.xz"
 TEST_FILE = "test.csv.xz"
 LABELS_FILE = "public_test_labels.csv"
-_LABELS = {str(index) for index in range(CLASS_COUNT)}
+_LABELS = {str(index) for index in range(len(DEFAULT_CLASS_NAMES))}
 SCORED_FRACTION = 0.3  # of FER2013 8,000 rows, on which accuracy has a standard error of half a point
 
 
@@ -91,14 +91,18 @@ def _read_labels(path: Path) -> npt.NDArray[np.int64]:
         raise DataError(f"{path}: expected a line `{LABEL_KEY}`, then one label a line; give the competition's file")
     for number, line in enumerate(lines[1:], start=2):
         if line not in _LABELS:
-            raise DataError(f"{path}, line {number}: expected a label from 0 to {CLASS_COUNT - 1}, found {line!r}")
+            raise DataError(
+                f"{path}, line {number}: expected a label from 0 to {len(DEFAULT_CLASS_NAMES) - 1}, found {line!r}"
+            )
     return np.array(lines[1:], np.int64)
 
 
 def _iter_rows(path: Path) -> Iterator[ParsedRow]:
     try:
         with lzma.open(path) as stream:
-            for row in CSV.read(cast(BinaryIO, stream), path.name, ReadingLimits(), ClassTable.build(CLASS_NAMES, {})):
+            for row in CSV.read(
+                cast(BinaryIO, stream), path.name, ReadingLimits(), ClassTable.build(DEFAULT_CLASS_NAMES, {})
+            ):
                 if isinstance(row, RejectedRow):
                     raise DataError(f"{path}, line {row.line}: {row.detail}; give the competition's file unchanged")
                 if isinstance(row, ParsedRow):

@@ -14,7 +14,7 @@ from scipy.special import softmax
 from benchmarks.model.fer2013 import Pictures, PublicTest, write_arrays
 from configs.load import to_json
 from configs.spec import Recipe
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SHAPE
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SHAPE
 from fer_tfx.errors import DataError
 from fer_tfx.views import VIEW_COUNTS, make_views
 from models.calibration import fit_temperature
@@ -69,7 +69,7 @@ def train(
 def _fit(
     recipe: Recipe, examples: LabelledExamples, eval_: LabelledExamples, transform: Transform, state: Path
 ) -> Trained:
-    network = build_seeded_network(recipe)
+    network = build_seeded_network(recipe, len(DEFAULT_CLASS_NAMES))
     logs = str(state / "log")
     result = fit(network, examples, eval_, transform, recipe.trainer, checkpoint_dir=str(state), log_dir=logs)
     return Trained(network, transform, result.history, result.resumed_from_epoch)
@@ -112,7 +112,7 @@ def to_examples(
     targets: npt.NDArray[np.float32] | None = None,
 ) -> LabelledExamples:
     """Pictures, uint8 (n, ...), as the examples of a training."""
-    column = tf.zeros([len(class_indices), CLASS_COUNT]) if targets is None else tf.constant(targets)
+    column = tf.zeros([len(class_indices), len(DEFAULT_CLASS_NAMES)]) if targets is None else tf.constant(targets)
     return LabelledExamples(tf.constant([each.tobytes() for each in pixels]), tf.constant(class_indices), column)
 
 
@@ -122,7 +122,7 @@ def predict_views(trained: Trained, rows: Rows, count: int = max(VIEW_COUNTS)) -
     dataset = make_eval_dataset(to_examples(views, np.tile(rows.class_indices, count)), trained.transform)
     compute = tf.function(lambda images: trained.network(images, training=False), reduce_retracing=True)
     logits, _ = predict_logits(compute, dataset)
-    return ViewLogits(logits.reshape(count, -1, CLASS_COUNT), rows.class_indices)
+    return ViewLogits(logits.reshape(count, -1, len(DEFAULT_CLASS_NAMES)), rows.class_indices)
 
 
 class ViewLogits(NamedTuple):
@@ -166,7 +166,7 @@ def average_networks(members: dict[str, ViewLogits]) -> ViewLogits:
 
 def describe_logits(logits: npt.NDArray[np.float32], class_indices: npt.NDArray[np.int64]) -> dict[str, float]:
     """Figures of logits, float (n, 7); `nll_at_best`, in nats, is that of the `temperature` that minimises it here."""
-    confusion = compute_confusion(class_indices, logits.argmax(axis=1), CLASS_COUNT)
+    confusion = compute_confusion(class_indices, logits.argmax(axis=1), len(DEFAULT_CLASS_NAMES))
     temperature = fit_temperature(logits, class_indices)
     return {
         "accuracy": compute_accuracy(confusion),

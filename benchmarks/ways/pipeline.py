@@ -12,7 +12,7 @@ from benchmarks.harness.marks import Mark
 from benchmarks.ways import INGESTION, LAST_DATA_NODE
 from configs.load import load_config
 from configs.spec import PipelineConfig
-from fer_tfx.contract import EVAL_SPLIT, TRAIN_SPLIT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, EVAL_SPLIT, TRAIN_SPLIT
 from models.dataset import make_eval_dataset, read_examples
 from models.transform_graph import TransformGraph
 from pipeline.graph import Places, build_components
@@ -44,7 +44,8 @@ def prepare_data(csv_path: Path, folder: Path, mark: Mark) -> None:
     examples = records[INGESTION].outputs["examples"].uri
     transform = TransformGraph(tft.TFTransformOutput(records[LAST_DATA_NODE].outputs["transform_graph"].uri))
     for split in (TRAIN_SPLIT, EVAL_SPLIT):
-        for _images, _class_indices in make_eval_dataset(read_examples([f"{examples}/Split-{split}/*"]), transform):
+        stored = read_examples([f"{examples}/Split-{split}/*"], len(DEFAULT_CLASS_NAMES))
+        for _images, _class_indices in make_eval_dataset(stored, transform):
             pass
     mark("graph applied")
 

@@ -79,7 +79,7 @@ class Executor(BaseBeamExecutor):  # type: ignore[misc]
                 ingest(pipeline, sources, config, outputs)
         finally:
             fileio.rmtree(outputs.temporary)
-        report, file_errors = outputs.read_account(skipped_files, votes)
+        report, file_errors = outputs.read_account(skipped_files, class_names_of(config), votes)
         report = dataclasses.replace(report, labels="" if config.targets == "label" else "majority of FER+ votes")
         require_still(exec_properties)
         if file_errors:
@@ -209,7 +209,7 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
         among = f" of {files}" if len(report.read) > 1 else ""
         share = f"{report.rows_quarantined} of {report.rows_read} rows ({report.quarantined_fraction:.1%}){among}"
         allowed = f"at most {config.max_quarantined_fraction:.1%} is allowed"
-        detail = first["detail"] + _explain_label(first, report, class_names_of(config))
+        detail = first["detail"] + _explain_label(first, report)
         raise DataError(
             f"{place}: {first['reason']}: {detail}; {share} can't be used, {allowed}: fix the"
             f" rows listed in {kept} or raise data.max_quarantined_fraction"
@@ -223,9 +223,10 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
         raise DataError(f"{files}: no labelled row is left to train on{_explain_empty_train(report)}")
 
 
-def _explain_label(row: dict[str, Any], report: IngestionReport, names: tuple[str, ...]) -> str:
+def _explain_label(row: dict[str, Any], report: IngestionReport) -> str:
     if row["reason"] not in (UNKNOWN_LABEL, NO_CLASS) or "found ''" in row["detail"]:
         return ""
+    names = report.classes
     has_first = any(names[0] in classes for classes in report.emitted.values())
     if f"found '{len(names)}'" in row["detail"] and not has_first:
         return f" (labels seem to count from 1: give data.label_map what they mean, 1: {names[0]}, 2: {names[1]}, ...)"

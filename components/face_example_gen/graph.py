@@ -10,7 +10,7 @@ import json
 import os
 import posixpath
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, TypeAlias
@@ -82,7 +82,7 @@ class Outputs:
         return os.path.join(parent, f"Split-{split}")
 
     def read_account(
-        self, skipped_sources: list[SkippedMember], votes: VoteTable | None = None
+        self, skipped_sources: list[SkippedMember], class_names: Sequence[str], votes: VoteTable | None = None
     ) -> tuple[IngestionReport, list[str]]:
         """The counted outcomes, and the messages of files that can't be read, stand in both inputs, or lack votes."""
         pairs = [(tuple(words), count) for words, count in json.loads(io_utils.read_string_file(self.account_path))]
@@ -106,7 +106,7 @@ class Outputs:
         report = IngestionReport.from_outcomes(counts, skipped)
         if report.split_size(EVAL_SPLIT) and not any(words == (NAMED, EVAL_SPLIT) for words, _ in pairs):
             remarks.append(f"{NO_EVAL}: eval was taken from the training rows, by a hash of their pixels")
-        return replace(report, remarks=remarks), failures
+        return replace(report, remarks=remarks, classes=[*class_names]), failures
 
 
 def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, outputs: Outputs) -> None:

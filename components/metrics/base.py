@@ -199,7 +199,7 @@ class _SumUp(beam.CombineFn):  # type: ignore[misc]
 
 
 def extract_row(element: Any, eval_config: Any, model_name: str) -> tuple[int, npt.NDArray[np.float64]]:
-    """True class and probabilities, float64 (7,), that a model gave one of TFMA's rows."""
+    """True class and probabilities, float64 (classes,), that a model gave one of TFMA's rows."""
     rows = metric_util.to_label_prediction_example_weight(
         element, eval_config=eval_config, model_name=model_name, example_weighted=False, flatten=False
     )

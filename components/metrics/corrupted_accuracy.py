@@ -102,8 +102,8 @@ class _AskCandidate(tfma.utils.DoFnWithModels):  # type: ignore[misc]
 def answer_corrupted(predict: Predict, pixels: Pixels) -> npt.NDArray[np.int64]:
     """A model's classes of pictures, uint8 (n, 48, 48), n at least 1, under each corruption.
 
-    `predict` maps uint8 (m, 48, 48), m at most 256, to probabilities (m, 7). Returns int64 (n, 8): class indices in the
-    order of `CORRUPTIONS`, -1 where a probability is not finite.
+    `predict` maps uint8 (m, 48, 48), m at most 256, to probabilities (m, classes). Returns int64 (n, 8): class indices
+    in the order of `CORRUPTIONS`, -1 where a probability is not finite.
     """
     corrupted = np.concatenate([corrupt_by_content(name, pixels) for name in CORRUPTIONS])
     batches = (corrupted[start : start + _BATCH_SIZE] for start in range(0, len(corrupted), _BATCH_SIZE))

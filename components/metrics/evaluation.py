@@ -1,5 +1,6 @@
 """What the Evaluator measured and refused, read from its artifact. `evaluation` is the artifact's URI throughout."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from components.metrics.base import Values
 from components.metrics.corrupted_accuracy import ACCURACY_NAMES
 from components.metrics.registry import METRICS
 from components.metrics.rows import ExampleCount
-from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, LABEL_KEY
+from fer_tfx.contract import LABEL_KEY
 from reporting.intervals import Figure
 
 
@@ -32,12 +33,12 @@ def read_figures(evaluation: str) -> tuple[Figure, ...]:
     return tuple(each.read_figure(overall, count) for each in METRICS if each.IS_LISTED and each.NAME in overall)
 
 
-def read_confusion(evaluation: str) -> npt.NDArray[np.int64]:
-    """Numbers of all rows by true class, then by the candidate's most probable class: int64 (7, 7).
+def read_confusion(evaluation: str, class_count: int) -> npt.NDArray[np.int64]:
+    """Numbers of all rows by true class, then by the candidate's most probable class: int64 (classes, classes).
 
     A row without a probability above 0 has no such class and is left out.
     """
-    confusion = np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64)
+    confusion = np.zeros((class_count, class_count), np.int64)
     (overall,) = (plots for plots in tfma.load_plots(evaluation) if not plots.slice_key.single_slice_keys)
     for plot in overall.plot_keys_and_values:
         if plot.key.model_name != tfma.BASELINE_KEY:
@@ -55,7 +56,7 @@ def read_robustness(evaluation: str) -> Values:
     return {name: overall[metric] for name, metric in ACCURACY_NAMES.items() if metric in overall}
 
 
-def explain_validation(evaluation: str) -> list[str]:
+def explain_validation(evaluation: str, class_names: Sequence[str]) -> list[str]:
     """One sentence for each bound that was missed: of all rows first, then of each class in class order."""
     result = tfma.load_validation_result(evaluation)
     names = [each.NAME for each in METRICS]
@@ -67,7 +68,7 @@ def explain_validation(evaluation: str) -> list[str]:
     ]
     overall = read_metrics(evaluation)[()] if failures else {}
     return [
-        METRICS[metric].explain(failure, CLASS_NAMES[class_index] if class_index >= 0 else "", overall)
+        METRICS[metric].explain(failure, class_names[class_index] if class_index >= 0 else "", overall)
         for class_index, metric, failure in sorted(failures, key=lambda each: each[:2])
     ]
 

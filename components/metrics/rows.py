@@ -4,14 +4,13 @@ TFMA has Keras' accuracy, which takes a row of NaN for one of class 0. Its own F
 threshold, so that a class that wins with 0.4 counts as not predicted. These take the most probable class.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from components.metrics.base import AT_LEAST, AT_MOST, Bound, Metric, SummedMetric, Sums, extract_row
-from fer_tfx.contract import CLASS_COUNT
 from reporting.calibration import compute_bin_sums, compute_brier_score, compute_nll, estimate_calibration_error
 from reporting.classification import compute_accuracy, compute_macro_f1
 
@@ -24,14 +23,14 @@ class RowSums(Sums):
     brier: float = 0.0
     confidence: npt.NDArray[np.float64] | float = 0.0
     """float64 (4, 15), as `compute_bin_sums` gives them; 0 before the first row."""
-    confusion: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((CLASS_COUNT, CLASS_COUNT), np.int64))
-    """By true class and most probable class."""
+    confusion: npt.NDArray[np.int64] | int = 0
+    """int64 (classes, classes), by true class and most probable class; 0 before the first row."""
 
     def add_element(self, element: Any, eval_config: Any, model_name: str) -> None:
         self.add_row(*extract_row(element, eval_config, model_name))
 
     def add_row(self, class_index: int, probabilities: npt.NDArray[np.float64]) -> None:
-        """Take in a row of a true class and probabilities (7,)."""
+        """Take in a row of a true class and probabilities (classes,)."""
         if not np.isfinite(probabilities).all():
             self.unsound += 1
             return
@@ -40,7 +39,9 @@ class RowSums(Sums):
         self.nll += compute_nll(rows, classes)
         self.brier += compute_brier_score(rows, classes)
         self.confidence = self.confidence + compute_bin_sums(rows, classes)
-        self.confusion[class_index, probabilities.argmax()] += 1
+        hit = np.zeros((len(probabilities), len(probabilities)), np.int64)
+        hit[class_index, probabilities.argmax()] = 1
+        self.confusion = self.confusion + hit
 
 
 class ExampleCount(Metric):
@@ -70,7 +71,7 @@ class Accuracy(RowMetric):
 
     @staticmethod
     def compute(sums: RowSums) -> float:
-        return compute_accuracy(sums.confusion)
+        return compute_accuracy(np.asarray(sums.confusion))
 
 
 class MacroF1(RowMetric):
@@ -82,7 +83,7 @@ class MacroF1(RowMetric):
 
     @staticmethod
     def compute(sums: RowSums) -> float:
-        return compute_macro_f1(sums.confusion)
+        return compute_macro_f1(np.asarray(sums.confusion))
 
 
 class CalibrationError(RowMetric):

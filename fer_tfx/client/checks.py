@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_tfx import contract
-from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SHAPE, MAX_SERVED_PIXELS
+from fer_tfx.contract import IMAGE_SHAPE, MAX_SERVED_PIXELS
 from fer_tfx.errors import BadAnswerError, BadRequestError, RequestRefusedError, ServingError, shorten
 from fer_tfx.prediction import Prediction, build_prediction
 from fer_tfx.views import Pixels
@@ -140,54 +140,69 @@ def read_predictions(outputs: Mapping[str, Any], positions: Sequence[int], where
     Raises BadAnswerError if an output is missing or of another shape or type, or if a picture's outputs can't be right.
     """
     missing = [name for name in contract.OUTPUT_KEYS if name not in outputs]
-    if missing == [contract.ABSTAIN_KEY]:
-        raise BadAnswerError(f"{where}: the model doesn't say when to `{missing[0]}`, so it is older; {_REMEDY}")
+    if set(missing) <= {contract.ABSTAIN_KEY, contract.CLASS_NAMES_KEY} and missing:
+        raise BadAnswerError(f"{where}: the model doesn't tell `{missing[0]}`, so it is older; {_REMEDY}")
     if missing:
         found = shorten(", ".join(sorted(outputs))) or "none"
         raise BadAnswerError(f"{where}: the answer lacks {', '.join(missing)}, it has {found}; {_REMEDY}")
     count = len(positions)
-    probabilities = _read_column(outputs, contract.PROBABILITIES_KEY, "iuf", (count, CLASS_COUNT), where)
+    probabilities = _read_column(outputs, contract.PROBABILITIES_KEY, "iuf", (count, None), where)
+    class_names = _read_texts(outputs, contract.CLASS_NAMES_KEY, probabilities.shape, where)
+    if any(len(set(row)) < len(row) for row in class_names):
+        raise BadAnswerError(f"{where}: {contract.CLASS_NAMES_KEY}: expected names that differ; {_REMEDY}")
     class_index = _read_column(outputs, contract.CLASS_INDEX_KEY, "iu", (count,), where)
     confidence = _read_column(outputs, contract.CONFIDENCE_KEY, "iuf", (count,), where)
     abstain = _read_column(outputs, contract.ABSTAIN_KEY, "b", (count,), where)
-    names = [
-        name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
-        for name in _read_column(outputs, contract.CLASS_NAME_KEY, "OSU", (count, 1), where)[:, 0]
-    ]
+    names = [name for (name,) in _read_texts(outputs, contract.CLASS_NAME_KEY, (count, 1), where)]
     for row, position in enumerate(positions):
-        if problem := _find_problem(probabilities[row], int(class_index[row]), names[row], float(confidence[row])):
+        answer = probabilities[row], int(class_index[row]), float(confidence[row])
+        if problem := _find_problem(class_names[row], names[row], *answer):
             raise BadAnswerError(f"{where}, picture {position}: {problem}; {_REMEDY}")
-    rows = zip(class_index.tolist(), confidence.tolist(), probabilities.tolist(), abstain.tolist(), strict=True)
+    columns = (class_index.tolist(), confidence.tolist(), probabilities.tolist(), abstain.tolist())
     return [
-        build_prediction(index, float(top), [*map(float, shares)], abstains) for index, top, shares, abstains in rows
+        build_prediction(names, index, float(top), [*map(float, shares)], abstains)
+        for names, index, top, shares, abstains in zip(class_names, *columns, strict=True)
+    ]
+
+
+def _read_texts(outputs: Mapping[str, Any], name: str, shape: tuple[int, ...], where: str) -> list[list[str]]:
+    column = _read_column(outputs, name, "OSU", shape, where)
+    return [
+        [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in row] for row in column
     ]
 
 
 def _read_column(
-    outputs: Mapping[str, Any], name: str, kinds: str, shape: tuple[int, ...], where: str
+    outputs: Mapping[str, Any], name: str, kinds: str, shape: tuple[int | None, ...], where: str
 ) -> npt.NDArray[Any]:
-    """One output as an array of this shape, of one of NumPy's kinds."""
+    """One output as an array of this shape, of any length where it is None, and of one of NumPy's kinds."""
     try:
         column = np.asarray(outputs[name])
     except (OverflowError, ValueError):  # lists of unequal lengths
         raise BadAnswerError(f"{where}: {name} is no array; {_REMEDY}") from None
-    if column.shape != shape or column.dtype.kind not in kinds:
+    is_fit = len(column.shape) == len(shape) and all(
+        length in (None, found) for length, found in zip(shape, column.shape, strict=True)
+    )
+    if not is_fit or column.dtype.kind not in kinds:
+        expected = str(shape).replace("None", "classes")
         found = f"{column.dtype} {column.shape}"
-        raise BadAnswerError(f"{where}: {name}: expected the shape {shape}, got {found}; {_REMEDY}")
+        raise BadAnswerError(f"{where}: {name}: expected the shape {expected}, got {found}; {_REMEDY}")
     return column
 
 
-def _find_problem(shares: npt.NDArray[Any], class_index: int, name: str, confidence: float) -> str:
+def _find_problem(
+    class_names: Sequence[str], name: str, shares: npt.NDArray[Any], class_index: int, confidence: float
+) -> str:
     """What can't be right in one picture's outputs; empty if nothing is."""
     if not -_TIE_TOLERANCE <= shares.min() <= shares.max() <= 1 + _SUM_TOLERANCE:  # so too if one is NaN
         return f"probabilities: expected numbers from 0 to 1, got {shares.tolist()}"
     if abs(shares.sum() - 1) > _SUM_TOLERANCE:
         return f"probabilities: expected the sum 1, got {shares.sum():.4f}"
-    if not 0 <= class_index < CLASS_COUNT or shares[class_index] < shares.max() - _TIE_TOLERANCE:
+    if not 0 <= class_index < len(shares) or shares[class_index] < shares.max() - _TIE_TOLERANCE:
         return f"class_index: expected {shares.argmax()}, where the largest probability stands, got {class_index}"
-    if name != CLASS_NAMES[class_index]:
-        expected = CLASS_NAMES[class_index]
-        return f"class_name: expected {expected}, the class {class_index}, got {shorten(name, 40)}; its order differs"
+    if name != class_names[class_index]:
+        expected = f"{shorten(class_names[class_index], 40)}, the class {class_index}"
+        return f"class_name: expected {expected}, got {shorten(name, 40)}; its order differs"
     if not abs(confidence - shares.max()) <= _SUM_TOLERANCE:
         return f"confidence: expected the largest probability, {shares.max():.4f}, got {confidence:.4f}"
     return ""

@@ -12,17 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
 from fer_tfx.commands.inputs import Subject
-from fer_tfx.contract import CLASS_NAMES
 from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
 from fer_tfx.files import replacing
 from fer_tfx.prediction import Prediction
 
 UNSURE, NO_FACE = "unsure", "no face"
-_CLASS_WIDTH = max(len(name) for name in (*CLASS_NAMES, UNSURE))
 _ROW_WIDTH = 7
 _NO_BOX = ("",) * len(Box._fields)
-_ANSWER_COLUMNS = ("class", "confidence", *CLASS_NAMES, "views")
 _MEMORY_BYTES = 8_000_000
 
 
@@ -90,15 +87,18 @@ def _count_cells(text: str) -> int:
     return cell_len(text)
 
 
-def write_rows(rows: Iterable[Row], form: str, layout: Layout, output: TextIO) -> tuple[int, int | None]:
+def write_rows(
+    rows: Iterable[Row], form: str, layout: Layout, class_names: Sequence[str], output: TextIO
+) -> tuple[int, int | None]:
     """Write one row after the other as `table`, `csv` or `jsonl`; the number of rows, and of views in each answer."""
+    answer_columns = ("class", "confidence", *class_names, "views")
     table = csv.writer(output, lineterminator="\n")
     if form == "csv":
-        table.writerow([*layout.columns, *_ANSWER_COLUMNS])
+        table.writerow([*layout.columns, *answer_columns])
     count, views = 0, None
     for row in rows:
         if form == "csv":
-            table.writerow(_to_csv_row(row, layout))
+            table.writerow(_to_csv_row(row, layout, len(answer_columns)))
         else:
             output.write(_to_json_line(row, layout) if form == "jsonl" else _to_table_line(row, layout))
         count += 1
@@ -109,11 +109,12 @@ def write_rows(rows: Iterable[Row], form: str, layout: Layout, output: TextIO) -
 def _to_table_line(row: Row, layout: Layout) -> str:
     if row.prediction is None:
         return f"{layout.tell(row.subject)}  {NO_FACE}\n"
-    return f"{layout.tell(row.subject)}  {row.class_name:{_CLASS_WIDTH}}  {row.prediction.confidence:.3f}\n"
+    width = max(map(len, (*row.prediction.probabilities, UNSURE)))
+    return f"{layout.tell(row.subject)}  {row.class_name:{width}}  {row.prediction.confidence:.3f}\n"
 
 
-def _to_csv_row(row: Row, layout: Layout) -> list[Any]:
-    answer: list[Any] = [""] * len(_ANSWER_COLUMNS)
+def _to_csv_row(row: Row, layout: Layout, width: int) -> list[Any]:
+    answer: list[Any] = [""] * width
     if row.prediction:
         shares = row.prediction.probabilities.values()
         answer = [row.class_name, *map(_shorten, (row.prediction.confidence, *shares)), row.prediction.views]

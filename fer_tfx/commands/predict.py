@@ -133,8 +133,10 @@ def predict(options: PredictOptions) -> int:
         terminal = stack.enter_context(keep_terminal())
         output = stack.enter_context(open_output(options.out))
         open_rows_of = _open_video_rows if inputs.videos else _open_picture_rows
-        rows = open_rows_of(stack.enter_context(open_model(back_end)), inputs, options, terminal, errors, stack)
-        count, views = write_rows(rows, options.format, layout, output)
+        model = stack.enter_context(open_model(back_end))
+        class_names = model.class_names if options.format == "csv" else ()
+        rows = open_rows_of(model, inputs, options, terminal, errors, stack)
+        count, views = write_rows(rows, options.format, layout, class_names, output)
         if errors and not count:
             kind = "video" if inputs.videos else "picture"
             raise DataError(str(errors[0]) if len(errors) == 1 else f"no {kind} could be read; the first: {errors[0]}")
@@ -256,7 +258,7 @@ def answer_items(model: Model, items: Iterable[Item], views: int | None) -> Iter
 
 
 def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
-    """Write the class index 0-6 of each row of `data`, one a line, for Kaggle's competition; the exit code is 0.
+    """Write the class index of each row of `data`, one a line, for Kaggle's competition; the exit code is 0.
 
     `data` is a CSV such as test.csv, or an archive of one; labels are ignored. Raises as `predict`.
     """

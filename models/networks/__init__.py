@@ -13,8 +13,8 @@ from models.networks import vgg
 class Family(Protocol):
     """What a module of a family defines."""
 
-    def build(self, config: ModelConfig) -> keras.Model:
-        """A network: images float32 (batch, height, width, 1), z-scored -> logits float32 (batch, 7).
+    def build(self, config: ModelConfig, class_count: int) -> keras.Model:
+        """A network: images float32 (batch, height, width, 1), z-scored -> logits float32 (batch, class_count).
 
         Layers take Keras's dtype policy, the last one excepted. Initial weights come from Keras's seed.
         """
@@ -26,17 +26,19 @@ class Family(Protocol):
 FAMILIES: dict[str, Family] = {"vgg": vgg}
 
 
-def build_network(config: ModelConfig, policy: str = "float32") -> keras.Model:
+def build_network(config: ModelConfig, class_count: int, policy: str = "float32") -> keras.Model:
     """The network of `config.family`, see `Family.build`, under Keras's dtype policy `policy`."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        return FAMILIES[config.family].build(config)
+        return FAMILIES[config.family].build(config, class_count)
     finally:
         keras.config.set_dtype_policy(before)
 
 
-def build_seeded_network(recipe: Recipe, strategy: tf.distribute.Strategy | None = None) -> keras.Model:
+def build_seeded_network(
+    recipe: Recipe, class_count: int, strategy: tf.distribute.Strategy | None = None
+) -> keras.Model:
     """Set every seed of this process and build the network: equal recipes begin alike.
 
     `strategy` is that of the workers; None: all GPUs of this machine if it has several.
@@ -45,7 +47,7 @@ def build_seeded_network(recipe: Recipe, strategy: tf.distribute.Strategy | None
     if strategy is None and len(tf.config.list_logical_devices("GPU")) > 1:
         strategy = tf.distribute.MirroredStrategy()
     with (strategy or tf.distribute.get_strategy()).scope():
-        return build_network(recipe.model, choose_policy(recipe.trainer.precision))
+        return build_network(recipe.model, class_count, choose_policy(recipe.trainer.precision))
 
 
 def fold_network(network: keras.Model, config: ModelConfig) -> keras.Model:

@@ -6,11 +6,10 @@ The stem works at 48 px, the stages at 24, 12 and 6 px. `benchmarks/results/expe
 import keras
 
 from configs.spec import ModelConfig
-from fer_tfx.contract import CLASS_COUNT
 from models.networks.layers import BatchNormalization, fold_batch_norm, standardise
 
 
-def build(config: ModelConfig) -> keras.Model:
+def build(config: ModelConfig, class_count: int) -> keras.Model:
     """See `models.networks.Family`."""
     images = keras.Input((None, None, 1), name="images")
     features = _add_convolution(standardise(images), config.stem_filters, is_halved=True)
@@ -21,7 +20,7 @@ def build(config: ModelConfig) -> keras.Model:
             features = _add_convolution(features, filters, is_halved=is_halved, has_skip=has_skip)
     features = keras.layers.GlobalAveragePooling2D()(features)
     features = keras.layers.Dropout(config.dropout_fraction)(features)
-    logits = keras.layers.Dense(CLASS_COUNT, dtype="float32", name="logits")(features)
+    logits = keras.layers.Dense(class_count, dtype="float32", name="logits")(features)
     return keras.Model(images, logits, name="vgg")
 
 

@@ -47,6 +47,7 @@ def export(
     Its input is `pixels`, uint8 (1, 48, 48, 1), its outputs are the probabilities and what the last layer sees.
     """
     from fer_tfx.commands.output import check_output
+    from fer_tfx.local_model import Facts
 
     require_tfx()
     check_output(out, [])
@@ -59,6 +60,7 @@ def export(
             made = work / f"model.{to}"
             expected, pixels = _ask_saved_model(model)
             light = _find_light_form(model)
+            class_names = Facts.read(light.parent).class_names
             if python:
                 _convert_to_onnx(python, light, made)
                 found = _ask_onnx(python, made, pixels, work)
@@ -72,6 +74,7 @@ def export(
             )
         _move(made, out)
     print_note(f"{out}: {out.stat().st_size:,} bytes; answers equal the SavedModel's to {max(difference, 1e-7):.1g}")
+    print_note(f"probabilities are those of {', '.join(class_names)}")
     return 0
 
 
@@ -104,7 +107,7 @@ def _find_light_form(model: Path) -> Path:
 
 
 def _ask_saved_model(model: Path) -> "tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]":
-    """Probabilities (n, 7) for drawn faces, and these, uint8 (n, 48, 48, 1)."""
+    """Probabilities (n, classes) for drawn faces, and these, uint8 (n, 48, 48, 1)."""
     from fer_tfx.saved_model import SavedModel
     from schema.drawn_faces import draw_faces
 

@@ -4,7 +4,8 @@ Each answer leaves out what is being judged and what came of it, so a second run
 answers and everything stays cached. `components.acceptance` has the rule for models.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import path_utils
 
 from components import acceptance as rule
 from components.acceptance import MODEL_KEY
 from components.bucket_versions import find_rolled_back, is_destination_whole
 from components.data_gate import DataGate
 from components.face_example_gen.component import only_span
+from components.model_facts import read_class_names
 from components.span_trainer import read_span
+from configs.library import class_names_of
+from configs.spec import DataConfig
 from fer_tfx.errors import DataError
 from pipeline.history import open_store_for_reading
 from pipeline.history.records import (
@@ -31,6 +36,7 @@ from pipeline.history.records import (
     find_makers,
     key_of,
     locate_labelled,
+    read_node_settings,
     read_plain_values,
 )
 from pipeline.inputs import Input
@@ -66,13 +72,19 @@ class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
 def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     """The statistics that the data gate accepted last before the `current` ones were made, and that still exist.
 
-    An older span that was ingested again is no new delivery: its statistics are another node's, in another folder.
+    Those of other classes are no reference. An older span that was ingested again is no new delivery: its statistics
+    are another node's, in another folder.
     """
     current = min(given[CURRENT_KEY], key=lambda artifact: artifact.id)
     accepted = find_accepted_statistics(store)
     folder = current.uri.rpartition("/")[0]
     same_node = [each for each in given[STATISTICS_KEY] if each.uri.rpartition("/")[0] == folder]
-    return {STATISTICS_KEY: _take_latest([each for each in same_node if each.id in accepted], current)}
+    earlier = [each for each in same_node if each.id in accepted]
+    examples = _find_inputs(store, [current.id, *(each.id for each in earlier)], EXAMPLES_KEY)
+    classes = read_classes(store, examples.values())
+    by_id = {statistics: classes.get(made_of) for statistics, made_of in examples.items()}
+    alike = [each for each in earlier if by_id.get(each.id) == by_id.get(current.id)]
+    return {STATISTICS_KEY: _take_latest(alike, current)}
 
 
 def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
@@ -83,6 +95,8 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
     others = [each for each in given[MODEL_KEY] if each.id not in candidates]
     pushes, models = _read_pushes(store, given[PUSHED_KEY], others)
+    own = [_read_class_names(each) for each in given[CANDIDATE_KEY]]
+    pushes = [replace(each, is_comparable=_read_class_names(models[each.model]) in own) for each in pushes]
     found = rule.choose_references(pushes, is_destination_whole)
     return {PUSHED_KEY: [], **{key: [models[push.model]] if push else [] for key, push in found.items()}}
 
@@ -90,11 +104,13 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
 def find_window(store: Any, given: ArtifactsByKey, window: int, pattern: str) -> ArtifactsByKey:
     """The `current` examples and those of the accepted spans before them, at most `window` in all, by span.
 
-    The data come from `pattern`, `{SPAN}` as it is. Raises DataError: a span's files are gone, which `find_lost_spans`
-    has ingested again before a run.
+    A span of other classes is left out; `find_lost_spans` has it ingested again. The data come from `pattern`, `{SPAN}`
+    as it is. Raises DataError: a span's files are gone, which `find_lost_spans` has ingested again before a run.
     """
     (current,) = given[CURRENT_KEY]
     older = list_accepted_spans(store, given[EXAMPLES_KEY], read_span(current), pattern)[-window + 1 :]
+    classes = read_classes(store, [current.id, *(each.id for each in older)])
+    older = [each for each in older if classes.get(each.id) == classes.get(current.id)]
     for artifact in older:
         if not is_whole(artifact):
             raise DataError(
@@ -120,8 +136,9 @@ def list_accepted_spans(store: Any, examples: Iterable[Any], current_span: int, 
     return [by_span[span] for span in sorted(by_span)]
 
 
-def find_lost_spans(metadata: Path, data: Input, window: int) -> list[int]:
-    """The older spans of the coming window whose examples were accepted and are gone, so that a run ingests them again.
+def find_lost_spans(metadata: Path, data: Input, window: int, class_names: Sequence[str]) -> list[int]:
+    """The older spans of the coming window whose examples were accepted and are gone, or have other classes, so that a
+    run ingests them again.
 
     Raises DataError: the files of such a span are gone as well.
     """
@@ -141,16 +158,38 @@ def find_lost_spans(metadata: Path, data: Input, window: int) -> list[int]:
         for each in store.get_artifacts_by_type(standard_artifacts.Examples.TYPE_NAME)
     ]
     older = list_accepted_spans(store, examples, newest, data.labelled_pattern)[-window + 1 :]
-    lost = {read_span(artifact): artifact.uri for artifact in older if not is_whole(artifact)}
+    classes = read_classes(store, [each.id for each in older])
+    lost = {
+        read_span(artifact): artifact.uri
+        for artifact in older
+        if not is_whole(artifact) or classes.get(artifact.id) != tuple(class_names)
+    }
     for span, uri in lost.items():
         try:
             FileBasedInputProcessor(data.base, splits, only_span(span)).resolve_span_and_version()
         except ValueError:
             raise DataError(
-                f"span {span}: its examples in {uri} are damaged or gone, and no files of it are left at"
-                f" {data.base}/{' and '.join(data.patterns.values())}; bring the files back, or set spans.window=1"
+                f"span {span}: its examples in {uri} are damaged or gone, or have other classes, and no files of it are"
+                f" left at {data.base}/{' and '.join(data.patterns.values())}; bring the files back, or set"
+                " spans.window=1"
             ) from None
     return list(lost)
+
+
+def read_classes(store: Any, examples: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    """The names of the classes in each of the examples, by their id."""
+    makers = find_makers(store, examples)
+    executions = store.get_executions_by_id(sorted(set(makers.values()))) if makers else []
+    settings = {
+        each.id: read_node_settings("FerExampleGen", read_plain_values(each.custom_properties)) for each in executions
+    }
+    default = DataConfig().classes  # of versions that had no other
+    classes = {each: DataConfig(classes=found.get("data.classes", default)) for each, found in settings.items()}
+    return {artifact: class_names_of(classes[maker]) for artifact, maker in makers.items()}
+
+
+def _read_class_names(model: Any) -> tuple[str, ...]:
+    return read_class_names(path_utils.serving_model_path(model.uri))
 
 
 def find_analysis(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from configs.library import served_model_of
 from configs.spec import PipelineConfig
-from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.contract import EVAL_SPLIT, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
 from fer_tfx.quiet import hush_libraries, output_in_log
 from fer_tfx.versions.folder import VersionFolder
 from pipeline.history.records import RunRecord, has_all_settings, read_code, read_settings
@@ -218,7 +218,7 @@ def _compare_figures(
         _line("accuracy", [each.accuracy if each else None for each in figures], ".4f", counts),
         _line("macro F1", [each.macro_f1 if each else None for each in figures], ".4f", (0, 0)),
     ]
-    for name in CLASS_NAMES:
+    for name in dict.fromkeys(name for each in figures if each for name in each.recalls):
         counts = [each.emitted.get(EVAL_SPLIT, {}).get(name, 0) if each else 0 for each in rows]
         recalls = [each.recalls.get(name) if each else None for each in figures]
         lines.append(_line(f"recall of {name}", recalls, ".4f", counts))

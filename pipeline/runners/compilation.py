@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from configs.convert import read_setting
+from configs.library import class_names_of
 from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
@@ -177,7 +178,7 @@ def _compile_graph(
         schema_text=schema_text,
         serving=marked_paths.serving,
         checkpoints=marked_paths.checkpoints,
-        comparison=PublishedComparison(marked_paths.baseline),
+        comparison=PublishedComparison(marked_paths.baseline, class_names_of(config.data)),
         hyperparameters=hyperparameters,
         trainer_class=trainer_class,
         trainer_settings=trainer_settings,

@@ -121,6 +121,8 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
     logging.info("Settings of this run:\n%s", to_yaml(config))
     paths = RunPaths.of(config)
     dag = build_pipeline(config, paths)
+    if other := _find_other_classes(config, paths.serving):
+        print(other, file=output)
     view = RunView([node.id for node in dag.components], output)
     watch = ending_with_workers if config.beam.engine == "local-parallel" else nullcontext
     try:
@@ -130,6 +132,19 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
         raise
     except Exception as error:
         raise ComponentError(view.failed) from error
+
+
+def _find_other_classes(config: PipelineConfig, serving: str) -> str:
+    """A line about the model in service if it can't be compared with; else empty."""
+    from components.bucket_versions import open_versions
+    from components.model_facts import read_class_names
+
+    served = open_versions(serving, served_model_of(config.serving)).list_served()
+    model = f"{serving}/{served[-1]}" if served and config.gate.use_baseline else ""
+    names = read_class_names(model) if model else ()
+    if not model or names == class_names_of(config.data):
+        return ""
+    return f"fer-tfx: {model} has other classes ({', '.join(names) or 'unknown'}), so it is no baseline of this run"
 
 
 def _settle_threads(count: int) -> None:
@@ -158,7 +173,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         lifted=open_versions(paths.serving, served_model_of(config.serving)).read_record().lifted,
         checkpoints=paths.checkpoints,
         comparison=MetadataComparison(),
-        lost_spans=find_lost_spans(paths.metadata, data, config.spans.window),
+        lost_spans=find_lost_spans(paths.metadata, data, config.spans.window, class_names_of(config.data)),
         hyperparameters=resolve_hyperparameters(config),
     )
     arguments = build_arguments(config.beam, config.runtime.beam_pipeline_args)

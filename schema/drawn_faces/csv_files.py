@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, LABEL_KEY, PIXEL_COUNT, PIXELS_KEY
 from fer_tfx.files import replacing
 from schema.drawn_faces.drawing import DrawnFaces, draw_faces
 
@@ -78,7 +78,7 @@ def _break_row(kind: int, row: tuple[str, str, str]) -> str:
         f"{label},256 {rest},{usage}",  # out of range
         f"{label},-1 {rest},{usage}",
         f"{label},x7 {rest},{usage}",  # letters
-        f"{CLASS_COUNT},{pixels},{usage}",  # unknown label
+        f"{len(DEFAULT_CLASS_NAMES)},{pixels},{usage}",  # unknown label
         f"contempt,{pixels},{usage}",
         f"{label},{pixels[: len(pixels) // 2]}",  # a line that ends half-way
         f"{label},{pixels},Holdout",  # unknown Usage

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from fer_tfx.contract import CLASS_COUNT, IMAGE_SIZE_PX
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SIZE_PX
 from schema.drawn_faces.traits import Cover, Expression, Person, View, sample, sample_expression
 
-# Uneven as in FER2013, in the order of CLASS_NAMES; disgust is kept large enough to be learnt from few rows.
+# Uneven as in FER2013, in the order of DEFAULT_CLASS_NAMES; disgust is kept large enough to be learnt from few rows.
 CLASS_SHARES = (0.14, 0.06, 0.14, 0.22, 0.16, 0.12, 0.16)
 _ENLARGEMENT = 3  # faces are drawn larger and then reduced, which smooths the strokes
 _SIDE_PX = IMAGE_SIZE_PX * _ENLARGEMENT
@@ -31,7 +31,7 @@ def draw_faces(count: int, seed: int) -> DrawnFaces:
     """Draw `count` faces, CLASS_SHARES of each class in random order; the same seed gives the same bytes."""
     rng = np.random.default_rng(seed)
     bounds = np.rint(np.cumsum((0.0, *CLASS_SHARES)) * count).astype(np.int64)
-    class_indices = rng.permutation(np.repeat(np.arange(CLASS_COUNT, dtype=np.int64), np.diff(bounds)))
+    class_indices = rng.permutation(np.repeat(np.arange(len(DEFAULT_CLASS_NAMES), dtype=np.int64), np.diff(bounds)))
     pixels = np.empty((count, IMAGE_SIZE_PX, IMAGE_SIZE_PX), np.uint8)
     for position, class_index in enumerate(class_indices):
         expression = sample_expression(int(class_index), rng)

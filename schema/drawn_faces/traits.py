@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.random import Generator
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ _NOT_NEGATIVE = ("mouth_opening", "mouth_boxiness", "teeth", "sneer", "nose_wrin
 
 def sample_expression(class_index: int, rng: Generator) -> Expression:
     """Blend one look of the class with the face at rest, then vary every trait."""
-    looks = [look for name, look in _LOOKS if name == CLASS_NAMES[class_index]]
+    looks = [look for name, look in _LOOKS if name == DEFAULT_CLASS_NAMES[class_index]]
     full, rest = looks[int(rng.integers(len(looks)))], Expression()
     strength = rng.uniform(0.65, 1.15)
     traits = {}

@@ -16,6 +16,7 @@ import fer_tfx
 from components.artifacts import CARD_KEY, Card
 from components.model_card import Executor, ModelCard
 from configs.spec import GateConfig
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from pipeline.eval_config import build_eval_config
 from reporting.ingestion import IngestionReport
 
@@ -48,6 +49,7 @@ def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list
     extra = Path(made["model"].uri, "Format-Serving", "assets.extra")
     extra.mkdir(parents=True)
     (extra / "calibration.json").write_text(json.dumps(CALIBRATION))
+    (extra / "class_names.txt").write_text("".join(f"{name}\n" for name in DEFAULT_CLASS_NAMES))
     (extra / "training_record.json").write_text(json.dumps(RECORD))
     made["examples"].set_string_custom_property("input_fingerprint", "split:labelled,num_files:1")
     rows = IngestionReport({"a.csv": 12}, {"train": {"happy": 3}, "eval": {"angry": 8}}, {}, {"unknown label": 1})

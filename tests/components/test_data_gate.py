@@ -12,7 +12,7 @@ from tfx.utils import io_utils
 
 from components.artifacts import DataVerdict
 from components.data_gate import DataGate, Executor
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import GateError
 from reporting.ingestion import IngestionReport
 
@@ -51,7 +51,7 @@ def inputs(make_artifact: Callable[..., Any]) -> dict[str, list[Any]]:
         write_split(made["statistics"], split, "FeatureStats.pb", make_statistics(even))
         write_split(made["previous_statistics"], split, "FeatureStats.pb", make_statistics(even))
         write_split(made["anomalies"], split, "SchemaDiff.pb", anomalies_pb2.Anomalies().SerializeToString())
-    emitted = {split: dict.fromkeys(CLASS_NAMES, 10) for split in SPLITS}
+    emitted = {split: dict.fromkeys(DEFAULT_CLASS_NAMES, 10) for split in SPLITS}
     account = IngestionReport({"a.csv": 140}, emitted, {}, {})
     Path(made["quarantine"].uri, "ingestion.json").write_text(account.to_json())
     schema = resources.files("schema").joinpath("schema.pbtxt").read_text("utf-8")

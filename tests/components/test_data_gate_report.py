@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.data_figures import count_labels
 from components.data_gate import DataGate, Executor
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import GateError
 from reporting.ingestion import IngestionReport
 
@@ -54,7 +54,7 @@ def run(make_artifact: Callable[..., Any]) -> Callable[..., None]:
         )
         Path(made["schema"].uri, "schema.pbtxt").write_text(SCHEMA)
         made["anomalies"].split_names = "[]"
-        emitted = {split: dict(zip(CLASS_NAMES, counts, strict=True)) for split, counts in splits.items()}
+        emitted = {split: dict(zip(DEFAULT_CLASS_NAMES, counts, strict=True)) for split, counts in splits.items()}
         rows = IngestionReport({"a.csv": 999}, emitted, {}, {})
         Path(made["quarantine"].uri, "ingestion.json").write_text(rows.to_json())
         output = make_artifact(DataGate.SPEC_CLASS.OUTPUTS["verdict"].type)
@@ -66,7 +66,7 @@ def run(make_artifact: Callable[..., Any]) -> Callable[..., None]:
 
 
 def test_count_labels_are_those_of_each_class_in_class_order() -> None:
-    assert count_labels(make_statistics((3, 0, 1, 0, 0, 0, 12))) == (3, 0, 1, 0, 0, 0, 12)
+    assert count_labels(make_statistics((3, 0, 1, 0, 0, 0, 12)), 7) == (3, 0, 1, 0, 0, 0, 12)
 
 
 def test_data_gate_sound_data_leaves_a_verdict_and_no_page(run: Any, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from configs.spec import DataConfig
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.pictures import decode_picture
 from fer_tfx.reading.foreign import explain_foreign
@@ -85,7 +85,7 @@ def test_labels_that_count_from_1_are_refused_with_that_guess(ingest: Any, tmp_p
     assert "count from 1" not in str(said.value)
 
 
-FROM_1 = {str(index): name for index, name in enumerate(CLASS_NAMES, start=1)}
+FROM_1 = {str(index): name for index, name in enumerate(DEFAULT_CLASS_NAMES, start=1)}
 
 
 def test_labels_that_count_from_1_are_read_by_a_map_as_those_that_count_from_0(ingest: Any, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from components.html_report import Executor, HtmlReport
 from components.metrics.corrupted_accuracy import ANSWERS_KEY
 from configs.load import to_json
 from configs.spec import GateConfig, PipelineConfig
-from fer_tfx.contract import IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SHAPE, PROBABILITIES_KEY, SERVE_PIXELS
 from pipeline.eval_config import build_eval_config
 from reporting import REPORT_KEY
 from reporting.corruptions import CORRUPTIONS
@@ -55,6 +55,7 @@ def save_model(uri: str, shift: int = 0) -> None:
     tf.saved_model.save(module, str(folder), signatures={SERVE_PIXELS: module.serve_pixels})
     extra = folder / "assets.extra"
     extra.mkdir()
+    (extra / "class_names.txt").write_text("".join(f"{name}\n" for name in DEFAULT_CLASS_NAMES))
     (extra / "calibration.json").write_text(json.dumps({"temperature": 1.5, "abstain_threshold": 0.6}))
     epoch = {"epoch": 1, "loss": 1.5, "accuracy": 0.4, "eval_loss": 1.2, "eval_accuracy": 0.5, "learning_rate": 0.0}
     record = {

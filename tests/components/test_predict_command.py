@@ -23,7 +23,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 
 from configs.spec import ExportConfig, ModelConfig
 from fer_tfx.cli import main
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.model_files import PUSHED, KnownModels, find_shipped_model, light_folder, note_model
 from fer_tfx.pictures import decode_picture
 from fer_tfx.views import average_views, make_views
@@ -85,7 +85,14 @@ def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytes
     folder = tmp_path_factory.mktemp("serving") / "17"
     calibration = Calibration(1.3, THRESHOLD, 0.8, 0.5, 100)
     calibrations = Calibrations(1, dict.fromkeys((1, 2, 4), calibration))
-    export_model(ServingNetwork(fold_batch_norm(network), ExportConfig()), transform, calibrations, "{}", str(folder))
+    export_model(
+        ServingNetwork(fold_batch_norm(network), ExportConfig()),
+        transform,
+        calibrations,
+        DEFAULT_CLASS_NAMES,
+        "{}",
+        str(folder),
+    )
     (folder / "assets.extra/model.tflite").rename(folder.parent / "model.tflite")
     assert note_model(folder, PUSHED, KnownModels.of_user()) == ""
     return folder
@@ -150,7 +157,7 @@ def predict(capfd: pytest.CaptureFixture[str], *words: object) -> str:
 
 def assert_same(rows: list[dict[str, str]], answers: dict[str, np.ndarray]) -> None:
     assert [row["class"] for row in rows] == [name.decode() for name in answers["class_name"].ravel()]
-    shares = [[float(row[name]) for name in CLASS_NAMES] for row in rows]
+    shares = [[float(row[name]) for name in DEFAULT_CLASS_NAMES] for row in rows]
     np.testing.assert_allclose(shares, answers["probabilities"], atol=1e-6)
     np.testing.assert_allclose([float(row["confidence"]) for row in rows], answers["confidence"], atol=1e-6)
     assert len({row["class"] for row in rows}) >= 3  # a model of one class would hide a wrong order
@@ -181,7 +188,7 @@ def test_predict_views_are_averaged_in_the_library(capfd, model, pictures, ask, 
     assert {row["views"] for row in rows} == {views}
     single = ask("serve_pixels", list(make_views(np.stack(decode(pictures)), views)))["probabilities"]
     expected = average_views(single.reshape(views, len(pictures), 7), 1.3, 1.3)
-    shares = [[row["probabilities"][name] for name in CLASS_NAMES] for row in rows]
+    shares = [[row["probabilities"][name] for name in DEFAULT_CLASS_NAMES] for row in rows]
     np.testing.assert_allclose(shares, expected, atol=1e-6)
 
 
@@ -250,7 +257,7 @@ def test_predict_model_without_the_signature_is_one_line_that_lists_its_own(capf
 @pytest.mark.parametrize(
     ("output", "said"),
     [("logits", "model: serve_pixels gives no probabilities; export it by `fer-tfx run`"),
-     ("probabilities", "calibration.json'); export or copy the model again")],
+     ("probabilities", "class_names.txt'); export or copy the model again")],
 )  # fmt: skip
 def test_predict_model_without_calibrated_probabilities_is_one_line(capfd, tmp_path, pictures, output, said):
     spec = tf.TensorSpec([None, 48, 48, 1], tf.uint8, name="pixels")
@@ -286,8 +293,8 @@ def test_predict_model_with_its_light_form_answers_as_the_saved_model_and_needs_
     found = list(csv.DictReader(io.StringIO(done.stdout)))
     expected = list(csv.DictReader(io.StringIO(predict(capfd, csv_path, "--model", model, "--format", "csv"))))
     for one, other in zip(found, expected, strict=True):
-        assert [float(one[name]) for name in CLASS_NAMES] == pytest.approx(
-            [float(other[name]) for name in CLASS_NAMES], abs=5e-3
+        assert [float(one[name]) for name in DEFAULT_CLASS_NAMES] == pytest.approx(
+            [float(other[name]) for name in DEFAULT_CLASS_NAMES], abs=5e-3
         )
 
 

@@ -10,6 +10,7 @@ from tfx.types import standard_artifacts
 from components.acceptance import accept_version, read_record
 from components.artifacts import ABSENT_PROPERTY, BaselineRecord
 from components.published_baseline import MODEL_KEYS, PublishedBaseline, Reader, Writer
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError
 
 
@@ -18,6 +19,7 @@ class Cluster:
 
     def __init__(self, make_artifact: Any, home: Path) -> None:
         self._make_artifact = make_artifact
+        self.classes = ["glad", "not glad"]
         self.folder = home / "baseline"
         self.serving = home / "serving"
 
@@ -36,6 +38,9 @@ class Cluster:
         )
         Path(model.uri, "Format-Serving").mkdir()
         Path(model.uri, "Format-Serving", "saved_model.pb").write_text(weights)
+        Path(model.uri, "Format-Serving", "assets.extra").mkdir()
+        names = Path(model.uri, "Format-Serving", "assets.extra", "class_names.txt")
+        names.write_text("".join(f"{name}\n" for name in self.classes))
         destination = self.serving / str(version)
         if is_pushed:
             (destination / "variables").mkdir(parents=True)
@@ -53,8 +58,13 @@ class Cluster:
 
     def _write(self, inputs: dict[str, list[Any]]) -> None:
         record = self._make_artifact(BaselineRecord)
-        Writer().Do(inputs, {"record": [record]}, {"baseline_folder": str(self.folder)})
-        assert json.loads(Path(record.uri, "baseline.json").read_text()).keys() == {"pushes", "statistics", "splits"}
+        Writer().Do(inputs, {"record": [record]}, self._given)
+        keys = {"pushes", "statistics", "splits", "classes"}
+        assert json.loads(Path(record.uri, "baseline.json").read_text()).keys() == keys
+
+    @property
+    def _given(self) -> dict[str, str]:
+        return {"baseline_folder": str(self.folder), "classes": json.dumps(self.classes)}
 
     def read(self) -> dict[str, Any]:
         """What the next run is compared with, by output."""
@@ -62,7 +72,7 @@ class Cluster:
             **{key: [self._make_artifact(standard_artifacts.Model)] for key in MODEL_KEYS},
             "statistics": [self._make_artifact(standard_artifacts.ExampleStatistics)],
         }
-        Reader().Do({}, outputs, {"baseline_folder": str(self.folder)})
+        Reader().Do({}, outputs, self._given)
         return {key: artifact for key, (artifact,) in outputs.items()}
 
     def read_models(self) -> list[str]:
@@ -86,7 +96,7 @@ def cluster(make_artifact: Any, tmp_path: Path) -> Cluster:
 
 def test_reader_nothing_accepted_yet_marks_all_as_absent(cluster):
     found = cluster.read()
-    assert set(found) == set(PublishedBaseline(baseline_folder="folder").outputs)
+    assert set(found) == set(PublishedBaseline(baseline_folder="folder", classes="[]").outputs)
     for artifact in found.values():
         assert is_absent(artifact)
         assert [path.name for path in Path(artifact.uri).iterdir()] == ["ABSENT"]
@@ -108,6 +118,18 @@ def test_reader_each_reference_moves_by_its_own_figure(cluster):
     cluster.push("slower", 1700000002, is_no_slower=0)
     cluster.push("within noise", 1700000003, is_no_worse=0, is_no_slower=0)
     assert cluster.read_models() == ["slower", "first", "within noise"]
+
+
+def test_reader_models_and_data_of_other_classes_are_no_reference(cluster):
+    cluster.accept_data("of two classes")
+    cluster.push("of two classes", 1700000001)
+    cluster.classes = ["not glad", "glad"]
+    found = cluster.read()
+    assert all(is_absent(artifact) for artifact in found.values())
+    cluster.push("in another order", 1700000002)
+    assert cluster.read_models() == ["in another order"] * 3
+    cluster.classes = ["glad", "not glad"]
+    assert cluster.read_models() == ["of two classes", "of two classes", ""]
 
 
 def test_reader_rolled_back_version_is_none_of_the_references(cluster):
@@ -148,7 +170,8 @@ def _die(*_args: object, **_options: object) -> None:
 
 
 def test_reader_takes_up_what_an_earlier_release_left(cluster):
-    """It kept the last push alone."""
+    """It kept the last push alone, and knew one list of classes."""
+    cluster.classes = [*DEFAULT_CLASS_NAMES]
     cluster.push("first", 1700000001)
     (cluster.folder / "record.json").unlink()
     statistics = cluster.folder / "1700000001" / "statistics"

@@ -17,7 +17,8 @@ from components import serving_check
 from components.serving_check import Executor, ServingCheck, UnservableError, probe_in_fresh_process
 from fer_tfx.contract import (
     CLASS_NAME_KEY,
-    CLASS_NAMES,
+    CLASS_NAMES_KEY,
+    DEFAULT_CLASS_NAMES,
     IMAGE_SHAPE,
     PIXELS_KEY,
     PROBABILITIES_KEY,
@@ -59,9 +60,10 @@ class LinearModelDouble(tf.Module):  # type: ignore[misc]
         if self._extra_work:
             logits += 1e-30 * self._work(tf.cast(pixels, tf.float32))
         probabilities = tf.nn.softmax(logits)
-        names = tf.roll(tf.constant(CLASS_NAMES), self._name_shift, axis=0)
+        names = tf.roll(tf.constant(DEFAULT_CLASS_NAMES), self._name_shift, axis=0)
         return {
             PROBABILITIES_KEY: probabilities,
+            CLASS_NAMES_KEY: tf.repeat(tf.constant([DEFAULT_CLASS_NAMES]), tf.shape(probabilities)[0], axis=0),
             CLASS_NAME_KEY: tf.gather(names, tf.argmax(probabilities, axis=1))[:, tf.newaxis],
         }
 
@@ -94,7 +96,7 @@ class LinearModelDouble(tf.Module):  # type: ignore[misc]
 
 def build_network(seed: int = 3) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    layers = [keras.Input(IMAGE_SHAPE), keras.layers.Flatten(), keras.layers.Dense(len(CLASS_NAMES))]
+    layers = [keras.Input(IMAGE_SHAPE), keras.layers.Flatten(), keras.layers.Dense(len(DEFAULT_CLASS_NAMES))]
     return keras.Sequential(layers)
 
 
@@ -119,6 +121,7 @@ def save(
     (extra / "filling").write_bytes(bytes(extra_bytes))
     (extra / "model.tflite").write_bytes(convert(3) if light is None else light)
     (extra / "calibration.json").write_text('{"temperature": 1, "abstain_threshold": 0}')
+    (extra / "class_names.txt").write_text("".join(f"{name}\n" for name in DEFAULT_CLASS_NAMES))
     if has_warm_up:
         write_warm_up(str(extra / "tf_serving_warmup_requests"))
 

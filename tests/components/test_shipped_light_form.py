@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.model import load
 from fer_tfx.model_files import find_shipped_model
 from fer_tfx.reading.csv_form import CSV
@@ -18,7 +18,7 @@ from fer_tfx.reading.form import ParsedRow, ReadingLimits
 from fer_tfx.reading.words import ClassTable
 from schema.drawn_faces import draw_faces
 
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 
 REAL_TEST_CSV = Path(__file__).parents[3] / "shared" / "data" / "fer2013" / "test.csv.xz"
 BATCH_SIZE = 256

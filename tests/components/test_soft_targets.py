@@ -90,13 +90,13 @@ def teach(make_artifact: Make, spans: list[Any]) -> Callable[..., Any]:
 
 
 def read_pictures(patterns: list[str], unseen: Fold | None = None) -> list[bytes]:
-    return [raw for raws, *_ in read_batches(find_examples(patterns, unseen)) for raw in raws]
+    return [raw for raws, *_ in read_batches(find_examples(patterns, 7, unseen)) for raw in raws]
 
 
 def test_soft_targets_two_folds_each_row_has_the_answer_of_the_teacher_that_never_saw_it(teach: Any) -> None:
     pattern = f"{teach(2).uri}/*"
     rows = {
-        raw: target for raws, _, targets in read_batches(find_examples([pattern]))
+        raw: target for raws, _, targets in read_batches(find_examples([pattern], 7))
         for raw, target in zip(raws, targets, strict=True)
     }  # fmt: skip
     assert len(rows) == 60

@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from configs.spec import DataConfig
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.votes import VOTE_COLUMNS
 from pipeline.inputs import look_into_input
 
-EIGHT = (*CLASS_NAMES, "contempt")
+EIGHT = (*DEFAULT_CLASS_NAMES, "contempt")
 HEADER = f"Usage,Image name,{','.join(VOTE_COLUMNS)}"
 USAGES = ("Training", "Training", "PublicTest", "Training", "PrivateTest")
 # Ten votes each, and what becomes of them: a class by majority, or why a row is left out.
@@ -86,7 +86,7 @@ def expect(targets: str, classes: tuple[str, ...]) -> dict[tuple[str, int], str]
     return expected
 
 
-@pytest.mark.parametrize("classes", [CLASS_NAMES, EIGHT], ids=["seven", "eight"])
+@pytest.mark.parametrize("classes", [DEFAULT_CLASS_NAMES, EIGHT], ids=["seven", "eight"])
 @pytest.mark.parametrize("targets", ["majority", "votes"])
 def test_rows_get_the_class_of_the_majority_and_those_without_one_are_counted(
     ingest: Any, tmp_path: Path, targets: str, classes: tuple[str, ...]
@@ -129,7 +129,7 @@ def test_votes_join_alike_in_parts_archives_and_columns(ingest: Any, tmp_path: P
 
 
 def test_votes_are_read_beside_the_paths_of_pictures_in_every_kind_of_table(ingest: Any, tmp_path: Path) -> None:
-    rows, expected = range(14), expect("votes", CLASS_NAMES)
+    rows, expected = range(14), expect("votes", DEFAULT_CLASS_NAMES)
     records = []
     for row in rows:
         folder = tmp_path / usage_of(row)

@@ -7,11 +7,11 @@ from PIL import Image
 
 from fer_tfx.contract import (
     ABSTAIN_KEY,
-    CLASS_COUNT,
     CLASS_INDEX_KEY,
     CLASS_NAME_KEY,
-    CLASS_NAMES,
+    CLASS_NAMES_KEY,
     CONFIDENCE_KEY,
+    DEFAULT_CLASS_NAMES,
     PROBABILITIES_KEY,
     SERVE_IMAGES,
     SERVE_PIXELS,
@@ -20,6 +20,7 @@ from serving_double.faults import ServingFault
 from serving_double.served_model import Arrays
 
 _LEAST, _STEP, _THRESHOLD = 0.3, 0.0025, 0.5
+_COUNT = len(DEFAULT_CLASS_NAMES)
 
 
 def answer_by_first_value(signature_name: str, inputs: Arrays) -> Arrays:
@@ -38,14 +39,17 @@ def answer_by_first_value(signature_name: str, inputs: Arrays) -> Arrays:
 
 def build_outputs(values: np.ndarray) -> dict[str, np.ndarray]:
     """All outputs of a signature, with the dtypes and shapes of an exported model, for integers (n,) from 0 to 255."""
-    class_index = values.astype(np.int64) % CLASS_COUNT
+    class_index = values.astype(np.int64) % _COUNT
     confidence = (_LEAST + _STEP * values.astype(np.float64)).astype(np.float32)
-    probabilities = np.repeat(((1 - confidence) / (CLASS_COUNT - 1))[:, np.newaxis], CLASS_COUNT, axis=1)
+    probabilities = np.repeat(
+        ((1 - confidence) / (len(DEFAULT_CLASS_NAMES) - 1))[:, np.newaxis], len(DEFAULT_CLASS_NAMES), axis=1
+    )
     probabilities[np.arange(len(values)), class_index] = confidence
     return {
         PROBABILITIES_KEY: probabilities,
+        CLASS_NAMES_KEY: np.array([[name.encode() for name in DEFAULT_CLASS_NAMES]] * len(values), object),
         CLASS_INDEX_KEY: class_index,
-        CLASS_NAME_KEY: np.array([[CLASS_NAMES[each].encode()] for each in class_index], object).reshape(-1, 1),
+        CLASS_NAME_KEY: np.array([[DEFAULT_CLASS_NAMES[each].encode()] for each in class_index], object).reshape(-1, 1),
         CONFIDENCE_KEY: confidence,
         ABSTAIN_KEY: confidence < _THRESHOLD,
     }

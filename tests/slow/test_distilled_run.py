@@ -49,7 +49,7 @@ def test_run_with_two_teachers_pushes_a_model_that_learned_from_both(workshop: A
         assert record["model"]["stem_filters"] == 8
         rows[fold] = record["spans"][0]["train_rows"]
     assert sum(rows.values()) == 160
-    targets = find_examples([f"{nodes['SoftTargets'].outputs['targets'].uri}/*"])
+    targets = find_examples([f"{nodes['SoftTargets'].outputs['targets'].uri}/*"], 7)
     assert sum((each.sum(axis=1) > 0.999).sum() for _, _, each in read_batches(targets)) == 160
 
 

@@ -61,7 +61,7 @@ def job_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def check_same(one: Workshop, other: Workshop) -> None:
     first, second = one.nodes(), other.nodes()
     for split in LABELLED_SPLITS:
-        examples = [read_examples(nodes["FerExampleGen"], split) for nodes in (first, second)]
+        examples = [read_examples(nodes["FerExampleGen"], 7, split) for nodes in (first, second)]
         assert examples[0]
         assert examples[0] == examples[1]
         statistics = [read_statistics(nodes["StatisticsGen"], split) for nodes in (first, second)]

@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.face_example_gen.graph import Outputs, ingest, read_vote_table
 from configs.spec import DataConfig
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.reading.sources import Source
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -49,7 +49,7 @@ def test_counts_by_majority_are_those_of_pandas(tmp_path: Path) -> None:
         path=str(table),
         votes_path=str(VOTES),
         targets="majority",
-        classes=(*CLASS_NAMES, "contempt"),
+        classes=(*DEFAULT_CLASS_NAMES, "contempt"),
         drop_repeats=False,
     )
     outputs = Outputs(*(str(tmp_path / name) for name in ("examples", "unlabelled", "quarantine")))

@@ -56,7 +56,7 @@ def test_run_on_votes_pushes_a_model_that_learned_from_their_shares(workshop: An
     assert len(workshop.versions()) == 1
     assert "eval rows by the majority of FER+ votes" in done.stdout
     nodes = workshop.nodes()
-    found = find_examples([f"{nodes['FerExampleGen'].outputs['examples'].uri}/Split-train/*"])
+    found = find_examples([f"{nodes['FerExampleGen'].outputs['examples'].uri}/Split-train/*"], 7)
     targets = np.concatenate([each for _, _, each in read_batches(found)])
     assert np.allclose(targets.sum(axis=1), 1)
     assert set(np.unique(targets.max(axis=1)).round(3)) == {np.float32(0.7), np.float32(1.0)}

@@ -119,7 +119,7 @@ def test_history_is_entered_by_its_one_module_and_by_the_two_that_need_tfx():
 def test_package_sources_are_found_for_every_package_with_code():
     assert {"schema", "configs", "models", "reporting", "components", "pipeline"} <= PRESENT
     assert {package for package in PRESENT if not list_sources(package)} == set()
-    assert "fer_tfx.contract.CLASS_NAMES" in set(find_imports(ROOT / "pipeline/outcome.py"))
+    assert "fer_tfx.contract.UNLABELLED_SPLIT" in set(find_imports(ROOT / "pipeline/outcome.py"))
 
 
 def test_fingerprint_looks_into_every_package_that_a_stage_runs():

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 
 HISTORY = [
     {"epoch": 1, "loss": 2.0, "accuracy": 0.2, "eval_loss": None, "eval_accuracy": None, "learning_rate": 0.1,
@@ -51,7 +51,7 @@ def write_model(folder: Path, calibration: Any = None, record: Any = None, signa
     (extra / "calibration.json").write_text(
         json.dumps(calibration or {"temperature": 2.0, "abstain_threshold": 0.45}), "utf-8"
     )
-    (extra / "class_names.txt").write_text("\n".join(CLASS_NAMES) + "\n", "utf-8")
+    (extra / "class_names.txt").write_text("\n".join(DEFAULT_CLASS_NAMES) + "\n", "utf-8")
     (extra / "training_record.json").write_text(json.dumps(RECORD if record is None else record), "utf-8")
     return folder
 

@@ -86,5 +86,6 @@ def test_main_folder_without_a_model_is_one_line(tmp_path, capsys):
 def test_light_model_without_a_threshold_is_refused(places, tmp_path):
     (tmp_path / "model.tflite").write_bytes((places["float16"] / "model.tflite").read_bytes())
     (tmp_path / "calibration.json").write_text(json.dumps({"temperature": 1.0}))
-    with pytest.raises(DataError, match="the light model can't be loaded"):
+    (tmp_path / "class_names.txt").write_text("a\nb\n")
+    with pytest.raises(DataError, match=r"calibration\.json: can't be read"):
         LightModel(tmp_path)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.ship import LightForm, look_up, render_card
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from reporting.corruptions import CORRUPTIONS
 
@@ -50,7 +50,7 @@ def metrics() -> dict[str, Any]:
         },
         "classes": {
             "accuracy": 0.7011, "macro_f1": 0.6712, "balanced_accuracy": 0.6520, "n": 3589,
-            "recall": {name: share(0.50 + index / 40, 400 + index) for index, name in enumerate(CLASS_NAMES)},
+            "recall": {name: share(0.50 + index / 40, 400 + index) for index, name in enumerate(DEFAULT_CLASS_NAMES)},
             "confusion": [[1000 * row + column for column in range(7)] for row in range(7)],
         },
         "calibration": {

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.evaluate import describe_share
 from benchmarks.peers import summarise, write_report
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.corruptions import CORRUPTIONS
 
 
@@ -17,7 +17,7 @@ def make_contender(accuracy: float, corrupted: float, single_ms: float, rates: d
         "accuracy": {"all_rows": describe_share(accuracy, 3589), "clean_rows": describe_share(accuracy - 0.02, 3309)},
         "macro_f1": 0.612,
         "trust": {"ece": 0.0234, "nll": 0.987, "brier": 0.4, "n": 3589},
-        "recall": {name: describe_share(0.5, 56) for name in CLASS_NAMES},
+        "recall": {name: describe_share(0.5, 56) for name in DEFAULT_CLASS_NAMES},
         "robustness": {name: describe_share(corrupted, 3589) for name in CORRUPTIONS},
         "single_ms": spread(single_ms),
         "batch_images_per_s": {way: spread(rate) for way, rate in rates.items()},

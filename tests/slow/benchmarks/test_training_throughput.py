@@ -10,7 +10,7 @@ TINY = ModelConfig(stem_filters=2, stage_filters=(3, 5), convolutions_per_stage=
 
 def test_count_training_flops_equals_the_count_by_hand():
     forward = 2 * (9 * 1 * 2 * 40**2 + 9 * 2 * 3 * 20**2 + 9 * 3 * 5 * 10**2)
-    assert count_training_flops(build_network(TINY), 40) == 3 * forward
+    assert count_training_flops(build_network(TINY, 7), 40) == 3 * forward
 
 
 def test_table_shows_ratio_and_share():
@@ -29,5 +29,5 @@ def test_measure_tiny_network_gives_rates_that_fit_each_other():
     found = measure(TINY, trainer, steps=2, rounds=1)
     assert (found.policy, found.size_px) == ("float32", 40)
     assert min(found.pipeline_images_per_s, found.attainable_gflops) > 0
-    flops = count_training_flops(build_network(TINY), 40)
+    flops = count_training_flops(build_network(TINY, 7), 40)
     assert found.achieved_gflops == pytest.approx(found.memory_images_per_s * flops / 1e9)

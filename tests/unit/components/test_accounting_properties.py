@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.face_example_gen.settling import Candidate, settle
-from fer_tfx.contract import CLASS_NAMES, EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from fer_tfx.reading.words import ClassTable
 from reporting.ingestion import DROPPED, EMITTED, QUARANTINED, READ, IngestionReport
 
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 
 SOUND = b"3," + b" ".join([b"7"] * PIXEL_COUNT)
 # No line end and no carriage return within, and not blank: each is one row.

@@ -5,7 +5,7 @@ import pytest
 from tfma_evaluation import evaluate_rows
 
 from components.metrics.rows import BrierScore, CalibrationError, NegativeLogLikelihood
-from fer_tfx.contract import CLASS_COUNT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.calibration import (
     CalibrationEstimate,
     compute_bin_sums,
@@ -26,10 +26,10 @@ REFERENCES = {
 }
 NAMES = {CalibrationError: "calibration_error", NegativeLogLikelihood: "nll", BrierScore: "brier_score"}
 RNG = np.random.default_rng(11)
-TRUE = np.arange(84) % CLASS_COUNT
-PROBABILITIES = RNG.dirichlet(np.full(CLASS_COUNT, 0.3), 84)
-PROBABILITIES[:2] = np.eye(CLASS_COUNT)[:2]  # certain and right
-PROBABILITIES[7] = np.eye(CLASS_COUNT)[3]  # certain and wrong: an exact 0 for the true class
+TRUE = np.arange(84) % len(DEFAULT_CLASS_NAMES)
+PROBABILITIES = RNG.dirichlet(np.full(len(DEFAULT_CLASS_NAMES), 0.3), 84)
+PROBABILITIES[:2] = np.eye(len(DEFAULT_CLASS_NAMES))[:2]  # certain and right
+PROBABILITIES[7] = np.eye(len(DEFAULT_CLASS_NAMES))[3]  # certain and wrong: an exact 0 for the true class
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def measured(tmp_path_factory) -> dict[tuple, dict[str, float]]:
 
 
 @pytest.mark.parametrize("metric", REFERENCES, ids=NAMES.get)
-@pytest.mark.parametrize("class_index", [None, *range(CLASS_COUNT)])
+@pytest.mark.parametrize("class_index", [None, *range(len(DEFAULT_CLASS_NAMES))])
 def test_metric_in_tfma_gives_the_number_of_the_report_for_each_slice(measured, metric, class_index):
     rows = slice(None) if class_index is None else class_index == TRUE
     found = measured[() if class_index is None else (("emotion", class_index),)]

@@ -16,6 +16,7 @@ from components.atomic_pusher import mark_references
 from components.metrics.evaluation import read_confusion
 from components.model_card import collect_figures, read_confidence
 from configs.spec import GateConfig
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from pipeline.eval_config import build_eval_config
 from reporting.calibration import compute_bin_sums, estimate_calibration_error
 from reporting.intervals import paired_difference_interval, wilson_interval
@@ -66,7 +67,7 @@ def alone(evaluate: Callable[..., str]) -> str:
 
 
 def test_read_figures_without_a_baseline_has_every_figure_and_no_change(alone):
-    found = collect_figures(alone)
+    found = collect_figures(alone, DEFAULT_CLASS_NAMES)
     assert (found.accuracy.fraction, found.accuracy.count) == (pytest.approx(7 / 12, abs=1e-6), 12)
     assert (found.accuracy.low, found.accuracy.high) == pytest.approx(wilson_interval(7 / 12, 12), abs=1e-6)
     # Confidence is 0.4 in each row: one bin of 7 / 12 - 0.4, and what the fit of the temperature takes from that.
@@ -90,7 +91,7 @@ def test_read_figures_without_a_baseline_has_every_figure_and_no_change(alone):
 
 
 def test_read_figures_classes_have_recall_of_their_rows_and_precision_of_their_answers(alone):
-    angry, surprise, neutral = (collect_figures(alone).classes[index] for index in (0, 5, 6))
+    angry, surprise, neutral = (collect_figures(alone, DEFAULT_CLASS_NAMES).classes[index] for index in (0, 5, 6))
     assert (angry.name, angry.recall.fraction, angry.recall.count) == ("angry", pytest.approx(2 / 3, abs=1e-6), 3)
     assert (angry.precision.fraction, angry.precision.count) == (pytest.approx(2 / 3), 3)
     assert (neutral.recall.count, neutral.precision.fraction, neutral.precision.count) == (3, 0.5, 2)
@@ -102,7 +103,7 @@ def test_read_figures_classes_have_recall_of_their_rows_and_precision_of_their_a
 def test_read_confusion_counts_rows_by_true_and_said_class(alone):
     expected = np.zeros((7, 7), np.int64)
     np.add.at(expected, (TRUE, SAID), 1)
-    np.testing.assert_array_equal(read_confusion(alone), expected)
+    np.testing.assert_array_equal(read_confusion(alone, 7), expected)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def compared(evaluate: Callable[..., str]) -> str:
 
 
 def test_read_figures_with_a_baseline_are_the_candidates(compared):
-    found = collect_figures(compared)
+    found = collect_figures(compared, DEFAULT_CLASS_NAMES)
     assert found.accuracy.fraction == pytest.approx(7 / 12, abs=1e-6)
     assert [sum(counts) for counts in found.confusion] == [3, 2, 1, 2, 1, 0, 3]
     assert found.confusion[6] == (0, 0, 0, 1, 1, 0, 1)
@@ -121,7 +122,7 @@ def test_read_figures_with_a_baseline_are_the_candidates(compared):
 
 
 def test_read_figures_of_a_model_that_answers_nan_are_nan(evaluate):
-    found = collect_figures(evaluate(np.full((12, 7), math.nan)))
+    found = collect_figures(evaluate(np.full((12, 7), math.nan)), DEFAULT_CLASS_NAMES)
     assert all(math.isnan(each.value) for each in found.measured)
 
 

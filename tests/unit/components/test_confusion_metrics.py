@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 from tfma_evaluation import evaluate_rows
 
 from components.metrics.rows import Accuracy, MacroF1
-from fer_tfx.contract import CLASS_COUNT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.classification import compute_macro_f1
 
 
@@ -20,7 +20,7 @@ def to_pairs(confusion: np.ndarray) -> tuple[list[int], list[int]]:
 
 def place(*cells: tuple[int, int, int]) -> np.ndarray:
     """A 7 x 7 matrix of zeros but for (true, predicted, count)."""
-    confusion = np.zeros((CLASS_COUNT, CLASS_COUNT))
+    confusion = np.zeros((len(DEFAULT_CLASS_NAMES), len(DEFAULT_CLASS_NAMES)))
     for true, predicted, count in cells:
         confusion[true, predicted] = count
     return confusion
@@ -33,7 +33,11 @@ def test_compute_macro_f1_two_classes_matches_the_value_worked_out_by_hand():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_compute_macro_f1_random_confusion_matches_scikit_learn(seed):
-    confusion = np.random.default_rng(seed).integers(0, 9, (CLASS_COUNT, CLASS_COUNT)).astype(np.float64)
+    confusion = (
+        np.random.default_rng(seed)
+        .integers(0, 9, (len(DEFAULT_CLASS_NAMES), len(DEFAULT_CLASS_NAMES)))
+        .astype(np.float64)
+    )
     true, predicted = to_pairs(confusion)
     assert compute_macro_f1(confusion) == pytest.approx(f1_score(true, predicted, average="macro"), abs=1e-12)
 
@@ -42,8 +46,8 @@ def test_compute_macro_f1_random_confusion_matches_scikit_learn(seed):
     ("confusion", "expected"),
     [
         (place(), 0.0),
-        (np.eye(CLASS_COUNT) * 5, 1.0),
-        (np.ones((CLASS_COUNT, CLASS_COUNT)) - np.eye(CLASS_COUNT), 0.0),
+        (np.eye(len(DEFAULT_CLASS_NAMES)) * 5, 1.0),
+        (np.ones((len(DEFAULT_CLASS_NAMES), len(DEFAULT_CLASS_NAMES))) - np.eye(len(DEFAULT_CLASS_NAMES)), 0.0),
         # All rows are of class 3 and found: one F1 of 1 among seven.
         (place((3, 3, 10)), 1 / 7),
         # Everything is said to be class 3, which 2 of 8 rows are: F1 is 2 * 2 / (8 + 2).
@@ -55,13 +59,13 @@ def test_compute_macro_f1_degenerate_confusion_counts_empty_classes_as_0(confusi
     assert compute_macro_f1(confusion) == pytest.approx(expected, abs=1e-12)
     true, predicted = to_pairs(confusion)
     if true:
-        by_sklearn = f1_score(true, predicted, average="macro", labels=range(CLASS_COUNT), zero_division=0)
+        by_sklearn = f1_score(true, predicted, average="macro", labels=range(len(DEFAULT_CLASS_NAMES)), zero_division=0)
         assert by_sklearn == pytest.approx(expected, abs=1e-12)
 
 
 # The winner has 0.4, so that a threshold of a half would find no class at all.
 TRUE, PREDICTED = [0, 0, 0, 1, 1, 3, 3, 6], [0, 0, 1, 1, 3, 3, 3, 0]
-PROBABILITIES = np.full((8, CLASS_COUNT), 0.1)
+PROBABILITIES = np.full((8, len(DEFAULT_CLASS_NAMES)), 0.1)
 PROBABILITIES[np.arange(8), PREDICTED] = 0.4
 
 
@@ -86,7 +90,7 @@ def test_metrics_in_tfma_slice_sees_its_own_rows_only(measured):
 
 def test_metrics_in_tfma_row_without_a_number_is_no_hit_and_leaves_no_number_for_its_slices(tmp_path):
     # Keras' accuracy takes such a row for one of class 0, which here it would be.
-    unsound = np.vstack([PROBABILITIES, np.full((1, CLASS_COUNT), np.nan)])
+    unsound = np.vstack([PROBABILITIES, np.full((1, len(DEFAULT_CLASS_NAMES)), np.nan)])
     measured = evaluate_rows((Accuracy, MacroF1), [*TRUE, 0], unsound, tmp_path)
     for name in ("accuracy", "macro_f1"):
         without_number = {key for key, values in measured.items() if math.isnan(values[name])}

@@ -14,9 +14,12 @@ from components.data_gate import (
     find_size_faults,
     find_skew,
 )
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.ingestion import IngestionReport
 from reporting.label_shift import bound_share_differences
+
+NAMES = DEFAULT_CLASS_NAMES
+
 
 EVEN = {0: 100, 1: 100, 2: 100, 3: 100, 4: 100, 5: 100, 6: 100}
 
@@ -56,7 +59,7 @@ def make_report(**emitted: dict[str, int]) -> IngestionReport:
     return IngestionReport({"a.csv": read}, emitted, {}, {})
 
 
-FULL = dict.fromkeys(CLASS_NAMES, 5)
+FULL = dict.fromkeys(NAMES, 5)
 
 
 def test_find_gaps_every_class_in_train_and_eval_finds_nothing():
@@ -68,7 +71,7 @@ def test_find_gaps_test_and_unlabelled_splits_may_lack_classes():
 
 
 def test_find_gaps_classes_missing_in_a_split_are_named_in_order():
-    train = {name: 5 for name in CLASS_NAMES if name not in ("disgust", "neutral")}
+    train = {name: 5 for name in NAMES if name not in ("disgust", "neutral")}
     assert list(find_gaps(make_report(train={**train, "neutral": 0}, eval=FULL))) == [
         "train: no example of disgust, neutral"
     ]
@@ -80,8 +83,8 @@ def test_find_gaps_class_that_eval_lacks_by_chance_finds_nothing():
 
 
 def test_find_gaps_class_that_eval_cannot_lack_by_chance_is_named():
-    counts = {**dict.fromkeys(CLASS_NAMES, 500), "disgust": 45}
-    eval_counts = {name: 60 for name in CLASS_NAMES if name != "disgust"}
+    counts = {**dict.fromkeys(NAMES, 500), "disgust": 45}
+    eval_counts = {name: 60 for name in NAMES if name != "disgust"}
     # 45 of 3,405 rows, none of them among 360: (1 - 360 / 3405) ** 45 is 0.0066, too often to refuse.
     assert list(find_gaps(make_report(train=counts, eval=eval_counts))) == []
     assert list(find_gaps(make_report(train={**counts, "disgust": 90}, eval=eval_counts))) == [
@@ -90,7 +93,7 @@ def test_find_gaps_class_that_eval_cannot_lack_by_chance_is_named():
 
 
 def test_find_gaps_class_that_nobody_has_is_missed_in_train_alone():
-    without = {name: 500 for name in CLASS_NAMES if name != "disgust"}
+    without = {name: 500 for name in NAMES if name != "disgust"}
     assert list(find_gaps(make_report(train=without, eval=without))) == ["train: no example of disgust"]
 
 
@@ -149,27 +152,27 @@ FAR = {**dict.fromkeys(EVEN, 100), 3: 400}
 
 def test_find_skew_equal_shares_of_unequal_sizes_find_nothing(schema):
     small = dict.fromkeys(EVEN, 3)
-    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(small)}, schema)) == []
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(small)}, schema, NAMES)) == []
 
 
 def test_find_skew_share_within_the_bound_finds_nothing(schema):
-    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(NEAR)}, schema)) == []
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(NEAR)}, schema, NAMES)) == []
 
 
 def test_find_skew_share_that_chance_may_have_brought_beyond_the_bound_finds_nothing(schema):
-    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(UNPROVEN)}, schema)) == []
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(UNPROVEN)}, schema, NAMES)) == []
     many = [make_statistics({name: 20 * count for name, count in counts.items()}) for counts in (EVEN, UNPROVEN)]
-    assert list(find_skew({"train": many[0], "eval": many[1]}, schema)) == []
+    assert list(find_skew({"train": many[0], "eval": many[1]}, schema, NAMES)) == []
     (label,) = [feature for feature in schema.feature if feature.name == "emotion"]
     stricter = schema_pb2.Schema()
     stricter.feature.add().CopyFrom(label)
     stricter.feature[0].skew_comparator.infinity_norm.threshold = 0.08
-    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(UNPROVEN)}, stricter)) == []
-    assert len(list(find_skew({"train": many[0], "eval": many[1]}, stricter))) == 1
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics(UNPROVEN)}, stricter, NAMES)) == []
+    assert len(list(find_skew({"train": many[0], "eval": many[1]}, stricter, NAMES))) == 1
 
 
 def test_find_skew_share_beyond_the_bound_names_class_distance_and_bound(schema):
-    (fault,) = find_skew({"train": make_statistics(), "eval": make_statistics(FAR)}, schema)
+    (fault,) = find_skew({"train": make_statistics(), "eval": make_statistics(FAR)}, schema, NAMES)
     least = bound_share_differences(list(EVEN.values()), list(FAR.values())).max()
     # 400 / 1000 - 100 / 700
     assert fault == (
@@ -188,8 +191,8 @@ def test_splits_that_are_drawn_alike_are_hardly_ever_refused_however_few_their_r
         drawn = {"train": random.multinomial(9 * eval_count, shares), "eval": random.multinomial(eval_count, shares)}
         counts = {split: of_split.tolist() for split, of_split in drawn.items()}
         statistics = {split: make_statistics(count_by_index(of_split)) for split, of_split in counts.items()}
-        report = make_report(**{split: dict(zip(CLASS_NAMES, each, strict=True)) for split, each in counts.items()})
-        skewed += bool(list(find_skew(statistics, schema)))
+        report = make_report(**{split: dict(zip(NAMES, each, strict=True)) for split, each in counts.items()})
+        skewed += bool(list(find_skew(statistics, schema, NAMES)))
         lacking += any(fault.startswith("eval") for fault in find_gaps(report))
     assert max(skewed, lacking) <= 3, f"{skewed} for their shares, {lacking} for a class without a row"
 
@@ -206,7 +209,7 @@ def test_find_skew_threshold_that_bounds_nothing_is_a_fault(schema, threshold):
     for feature in bad.feature:
         if feature.name == "emotion":
             feature.skew_comparator.infinity_norm.threshold = threshold
-    assert list(find_skew({"train": make_statistics(), "eval": make_statistics()}, bad)) == [
+    assert list(find_skew({"train": make_statistics(), "eval": make_statistics()}, bad, NAMES)) == [
         f"schema: emotion: skew_comparator: expected a threshold from 0 to 1, got {threshold:g}"
     ]
 
@@ -217,7 +220,7 @@ def test_find_drift_measure_that_is_not_judged_is_a_fault(schema):
     for feature in other.feature:
         if feature.name == "emotion":
             feature.drift_comparator.jensen_shannon_divergence.threshold = 0.1
-    assert list(find_drift({"train": make_statistics()}, {"train": make_statistics()}, other)) == [
+    assert list(find_drift({"train": make_statistics()}, {"train": make_statistics()}, other, NAMES)) == [
         "schema: emotion: drift_comparator: jensen_shannon_divergence is not checked; bound infinity_norm instead"
     ]
 
@@ -225,30 +228,30 @@ def test_find_drift_measure_that_is_not_judged_is_a_fault(schema):
 def test_find_skew_label_absent_from_serving_environment_is_compared_all_the_same(schema):
     (label,) = [feature for feature in schema.feature if feature.name == "emotion"]
     assert list(label.not_in_environment) == ["SERVING"]
-    assert list(find_skew({"train": make_statistics(FAR), "eval": make_statistics()}, schema)) != []
+    assert list(find_skew({"train": make_statistics(FAR), "eval": make_statistics()}, schema, NAMES)) != []
 
 
 def test_find_drift_no_run_before_finds_nothing(schema):
-    assert list(find_drift({"train": make_statistics(FAR)}, {}, schema)) == []
+    assert list(find_drift({"train": make_statistics(FAR)}, {}, schema, NAMES)) == []
 
 
 def test_find_drift_share_within_the_bound_finds_nothing(schema):
-    assert list(find_drift({"train": make_statistics(NEAR)}, {"train": make_statistics()}, schema)) == []
+    assert list(find_drift({"train": make_statistics(NEAR)}, {"train": make_statistics()}, schema, NAMES)) == []
 
 
 def test_find_drift_share_beyond_the_bound_names_class_and_distance(schema):
-    (fault,) = find_drift({"train": make_statistics(FAR)}, {"train": make_statistics()}, schema)
+    (fault,) = find_drift({"train": make_statistics(FAR)}, {"train": make_statistics()}, schema, NAMES)
     assert fault.startswith("train against the data accepted last: emotion: the shares of happy differ by 0.2571, ")
     assert fault.endswith("; the schema's drift_comparator allows 0.1")
 
 
 def test_find_drift_run_before_that_counted_no_label_finds_nothing(schema):
-    assert list(find_drift({"train": make_statistics()}, {"train": make_statistics({})}, schema)) == []
+    assert list(find_drift({"train": make_statistics()}, {"train": make_statistics({})}, schema, NAMES)) == []
 
 
 def test_find_drift_skewed_eval_is_not_its_concern(schema):
     statistics = {"train": make_statistics(), "eval": make_statistics(FAR)}
-    assert list(find_drift(statistics, {"train": make_statistics(), "eval": make_statistics(FAR)}, schema)) == []
+    assert list(find_drift(statistics, {"train": make_statistics(), "eval": make_statistics(FAR)}, schema, NAMES)) == []
 
 
 @pytest.mark.parametrize(("comparator", "find"), [("skew_comparator", "skew"), ("drift_comparator", "drift")])
@@ -258,14 +261,14 @@ def test_find_skew_and_drift_schema_without_comparator_checks_nothing(schema, co
     for feature in bare.feature:
         feature.ClearField(comparator)
     if find == "skew":
-        assert list(find_skew({"train": make_statistics(), "eval": make_statistics(FAR)}, bare)) == []
+        assert list(find_skew({"train": make_statistics(), "eval": make_statistics(FAR)}, bare, NAMES)) == []
     else:
-        assert list(find_drift({"train": make_statistics(FAR)}, {"train": make_statistics()}, bare)) == []
+        assert list(find_drift({"train": make_statistics(FAR)}, {"train": make_statistics()}, bare, NAMES)) == []
 
 
 def test_find_skew_and_drift_leave_schema_and_statistics_as_they_were(schema):
     statistics = {"train": make_statistics(), "eval": make_statistics(FAR)}
     before = (schema.SerializeToString(), statistics["train"].SerializeToString())
-    list(find_skew(statistics, schema))
-    list(find_drift(statistics, statistics, schema))
+    list(find_skew(statistics, schema, NAMES))
+    list(find_drift(statistics, statistics, schema, NAMES))
     assert (schema.SerializeToString(), statistics["train"].SerializeToString()) == before

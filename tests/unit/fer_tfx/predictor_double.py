@@ -6,9 +6,9 @@ import numpy as np
 
 from fer_tfx import prediction
 from fer_tfx.commands.inputs import Item, Subject
-from fer_tfx.contract import CLASS_COUNT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.face_detection import Box, Face, Landmarks
-from fer_tfx.local_model import Calibration, Calibrations, Floats, LocalModel
+from fer_tfx.local_model import Calibration, Calibrations, Facts, Floats, LocalModel
 from fer_tfx.prediction import Prediction
 from fer_tfx.views import Pixels
 
@@ -21,7 +21,8 @@ class PredictorDouble(LocalModel):
     batch_size = 128
 
     def __init__(self) -> None:
-        super().__init__("double", Calibrations(1, dict.fromkeys((1, 2, 4), Calibration(1.0, THRESHOLD))))
+        calibrations = Calibrations(1, dict.fromkeys((1, 2, 4), Calibration(1.0, THRESHOLD)))
+        super().__init__("double", Facts(DEFAULT_CLASS_NAMES, calibrations), len(DEFAULT_CLASS_NAMES))
         self.batch_sizes: list[int] = []
         self.views: list[int | None] = []
 
@@ -39,10 +40,10 @@ class PredictorDouble(LocalModel):
 
 
 def build_prediction(number: int) -> Prediction:
-    class_index, confidence = number % CLASS_COUNT, number / 256
-    shares = [(1 - confidence) / 6] * CLASS_COUNT
+    class_index, confidence = number % len(DEFAULT_CLASS_NAMES), number / 256
+    shares = [(1 - confidence) / 6] * len(DEFAULT_CLASS_NAMES)
     shares[class_index] = confidence
-    return prediction.build_prediction(class_index, confidence, shares, confidence < THRESHOLD)
+    return prediction.build_prediction(DEFAULT_CLASS_NAMES, class_index, confidence, shares, confidence < THRESHOLD)
 
 
 def read_numbers(items: Iterator[Item]) -> list[tuple[Subject, int]]:

@@ -7,7 +7,7 @@ from transport_double import TransportDouble
 
 from fer_tfx.client.checks import read_predictions
 from fer_tfx.client.client import Client
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import BadAnswerError
 
 
@@ -42,9 +42,14 @@ def test_read_predictions_right_answers_are_taken(outputs):
 
 
 def test_read_predictions_whole_numbers_as_probabilities_are_taken():
-    outputs = {"probabilities": [[0, 1, 0, 0, 0, 0, 0]], "class_index": [1], "class_name": [["disgust"]]}
+    outputs = {
+        "probabilities": [[0, 1, 0]],
+        "class_names": [["a", "disgust", "b"]],
+        "class_index": [1],
+        "class_name": [["disgust"]],
+    }
     (found,) = read_predictions(outputs | {"confidence": [1], "abstain": [False]}, [0], "")
-    assert ([*found.probabilities.values()], found.confidence) == ([0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0], 1.0)
+    assert ([*found.probabilities.values()], found.confidence) == ([0.0, 1.0, 0.0], 1.0)
 
 
 @pytest.mark.parametrize(
@@ -71,8 +76,11 @@ def test_read_predictions_one_picture_that_cannot_be_right_is_named(outputs, nam
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("probabilities", [[1.0, 0.0]] * 2, r"probabilities: expected the shape \(2, 7\), got float64 \(2, 2\)"),
-        ("probabilities", [["0.5"] * 7] * 2, r"probabilities: expected the shape \(2, 7\), got <U3"),
+        ("probabilities", [[1.0, 0.0]] * 2, r"class_names: expected the shape \(2, 2\), got .* \(2, 7\)"),
+        ("probabilities", [1.0, 0.0], r"probabilities: expected the shape \(2, classes\), got float64 \(2,\)"),
+        ("probabilities", [["0.5"] * 7] * 2, r"probabilities: expected the shape \(2, classes\), got <U3"),
+        ("class_names", [["a", "b", "c", "d", "e", "f", "a"]] * 2, "class_names: expected names that differ"),
+        ("class_names", [[1] * 7] * 2, r"class_names: expected the shape \(2, 7\), got int64"),
         ("probabilities", [[0.5], [0.5, 0.5]], "probabilities is no array"),
         ("probabilities", None, "probabilities: expected the shape"),
         ("class_index", [3.0, 2.0], r"class_index: expected the shape \(2,\), got float64"),
@@ -88,27 +96,30 @@ def test_read_predictions_output_of_another_shape_or_type_is_refused(outputs, na
         read({**outputs, name: value})
 
 
-def test_read_predictions_model_without_abstain_is_called_older(outputs):
-    outputs.pop("abstain")
-    with pytest.raises(BadAnswerError, match="the model doesn't say when to `abstain`, so it is older; serve a model"):
+@pytest.mark.parametrize("name", ["abstain", "class_names"])
+def test_read_predictions_model_that_lacks_a_later_output_is_called_older(outputs, name):
+    outputs.pop(name)
+    with pytest.raises(BadAnswerError, match=f"the model doesn't tell `{name}`, so it is older; serve a model"):
         read(outputs)
 
 
 def test_read_predictions_other_model_is_told_by_its_outputs():
-    with pytest.raises(BadAnswerError, match=r"the answer lacks probabilities, class_index.* it has logits; serve"):
+    with pytest.raises(
+        BadAnswerError, match=r"the answer lacks probabilities, class_names, class_index.* it has logits; serve"
+    ):
         read({"logits": [1]})
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_read_predictions_other_number_of_answers_is_refused(count):
     with pytest.raises(
-        BadAnswerError, match=rf"probabilities: expected the shape \(2, 7\), got float32 \({count}, 7\)"
+        BadAnswerError, match=rf"probabilities: expected the shape \(2, classes\), got float32 \({count}, 7\)"
     ):
         read(build_outputs(np.zeros(count, int)))
 
 
 def test_client_model_of_another_class_order_is_never_answered_with(draw):
-    alphabetical = np.array([[sorted(CLASS_NAMES)[4]]])
+    alphabetical = np.array([[sorted(DEFAULT_CLASS_NAMES)[4]]])
     transport = TransportDouble({**build_outputs(np.array([4])), "class_name": alphabetical})
     said = r"signature serve_pixels, picture 0: class_name: expected sad, the class 4, got neutral"
     with pytest.raises(BadAnswerError, match=said):

@@ -25,7 +25,7 @@ from fault_injection.hostile_inputs import (
     zip_list,
 )
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading import choice
 from fer_tfx.reading.archives import Member, iter_members
@@ -34,7 +34,7 @@ from fer_tfx.reading.form import ReadingLimits
 from fer_tfx.reading.words import ClassTable
 
 CSV = b"emotion,pixels\n" + b"".join(b"%d,%d\n" % (number % 7, number * 7919) for number in range(30_000))
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 LIMITS = ReadingLimits(max_decompressed_bytes=200_000_000)
 ZEROS = bytes(1_000_000)
 

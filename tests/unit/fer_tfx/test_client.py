@@ -7,7 +7,7 @@ from serving_double.fer_function import build_outputs
 
 from fer_tfx.client.client import Client
 from fer_tfx.client.transport import VersionStatus
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import (
     BadAnswerError,
     ConfigError,
@@ -26,7 +26,7 @@ def test_predict_pixels_gives_every_field_as_the_model_said_it(client, draw):
 
 
 def test_predict_pixels_every_class_has_its_name(client, draw):
-    assert [each.label for each in client.predict_pixels(draw(*range(7)))] == list(CLASS_NAMES)
+    assert [each.label for each in client.predict_pixels(draw(*range(7)))] == list(DEFAULT_CLASS_NAMES)
 
 
 def test_predict_pixels_without_channels_are_the_same(client, draw):
@@ -276,5 +276,8 @@ def test_client_argument_out_of_range_is_refused(arguments, said):
 def test_predict_pixels_answer_for_another_number_of_pictures_is_refused(draw):
     with TensorFlowServingDouble(lambda *_: build_outputs(np.array([1, 2]))) as double:
         for url in (double.rest_url, double.start_grpc()):
-            with Client(url) as client, pytest.raises(BadAnswerError, match=r"expected the shape \(3, 7\), got .*2, 7"):
+            with (
+                Client(url) as client,
+                pytest.raises(BadAnswerError, match=r"expected the shape \(3, classes\), got .*2, 7"),
+            ):
                 client.predict_pixels(draw(1, 2, 3))

@@ -8,7 +8,14 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from fer_tfx import contract
-from fer_tfx.contract import CLASS_COUNT, LABEL_KEY, PIXELS_KEY, ROW_KEY, SERVING_ENVIRONMENT, TRAINING_ENVIRONMENT
+from fer_tfx.contract import (
+    DEFAULT_CLASS_NAMES,
+    LABEL_KEY,
+    PIXELS_KEY,
+    ROW_KEY,
+    SERVING_ENVIRONMENT,
+    TRAINING_ENVIRONMENT,
+)
 from schema.example import to_example
 
 COMMON = "common_stats { num_non_missing: 10 min_num_values: 1 max_num_values: 1 avg_num_values: 1 tot_num_values: 10 }"
@@ -72,8 +79,12 @@ def test_schema_every_feature_is_one_value_in_every_example(schema):
 
 def test_schema_label_domain_is_the_range_of_class_indices(label):
     domain = label.int_domain
-    assert (domain.min, domain.max, domain.is_categorical) == (0, CLASS_COUNT - 1, True)
-    assert (CLASS_COUNT, contract.CLASS_NAMES[3], contract.CLASS_NAMES[6]) == (7, "happy", "neutral")
+    assert (domain.min, domain.max, domain.is_categorical) == (0, len(DEFAULT_CLASS_NAMES) - 1, True)
+    assert (len(DEFAULT_CLASS_NAMES), contract.DEFAULT_CLASS_NAMES[3], contract.DEFAULT_CLASS_NAMES[6]) == (
+        7,
+        "happy",
+        "neutral",
+    )
 
 
 def test_schema_label_has_comparators_for_skew_and_drift(label):

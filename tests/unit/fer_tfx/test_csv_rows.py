@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, Remark
@@ -20,7 +20,7 @@ PIXELS = " ".join(str(value) for value in VALUES).encode()
 GOOD = b'3,"' + PIXELS + b'"\n'
 HEADER = b"emotion,pixels\n"
 FACE = FaceRow(class_index=3, pixels=VALUES, usage=None)
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 CONFIG = ReadingLimits(max_line_bytes=20_000)
 REAL_FILES = Path(__file__).parents[4] / "shared" / "data" / "fer2013"
 

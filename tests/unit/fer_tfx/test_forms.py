@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import pytest
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading import forms
 from fer_tfx.reading.csv_form import CSV
@@ -17,7 +17,7 @@ from fer_tfx.reading.form import FaceRow, Item, LeftOutRow, ParsedRow, ReadingLi
 from fer_tfx.reading.sources import Source, choose_sources, cut_source, read_source
 from fer_tfx.reading.words import ClassTable, LeftOut
 
-CLASSES = ClassTable.build(CLASS_NAMES, {"contempt": "leave_out"})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {"contempt": "leave_out"})
 
 
 class JsonForm:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from fault_injection.hostile_inputs import ARCHIVES, LABELS, PIXEL_TEXTS, TEXTS, Case, mutate
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow, SkippedMember
 from fer_tfx.reading.sources import Source, read_source
 from fer_tfx.reading.words import ClassTable
 
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 
 CSVS = TEXTS | LABELS | PIXEL_TEXTS
 SEEDS = range(8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_tfx.errors import ConfigError
-from fer_tfx.local_model import Calibration, Calibrations, Floats, LocalModel
+from fer_tfx.local_model import Calibration, Calibrations, Facts, Floats, LocalModel
 from fer_tfx.model import FEW, Model
 from fer_tfx.views import Pixels, average_views, make_views
 
@@ -20,7 +20,7 @@ class BrightnessModel(LocalModel):
     batch_size = 1
 
     def __init__(self, calibrations: Calibrations) -> None:
-        super().__init__("a/model", calibrations)
+        super().__init__("a/model", Facts(("a", "b", "c", "d", "e", "f", "g"), calibrations), 7)
         self.asked: list[int] = []
 
     def compute_probabilities(self, pixels: Pixels) -> Floats:

@@ -17,7 +17,7 @@ from serving_double import TensorFlowServingDouble, answer_by_first_value
 import fer_tfx
 from fer_tfx import Box, ConfigError, DataError, Face, Faces, Model, Prediction
 from fer_tfx import model as model_module
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.model_files import find_shipped_model, light_folder
 from schema.drawn_faces import draw_faces
 
@@ -199,7 +199,7 @@ def test_embed_gives_features_that_tell_faces_apart(small):
     crops = draw_faces(3, 8).pixels
     features = small.embed(crops)
     assert (features.dtype, features.shape) == (np.float32, (3, features.shape[1]))
-    assert features.shape[1] > len(CLASS_NAMES)
+    assert features.shape[1] > len(DEFAULT_CLASS_NAMES)
     assert len({each.tobytes() for each in features}) == 3
     np.testing.assert_array_equal(small.embed([crops[1]]), features[1:2])
     assert small.embed([]).shape == (0, features.shape[1])
@@ -214,7 +214,7 @@ def test_prediction_is_frozen_named_and_json(small, crop):
     (face,) = small.predict_faces([crop])
     with pytest.raises(FrozenInstanceError):
         face.label = "happy"
-    assert tuple(face.probabilities) == CLASS_NAMES
+    assert tuple(face.probabilities) == DEFAULT_CLASS_NAMES
     assert sum(face.probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert (face.label, face.confidence) == max(face.probabilities.items(), key=lambda each: each[1])
     told = json.loads(json.dumps(Prediction("sad", 0.4, True, {"sad": 0.4}, 1, Box(1, 2, 3, 4)).to_dict()))
@@ -228,12 +228,12 @@ def test_prediction_is_frozen_named_and_json(small, crop):
 
 
 def test_to_pandas_has_a_row_for_each_face_and_for_each_picture_without_one():
-    face = Prediction("sad", 0.4, True, dict.fromkeys(CLASS_NAMES, 0.1), 4, Box(1, 2, 3, 4))
+    face = Prediction("sad", 0.4, True, dict.fromkeys(DEFAULT_CLASS_NAMES, 0.1), 4, Box(1, 2, 3, 4))
     table = fer_tfx.to_pandas(iter([Faces([face, face], 0, "a.png"), Faces([], 1)]))
     assert table[["picture", "face", "label", "width"]].fillna("-").to_numpy().tolist() == [
         ["a.png", 1, "sad", 3], ["a.png", 2, "sad", 3], [1, "-", "-", "-"]
     ]  # fmt: skip
-    assert list(table)[-8:] == [*CLASS_NAMES, "views"]
+    assert list(table)[-8:] == [*DEFAULT_CLASS_NAMES, "views"]
     assert fer_tfx.to_pandas(Faces([face])).label.tolist() == fer_tfx.to_pandas([face]).label.tolist() == ["sad"]
     assert isinstance(fer_tfx.to_pandas([]), pd.DataFrame)
 
@@ -279,8 +279,8 @@ def test_import_is_quick_and_brings_nothing_with_it():
 
 
 def test_every_public_name_is_there_and_nothing_else_is_promised():
-    assert {name: getattr(fer_tfx, name).__name__ for name in fer_tfx.__all__ if name != "CLASS_NAMES"} == {
-        name: name for name in fer_tfx.__all__ if name != "CLASS_NAMES"
+    assert {name: getattr(fer_tfx, name).__name__ for name in fer_tfx.__all__} == {
+        name: name for name in fer_tfx.__all__
     }
     assert dir(fer_tfx) == sorted(fer_tfx.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'LightModel'"):

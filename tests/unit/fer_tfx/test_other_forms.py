@@ -15,14 +15,14 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import FaceRow, ParsedRow, ReadingLimits, RejectedRow, Remark, SkippedMember
 from fer_tfx.reading.sources import Source, choose_sources, count_part, cut_source, place, read_part, read_source
 from fer_tfx.reading.words import ClassTable
 from schema.drawn_faces import draw_faces
 
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 DRAWN = draw_faces(60, seed=22)
 SPLITS = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
 FACES = [
@@ -49,7 +49,7 @@ def write_csv(folder: Path) -> Path:
 
 def write_pictures(folder: Path) -> list[str]:
     """A PNG of each face; -> their paths below `folder`."""
-    paths = [f"{split}/{CLASS_NAMES[label]}/{place}.png" for place, (label, _, split) in enumerate(FACES)]
+    paths = [f"{split}/{DEFAULT_CLASS_NAMES[label]}/{place}.png" for place, (label, _, split) in enumerate(FACES)]
     for path, (_, pixels, _) in zip(paths, FACES, strict=True):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(png_of(pixels))
@@ -58,7 +58,7 @@ def write_pictures(folder: Path) -> list[str]:
 
 def write_table_of_paths(folder: Path, header: str = "image,emotion,split", by: str = ",") -> Path:
     lines = [
-        by.join((path, CLASS_NAMES[label].title(), split))
+        by.join((path, DEFAULT_CLASS_NAMES[label].title(), split))
         for path, (label, _, split) in zip(write_pictures(folder), FACES, strict=True)
     ]
     (folder / "labels.csv").write_text("\n".join([header, *lines, ""]))
@@ -76,7 +76,7 @@ def write_json_of_pixels(folder: Path) -> Path:
 
 def write_json_of_paths(folder: Path) -> Path:
     lines = [
-        json.dumps({"file_name": path, "label": CLASS_NAMES[label]})
+        json.dumps({"file_name": path, "label": DEFAULT_CLASS_NAMES[label]})
         for path, (label, _, _) in zip(write_pictures(folder), FACES, strict=True)
     ]
     (folder / "metadata.jsonl").write_text("\n".join([*lines, ""]))
@@ -85,14 +85,17 @@ def write_json_of_paths(folder: Path) -> Path:
 
 def write_shards(folder: Path, **options: Any) -> Path:
     """As Hugging Face's datasets write them, three for training, with classes in an order of their own."""
-    names = sorted(CLASS_NAMES)
+    names = sorted(DEFAULT_CLASS_NAMES)
     features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     schema = pa.schema([("image", image), ("label", pa.int64())], metadata=metadata)
     for split, count in (("train", 3), ("validation", 1), ("test", 1)):
         rows = [
-            {"image": {"bytes": png_of(pixels), "path": f"{place}.png"}, "label": names.index(CLASS_NAMES[label])}
+            {
+                "image": {"bytes": png_of(pixels), "path": f"{place}.png"},
+                "label": names.index(DEFAULT_CLASS_NAMES[label]),
+            }
             for place, (label, pixels, of) in enumerate(FACES)
             if split.startswith(of)
         ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, Part, ReadingLimits, RejectedRow
@@ -15,7 +15,7 @@ from fer_tfx.reading.lines import iter_lines, iter_range
 from fer_tfx.reading.sources import Source, count_part, cut_source, place, read_part
 from fer_tfx.reading.words import ClassTable
 
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 
 HEADER = b"emotion,pixels\n"
 SOURCE = Source("/data/a.csv", "a.csv", is_unlabelled=False)

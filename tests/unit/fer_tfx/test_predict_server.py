@@ -9,7 +9,7 @@ from PIL import Image
 from serving_double import TensorFlowServingDouble, answer_by_first_value
 
 from fer_tfx.cli import main
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_main_predict_server_is_asked_for_each_picture_in_order(capfd, server, p
     rows = list(csv.DictReader(out.splitlines()))
     # The double's confidence is 0.3 + 0.0025 v, and it abstains below 0.5.
     assert [row["class"] for row in rows] == [
-        CLASS_NAMES[value % 7] if 0.3 + 0.0025 * value >= 0.5 else "unsure" for value in range(100, 230)
+        DEFAULT_CLASS_NAMES[value % 7] if 0.3 + 0.0025 * value >= 0.5 else "unsure" for value in range(100, 230)
     ]
     assert [float(row["confidence"]) for row in rows] == pytest.approx(
         [0.3 + 0.0025 * value for value in range(100, 230)], abs=1e-5

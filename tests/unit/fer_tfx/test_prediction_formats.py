@@ -6,14 +6,15 @@ import pytest
 
 from fer_tfx.commands.inputs import Subject
 from fer_tfx.commands.output import Layout, Row, lay_out, write_rows
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.face_detection import Box
 from fer_tfx.prediction import build_prediction
 
 SHARES = (0.05, 0.0, 0.05, 0.7, 0.1, 0.1, 1e-10)
-HAPPY = build_prediction(3, 0.7, SHARES, False, views=4)
+HAPPY = build_prediction(DEFAULT_CLASS_NAMES, 3, 0.7, SHARES, False, views=4)
 ROWS = [
     Row(Subject("a.png", 0), HAPPY, True),
-    Row(Subject('b ",ü.png', 1), build_prediction(0, 0.31234567165374756, SHARES, True), False),
+    Row(Subject('b ",ü.png', 1), build_prediction(DEFAULT_CLASS_NAMES, 0, 0.31234567165374756, SHARES, True), False),
 ]
 FACES = [
     Row(Subject("a.png", 0, 1, Box(4, 5, 60, 61)), HAPPY, True),
@@ -27,7 +28,7 @@ ONE_PICTURE, ONE_FILE = Layout(), lay_out(["a.csv"], has_row=True)
 
 def write(name: str, rows: list[Row], layout: Layout = ONE_PICTURE) -> str:
     output = io.StringIO()
-    count, _ = write_rows(iter(rows), name, layout, output)
+    count, _ = write_rows(iter(rows), name, layout, DEFAULT_CLASS_NAMES, output)
     assert count == len(rows)
     return output.getvalue()
 
@@ -115,5 +116,5 @@ def test_write_rows_no_rows_is_still_well_formed(name, expected):
 
 
 def test_write_rows_number_of_views_is_told_beside_that_of_rows():
-    assert write_rows(FACES, "table", ONE_PICTURE, io.StringIO()) == (3, 4)
-    assert write_rows(FACES[2:], "table", ONE_PICTURE, io.StringIO()) == (1, None)
+    assert write_rows(FACES, "table", ONE_PICTURE, (), io.StringIO()) == (3, 4)
+    assert write_rows(FACES[2:], "table", ONE_PICTURE, (), io.StringIO()) == (1, None)

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading.columns import RowError, RowLayout, parse_header
 from fer_tfx.reading.csv_form import parse_row
@@ -15,7 +15,7 @@ from fer_tfx.reading.form import FaceRow, shown
 from fer_tfx.reading.words import UNLABELLED as TO_PREDICT
 from fer_tfx.reading.words import ClassTable
 
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 
 VALUES = [(7 * position) % 256 for position in range(2304)]
 PIXELS = " ".join(str(value) for value in VALUES).encode()

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, PIXEL_COUNT, SPLIT_OF_USAGE
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, PIXEL_COUNT, SPLIT_OF_USAGE
 from fer_tfx.reading.columns import RowError, parse_header
 from fer_tfx.reading.csv_form import parse_row
 from fer_tfx.reading.form import FaceRow
 from fer_tfx.reading.words import ClassTable
 
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 
 SPACES = st.text(" \t", max_size=3).map(str.encode)
 PIXELS = st.binary(min_size=PIXEL_COUNT, max_size=PIXEL_COUNT)
@@ -22,7 +22,7 @@ def render(columns: list[str], values: dict[str, bytes]) -> bytes:
 
 @given(
     columns=st.permutations(["emotion", "pixels", "Usage"]),
-    class_index=st.integers(0, CLASS_COUNT - 1),
+    class_index=st.integers(0, len(DEFAULT_CLASS_NAMES) - 1),
     pixels=PIXELS,
     usage=st.sampled_from(sorted(SPLIT_OF_USAGE)),
     is_quoted=st.booleans(),

@@ -10,6 +10,7 @@ from real_server import explain_absence, run_real_server
 from serving_double import TensorFlowServingDouble
 
 from fer_tfx.client.client import Client
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import RequestRefusedError
 from models.calibration import Calibration, Calibrations
 from models.signatures import build_signatures
@@ -31,7 +32,7 @@ def export(folder: Path, temperature: float) -> Path:
     """A SavedModel with the signatures of every model of this package."""
     calibration = Calibration(temperature, abstain_threshold=0.8, abstain_accuracy=0.9, coverage=0.5, n=100)
     signatures = build_signatures(
-        compute_brightness_logits, ScalingTransformDouble(), Calibrations(1, {1: calibration})
+        compute_brightness_logits, ScalingTransformDouble(), Calibrations(1, {1: calibration}), DEFAULT_CLASS_NAMES
     )
     functions = {name: tf.function(function, input_signature=[spec]) for name, (function, spec) in signatures.items()}
     tf.saved_model.save(tf.Module(), str(folder), signatures=functions)

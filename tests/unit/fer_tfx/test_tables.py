@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.reading.form import FaceRow, Item, ParsedRow, ReadingLimits, RejectedRow, Remark
 from fer_tfx.reading.sources import Source, count_part, cut_source, place, read_part, read_source
 from fer_tfx.reading.words import ClassTable
 
-CLASSES = ClassTable.build(CLASS_NAMES, {})
+CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 
 WORDS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 SPLITS = {"Training": "train", "PublicTest": "eval", "PrivateTest": "test"}
@@ -35,7 +35,7 @@ DIALECTS = {
     "semicolons": table("emotion;pixels;Usage", lambda e, p, u: f"{e};{joined(p)};{u}"),
     "semicolons and quotes": table('"emotion";"pixels";"Usage"', lambda e, p, u: f'"{e}";"{joined(p)}";"{u}"'),
     "tabs": table("emotion\tpixels\tUsage", lambda e, p, u: f"{e}\t{joined(p)}\t{u}"),
-    "names": table("emotion,pixels,Usage", lambda e, p, u: f"{CLASS_NAMES[e].capitalize()},{joined(p)},{u}"),
+    "names": table("emotion,pixels,Usage", lambda e, p, u: f"{DEFAULT_CLASS_NAMES[e].capitalize()},{joined(p)},{u}"),
     "aliases": table("emotion;pixels;Usage", lambda e, p, u: f"{CAPITALS[e]};{joined(p)};{u}"),
     "floats": table("emotion,pixels,Usage", lambda e, p, u: f"{e}.0,{joined(p)},{u}"),
     "label and an index": table(

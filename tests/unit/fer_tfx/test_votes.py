@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.reading.votes import (
     NO_FACE,
     NO_MAJORITY,
@@ -15,8 +15,8 @@ from fer_tfx.reading.votes import (
 )
 from fer_tfx.reading.words import ClassTable
 
-EIGHT = (*CLASS_NAMES, "contempt")
-OF_SEVEN = interpret_columns(ClassTable.build(CLASS_NAMES, {}))
+EIGHT = (*DEFAULT_CLASS_NAMES, "contempt")
+OF_SEVEN = interpret_columns(ClassTable.build(DEFAULT_CLASS_NAMES, {}))
 OF_EIGHT = interpret_columns(ClassTable.build(EIGHT, {}))
 NO_CONTEMPT = "contempt, which is no class"
 
@@ -49,7 +49,7 @@ def ballots(**counts: int) -> Votes:
 )
 def test_tally_gives_the_class_with_more_than_half_of_the_votes(votes: Votes, expected: str, doubt: str) -> None:
     found = tally(votes, OF_SEVEN, 7)
-    assert found.class_index == (CLASS_NAMES.index(expected) if expected else None)
+    assert found.class_index == (DEFAULT_CLASS_NAMES.index(expected) if expected else None)
     assert found.doubt == doubt
 
 
@@ -59,7 +59,7 @@ def test_tally_shares_the_votes_for_classes_without_outliers() -> None:
         **dict.fromkeys(EIGHT, 0.0),
         **{"neutral": 0.5, "sad": 0.3, "contempt": 0.2},
     }
-    of_seven = dict(zip(CLASS_NAMES, tally(votes, OF_SEVEN, 7).shares, strict=True))
+    of_seven = dict(zip(DEFAULT_CLASS_NAMES, tally(votes, OF_SEVEN, 7).shares, strict=True))
     assert (of_seven["neutral"], of_seven["sad"]) == (5 / 8, 3 / 8)
     assert tally(ballots(contempt=9, unknown=1), OF_EIGHT, 8) == (7, (0, 0, 0, 0, 0, 0, 0, 1.0), "")
     assert tally(ballots(nf=10), OF_EIGHT, 8).shares == ()

@@ -4,13 +4,15 @@ import unicodedata
 
 import pytest
 
-from fer_tfx.contract import CLASS_NAMES
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.reading.words import ClassTable, LeftOut
 
-OF_FER2013 = ClassTable.build(CLASS_NAMES, {})
-WITH_CONTEMPT = ClassTable.build((*CLASS_NAMES, "contempt"), {})
-WITHOUT = ClassTable.build(CLASS_NAMES, {"7": "leave_out", "Contempt": "Leave_Out"})
-FROM_ONE = ClassTable.build(CLASS_NAMES, {str(index + 1): name for index, name in enumerate(CLASS_NAMES)})
+OF_FER2013 = ClassTable.build(DEFAULT_CLASS_NAMES, {})
+WITH_CONTEMPT = ClassTable.build((*DEFAULT_CLASS_NAMES, "contempt"), {})
+WITHOUT = ClassTable.build(DEFAULT_CLASS_NAMES, {"7": "leave_out", "Contempt": "Leave_Out"})
+FROM_ONE = ClassTable.build(
+    DEFAULT_CLASS_NAMES, {str(index + 1): name for index, name in enumerate(DEFAULT_CLASS_NAMES)}
+)
 OWN = ClassTable.build(
     ("glad", ("not glad", "Rest", "0x"), "d\u00e9go\u00fbt"),
     {"smile": "GLAD", "blank": "leave_out", "6": "not glad", "": "leave_out"},

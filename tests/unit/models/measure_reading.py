@@ -20,5 +20,5 @@ if __name__ == "__main__":
     Path("/proc/self/clear_refs").write_text("5")  # the peak is what it holds now
     before = read_status("VmRSS")
     path = sys.argv[1]
-    compute_data_digest([read_examples([path]), find_examples([path])], stub_transform)
+    compute_data_digest([read_examples([path], 7), find_examples([path], 7)], stub_transform)
     print(read_status("VmHWM") - before)

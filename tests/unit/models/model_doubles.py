@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from configs.spec import AugmentationConfig, ModelConfig, TrainerConfig
-from fer_tfx.contract import CLASS_COUNT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from models.dataset import LabelledExamples
 from models.networks import build_network
 from models.training import TrainResult, fit
@@ -35,7 +35,7 @@ def build_examples(
 ) -> LabelledExamples:
     """Without `targets`, float (n, 7), no row has one."""
     labels = tf.constant(list(class_indices), tf.int64)
-    targets = np.zeros([len(pixels), CLASS_COUNT]) if targets is None else targets
+    targets = np.zeros([len(pixels), len(DEFAULT_CLASS_NAMES)]) if targets is None else targets
     return LabelledExamples(tf.constant(to_raw(pixels)), labels, tf.constant(targets, tf.float32))
 
 
@@ -72,7 +72,7 @@ def build_stub_network(class_index: int) -> keras.Model:
 def fit_tiny_network(folder: Path, config: TrainerConfig = TINY_TRAINER) -> tuple[TrainResult, keras.Model]:
     """Train a tiny network on 32 striped pictures, with its files in `folder`."""
     keras.utils.set_random_seed(config.seed)
-    network = build_network(TINY_MODEL, config.precision)
+    network = build_network(TINY_MODEL, 7, config.precision)
     train, eval_ = draw_striped_examples(32), draw_striped_examples(20, seed=1)
     dirs = {"checkpoint_dir": str(folder / "checkpoints"), "log_dir": str(folder / "logs")}
     return fit(network, train, eval_, stub_transform, config, **dirs), network

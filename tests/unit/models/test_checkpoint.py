@@ -18,7 +18,7 @@ THIRD = EpochMetrics(3, 1.2, 0.5, 1.1, 0.6, 0.0, 9.5)
 
 
 def build_checkpoint(folder: Path) -> tuple[TrainingCheckpoint, keras.Model]:
-    network = build_network(TINY_MODEL)
+    network = build_network(TINY_MODEL, 7)
     optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
     optimizer.build(network.trainable_variables)
     return TrainingCheckpoint(str(folder), network, optimizer, WeightAverage(network, 0.9)), network

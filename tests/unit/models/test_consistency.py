@@ -36,7 +36,7 @@ def examples(request, tmp_path):
     for index in range(2):
         rows = range(index, COUNT, 2)
         write_examples(tmp_path / f"{index}.gz", to_raw(PIXELS[index::2]), [row % 7 for row in rows])
-    return scan_examples([str(tmp_path / "*.gz")], shuffle_rows=8)
+    return scan_examples([str(tmp_path / "*.gz")], 7, shuffle_rows=8)
 
 
 def read_batches(examples, augmentation=NO_AUGMENTATION, *arguments, **settings):
@@ -93,7 +93,7 @@ def test_views_repeat_and_resume(examples):
 def test_workers_have_whole_pairs_even_of_a_batch_too_small_for_them(tmp_path):
     for index in range(2):
         write_examples(tmp_path / f"{index}.gz", to_raw(PIXELS[index::2]), [0] * 7)
-    examples = scan_examples([str(tmp_path / "*.gz")], shuffle_rows=8)
+    examples = scan_examples([str(tmp_path / "*.gz")], 7, shuffle_rows=8)
     for size, rows in ((2, 2), (6, 2), (8, 4)):
         batches = read_batches(examples, NO_AUGMENTATION, 0, Share(1, 2), batch_size=size)
         assert {len(images) for images, _ in batches} == {rows}
@@ -106,7 +106,7 @@ def test_fit_batch_that_devices_cannot_share_out_in_pairs_is_refused(tmp_path):
         r"^trainer\.batch_size: expected a multiple of 2, so that both views of a picture are on one device, got 7$"
     )
     with pytest.raises(ConfigError, match=expected):
-        fit(build_network(TINY_MODEL), examples, examples, stub_transform, config, checkpoint_dir="", log_dir="")
+        fit(build_network(TINY_MODEL, 7), examples, examples, stub_transform, config, checkpoint_dir="", log_dir="")
 
 
 def test_fit_with_two_views_learns_as_well(tmp_path):

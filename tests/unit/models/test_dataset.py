@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import pytest
 import tensorflow as tf
 from model_doubles import TINY_TRAINER, build_examples, draw_pixels, stub_transform, to_raw
 
-from models import recipe
 from models.dataset import (
     ROW_BYTES,
     DatasetError,
@@ -24,12 +24,8 @@ from models.streaming import scan_examples
 # 11 examples in batches of 4: two steps, three examples left out in each epoch. The class tells which is which, so
 # there are 11 of them here.
 EXAMPLES = build_examples(draw_pixels(11), range(11), np.zeros([11, 11]))
+READERS = [partial(read_examples, class_count=7), partial(find_examples, class_count=7)]
 TRAINER = replace(TINY_TRAINER, epochs=5, batch_size=4, label_smoothing=0)
-
-
-@pytest.fixture(autouse=True)
-def as_many_classes_as_examples(monkeypatch):
-    monkeypatch.setattr(recipe, "CLASS_COUNT", 11)
 
 
 def write_examples(
@@ -62,7 +58,7 @@ def test_read_examples_two_shards_returns_rows_in_order_of_file_names(tmp_path):
     raws = to_raw(draw_pixels(5))
     write_examples(tmp_path / "data-00001-of-2.gz", raws[3:], [6, 0])
     write_examples(tmp_path / "data-00000-of-2.gz", raws[:3], [4, 2, 3])
-    examples = read_examples([str(tmp_path / "*")])
+    examples = read_examples([str(tmp_path / "*")], 7)
     assert examples.pixels.numpy().tolist() == raws
     assert examples.class_indices.numpy().tolist() == [4, 2, 3, 6, 0]
     assert examples.class_indices.dtype == tf.int64
@@ -72,9 +68,7 @@ def test_read_examples_two_shards_returns_rows_in_order_of_file_names(tmp_path):
 def test_read_examples_and_find_examples_give_the_same_batches(tmp_path):
     write_examples(tmp_path / "a.gz", to_raw(draw_pixels(5)), [4, 2, 3, 6, 0])
     write_examples(tmp_path / "b.gz", to_raw(draw_pixels(2, seed=1)), [1, 5])
-    held, stored = (
-        list(each([str(tmp_path / "*")]).make_batches(3).as_numpy_iterator()) for each in (read_examples, find_examples)
-    )
+    held, stored = (list(each([str(tmp_path / "*")]).make_batches(3).as_numpy_iterator()) for each in READERS)
     assert [len(raw) for raw, *_ in held] == [3, 3, 1]
     for (raw, classes, _), (other_raw, other_classes, _) in zip(held, stored, strict=True):
         assert raw.tolist() == other_raw.tolist()
@@ -96,10 +90,10 @@ def test_read_examples_holds_each_picture_once(tmp_path):
 def test_count_examples_stops_at_the_most_that_is_asked_for(tmp_path, most, count):
     write_examples(tmp_path / "a.gz", to_raw(draw_pixels(3)), [4, 2, 3])
     write_examples(tmp_path / "b.gz", to_raw(draw_pixels(2)), [1, 5])
-    assert count_examples(find_examples([str(tmp_path / "*")]), most) == count
+    assert count_examples(find_examples([str(tmp_path / "*")], 7), most) == count
 
 
-@pytest.mark.parametrize("open_examples", [read_examples, find_examples, lambda patterns: scan_examples(patterns, 8)])
+@pytest.mark.parametrize("open_examples", [*READERS, partial(scan_examples, class_count=7, shuffle_rows=8)])
 def test_read_examples_pattern_that_matches_no_file_beside_one_that_does_is_named(tmp_path, open_examples):
     """Else a training would go on with the spans of a window that are still there."""
     write_examples(tmp_path / "span-2.gz", to_raw(draw_pixels(3)), [4, 2, 3])
@@ -109,22 +103,22 @@ def test_read_examples_pattern_that_matches_no_file_beside_one_that_does_is_name
 
 def test_read_examples_overlapping_patterns_reads_each_file_once(tmp_path):
     write_examples(tmp_path / "data.gz", to_raw(draw_pixels(2)), [1, 2])
-    assert len(read_examples([str(tmp_path / "*"), str(tmp_path / "data.gz")])) == 2
+    assert len(read_examples([str(tmp_path / "*"), str(tmp_path / "data.gz")], 7)) == 2
 
 
 def test_read_examples_no_file_names_the_pattern(tmp_path):
     pattern = str(tmp_path / "none-*")
     with pytest.raises(DatasetError, match=r"none-\*'\], found none; run ExampleGen first"):
-        read_examples([pattern])
+        read_examples([pattern], 7)
 
 
 def test_read_examples_empty_file_names_the_file(tmp_path):
     write_examples(tmp_path / "empty.gz", [], [])
     with pytest.raises(DatasetError, match=r"at least one example in .*empty\.gz"):
-        read_examples([str(tmp_path / "empty.gz")])
+        read_examples([str(tmp_path / "empty.gz")], 7)
 
 
-@pytest.mark.parametrize("open_examples", [read_examples, find_examples])
+@pytest.mark.parametrize("open_examples", READERS)
 @pytest.mark.parametrize("content", [b"no gzip at all", b""])
 def test_read_examples_other_file_names_the_file(tmp_path, content, open_examples):
     (tmp_path / "other.gz").write_bytes(content)
@@ -132,7 +126,7 @@ def test_read_examples_other_file_names_the_file(tmp_path, content, open_example
         open_examples([str(tmp_path / "other.gz")])
 
 
-@pytest.mark.parametrize("read", [read_examples, lambda patterns: list(read_batches(find_examples(patterns)))])
+@pytest.mark.parametrize("read", [READERS[0], lambda patterns: list(read_batches(find_examples(patterns, 7)))])
 def test_read_examples_without_label_names_the_feature(tmp_path, read):
     example = tf.train.Example()
     example.features.feature["pixels"].bytes_list.value.append(bytes(2304))

@@ -14,7 +14,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 from configs.spec import ExportConfig, ModelConfig
-from fer_tfx.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from fer_tfx.versions.model_digest import compute_digest
 from fer_tfx.views import average_views, make_views
 from models.calibration import Calibration, Calibrations
@@ -34,7 +34,7 @@ Answers = dict[str, np.ndarray]
 def exported(transform: TransformGraph, tmp_path_factory) -> Path:
     """A tiny network of random weights, exported."""
     keras.utils.set_random_seed(8)
-    network = build_network(TINY_MODEL)
+    network = build_network(TINY_MODEL, 7)
     for weight in network.weights:  # fresh batch-norm scales and statistics, 0 and 1, would hide faults
         if len(weight.shape) == 1:
             weight.assign(keras.random.uniform(weight.shape, 0.5, 1.5))
@@ -49,7 +49,14 @@ def write_export(
     temperature: float = 1.0,
 ) -> Path:
     calibrations = Calibrations(config.views, {config.views: Calibration(temperature, 0.6, 0.8, 0.5, 100)})
-    export_model(ServingNetwork(fold_batch_norm(network), config), transform, calibrations, RECORD, str(folder))
+    export_model(
+        ServingNetwork(fold_batch_norm(network), config),
+        transform,
+        calibrations,
+        DEFAULT_CLASS_NAMES,
+        RECORD,
+        str(folder),
+    )
     return folder
 
 
@@ -95,7 +102,7 @@ def assert_same_answers(answers: Answers, expected: Answers) -> None:
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
     keras.utils.set_random_seed(8)
-    return build_network(TINY_MODEL)
+    return build_network(TINY_MODEL, 7)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +169,7 @@ def test_export_model_network_that_knows_all_classes_is_served_in_their_order(tr
     pixels[range(7), 0, range(7)] = 255
     for signature in SIGNATURES:
         answers = ask_tf1_loader(folder, signature, build_inputs(pixels)[signature])
-        assert answers["class_name"].ravel().tolist() == [name.encode() for name in CLASS_NAMES]
+        assert answers["class_name"].ravel().tolist() == [name.encode() for name in DEFAULT_CLASS_NAMES]
         assert answers["class_index"].tolist() == list(range(7))
 
 
@@ -185,7 +192,7 @@ def test_export_model_temperature_divides_the_logits(network, transform, plain, 
 
 def test_export_model_half_precision_halves_the_weights_and_answers_alike_in_the_tf1_loader(transform, tmp_path):
     keras.utils.set_random_seed(8)
-    network = build_network(ModelConfig(stage_filters=(16, 32)))
+    network = build_network(ModelConfig(stage_filters=(16, 32)), 7)
     pixels = draw_pixels(5)
     whole = write_export(network, transform, tmp_path / "whole")
     half = write_export(network, transform, tmp_path / "half", ExportConfig(half_precision=True))
@@ -219,7 +226,7 @@ def test_export_model_two_models_of_half_precision_answer_side_by_side(transform
     for seed in (1, 2):
         keras.utils.set_random_seed(seed)
         half = ExportConfig(half_precision=True)
-        folders.append(write_export(build_network(TINY_MODEL), transform, tmp_path / str(seed), half))
+        folders.append(write_export(build_network(TINY_MODEL, 7), transform, tmp_path / str(seed), half))
     pixels = draw_pixels(3)
     alone = [ask_tf1_loader(folder, SERVE_PIXELS, pixels)["probabilities"] for folder in folders]
     models = [tf.saved_model.load(str(folder)) for folder in folders]  # both are alive
@@ -319,7 +326,7 @@ def export_seeded(transform: TransformGraph, folder: Path, seed: int = 3, views:
     """What a training with a seed would come to."""
     keras.utils.set_random_seed(seed)
     config = ExportConfig(half_precision=words.pop("half_precision", True), views=views)
-    return write_export(build_network(TINY_MODEL), transform, folder, config, **words)
+    return write_export(build_network(TINY_MODEL, 7), transform, folder, config, **words)
 
 
 @pytest.fixture(scope="module")

@@ -22,18 +22,18 @@ from models.networks.layers import standardise
 from models.trainer_fn import run_fn
 
 
-def build(config: ModelConfig) -> keras.Model:
+def build(config: ModelConfig, class_count: int) -> keras.Model:
     """A network without convolutions."""
     images = keras.Input((48, 48, 1))
     features = keras.layers.AveragePooling2D(4)(standardise(images))
     hidden = keras.layers.Dense(config.stem_filters, activation="relu")(keras.layers.Flatten()(features))
     features = keras.layers.Dropout(config.dropout_fraction)(hidden)
-    return keras.Model(images, keras.layers.Dense(7, dtype="float32", name="logits")(features))
+    return keras.Model(images, keras.layers.Dense(class_count, dtype="float32", name="logits")(features))
 
 
 def fold(network: keras.Model) -> keras.Model:
     """Without its dropout."""
-    folded = build(ModelConfig(stem_filters=network.layers[-3].units))
+    folded = build(ModelConfig(stem_filters=network.layers[-3].units), network.layers[-1].units)
     folded.set_weights(network.get_weights()[: len(folded.weights)])
     return folded
 
@@ -56,13 +56,13 @@ def test_model_config_unknown_family_is_refused_with_those_there_are():
 
 
 def test_build_network_failure_leaves_the_dtype_policy_as_it_was(perceptron):
-    def fail(_: ModelConfig) -> keras.Model:
+    def fail(_: ModelConfig, class_count: int) -> keras.Model:
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
         raise ValueError("stop")
 
     perceptron.build = fail
     with pytest.raises(ValueError, match="stop"):
-        networks.build_network(ModelConfig(), "mixed_bfloat16")
+        networks.build_network(ModelConfig(), 7, "mixed_bfloat16")
     assert keras.config.dtype_policy().name == "float32"
 
 

@@ -52,7 +52,7 @@ IMAGES = np.random.default_rng(0).normal(size=(3, 48, 48, 1)).astype(np.float32)
 def build_shaken_network(config: ModelConfig, policy: str = "float32", least_scale: float = 0.5) -> keras.Model:
     """Random scales, offsets and statistics: fresh ones, 0 and 1, would hide faults."""
     keras.utils.set_random_seed(3)
-    network = build_network(config, policy)
+    network = build_network(config, 7, policy)
     for norm in (layer for layer in network.layers if isinstance(layer, BatchNormalization)):
         for weight, least in zip(norm.weights, (least_scale, -0.5, -0.5, 0.5), strict=True):
             weight.assign(keras.random.uniform(weight.shape, least, 1.5))

@@ -1,5 +1,6 @@
 """The light form answers as the SavedModel that it was made of."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -12,7 +13,10 @@ from scipy.special import softmax
 
 import fer_tfx
 from configs.spec import ExportConfig, ModelConfig
-from fer_tfx.contract import SERVE_PIXELS
+from fer_tfx.client.checks import read_predictions
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, SERVE_PIXELS
+from fer_tfx.light import LightModel
+from fer_tfx.saved_model import SavedModel
 from models.calibration import Calibration, Calibrations
 from models.export import ServingNetwork, export_model
 from models.light_form import convert_to_light
@@ -35,12 +39,17 @@ def ask_light(content: bytes, pixels: np.ndarray) -> np.ndarray:
 
 
 def export(
-    transform: TransformGraph, folder: Path, model: ModelConfig, config: ExportConfig, temperature: float
+    transform: TransformGraph,
+    folder: Path,
+    model: ModelConfig,
+    config: ExportConfig,
+    temperature: float,
+    class_names: Sequence[str] = DEFAULT_CLASS_NAMES,
 ) -> None:
     keras.utils.set_random_seed(4)
-    network = ServingNetwork(fold_batch_norm(build_network(model)), config)
+    network = ServingNetwork(fold_batch_norm(build_network(model, len(class_names))), config)
     calibrations = Calibrations(config.views, {config.views: Calibration(temperature, 0.6, 0.8, 0.5, 100)})
-    export_model(network, transform, calibrations, "{}", str(folder))
+    export_model(network, transform, calibrations, class_names, "{}", str(folder))
 
 
 def serve(folder: Path, pixels: np.ndarray) -> np.ndarray:
@@ -58,6 +67,21 @@ def test_convert_to_light_probabilities_are_those_of_the_saved_model(transform: 
         np.testing.assert_allclose(ask_light(content, pixels), expected, atol=1e-3)
 
 
+def test_export_model_of_other_classes_answers_with_their_names_in_every_form(transform, tmp_path):
+    names, pixels = ("glad", "not glad", "d\u00e9go\u00fbt"), draw_pixels(3)
+    export(transform, tmp_path / "1", TINY_MODEL, ExportConfig(), 0.5, names)
+    whole = SavedModel(tmp_path / "1")
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures[SERVE_PIXELS](pixels=tf.constant(pixels))
+    outputs = {name: values.numpy() for name, values in served.items()}
+    expected = whole.predict_pixels(pixels)
+    for answers in (expected, LightModel(tmp_path / "1/assets.extra").predict_pixels(pixels)):
+        assert {tuple(each.probabilities) for each in answers} == {names}
+    assert [each.probabilities for each in read_predictions(outputs, range(3), "here")] == [
+        pytest.approx(each.probabilities) for each in expected
+    ]
+    assert fer_tfx.load(tmp_path).class_names == names
+
+
 @pytest.mark.parametrize("views", [1, 4])
 def test_export_model_light_form_needs_no_tensorflow_and_tells_what_the_last_layer_sees(transform, tmp_path, views):
     export(transform, tmp_path / "1", TINY_MODEL, ExportConfig(views=views), 0.5)
@@ -67,7 +91,7 @@ def test_export_model_light_form_needs_no_tensorflow_and_tells_what_the_last_lay
     np.testing.assert_allclose(shares, serve(tmp_path / "1", pixels), atol=1e-3)
     features = model.embed(pixels)
     keras.utils.set_random_seed(4)
-    *_, head = fold_batch_norm(build_network(TINY_MODEL)).layers
+    *_, head = fold_batch_norm(build_network(TINY_MODEL, 7)).layers
     logits = features @ head.get_weights()[0] + head.get_weights()[1]
     expected = softmax(logits / 0.5, axis=1)
     assert (features.dtype, features.shape) == (np.float32, (5, head.get_weights()[0].shape[0]))

@@ -108,7 +108,7 @@ def examples(request, tmp_path):
     for index in range(2):
         rows = range(index, 14, 2)
         write_examples(tmp_path / f"{index}.gz", to_raw(pixels[index::2]), [row % 7 for row in rows])
-    return scan_examples([str(tmp_path / "*.gz")], shuffle_rows=8)
+    return scan_examples([str(tmp_path / "*.gz")], 7, shuffle_rows=8)
 
 
 def test_make_train_dataset_mixes_alike_when_repeated_and_when_resumed(examples):
@@ -140,7 +140,7 @@ def test_workers_draw_other_shares(tmp_path):
     pixels = draw_pixels(14)
     for index in range(2):
         write_examples(tmp_path / f"{index}.gz", to_raw(pixels[:7]), list(range(7)))
-    examples = scan_examples([str(tmp_path / "*.gz")], shuffle_rows=8)
+    examples = scan_examples([str(tmp_path / "*.gz")], 7, shuffle_rows=8)
     shares = [[targets.max() for _, targets in read_batches(examples, MIXUP, 0, Share(index, 2))] for index in range(2)]
     assert len(shares[0]) == len(shares[1]) == 12
     assert not np.isclose(*shares).any()

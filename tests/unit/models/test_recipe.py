@@ -92,7 +92,7 @@ def test_build_calibration_sets_mean_and_variance_over_batches():
 
 
 def test_applied_network_is_averaged_within_and_as_before_afterwards():
-    network = build_network(TINY_MODEL)
+    network = build_network(TINY_MODEL, 7)
     before = [variable.numpy() for variable in network.variables]
     average = WeightAverage(network, 0.9)
     for variable in average.variables:
@@ -182,7 +182,7 @@ def test_build_loss_reverse_weight_takes_the_logarithms_of_smoothed_targets_from
 
 
 def test_build_optimizer_no_gradient_decays_kernels_alone():
-    network = build_network(TINY_MODEL)
+    network = build_network(TINY_MODEL, 7)
     config = replace(TINY_TRAINER, weight_decay=0.01, momentum=0.9, peak_learning_rate=0.1, warmup_epochs=0.0)
     before = [weight.numpy() for weight in network.trainable_variables]
     optimizer = build_optimizer(network, config, steps_per_epoch=4)

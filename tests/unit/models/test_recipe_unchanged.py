@@ -43,9 +43,9 @@ def test_fit_streamed_has_the_losses_of_before(tmp_path):
     pixels, class_indices = list(examples.pixels.numpy()), list(examples.class_indices.numpy())
     for index in range(4):
         write_examples(tmp_path / f"train-{index}.gz", pixels[index::4], class_indices[index::4])
-    stream = scan_examples([str(tmp_path / "train-*")], shuffle_rows=16)
+    stream = scan_examples([str(tmp_path / "train-*")], 7, shuffle_rows=16)
     keras.utils.set_random_seed(TRAINER.seed)
-    network = build_network(TINY_MODEL)
+    network = build_network(TINY_MODEL, 7)
     dirs = {"checkpoint_dir": str(tmp_path / "checkpoints"), "log_dir": str(tmp_path / "logs")}
     history = fit(network, stream, stream, stub_transform, TRAINER, **dirs).history
     assert [epoch.loss for epoch in history] == pytest.approx([1.822961, 1.554977, 1.136338, 0.912291], rel=1e-3)

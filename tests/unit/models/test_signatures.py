@@ -7,7 +7,7 @@ import tensorflow as tf
 from model_doubles import TransformStub, build_stub_network, draw_pixels
 from PIL import Image
 
-from fer_tfx.contract import CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, SERVE_EXAMPLES, SERVE_IMAGES, SERVE_PIXELS
 from models.calibration import Calibration, Calibrations
 from models.signatures import build_signatures, decode_images
 
@@ -27,10 +27,12 @@ def decode_one(image_bytes: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("class_index", range(7))
 def test_serve_pixels_network_sure_of_a_class_is_served_under_its_name(class_index):
-    serve_pixels, _ = build_signatures(build_stub_network(class_index), TransformStub(), ONE_VIEW)[SERVE_PIXELS]
+    serve_pixels, _ = build_signatures(build_stub_network(class_index), TransformStub(), ONE_VIEW, DEFAULT_CLASS_NAMES)[
+        SERVE_PIXELS
+    ]
     outputs = serve_pixels(tf.constant(draw_pixels(2)))
     largest = np.exp(10) / (np.exp(10) + 6)
-    assert outputs["class_name"].numpy().tolist() == [[CLASS_NAMES[class_index].encode()]] * 2
+    assert outputs["class_name"].numpy().tolist() == [[DEFAULT_CLASS_NAMES[class_index].encode()]] * 2
     assert outputs["class_index"].numpy().tolist() == [class_index] * 2
     np.testing.assert_allclose(outputs["confidence"], [largest] * 2, rtol=1e-6)
     np.testing.assert_allclose(outputs["probabilities"][:, class_index], [largest] * 2, rtol=1e-6)
@@ -38,10 +40,13 @@ def test_serve_pixels_network_sure_of_a_class_is_served_under_its_name(class_ind
 
 
 def test_build_signatures_outputs_have_the_types_of_the_contract():
-    serve_pixels, spec = build_signatures(build_stub_network(0), TransformStub(), ONE_VIEW)[SERVE_PIXELS]
+    serve_pixels, spec = build_signatures(build_stub_network(0), TransformStub(), ONE_VIEW, DEFAULT_CLASS_NAMES)[
+        SERVE_PIXELS
+    ]
     outputs = tf.function(serve_pixels, input_signature=[spec]).get_concrete_function().structured_outputs
     assert {name: (tensor.dtype, tensor.shape.as_list()) for name, tensor in outputs.items()} == {
         "probabilities": (tf.float32, [None, 7]),
+        "class_names": (tf.string, [None, 7]),
         "class_index": (tf.int64, [None]),
         "class_name": (tf.string, [None, 1]),
         "confidence": (tf.float32, [None]),
@@ -51,7 +56,9 @@ def test_build_signatures_outputs_have_the_types_of_the_contract():
 
 def ask_pixels(pixels: np.ndarray, threshold: float = 0.6) -> dict[str, tf.Tensor]:
     calibrations = Calibrations(1, {1: dataclasses.replace(CALIBRATION, abstain_threshold=threshold)})
-    serve_pixels, spec = build_signatures(build_stub_network(3), TransformStub(), calibrations)[SERVE_PIXELS]
+    serve_pixels, spec = build_signatures(build_stub_network(3), TransformStub(), calibrations, DEFAULT_CLASS_NAMES)[
+        SERVE_PIXELS
+    ]
     return tf.function(serve_pixels, input_signature=[spec])(tf.constant(pixels))
 
 
@@ -80,7 +87,7 @@ def test_serve_pixels_other_shapes_are_refused_with_the_expected_one(shape):
 
 
 def test_build_signatures_inputs_have_the_names_of_the_contract():
-    signatures = build_signatures(build_stub_network(0), TransformStub(), ONE_VIEW)
+    signatures = build_signatures(build_stub_network(0), TransformStub(), ONE_VIEW, DEFAULT_CLASS_NAMES)
     assert {name: spec.name for name, (_, spec) in signatures.items()} == {
         SERVE_EXAMPLES: "examples",
         SERVE_PIXELS: "pixels",

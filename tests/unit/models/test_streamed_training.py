@@ -35,8 +35,8 @@ def folder(tmp_path):
 
 def fit_tiny_stream(folder, config=TINY_TRAINER, state="checkpoints"):
     keras.utils.set_random_seed(config.seed)
-    network = build_network(TINY_MODEL, config.precision)
-    train, eval_ = (scan_examples([str(folder / f"{name}-*")], shuffle_rows=16) for name in ("train", "eval"))
+    network = build_network(TINY_MODEL, 7, config.precision)
+    train, eval_ = (scan_examples([str(folder / f"{name}-*")], 7, shuffle_rows=16) for name in ("train", "eval"))
     dirs = {"checkpoint_dir": str(folder / state), "log_dir": str(folder / "logs")}
     return fit(network, train, eval_, stub_transform, config, **dirs), network
 
@@ -81,7 +81,7 @@ def stop_after_first_epoch(monkeypatch):
 
 def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exports(folder, transform_dir):
     keras.utils.set_random_seed(9)
-    earlier = build_network(TINY_MODEL)
+    earlier = build_network(TINY_MODEL, 7)
     keep_weights(earlier, str(folder / "earlier" / "Format-Serving"))
     workers = run_two_workers(folder, transform_dir)
     assert [worker["share"] for worker in workers] == [[0, 2], [1, 2]]

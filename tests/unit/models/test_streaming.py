@@ -30,7 +30,7 @@ def write_files(folder: Path, *sizes: int) -> StreamedExamples:
         rows = range(start, start + size)
         write_examples(folder / f"data-{index}.gz", [RAWS[row] for row in rows], [row % 7 for row in rows])
         start += size
-    return scan_examples([str(folder / "*.gz")], shuffle_rows=8)
+    return scan_examples([str(folder / "*.gz")], 7, shuffle_rows=8)
 
 
 def read_rows(examples, config=PLAIN, shuffle_rows=8, start_epoch=0, share=ALONE):
@@ -58,33 +58,33 @@ def test_scan_names_the_same_rows_alike_and_a_changed_label_otherwise(examples, 
         (tmp_path / folder).mkdir()
     assert write_files(tmp_path / "same", 10, 9, 7).digest == examples.digest
     write_examples(tmp_path / "changed" / "data.gz", RAWS, [(row + (row == 25)) % 7 for row in range(COUNT)])
-    assert scan_examples([str(tmp_path / "changed" / "*")], 8).digest != examples.digest
+    assert scan_examples([str(tmp_path / "changed" / "*")], 7, 8).digest != examples.digest
 
 
 def test_scan_samples_the_same_pictures_in_whatever_files_they_lie(examples, tmp_path, monkeypatch):
     assert set(examples.sample) == set(RAWS)
     monkeypatch.setattr(dataset, "SAMPLE_COUNT", 5)
     (tmp_path / "other").mkdir()
-    few, again = scan_examples(list(examples.paths), 8), write_files(tmp_path / "other", 3, 23)
+    few, again = scan_examples(list(examples.paths), 7, 8), write_files(tmp_path / "other", 3, 23)
     assert len(few.sample) == 5
     assert few.sample == again.sample
 
 
 def test_scan_no_file_names_the_pattern(tmp_path):
     with pytest.raises(DatasetError, match=r"none-\*'\], found none; run ExampleGen first"):
-        scan_examples([str(tmp_path / "none-*")], 8)
+        scan_examples([str(tmp_path / "none-*")], 7, 8)
 
 
 def test_scan_empty_file_names_it(tmp_path):
     write_examples(tmp_path / "empty.gz", [], [])
     with pytest.raises(DatasetError, match=r"at least one example in .*empty\.gz"):
-        scan_examples([str(tmp_path / "empty.gz")], 8)
+        scan_examples([str(tmp_path / "empty.gz")], 7, 8)
 
 
 def test_scan_other_file_names_it(tmp_path):
     (tmp_path / "other.gz").write_bytes(b"no gzip at all")
     with pytest.raises(DatasetError, match=r"other\.gz"):
-        scan_examples([str(tmp_path / "other.gz")], 8)
+        scan_examples([str(tmp_path / "other.gz")], 7, 8)
 
 
 def test_train_stream_reads_each_row_at_most_once_in_an_epoch_and_leaves_out_less_than_a_batch(examples):
@@ -139,7 +139,7 @@ def test_train_stream_augments_alike_when_repeated_and_otherwise_in_the_next_ste
 def test_train_stream_shows_each_picture_both_ways_in_two_epochs(tmp_path):
     write_examples(tmp_path / "data.gz", RAWS[:8], [*range(7), 0])
     config = replace(PLAIN, epochs=2, augmentation=replace(NO_AUGMENTATION, flip=True))
-    stream = scan_examples([str(tmp_path / "*")], 8).make_train_dataset(stub_transform, config)
+    stream = scan_examples([str(tmp_path / "*")], 7, 8).make_train_dataset(stub_transform, config)
     images = np.concatenate([images.numpy() for images, _ in stream])
     straight = {name: Counter() for name in range(8)}
     for image in images:
@@ -189,7 +189,7 @@ def test_sample_comes_in_batches_of_one_size(examples):
 def test_stream_holds_a_bounded_number_of_rows_at_hand(tmp_path):
     """A large file behind a small buffer: the first batch comes of the first rows alone."""
     write_examples(tmp_path / "data.gz", RAWS, [0] * COUNT)
-    examples = scan_examples([str(tmp_path / "*")], 8)
+    examples = scan_examples([str(tmp_path / "*")], 7, 8)
     first = read_rows(examples, shuffle_rows=4)[0]
     assert max(first) < 4 + 4
     tf.debugging.assert_equal(len(set(first)), 4)

@@ -1,6 +1,7 @@
 """The column of targets, and the folds of teachers: what training reads of them, in memory and streamed."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -35,7 +36,10 @@ def patterns(tmp_path_factory) -> list[str]:
     return [str(folder / "*.gz")]
 
 
-READERS = {"memory": read_examples, "stream": lambda patterns, unseen=None: scan_examples(patterns, 8, unseen)}
+READERS = {
+    "memory": partial(read_examples, class_count=7),
+    "stream": lambda patterns, unseen=None: scan_examples(patterns, 7, 8, unseen),
+}
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
@@ -56,11 +60,11 @@ def test_make_train_dataset_trains_on_half_the_target_where_there_is_one(read, p
 def test_folds_leave_out_every_picture_once_whatever_order_it_comes_in(read, patterns):
     left = []
     for index in range(3):
-        kept = read(patterns, Fold(index, 3))
+        kept = read(patterns, unseen=Fold(index, 3))
         rows = {raw for batch, *_ in read_batches(kept) for raw in batch}
         batches = kept.make_train_dataset(stub_transform, replace(TRAINER, batch_size=2))
         assert len(list(batches)) == len(rows) // 2
-        assert count_examples(find_examples(patterns, Fold(index, 3))) == len(rows) < COUNT
+        assert count_examples(find_examples(patterns, 7, Fold(index, 3))) == len(rows) < COUNT
         left += [raw for raw in RAWS if raw not in rows]
     assert sorted(left) == sorted(RAWS)
 
@@ -77,7 +81,7 @@ def test_find_folds_goes_by_the_picture_alone_and_stays_as_it_is(tmp_path):
 def test_read_examples_nothing_outside_the_fold_is_refused(tmp_path):
     write_examples(tmp_path / "rows.gz", RAWS[:1], [0])
     with pytest.raises(DatasetError, match="expected at least one example"):
-        [read_examples([str(tmp_path / "rows.gz")], Fold(index, 2)) for index in range(2)]
+        [read_examples([str(tmp_path / "rows.gz")], 7, Fold(index, 2)) for index in range(2)]
 
 
 @pytest.mark.parametrize("target", [[0.5] * 7, [-1, 2, 0, 0, 0, 0, 0], [float("nan")] * 7, [1.0], [0.0] * 8])

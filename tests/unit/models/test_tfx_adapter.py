@@ -1,5 +1,6 @@
 """A tuner's values over a component's settings, and the name that they give to a run."""
 
+import json
 import logging
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 
 from configs.load import to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError
 from models import tfx_adapter
 from models.computation import Computation
@@ -23,6 +25,7 @@ def build_fn_args(hyperparameters: Any, **changed: Any) -> SimpleNamespace:
     settings = {
         "model": to_json(RECIPE.model),
         "trainer": to_json(RECIPE.trainer),
+        "classes": json.dumps(DEFAULT_CLASS_NAMES),
         "checkpoint_root": "here",
         "code": "c0de",
         **changed,

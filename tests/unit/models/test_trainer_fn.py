@@ -13,6 +13,7 @@ from test_dataset import write_examples
 
 from configs.load import to_json
 from configs.spec import ExportConfig, TrainingInputConfig
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError
 from models import computation, trainer_fn
 from models.dataset import DatasetError, LabelledExamples, StoredExamples
@@ -31,6 +32,7 @@ def build_fn_args(transform_dir: Path, folder: Path) -> SimpleNamespace:
         "trainer": to_json(replace(TINY_TRAINER, epochs=2)),
         "training_input": to_json(TrainingInputConfig()),
         "export": to_json(ExportConfig(half_precision=False)),
+        "classes": json.dumps(DEFAULT_CLASS_NAMES),
         "checkpoint_root": str(folder / "checkpoints"),
         "code": "c0de",
         "training_code": "7ea1",

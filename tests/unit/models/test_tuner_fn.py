@@ -77,8 +77,8 @@ def test_run_fn_with_the_tuners_result_trains_the_winner(tuned, faces, transform
     assert config.epochs == 3
     assert config != CONFIG.trainer
     winner = overlay(Recipe(CONFIG.model, CONFIG.trainer), best).model
-    assert network.count_params() == build_network(winner).count_params()
-    assert network.count_params() != build_network(CONFIG.model).count_params()
+    assert network.count_params() == build_network(winner, 7).count_params()
+    assert network.count_params() != build_network(CONFIG.model, 7).count_params()
     model = tf.saved_model.load(str(tmp_path / "model" / "Format-Serving"))
     assert "serve_pixels" in model.signatures
     record = json.loads((tmp_path / "model/Format-Serving/assets.extra/training_record.json").read_text())

@@ -15,6 +15,7 @@ from test_trainer_fn import build_fn_args, read_record
 
 from configs.load import to_json
 from configs.spec import ModelConfig, TrainingInputConfig
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError
 from models import trainer_fn
 from models.networks import build_network
@@ -24,10 +25,12 @@ from models.training import fit
 from models.transform_graph import TransformGraph
 from models.warm_start import keep_weights, read_warm_start
 
+NAMES = DEFAULT_CLASS_NAMES
+
 
 def build_tiny_network(seed: int, config: ModelConfig = TINY_MODEL) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    return build_network(config)
+    return build_network(config, 7)
 
 
 @pytest.fixture
@@ -38,6 +41,7 @@ def exported(tmp_path: Path) -> str:
     folder = tmp_path / "artifact" / "Format-Serving"
     (folder / "assets.extra").mkdir(parents=True)
     (folder / "assets.extra" / "training_record.json").write_text(json.dumps({"model": asdict(TINY_MODEL)}))
+    (folder / "assets.extra" / "class_names.txt").write_text("".join(f"{name}\n" for name in NAMES))
     keep_weights(network, str(folder))
     return str(folder)
 
@@ -45,7 +49,7 @@ def exported(tmp_path: Path) -> str:
 def test_apply_gives_another_network_every_weight_and_statistic_of_the_earlier_one(exported):
     network, expected = build_tiny_network(2), build_tiny_network(1)
     expected(stub_transform(draw_striped_examples(8).pixels), training=True)
-    read_warm_start(exported).apply(network, TINY_MODEL)
+    read_warm_start(exported).apply(network, TINY_MODEL, NAMES)
     assert (
         len(network.get_weights()) == 12
     )  # two convolutions with four of batch normalisation each, and the head's two
@@ -55,9 +59,19 @@ def test_apply_gives_another_network_every_weight_and_statistic_of_the_earlier_o
     assert all(np.abs(each.numpy()).max() > 0 for each in means), "the statistics are those of a new network"
 
 
+@pytest.mark.parametrize("class_names", [NAMES[::-1], NAMES[:-1], (*NAMES, "contempt")])
+def test_apply_to_a_network_of_other_classes_names_both_lists(exported, class_names):
+    with pytest.raises(ConfigError) as caught:
+        read_warm_start(exported).apply(build_tiny_network(2), TINY_MODEL, class_names)
+    assert str(caught.value) == (
+        f"spans.warm_start: {Path(exported).parent}: has the classes {', '.join(NAMES)}, now they are"
+        f" {', '.join(class_names)}; to begin with random weights, use --set spans.warm_start=false"
+    )
+
+
 def test_apply_leaves_the_seeds_of_dropout_to_the_run(exported):
     network, untouched = build_tiny_network(2), build_tiny_network(2)
-    read_warm_start(exported).apply(network, TINY_MODEL)
+    read_warm_start(exported).apply(network, TINY_MODEL, NAMES)
     seeds = [[v.numpy().tolist() for v in each.variables if "seed" in v.path] for each in (network, untouched)]
     assert seeds[0] == seeds[1] != []
 
@@ -65,14 +79,14 @@ def test_apply_leaves_the_seeds_of_dropout_to_the_run(exported):
 def test_apply_average_of_the_weights_begins_at_the_earlier_ones(exported):
     network = build_tiny_network(2)
     warm_start = read_warm_start(exported)
-    warm_start.apply(network, TINY_MODEL)
+    warm_start.apply(network, TINY_MODEL, NAMES)
     average = WeightAverage(network, 0.99)
     np.testing.assert_array_equal(average.variables[0].numpy(), warm_start.weights[0])
 
 
 def test_apply_other_dropout_alone_is_taken(exported):
     config = replace(TINY_MODEL, dropout_fraction=0.5)
-    read_warm_start(exported).apply(build_tiny_network(2, config), config)
+    read_warm_start(exported).apply(build_tiny_network(2, config), config, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +103,7 @@ def test_apply_other_dropout_alone_is_taken(exported):
 def test_apply_network_of_another_shape_names_the_settings_and_the_remedy(exported, changed, said):
     config = replace(TINY_MODEL, **changed)
     with pytest.raises(ConfigError) as caught:
-        read_warm_start(exported).apply(build_tiny_network(2, config), config)
+        read_warm_start(exported).apply(build_tiny_network(2, config), config, NAMES)
     assert str(caught.value) == (
         f"spans.warm_start: {Path(exported).parent}: {said},"
         " or to begin with random weights, use --set spans.warm_start=false"
@@ -98,7 +112,7 @@ def test_apply_network_of_another_shape_names_the_settings_and_the_remedy(export
 
 def test_apply_other_shape_from_equal_settings_blames_the_code(exported):
     with pytest.raises(ConfigError, match=r"its network was built by other code; go back to that version, or to begin"):
-        read_warm_start(exported).apply(build_tiny_network(2, replace(TINY_MODEL, stem_filters=5)), TINY_MODEL)
+        read_warm_start(exported).apply(build_tiny_network(2, replace(TINY_MODEL, stem_filters=5)), TINY_MODEL, NAMES)
 
 
 def test_read_warm_start_model_that_kept_no_weights_says_what_to_set(tmp_path):
@@ -129,7 +143,7 @@ def test_keep_weights_leaves_objects_that_would_be_unpickled_unread(exported):
 def fit_from(exported: str, folder: Path) -> keras.Model:
     """Of the same seed each time."""
     network = build_tiny_network(5)
-    read_warm_start(exported).apply(network, TINY_MODEL)
+    read_warm_start(exported).apply(network, TINY_MODEL, NAMES)
     examples, eval_examples = draw_striped_examples(32), draw_striped_examples(20, seed=1)
     dirs = {"checkpoint_dir": str(folder / "state"), "log_dir": str(folder / "logs")}
     fit(network, examples, eval_examples, stub_transform, replace(TINY_TRAINER, epochs=1), **dirs)
@@ -179,7 +193,7 @@ def test_run_fn_warm_start_hands_the_earlier_weights_to_the_training(
 def test_run_fn_kept_weights_answer_as_the_exported_model_does(earlier, transform_dir):
     exported = str(earlier / "model" / "Format-Serving")
     network = build_tiny_network(9)
-    read_warm_start(exported).apply(network, TINY_MODEL)
+    read_warm_start(exported).apply(network, TINY_MODEL, NAMES)
     raw = draw_striped_examples(6).pixels
     pixels = tf.reshape(tf.io.decode_raw(raw, tf.uint8), [-1, 48, 48, 1])
     loaded = tf.saved_model.load(exported)

@@ -22,7 +22,7 @@ from models.training import fit  # noqa: E402
 config = replace(TINY_TRAINER, epochs=1, batch_size=64, threads=THREADS)
 threads = use_threads(config.threads)
 keras.utils.set_random_seed(config.seed)
-network = build_network(ModelConfig(stage_filters=(32, 64)))
+network = build_network(ModelConfig(stage_filters=(32, 64)), 7)
 examples = draw_striped_examples(192)
 fit(
     network, examples, examples, stub_transform, config,

@@ -18,6 +18,7 @@ from model_doubles import TINY_MODEL, TINY_TRAINER  # noqa: E402
 
 from configs.load import to_json  # noqa: E402
 from configs.spec import ExportConfig, TrainingInputConfig  # noqa: E402
+from fer_tfx.contract import DEFAULT_CLASS_NAMES  # noqa: E402
 from models import trainer_fn  # noqa: E402
 from models.computation import find_share  # noqa: E402
 from models.training import fit  # noqa: E402
@@ -61,6 +62,7 @@ trainer_fn.run_fn(
             "trainer": to_json(TRAINER),
             "training_input": to_json(TrainingInputConfig(shuffle_rows=16)),
             "export": to_json(ExportConfig(half_precision=False)),
+            "classes": json.dumps(DEFAULT_CLASS_NAMES),
             "checkpoint_root": str(FOLDER / "checkpoints"),
             "code": "c0de",
             "streaming_code": "57ea",

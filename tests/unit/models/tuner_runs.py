@@ -1,5 +1,6 @@
 """TFX's own Tuner and Trainer on drawn faces, as the graph sets them up; also run by the process that a test kills."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -15,6 +16,7 @@ from components.span_trainer import Trainer
 from configs.convert import read_setting
 from configs.load import to_json
 from configs.spec import ExportConfig, ModelConfig, PipelineConfig, Recipe, TrainingInputConfig, TunerConfig
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from pipeline.graph import build_tuning
 from schema.drawn_faces import draw_faces
 from schema.example import to_example
@@ -87,6 +89,7 @@ def run_trainer(examples: Any, transform_graph: Any, hyperparameters_dir: Path, 
         custom_config={
             **{section: to_json(config) for section, config in SETTINGS.items()},
             "training_input": to_json(TrainingInputConfig()),
+            "classes": json.dumps(DEFAULT_CLASS_NAMES),
             "checkpoint_root": str(folder / "checkpoints"),
             "code": "c0de",
         },

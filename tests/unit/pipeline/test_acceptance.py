@@ -11,6 +11,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.types import standard_artifacts
 
 from components.data_gate import DataGate
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError, DataError
 from pipeline.history import open_store
 from pipeline.history.acceptance import AcceptedStrategy, accept_version
@@ -27,11 +28,20 @@ class Workplace:
         self.store = open_store(self.history.path)
 
     def ingest(
-        self, span: int = 0, pattern: str = "span-{}/*", is_whole: bool = True, node: str = ""
+        self,
+        span: int = 0,
+        pattern: str = "span-{}/*",
+        is_whole: bool = True,
+        node: str = "",
+        classes: list[Any] | None = None,
     ) -> dict[str, int]:
-        """Examples with a file, and their statistics; `node` ends the names of the nodes that make them."""
+        """Examples with a file, and their statistics; `node` ends the names of the nodes that make them.
+
+        Without `classes` the settings of the ingestion are those of a version that had no such setting.
+        """
         config = json.dumps({"splits": [{"name": "labelled", "pattern": pattern.format(span)}]})
-        parameters = {"input_base": "/data", "input_config": config}
+        settings = json.dumps({"config": json.dumps({"classes": classes} if classes else {})})
+        parameters = {"input_base": "/data", "input_config": config, "custom_config": settings}
         outputs: dict[str, str | int] = {"examples": "Examples"}
         ids = self.history.add_node(f"FerExampleGen{node}", {}, outputs, parameters, marks={"span": span})
         (artifact,) = self.store.get_artifacts_by_id([ids["examples"]])
@@ -49,10 +59,13 @@ class Workplace:
         self.history.add_node(gate, {"statistics": data["statistics"]}, {}, state=state)
         return data
 
-    def push(self, version: str, **marks: int) -> int:
+    def push(self, version: str, *, classes: str = "", **marks: int) -> int:
         """The model that was pushed as that version; `version` of "": trained and refused."""
         model = self.history.add_node("Trainer", {}, {"model": "Model"})["model"]
-        self.history.locate(model).mkdir(parents=True)
+        extra = self.history.locate(model) / "Format-Serving" / "assets.extra"
+        extra.mkdir(parents=True)
+        if classes:
+            (extra / "class_names.txt").write_text(classes)
         folder = self.history.home / "serving" / version
         properties: dict[str, int | str] = {"pushed": 0}
         if version:
@@ -154,6 +167,30 @@ def test_drift_reference_is_no_older_span_that_was_ingested_anew(work):
     newest = work.judge(work.ingest(2))
     work.judge(work.ingest(1, node="OfSpan1"))
     assert work.find_drift_reference(work.ingest(3)) == [newest["statistics"]]
+
+
+def test_drift_reference_of_other_classes_is_none_and_aliases_make_no_others(work):
+    first = work.judge(work.ingest())
+    work.judge(work.ingest(classes=["glad", "not glad"]))
+    assert work.find_drift_reference(work.ingest(classes=["not glad", "glad"])) == []
+    assert work.find_drift_reference(work.ingest(classes=[*DEFAULT_CLASS_NAMES])) == [first["statistics"]]
+    assert work.find_drift_reference(work.ingest(classes=[["angry", "cross"], *DEFAULT_CLASS_NAMES[1:]])) == [
+        first["statistics"]
+    ]
+
+
+def test_window_leaves_out_spans_of_other_classes(work):
+    work.judge(work.ingest(1))
+    second = work.judge(work.ingest(2, classes=["glad", "not glad"]))
+    current = work.ingest(3, classes=["glad", "not glad"])
+    assert work.find_window(current, 5) == [second["examples"], current["examples"]]
+
+
+def test_references_are_models_of_the_same_classes_in_the_same_order(work):
+    first = work.push("1700000001", classes="glad\nsad\n")
+    work.push("1700000002", classes="sad\nglad\n")
+    assert work.find_references(work.push("", classes="glad\nsad\n")) == ([first], [first], [])
+    assert work.find_references(work.push("", classes="glad\nsad\nangry\n")) == ([], [], [])
 
 
 def test_window_holds_accepted_spans_alone_in_their_order(work):

@@ -15,7 +15,14 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.metrics.corrupted_accuracy import answer_corrupted, custom_extractors
 from components.metrics.evaluation import explain_validation, read_metrics, read_robustness
 from configs.spec import GateConfig
-from fer_tfx.contract import IMAGE_SHAPE, PIXELS_KEY, PROBABILITIES_KEY, SERVE_EXAMPLES, SERVE_PIXELS
+from fer_tfx.contract import (
+    DEFAULT_CLASS_NAMES,
+    IMAGE_SHAPE,
+    PIXELS_KEY,
+    PROBABILITIES_KEY,
+    SERVE_EXAMPLES,
+    SERVE_PIXELS,
+)
 from pipeline.eval_config import build_eval_config
 from reporting.corruptions import CORRUPTIONS, corrupt_by_content
 from schema.example import to_example
@@ -144,7 +151,9 @@ def fragile(evaluate) -> str:
 
 def test_gate_model_that_is_useless_on_corrupted_pictures_is_refused_for_that_alone(brittle):
     assert read_metrics(brittle)[()]["accuracy"] == 1.0
-    assert explain_validation(brittle) == ["mean accuracy on corrupted pictures is 0.1429, at least 0.3500"]
+    assert explain_validation(brittle, DEFAULT_CLASS_NAMES) == [
+        "mean accuracy on corrupted pictures is 0.1429, at least 0.3500"
+    ]
 
 
 def test_read_robustness_has_every_corruption_in_its_order(brittle):
@@ -160,7 +169,9 @@ def test_read_metrics_each_class_has_its_own_corrupted_accuracy(brittle):
 
 
 def test_gate_model_that_says_nan_to_corrupted_pictures_is_refused(evaluate):
-    assert explain_validation(evaluate(answer_nan)) == ["mean accuracy on corrupted pictures is nan, at least 0.3500"]
+    assert explain_validation(evaluate(answer_nan), DEFAULT_CLASS_NAMES) == [
+        "mean accuracy on corrupted pictures is nan, at least 0.3500"
+    ]
 
 
 def test_read_robustness_other_batches_give_the_same_figures(evaluate, fragile):
@@ -179,8 +190,8 @@ def compared(evaluate) -> str:
 
 
 def test_gate_model_whose_bound_is_lower_passes(fragile, compared):
-    assert explain_validation(compared) == []
-    (refusal,) = explain_validation(fragile)
+    assert explain_validation(compared, DEFAULT_CLASS_NAMES) == []
+    (refusal,) = explain_validation(fragile, DEFAULT_CLASS_NAMES)
     assert re.fullmatch(r"mean accuracy on corrupted pictures is 0\.[01]\d+, at least 0\.3500", refusal)
 
 

@@ -15,16 +15,16 @@ from tfx.utils import io_utils
 from components.metrics.corrupted_accuracy import ANSWERS_KEY
 from components.metrics.evaluation import explain_validation
 from configs.spec import GateConfig
-from fer_tfx.contract import CLASS_COUNT
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from pipeline.eval_config import build_eval_config
 
 GATE = GateConfig()
-TRUE = np.arange(350) % CLASS_COUNT  # 50 rows of each class
+TRUE = np.arange(350) % len(DEFAULT_CLASS_NAMES)  # 50 rows of each class
 
 
 def be_sure(said: np.ndarray, confidence: float) -> np.ndarray:
     """Probabilities (n, 7) with `confidence` for the class that was said and equal shares for the others."""
-    probabilities = np.full((len(said), CLASS_COUNT), (1 - confidence) / (CLASS_COUNT - 1))
+    probabilities = np.full((len(said), len(DEFAULT_CLASS_NAMES)), (1 - confidence) / (len(DEFAULT_CLASS_NAMES) - 1))
     probabilities[np.arange(len(said)), said] = confidence
     return probabilities
 
@@ -32,7 +32,7 @@ def be_sure(said: np.ndarray, confidence: float) -> np.ndarray:
 def miss(*rows: int) -> np.ndarray:
     """What is said by a model that is right but in these rows, where it says the next class."""
     said = TRUE.copy()
-    said[list(rows)] = (said[list(rows)] + 1) % CLASS_COUNT
+    said[list(rows)] = (said[list(rows)] + 1) % len(DEFAULT_CLASS_NAMES)
     return said
 
 
@@ -72,7 +72,7 @@ class Judge:
             )
         # As on a cluster, where the evaluation lies in a bucket.
         io_utils.copy_dir(folder, f"ram:/{folder}")
-        reasons = explain_validation(f"ram:/{folder}")
+        reasons = explain_validation(f"ram:/{folder}", DEFAULT_CLASS_NAMES)
         assert tfma.load_validation_result(folder).validation_ok is not bool(reasons)
         return reasons
 

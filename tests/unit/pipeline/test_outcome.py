@@ -48,6 +48,10 @@ def nodes(evaluation, tmp_path) -> dict[str, NodeRecord]:
     report = IngestionReport({"a.csv": 14}, {"train": {"sad": 12}, "unlabelled": {"": 2}}, {}, {})
     (tmp_path / REPORT_FILE).write_text(report.to_json(), "utf-8")
 
+    extra = tmp_path / "model" / "Format-Serving" / "assets.extra"
+    extra.mkdir(parents=True)
+    (extra / "class_names.txt").write_text("".join(f"{name}\n" for name in RECALLS))
+
     def node(name: str, uri: str, **properties: int | str) -> NodeRecord:
         return NodeRecord(False, False, {name: ArtifactRecord(uri, properties)})
 
@@ -55,7 +59,7 @@ def nodes(evaluation, tmp_path) -> dict[str, NodeRecord]:
     evaluator.outputs["blessing"] = ArtifactRecord("/blessing", {"blessed": 1})
     return {
         "FerExampleGen": node("quarantine", str(tmp_path)),
-        "Trainer": node("model", "/model"),
+        "Trainer": node("model", str(tmp_path / "model")),
         "Evaluator": evaluator,
         "ServingCheck": node("blessing", str(tmp_path), blessed=1),
         "Pusher": node("pushed_model", "/pushed", pushed=1, pushed_destination="/serving/17"),
@@ -99,7 +103,11 @@ def test_read_outcome_no_blessing_names_every_bound_that_was_missed(nodes):
         "macro F1 is 0.5476, at least 0.5500",
         "recall of surprise is 0.0000, at least 0.1000",
     ]
-    assert (found.is_pushed, found.model_path, found.predictions_uri) == (False, "/model", "")
+    assert (found.is_pushed, found.model_path, found.predictions_uri) == (
+        False,
+        nodes["Trainer"].outputs["model"].uri,
+        "",
+    )
 
 
 def test_read_outcome_no_blessing_without_a_reason_is_still_a_refusal(nodes, monkeypatch):
@@ -113,7 +121,7 @@ def test_read_outcome_export_that_cannot_be_served_is_a_refusal_with_its_reason(
     (tmp_path / "INFRA_NOT_BLESSED").write_text("has no signature serve_pixels", "utf-8")
     found = read_outcome(nodes)
     assert found.refusals == ["the export can't be served: has no signature serve_pixels"]
-    assert found.model_path == "/model"
+    assert found.model_path == nodes["Trainer"].outputs["model"].uri
 
 
 def test_read_outcome_export_that_misses_bounds_is_refused_in_their_own_words(nodes, tmp_path):
@@ -155,4 +163,4 @@ def test_read_outcome_push_of_what_was_rolled_back_is_refused_in_pushers_own_wor
     said = "the model equals version 17, which was rolled back; `fer-tfx rollback --to 17` brings it back"
     nodes["Pusher"].outputs["pushed_model"].properties.update({"pushed": 0, "refusal": said})
     found = read_outcome(nodes)
-    assert (found.refusals, found.is_pushed, found.model_path) == ([said], False, "/model")
+    assert (found.refusals, found.is_pushed, found.model_path) == ([said], False, nodes["Trainer"].outputs["model"].uri)

@@ -8,6 +8,7 @@ from history_double import HistoryDouble
 
 from components.data_gate import DataGate
 from configs.spec import SpansConfig
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from pipeline.history import open_store
 from pipeline.history.acceptance import find_lost_spans
@@ -55,27 +56,27 @@ def lose(history: HistoryDouble, number: int) -> None:
 
 
 def test_find_lost_spans_all_there_is_none(history, data):
-    assert find_lost_spans(history.path, data, 3) == []
+    assert find_lost_spans(history.path, data, 3, DEFAULT_CLASS_NAMES) == []
 
 
 def test_find_lost_spans_names_those_of_the_window_alone(history, data):
     lose(history, 1)
-    assert find_lost_spans(history.path, data, 3) == [1]
-    assert find_lost_spans(history.path, data, 2) == []
-    assert find_lost_spans(history.path, data, 1) == []
+    assert find_lost_spans(history.path, data, 3, DEFAULT_CLASS_NAMES) == [1]
+    assert find_lost_spans(history.path, data, 2, DEFAULT_CLASS_NAMES) == []
+    assert find_lost_spans(history.path, data, 1, DEFAULT_CLASS_NAMES) == []
     lose(history, 2)
-    assert find_lost_spans(history.path, data, 3) == [1, 2]
+    assert find_lost_spans(history.path, data, 3, DEFAULT_CLASS_NAMES) == [1, 2]
 
 
 def test_find_lost_spans_before_the_first_run_is_none(tmp_path, data):
-    assert find_lost_spans(tmp_path / "none.sqlite", data, 3) == []
+    assert find_lost_spans(tmp_path / "none.sqlite", data, 3, DEFAULT_CLASS_NAMES) == []
 
 
 def test_find_lost_spans_whose_files_are_gone_too_is_refused_naming_span_and_place(history, data):
     lose(history, 1)
     (Path(data.base) / "span-1" / "rows.csv").unlink()
     with pytest.raises(DataError, match=r"^span 1: its examples in .*/FerExampleGen/examples/\d are damaged or gone"):
-        find_lost_spans(history.path, data, 3)
+        find_lost_spans(history.path, data, 3, DEFAULT_CLASS_NAMES)
 
 
 def test_span_window_of_one_adds_no_node():

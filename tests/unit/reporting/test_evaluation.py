@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from report_doubles import CONFIDENCES, SAID, TRUE, answer_rows, make_probabilities
 
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.evaluation import LabelledRows, compare, describe_robustness, evaluate, find_mistakes, keep_answers
 from reporting.intervals import wilson_interval
 from reporting.report_data import Mistake, Share
@@ -15,7 +16,7 @@ PROBABILITIES = make_probabilities(SAID, CONFIDENCES)
 
 @pytest.fixture(scope="module")
 def evaluation():
-    return evaluate(answer_rows(PROBABILITIES), temperature=1.25, threshold=0.55)
+    return evaluate(answer_rows(PROBABILITIES), temperature=1.25, threshold=0.55, class_names=DEFAULT_CLASS_NAMES)
 
 
 def test_evaluate_twelve_answers_gives_accuracy_and_macro_f1_with_counts(evaluation):
@@ -70,7 +71,7 @@ def test_keep_answers_batches_of_any_size_give_what_all_rows_at_once_give(batch_
 
 def test_keep_answers_of_many_rows_a_few_thousand_pictures_stay():
     batches = (make_batch(start) for start in range(0, 9_000, 1_000))
-    kept = keep_answers(batches, 9_000)
+    kept = keep_answers(batches, 9_000, DEFAULT_CLASS_NAMES)
     assert (kept.probabilities.shape, len(kept.mistakes), kept.mistaken.shape) == ((9_000, 7), 12, (12, 48, 48))
     assert kept.pixels.shape == (4_000, 48, 48)
     np.testing.assert_array_equal(kept.pixels[:, 0, 0], kept.looked_at % 256)

@@ -10,10 +10,13 @@ import pytest
 from PIL import Image
 from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan, make_report_of_refused_data
 
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.ingestion import IngestionReport
 from reporting.label_shift import compute_label_shift
 from reporting.render import encode_picture, flatten, render_report
 from reporting.report_data import DataFigures, ReportData
+
+NAMES = DEFAULT_CLASS_NAMES
 
 
 def render(report: ReportData) -> str:
@@ -111,8 +114,7 @@ def test_render_report_label_shift_that_few_rows_leave_open_is_let_through():
     for rows, ends in ((1, "lets this pass."), (100, "too low to be chance, so the data gate refuses this.")):
         shift = compute_label_shift(
             {"train": tuple(rows * each for each in train), "eval": tuple(rows * each // 10 for each in eval_)},
-            {}, skew_bound=0.5, drift_bound=None,
-        )  # fmt: skip
+            {}, skew_bound=0.5, drift_bound=None, class_names=NAMES)  # fmt: skip
         page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
         text = " ".join(re.sub("<[^>]*>", " ", page).split())
         absent = re.search(r"eval has no example of disgust.*?this\b.*?\.(?= eval| There)", text)
@@ -123,7 +125,9 @@ def test_render_report_label_shift_that_few_rows_leave_open_is_let_through():
 @pytest.mark.parametrize("before", [{}, {"train": (0,) * 7, "eval": (0,) * 7}])
 def test_render_report_first_run_says_that_there_is_none_before(before):
     report = make_report_of_refused_data("eval: no example")
-    shift = compute_label_shift({"train": (1, 0, 0, 0, 0, 0, 0)}, before, skew_bound=0.1, drift_bound=0.1)
+    shift = compute_label_shift(
+        {"train": (1, 0, 0, 0, 0, 0, 0)}, before, skew_bound=0.1, drift_bound=0.1, class_names=NAMES
+    )
     page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
     assert "No earlier data has been accepted, so there is nothing to compare with." in page
     assert "train before" not in page
@@ -139,7 +143,9 @@ def test_render_report_refused_data_has_the_sections_of_the_data_alone():
 
 def test_render_report_data_without_any_row_has_no_plot():
     report = make_report_of_refused_data("train: no example")
-    data = DataFigures(IngestionReport({"a.csv": 0}, {}, {}, {}), (), (), compute_label_shift({}, {}, None, None))
+    data = DataFigures(
+        IngestionReport({"a.csv": 0}, {}, {}, {}), (), (), compute_label_shift({}, {}, None, None, NAMES)
+    )
     assert "<figure" not in render_report(dataclasses.replace(report, data=data))
 
 

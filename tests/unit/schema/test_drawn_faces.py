@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_tfx.contract import CLASS_COUNT, CLASS_NAMES, IMAGE_SIZE_PX, PIXEL_COUNT, SPLIT_OF_USAGE
+from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SIZE_PX, PIXEL_COUNT, SPLIT_OF_USAGE
 from schema.drawn_faces import DrawnCsvs, DrawnFaces, draw_faces, write_drawn_csvs
 from schema.drawn_faces.drawing import CLASS_SHARES
 
@@ -48,7 +48,7 @@ def _parse(line: str) -> Row | None:
         return None
     greys = cells[1].split()
     sound_greys = [grey for grey in greys if grey.isdigit() and int(grey) <= 255]
-    if int(cells[0]) >= CLASS_COUNT or len(greys) != PIXEL_COUNT or len(sound_greys) != PIXEL_COUNT:
+    if int(cells[0]) >= len(DEFAULT_CLASS_NAMES) or len(greys) != PIXEL_COUNT or len(sound_greys) != PIXEL_COUNT:
         return None
     return int(cells[0]), cells[1], cells[2]
 
@@ -58,7 +58,7 @@ def _fit_ridge(faces: DrawnFaces, strength: float) -> tuple[NDArray[np.float64],
     flat = faces.pixels.reshape(len(faces.pixels), -1).astype(np.float64)
     centre, spread = flat.mean(axis=0), flat.std(axis=0)
     inputs = (flat - centre) / spread
-    targets = np.eye(CLASS_COUNT)[faces.class_indices]
+    targets = np.eye(len(DEFAULT_CLASS_NAMES))[faces.class_indices]
     level = targets.mean(axis=0)
     gram = inputs @ inputs.T + strength * np.eye(len(inputs))  # fewer rows than pixels: solve among the rows
     weights = inputs.T @ np.linalg.solve(gram, targets - level) / spread[:, None]
@@ -82,7 +82,7 @@ def test_draw_faces_any_count_has_contract_shape_and_types() -> None:
 
 
 def test_draw_faces_hundred_gives_each_class_its_share() -> None:
-    counts = Counter(CLASS_NAMES[index] for index in draw_faces(100, 8).class_indices)
+    counts = Counter(DEFAULT_CLASS_NAMES[index] for index in draw_faces(100, 8).class_indices)
     assert counts == {"angry": 14, "disgust": 6, "fear": 14, "happy": 22, "sad": 16, "surprise": 12, "neutral": 16}
     assert sum(CLASS_SHARES) == pytest.approx(1)
 
@@ -106,12 +106,14 @@ def test_draw_faces_linear_model_beats_chance_but_stays_below_70_percent() -> No
 def test_draw_faces_mean_pictures_show_the_mouth_of_their_class() -> None:
     """Surprise opens the mouth: its middle is darker than that of a face at rest, light being random."""
     faces = draw_faces(1500, 6)
-    means = np.array([faces.pixels[faces.class_indices == index].mean(axis=0) for index in range(CLASS_COUNT)])
+    means = np.array(
+        [faces.pixels[faces.class_indices == index].mean(axis=0) for index in range(len(DEFAULT_CLASS_NAMES))]
+    )
     mouths, cheeks = means[:, 34:40, 22:26].mean(axis=(1, 2)), means[:, 28:32, 14:18].mean(axis=(1, 2))
-    depth = dict(zip(CLASS_NAMES, cheeks - mouths, strict=True))
+    depth = dict(zip(DEFAULT_CLASS_NAMES, cheeks - mouths, strict=True))
     assert depth["surprise"] > 2 * depth["neutral"]
     distances = np.abs(means[:, None] - means[None]).mean(axis=(2, 3))
-    assert distances[~np.eye(CLASS_COUNT, dtype=bool)].min() > 1
+    assert distances[~np.eye(len(DEFAULT_CLASS_NAMES), dtype=bool)].min() > 1
 
 
 def test_write_drawn_csvs_sound_rows_are_as_many_as_asked_for(drawn: DrawnCsvs) -> None:
@@ -142,7 +144,7 @@ def test_write_drawn_csvs_pixels_are_those_drawn(drawn: DrawnCsvs) -> None:
     label, pixels, _ = sound[0]
     picture = np.array(pixels.split(), dtype=np.uint8)
     assert picture.std() > 5
-    assert label in range(CLASS_COUNT)
+    assert label in range(len(DEFAULT_CLASS_NAMES))
     unlabelled = drawn.unlabelled_path.read_text(encoding="ascii").splitlines()
     assert unlabelled[0] == "pixels"
     assert len(unlabelled) - 1 == 7
