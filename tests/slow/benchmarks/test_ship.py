@@ -107,15 +107,15 @@ def test_ship_into_no_folder_makes_it(model, metrics, light, tmp_path):
     verify_sums(tmp_path / "models" / "shipped_model")
 
 
-def test_ship_model_of_more_than_3_mb_is_refused(model, metrics, light, target, tmp_path_factory):
+def test_ship_model_of_more_than_4_mb_is_refused(model, metrics, light, target, tmp_path_factory):
     size = sum((model / name).stat().st_size for name in list_files(model) if "CARD" not in name)
     large = shutil.copytree(model, tmp_path_factory.mktemp("large") / "1")
     (large / "assets").mkdir(exist_ok=True)
-    (large / "assets" / "more").write_bytes(bytes(3_000_001 - size))
-    with pytest.raises(GateError, match=r"1: 3,000,001 bytes, at most 3,000,000; export it in half precision"):
+    (large / "assets" / "more").write_bytes(bytes(4_000_001 - size))
+    with pytest.raises(GateError, match=r"1: 4,000,001 bytes, at most 4,000,000; export it in half precision"):
         ship(large, metrics, light, target)
     assert_unchanged(target)
-    (large / "assets" / "more").write_bytes(bytes(3_000_000 - size))
+    (large / "assets" / "more").write_bytes(bytes(4_000_000 - size))
     ship(large, metrics, light, target)
 
 
