@@ -1,5 +1,6 @@
 """Ways to read files of pictures: a plain loop of Pillow, and the ingestion of a run."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -31,5 +32,6 @@ def ingest(data: Path, folder: Path, mark: Mark) -> None:
     config = load_config(overrides=[f"data.path={data}", f"runtime.root={folder}"])
     paths, given = RunPaths.of(config), resolve_input(config.data)
     node = FerExampleGen(given.base, given.patterns, config.data, code="")
+    gc.freeze()  # as a run does
     tfx.orchestration.LocalDagRunner().run(assemble(config.name, [node], paths.artifacts, paths.metadata))
     mark("read")

@@ -148,8 +148,8 @@ def read_rows(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig
     """Read all sources; gives PCollections `candidates`, of lists, `rejected`, of dicts, and `outcomes`, of pairs."""
     files = (
         pipeline
-        # Of any type, as Beam would look at each name to infer one.
-        | "Files" >> beam.Create(_share_out(sources)).with_output_types(Any)
+        # As text, since Beam looks into each element to infer their type.
+        | "Files" >> beam.Create(map(json.dumps, _share_out(sources)))
         | "ShareOut" >> beam.Reshuffle()
         | "Cut" >> beam.ParDo(_Cut(config)).with_outputs(_WHOLE, main="ranges")
     )
@@ -197,19 +197,20 @@ def open_file(path: str) -> AbstractContextManager[BinaryIO]:
 
 
 class _Cut(beam.DoFn):  # type: ignore[misc]
-    """Some files -> the ranges of one, or (files, None) if they have to be read as a whole."""
+    """Some files as JSON -> the ranges of one, or (files, None) if they have to be read as a whole."""
 
     def __init__(self, config: DataConfig):
         self._config = config
 
-    def process(self, element: Files) -> Iterator[Any]:
-        ranges, source = [], Source(*element[0])
+    def process(self, element: str) -> Iterator[Any]:
+        files: Files = tuple(map(tuple, json.loads(element)))
+        ranges, source = [], Source(*files[0])
         if not is_picture(source):
             with open_file(source.path) as stream:
                 ranges = cut_source(source, stream, reading_limits_of(self._config))
-        yield from ((element[0], each) for each in ranges)
+        yield from ((files[0], each) for each in ranges)
         if not ranges:
-            yield beam.pvalue.TaggedOutput(_WHOLE, (element, None))
+            yield beam.pvalue.TaggedOutput(_WHOLE, (files, None))
 
 
 def _count(element: tuple[Any, Any], limits: ReadingLimits) -> tuple[Any, Any]:

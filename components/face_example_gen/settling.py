@@ -216,7 +216,10 @@ class Settle(beam.DoFn):  # type: ignore[misc]
     def _settle_all(self, candidates: list[Candidate], counts: Counter[Outcome]) -> Iterator[tuple[Candidate, str]]:
         for _, group in itertools.groupby(candidates, attrgetter("digest")):
             copies = list(group)
-            counts[CONFLICT,] += has_conflict(copies)
+            counts[CONFLICT,] += len(copies) > 1 and has_conflict(copies)
+            if len(copies) == 1:  # as most are
+                yield copies[0], ""
+                continue
             held_out = find_held_out(copies)
             everything = ((each, "") for each in copies)
             settled = settle(copies, self._config.keep_twins) if self._config.drop_repeats else everything
