@@ -95,8 +95,8 @@ def find_references(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
     candidates = {artifact.id for artifact in given[CANDIDATE_KEY]}
     others = [each for each in given[MODEL_KEY] if each.id not in candidates]
     pushes, models = _read_pushes(store, given[PUSHED_KEY], others)
-    own = [_read_class_names(each) for each in given[CANDIDATE_KEY]]
-    pushes = [replace(each, is_comparable=_read_class_names(models[each.model]) in own) for each in pushes]
+    own = {_read_class_names(each) for each in given[CANDIDATE_KEY]}
+    pushes = [replace(each, is_comparable=own <= {_read_class_names(models[each.model])}) for each in pushes]
     found = rule.choose_references(pushes, is_destination_whole)
     return {PUSHED_KEY: [], **{key: [models[push.model]] if push else [] for key, push in found.items()}}
 

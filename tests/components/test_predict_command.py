@@ -74,7 +74,7 @@ def model(transform: TransformGraph, pixels: np.ndarray, tmp_path_factory: pytes
     """
     keras.utils.set_random_seed(8)
     config = ModelConfig(stem_filters=4, stage_filters=(6,))
-    network = build_network(config)
+    network = build_network(config, 7)
     for weight in network.weights:
         weight.assign(keras.random.uniform(weight.shape, *((0.5, 1.5) if len(weight.shape) == 1 else (-0.5, 0.5))))
     logits = network(transform(tf.constant([picture.tobytes() for picture in pixels])))
