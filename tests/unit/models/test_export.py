@@ -137,6 +137,7 @@ def test_export_model_batch_without_rows_returns_no_rows(exported, signature):
     answers = ask_tf1_loader(exported, signature, build_inputs(draw_pixels(1))[signature][:0])
     assert {key: value.shape for key, value in answers.items()} == {
         "probabilities": (0, 7),
+        "class_names": (0, 7),
         "class_index": (0,),
         "class_name": (0, 1),
         "confidence": (0,),
