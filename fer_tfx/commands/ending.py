@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -86,11 +87,17 @@ def run(command: Any, words: Sequence[str]) -> int:
 
 
 def print_error(line: str) -> None:
-    """Print why a command fails, in at most _MAX_CHARS: of a longer line the place and the remedy, its two ends."""
-    line = f"fer-tfx: {line}"
-    if len(line) > _MAX_CHARS:
-        line = f"{line[:_FIRST_CHARS]} ... {line[_FIRST_CHARS + 5 - _MAX_CHARS :]}"
-    print(line, file=sys.stderr)
+    """Print why a command fails, abridged."""
+    print(abridge(f"fer-tfx: {line}"), file=sys.stderr)
+
+
+def abridge(line: str) -> str:
+    """At most _MAX_CHARS: of a longer line its two ends, place and remedy, cut between words that are short."""
+    if len(line) <= _MAX_CHARS:
+        return line
+    first, last = line[:_FIRST_CHARS], line[_FIRST_CHARS + 5 - _MAX_CHARS :]
+    first, last = re.sub(r" \S{0,40}$", "", first), re.sub(r"^\S{0,40} ", "", last)
+    return f"{first} ... {last}"
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

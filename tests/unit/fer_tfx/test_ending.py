@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from fer_tfx.commands.ending import print_error, run
+from fer_tfx.commands.ending import abridge, print_error, run
 from fer_tfx.errors import DataError
 
 LONG = "x" * 3_000
@@ -33,7 +33,7 @@ def test_message_of_a_failed_command_has_at_most_500_characters(
 ) -> None:
     assert fail_with(error) in (1, 2)
     line = capsys.readouterr().err.rstrip("\n")
-    assert len(line) == 500
+    assert 400 < len(line) <= 500
     assert "\n" not in line
     text = str(error) if isinstance(error, DataError) else "make room, or name a place on another disk"
     assert line.endswith(text[-40:])
@@ -44,7 +44,7 @@ def test_message_of_wrong_words_has_at_most_500_characters(capsys: pytest.Captur
     app.command()(lambda: 0)
     assert run(typer.main.get_command(app), [f"--{LONG}"]) == 2
     line = capsys.readouterr().err.rstrip("\n")
-    assert len(line) == 500
+    assert 400 < len(line) <= 500
     assert line.endswith("--help`")
 
 
@@ -52,3 +52,12 @@ def test_message_of_500_characters_is_printed_whole(capsys: pytest.CaptureFixtur
     text = "y" * (500 - len("fer-tfx: "))
     print_error(text)
     assert capsys.readouterr().err == f"fer-tfx: {text}\n"
+
+
+def test_long_message_is_cut_between_words() -> None:
+    words = [f"word{number}" for number in range(200)]
+    line = abridge(" ".join(words))
+    first, last = line.split(" ... ")
+    assert first.split() == words[: len(first.split())]
+    assert last.split() == words[-len(last.split()) :]
+    assert 470 < len(line) <= 500
