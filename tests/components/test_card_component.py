@@ -122,13 +122,14 @@ def test_model_card_versions_threads_and_spans_are_those_of_the_training(inputs:
 
 
 def test_model_card_record_of_an_earlier_version_has_one_all_the_same(inputs: Any, run: Any) -> None:
-    """The record of the model that is shipped with the project, which says nothing of all that."""
+    """A record from before 2026-11-28, which says nothing of versions, threads and spans."""
+    path = Path(inputs["model"][0].uri, "Format-Serving", "assets.extra", "training_record.json")
     shipped = json.loads((Path(fer_tfx.__path__[0]) / "shipped_model/assets.extra/training_record.json").read_text())
-    assert not shipped.keys() & {"versions", "threads", "spans"}
-    change_record(inputs, **shipped)
+    earlier = {key: value for key, value in shipped.items() if key not in {"versions", "threads", "spans", "device"}}
+    path.write_text(json.dumps(earlier))
     card = run(inputs)
     assert "The library versions that trained it were not recorded.\n" in card
-    assert "400 epochs in `mixed_bfloat16`,\n3 training rows" in card
+    assert "300 epochs in `mixed_bfloat16`,\n3 training rows" in card
     assert version("tensorflow") not in card
 
 

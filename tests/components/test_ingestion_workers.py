@@ -9,6 +9,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.face_example_gen.graph import Outputs, ingest
 from configs.spec import DataConfig
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.reading.sources import Source
 
 ALONE = ("--direct_num_workers=1",)
@@ -32,7 +33,7 @@ def ingest_into(folder: Path, sources: list[Source], options: tuple[str, ...]) -
     Path(outputs.temporary).mkdir(parents=True)
     with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
         ingest(pipeline, sources, DataConfig(part_bytes=60_000, eval_fraction=0.3), outputs)
-    report, failures = outputs.read_account([])
+    report, failures = outputs.read_account([], DEFAULT_CLASS_NAMES)
     report.check_balance()
     assert (report.read, report.quarantined) == ({"a.csv": 31, "b.csv": 31}, {"wrong number of pixels": 2})
     assert failures == []

@@ -10,6 +10,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.face_example_gen.graph import Outputs, ingest, read_vote_table
+from configs.library import class_names_of
 from configs.spec import DataConfig
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.reading.sources import Source
@@ -56,7 +57,7 @@ def test_counts_by_majority_are_those_of_pandas(tmp_path: Path) -> None:
     Path(outputs.temporary).mkdir(parents=True)
     with beam.Pipeline(options=PipelineOptions([])) as pipeline:
         ingest(pipeline, [Source(str(table), table.name, is_unlabelled=False)], config, outputs)
-    report, failures = outputs.read_account([], read_vote_table(config))
+    report, failures = outputs.read_account([], class_names_of(config), read_vote_table(config))
     assert failures == []
     report.check_balance()
     assert (report.emitted, report.left_out) == count_by_pandas()

@@ -14,6 +14,7 @@ from forked import Fork
 from model_doubles import TINY_MODEL, TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
 from test_dataset import write_examples
 
+from fer_tfx.contract import CLASS_NAMES_FILE, DEFAULT_CLASS_NAMES
 from models.computation import Share, choose_worker_strategy, find_share
 from models.networks import build_network
 from models.streaming import scan_examples
@@ -82,7 +83,10 @@ def stop_after_first_epoch(monkeypatch):
 def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exports(folder, transform_dir):
     keras.utils.set_random_seed(9)
     earlier = build_network(TINY_MODEL, 7)
-    keep_weights(earlier, str(folder / "earlier" / "Format-Serving"))
+    model = folder / "earlier" / "Format-Serving"
+    keep_weights(earlier, str(model))
+    (model / "assets.extra").mkdir(exist_ok=True)
+    (model / "assets.extra" / CLASS_NAMES_FILE).write_text("\n".join(DEFAULT_CLASS_NAMES))
     workers = run_two_workers(folder, transform_dir)
     assert [worker["share"] for worker in workers] == [[0, 2], [1, 2]]
     for worker in workers:

@@ -1,8 +1,11 @@
 """fer-tfx accept, up to the metadata that it writes to: see test_acceptance for what it writes."""
 
+import dataclasses
 from pathlib import Path
 
+from configs.spec import PipelineConfig
 from fer_tfx.cli import main
+from pipeline.paths import RunPaths
 from pipeline.runners.work_folder import only_run_in
 
 
@@ -17,8 +20,16 @@ def test_accept_before_any_run_is_refused_in_one_line(capsys, tmp_path):
     assert err.startswith(f"fer-tfx: {tmp_path}/fer/metadata.sqlite: no such file; `fer-tfx run` makes it")
 
 
-def test_accept_where_runs_share_a_bucket_asks_their_record(capsys, tmp_path):
-    assert accept(f"file://{tmp_path}", "--reason", "mended labels") == 2
+def test_accept_where_runs_share_a_bucket_asks_their_record(capsys, tmp_path, monkeypatch):
+    """A folder stands in for the bucket, by an address that no setting may have."""
+    find_paths = RunPaths.of
+
+    def find_remote_paths(config: PipelineConfig) -> RunPaths:
+        paths = find_paths(config)
+        return dataclasses.replace(paths, home=f"file://{paths.home}")
+
+    monkeypatch.setattr(RunPaths, "of", find_remote_paths)
+    assert accept(tmp_path, "--reason", "mended labels") == 2
     assert capsys.readouterr().err == "fer-tfx: 1764000000: no such version was pushed, only none; give one of them\n"
 
 

@@ -1,6 +1,7 @@
 """Which version is served, and how to go back, from the command line."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from components.bucket_versions import BucketVersions
 from fer_tfx.cli import main
 from fer_tfx.versions.folder import VersionFolder
 from fer_tfx.versions.versions import ServedModel
+from pipeline.paths import RunPaths
 from pipeline.runners.work_folder import only_run_in
 
 SETTINGS = ("--set", "serving.settle_s=0")
@@ -102,12 +104,14 @@ def test_rollback_where_there_is_no_work_folder_makes_none(tmp_path, capsys):
     assert not (tmp_path / "none").exists()
 
 
-def test_versions_and_rollback_work_in_a_bucket(tmp_path, capsys):
-    """TensorFlow's file system in memory stands in for one."""
+def test_versions_and_rollback_work_in_a_bucket(tmp_path, capsys, monkeypatch):
+    """TensorFlow's file system in memory stands in for one, which no setting may name."""
     bucket = BucketVersions(f"ram:/{tmp_path}/serving", ServedModel("fer", "/models/fer"))
     for now_s in (1764000000, 1764086400):
         bucket.push(str(write_model(tmp_path / "export", now_s)), now_s)
-    place = ("--set", f"runtime.serving_path={bucket.path}", "--set", f"runtime.root={tmp_path}", *SETTINGS)
+    find_paths = RunPaths.of
+    monkeypatch.setattr(RunPaths, "of", lambda config: dataclasses.replace(find_paths(config), serving=bucket.path))
+    place = ("--set", f"runtime.root={tmp_path}", *SETTINGS)
     assert main(["rollback", *place]) == 0
     assert capsys.readouterr().out == f"{bucket.path}: version 1764000000 is served; rolled back: 1764086400\n"
     assert main(["versions", *place]) == 0
