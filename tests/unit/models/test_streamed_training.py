@@ -85,7 +85,7 @@ def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exp
     earlier = build_network(TINY_MODEL, 7)
     model = folder / "earlier" / "Format-Serving"
     keep_weights(earlier, str(model))
-    (model / "assets.extra").mkdir(exist_ok=True)
+    (model / "assets.extra").mkdir(parents=True)
     (model / "assets.extra" / CLASS_NAMES_FILE).write_text("\n".join(DEFAULT_CLASS_NAMES))
     workers = run_two_workers(folder, transform_dir)
     assert [worker["share"] for worker in workers] == [[0, 2], [1, 2]]
