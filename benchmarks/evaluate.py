@@ -10,6 +10,7 @@ rows alone. Each figure has its number of rows, and a share of them Wilson's 95 
 import argparse
 import base64
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.harness.command import make_parser, read_code_version, read_json_object, render, run_command
+from benchmarks.harness.command import ROOT, make_parser, read_code_version, read_json_object, render, run_command
 from benchmarks.model import exported
 from benchmarks.model.fer2013 import PublicTest, read_public_test
 from configs.progress import EpochMetrics
@@ -58,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", metavar="FILE", required=True, type=Path, help="the JSON file")
     parser.add_argument("--section", choices=SECTIONS, help="the section to fill (default: the top level)")
     parser.add_argument("--train-command", metavar="TEXT", help="command that trained the model, to be kept with it")
-    command = shlex.join([*parser.prog.split(), *given])
+    # Whoever repeats it has no such absolute path.
+    words = [os.path.relpath(word, ROOT) if Path(word).is_absolute() else word for word in given]
+    command = shlex.join([*parser.prog.split(), *words])
     return run_command(parser, lambda options: _evaluate_into_file(options, command), given)
 
 

@@ -60,6 +60,7 @@ def test_main_training_is_told_from_the_record(metrics):
     assert metrics["code"] == "0123456789abcdef"
     assert metrics["train_command"] == "fer-tfx run --data train.csv.xz"
     assert metrics["command"].startswith("python -m benchmarks.evaluate --model ")
+    assert not any(word.startswith("/") for word in metrics["command"].split())
     assert {"git_commit", "git_is_changed"} <= set(metrics)
 
 
