@@ -1,10 +1,10 @@
 """What each container of a compiled pipeline starts: `python -m pipeline.runners.container_entry`.
 
 TFX's own entrypoint expects what Vertex AI passes. Kubeflow's backend runs no driver before an ExampleGen, leaves the
-types of inputs empty, adds an artifact for logs, uses URIs that TensorFlow can't open, and passes an artifact even
-where there is none. This adapts the messages, KFP's ExecutorInput and ExecutorOutput in JSON (kubeflow/pipelines,
-api/v2alpha1/pipeline_spec.proto), calls TFX's, and ends with the error as the last line on standard error. What failed
-for another reason than a refusal is tried again, each time in a child process.
+types of inputs empty (kfp's local runner: general), adds an artifact for logs, uses URIs that TensorFlow can't open,
+and passes an artifact even where there is none. This adapts the messages, KFP's ExecutorInput and ExecutorOutput in
+JSON (kubeflow/pipelines, api/v2alpha1/pipeline_spec.proto), calls TFX's, and ends with the error as the last line on
+standard error. What failed for another reason than a refusal is tried again, each time in a child process.
 """
 
 import argparse
@@ -34,6 +34,8 @@ from pipeline.runners.parameters import substitute, substitute_all
 # TensorFlow can't open these, but can gs://. Kubeflow's launcher copies inputs to `/minio/<bucket>/<key>` and uploads
 # outputs from there (kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, LocalPathForURI).
 _MOUNTED = ("minio", "s3")
+# KFP's own types. Its local runner (kfp/local) gives an input of any type that it doesn't know as system.Artifact.
+_GENERAL = "system."
 _REFUSALS = {each.__name__: each for each in (ConfigError, DataError, GateError)}
 _ENDED = 143  # as a shell has it after SIGTERM
 
@@ -183,14 +185,15 @@ def adapt(
 
 
 def _settle_inputs(artifacts: Json, inputs_spec: Json, absent_property: str) -> None:
-    """Drop what stands for none, and give the declared type to what has none."""
+    """Drop what stands for none, and give the declared type to what has none, or a general one."""
     for key, held in list(artifacts.items()):
         held["artifacts"] = [
             each for each in held.get("artifacts", []) if not each.get("metadata", {}).get(absent_property)
         ]
         declared = inputs_spec.get("artifacts", {}).get(key, {}).get("artifactType")
         for artifact in held["artifacts"]:
-            if declared and not find_title(artifact.get("type", {})):
+            title = find_title(artifact.get("type", {}))
+            if declared and (not title or title.startswith(_GENERAL)):
                 artifact["type"] = declared
         if not held["artifacts"]:
             del artifacts[key]

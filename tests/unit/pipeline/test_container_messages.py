@@ -27,10 +27,27 @@ def adapt_here(message: dict[str, Any], mount_root: Path = Path("/")) -> dict[st
     return adapt(message, SPEC, mount_root, known.__contains__, ABSENT)
 
 
-@pytest.mark.parametrize("given", [{}, {"instanceSchema": ""}, {"schemaTitle": ""}])
-def test_adapt_input_without_type_gets_the_declared_one(given):
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"instanceSchema": ""},
+        {"schemaTitle": ""},
+        {"schemaTitle": "system.Artifact", "schemaVersion": "0.0.1"},  # kfp.local 2.17
+        {"schemaTitle": "system.Model"},
+        {"instanceSchema": "title: system.Artifact\ntype: object\n"},
+    ],
+)
+def test_adapt_input_without_type_or_with_a_general_one_gets_the_declared_one(given):
     adapted = adapt_here(make_input(model={"name": "7", "uri": "gs://b/m", "type": given}))
     assert adapted["inputs"]["artifacts"]["model"]["artifacts"] == [{"name": "7", "uri": "gs://b/m", "type": MODEL}]
+
+
+def test_adapt_undeclared_input_of_a_general_type_is_left_out():
+    message = make_input(
+        model={"uri": "gs://b/m"}, other={"uri": "gs://b/o", "type": {"schemaTitle": "system.Artifact"}}
+    )
+    assert list(adapt_here(message)["inputs"]["artifacts"]) == ["model"]
 
 
 def test_adapt_input_with_type_keeps_it():
