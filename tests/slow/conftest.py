@@ -1,8 +1,14 @@
-"""What the slow runs of the whole pipeline share."""
+"""What the slow runs of the whole pipeline share, and what they need that can't be beside TFX."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from small_run import write_small_csvs
-from workshop import Workshop, make_workshop
+from workshop import PROJECT, Workshop, make_workshop
 
 from schema.drawn_faces import DrawnCsvs
 
@@ -15,3 +21,35 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnCsvs:
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return make_workshop(tmp_path_factory.mktemp("workshop"))
+
+
+@pytest.fixture(scope="session")
+def kfp_python(request: pytest.FixtureRequest) -> Path:
+    """A Python with kfp's SDK."""
+    return make_environment(request, "kfp")
+
+
+@pytest.fixture(scope="session")
+def fake_gcs_server(request: pytest.FixtureRequest) -> Path:
+    """fsouza's server, a program for Linux on x86-64."""
+    (program,) = make_environment(request, "gcs").parents[1].glob("lib/*/site-packages/**/fake-gcs-server-linux-amd64")
+    return program
+
+
+def make_environment(request: pytest.FixtureRequest, lock: str) -> Path:
+    """The Python of an environment with what `requirements/<lock>.lock` names, made once in pytest's cache."""
+    beside_venv = Path(sys.prefix).parent / ".build" / "uv" / "bin" / "uv"
+    uv = str(beside_venv) if beside_venv.exists() else shutil.which("uv")
+    if not uv:
+        pytest.skip("no uv to make an environment with; `make setup` brings it")
+    file = PROJECT / "requirements" / f"{lock}.lock"
+    folder = request.config.cache.mkdir(lock) / hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    python, ready = folder / "bin" / "python", folder / ".ready"
+    if not ready.exists():
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
+        install = [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", file]
+        done = subprocess.run(install, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"{file.name} can't be installed here: {done.stderr.strip().splitlines()[-1]}")
+        ready.touch()
+    return python
