@@ -121,7 +121,7 @@ setup(
     package_data={
         "configs": ["*.yaml"],
         "pipeline": ["onnx.*"],
-        "reporting": ["template.html", "model_card.md", "texts.yaml"],
+        "reporting": ["pages/*"],
         "schema": ["*.pbtxt"],
     },
     install_requires=[f"fer-tfx=={VERSION}", "pydantic>=2.6,<3", "pyyaml>=6"],

@@ -18,6 +18,8 @@ UNLABELLED_EXAMPLES_KEY = "unlabelled_examples"
 QUARANTINE_KEY = "quarantine"
 CARD_KEY = "card"
 TARGETS_KEY = "targets"
+PICTURE_KEY = "picture"  # in the lines of a `Quarantine`
+CONFLICTS_FILE = "conflicts"
 
 # 1: the artifact stands for none. Kubeflow always passes an artifact where MLMD's resolver has none.
 ABSENT_PROPERTY = "is_absent"
@@ -29,8 +31,10 @@ class Quarantine(Artifact):  # type: ignore[misc]
     """The rows that were not used, with the account of all rows.
 
     `ingestion.json` is a `reporting.ingestion.IngestionReport`; `rows-*.jsonl` holds a line for each quarantined row:
-    `source`, `line`, `reason`, `detail` and the offending `text`, cut. There are at most 100,000 rows from each file,
-    or from each part of a large plain one; the account counts all.
+    `source`, `line`, `reason`, `detail`, the offending `text`, cut, and for the first of each reason the `picture`:
+    base64 of 2,304 bytes, or empty. There are at most 100,000 rows from each file, or from each part of a large plain
+    one; the account counts all. `conflicts-*.jsonl` holds a few pictures with several labels: `picture`, and `rows`
+    with `source`, `row`, `split` and `label`.
     """
 
     TYPE_NAME = "components.Quarantine"
@@ -38,7 +42,16 @@ class Quarantine(Artifact):  # type: ignore[misc]
 
 def iter_quarantined(folder: str) -> Iterator[dict[str, Any]]:
     """The rows of a `Quarantine` artifact in no particular order, one at a time, as there may be millions."""
-    for path in fileio.glob(os.path.join(folder, "rows-*.jsonl")):
+    yield from _iter_lines(os.path.join(folder, "rows-*.jsonl"))
+
+
+def iter_conflicts(folder: str) -> Iterator[dict[str, Any]]:
+    """The kept pictures with several labels of a `Quarantine` artifact, in the order of their digests."""
+    yield from _iter_lines(os.path.join(folder, f"{CONFLICTS_FILE}-*.jsonl"))
+
+
+def _iter_lines(pattern: str) -> Iterator[dict[str, Any]]:
+    for path in sorted(fileio.glob(pattern)):
         with fileio.open(path) as lines:
             yield from map(json.loads, lines)
 
@@ -65,7 +78,7 @@ class Card(Artifact):  # type: ignore[misc]
 
 
 class Report(Artifact):  # type: ignore[misc]
-    """The result of a run: `report.html`, a self-contained page, and its numbers as `report.json`."""
+    """The result of a run: `report.html`, a self-contained page, its numbers as `report.json`, and `answers.npz`."""
 
     TYPE_NAME = "components.Report"
 

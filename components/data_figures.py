@@ -4,6 +4,8 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from itertools import islice
+from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.components.statistics_gen import stats_artifact_utils
@@ -11,15 +13,17 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
-from components.artifacts import Artifacts, iter_quarantined
+from components.artifacts import PICTURE_KEY, Artifacts, iter_conflicts, iter_quarantined
 from fer_tfx.contract import LABEL_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.label_shift import Counts, compute_label_shift
-from reporting.report_data import DataFigures, QuarantinedRow
+from reporting.report_data import Conflict, DataFigures, QuarantinedRow
 
 ANOMALIES_FILE = "SchemaDiff.pb"
 _EXAMPLES_PER_REASON = 3
+_CONFLICTS_SHOWN = 12
 
+_QUARANTINED_FIELDS = {each.name for each in fields(QuarantinedRow)}
 Statistics = Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]
 
 
@@ -40,7 +44,13 @@ def read_data(inputs: Artifacts) -> DataFigures:
         quarantined=choose_quarantined(quarantine),
         anomalies=tuple(describe_anomalies(artifact_utils.get_single_instance(inputs["anomalies"]))),
         label_shift=compute_label_shift(now, before, skew, drift, rows.classes),
+        conflicts=tuple(map(_describe_conflict, islice(iter_conflicts(quarantine), _CONFLICTS_SHOWN))),
     )
+
+
+def _describe_conflict(found: dict[str, Any]) -> Conflict:
+    labels = (f"{each['label']}: {each['source']}, row {each['row']}, {each['split']}" for each in found["rows"])
+    return Conflict(tuple(labels), found[PICTURE_KEY])
 
 
 def read_rows(quarantine: str) -> IngestionReport:
@@ -50,11 +60,10 @@ def read_rows(quarantine: str) -> IngestionReport:
 
 def choose_quarantined(quarantine: str) -> tuple[QuarantinedRow, ...]:
     """The first three rows of each reason, by file and line; no more than that are held in memory."""
-    names = [field.name for field in fields(QuarantinedRow)]
     first: dict[str, list[QuarantinedRow]] = defaultdict(list)
     for row in iter_quarantined(quarantine):
         of_reason = first[row["reason"]]
-        of_reason.append(QuarantinedRow(**{name: row[name] for name in names}))
+        of_reason.append(QuarantinedRow(**{name: row[name] for name in _QUARANTINED_FIELDS & row.keys()}))
         of_reason.sort(key=lambda each: (each.source, each.line))
         del of_reason[_EXAMPLES_PER_REASON:]
     return tuple(row for reason in sorted(first) for row in first[reason])

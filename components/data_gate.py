@@ -24,12 +24,13 @@ from components.data_figures import (
     read_rows,
 )
 from components.report_folder import write_report
+from components.run_facts import read_run_facts
 from fer_tfx.contract import EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
 from fer_tfx.errors import GateError
 from reporting import PAGE_FILE, REPORT_KEY
 from reporting.ingestion import IngestionReport
 from reporting.label_shift import Counts, find_absences, measure_distance
-from reporting.report_data import ReportData, Verdict
+from reporting.report_data import ReportData, RunFacts, Verdict
 
 
 class Executor(BaseExecutor):  # type: ignore[misc]
@@ -39,7 +40,7 @@ class Executor(BaseExecutor):  # type: ignore[misc]
         """Write the verdict; or the page of the run, and raise GateError that names page and faults in one line."""
         verdict = artifact_utils.get_single_uri(output_dict["verdict"])
         if faults := _find_faults(input_dict):
-            _refuse(faults, input_dict, verdict, exec_properties["name"])
+            _refuse(faults, input_dict, verdict, exec_properties["name"], read_run_facts(self._context))
         checked = {"faults": [], "is_drift_checked": bool(input_dict.get("previous_statistics"))}
         io_utils.write_string_file(os.path.join(verdict, "verdict.json"), json.dumps(checked))
 
@@ -68,7 +69,7 @@ class DataGate(Component):
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
 
-def _refuse(faults: list[str], input_dict: Artifacts, verdict: str, name: str) -> None:
+def _refuse(faults: list[str], input_dict: Artifacts, verdict: str, name: str, run: RunFacts) -> None:
     """Write <node>/report/<execution>, as TFX removes <node>/verdict/<execution> of a failed execution, and raise."""
     node, _, execution = verdict.rpartition("/verdict")
     folder = f"{node}/{REPORT_KEY}{execution}"
@@ -76,7 +77,7 @@ def _refuse(faults: list[str], input_dict: Artifacts, verdict: str, name: str) -
         f"the data gate refused the examples: {'; '.join(faults)}. Correct the data, or the schema if the data"
         f" is right (`fer-tfx schema` writes one from data); the page of the run is {os.path.join(folder, PAGE_FILE)}"
     )
-    write_report(folder, ReportData(name, Verdict((sentence,), place=""), read_data(input_dict)))
+    write_report(folder, ReportData(name, Verdict((sentence,), place=""), read_data(input_dict), run=run))
     raise GateError(sentence)
 
 

@@ -2,19 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from components.artifacts import CARD_KEY, Artifacts, Card, Component, Quarantine, Report, declare
 from components.data_figures import read_data
+from components.labelled_rows import read_batches
 from components.metrics.evaluation import read_figures, read_robustness
 from components.model_facts import (
     describe_lineage,
@@ -25,30 +26,20 @@ from components.model_facts import (
     read_training,
 )
 from components.report_folder import write_report
+from components.run_facts import read_run_facts
 from components.serving_probe import open_model
 from fer_tfx import contract
 from reporting import REPORT_KEY
-from reporting.evaluation import (
-    AnsweredRows,
-    Faces,
-    LabelledRows,
-    compare,
-    compute_mean_faces,
-    describe_robustness,
-    evaluate,
-    keep_answers,
-)
+from reporting.answered import AnsweredRows, Floats, Pictures, Shown, keep_answers
+from reporting.evaluation import compare, describe_robustness, evaluate
+from reporting.faces import Faces, look_at_classes
 from reporting.model_card import CARD_FILE
 from reporting.report_data import Comparison, ReportData, Verdict
+from reporting.row_answers import ANSWERS_FILE
+from reporting.saliency import compute_occlusion
 
-_READ_BATCH_SIZE = 1024
 _PREDICT_BATCH_SIZE = 256
-_FEATURES = {
-    contract.PIXELS_KEY: tf.io.FixedLenFeature([], tf.string),
-    contract.LABEL_KEY: tf.io.FixedLenFeature([], tf.int64),
-    contract.SOURCE_KEY: tf.io.FixedLenFeature([], tf.string),
-    contract.ROW_KEY: tf.io.FixedLenFeature([], tf.int64),
-}
+Ask = Callable[[Pictures], Floats]
 
 
 class Executor(BaseExecutor):  # type: ignore[misc]
@@ -68,7 +59,10 @@ class Executor(BaseExecutor):  # type: ignore[misc]
         model_dir = path_utils.serving_model_path(model.uri)
         calibration, record = read_extras(model_dir)
         class_names = read_class_names(model_dir)
-        rows = keep_answers(ask(model_dir, eval_split), data.rows.split_size(contract.EVAL_SPLIT), class_names)
+        with answering(model_dir) as ask:
+            answers = ((batch, ask(batch.pixels)) for batch in read_batches(eval_split))
+            rows = keep_answers(answers, data.rows.split_size(contract.EVAL_SPLIT), class_names)
+            saliency = [compute_occlusion(each.pixels, _find_said(each, class_names), ask) for each in rows.mistakes]
         measured = evaluate(rows, calibration["temperature"], calibration[contract.THRESHOLD_KEY], class_names)
         earlier = {role: input_dict.get(role, []) for role in ("baseline_model", "service_model")}
         comparisons = _compare_all(earlier, eval_split, rows, settings["gate"]["max_accuracy_drop"])
@@ -86,14 +80,19 @@ class Executor(BaseExecutor):  # type: ignore[misc]
             comparison=comparisons.get("baseline_model"),
             service=comparisons.get("service_model"),
             lineage=describe_lineage(input_dict, settings, record, stage_code),
+            run=read_run_facts(self._context),
         )
-        faces = Faces(compute_mean_faces(read_batches(train_split), len(class_names)), rows.mistaken)
+        classes = look_at_classes(read_batches(train_split), len(class_names))
+        faces = Faces(classes, rows.mistakes, saliency, rows.cells)
         card_text = io_utils.read_string_file(os.path.join(card, CARD_FILE))
-        write_report(artifact_utils.get_single_uri(output_dict[REPORT_KEY]), numbers, faces, card_text)
+        folder = artifact_utils.get_single_uri(output_dict[REPORT_KEY])
+        write_report(folder, numbers, faces, card_text)
+        with fileio.open(os.path.join(folder, ANSWERS_FILE), "wb") as file:
+            file.write(rows.to_row_answers(class_names).to_bytes())
 
 
 class HtmlReport(Component):
-    """Writes `report.html` and `report.json`; refuses nothing.
+    """Writes `report.html`, `report.json` and `answers.npz`, a `RowAnswers`; refuses nothing.
 
     Takes the `settings` of the whole run as JSON, by section, and `stage_code`, the fingerprint of the sources by
     component, to show them on the page. `baseline_model` is the anchor.
@@ -124,37 +123,31 @@ class HtmlReport(Component):
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
 
+def _find_said(shown: Shown, class_names: Sequence[str]) -> int:
+    return class_names.index(shown.answer.predicted_class)
+
+
 def _compare_all(
     models: dict[str, list[Artifact]], split_uri: str, candidate: AnsweredRows, margin: float
 ) -> dict[str, Comparison]:
     """Ask earlier models about the same split and compare the candidate with each; margin: the loss that is allowed."""
     by_uri: dict[str, Comparison] = {}
     for uri in {model.uri for found in models.values() for model in found}:
-        answers = np.concatenate([each for _, each in ask(path_utils.serving_model_path(uri), split_uri)])
+        with answering(path_utils.serving_model_path(uri)) as ask:
+            answers = np.concatenate([ask(batch.pixels) for batch in read_batches(split_uri)])
         by_uri[uri] = compare(candidate.probabilities, answers, candidate.class_indices, uri, margin)
     return {role: by_uri[model.uri] for role, found in models.items() for model in found}
 
 
-def ask(model_dir: str, split_uri: str) -> Iterator[tuple[LabelledRows, npt.NDArray[np.float32]]]:
-    """The rows of `read_batches`, and the exported model's answers through `serve_pixels`, float32 (n, classes)."""
+@contextmanager
+def answering(model_dir: str) -> Iterator[Ask]:
+    """The exported model's answers through `serve_pixels`: uint8 (n, 48, 48) -> float32 (n, classes)."""
     with open_model(model_dir) as signature:
-        answer = signature(contract.SERVE_PIXELS)
-        for rows in read_batches(split_uri):
-            starts = range(0, len(rows.pixels), _PREDICT_BATCH_SIZE)
-            batches = (rows.pixels[start : start + _PREDICT_BATCH_SIZE, ..., None] for start in starts)
-            yield rows, np.concatenate([answer(batch)[contract.PROBABILITIES_KEY] for batch in batches])
+        serve = signature(contract.SERVE_PIXELS)
 
+        def ask(pixels: Pictures) -> Floats:
+            starts = range(0, len(pixels), _PREDICT_BATCH_SIZE)
+            batches = (pixels[start : start + _PREDICT_BATCH_SIZE, ..., None] for start in starts)
+            return np.concatenate([serve(batch)[contract.PROBABILITIES_KEY] for batch in batches])
 
-def read_batches(split_uri: str) -> Iterator[LabelledRows]:
-    """The rows of one split, in the order of its files, at most 1,024 at a time."""
-    paths = sorted(tf.io.gfile.glob(os.path.join(split_uri, "*")))
-    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(_READ_BATCH_SIZE)
-    for batch in records.map(lambda serialised: tf.io.parse_example(serialised, _FEATURES)).as_numpy_iterator():
-        yield LabelledRows(
-            pixels=np.frombuffer(b"".join(batch[contract.PIXELS_KEY]), np.uint8).reshape(
-                -1, contract.IMAGE_SIZE_PX, contract.IMAGE_SIZE_PX
-            ),
-            class_indices=batch[contract.LABEL_KEY],
-            sources=tuple(source.decode() for source in batch[contract.SOURCE_KEY]),
-            positions=batch[contract.ROW_KEY],
-        )
+        yield ask

@@ -5,7 +5,7 @@ import os
 from tfx.utils import io_utils
 
 from reporting import NUMBERS_FILE, PAGE_FILE
-from reporting.evaluation import Faces
+from reporting.faces import Faces
 from reporting.render import render_report
 from reporting.report_data import ReportData
 

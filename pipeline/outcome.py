@@ -21,6 +21,7 @@ from pipeline.history import Figures, NodeRecord
 from reporting import PAGE_FILE, REPORT_KEY
 from reporting.ingestion import REPORT_FILE, IngestionReport
 from reporting.intervals import Interval, wilson_interval
+from reporting.report_data import NEXT_STEP
 
 _SHOWN_FILES = 3
 
@@ -133,7 +134,7 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
     else:
         yield "gate", f"REFUSED: {'; '.join(outcome.refusals)}"
         yield "model", f"not pushed; {outcome.model_path}"
-        yield "next", "train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`"
+        yield "next", NEXT_STEP
 
 
 def describe_rows(rows: IngestionReport, quarantine_uri: str = "") -> Iterator[tuple[str, str]]:

@@ -3,8 +3,11 @@
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import yaml
 
 from fer_tfx import contract
 from reporting import templates
@@ -14,6 +17,14 @@ from reporting.report_data import ClassFigures, Lineage, TrainingFigures
 
 CARD_FILE = "MODEL_CARD.md"
 TEMPLATE = "model_card.md"
+_TASK = "image-classification"
+_METRIC_OF_TITLE = {"macro F1": "f1"}
+_RIGHTS = {
+    "license": "other",
+    "license_name": "kaggle-competition-rules",
+    "license_link": "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge/rules",
+}
+_BAR_WIDTH = 50
 
 
 @dataclass(frozen=True)
@@ -60,12 +71,58 @@ def render_card(card: CardData) -> str:
         TEMPLATE,
         filters,
         is_html=False,
+        header=yaml.safe_dump(describe_for_hubs(card), sort_keys=False, allow_unicode=True, width=1000),
+        bars=draw_bars(card.figures.classes),
         card=card,
         class_names=[each.name for each in card.figures.classes],
         contract=contract,
         splits=[split for split in contract.LABELLED_SPLITS if card.rows.split_size(split)],
         settings=json.dumps(_pin(card), indent=1, sort_keys=True),
     )
+
+
+def describe_for_hubs(card: CardData) -> dict[str, Any]:
+    """The header by which hubs such as Hugging Face's sort models; figures that are NaN are left out."""
+    accuracy = Figure("accuracy", card.figures.accuracy.value, None, 0)
+    measured = [accuracy, *(each for each in card.figures.measured if each.title != accuracy.title)]
+    data = "faces drawn by the pipeline" if card.is_drawn else "FER2013"
+    result = {
+        "task": {"type": _TASK},
+        "dataset": {"name": data, "type": "drawn" if card.is_drawn else "fer2013", "split": contract.EVAL_SPLIT},
+        "metrics": [
+            {
+                "type": _METRIC_OF_TITLE.get(each.title, each.title.partition(",")[0]),
+                "name": each.title,
+                "value": each.value,
+            }
+            for each in measured
+            if not math.isnan(each.value)
+        ],
+    }
+    rights = {"license": "apache-2.0"} if card.is_drawn else _RIGHTS
+    return {
+        **rights,
+        "library_name": "fer-tfx",
+        "pipeline_tag": _TASK,
+        "tags": ["facial-expression-recognition", "emotion-recognition", _TASK, "tensorflow"],
+        "datasets": [] if card.is_drawn else ["fer2013"],
+        "metrics": ["accuracy", "f1"],
+        "model-index": [{"name": card.name, "results": [result]}],
+    }
+
+
+def draw_bars(classes: Sequence[ClassFigures]) -> str:
+    """Recall of each class as a bar of characters, which every viewer shows: full up to the interval, light within."""
+    width = max((len(each.name) for each in classes), default=0)
+    return "\n".join(f"{each.name:<{width}} {_draw_bar(each.recall)}".rstrip() for each in classes)
+
+
+def _draw_bar(share: Share) -> str:
+    if not share.count or math.isnan(share.value):
+        return "-"
+    low, value, high = (round(_BAR_WIDTH * each) for each in (share.low, share.value, share.high))
+    bar = "\N{FULL BLOCK}" * low + "\N{DARK SHADE}" * (value - low) + "\N{LIGHT SHADE}" * (high - value)
+    return f"{bar:<{_BAR_WIDTH}} {share.value:.3f}"
 
 
 def _pin(card: CardData) -> dict[str, Any]:
@@ -98,6 +155,8 @@ def format_number(value: float, sign: str = "") -> str:
 
 def format_cells(figure: Figure | Share) -> str:
     """0.6801 | 0.6647 to 0.6952 | 3,589: a figure, its interval, or a dash, and its rows as three cells of a table."""
+    if not figure.count:
+        return "- | - | 0"  # a share of nothing
     interval, is_number = figure.interval, not math.isnan(figure.value)
     range_ = f"{interval.low:.4f} to {interval.high:.4f}" if interval and is_number else "-"
     return f"{format_number(figure.value)} | {range_} | {figure.count:,}"

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,19 +45,31 @@ class Plot:
     alt: str  # what the figure shows, in words
 
 
+class RunPoint(NamedTuple):
+    """A figure of a run."""
+
+    number: int
+    value: float
+    share: Share | None = None  # with its interval, if the figure is one
+
+
 @contextmanager
-def _draw(alt: str, x_label: str, y_label: str) -> Iterator[tuple[Any, list[Plot]]]:
-    """A pair of axes to draw on, and a list that holds the plot once the drawing is finished."""
+def _draw(alt: str, x_label: str, y_label: str, heights: Sequence[int] = (1,)) -> Iterator[tuple[Any, list[Plot]]]:
+    """A pair of axes to draw on, and a list that holds the plot once the drawing is finished.
+
+    Several `heights` give as many pairs, one below the other, with the labels at the first and the last.
+    """
     # Imported late: the import makes a folder in the user's home.
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
-        axes = figure.subplots()
-        axes.set(xlabel=x_label, ylabel=y_label)
+        stack = figure.subplots(len(heights), squeeze=False, sharex=True, height_ratios=heights)[:, 0]
+        stack[0].set(ylabel=y_label)
+        stack[-1].set(xlabel=x_label)
         plots: list[Plot] = []
-        yield axes, plots
+        yield stack if len(heights) > 1 else stack[0], plots
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     light = dark = file.getvalue()
@@ -141,12 +153,17 @@ def plot_classes(classes: Sequence[ClassFigures]) -> Plot:
 
 
 def plot_reliability(evaluation: Evaluation) -> Plot:
-    """Accuracy by confidence, before and after the temperature."""
+    """Accuracy by confidence, before and after the temperature, and how many rows each bin holds after it."""
     alt = (
         f"Accuracy of the answers by their confidence. The calibration error is {evaluation.before.ece:.4f} before and"
         f" {evaluation.after.ece:.4f} after the temperature; on the diagonal it would be 0."
     )
-    with _draw(alt, "confidence", "accuracy") as (axes, plots):
+    with _draw(alt, "confidence", "accuracy", heights=(3, 1)) as ((axes, counts), plots):
+        bins = evaluation.after.bins
+        counts.bar(
+            [each.low for each in bins], [each.count for each in bins], 1 / len(bins), align="edge", color=_FIRST
+        )
+        counts.set_ylabel("rows")
         axes.plot([0, 1], [0, 1], ":", color=_THIRD, label="perfectly calibrated")
         kinds = (("before", evaluation.before, _SECOND, "s--"), ("after", evaluation.after, _FIRST, "o-"))
         for title, trust, color, style in kinds:
@@ -190,10 +207,29 @@ def plot_slices(slices: Sequence[Slice]) -> Plot:
 
 def _mark_shares(axes: Any, shares: Sequence[Share], places: npt.NDArray[Any], **style: Any) -> None:
     """Each share as a mark with its interval."""
-    values = np.array([share.fraction for share in shares])
+    values = np.array([share.fraction if share.count else np.nan for share in shares])  # which draws nothing
     bounds = np.array([[share.low for share in shares], [share.high for share in shares]])
     axes.errorbar(values, places, xerr=np.abs(bounds - values), markersize=4, **style)
 
 
 def _list(names: Sequence[str], fractions: Sequence[float]) -> str:
     return ", ".join(f"{name} {fraction:.1%}" for name, fraction in zip(names, fractions, strict=True))
+
+
+def plot_runs(title: str, points: Sequence[RunPoint]) -> Plot:
+    """A figure of each run, by the run's number; at least one."""
+    from matplotlib.ticker import MaxNLocator
+
+    first, last = points[0], points[-1]
+    alt = f"{title} by run: {first.value:.4g} in run {first.number}, {last.value:.4g} in run {last.number}."
+    with _draw(alt, "run", "") as (axes, plots):
+        numbers, values = [each.number for each in points], np.array([each.value for each in points])
+        axes.plot(numbers, values, color=_FIRST, marker="o", markersize=4)
+        if all(each.share for each in points):
+            bounds = np.array([(each.share.low, each.share.high) for each in points if each.share]).T
+            axes.errorbar(numbers, values, yerr=np.abs(bounds - values), color=_FIRST, linestyle="")
+        else:
+            axes.set_ylim(bottom=0)
+        axes.ticklabel_format(axis="y", useOffset=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return plots[0]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from configs.progress import EpochMetrics
@@ -11,6 +12,26 @@ from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Interval, Share
 from reporting.label_shift import LabelShift
 from reporting.serving_figures import ServingFigures
+
+NEXT_STEP = "train longer (--set trainer.epochs=...) or, if you accept the model, lower the bounds in `gate`"
+"""After a refused model, in the terminal and on the page."""
+RUN_NOTE = "run"
+"""Where a run's context has its `RunFacts`, as JSON."""
+
+
+def describe_time(seconds: float) -> str:
+    """Seconds since 1970 as date and time."""
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Which run made the report. On a cluster nothing but the time is known."""
+
+    started: str  # date and time in words
+    number: int | None = None  # as `fer-tfx runs` prints it
+    command: str = ""
+    version: str = ""  # of the code
 
 
 @dataclass(frozen=True)
@@ -30,6 +51,15 @@ class QuarantinedRow:
     reason: str
     detail: str
     text: str
+    picture: str = ""  # base64 of 2,304 bytes; empty: not known
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A picture with several labels."""
+
+    labels: tuple[str, ...]  # in words, with a row of each
+    picture: str  # base64 of 2,304 bytes
 
 
 @dataclass(frozen=True)
@@ -40,6 +70,7 @@ class DataFigures:
     quarantined: tuple[QuarantinedRow, ...]
     anomalies: tuple[str, ...]
     label_shift: LabelShift
+    conflicts: tuple[Conflict, ...] = ()  # a few
 
 
 @dataclass(frozen=True)
@@ -105,14 +136,15 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A wrong answer, to a row of a file, from 0."""
+class Answer:
+    """What a model said of a row of a file, from 0."""
 
     source: str
     row: int
     true_class: str
     predicted_class: str
     confidence: float
+    ranking: tuple[tuple[str, float], ...] = ()  # the three most probable classes
 
 
 @dataclass(frozen=True)
@@ -129,7 +161,7 @@ class Evaluation:
     coverage: tuple[CoveragePoint, ...]
     abstain: CoveragePoint  # at the model's own threshold
     slices: tuple[Slice, ...]
-    mistakes: tuple[Mistake, ...]  # most confident first
+    mistakes: tuple[Answer, ...]  # wrong answers, most confident first
 
 
 @dataclass(frozen=True)
@@ -203,11 +235,14 @@ class ReportData:
     comparison: Comparison | None = None  # with the anchor
     service: Comparison | None = None  # with the model in service before this run, which may be the anchor
     lineage: Lineage | None = None
+    run: RunFacts | None = None  # None: not recorded
 
     def to_json(self) -> str:
-        """All of it, derived figures included; NaN, which JSON lacks, becomes null."""
+        """All of it but pictures, derived figures included; NaN, which JSON lacks, becomes null."""
         content = dataclasses.asdict(self)
         content["verdict"]["is_pushed"] = not self.verdict.refusals
+        for each in content["data"]["quarantined"] + content["data"]["conflicts"]:
+            del each["picture"]
         rows = self.data.rows
         sums = ("rows_read", "rows_emitted", "rows_dropped", "rows_left_out", "rows_quarantined")
         content["data"]["rows"] |= {name: getattr(rows, name) for name in sums}

@@ -65,11 +65,12 @@ def check_plots(page: Any, count: int) -> None:
     assert all(len(text) > 40 for text in plots.evaluate_all("images => images.map(image => image.alt)"))
 
 
-def check_faces(page: Any, count: int) -> None:
-    """Every face is there in its own size, and says what it is."""
-    faces = page.locator(".faces img")
-    assert faces.count() == count
-    assert min(faces.evaluate_all("images => images.map(image => image.naturalWidth * image.complete)")) == 48
+def check_faces(page: Any, mistake_count: int) -> None:
+    """Each class and each mistake is there; every picture is whole, also where it is hidden, and says what it is."""
+    assert page.locator(".strip").count() == 7
+    assert page.locator(".mistakes > li").count() == page.locator(".heat").count() == mistake_count
+    faces = page.locator(".faces img, .strip img")
+    assert set(faces.evaluate_all("images => images.map(image => image.naturalWidth * image.complete)")) <= {48, 9}
     assert all(faces.evaluate_all("images => images.map(image => image.alt)"))
 
 

@@ -1,5 +1,6 @@
 """A report made by hand: twelve rows, seven classes, names that would break a page that doesn't escape them."""
 
+import base64
 import dataclasses
 import math
 
@@ -7,15 +8,19 @@ import numpy as np
 
 from configs.progress import EpochMetrics
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
-from reporting.evaluation import AnsweredRows, Faces, LabelledRows, compare, describe_robustness, evaluate, keep_answers
+from reporting.answered import AnsweredRows, LabelledRows, keep_answers
+from reporting.evaluation import compare, describe_robustness, evaluate
+from reporting.faces import ClassFaces, Faces
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Interval
 from reporting.label_shift import compute_label_shift
 from reporting.report_data import (
+    Conflict,
     DataFigures,
     Lineage,
     QuarantinedRow,
     ReportData,
+    RunFacts,
     TrainingFigures,
     UsedArtifact,
     Verdict,
@@ -25,6 +30,7 @@ from reporting.serving_figures import ServingFigures
 TRUE = np.array([0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6])
 SAID = np.array([0, 0, 1, 1, 0, 2, 3, 6, 4, 4, 6, 3])  # 7 of 12 right
 CONFIDENCES = np.array([0.40, 0.41, 0.90, 0.43, 0.80, 0.45, 0.46, 0.70, 0.48, 0.60, 0.50, 0.55])
+PICTURE = base64.b64encode(bytes(range(48)) * 48).decode()
 HOSTILE = "<script>alert('x')</script>&\"'"
 
 
@@ -35,10 +41,16 @@ def make_probabilities(said: np.ndarray, confidences: np.ndarray) -> np.ndarray:
     return probabilities
 
 
-def answer_rows(probabilities: np.ndarray, batch_size: int = 5) -> AnsweredRows:
-    """Twelve rows with these answers, in batches. Row n is flat with the grey value 10 n, but white in its middle."""
+def make_pixels() -> np.ndarray:
+    """Twelve pictures: that of row n is flat with the grey value 10 n, but white in its middle."""
     pixels = np.repeat(np.arange(12, dtype=np.uint8) * 10, 48 * 48).reshape(12, 48, 48)
     pixels[:, 24, 24] = 255
+    return pixels
+
+
+def answer_rows(probabilities: np.ndarray, batch_size: int = 5) -> AnsweredRows:
+    """The twelve rows with these answers, in batches."""
+    pixels = make_pixels()
     parts = [slice(start, start + batch_size) for start in range(0, 12, batch_size)]
     batches = [
         (LabelledRows(pixels[part], TRUE[part], ("eval.csv",) * 12, np.arange(100, 112)[part]), probabilities[part])
@@ -54,12 +66,13 @@ def make_data() -> DataFigures:
             read={"fer.csv": 1_250}, emitted={"train": {"happy": 1_000, "sad": 200}, "eval": {"happy": 12}},
             dropped={"repeat within train": 37}, quarantined={"unknown label": 1},
         ),
-        quarantined=(QuarantinedRow("fer.csv", 7, "unknown label", "9 is no class", HOSTILE),),
+        quarantined=(QuarantinedRow("fer.csv", 7, "unknown label", "9 is no class", HOSTILE, PICTURE),),
         anomalies=(),
         label_shift=compute_label_shift(
             {"train": (0, 0, 0, 1_000, 200, 0, 0), "eval": (0, 0, 0, 12, 0, 0, 0)},
             {"train": (0, 0, 0, 900, 300, 0, 0), "eval": (0, 0, 0, 12, 0, 0, 0)},
             skew_bound=0.25, drift_bound=0.015625, class_names=DEFAULT_CLASS_NAMES),
+        conflicts=(Conflict(("happy: fer.csv, row 3, train", "sad: fer.csv, row 8, eval"), PICTURE),),
     )  # fmt: skip
 
 
@@ -93,6 +106,7 @@ def make_report(*refusals: str, name: str = "fer", has_baseline: bool = True) ->
             {"name": name, "trainer": {"epochs": 2, "augmentation": {"flip": True}}},
             (UsedArtifact("model", "Model", 5, "/model/5"),),
         ),
+        run=RunFacts("2026-11-30 03:00:00 UTC", 7, "fer-tfx run --data fer.csv", "0.1.0"),
     )  # fmt: skip
 
 
@@ -112,5 +126,9 @@ def make_report_of_nan() -> ReportData:
 
 
 def make_faces(report: ReportData) -> Faces:
-    """Grey squares."""
-    return Faces(np.full((7, 48, 48), 128, np.uint8), np.full((len(report.evaluation.mistakes), 48, 48), 90, np.uint8))
+    """Grey squares for the classes, and what a model said of the twelve rows."""
+    rows = answer_rows(make_probabilities(SAID, CONFIDENCES))
+    square = np.full((48, 48), 128, np.uint8)
+    heat = np.linspace(0, 0.4, 81).reshape(9, 9)
+    classes = [ClassFaces(square, [square - 20, square + 20]) for _ in report.data.rows.classes]
+    return Faces(classes, rows.mistakes, [heat] * len(rows.mistakes), rows.cells)

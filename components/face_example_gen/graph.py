@@ -5,6 +5,7 @@ file. Every element that leaves the graph also leaves an outcome; outcomes are c
 that is the account which the executor settles.
 """
 
+import base64
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
+from components.artifacts import PICTURE_KEY
 from components.face_example_gen.labelling import Labelling
 from components.face_example_gen.settling import (
     OUTCOMES,
@@ -51,6 +53,7 @@ FAILED = "failed"  # (FAILED, message)
 
 _BUFFER_BYTES = 1 << 18
 _RUNS_OF_PART = 4  # as a run takes up to three times its pixels while it is written
+_PICTURES_PER_REASON = 3  # of quarantined rows of each, for the page
 MAX_KEPT_ROWS = 100_000  # quarantined rows that are written for each part of a file, or file read as a whole
 _PICTURES_TOGETHER = 500  # files that one element stands for
 _CANDIDATES_TOGETHER = 500
@@ -124,7 +127,10 @@ def ingest(pipeline: beam.Pipeline, sources: list[Source], config: DataConfig, o
         rows.candidates
         | "Spool" >> beam.ParDo(Spool(slice_count, config.part_bytes // _RUNS_OF_PART, outputs.temporary))
         | "GroupBySlice" >> beam.GroupByKey()
-        | "Settle" >> beam.ParDo(Settle(config, split_uris, outputs.temporary), eval_count).with_outputs(OUTCOMES)
+        | "Settle"
+        >> beam.ParDo(Settle(config, split_uris, outputs.quarantine, outputs.temporary), eval_count).with_outputs(
+            OUTCOMES
+        )
     )
     _ = (
         rows[REJECTED]
@@ -283,4 +289,8 @@ class _Read(beam.DoFn):  # type: ignore[misc]
             counts[QUARANTINED, item.reason] += 1
             self._kept_rows += 1
             if self._kept_rows <= MAX_KEPT_ROWS:
-                yield beam.pvalue.TaggedOutput(REJECTED, asdict(item))
+                is_shown = counts[QUARANTINED, item.reason] <= _PICTURES_PER_REASON
+                picture = base64.b64encode(item.pixels).decode() if is_shown else ""
+                row = {**asdict(item), PICTURE_KEY: picture}
+                del row["pixels"]
+                yield beam.pvalue.TaggedOutput(REJECTED, row)

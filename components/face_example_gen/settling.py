@@ -6,14 +6,16 @@ runs of finished work are handed on: what a killed worker wrote is never read. E
 sorted by picture: the same bytes in every run, on however many workers.
 """
 
+import base64
 import itertools
 import json
 import os
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import tensorflow as tf
@@ -21,6 +23,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 from tfx.dsl.io import fileio
 
+from components.artifacts import CONFLICTS_FILE, PICTURE_KEY
 from configs.library import class_names_of
 from configs.spec import DataConfig
 from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, TEST_SPLIT, TRAIN_SPLIT
@@ -30,6 +33,7 @@ from schema.example import to_example
 OUTCOMES = "outcomes"
 Segment = tuple[str, int, int]  # where a run keeps the candidates of one slice: path, start and size
 _MAX_SLICES = 1_000
+_CONFLICTS_KEPT = 12  # pictures of each slice, for the page
 _DIGEST_BYTES = 32
 
 
@@ -190,9 +194,10 @@ class Settle(beam.DoFn):  # type: ignore[misc]
     If no row of the whole input is for eval, some of the training rows are taken for it.
     """
 
-    def __init__(self, config: DataConfig, split_uris: dict[str, str], folder: str):
+    def __init__(self, config: DataConfig, split_uris: dict[str, str], quarantine: str, folder: str):
         self._config = config
         self._split_uris = split_uris
+        self._quarantine = quarantine
         self._folder = folder
 
     def process(self, element: tuple[int, Iterable[Segment]], eval_count: int) -> Iterator[beam.pvalue.TaggedOutput]:
@@ -203,7 +208,8 @@ class Settle(beam.DoFn):  # type: ignore[misc]
         counts: Counter[Outcome] = Counter()
         class_names = class_names_of(self._config)
         kept: dict[str, list[Candidate]] = defaultdict(list)
-        for candidate, drop_reason in self._settle_all(candidates, counts):
+        conflicts: list[list[Candidate]] = []
+        for candidate, drop_reason in self._settle_all(candidates, counts, conflicts):
             counts[_outcome(candidate, drop_reason, class_names)] += 1
             if not drop_reason:
                 kept[candidate.split].append(candidate)
@@ -211,15 +217,24 @@ class Settle(beam.DoFn):  # type: ignore[misc]
             fileio.makedirs(self._split_uris[split])
             path = os.path.join(self._split_uris[split], f"data_tfrecord-{number:05d}.gz")
             write_shard(candidates, path, self._folder)
+        if conflicts:
+            path = os.path.join(self._quarantine, f"{CONFLICTS_FILE}-{number:05d}.jsonl")
+            with _replacing(path, self._folder) as partial, fileio.open(partial, "w") as lines:
+                lines.writelines(json.dumps(_describe_conflict(each, class_names)) + "\n" for each in conflicts)
         yield from tag_counts(counts)
 
-    def _settle_all(self, candidates: list[Candidate], counts: Counter[Outcome]) -> Iterator[tuple[Candidate, str]]:
+    def _settle_all(
+        self, candidates: list[Candidate], counts: Counter[Outcome], conflicts: list[list[Candidate]]
+    ) -> Iterator[tuple[Candidate, str]]:
         for _, group in itertools.groupby(candidates, attrgetter("digest")):
             copies = list(group)
-            counts[CONFLICT,] += len(copies) > 1 and has_conflict(copies)
             if len(copies) == 1:  # as most are
                 yield copies[0], ""
                 continue
+            if has_conflict(copies):
+                counts[CONFLICT,] += 1
+                if len(conflicts) < _CONFLICTS_KEPT:
+                    conflicts.append(copies)
             held_out = find_held_out(copies)
             everything = ((each, "") for each in copies)
             settled = settle(copies, self._config.keep_twins) if self._config.drop_repeats else everything
@@ -236,18 +251,39 @@ def _outcome(candidate: Candidate, drop_reason: str, class_names: tuple[str, ...
     return (EMITTED, candidate.split, class_name)
 
 
+def _describe_conflict(copies: list[Candidate], class_names: tuple[str, ...]) -> dict[str, Any]:
+    """The picture, and the first row of each of its labels."""
+    first = {each.class_index: each for each in reversed(copies) if each.class_index is not None}
+    return {
+        PICTURE_KEY: base64.b64encode(copies[0].pixels).decode(),
+        "rows": [
+            {"source": each.source, "row": each.row, "split": each.split, "label": class_names[label]}
+            for label, each in sorted(first.items())
+        ],
+    }
+
+
 def write_shard(candidates: Iterable[Candidate], path: str, folder: str) -> None:
     """Write examples to a gzip TFRecord in `folder` and rename it to `path`: killed, nothing is where readers look.
 
-    Each partial file has a name of its own: on a cluster a slice may be settled twice at the same time.
     TFX's readers expect the gzip frame; level 0 packs nothing, as packing would take five times as long to save 8 %.
+    """
+    options = tf.io.TFRecordOptions("GZIP", compression_level=0)
+    with _replacing(path, folder) as partial, tf.io.TFRecordWriter(partial, options) as writer:
+        for each in candidates:
+            example = to_example(each.pixels, each.class_index, each.source, each.row, each.target)
+            writer.write(example.SerializeToString())
+
+
+@contextmanager
+def _replacing(path: str, folder: str) -> Iterator[str]:
+    """A file in `folder` to write, which is renamed to `path` when it is whole.
+
+    Each has a name of its own: on a cluster a slice may be settled twice at the same time.
     """
     partial = os.path.join(folder, f"{uuid.uuid4().hex}.partial")
     try:
-        with tf.io.TFRecordWriter(partial, tf.io.TFRecordOptions("GZIP", compression_level=0)) as writer:
-            for each in candidates:
-                example = to_example(each.pixels, each.class_index, each.source, each.row, each.target)
-                writer.write(example.SerializeToString())
+        yield partial
         fileio.rename(partial, path, overwrite=True)
     except BaseException:
         if fileio.exists(partial):

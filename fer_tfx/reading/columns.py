@@ -32,6 +32,8 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 class RowError(Exception):
     """A line is no usable row: `reason` is short and one of few, `detail` says what was found where."""
 
+    pixels = b""  # of its picture, where that could be read
+
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail = reason, detail

@@ -53,6 +53,7 @@ class RejectedRow:
     reason: str  # one of a few short texts, to be counted
     detail: str
     text: str  # the start of the line, at most 120 characters, unprintable ones escaped
+    pixels: bytes = b""  # 2,304 uint8 values, where only something else is wrong; empty: not known
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def parse_lines(
             face = parse(line)
         except RowError as error:
             text = shown(line.rstrip(b"\r\n"), _MAX_TEXT_CHARS)
-            yield RejectedRow(name, row, line_number, error.reason, error.detail, text)
+            yield RejectedRow(name, row, line_number, error.reason, error.detail, text, error.pixels)
         else:
             if isinstance(face, LeftOut):
                 yield LeftOutRow(name, row, line_number, face.word)

@@ -144,7 +144,7 @@ def _to_item(
     try:
         face = make_face(layout, classes, cells, split)
     except RowError as error:
-        return RejectedRow(name, row, row + 1, error.reason, error.detail, "")
+        return RejectedRow(name, row, row + 1, error.reason, error.detail, "", error.pixels)
     if isinstance(face, LeftOut):
         return LeftOutRow(name, row, row + 1, face.word)
     return ParsedRow(name, row, row + 1, face)

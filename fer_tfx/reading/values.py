@@ -36,11 +36,32 @@ _BETWEEN_WORDS = re.compile(rb"[-_. ]+")
 def make_face(
     layout: RowLayout, classes: ClassTable | None, cells: Sequence[object], default_split: str | None = None
 ) -> FaceRow | LeftOut:
-    """A row of the cells that `layout` places: bytes of text, or what JSON and Parquet have. Raises RowError.
+    """A row of the cells that `layout` places: bytes of text, or what JSON and Parquet have.
 
     Of numbers and text the text counts. A held-out row may have no label, as where a competition keeps it. Where no
-    column names the split, that of the picture's path counts, else `default_split`.
+    column names the split, that of the picture's path counts, else `default_split`. Raises RowError, with the pixels if
+    only the words beside them are wrong.
     """
+    try:
+        words = _read_words(layout, classes, cells)
+    except RowError as error:
+        if layout.path is None:
+            with suppress(RowError):
+                error.pixels = _read_pixels(layout, cells)
+        raise
+    if isinstance(words, LeftOut):
+        return words
+    class_index, split, votes = words
+    if layout.path is not None:
+        face = _face_of_picture(layout, classes, cells[layout.path], class_index, split or default_split)
+        return replace(face, votes=votes) if votes else face
+    return FaceRow(class_index, _read_pixels(layout, cells), split or default_split, votes=votes)
+
+
+def _read_words(
+    layout: RowLayout, classes: ClassTable | None, cells: Sequence[object]
+) -> tuple[int | None, str | None, Votes] | LeftOut:
+    """Class, split and votes."""
     usage = None if layout.usage is None else to_text(cells[layout.usage])
     split = None if usage is None else find_split(usage)
     class_index = None
@@ -56,15 +77,13 @@ def make_face(
     if usage is not None and split is None:
         expected = "Training, PublicTest, PrivateTest, train, val or test"
         raise value_error(UNKNOWN_USAGE, layout.usage_name, usage, expected)
-    votes = parse_votes([to_text(cells[place]) for place in layout.votes])
-    if layout.path is not None:
-        face = _face_of_picture(layout, classes, cells[layout.path], class_index, split or default_split)
-        return replace(face, votes=votes) if votes else face
+    return class_index, split, parse_votes([to_text(cells[place]) for place in layout.votes])
+
+
+def _read_pixels(layout: RowLayout, cells: Sequence[object]) -> bytes:
     if layout.pixels is None:
-        pixels = pixels_of([cells[place] for place in layout.pixel_columns])
-    else:
-        pixels = pixels_of(cells[layout.pixels])
-    return FaceRow(class_index, pixels, split or default_split, votes=votes)
+        return pixels_of([cells[place] for place in layout.pixel_columns])
+    return pixels_of(cells[layout.pixels])
 
 
 def _face_of_picture(

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
-from pipeline.commands import AsJson, Config, Overrides, load_latest
+from fer_tfx.quiet import hush_libraries
+from pipeline.commands import AsJson, Config, Overrides, load_latest, load_settings
 from pipeline.failures import last_line
 from pipeline.stack import require_tfx
 from pipeline.supervisor import end_with
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.history import History, Product, WorkStep
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A number that `fer-tfx runs` prints, or latest.")]
+NoOpen = Annotated[bool, typer.Option("--no-open", help="Only print where the page is.")]
 # The browsers that Python finds where there is no display, from its own list.
 _TEXT_BROWSERS = {"www-browser", "links", "elinks", "lynx", "w3m"}
 
@@ -62,12 +64,23 @@ def runs(json: AsJson = False, config: Config = None, overrides: Overrides = Non
     return 0
 
 
-def compare(first: Run, second: Run, json: AsJson = False, config: Config = None, overrides: Overrides = None) -> int:
+def compare(
+    first: Run,
+    second: Run,
+    json: AsJson = False,
+    html: Annotated[bool, typer.Option("--html", help="A page, with the pictures that changed sides.")] = False,
+    no_open: NoOpen = False,
+    config: Config = None,
+    overrides: Overrides = None,
+) -> int:
     """Compare two runs: settings, rows, figures, training, code."""
     history = _open(config, overrides)
-    from pipeline.history import compare_runs
+    from pipeline.history.comparison import compare_runs, write_comparison
 
     found = [history.find_run(name) for name in (first, second)]
+    if html:
+        hush_libraries()
+        return _show(write_comparison(history.path.parent, history.config.name, *found), no_open)
     sections = compare_runs(*found)
     if json:
         tables = [{**each._asdict(), "lines": [line._asdict() for line in each.lines]} for each in sections]
@@ -173,13 +186,22 @@ def _render(shown: "RenderableType") -> list[str]:
 
 def report(
     run: Run = "latest",
-    no_open: Annotated[bool, typer.Option("--no-open", help="Only print where the page is.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="The page of all runs of all pipelines.")] = False,
+    no_open: NoOpen = False,
     config: Config = None,
     overrides: Overrides = None,
 ) -> int:
     """Show the page of a run in the browser, also of a refused one."""
+    if all_:
+        require_tfx()
+        from pipeline.history.overview import write_index
+
+        return _show(write_index(load_settings(config, overrides)), no_open)
     history = _open(config, overrides)
-    page = history.find_page(history.find_run(run))
+    return _show(history.find_page(history.find_run(run)), no_open)
+
+
+def _show(page: Path, no_open: bool) -> int:
     print(page, flush=True)
     if not no_open and (browser := _find_browser()):
         browser.open(page.as_uri())

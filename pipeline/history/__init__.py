@@ -1,6 +1,7 @@
 """What earlier runs left in ML Metadata and beside it, and the one way in for everything outside this folder.
 
-Only `acceptance` and `notes` are imported by themselves: they need TFX, which takes seconds to import.
+Only `acceptance` and `notes`, `comparison` and `overview` are imported by themselves: TFX, and what draws pages, take
+seconds to import.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import ml_metadata
 
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
-from pipeline.history.figures import Figures, compare_runs, locate_refused, summarise
+from pipeline.history.figures import REPORTER, Figures, locate_refused, summarise
 from pipeline.history.lineage import Lineage, Product, WorkStep, trace
 from pipeline.history.records import (
     NodeRecord,
@@ -26,12 +27,12 @@ from pipeline.paths import RunPaths, is_remote
 from reporting import PAGE_FILE, REPORT_KEY
 
 __all__ = [
-    "Figures", "History", "NodeRecord", "Product", "RunRecord", "WorkStep", "compare_runs", "open_store",
+    "Figures", "History", "NodeRecord", "Product", "RunRecord", "WorkStep", "open_store",
     "open_store_for_reading", "read_latest_run",
 ]  # fmt: skip
 
 LATEST = "latest"
-_TRAINER, _LOGS, _REPORTER = "Trainer", "model_run", "HtmlReport"
+_TRAINER, _LOGS = "Trainer", "model_run"
 _REMEDY = "run the same command again: finished steps are not repeated, and the page comes last"
 
 
@@ -66,6 +67,10 @@ class History:
     def summarise(self) -> list[dict[str, Any]]:
         return [summarise(run, self.config) for run in read_runs(self.store)]
 
+    def read_latest(self, most: int) -> tuple[list[RunRecord], int]:
+        """The newest runs, and how many there are in all."""
+        return read_runs(self.store, most), len(list_run_contexts(self.store))
+
     def trace(self, name: str) -> Lineage:
         """What a model was made of; `latest` is the model of the latest run. DataError: it trained none."""
         if name == LATEST:
@@ -77,10 +82,10 @@ class History:
 
     def find_page(self, run: RunRecord) -> Path:
         """The page that a run wrote at its end, or the data gate when it refused the data; DataError: there is none."""
-        folder = run.find_uri(_REPORTER, REPORT_KEY) or locate_refused(run, self.config)
+        folder = run.find_uri(REPORTER, REPORT_KEY) or locate_refused(run, self.config)
         page = Path(folder, PAGE_FILE)
         if not folder:
-            why = next(filter(None, map(_explain_end, run.nodes.items())), f"it ended without {_REPORTER}")
+            why = next(filter(None, map(_explain_end, run.nodes.items())), f"it ended without {REPORTER}")
             raise DataError(f"run {run.number}: has no page, as {why}; {_REMEDY}")
         if not page.is_file():
             raise DataError(f"{page}: the page of run {run.number} is gone; {_REMEDY}, or choose one of `fer-tfx runs`")

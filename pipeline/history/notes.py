@@ -3,8 +3,15 @@
 A context is in no node's cache key (`tfx.orchestration.portable.cache_utils`), so notes make nothing run again.
 """
 
+import dataclasses
+import json
+import shlex
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +26,7 @@ from pipeline.history import open_store, open_store_for_reading, read_latest_run
 from pipeline.history.figures import FIGURES_NOTE, Figures
 from pipeline.history.records import RUN_CONTEXT, SETTINGS_NOTE, list_run_contexts
 from pipeline.outcome import Outcome, read_outcome
+from reporting.report_data import RUN_NOTE, RunFacts, describe_time
 
 
 def run_with_notes(
@@ -26,7 +34,7 @@ def run_with_notes(
 ) -> Outcome:
     """Run a `tfx.dsl.Pipeline`; `at_end` gets the folders of all finished artifacts, also if the run failed."""
     try:
-        NotingRunner(config).run(dag)
+        NotingRunner(config, _describe_run(metadata)).run(dag)
         store = open_store(metadata)
         outcome = read_outcome(read_latest_run(store))
         note_figures(store, outcome)
@@ -39,19 +47,38 @@ def run_with_notes(
 
 
 class NotingRunner(tfx.orchestration.LocalDagRunner):  # type: ignore[misc]
-    """LocalDagRunner that notes the settings as soon as the first node starts, so that a killed run has them too."""
+    """LocalDagRunner that notes settings and facts of a run as its first node starts, so that a killed one has them."""
 
-    def __init__(self, config: PipelineConfig) -> None:
+    def __init__(self, config: PipelineConfig, facts: RunFacts) -> None:
         super().__init__()
-        self._settings = to_json(config)
+        self._notes = {SETTINGS_NOTE: to_json(config), RUN_NOTE: json.dumps(dataclasses.asdict(facts))}
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> None:
         """Run a compiled pipeline. Every node carries the note: whichever starts first creates the run's context."""
         for node in pipeline.nodes:
             for context in node.pipeline_node.contexts.contexts:
                 if context.type.name == RUN_CONTEXT:
-                    context.properties[SETTINGS_NOTE].field_value.string_value = self._settings
+                    for name, text in self._notes.items():
+                        context.properties[name].field_value.string_value = text
         super().run_with_ir(pipeline, run_options)
+
+
+def _describe_run(metadata: Path) -> RunFacts:
+    earlier = list_run_contexts(open_store_for_reading(metadata)) if metadata.exists() else []
+    command = shlex.join(["fer-tfx", *sys.argv[1:]])
+    return RunFacts(describe_time(time.time()), len(earlier) + 1, command, _describe_version())
+
+
+def _describe_version() -> str:
+    """Of the installed code, with its commit where it is a checkout."""
+    found = version("fer-tfx-pipeline")
+    if not (checkout := Path(__file__).parents[2]).joinpath(".git").exists():
+        return found
+    with suppress(OSError):  # git isn't installed
+        words = ["git", "-C", str(checkout), "rev-parse", "--short", "HEAD"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        found += f", commit {done.stdout.strip()}" if done.returncode == 0 else ""
+    return found
 
 
 def note_figures(store: ml_metadata.MetadataStore, figures: Figures) -> None:

@@ -117,8 +117,8 @@ def number_runs(store: ml_metadata.MetadataStore) -> dict[int, int]:
     return {run.id: number for number, run in enumerate(reversed(list_run_contexts(store)), 1)}
 
 
-def read_runs(store: ml_metadata.MetadataStore) -> list[RunRecord]:
-    """All runs, newest first."""
+def read_runs(store: ml_metadata.MetadataStore, most: int | None = None) -> list[RunRecord]:
+    """The runs, newest first; None: all."""
     numbers = number_runs(store)
     return [
         RunRecord(
@@ -127,7 +127,7 @@ def read_runs(store: ml_metadata.MetadataStore) -> list[RunRecord]:
             _read_nodes(store, run.id),
             read_plain_values(run.custom_properties),
         )
-        for run in list_run_contexts(store)
+        for run in list_run_contexts(store)[:most]
     ]
 
 

@@ -51,8 +51,13 @@ def run_pipeline(config: PipelineConfig) -> int:
             print_note(f"fer-tfx: run {config.name!r} on {config.data.path}; log: {end.log}")
             sys.stdout.flush()
             with output_in_log(Path(end.log)) as output:
-                with explaining_failures(Exception, end.log), keeping_seals(Path(paths.home), output) as seals:
-                    outcome = run(config, output, seals.seal)
+                try:
+                    with explaining_failures(Exception, end.log), keeping_seals(Path(paths.home), output) as seals:
+                        outcome = run(config, output, seals.seal)
+                finally:
+                    from pipeline.history.overview import refresh_index
+
+                    refresh_index(config)
                 from pipeline.outcome import write_summary
 
                 spent_s = time.monotonic() - started_s

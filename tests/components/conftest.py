@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfx.types import artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
-from components.artifacts import Quarantine
+from components.artifacts import Quarantine, iter_conflicts
 from components.face_example_gen.component import Executor, FerExampleGen
 from configs.spec import DataConfig
 from pipeline.inputs import resolve_input
@@ -25,6 +25,7 @@ class Ingested(NamedTuple):
     examples: dict[str, list[tf.train.Example]]
     quarantined: list[dict[str, Any]]
     split_names: list[str]
+    conflicts: list[dict[str, Any]]
 
 
 @pytest.fixture
@@ -97,4 +98,5 @@ def _read(outputs: dict[str, list[Any]]) -> Ingested:
         examples,
         [json.loads(line) for line in lines],
         artifact_utils.decode_split_names(artifacts[0].split_names),
+        [*iter_conflicts(str(quarantine))],
     )

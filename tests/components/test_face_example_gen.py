@@ -1,5 +1,6 @@
 """FerExampleGen's executor on files in all their forms: every row is accounted for, none leaks."""
 
+import base64
 import gzip
 import io
 import json
@@ -443,6 +444,30 @@ def test_ingest_of_an_unusable_file_in_parts_says_so_once_and_leaves_nothing(ing
     with pytest.raises(DataError, match=r"^train\.csv, line 1: found no column `pixels`"):
         ingest(path, part_bytes=50)
     assert not list(tmp_path.rglob("temporary"))
+
+
+def test_ingest_keeps_the_pictures_of_rows_of_which_only_the_words_are_wrong(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    bad = [f"{label},{picture(100 + label)}" for label in range(7, 12)]
+    path.write_text("\n".join(["emotion,pixels", *(f"0,{picture(seed)}" for seed in range(3)), "0,1 2 3", *bad]))
+    rows = sorted(ingest(path, **TOLERANT).quarantined, key=lambda row: row["line"])
+    pictures = [base64.b64decode(row["picture"]) for row in rows]
+    shown = [bytes(map(int, picture(100 + label).split())) for label in range(7, 10)]
+    assert pictures == [b"", *shown, b"", b""]  # three of each reason
+
+
+def test_ingest_keeps_pictures_with_several_labels_with_a_row_of_each(ingest: Any, tmp_path: Path) -> None:
+    path = tmp_path / "fer2013.csv"
+    rows = [(3, 1, "Training"), (3, 1, "Training"), (4, 1, "PublicTest"), (0, 2, "Training"), (0, 2, "Training")]
+    path.write_text(fer2013_csv(rows))
+    done = ingest(path)
+    (conflict,) = done.conflicts
+    assert done.report.conflicting_pictures == 1
+    assert base64.b64decode(conflict["picture"]) == bytes(map(int, picture(1).split()))
+    assert conflict["rows"] == [
+        {"source": "fer2013.csv", "row": 0, "split": "train", "label": "happy"},
+        {"source": "fer2013.csv", "row": 2, "split": "eval", "label": "sad"},
+    ]
 
 
 def test_ingest_with_too_many_broken_rows_raises_and_keeps_the_quarantine(ingest: Any, tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """HtmlReport's executor on small real artifacts: TFRecords, a SavedModel and what the other components leave."""
 
+import base64
+import dataclasses
+import io
 import json
+import re
 import tracemalloc
 from collections.abc import Callable
 from importlib import resources
@@ -12,8 +16,10 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from PIL import Image
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx import types
+from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import io_utils
 
@@ -27,6 +33,8 @@ from pipeline.eval_config import build_eval_config
 from reporting import REPORT_KEY
 from reporting.corruptions import CORRUPTIONS
 from reporting.ingestion import IngestionReport
+from reporting.report_data import RUN_NOTE, RunFacts
+from reporting.row_answers import RowAnswers
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.example import to_example
 
@@ -137,18 +145,25 @@ def inputs(make_artifact: Callable[..., Any], evaluation: str) -> dict[str, list
 
 
 @pytest.fixture
+def kept() -> list[Any]:
+    """The reports that were written, in their order."""
+    return []
+
+
+@pytest.fixture
 def run(
-    make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any]
+    make_artifact: Callable[..., Any], move_to_memory: Callable[..., Any], kept: list[Any]
 ) -> Callable[..., tuple[dict[str, Any], str]]:
     """A function that runs the executor and gives the numbers and the page."""
 
-    def do(inputs: dict[str, list[Any]], *, is_remote: bool = False) -> tuple[dict[str, Any], str]:
+    def do(inputs: dict[str, list[Any]], *, is_remote: bool = False, context: Any = None) -> tuple[dict[str, Any], str]:
         report = make_artifact(Report)
+        kept.append(report)
         if is_remote:
             move_to_memory({**inputs, REPORT_KEY: [report]})
         settings = {"name": "fer", "model": {}, "trainer": {}, "gate": {"max_accuracy_drop": 0.01}}
         properties = {"settings": json.dumps(settings), "stage_code": '{"Trainer": "0abc"}'}
-        Executor().Do(inputs, {REPORT_KEY: [report]}, properties)
+        Executor(context).Do(inputs, {REPORT_KEY: [report]}, properties)
         page = io_utils.read_string_file(f"{report.uri}/report.html")
         return json.loads(io_utils.read_string_file(f"{report.uri}/report.json")), page
 
@@ -166,6 +181,7 @@ def test_html_report_pushed_model_has_the_figures_of_the_exported_model(inputs: 
     )  # fmt: skip
     assert mistake["confidence"] == pytest.approx(0.64)
     assert numbers["evaluation"]["abstain"]["threshold"] == 0.6
+    assert [each[0] for each in mistake["ranking"][:1]] == ["disgust"]
     assert "<strong>Pushed</strong>" in page
     assert "<pre># Card of &lt;fer&gt;\n</pre>" in page
 
@@ -178,6 +194,27 @@ def test_html_report_robustness_and_serving_are_what_the_gates_measured(inputs: 
     assert numbers["robustness"][-1]["relative"] == pytest.approx(9 / 8)
     assert (numbers["serving"]["model_bytes"], numbers["serving"]["latency_ratio"]) == (1_500_000, 2.0)
     assert "lower half black" in page
+
+
+def test_html_report_keeps_the_answers_and_shows_what_the_mistake_rests_on(inputs: Any, run: Any, kept: Any) -> None:
+    _, page = run(inputs)
+    answers = RowAnswers.from_bytes(Path(kept[0].uri, "answers.npz").read_bytes())
+    assert (answers.class_names, answers.predicted.tolist()) == (DEFAULT_CLASS_NAMES, SAID)
+    assert len(set(answers.digests.tolist())) == 9
+    # The model looks at the first pixel alone, which four of the 81 squares cover.
+    (heat,) = re.findall(r'src="data:image/png;base64,([^"]+)" alt="What the answer disgust rests on"', page)
+    assert np.flatnonzero(np.asarray(Image.open(io.BytesIO(base64.b64decode(heat))))[..., 3]).tolist() == [0, 1, 9, 10]
+
+
+def test_html_report_names_the_run_that_its_context_tells_of(inputs: Any, run: Any) -> None:
+    told = RunFacts("2026-11-30 03:00:00 UTC", 7, "fer-tfx run", "0.1.0")
+    node = pipeline_pb2.PipelineNode()
+    note = node.contexts.contexts.add().properties[RUN_NOTE]
+    note.field_value.string_value = json.dumps(dataclasses.asdict(told))
+    numbers, page = run(inputs, context=Executor.Context(pipeline_node=node))
+    assert numbers["run"] == dataclasses.asdict(told)
+    assert "Run 7 of <code>fer</code>" in page
+    assert run(inputs)[0]["run"]["number"] is None
 
 
 def test_html_report_training_and_lineage_are_those_of_the_artifacts(inputs: Any, run: Any) -> None:
@@ -286,7 +323,7 @@ def test_html_report_baseline_is_asked_about_the_same_rows(inputs: Any, run: Any
     assert (comparison["candidate_only"], comparison["baseline_only"]) == (8, 0)
     assert comparison["p_value"] == pytest.approx(2 / 2**8)
     assert comparison["baseline_uri"] == baseline.uri
-    assert "Candidate, anchor and model in service" in page
+    assert "The gate compares the candidate with the anchor" in page
     assert numbers["service"] is None
 
 

@@ -131,7 +131,7 @@ def test_page_of_a_refused_model_is_whole_in_a_browser(shuffled_run: Any, browse
     with open_page(browser, file, *view) as page:
         assert f"fer-tfx: the gate refused the model: {'; '.join(read_refusals(page))}\n" == shuffled_run.stderr
         check_plots(page, 9)
-        check_faces(page, 7 + 12)
+        check_faces(page, 12)
     assert find_violations(browser, file, *view) == []
 
 

@@ -51,16 +51,19 @@ def test_report_page_with_a_fault_breaks_a_rule_of_accessibility(browser: Any, f
     assert [rule for rule, _ in find_violations(browser, faulty, "desktop", "light")] == ["image-alt"]
 
 
-def test_report_page_of_refused_data_shows_the_data_alone(browser: Any, files: dict[str, Path]) -> None:
+def test_report_page_of_refused_data_shows_the_data_and_what_will_stand_elsewhere(
+    browser: Any, files: dict[str, Path]
+) -> None:
     with open_page(browser, files["refused data"], "phone", "dark") as page:
         check_plots(page, 1)
-        assert page.locator("h2").all_inner_texts() == page.locator("nav a").all_inner_texts() == ["Verdict", "Data"]
+        sections = ["Verdict", "Data", "Training", "Evaluation", "Anchor"]
+        assert page.locator("h2").all_inner_texts() == page.locator("nav a").all_inner_texts() == sections
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("page", ["phone-light", "desktop-light"], indirect=True)
 def test_report_page_never_scrolls_sideways(page: Any) -> None:
-    page.locator("summary").click()
+    page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true; })")
     assert page.locator("pre").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -78,7 +81,27 @@ def test_report_page_by_keyboard_skips_to_the_report_and_scrolls_its_tables(page
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "What happened to the rows"
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Confusion matrix"
+
+
+@pytest.mark.parametrize("page", ["phone-light", "desktop-light"], indirect=True)
+def test_report_page_number_of_the_matrix_shows_its_pictures(page: Any) -> None:
+    gallery = page.locator("#cell-0-1")
+    assert not gallery.is_visible()
+    page.locator("#confusion a").nth(1).click()
+    assert gallery.locator("img").count() == 1
+    assert gallery.is_visible()
+    gallery.get_by_role("link", name="close").click()
+    assert not gallery.is_visible()
+
+
+@pytest.mark.parametrize("page", ["desktop-light"], indirect=True)
+def test_report_page_has_verdict_figures_and_matrix_on_the_first_screen_and_keeps_its_contents(page: Any) -> None:
+    for part in (".verdict", ".hero .facts", "#confusion"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] + box["height"] < 800, part
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert 0 <= page.locator("nav a").first.bounding_box()["y"] < 100
 
 
 def test_report_page_printed_has_light_colours_and_no_links_to_sections(page: Any) -> None:

@@ -48,6 +48,6 @@ def test_real_page_is_whole_in_a_browser_and_breaks_no_rule_of_accessibility(
     file = find_report(real_run)
     with open_page(browser, file, *view) as page:
         check_plots(page, 9)
-        check_faces(page, 7 + 12)
+        check_faces(page, 12)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert find_violations(browser, file, *view) == []

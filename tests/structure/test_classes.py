@@ -28,7 +28,7 @@ SOURCES = [
 
 def test_sources_are_found():
     names = {path.relative_to(ROOT).as_posix() for path in SOURCES}
-    assert {"fer_tfx/demo/index.html", "reporting/template.html", "models/networks/vgg.py"} <= names
+    assert {"fer_tfx/demo/index.html", "reporting/pages/report.html", "models/networks/vgg.py"} <= names
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())

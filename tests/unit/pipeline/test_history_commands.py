@@ -12,7 +12,7 @@ from history_double import CACHED, COMPLETE, FAILED, RUNNING, HistoryDouble
 from configs.load import to_json
 from configs.spec import PipelineConfig, TrainerConfig
 from fer_tfx.cli import main
-from pipeline.history.figures import Figures, describe_time
+from pipeline.history.figures import Figures
 
 RECALLS = dict.fromkeys(("disgust", "fear", "happy", "surprise", "neutral"), 0.0)
 GOOD = Figures(200, 0.7, 0.65, {"angry": 0.6, "sad": 0.8, **RECALLS}, [])
@@ -339,10 +339,6 @@ def test_lineage_unknown_model_names_the_pushed_versions(run, two_runs):
     code, _, error = run(two_runs.root, "lineage", "5")
     assert code == 2
     assert "5: no version and no artifact of these runs; pushed versions: 1700000000, 1700000100" in error
-
-
-def test_describe_time_seconds_are_utc():
-    assert describe_time(1764000000.4) == "2025-11-24 16:00:00 UTC"
 
 
 def test_compare_json_gives_the_same_as_objects(run, two_runs):

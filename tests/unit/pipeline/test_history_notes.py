@@ -14,6 +14,7 @@ from pipeline.history.figures import Figures, read_figures
 from pipeline.history.notes import NotingRunner, note_figures
 from pipeline.history.records import NODE_CONTEXT, RUN_CONTEXT, has_all_settings, read_runs, read_settings
 from pipeline.runners.local import assemble
+from reporting.report_data import RunFacts
 
 FIGURES = Figures(3, 0.5, 0.25, {"sad": 1.0}, ["accuracy is 0.5000, at least 0.6000"])
 
@@ -26,7 +27,11 @@ def DoNothing(word: tfx.dsl.components.Parameter[str]):  # noqa: N802 (TFX names
 def run(folder: Path, config: PipelineConfig | None) -> None:
     """One run; with settings as this project runs it, without as TFX does."""
     dag = assemble("fer", [DoNothing(word="same")], str(folder), folder / "metadata.sqlite")
-    runner = NotingRunner(config) if config else tfx.orchestration.LocalDagRunner()
+    runner = (
+        NotingRunner(config, RunFacts("2026-11-30 03:00:00 UTC", 7, "fer-tfx run", "0.1.0"))
+        if config
+        else tfx.orchestration.LocalDagRunner()
+    )
     runner.run(dag)
 
 

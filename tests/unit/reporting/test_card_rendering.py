@@ -13,15 +13,23 @@ from markdown_it import MarkdownIt
 from configs.load import load_config
 from reporting import model_card
 from reporting.ingestion import IngestionReport
-from reporting.model_card import CardData, format_cells, format_code, format_number, render_card
+from reporting.model_card import CardData, draw_bars, format_cells, format_code, format_number, render_card
 from reporting.report_data import Share, TrainedSpan
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
+def split_header(text: str) -> tuple[dict, str]:
+    """The header for hubs and the Markdown behind it."""
+    before, header, body = re.split("^---\n", text, maxsplit=2, flags=re.M)
+    assert before == ""
+    return yaml.safe_load(header), body
+
+
 def list_tokens(text: str) -> list:
-    """All tokens of a Markdown text, those within lines too."""
-    return [token for outer in MARKDOWN.parse(text) for token in (outer, *(outer.children or ()))]
+    """All tokens of a Markdown text, or of a card behind its header, those within lines too."""
+    body = split_header(text)[1] if text.startswith("---\n") else text
+    return [token for outer in MARKDOWN.parse(body) for token in (outer, *(outer.children or ()))]
 
 
 def count_cells(text: str) -> list[int]:
@@ -55,6 +63,44 @@ def test_render_card_corrupted_pictures_have_a_table_where_they_were_measured(ca
     assert "### Corrupted pictures\n" in card
     assert "| blurred | 0.2500 | 0.0889 to 0.5323 | 12 |\n" in card
     assert "Corrupted pictures" not in render_card(make_card(figures=dataclasses.replace(FIGURES, corrupted={})))
+
+
+def test_render_card_header_is_what_model_hubs_read(card):
+    header, body = split_header(card)
+    assert body.startswith("\n# Model card: ")
+    assert (header["license"], header["datasets"], header["pipeline_tag"]) == (
+        "other",
+        ["fer2013"],
+        "image-classification",
+    )
+    assert header["license_link"].startswith("https://www.kaggle.com/")
+    ((model,), tags) = header["model-index"], header["tags"]
+    assert (model["name"], "facial-expression-recognition" in tags) == ("fer", True)
+    metrics = {each["type"]: each["value"] for each in model["results"][0]["metrics"]}
+    assert metrics["accuracy"] == pytest.approx(7 / 12)
+    assert metrics["f1"] == 0.54762
+    assert metrics["expected calibration error"] == 0.03125
+
+
+def test_render_card_header_of_drawn_faces_names_no_data_and_that_of_nan_no_figures():
+    header, _ = split_header(render_card(make_card(name="fer-drawn", is_drawn=True)))
+    assert (header["license"], header["datasets"]) == ("apache-2.0", [])
+    header, _ = split_header(render_card(make_nan_card()))
+    assert header["model-index"][0]["results"][0]["metrics"] == []
+
+
+def test_render_card_hostile_name_stays_a_name_in_the_header():
+    header, _ = split_header(render_card(make_hostile_card()))
+    assert header["model-index"][0]["name"] == HOSTILE
+
+
+def test_render_card_draws_each_recall_with_its_interval(card):
+    # Wilson's interval of 2 of 4 is 0.1500 to 0.8500: 8 full, 17 dark and 17 light of 50.
+    bar = "\N{FULL BLOCK}" * 8 + "\N{DARK SHADE}" * 17 + "\N{LIGHT SHADE}" * 17
+    assert f"\nsurprise {bar}         0.500\n" in card
+    shares = Share.of(0.0, 0), Share.of(1.0, 2)
+    (none,) = [dataclasses.replace(FIGURES.classes[0], recall=shares[0], precision=shares[1])]
+    assert draw_bars([none]) == "angry -"
 
 
 def test_render_card_confusion_has_true_classes_down(card):
@@ -116,7 +162,7 @@ def test_render_card_states_every_text_of_use_and_limits():
     rows = dataclasses.replace(make_card().rows, kept_twins={"eval": 1})
     cards = (render_card(make_card(rows=dataclasses.replace(rows, labels=each))) for each in ("", "majority of votes"))
     plain = re.sub(r"\s+", " ", "".join(cards))
-    texts = yaml.safe_load(Path(model_card.__file__).with_name("texts.yaml").read_text("utf-8"))
+    texts = yaml.safe_load(Path(model_card.__file__).with_name("pages").joinpath("texts.yaml").read_text("utf-8"))
     said = {name: " ".join(text.split()) for name, text in texts.items() if not name.startswith("DRAWN")}
     assert {"MEANING", "OUT_OF_SCOPE", "LICENCE"} <= set(said)
     assert {name for name, text in said.items() if text not in plain} == set()
@@ -250,8 +296,8 @@ def test_format_code_in_a_table_gives_the_text_back(text):
     assert rendered == [shown]
 
 
-def test_format_cells_no_rows_has_the_whole_interval():
-    assert format_cells(Share.of(0.0, 0)) == "0.0000 | 0.0000 to 1.0000 | 0"
+def test_format_cells_no_rows_has_neither_value_nor_interval():
+    assert format_cells(Share.of(0.0, 0)) == "- | - | 0"
 
 
 def test_format_number_signed_difference_shows_its_sign():

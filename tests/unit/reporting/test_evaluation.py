@@ -1,5 +1,6 @@
 """Figures of a model from twelve answers, worked out by hand."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 from report_doubles import CONFIDENCES, SAID, TRUE, answer_rows, make_probabilities
 
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
-from reporting.evaluation import LabelledRows, compare, describe_robustness, evaluate, find_mistakes, keep_answers
+from reporting.answered import LabelledRows, keep_answers
+from reporting.evaluation import compare, describe_robustness, evaluate
 from reporting.intervals import wilson_interval
-from reporting.report_data import Mistake, Share
+from reporting.report_data import Answer, Share
 
 PROBABILITIES = make_probabilities(SAID, CONFIDENCES)
 
@@ -53,7 +55,10 @@ def test_evaluate_abstain_keeps_answers_from_the_threshold_on(evaluation):
 
 def test_evaluate_mistakes_come_most_confident_first_with_their_place(evaluation):
     assert [mistake.confidence for mistake in evaluation.mistakes] == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.55])
-    assert evaluation.mistakes[0] == Mistake("eval.csv", 102, "angry", "disgust", pytest.approx(0.9))
+    first = evaluation.mistakes[0]
+    assert dataclasses.replace(first, ranking=()) == Answer("eval.csv", 102, "angry", "disgust", pytest.approx(0.9))
+    assert [name for name, _ in first.ranking][:1] == ["disgust"]
+    assert [probability for _, probability in first.ranking] == pytest.approx([0.9, 0.1 / 6, 0.1 / 6])
 
 
 @pytest.mark.parametrize("confidences", [CONFIDENCES, np.full(12, 0.5), np.where(SAID == 0, math.nan, CONFIDENCES)])
@@ -61,22 +66,23 @@ def test_evaluate_mistakes_come_most_confident_first_with_their_place(evaluation
 def test_keep_answers_batches_of_any_size_give_what_all_rows_at_once_give(batch_size, confidences):
     probabilities = make_probabilities(SAID, confidences)
     kept, whole = (answer_rows(probabilities, size) for size in (batch_size, 12))
-    for name in ("class_indices", "probabilities", "looked_at", "pixels", "mistaken"):
+    for name in ("class_indices", "probabilities", "digests", "looked_at", "pixels"):
         np.testing.assert_array_equal(getattr(kept, name), getattr(whole, name), name)
-    assert repr(kept.mistakes) == repr(whole.mistakes)  # NaN equals nothing
-    expected = find_mistakes(probabilities, TRUE)
-    assert [mistake.row - 100 for mistake in kept.mistakes] == expected
-    assert kept.mistaken[:, 0, 0].tolist() == [10 * position for position in expected]
+    assert repr(sorted(kept.cells.items())) == repr(sorted(whole.cells.items()))  # NaN equals nothing
+    wrong = [at for at in np.argsort(-confidences, kind="stable") if SAID[at] != TRUE[at]]
+    assert [shown.position for shown in kept.mistakes] == wrong
+    assert [shown.answer.row - 100 for shown in kept.mistakes] == wrong
+    assert [shown.pixels[0, 0] for shown in kept.mistakes] == [10 * position for position in wrong]
 
 
 def test_keep_answers_of_many_rows_a_few_thousand_pictures_stay():
     batches = (make_batch(start) for start in range(0, 9_000, 1_000))
     kept = keep_answers(batches, 9_000, DEFAULT_CLASS_NAMES)
-    assert (kept.probabilities.shape, len(kept.mistakes), kept.mistaken.shape) == ((9_000, 7), 12, (12, 48, 48))
+    assert (kept.probabilities.shape, len(kept.mistakes), len(kept.cells)) == ((9_000, 7), 12, 1)
     assert kept.pixels.shape == (4_000, 48, 48)
     np.testing.assert_array_equal(kept.pixels[:, 0, 0], kept.looked_at % 256)
     # Of rows that are all as confident the first ones are shown.
-    assert [mistake.row for mistake in kept.mistakes] == list(range(12))
+    assert [shown.answer.row for shown in kept.mistakes] == list(range(12))
 
 
 def make_batch(start: int) -> tuple[LabelledRows, np.ndarray]:
@@ -87,8 +93,13 @@ def make_batch(start: int) -> tuple[LabelledRows, np.ndarray]:
     return rows, make_probabilities(np.ones(1_000, np.int64), np.full(1_000, 0.5))
 
 
-def test_find_mistakes_more_than_asked_for_gives_the_most_confident():
-    assert find_mistakes(PROBABILITIES, TRUE, count=2) == [2, 4]
+def test_keep_answers_cells_hold_right_answers_as_well_most_confident_first():
+    cells = answer_rows(PROBABILITIES).cells
+    assert {cell: [shown.position for shown in cells[cell]] for cell in ((0, 0), (6, 6))} == {
+        (0, 0): [1, 0],
+        (6, 6): [10],
+    }
+    assert sum(map(len, cells.values())) == 12
 
 
 def test_compare_counts_the_rows_that_only_one_got_right():

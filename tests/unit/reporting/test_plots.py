@@ -45,6 +45,7 @@ def test_plot_reliability_and_coverage_tell_their_figures(report):
         f"{evaluation.before.ece:.4f} before and {evaluation.after.ece:.4f} after"
         in plots.plot_reliability(evaluation).alt
     )
+    assert "rows" in read_texts(decode(plots.plot_reliability(evaluation).light))
     coverage = plots.plot_coverage(evaluation)
     assert "threshold 0.550 41.7% are kept, of which 0.0% are right; of all 58.3% are" in coverage.alt
     assert "abstain below 0.55" in read_texts(decode(coverage.light))

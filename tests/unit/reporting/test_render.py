@@ -13,7 +13,7 @@ from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan,
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.ingestion import IngestionReport
 from reporting.label_shift import compute_label_shift
-from reporting.render import encode_picture, flatten, render_report
+from reporting.render import NO_FIGURE, encode_picture, flatten, render_report
 from reporting.report_data import DataFigures, ReportData
 
 NAMES = DEFAULT_CLASS_NAMES
@@ -70,7 +70,7 @@ def test_render_report_tells_of_training_rows_with_the_picture_of_an_eval_row(pu
 
 def test_render_report_older_run_has_neither_corrupted_pictures_nor_serving():
     page = render(dataclasses.replace(make_report(), robustness=(), serving=None))
-    assert "corrupted pictures" not in page
+    assert "On corrupted pictures" not in page
     assert "Size of the export" not in page
 
 
@@ -91,9 +91,56 @@ def test_render_report_text_from_data_is_escaped(refused_page):
     assert refused_page.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;&#39;") == 6
 
 
-def test_render_report_without_a_baseline_has_neither_section_nor_link(pushed_page, refused_page):
-    assert ("#baseline" in pushed_page, "McNemar" in pushed_page) == (True, True)
-    assert ("#baseline" in refused_page, "McNemar" in refused_page) == (False, False)
+def test_render_report_first_run_says_what_will_stand_where_the_anchor_is_missing(pushed_page, refused_page):
+    assert ("McNemar" in pushed_page, "no earlier model to compare with" in pushed_page) == (True, False)
+    assert ("McNemar" in refused_page, "no earlier model to compare with" in refused_page) == (False, True)
+
+
+def test_render_report_says_which_run_it_is_and_what_to_do_after_a_refusal(pushed_page, refused_page):
+    head = re.search("<header>.*</header>", pushed_page, re.DOTALL).group()
+    for fact in ("Run 7 of <code>fer</code>", "2026-11-30 03:00:00 UTC, code 0.1.0", "fer-tfx run --data fer.csv"):
+        assert fact in head
+    assert ("Next: train longer" in pushed_page, "Next: train longer" in refused_page) == (False, True)
+
+
+def test_render_report_each_filled_cell_of_the_matrix_leads_to_its_pictures(pushed_page):
+    links = re.findall(
+        r'<td style="--share: \d+%"><a href="#(cell-\d-\d)" aria-label="(\d+), show pictures">', pushed_page
+    )
+    galleries = re.findall(r'<section class="gallery" id="(.*?)" aria-label.*?</section>', pushed_page, re.DOTALL)
+    assert [id_ for id_, _ in links] == galleries
+    assert sum(int(count) for _, count in links) == 12
+    gallery = re.search('id="cell-0-1".*?</section>', pushed_page, re.DOTALL).group()
+    assert "angry, answered disgust: 1 " in gallery
+    assert re.findall(r'--part: ([\d.]+)%">(\w+)', gallery)[0] == ("90.0", "disgust")
+
+
+def test_render_report_of_many_classes_has_no_more_pictures_than_fit():
+    report = make_report()
+    shown = make_faces(report).mistakes[0]
+    cells = {(row, column): [shown] * 12 for row in range(30) for column in range(30)}
+    faces = dataclasses.replace(make_faces(report), cells=cells)
+    confusion = tuple((12,) * 30 for _ in range(30))
+    evaluation = dataclasses.replace(report.evaluation, confusion=confusion)
+    rows = dataclasses.replace(report.data.rows, classes=[f"class {n}" for n in range(30)])
+    data = dataclasses.replace(report.data, rows=rows, label_shift=compute_label_shift({}, {}, None, None, NAMES))
+    report = dataclasses.replace(report, evaluation=evaluation, data=data)
+    page = render_report(report, dataclasses.replace(faces, classes=[]))
+    assert page.count('class="gallery"') == 600
+    assert len(page) < 5_000_000
+
+
+def test_render_report_precision_of_a_class_that_is_never_answered_is_a_dash(pushed_page):
+    surprise = re.search('<th scope="row">surprise</th><td>0.0\N{NO-BREAK SPACE}%.*?</tr>', pushed_page).group()
+    assert surprise.endswith(f"<td>{NO_FIGURE}</td><td>0</td><td>0.000</td></tr>")
+
+
+def test_render_report_shows_quarantined_and_conflicting_pictures(pushed_page):
+    for words in (
+        "Picture of a quarantined row: 9 is no class",
+        "Picture labelled happy: fer.csv, row 3, train and sad",
+    ):
+        assert re.search(rf'<img src="data:image/png;base64,[^"]+" alt="{words}', pushed_page)
 
 
 def test_render_report_labels_stand_beside_those_of_the_run_before(pushed_page):
@@ -133,11 +180,13 @@ def test_render_report_first_run_says_that_there_is_none_before(before):
     assert "train before" not in page
 
 
-def test_render_report_refused_data_has_the_sections_of_the_data_alone():
+def test_render_report_refused_data_says_what_will_stand_in_the_other_sections():
     page = render_report(make_report_of_refused_data("train: no example of disgust", name=HOSTILE))
     assert "<strong>Refused</strong>: no model was trained on this data." in page
     assert "<li>train: no example of disgust</li>" in page
-    assert re.findall(r'<h2 id="(.*?)"', page) == re.findall(r'<a href="#(.*?)">', page) == ["verdict", "data"]
+    sections = ["verdict", "data", "training", "evaluation", "baseline"]
+    assert re.findall(r'<h2 id="(.*?)"', page) == re.findall(r'<li><a href="#(.*?)">', page) == sections
+    assert page.count("will stand here") == 2
     assert "<script" not in page
 
 
@@ -172,7 +221,7 @@ def test_render_report_names_the_weights_that_a_warm_start_began_with(pushed_pag
 
 def test_render_report_without_a_card_shows_none():
     report = make_report()
-    assert "<details>" not in render_report(report, make_faces(report))
+    assert "MODEL_CARD.md" not in render_report(report, make_faces(report))
 
 
 def test_flatten_nested_settings_have_dotted_keys():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reporting.evaluation import QUALITIES, choose_rows, compute_slices
+from reporting.answered import choose_rows
+from reporting.evaluation import QUALITIES, compute_slices
 
 
 def flat(*values: int) -> np.ndarray:
