@@ -110,6 +110,13 @@ def build_app() -> typer.Typer:
         "fer-tfx predict test.csv --out answers.csv",
         "fer-tfx predict face.png --url http://localhost:8501",
     )  # fmt: skip
+    add_command(
+        app, USE, demo,
+        "fer-tfx demo",
+        "fer-tfx demo --model runs/fer/serving",
+        "fer-tfx demo --url http://localhost:8501",
+        "fer-tfx demo --out page/",
+    )  # fmt: skip
     add_command(app, USE, submission, "fer-tfx submission --data test.csv --out submission.csv")
     for plugin in plugins:
         plugin.load()(app)
@@ -177,6 +184,22 @@ def predict(
     options = command.PredictOptions(tuple(paths), back_end, form, out, abstain_below, abstain, whole, save, strict,
                                      every, smooth)  # fmt: skip
     return command.predict(options)
+
+
+def demo(
+    model: Model = None,
+    url: Url = None,
+    server_model: ServerModel = None,
+    port: Annotated[int, typer.Option(metavar="N", help="Of this machine; 0: any that is free.")] = 8000,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write the page there, for any host of static files.")
+    ] = None,
+) -> int:
+    """Open a page for a camera or pictures, with the model in the browser: no picture leaves it."""
+    from fer_tfx.commands import demo as command
+    from fer_tfx.commands.predict import BackEnd
+
+    return command.demo(BackEnd(model, url, server_model), port, out)
 
 
 def submission(

@@ -31,6 +31,9 @@ _CANDIDATE_SCORE, _SAME_FACE_OVERLAP = 0.35, 0.3
 _FIRST_SIDES, _SIDES = 2.0, (1.5, 2.0)
 _FIRST_SCORE, _SCORE = 0.62, 0.672
 _LARGEST_SHIFT, _LARGEST_GROWTH = 0.3, 0.47  # in sides, and as logarithm: beyond, it is another face
+# Close-ups are taken at whole parts of a px and of a radian, so that the last bit of a float, which differs between
+# processors and in a browser, doesn't decide what they show.
+_PARTS_PX, _PARTS_RADIAN = 8, 128
 # What FER2013's faces show of a head, in sides of the box, and how far most of them are tilted, in radians.
 _CROP_SIDES, _CROP_UP_SIDES, _USUAL_TILT = 1.13, 0.05, math.radians(20)
 _MOST_CROP_PX = 8 * IMAGE_SIZE_PX  # before it is scaled to 48 px
@@ -166,7 +169,8 @@ def _judge(picture: Image.Image, points: Points, model: BlazeFace) -> Detection 
 
 def _look(picture: Image.Image, points: Points, sides: float, is_mirrored: bool, model: BlazeFace) -> Detection | None:
     """The candidate in a close-up of it; None: it isn't there. Its box stays upright."""
-    centre, angle, box_side = points[:2].mean(axis=0), _compute_angle(points[2:4]), float((points[1] - points[0]).max())
+    centre, angle = np.rint(points[:2].mean(axis=0) * _PARTS_PX) / _PARTS_PX, _compute_angle(points[2:4])
+    box_side = round(float((points[1] - points[0]).max()) * _PARTS_PX) / _PARTS_PX
     tile = np.asarray(_cut(picture, centre, sides * box_side, angle, TRAINED_SIDE_PX))
     middle, scale = TRAINED_SIDE_PX / 2, sides * box_side / TRAINED_SIDE_PX
     for found, score in model.find(tile[:, ::-1] if is_mirrored else tile, _CANDIDATE_SCORE):
@@ -192,7 +196,7 @@ def _mirror(points: Points) -> Points:
 def _compute_angle(eyes: npt.NDArray[Any]) -> float:
     """By how much the line from right to left eye is turned, in radians; clockwise in the picture is positive."""
     across, down = (eyes[1] - eyes[0]).tolist()
-    return math.atan2(down, across)
+    return round(math.atan2(down, across) * _PARTS_RADIAN) / _PARTS_RADIAN
 
 
 def _rotate(angle: float) -> npt.NDArray[np.float64]:

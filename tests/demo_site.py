@@ -1,25 +1,23 @@
-"""What the demonstration page is opened with: a browser, and a server like the one in kubeflow/serving."""
+"""What the page of `fer-tfx demo` is opened with: a browser, the command's own server, and a video as its camera."""
 
 import base64
-import functools
-import http.server
 import io
 import shutil
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from schema.drawn_faces import draw_faces
+from fer_tfx.commands.demo import collect_site, open_server
+from fer_tfx.commands.predict import BackEnd, open_model
 
 FOLDER = Path(__file__).parents[1] / "fer_tfx/demo"
+SAMPLES = FOLDER / "samples"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 # A real drop: a File within a DataTransfer, let go over the frame for the picture.
@@ -30,6 +28,22 @@ _DROP = """([name, type, text]) => {
     const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
     document.querySelector("#stage").dispatchEvent(event);
     return event.defaultPrevented;
+}"""
+# The page's own engine, kept on the window, and what it answers for files, without the page's rounding.
+_ANSWER = """async ([folder, texts]) => {
+    const { Engine } = await import(new URL("engine.js", location.href));
+    if (!window.engineOfTest) {
+        window.engineOfTest = new Engine();
+        await window.engineOfTest.useModel({ folder: new URL(folder, location.href).href });
+    }
+    const answers = [];
+    for (const text of texts) {
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        const file = new File([bytes], "face"), limits = { bytes: 1e9, pixels: 1e9 };
+        const { faces } = await window.engineOfTest.answerPicture(file, limits);
+        answers.push(faces.map(({ box, probabilities, abstain }) => ({ box, probabilities, abstain })));
+    }
+    return answers;
 }"""
 
 
@@ -56,42 +70,32 @@ def _find_chromium() -> str:
     return path or pytest.skip(f"no Chromium on PATH ({', '.join(_NAMES)})")
 
 
-class NginxDouble(http.server.SimpleHTTPRequestHandler):
-    """Stands in for nginx.conf: the page at /, and /v1/ handed on to `upstream`, whose origin the page then shares."""
-
-    upstream = ""
-
-    def do_POST(self) -> None:
-        assert self.path.startswith("/v1/")
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        try:
-            with urllib.request.urlopen(self.upstream + self.path, body, timeout=10) as response:
-                self._send(response.status, response.read())
-        except urllib.error.HTTPError as error:
-            self._send(error.code, error.read())
-        except urllib.error.URLError:
-            self._send(502, b"<html>502 Bad Gateway</html>")
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the tests' output clean."""
+@contextmanager
+def serve_site(back_end: BackEnd | None = None) -> Iterator[str]:
+    """URL of the page, as the command serves it; skips where LiteRT.js was not fetched."""
+    if not (FOLDER / "litert/core.js").is_file():
+        pytest.skip("LiteRT.js is not there: the build of fer_tfx fetches it by npm")
+    back_end = back_end or BackEnd()
+    site = collect_site(back_end)
+    if not back_end.url:
+        with serving(open_server(site, 0)) as url:
+            yield url
+        return
+    with open_model(back_end) as model, serving(open_server(site, 0, model)) as url:
+        yield url
 
 
 @contextmanager
-def serve_site(upstream: str) -> Iterator[str]:
-    """URL of the page, from a server of its own."""
-    handler = functools.partial(type("Handler", (NginxDouble,), {"upstream": upstream}), directory=str(FOLDER))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+def serving(server: ThreadingHTTPServer) -> Iterator[str]:
+    """URL of a server while it runs."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://localhost:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def drop(page: Any, content: bytes, name: str = "face.png", media_type: str = "image/png") -> None:
@@ -99,23 +103,27 @@ def drop(page: Any, content: bytes, name: str = "face.png", media_type: str = "i
     assert page.evaluate(_DROP, [name, media_type, base64.b64encode(content).decode()])
 
 
-def draw_photo(width: int, height: int, seed: int = 5) -> Image.Image:
-    """A colour picture, three drawn faces as its red, green and blue, so that wrong luma weights show."""
-    faces = draw_faces(3, seed).pixels
-    return Image.merge(
-        "RGB", [Image.fromarray(face).resize((width, height), Image.Resampling.BICUBIC) for face in faces]
-    )
+def answer_files(page: Any, contents: list[bytes], folder: str = "models/small/") -> list[list[dict[str, Any]]]:
+    """For each file the faces that the page's own code finds: box, probabilities, abstain."""
+    texts = [base64.b64encode(content).decode() for content in contents]
+    answers: list[list[dict[str, Any]]] = page.evaluate(_ANSWER, [folder, texts])
+    return answers
 
 
-def compute_crop(photo: Image.Image, x: int, y: int, side: int) -> np.ndarray:
-    """The model's own way from colours to pixels, uint8 values (48, 48): luma, then an antialiased triangle filter."""
-    grey = np.asarray(photo.crop((x, y, x + side, y + side)), np.float32) @ np.array((0.299, 0.587, 0.114), np.float32)
-    small = Image.fromarray(grey).resize((48, 48), Image.Resampling.BILINEAR)
-    return np.rint(np.asarray(small)).clip(0, 255)
-
-
-def to_png(photo: Image.Image) -> bytes:
+def to_file(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     """The file of a picture."""
     file = io.BytesIO()
-    photo.save(file, "PNG")
+    picture.save(file, form, **options)
     return file.getvalue()
+
+
+def write_clip(path: Path, frames: list[Image.Image]) -> Path:
+    """A video that Chromium takes for its camera (Y4M), 30 frames a second, over and over."""
+    width, height = frames[0].size
+    with path.open("wb") as file:
+        file.write(f"YUV4MPEG2 W{width} H{height} F30:1 Ip C420jpeg\n".encode())
+        for frame in frames:
+            luma, *chroma = frame.convert("YCbCr").split()
+            halves = [band.resize((width // 2, height // 2)).tobytes() for band in chroma]
+            file.write(b"FRAME\n" + luma.tobytes() + b"".join(halves))
+    return path

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, TextIO, TypeVar
+from typing import ClassVar, NamedTuple, TextIO, TypeVar
 
 import numpy as np
 
@@ -34,7 +34,6 @@ from fer_tfx.quiet import hush_libraries, is_quiet, output_in_log, print_note
 from fer_tfx.views import VIEW_COUNTS
 
 BATCH_SIZE = 128
-_SERVER_MODEL = "fer"
 _TIMEOUT_S = 10.0
 T = TypeVar("T")
 
@@ -42,6 +41,8 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class BackEnd:
     """Whom to ask, as the command line says; None: it doesn't."""
+
+    SERVER_MODEL: ClassVar = "fer"
 
     model: str | None = None  # the name of a shipped one, or a folder of one or of its versions
     url: str | None = None  # of a server, instead
@@ -167,7 +168,7 @@ def open_model(back_end: BackEnd) -> Iterator[Model]:
         if back_end.url:
             from fer_tfx.client.client import Client
 
-            name, timeout_s = back_end.server_model or _SERVER_MODEL, back_end.timeout_s or _TIMEOUT_S
+            name, timeout_s = back_end.server_model or BackEnd.SERVER_MODEL, back_end.timeout_s or _TIMEOUT_S
             client = Client(back_end.url, model=name, connection=back_end.connection, timeout_s=timeout_s)
             model = load(client)
         else:

@@ -76,7 +76,7 @@ def test_both_distributions_state_one_version_their_licence_and_authors_as_pypi_
         assert licence == (ROOT / "LICENSE").read_bytes()
         assert b"Apache License" in licence
     notes = {name.rpartition("licenses/")[2] for name in wheels[0].namelist() if "licenses/" in name}
-    assert notes == {"LICENSE", "NOTICE", "face_models/NOTICE", "shipped_model/LICENCE_NOTE.md"}
+    assert notes == {"LICENSE", "NOTICE", "demo/litert/NOTICE", "face_models/NOTICE", "shipped_model/LICENCE_NOTE.md"}
 
 
 def _find(wheel: zipfile.ZipFile, end: str) -> str:

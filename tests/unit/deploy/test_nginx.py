@@ -1,5 +1,6 @@
 """kubeflow/serving/nginx.conf: what the page's server lets through."""
 
+import json
 import re
 import shutil
 import socket
@@ -37,6 +38,14 @@ def test_nginx_serves_the_folder_that_the_page_is_mounted_at():
     (root,) = re.findall(r"root ([^;]+);", TEXT)
     targets = {volume["target"]: volume["source"] for volume in COMPOSE["services"]["demo"]["volumes"]}
     assert (FOLDER / targets[root] / "index.html").is_file()
+
+
+def test_nginx_gives_the_page_its_settings_and_the_model_that_finds_faces():
+    (settings,) = re.findall(r"return 200 '(.*)';", TEXT)
+    assert json.loads(settings) == {"models": [], "chosen": None, "server": "fer"}
+    (alias,) = re.findall(r"location /face_models/ {[^}]*}\s*alias ([^;]+)/;", TEXT)
+    targets = {volume["target"]: volume["source"] for volume in COMPOSE["services"]["demo"]["volumes"]}
+    assert (FOLDER / targets[alias] / "SHA256SUMS").is_file()
 
 
 def write_command(text: str, folder: Path) -> list[str]:

@@ -1,0 +1,22 @@
+"""The page of `fer-tfx demo` and Python name all faces of the public test alike, where FER2013 is at hand."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.demo_page import compare, open_page
+from benchmarks.model.fer2013 import read_public_test
+from fer_tfx.errors import ConfigError
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "fer2013"
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="FER2013 is not at hand")
+def test_page_names_every_face_of_the_public_test_as_python_does_but_for_ties() -> None:
+    try:
+        with open_page() as page:
+            agreement = compare(page, read_public_test(DATA).pixels)
+    except ConfigError as error:
+        pytest.skip(str(error))
+    assert (agreement.face_count, agreement.other_classes) == (3_589, 0)
+    assert agreement.largest_difference < 1e-3
