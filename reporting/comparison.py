@@ -11,7 +11,7 @@ from reporting import templates
 from reporting.answered import Integers, Pictures
 from reporting.classification import compare_hits, compute_confusion
 from reporting.intervals import Interval, paired_difference_interval
-from reporting.render import FILTERS, encode_picture
+from reporting.render import FILTERS, encode_picture, format_percent
 from reporting.row_answers import Paired, RowAnswers
 
 TEMPLATE = "comparison.html"
@@ -87,7 +87,8 @@ def choose_shown(rows: RowComparison) -> tuple[Integers, Integers]:
 def describe_change(paired: Paired, row: int, pixels: Pictures) -> ChangedPicture:
     names = paired.second.class_names
     first, second = (
-        f"{names[each.predicted[row]]} {each.confidences[row]:.0%}" for each in (paired.first, paired.second)
+        f"{names[each.predicted[row]]} {format_percent(each.confidences[row])}"
+        for each in (paired.first, paired.second)
     )
     return ChangedPicture(pixels, names[paired.second.class_indices[row]], first, second)
 

@@ -229,7 +229,7 @@ def plot_runs(title: str, points: Sequence[RunPoint]) -> Plot:
             bounds = np.array([(each.share.low, each.share.high) for each in points if each.share]).T
             axes.errorbar(numbers, values, yerr=np.abs(bounds - values), color=_FIRST, linestyle="")
         else:
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.1 * values.max() or 1)
         axes.ticklabel_format(axis="y", useOffset=False)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return plots[0]

@@ -1,5 +1,6 @@
 """A page in a real browser: what is beyond the tests of whole runs, which look at theirs in every view."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,24 @@ from typing import Any
 import pytest
 from demo_site import open_browser, start_playwright
 from report_browser import check_plots, find_violations, open_page
-from report_doubles import make_faces, make_report, make_report_of_refused_data
+from report_doubles import (
+    CONFIDENCES,
+    SAID,
+    TRUE,
+    answer_rows,
+    make_faces,
+    make_pixels,
+    make_probabilities,
+    make_report,
+    make_report_of_refused_data,
+)
 
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
+from reporting.comparison import Line, Section, compare_rows, describe_change, render_comparison
+from reporting.intervals import Share
 from reporting.render import render_report
+from reporting.row_answers import pair_answers
+from reporting.run_index import IndexedPipeline, IndexedRun, render_index
 
 # A line too long for a phone, as addresses of artifacts are.
 CARD = f"# Card\n\n| made of | URI |\n|---|---|\n| `model` | `/{'artifacts/' * 30}model/5` |\n"
@@ -110,3 +126,52 @@ def test_report_page_printed_has_light_colours_and_no_links_to_sections(page: An
     shown = page.locator(".plot img").first.evaluate("image => atob(image.currentSrc.split(',')[1])")
     assert "#1b1d21" in shown
     assert not page.locator("nav").is_visible()
+
+
+@pytest.fixture(scope="module")
+def pages_of_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """All runs, and two of them side by side."""
+    folder = tmp_path_factory.mktemp("runs")
+    run = IndexedRun(
+        1, "2026-11-30 03:00:00 UTC", "fer.csv", 35_000, Share.of(0.7, 3_589), 0.03, 2.3, "pushed", (), "1700000000",
+        "stable", "", "fer/report.html",
+    )  # fmt: skip
+    refused = dataclasses.replace(
+        run, number=2, refusals=("accuracy is 0.5833, at least 0.6000",), version="", version_state="", anchor="run 1"
+    )
+    pipelines = [IndexedPipeline("fer", (refused, run), unlisted=7), IndexedPipeline("other", (), fault="damaged")]
+    answers = [
+        answer_rows(make_probabilities(said, CONFIDENCES)).to_row_answers(DEFAULT_CLASS_NAMES) for said in (SAID, TRUE)
+    ]
+    paired = pair_answers(*answers)
+    assert paired
+    changed = [describe_change(paired, row, pixels) for row, pixels in enumerate(make_pixels())]
+    sections = [Section("settings that differ", [Line("a.setting", "3", "5", "+2")]), Section("rows", [], "a remark")]
+    pages = {
+        "index": render_index(pipelines, "2026-11-30 03:00:00 UTC"),
+        "comparison": render_comparison("fer", (1, 2), sections, compare_rows(paired), changed),
+        "comparison of nothing": render_comparison("fer", (1, 2), sections, None),
+    }
+    for name, text in pages.items():
+        (folder / f"{name}.html").write_text(text, "utf-8")
+    return {name: folder / f"{name}.html" for name in pages}
+
+
+@pytest.mark.parametrize("name", ["index", "comparison", "comparison of nothing"])
+@pytest.mark.parametrize("view", [("phone", "light"), ("desktop", "dark")], ids="-".join)
+def test_pages_of_several_runs_fit_the_screen_and_break_no_rule_of_accessibility(
+    browser: Any, pages_of_runs: dict[str, Path], name: str, view: tuple[str, str]
+) -> None:
+    with open_page(browser, pages_of_runs[name], *view) as page:
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert find_violations(browser, pages_of_runs[name], *view) == []
+
+
+def test_report_page_with_every_fold_and_a_gallery_open_breaks_no_rule_of_accessibility(
+    browser: Any, files: dict[str, Path]
+) -> None:
+    opened = files["pushed"].with_name("opened.html")
+    text = files["pushed"].read_text("utf-8").replace("<details>", "<details open>")
+    opened.write_text(text.replace(".gallery { display: none;", ".gallery { display: block;"), "utf-8")
+    for view in (("phone", "dark"), ("desktop", "light")):
+        assert find_violations(browser, opened, *view) == []

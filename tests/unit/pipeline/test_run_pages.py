@@ -132,7 +132,7 @@ def test_compare_html_pairs_the_rows_and_shows_the_pictures_that_changed_sides(c
     assert "Right in run 1 only: 0" in page
     gained = re.search('<ul class="faces small">.*?</ul>', page, re.DOTALL).group()
     assert re.findall("<strong>(.*?)</strong>", gained) == ["angry", "disgust"]
-    assert "run 1: disgust 90%" in gained
+    assert "run 1: disgust 90.0\N{NO-BREAK SPACE}%" in gained
     table = read_table(page)
     assert table[1][:3] == ["angry", "+1", "-1"]
     assert ["trainer.epochs", "3", "5"] in table
