@@ -22,6 +22,7 @@ import tensorflow as tf
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
 from components.artifacts import CONFLICTS_FILE, PICTURE_KEY
 from configs.library import class_names_of
@@ -219,8 +220,9 @@ class Settle(beam.DoFn):  # type: ignore[misc]
             write_shard(candidates, path, self._folder)
         if conflicts:
             path = os.path.join(self._quarantine, f"{CONFLICTS_FILE}-{number:05d}.jsonl")
-            with _replacing(path, self._folder) as partial, fileio.open(partial, "w") as lines:
-                lines.writelines(json.dumps(_describe_conflict(each, class_names)) + "\n" for each in conflicts)
+            text = "".join(json.dumps(_describe_conflict(each, class_names)) + "\n" for each in conflicts)
+            with _replacing(path, self._folder) as partial:
+                io_utils.write_string_file(partial, text)
         yield from tag_counts(counts)
 
     def _settle_all(
