@@ -39,6 +39,7 @@ $(VENV)/.ready: $(wildcard requirements/*/*.lock) setup.py fer_tfx/setup.py fer_
 	test "$$($(BIN)/python .ci/stack.py $(STACK) 2>&1)" = $$stack || \
 	  $(UV) venv --quiet --clear --python $(PYTHON) $(VENV); \
 	$(INSTALL) --require-hashes --no-deps --compile-bytecode -r $$locks/pipeline.lock -r $$locks/dev.lock; \
+	command -v npm > /dev/null || $(INSTALL) --require-hashes -r requirements/npm.lock; \
 	$(INSTALL) --no-deps --no-build-isolation --editable ./fer_tfx --editable .; \
 	touch $@
 FORCE:
@@ -73,7 +74,7 @@ lock: | $(UV)  ## Resolve the requirements of both distributions anew into the l
 	@$(CURRENT) setup.py requirements/library.in --extra tfx -o requirements/1.21/pipeline.lock
 	@$(CURRENT) setup.py requirements/library.in --extra dev -c requirements/1.21/pipeline.lock -o requirements/1.21/dev.lock
 	@$(CURRENT) setup.py requirements/library.in --extra cuda -c requirements/1.21/pipeline.lock -o requirements/1.21/cuda.lock
-	@for each in setup docs kfp gcs; do $(OLDER) --no-config requirements/$$each.in -o requirements/$$each.lock; done
+	@for each in setup docs kfp gcs npm; do $(OLDER) --no-config requirements/$$each.in -o requirements/$$each.lock; done
 
 audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)
 	@$(BIN)/python .ci/audit.py

@@ -42,12 +42,14 @@ _ANSWER = """async (texts) => {
     }
     const toBytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const files = texts.map((text) => new File([toBytes(text)], "face"));
-    const startMs = performance.now(), answers = [];
+    const answers = [], spentMs = [];
     for (const file of files) {
+        const startMs = performance.now();
         const { faces } = await window.engineOfBenchmark.answerPicture(file, { bytes: 1e9, pixels: 1e9 });
         answers.push(faces[0].probabilities);
+        spentMs.push(performance.now() - startMs);
     }
-    return [answers, performance.now() - startMs];
+    return [answers, spentMs];
 }"""
 
 
@@ -59,6 +61,7 @@ class Agreement(NamedTuple):
     ties: int  # of another class, but Python's two best are closer than _TIE
     largest_difference: float  # of any probability
     faces_per_s: float
+    undisturbed_faces_per_s: float  # by the tenth of them that took the least time
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,16 +109,17 @@ def open_page(clip: Path | None = None) -> Iterator[Any]:
 def compare(page: Any, faces: npt.NDArray[np.uint8]) -> Agreement:
     """Let page and library answer for uint8 (n, 48, 48)."""
     expected = np.array([[*each.probabilities.values()] for each in load().predict_faces(faces, views=4)])
-    found, spent_s = [], 0.0
+    found, spent_ms = [], []
     for start in range(0, len(faces), _BATCH):
-        answers, spent_ms = page.evaluate(_ANSWER, [_encode(face) for face in faces[start : start + _BATCH]])
+        answers, spent = page.evaluate(_ANSWER, [_encode(face) for face in faces[start : start + _BATCH]])
         found += answers
-        spent_s += spent_ms / 1_000
+        spent_ms += spent
     others = np.argmax(found, axis=1) != expected.argmax(axis=1)
     best = np.sort(expected, axis=1)
     are_ties = others & (best[:, -1] - best[:, -2] < _TIE)
     difference = float(np.abs(np.array(found) - expected).max())
-    return Agreement(len(faces), int((others & ~are_ties).sum()), int(are_ties.sum()), difference, len(faces) / spent_s)
+    rates = [1_000 / float(each) for each in (np.mean(spent_ms), np.quantile(spent_ms, 0.1))]
+    return Agreement(len(faces), int((others & ~are_ties).sum()), int(are_ties.sum()), difference, *rates)
 
 
 def _encode(face: npt.NDArray[np.uint8]) -> str:
@@ -136,8 +140,8 @@ def _write_clip(path: Path, count: int) -> Path:
     return path
 
 
-def _watch_camera(page: Any, count: int) -> float:
-    """Frames a second that the page shows, the median of some seconds."""
+def _watch_camera(page: Any, count: int) -> tuple[float, float]:
+    """Frames a second that the page shows: the median of some seconds, and the best."""
     page.click("#camera")
     page.locator("#faces > li").nth(count - 1).wait_for()
     page.locator("#rate:not(:empty)").wait_for()
@@ -145,7 +149,7 @@ def _watch_camera(page: Any, count: int) -> float:
     for _ in range(_WATCHED_S):
         time.sleep(1)
         rates.append(float(page.inner_text("#rate").split()[0]))
-    return float(np.median(rates))
+    return float(np.median(rates)), max(rates)
 
 
 if __name__ == "__main__":

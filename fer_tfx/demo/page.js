@@ -112,6 +112,7 @@ function show(shown) {
   for (const element of [find("picture"), find("video")]) element.hidden = element !== shown;
   find("frame").hidden = !shown;
   find("hint").hidden = Boolean(shown);
+  document.body.classList.toggle("empty", !shown);
   find("camera").textContent = "Start camera";
   find("mirroring").hidden = find("rate").hidden = true;
   find("rate").textContent = find("spoken").textContent = "";
