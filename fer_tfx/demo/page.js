@@ -15,6 +15,7 @@ const engine = new Engine();
 const camera = new Camera(find("video"), endCamera);
 let ready = null; // a promise: the model that is chosen can answer
 let file = null; // the picture that is shown
+let seen = NOTHING; // the latest answer for the camera
 let turn = 0; // counts what is shown: of two pictures that load at once the later one stays
 
 // --- Models
@@ -92,7 +93,8 @@ async function answerFrame(bitmap, timeMs, rate) {
   const own = turn, answer = await attempt(() => engine.answerFrame(bitmap, timeMs));
   if (own !== turn) return;
   if (!answer) return endCamera();
-  showFaces(places, answer, find("mirror").checked);
+  seen = answer;
+  showFaces(places, seen, find("mirror").checked);
   tellCount(answer.faces, "No face in sight.");
   if (find("spoken").textContent !== count(answer.faces)) find("spoken").textContent = count(answer.faces);
   if (rate) find("rate").textContent = `${rate.toFixed(0)} frames/s`;
@@ -142,7 +144,10 @@ function tell(text) {
 // --- Wiring
 
 find("camera").addEventListener("click", () => (camera.isOn ? endCamera() : startCamera()));
-find("mirror").addEventListener("change", () => find("video").classList.toggle("mirrored", find("mirror").checked));
+find("mirror").addEventListener("change", () => {
+  find("video").classList.toggle("mirrored", find("mirror").checked);
+  showFaces(places, seen, find("mirror").checked);
+});
 find("video").classList.add("mirrored");
 find("model").addEventListener("change", changeModel);
 find("file").addEventListener("change", () => {

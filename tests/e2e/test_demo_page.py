@@ -206,8 +206,6 @@ def test_camera_starts_mirrors_and_stops(page):
     is_left = "(box, middle) => box.getBoundingClientRect().left < middle"
     assert not page.locator(".box").evaluate(is_left, middle["x"] + middle["width"] / 2)
     page.uncheck("#mirror")
-    page.locator(".box").filter(visible=True).wait_for()
-    page.wait_for_timeout(500)
     assert page.locator(".box").evaluate(is_left, middle["x"] + middle["width"] / 2)
     page.check("#mirror")
     page.click("#camera")

