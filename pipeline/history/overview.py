@@ -34,8 +34,11 @@ def write_index(config: PipelineConfig) -> Path:
     path = root / INDEX_FILE
     # Runs of two pipelines may end at the same time.
     partial = path.with_name(f".{uuid.uuid4().hex}.partial")
-    partial.write_text(render_index(pipelines, describe_time(time.time())), "utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(render_index(pipelines, describe_time(time.time())), "utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 
