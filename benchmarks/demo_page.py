@@ -8,6 +8,7 @@ Without FER2013's files in FOLDER, drawn faces take their place.
 import argparse
 import base64
 import io
+import os
 import shutil
 import sys
 import threading
@@ -81,7 +82,8 @@ def _report(options: argparse.Namespace) -> str:
                 rates[count] = _watch_camera(page, count)
         with open_page() as page:
             agreement = compare(page, faces)
-    return render("demo_page.md", agreement=agreement, rates=rates, is_real=bool(options.data))
+    load = os.getloadavg()[-1]
+    return render("demo_page.md", agreement=agreement, rates=rates, is_real=bool(options.data), load=load)
 
 
 @contextmanager
