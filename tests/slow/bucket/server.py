@@ -11,6 +11,7 @@ import email.parser
 import http.client
 import json
 import random
+import signal
 import ssl
 import subprocess
 import sys
@@ -29,6 +30,10 @@ LARGE = 1000  # bytes from which on an upload can be cut
 TOKEN = json.dumps({"access_token": "local", "expires_in": 3600, "token_type": "Bearer"}).encode()
 NEITHER = {"connection", "content-length", "date", "expect", "transfer-encoding"}
 
+Answer = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
+finished: dict[str, Answer] = {}
+"""By the session of an upload."""
 faults: dict[str, float] = {}
 """`refused`: which fraction of requests gets 503; `cut`: how many uploads are cut in the middle; `unanswered`: how many
 are cut before the answer."""
@@ -70,7 +75,7 @@ class Front(BaseHTTPRequestHandler):
         elif self.path.startswith("/batch"):
             self.answer(200, [("Content-Type", "multipart/mixed; boundary=part")], self.ask_batch(body))
         else:
-            answer = ask(self.command, self.path.removeprefix("/resumable"), body, dict(self.headers))
+            answer = self.ask_once(body)
             if is_upload and fails("unanswered"):
                 self.close_connection = True
                 return
@@ -97,6 +102,21 @@ class Front(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def ask_once(self, body: bytes) -> Answer:
+        """As Google's own, whom a client may ask what has come of an upload, and send it again.
+
+        The server behind would take the question for an empty file, and has forgotten each upload that is done.
+        """
+        path = self.path.removeprefix("/resumable")
+        session = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).get("upload_id", [""])[0]
+        is_question = self.headers.get("Content-Range", "").startswith("bytes */")
+        if session in finished or is_question:
+            return finished.get(session, (308, [], b""))
+        answer = ask(self.command, path, body, dict(self.headers))
+        if session and answer[0] == 200:
+            finished[session] = answer
+        return answer
+
     def ask_batch(self, body: bytes) -> bytes:
         """One by one, as the server behind answers a batch with nothing."""
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
@@ -119,8 +139,8 @@ class Front(BaseHTTPRequestHandler):
         """Nothing: there are thousands."""
 
 
-def ask(method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, list[tuple[str, str]], bytes]:
-    """Status, headers and body that the server behind answers."""
+def ask(method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    """What the server behind answers."""
     # Of these headers TensorFlow writes some that Go refuses, such as `Transfer-Encoding: identity`.
     passed = {name: value for name, value in headers.items() if name.lower() not in NEITHER}
     connection = http.client.HTTPConnection(*SERVER, timeout=120)
@@ -210,6 +230,7 @@ def obey(command: dict[str, Any]) -> Any:
 
 def main() -> None:
     program, folder = sys.argv[1], Path(sys.argv[2])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     take_over_hosts(folder)
     server = start_server(program, folder)
     try:
