@@ -134,11 +134,13 @@ def _pack(candidates: list[Candidate]) -> bytes:
     return b"".join([json.dumps(head).encode(), b"\n", *(each.digest + each.pixels for each in candidates)])
 
 
-def _unpack(packed: bytes) -> Iterator[Candidate]:
+def _unpack(packed: bytes, pictures: dict[bytes, bytes]) -> Iterator[Candidate]:
+    """Repeats share one picture, which is noted by its digest, so that even one that stands in every row fits."""
     start = packed.index(b"\n") + 1
     for source, row, split, class_index, target, is_doubtful in json.loads(packed[:start]):
         middle, end = start + _DIGEST_BYTES, start + _DIGEST_BYTES + PIXEL_COUNT
-        digest, pixels = packed[start:middle], packed[middle:end]
+        digest = packed[start:middle]
+        pixels = pictures.setdefault(digest, packed[middle:end])
         yield Candidate(digest, source, row, split, class_index, pixels, tuple(target), is_doubtful)
         start = end
 
@@ -146,14 +148,12 @@ def _unpack(packed: bytes) -> Iterator[Candidate]:
 def read_slice(segments: Iterable[Segment]) -> list[Candidate]:
     """All candidates of one slice, sorted: the same whatever the order of the segments."""
     pictures: dict[bytes, bytes] = {}
-    found = []
+    found: list[Candidate] = []
     for path, start, size in segments:
         with fileio.open(path, "rb") as run:
             run.seek(start)
             packed = run.read(size)
-        for each in _unpack(packed):
-            # Repeats share one picture, so that even one that stands in every row fits.
-            found.append(each._replace(pixels=pictures.setdefault(each.digest, each.pixels)))
+        found += _unpack(packed, pictures)
     return sorted(found)
 
 

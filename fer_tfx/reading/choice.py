@@ -85,18 +85,17 @@ def reasons_against(
     looked_at = tables[:_MAX_LISTS] if len(names) > 1 else []
     lists = {name for name in looked_at if lists_pictures(read_head(name), name, classes)}
     if lists and classes:
-        others = _reasons_among([name for name in names if name not in lists | pictures], classes)
+        others = _reasons_among([name for name in names if name not in lists | pictures], set(), classes)
         return {name: others.get(name, LISTED if name in pictures else "") for name in names}
     if lists and pictures:
-        others = _reasons_among([name for name in names if name not in lists], classes)
+        others = _reasons_among([name for name in names if name not in lists], pictures, classes)
         return {name: others.get(name, "a table of pictures that are read themselves") for name in names}
-    return _reasons_among(names, classes)
+    return _reasons_among(names, pictures, classes)
 
 
-def _reasons_among(names: Sequence[str], classes: ClassTable | None) -> dict[str, str]:
+def _reasons_among(names: Sequence[str], pictures: set[str], classes: ClassTable | None) -> dict[str, str]:
     preference = prefer(classes)
     together = ChoiceInOrder(preference)
-    pictures = {name for name in names if PICTURES.recognises(b"", name)}
     reasons = {name: reason_to_skip(name) if name in pictures else together.note(name) for name in names}
     has_tables = any(not reason and name not in pictures for name, reason in reasons.items())
     return {

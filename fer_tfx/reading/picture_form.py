@@ -1,6 +1,5 @@
 """A picture in a folder named after its class -> one row."""
 
-import posixpath
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import BinaryIO
@@ -30,7 +29,7 @@ class PictureForm:
         return f".{name.rpartition('.')[2].lower()}" in self._suffix_set
 
     def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
-        folder = posixpath.dirname(name)
+        folder = name.rpartition("/")[0]
         class_index, split = find_place(folder, classes) if classes else (None, None)
         if isinstance(class_index, LeftOut):
             yield LeftOutRow(name, 0, 0, class_index.word)

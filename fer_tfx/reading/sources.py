@@ -95,7 +95,7 @@ def merge_spellings(sources: Iterable[Source]) -> tuple[list[Source], list[Skipp
         if (file, source.is_unlabelled) in merged:
             skipped.append(SkippedMember(source.name, f"the same file as {name}"))
         else:
-            merged[file, source.is_unlabelled] = source._replace(name=name)
+            merged[file, source.is_unlabelled] = source if name == source.name else source._replace(name=name)
     return list(merged.values()), skipped
 
 
