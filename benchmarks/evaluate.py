@@ -4,7 +4,8 @@
 
 `--section` fills a section of the file for another model than the small one, to which the top level belongs: the budget
 recipe's, the accurate one, or one trained on the official rows (`data.keep_twins`), whose figures are honest on clean
-rows alone. Each figure has its number of rows, and a share of them Wilson's 95 % interval.
+rows alone. `--votes` labels rows by the majority of FER+'s votes, for a model of configs/ferplus.yaml. Each figure has
+its number of rows, and a share of them Wilson's 95 % interval.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import numpy.typing as npt
 
 from benchmarks.harness.command import ROOT, make_parser, read_code_version, read_json_object, render, run_command
 from benchmarks.model import exported
-from benchmarks.model.fer2013 import PublicTest, read_public_test
+from benchmarks.model.fer2013 import PublicTest, label_by_votes, read_public_test
 from configs.progress import EpochMetrics
 from fer_tfx.contract import BY_VIEWS_KEY, DEFAULT_CLASS_NAMES, TEMPERATURE_KEY, THRESHOLD_KEY, VIEWS_KEY
 from fer_tfx.model_files import ACCURATE
@@ -40,7 +41,7 @@ SECTIONS = ("budget", ACCURATE, "official", "accurate_official")  # models repor
 class Answers(NamedTuple):
     """A model's answers to n rows."""
 
-    probabilities: npt.NDArray[np.floating[Any]]  # (n, 7)
+    probabilities: npt.NDArray[np.floating[Any]]  # (n, classes)
     class_indices: npt.NDArray[np.int64]  # (n,), the true classes
 
     @property
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", metavar="FOLDER", required=True, type=Path, help="the competition's files")
     parser.add_argument("--out", metavar="FILE", required=True, type=Path, help="the JSON file")
     parser.add_argument("--section", choices=SECTIONS, help="the section to fill (default: the top level)")
+    parser.add_argument("--votes", metavar="FILE", type=Path, help="label rows by the majority of these votes of FER+")
     parser.add_argument("--train-command", metavar="TEXT", help="command that trained the model, to be kept with it")
     # Whoever repeats it has no such absolute path.
     words = [os.path.relpath(word, ROOT) if Path(word).is_absolute() else word for word in given]
@@ -68,7 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     existing = read_json_object(options.out, "fix it or give --out another file") if options.out.exists() else {}
     exported.require_model(options.model)
-    figures = evaluate(options.model, read_public_test(options.data))
+    test = read_public_test(options.data)
+    if options.votes:
+        test = label_by_votes(test, options.votes, exported.read_class_names(options.model))
+    figures = {"labels": "majority of FER+ votes" if options.votes else "FER2013", **evaluate(options.model, test)}
     section = {**figures, "command": command, "train_command": options.train_command, **read_code_version()}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     merged = merge_section(existing, options.section, section)
@@ -98,8 +103,9 @@ def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
     answers = Answers(predict(test.pixels), test.class_indices)
     before = Answers(calibration.scale_probabilities(answers.probabilities, 1 / temperature), answers.class_indices)
     trust = {"before": describe_trust(before), "after": describe_trust(answers)}
-    classes = describe_classes(answers)
-    views = _describe_views(predict, answers, learned, test)
+    class_names = exported.read_class_names(model)
+    classes = describe_classes(answers, class_names)
+    views = _describe_views(predict, answers, learned, test, class_names)
     headline = {"public_accuracy": classes["accuracy"], "macro_f1": classes["macro_f1"]}
     headline |= {f"public_accuracy_views{count}": each["all_rows"]["value"] for count, each in views.items()}
     headline |= {f"ece_{when}": each["ece"] for when, each in trust.items()}
@@ -126,7 +132,7 @@ def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
 
 
 def _describe_views(
-    predict: exported.Predict, answers: Answers, learned: dict[str, Any], test: PublicTest
+    predict: exported.Predict, answers: Answers, learned: dict[str, Any], test: PublicTest, class_names: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """By number of views that the library can average: those that the model itself does, and more if that is one."""
     own = learned.get(VIEWS_KEY, 1)
@@ -141,7 +147,7 @@ def _describe_views(
         str(count): {
             "all_rows": describe_accuracy(each),
             "clean_rows": describe_accuracy(each.select(test.is_clean)),
-            "macro_f1": describe_classes(each)["macro_f1"],
+            "macro_f1": describe_classes(each, class_names)["macro_f1"],
             **describe_trust(each),
             "abstain": describe_abstention(each, calibrations.get(str(count), learned)[THRESHOLD_KEY]),
         }
@@ -169,12 +175,12 @@ def describe_accuracy(answers: Answers) -> dict[str, float | int]:
     return describe_share(float(hits.mean()) if len(hits) else 0.0, len(hits))
 
 
-def describe_classes(answers: Answers) -> dict[str, Any]:
+def describe_classes(answers: Answers, class_names: Sequence[str] = DEFAULT_CLASS_NAMES) -> dict[str, Any]:
     """Macro F1, balanced accuracy, recall per class by name, and the confusion matrix (rows are true classes)."""
     predicted = answers.probabilities.argmax(axis=1)
-    confusion = classification.compute_confusion(answers.class_indices, predicted, len(DEFAULT_CLASS_NAMES))
+    confusion = classification.compute_confusion(answers.class_indices, predicted, len(class_names))
     recalls = classification.compute_recalls(confusion)
-    by_class = zip(DEFAULT_CLASS_NAMES, recalls, strict=True)
+    by_class = zip(class_names, recalls, strict=True)
     return {
         "accuracy": classification.compute_accuracy(confusion),
         "macro_f1": classification.compute_macro_f1(confusion),

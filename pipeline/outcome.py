@@ -146,7 +146,9 @@ def describe_rows(rows: IngestionReport, quarantine_uri: str = "") -> Iterator[t
     if rows.remarks:
         yield "read as", _name_some(rows.remarks, len(rows.remarks))
     if rows.left_out:
-        yield "left out", ", ".join(f"{count:,} with the label {label!r}" for label, count in rows.left_out.items())
+        # By their votes rows are left out for a reason.
+        shown = "{:,} {}" if rows.labels else "{:,} with the label '{}'"
+        yield "left out", "; ".join(shown.format(count, each) for each, count in rows.left_out.items())
     if rows.rows_quarantined:
         reasons = ", ".join(f"{count} {reason}" for reason, count in rows.quarantined.items())
         yield "quarantine", f"{reasons}; {quarantine_uri}".removesuffix("; ")

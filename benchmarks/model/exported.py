@@ -19,7 +19,7 @@ _REMEDY = "give a model that this version exported"
 
 
 def load_predict(folder: Path, batch_size: int = 256) -> Predict:
-    """A SavedModel's `serve_pixels`: uint8 (n, 48, 48) -> probabilities (n, 7), in batches of at most `batch_size`."""
+    """A SavedModel's `serve_pixels`: uint8 (n, 48, 48) -> probabilities (n, classes), `batch_size` at a time."""
     require_model(folder)
     import tensorflow as tf
 
@@ -38,10 +38,9 @@ def load_predict(folder: Path, batch_size: int = 256) -> Predict:
 
 
 def predict_views(predict: Predict, pixels: Pixels, count: int) -> npt.NDArray[np.float32]:
-    """Answers to each view of the pictures, uint8 (n, 48, 48): (count, n, 7)."""
-    return predict(make_views(pixels[..., np.newaxis], count)[..., 0]).reshape(
-        count, len(pixels), len(contract.DEFAULT_CLASS_NAMES)
-    )
+    """Answers to each view of the pictures, uint8 (n, 48, 48): (count, n, classes)."""
+    answers = predict(make_views(pixels[..., np.newaxis], count)[..., 0])
+    return answers.reshape(count, len(pixels), answers.shape[1])
 
 
 def require_model(folder: Path) -> None:
@@ -60,6 +59,15 @@ def read_record(folder: Path) -> dict[str, Any]:
     """What `models.trainer_fn` noted of the training. Raises DataError."""
     path = folder / contract.EXTRA_ASSETS_DIR / contract.TRAINING_RECORD_FILE
     return read_json_object(path, _REMEDY, ("parameters", "code", "model", "trainer", "history"))
+
+
+def read_class_names(folder: Path) -> tuple[str, ...]:
+    """By class index. Raises DataError."""
+    path = folder / contract.EXTRA_ASSETS_DIR / contract.CLASS_NAMES_FILE
+    try:
+        return (*path.read_text("utf-8").splitlines(),)
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}; {_REMEDY}") from None
 
 
 def sum_training_seconds(record: dict[str, Any]) -> float:

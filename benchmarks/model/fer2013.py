@@ -14,10 +14,20 @@ import numpy.typing as npt
 
 from components.face_example_gen.settling import Candidate, settle, split_by_digest
 from configs.spec import DataConfig
-from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SIZE_PX, LABEL_KEY, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.contract import (
+    DEFAULT_CLASS_NAMES,
+    EVAL_SPLIT,
+    IMAGE_SIZE_PX,
+    LABEL_KEY,
+    LABELLED_SPLITS,
+    TRAIN_SPLIT,
+    UNLABELLED_SPLIT,
+)
 from fer_tfx.errors import DataError
 from fer_tfx.reading.csv_form import CSV
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
+from fer_tfx.reading.vote_file import read_votes
+from fer_tfx.reading.votes import interpret_columns, tally
 from fer_tfx.reading.words import ClassTable
 
 TRAIN_FILE = "train.csv.xz"
@@ -76,6 +86,23 @@ def read_public_test(folder: Path) -> PublicTest:
         raise DataError(f"{folder / TEST_FILE}: {found}; give the whole file")
     trained = {row.face.pixels for row in _iter_rows(folder / TRAIN_FILE)}
     return PublicTest(_stack(pictures), class_indices, np.array([picture not in trained for picture in pictures]))
+
+
+def label_by_votes(test: PublicTest, votes: Path, class_names: Sequence[str]) -> PublicTest:
+    """The rows with a majority for one of the classes, by the PublicTest rows of FER+'s `votes` in their order."""
+    try:
+        with votes.open("rb") as stream:
+            table = read_votes(stream, votes.name, ReadingLimits())
+    except OSError as error:
+        raise DataError(f"{votes}: can't be read: {error.strerror}; give FER+'s fer2013new.csv") from None
+    counts = table.counts[np.frombuffer(table.splits, np.uint8) == LABELLED_SPLITS.index(EVAL_SPLIT)]
+    if len(counts) != len(test.class_indices):
+        raise DataError(f"{votes}: {len(counts)} rows of PublicTest, expected {len(test.class_indices)}")
+    meanings = interpret_columns(ClassTable.build(class_names, {}))
+    tallies = [tally(tuple(each), meanings, len(class_names)) for each in counts.tolist()]
+    has_label = np.array([not each.doubt for each in tallies])
+    class_indices = np.array([each.class_index for each in tallies if not each.doubt], np.int64)
+    return PublicTest(test.pixels[has_label], class_indices, test.is_clean[has_label])
 
 
 def _stack(pictures: list[bytes]) -> npt.NDArray[np.uint8]:

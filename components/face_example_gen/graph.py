@@ -38,7 +38,7 @@ from configs.spec import DataConfig
 from fer_tfx.contract import EVAL_SPLIT, LABELLED_SPLITS, PIXEL_COUNT, UNLABELLED_SPLIT
 from fer_tfx.errors import DataError
 from fer_tfx.reading.beside import open_local
-from fer_tfx.reading.form import Item, LeftOutRow, ParsedRow, Part, ReadingLimits, Remark, SkippedMember
+from fer_tfx.reading.form import Item, LeftOutRow, Part, ReadingLimits, RejectedRow, Remark, SkippedMember
 from fer_tfx.reading.sources import Source, count_part, cut_source, is_picture, place, read_part, read_source
 from fer_tfx.reading.vote_file import VoteTable, read_votes
 from reporting.ingestion import LEFT_OUT, QUARANTINED, READ, IngestionReport, Outcome
@@ -281,21 +281,25 @@ class _Read(beam.DoFn):  # type: ignore[misc]
         counts[READ, file] += 1
         if is_unlabelled:
             counts[PREDICTED, file] += 1
-        if isinstance(item, ParsedRow):
-            candidate = self._labelling.label(item, is_unlabelled)
-            if isinstance(candidate, str):
-                counts[LEFT_OUT, candidate] += 1
-                return None
-            counts[NAMED, candidate.split] += 1
-            return candidate
+        if isinstance(item, RejectedRow):
+            counts[QUARANTINED, item.reason] += 1
+            return self._keep(item, counts[QUARANTINED, item.reason])
         if isinstance(item, LeftOutRow):
             counts[LEFT_OUT, item.label] += 1
             return None
-        counts[QUARANTINED, item.reason] += 1
+        candidate = self._labelling.label(item, is_unlabelled)
+        if isinstance(candidate, str):
+            counts[LEFT_OUT, candidate] += 1
+            return None
+        counts[NAMED, candidate.split] += 1
+        return candidate
+
+    def _keep(self, item: RejectedRow, number: int) -> Any:
+        """The element of the `number`th row with its reason; None: enough are kept."""
         self._kept_rows += 1
         if self._kept_rows > MAX_KEPT_ROWS:
             return None
-        is_shown = counts[QUARANTINED, item.reason] <= _PICTURES_PER_REASON
-        row = {**asdict(item), PICTURE_KEY: base64.b64encode(item.pixels).decode() if is_shown else ""}
+        picture = base64.b64encode(item.pixels).decode() if number <= _PICTURES_PER_REASON else ""
+        row = {**asdict(item), PICTURE_KEY: picture}
         del row["pixels"]
         return beam.pvalue.TaggedOutput(REJECTED, row)

@@ -254,7 +254,9 @@ def _reason_against_path(name: str) -> str:
         return f"a name of more than {_MAX_NAME_CHARS} characters"
     parts = name.replace("\\", "/").split("/")
     is_unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
-    return "a path that leads out of the archive" if is_unsafe else ""
+    if is_unsafe:
+        return "a path that leads out of the archive"
+    return "in a hidden folder" if any(part[:1] == "." != part for part in parts[:-1]) else ""
 
 
 def _joined(label: str, name: str) -> str:

@@ -147,11 +147,14 @@ def _reason_beside(best: str, name: str, preference: Sequence[str]) -> str:
 
 
 def _well_known(name: str) -> str:
-    """The well-known CSV that `name` is or packs (fer2013.tar.gz packs fer2013.csv), or an empty string."""
+    """The well-known CSV that `name` is or packs (fer2013.tar.gz packs fer2013.csv), or an empty string.
+
+    test.zip may as well pack pictures.
+    """
     base = _base_name(name)
     for _ in range(_MAX_SUFFIXES):
         base = base.removesuffix(next((suffix for suffix in ARCHIVE_SUFFIXES if base.endswith(suffix)), ""))
-    csv = base if base.endswith(_CSV_SUFFIX) else base + _CSV_SUFFIX
+    csv = base if base.endswith(_CSV_SUFFIX) or base in ("train", "test") else base + _CSV_SUFFIX
     return csv if csv in _WELL_KNOWN else ""
 
 
@@ -169,5 +172,5 @@ def reason_to_skip(name: str) -> str:
     if "__MACOSX" in parts or (parts[-1].startswith(".") and parts[-1] != ".."):
         return "a file of the system, not of the data set"
     if not parts[-1].lower().endswith((*list_suffixes(), *ARCHIVE_SUFFIXES)):
-        return "neither a CSV nor an archive by its name"
+        return "no table, picture or archive by its name"
     return ""

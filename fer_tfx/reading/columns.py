@@ -16,7 +16,10 @@ UNBALANCED_QUOTE = "unbalanced quote"
 SPACE = b" \t"
 DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs"}  # the first by which there are pixels counts
 # Of several, the first that is there counts.
-_LABEL_COLUMNS = (LABEL_KEY, "label", "class", "expression")
+_LABEL_COLUMNS = (
+    LABEL_KEY, "label", "class", "expression", "emotions", "labels", "emotionlabel", "emotionname", "labelname",
+    "classname", "category", "target",
+)  # fmt: skip
 _USAGE_COLUMNS = (USAGE_COLUMN, "split", "set")
 _PATH_COLUMNS = (
     "path", "filepath", "imagepath", "imgpath", "picturepath", "filename", "imagename", "imgname", "imagefile", "file",
@@ -95,7 +98,7 @@ def parse_header(line: bytes, file: str, labelled_by: str = BY_LABEL) -> RowLayo
         remedy = "give them to data.votes_path, with data.targets=majority, and the pixels to --data"
         raise _header_error(file, f"votes, but no column `{PIXELS_KEY}`", remedy)
     if finds_paths(text, UNLABELLED):
-        found = f"paths of pictures, but none of the columns {', '.join(_LABEL_COLUMNS)} in {shown(text)!r}"
+        found = f"paths of pictures, but none of the columns {', '.join(_LABEL_COLUMNS[:4])} in {shown(text)!r}"
         raise _header_error(file, found, "name the column of classes so, or give the file to --unlabelled")
     raise _header_error(file, f"no column `{PIXELS_KEY}` in {shown(text)!r}", _remedy_without_pixels(text))
 
@@ -129,7 +132,9 @@ def lay_out(names: Sequence[str], labelled_by: str) -> RowLayout | None:
         path = names[squeezed.index(path)]
     if not pixels and not pixel_columns and not path:
         return None
-    label = _first_of(_LABEL_COLUMNS, names) if labelled_by == BY_LABEL else ""
+    label = _first_of(_LABEL_COLUMNS, squeezed) if labelled_by == BY_LABEL else ""
+    if label:
+        label = names[squeezed.index(label)]
     usage = "" if labelled_by == UNLABELLED else _first_of(_USAGE_COLUMNS, names)
     votes = find_vote_columns(names) if labelled_by == BY_VOTES else ()
     if path and not label and labelled_by == BY_LABEL:

@@ -12,6 +12,7 @@ _BEGINNINGS = {
     b"sqlite format 3": "is an SQLite database: export the table as CSV",
     b"arrow1": "is an Arrow file: convert it to CSV",
     b"\x93numpy": "is a NumPy array: convert it to CSV",
+    b"[{": "is a JSON array: write lines of JSON, an object on each, or a CSV",
     b"%pdf": "is a PDF, not the data: give the CSV, an archive or a folder of pictures",
     b"{\\rtf": "is a text document: save it as CSV",
     b"\x80\x04\x95": _PICKLE,

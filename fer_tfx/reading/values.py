@@ -27,6 +27,7 @@ UNDECODABLE_BYTES = "undecodable bytes"
 NO_PATH = "no path of a picture"
 NO_VOTES = "not a number of votes"
 
+_BLANK = (b"", b"nan", b"na", b"null", b"none")  # as tools write a label that lacks
 _NUMBERS_AND_SPACE = b"0123456789 \t"
 _BRACKETS_TO_SPACE = bytes.maketrans(b"[]\t", b"   ")
 _NUMBER_OF_VOTES = re.compile(rb"[ \t]*\d{1,4}(\.0*)?[ \t]*")
@@ -70,7 +71,7 @@ def _read_words(
         meaning = classes.find(label)
         if isinstance(meaning, LeftOut):
             return meaning
-        if meaning is None and (label.strip() or split not in (EVAL_SPLIT, TEST_SPLIT)):
+        if meaning is None and (label.strip().lower() not in _BLANK or split not in (EVAL_SPLIT, TEST_SPLIT)):
             expected = f"an integer 0-{len(classes.names) - 1} or the name of a class"
             raise value_error(UNKNOWN_LABEL, layout.label_name, label, expected)
         class_index = meaning
@@ -89,7 +90,9 @@ def _read_pixels(layout: RowLayout, cells: Sequence[object]) -> bytes:
 def _face_of_picture(
     layout: RowLayout, classes: ClassTable | None, cell: object, class_index: int | None, split: str | None
 ) -> FaceRow:
-    """`cell`: the path of a picture, the bytes of its file, or both as Hugging Face's datasets have them."""
+    """`cell`: the path of a picture, the bytes of its file, or both as Hugging Face's datasets have them, or pixels."""
+    if isinstance(cell, list):
+        return FaceRow(class_index, pixels_of(cell), split)
     content, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, cell)
     content = path if isinstance(path, bytes) else content
     if isinstance(content, bytes):

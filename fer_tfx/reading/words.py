@@ -93,5 +93,5 @@ def _fold(text: bytes) -> bytes:
 
 
 def find_split(text: bytes) -> str | None:
-    """The split that `Training`, `PublicTest`, `validation` or `test` means; None: none that is known."""
-    return _SPLIT_OF_WORD.get(text.strip(_SPACE).lower())
+    """The split that `Training`, `PublicTest`, `public_test`, `validation` or `test` means; None: an unknown word."""
+    return _SPLIT_OF_WORD.get(text.translate(None, b" \t_-").lower())

@@ -49,8 +49,7 @@ def inspect(
             check_output(sheet, [data], "--sheet")
         hush_libraries()
         with output_in_log(folder / "log"):
-            report, refusal = _ingest(settings, folder)
-            faults = _find_faults(folder)
+            report, refusal, faults = _ingest(settings, folder)
             if sheet:
                 from pipeline.commands.sheet import write_sheet
 
@@ -63,8 +62,8 @@ def inspect(
     return DataError.exit_code if refusal else 0
 
 
-def _ingest(config: "DataConfig", folder: Path) -> tuple["IngestionReport", str]:
-    """The account of a run's ingestion, and why a run would refuse the data; empty: it wouldn't.
+def _ingest(config: "DataConfig", folder: Path) -> tuple["IngestionReport", str, list[dict[str, Any]]]:
+    """The account of a run's ingestion, why a run would refuse the data (empty: it wouldn't), and `_find_faults`.
 
     Raises DataError if there is no account: what is given can't be read.
     """
@@ -91,7 +90,7 @@ def _ingest(config: "DataConfig", folder: Path) -> tuple["IngestionReport", str]
         if not account.exists():
             raise
         refusal = str(error).replace(f" listed in {folder / _EXECUTION.format('refused')}", "")
-    return IngestionReport.from_json(account.read_text("utf-8")), refusal
+    return IngestionReport.from_json(account.read_text("utf-8")), refusal, _find_faults(folder)
 
 
 def _find_faults(folder: Path) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAIN_S
 from fer_tfx.errors import DataError
 from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
+from pipeline.commands import Config, Overrides, load_settings
 from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
@@ -26,22 +27,23 @@ _HEADER = """\
 
 
 def schema(
-    data: Annotated[str, typer.Option(metavar="PATH", help="CSV, archive or folder of FER2013.")],
+    data: Annotated[str, typer.Option(metavar="PATH", help="As `fer-tfx run --data` takes it.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where to write the schema (pbtxt).")],
+    config: Config = None,
+    overrides: Overrides = None,
 ) -> int:
     """Write a schema that fits the given data, to start your own from."""
     require_tfx()
-    from configs.spec import DataConfig
     from pipeline.inputs import look_into_input, resolve_input
 
-    config = DataConfig(path=data)
-    found = resolve_input(config)
-    look_into_input(config)
+    settings = load_settings(config, overrides, {"data.path": data}).data
+    found = resolve_input(settings)
+    look_into_input(settings)
     if not out.absolute().parent.is_dir():
         raise DataError(f"{out}: its folder does not exist; make it first")
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
-        text = _HEADER + _infer(config, found, folder)
+        text = _HEADER + _infer(settings, found, folder)
     with replacing(out) as file:
         file.write(text)
     print_note(f"schema written to {out}; use it with --set validation.schema_path={out}")

@@ -125,6 +125,7 @@ FOREIGN = {
     ),
     "Arrow": (b"ARROW1\0\0", "an Arrow file"),
     "xlsx": (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "an Excel workbook.*save the sheet as CSV"),
+    "JSON array": (b'[{"emotion": 0, "pixels": "0 0"}]', "a JSON array.*an object on each"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "an Excel workbook"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(500), "an HDF5 file"),
     "NumPy": (b"\x93NUMPY\x01\x00", "a NumPy array"),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from evaluation_doubles import draw_pixels, write_data
 
-from benchmarks.model.fer2013 import read_public_test, read_strict_rows
+from benchmarks.model.fer2013 import label_by_votes, read_public_test, read_strict_rows
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 
 TEST = draw_pixels([3, 1, 4, 1, 5])
@@ -25,6 +26,23 @@ def test_read_public_test_picture_of_the_training_file_is_not_clean(tmp_path):
     almost[0, 5, 5] += 1
     train = np.concatenate([draw_pixels([0]), TEST[1:2], almost, TEST[4:5]])
     assert read_public_test(write_data(tmp_path, train, TEST, [0, 0, 0])).is_clean.tolist() == [True, False, True]
+
+
+def test_label_by_votes_keeps_rows_of_public_test_with_a_majority_for_a_class(tmp_path):
+    head = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    test = read_public_test(write_data(tmp_path, TEST[2:3], TEST, [0] * 4))
+    votes = tmp_path / "fer2013new.csv"
+    lines = ["PublicTest,,0,0,0,0,0,0,0,8,2,0", "PublicTest,,0,5,5,0,0,0,0,0,0,0", "PublicTest,,0,9,1,0,0,0,0,0,0,0",
+             "PublicTest,,0,0,0,0,0,0,0,0,0,10"]  # fmt: skip
+    votes.write_text("\n".join([head, "Training,,10,0,0,0,0,0,0,0,0,0", *lines, ""]))
+    labelled = label_by_votes(test, votes, (*DEFAULT_CLASS_NAMES, "contempt"))
+    assert labelled.class_indices.tolist() == [7, 3]
+    assert (labelled.pixels == TEST[[0, 2]]).all()
+    assert labelled.is_clean.tolist() == [True, False]
+    assert label_by_votes(test, votes, DEFAULT_CLASS_NAMES).class_indices.tolist() == [3]
+    votes.write_text("\n".join([head, *lines[:3], ""]))
+    with pytest.raises(DataError, match=r"fer2013new\.csv: 3 rows of PublicTest, expected 4"):
+        label_by_votes(test, votes, DEFAULT_CLASS_NAMES)
 
 
 def test_read_public_test_too_few_rows_is_refused(tmp_path):

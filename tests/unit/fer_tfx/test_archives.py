@@ -167,8 +167,8 @@ def test_iter_members_kaggle_zip_reads_each_row_once(tmp_path: Path) -> None:
         "icml_face_data.csv": "holds the same rows as fer2013.tar.gz",
         "test.csv": "has no labels, and fer2013.tar.gz has",
         "train.csv": "holds the same rows as fer2013.tar.gz",
-        "fer2013.tar.gz/fer2013/README": "neither a CSV nor an archive by its name",
-        "fer2013.tar.gz/fer2013/fer2013.bib": "neither a CSV nor an archive by its name",
+        "fer2013.tar.gz/fer2013/README": "no table, picture or archive by its name",
+        "fer2013.tar.gz/fer2013/fer2013.bib": "no table, picture or archive by its name",
     }
 
 
@@ -262,6 +262,7 @@ CHOICES: dict[str, tuple[list[str], list[str]]] = {
     "same name in two folders": (["a/train.csv", "b/train.csv"], ["a/train.csv", "b/train.csv"]),
     "unknown names": (["b.csv", "a.csv.gz", "c.zip"], ["b.csv", "a.csv.gz", "c.zip"]),
     "files of the system": (["a.csv", "__MACOSX/a.csv", "x/._a.csv", ".DS_Store", "a.png"], ["a.csv"]),
+    "pictures of each split": (["train.zip", "test.zip"], ["train.zip", "test.zip"]),
     "hidden folder": (["/home/me/.cache/a.csv"], ["/home/me/.cache/a.csv"]),
     "none": ([], []),
 }
@@ -280,6 +281,14 @@ def test_reasons_against_unlabelled_without_test_csv_leave_none() -> None:
 
 
 # --- what is passed over
+
+
+def test_iter_members_hidden_folders_are_skipped(tmp_path: Path) -> None:
+    members = {"./train/a.csv": CSV, "train/.ipynb_checkpoints/a-checkpoint.csv": CSV}
+    for make in (make_zip, make_tar):
+        contents, reasons = read(tmp_path / "a.zip", make(members))
+        assert list(contents) == ["train/a.csv"]
+        assert reasons == {"train/.ipynb_checkpoints/a-checkpoint.csv": "in a hidden folder"}
 
 
 def test_iter_members_names_that_lead_out_are_skipped(tmp_path: Path) -> None:
@@ -398,7 +407,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "empty zip": (make_zip({}), r"^broken: no CSV in it \(it is empty\): give a CSV or an archive of one"),
     "no CSV in zip": (
         make_zip({"README": b"", "a.doc": b"", "b.doc": b"", "c.doc": b""}),
-        r"^broken: no CSV in it \(broken/README: neither a CSV .*; and 1 more\)",
+        r"^broken: no CSV in it \(broken/README: no table, picture .*; and 1 more\)",
     ),
     "packed too often": (
         gzip.compress(gzip.compress(gzip.compress(gzip.compress(gzip.compress(CSV))))),

@@ -55,7 +55,7 @@ def make_line(label: str, value: int) -> bytes:
 
 def test_folder_of_a_new_form_is_chosen_and_read_file_by_file() -> None:
     sources, skipped = choose_sources(["/d/a.jsonl", "/d/b.jsonl", "/d/notes.txt"], "/d", CLASSES)
-    assert skipped == [SkippedMember("notes.txt", "neither a CSV nor an archive by its name")]
+    assert skipped == [SkippedMember("notes.txt", "no table, picture or archive by its name")]
     assert [source.name for source in sources] == ["a.jsonl", "b.jsonl"]
     content = make_line("happy", 9) + make_line("crowd", 8) + make_line("contempt", 7)
     assert [*read_source(sources[0], io.BytesIO(content), ReadingLimits(), CLASSES)] == [

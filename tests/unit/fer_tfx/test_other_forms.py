@@ -107,11 +107,12 @@ def write_shards(folder: Path, **options: Any) -> Path:
 
 
 def write_parquet_of_pixels(folder: Path) -> Path:
-    """Two files as pandas might write them: pixels as text, and as numbers."""
-    for number, show in enumerate((text_of, lambda pixels: pixels.ravel().tolist())):
+    """Files as pandas and datasets might write them: pixels as text, as numbers, and as an array called image."""
+    shown = (("pixels", text_of), ("pixels", lambda pixels: pixels.ravel().tolist()), ("image", np.ndarray.tolist))
+    for number, (column, show) in enumerate(shown):
         rows = [
-            {"emotion": label, "pixels": show(pixels), "Usage": SPLITS[split], "__index_level_0__": place}
-            for place, (label, pixels, split) in enumerate(FACES[number::2])
+            {"emotion": label, column: show(pixels), "Usage": SPLITS[split], "__index_level_0__": place}
+            for place, (label, pixels, split) in enumerate(FACES[number::3])
         ]
         parquet.write_table(pa.Table.from_pylist(rows), folder / f"part{number}.parquet")
     return folder

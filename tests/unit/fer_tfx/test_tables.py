@@ -14,6 +14,7 @@ from fer_tfx.reading.words import ClassTable
 CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 
 WORDS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+SPELT = {"Training": "TRAIN", "PublicTest": "public_test", "PrivateTest": "Private-test"}
 SPLITS = {"Training": "train", "PublicTest": "eval", "PrivateTest": "test"}
 PIXELS = np.random.default_rng(22).integers(0, 256, (21, 2304), np.uint8)
 ROWS = [(place % 7, PIXELS[place], [*WORDS][place // 7]) for place in range(21)]
@@ -51,6 +52,9 @@ DIALECTS = {
     "a column a pixel, before the label": table(
         ";".join(map(str, range(1, 2305))) + ";label;set", lambda e, p, u: f"{joined(p, ';')};{e};{WORDS[u]}"
     ),
+    "words with spaces and lines": table(
+        "Class Name;pixels;SPLIT", lambda e, p, u: f"{CAPITALS[e]};{joined(p)};{SPELT[u]}"
+    ),
     "other words": table("label,pixels,split", lambda e, p, u: f"{e},{joined(p)},{WORDS[u]}"),
 }  # fmt: skip
 
@@ -80,8 +84,9 @@ def test_table_in_another_dialect_gives_the_same_rows_whole_in_parts_and_to_pred
     assert [each.face for each in read(content, is_unlabelled=True) if isinstance(each, ParsedRow)] == TO_PREDICT
 
 
-def test_table_without_the_labels_of_its_held_out_rows_is_used_whole_and_to_predict() -> None:
-    content = table("emotion,pixels,Usage", lambda e, p, u: f"{e if u == 'Training' else ''},{joined(p)},{u}")
+@pytest.mark.parametrize("blank", ["", "NaN", "null"])
+def test_table_without_the_labels_of_its_held_out_rows_is_used_whole_and_to_predict(blank: str) -> None:
+    content = table("emotion,pixels,Usage", lambda e, p, u: f"{e if u == 'Training' else blank},{joined(p)},{u}")
     assert [each.face for each in read(content) if isinstance(each, ParsedRow)] == [
         face if face.usage == "train" else FaceRow(None, face.pixels, face.usage) for face in FACES
     ]

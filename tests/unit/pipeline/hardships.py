@@ -24,9 +24,10 @@ from fer_tfx import model_files
 from fer_tfx.cli import start
 from fer_tfx.contract import IMAGE_SHAPE, LIGHT_MODEL_FILE
 from fer_tfx.light import LightModel
-from pipeline.commands import export, schema
+from pipeline.commands import export, inspect, schema
 from pipeline.replay import command as replay
 from pipeline.runners import compilation, local
+from reporting.ingestion import IngestionReport
 
 NOBODY = 65534
 _CLONE_NEWNS, _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x20000, 1, 32, 4096, 16384, 1 << 18
@@ -194,6 +195,7 @@ def play_doubles() -> None:
     outcome = SimpleNamespace(is_pushed=True, refusals=[], model_path="/serving/17", report_path="")
     local.run = lambda *_: outcome
     schema._infer = lambda *_: "feature {}\n"
+    inspect._ingest = lambda *_: (IngestionReport({"train.csv": 3}, {"train": {"happy": 3}}, {}, {}), "", [])
     compilation.compile_to_text = lambda *_: "pipelineSpec: {}\n"
     replay._run = lambda *_: None
     light = model_files.find_shipped_model(model_files.light_folder("small"))
@@ -202,7 +204,7 @@ def play_doubles() -> None:
     export._find_light_form = lambda _: light / LIGHT_MODEL_FILE
     export._ask_saved_model = lambda _: (LightModel(light).compute_probabilities(pixels), pixels)
     for name, doubles in (
-        ("pipeline.outcome", {"write_summary": lambda _: "summary"}),
+        ("pipeline.outcome", {"write_summary": lambda _: "summary", "describe_rows": lambda _: [("rows", "3 read")]}),
         ("pipeline.history.acceptance", {"accept_version": lambda *_: None}),
     ):
         sys.modules[name] = ModuleType(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from configs.load import load_config
 from configs.spec import PipelineConfig
@@ -148,6 +149,14 @@ def test_main_schema_into_a_missing_folder_is_one_line_that_names_it(capsys, tmp
     out = str(tmp_path / "none" / "s.pbtxt")
     code, line = complain(capsys, "schema", "--data", str(csv_path), "--out", out)
     assert (code, line) == (2, f"fer-tfx: {out}: its folder does not exist; make it first")
+
+
+def test_main_schema_reads_data_by_the_settings(capsys, tmp_path):
+    (tmp_path / "smile").mkdir()
+    Image.new("L", (48, 48)).save(tmp_path / "smile" / "1.png")
+    words = ("schema", "--data", str(tmp_path), "--out", str(tmp_path / "none" / "s.pbtxt"))
+    assert "none in a folder named after a class" in complain(capsys, *words)[1]
+    assert "its folder does not exist" in complain(capsys, *words, "--set", "data.classes=[smile, other]")[1]
 
 
 def test_main_missing_configuration_file_is_one_line_that_names_it(capsys, tmp_path):

@@ -25,7 +25,7 @@ COMMANDS = typer.main.get_command(build_app()).commands
 WORDS = {
     "predict": ["predict face.png", "predict test.csv --out answers.csv", "predict {folder}/test.csv --format jsonl"],
     "run": ["run --data train.csv"],
-    "inspect": [],  # imports TFX, ten seconds for each hardship
+    "inspect": ["inspect train.csv", "inspect train.csv --json"],
     "rollback": ["rollback --set serving.settle_s=0"],
     "lineage": ["lineage", "lineage --json"],
     "report": ["report --no-open"],

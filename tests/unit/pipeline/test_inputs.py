@@ -169,7 +169,7 @@ def test_look_into_input_file_that_cannot_be_used_is_refused_by_its_name(tmp_pat
     [
         (["a/1.txt", "b/2.txt"], "", "no FER2013 file in it (only folders: a; b); give the CSV"),
         (["inner/train.txt"], "", "no FER2013 file in it (only folders: inner); give the CSV"),
-        (["1.doc", "2.doc"], "", "no FER2013 file in it (1.doc: neither a CSV nor an archive by its name; 2.doc: "),
+        (["1.doc", "2.doc"], "", "no FER2013 file in it (1.doc: no table, picture or archive by its name; 2.doc: "),
         (["a.csv"], "fer{2013}.csv", "fer{2013}.csv: no such file or folder; give the FER2013 CSV"),
     ],
 )

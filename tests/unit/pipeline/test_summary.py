@@ -56,7 +56,14 @@ def test_write_summary_counts_rows_that_the_settings_leave_out_by_label():
     rows = dataclasses.replace(PUSHED.rows, left_out={"7": 1_018, "contempt": 2})
     lines = write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()
     assert lines[0].endswith(" used + 4,294 repeats dropped + 1,020 left out + 3 quarantined")
-    assert lines[2] == "left out     1,018 with the label '7', 2 with the label 'contempt'"
+    assert lines[2] == "left out     1,018 with the label '7'; 2 with the label 'contempt'"
+
+
+def test_write_summary_counts_rows_that_votes_leave_out_by_reason():
+    left_out = {"no face, by the votes": 15, "contempt, which is no class": 2}
+    rows = dataclasses.replace(PUSHED.rows, left_out=left_out, labels="majority of FER+ votes")
+    lines = write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()
+    assert lines[2] == "left out     15 no face, by the votes; 2 contempt, which is no class"
 
 
 def test_write_summary_names_files_left_aside_and_counts_what_it_leaves_out():
