@@ -4,6 +4,8 @@ Workers import this project from their image, from `beam.packages`, or from this
 machine. Nothing is pickled from `__main__`.
 """
 
+import dataclasses
+import os
 import shutil
 import socket
 from collections.abc import Sequence
@@ -13,11 +15,19 @@ from urllib.parse import SplitResult, urlsplit
 
 from configs.spec import BeamConfig
 from fer_tfx.errors import ConfigError
-from pipeline.stack import build_local_runner
+from pipeline.stack import build_local_runner, read_flink_version
 
 # Without such an option TFX packs itself for each Beam component, 6 s each. No engine looks for this image.
 _THIS_INSTALLATION = "--sdk_container_image=this-installation"
 _CODE_OPTIONS = ("--sdk_container_image", "--extra_package", "--setup_file", "--requirements_file")
+# Where Beam and requirements/job_server/pom.xml put job servers.
+_JARS = Path("~/.apache_beam/cache/jars")
+# What Flink's and Spark's own scripts tell a Java from 16 on, which Beam's start of a job server does not.
+_OPENED = (
+    *("java.io", "java.lang", "java.lang.invoke", "java.lang.reflect", "java.net", "java.nio", "java.util"),
+    *("java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch"),
+)
+JAVA_OPTIONS = tuple(f"--add-opens=java.base/{each}=ALL-UNNAMED" for each in _OPENED)
 # Flink would start new workers for each stage of a job, and each would import TensorFlow.
 _ENVIRONMENT_CACHE_MS = 600_000
 # Beam's default is 60 s, after which it stops waiting for a job that may still be running.
@@ -27,8 +37,11 @@ _LIBRARY_PREFIX = "fer_tfx-"
 _CONNECT_TIMEOUT_S = 5.0
 
 
-def require_engine(beam: BeamConfig) -> None:
-    """Check that all that a run on `beam.engine` needs is there, else raise ConfigError. Imports nothing of Beam."""
+def require_engine(beam: BeamConfig) -> BeamConfig:
+    """`beam` with the job server that was found, if it names none. Imports nothing of Beam.
+
+    Raises ConfigError: something that a run on `beam.engine` needs is missing.
+    """
     for package in beam.packages:
         if not Path(package).is_file():
             raise ConfigError(
@@ -38,18 +51,22 @@ def require_engine(beam: BeamConfig) -> None:
         _require_endpoint(beam, "host:port of a Beam job service")
     elif beam.engine in ("flink", "spark"):
         _require_cluster(beam)
+        if not beam.job_server_jar:
+            jars = _JARS.expanduser().glob(f"beam-runners-{beam.engine}-*job-server-*.jar")
+            return dataclasses.replace(beam, job_server_jar=str(max(jars, key=os.path.getmtime, default="")))
     elif beam.engine == "dataflow":
         raise ConfigError(
             "beam.engine: dataflow: its workers can't reach the local folder that `fer-tfx run` works in; compile for a"
             " cluster with --set deploy.beam=dataflow, or choose another engine"
         )
+    return beam
 
 
 def _require_cluster(beam: BeamConfig) -> None:
     if beam.job_server_jar and not Path(beam.job_server_jar).is_file():
         raise ConfigError(
-            f"beam.job_server_jar: {beam.job_server_jar}: no such file; take beam-runners-{beam.engine}-*-job-server of"
-            " the installed Beam's version from Maven, or leave it empty, and Beam fetches it"
+            f"beam.job_server_jar: {beam.job_server_jar}: no such file; make one with `mvn -f"
+            f" requirements/job_server/pom.xml package -P {beam.engine}`, or leave it empty"
         )
     if beam.endpoint:
         _require_endpoint(beam, "http://host:port of the cluster's REST interface")
@@ -108,6 +125,7 @@ def build_arguments(beam: BeamConfig, own: Sequence[str] = ()) -> list[str]:
 def _build_engine(beam: BeamConfig) -> list[str]:
     endpoint, workers = beam.endpoint, beam.workers
     jar = [f"--{beam.engine}_job_server_jar={beam.job_server_jar}"] if beam.job_server_jar else []
+    java = [] if endpoint else [f"--job_server_jvm_properties={each}" for each in JAVA_OPTIONS]
     match beam.engine:
         case "local-parallel":
             parallel = ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
@@ -115,10 +133,11 @@ def _build_engine(beam: BeamConfig) -> list[str]:
         case "portable":
             return ["--runner=PortableRunner", f"--job_endpoint={endpoint}", *_build_environment(beam)]
         case "flink":
-            place = [f"--flink_master={endpoint or '[local]'}", *(["--flink_submit_uber_jar"] if endpoint else [])]
-            return ["--runner=FlinkRunner", *place, *jar, f"--parallelism={workers}", *_build_environment(beam)]
+            place = [f"--flink_master={endpoint or '[local]'}", *(["--flink_submit_uber_jar"] if endpoint else java)]
+            version = [f"--flink_version={read_flink_version()}", f"--parallelism={workers}"]
+            return ["--runner=FlinkRunner", *place, *jar, *version, *_build_environment(beam)]
         case "spark":
-            local = [f"--spark_master_url=local[{workers}]"]
+            local = [f"--spark_master_url=local[{workers}]", *java]
             place = [f"--spark_rest_url={endpoint}", "--spark_submit_uber_jar"] if endpoint else local
             return ["--runner=SparkRunner", *place, *jar, *_build_environment(beam)]
         case "dataflow":

@@ -32,3 +32,8 @@ def build_local_runner() -> list[str]:
     if read_release(version("apache-beam")) < (2, 68):
         return []
     return ["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
+
+
+def read_flink_version() -> str:
+    """The last Flink 1 that Beam has a job server for; on Flink 2 side inputs have failed (apache/beam#37583)."""
+    return "1.18" if read_release(version("apache-beam")) < (2, 73) else "1.20"

@@ -28,6 +28,7 @@ _MEANINGS = {
     signal.SIGHUP: "its terminal was closed",
 }
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 # What Beam 2.59 raises in the thread that waits for the process (`SubprocessSdkWorker.run` of local_job_service.py).
 _DEATH = "Worker subprocess exited"
 
@@ -36,7 +37,8 @@ def supervise(work: Callable[[], int]) -> int:
     """Do `work`, which prints its own messages, in a child process; its exit code.
 
     A request to end, whichever of the two processes gets it, ends the work in order, as `take_signals` arranges it. The
-    child does not outlive this process, however that ends.
+    child does not outlive this process, however that ends, and what the work has started, such as Beam's job servers,
+    does not outlive the work.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -44,6 +46,7 @@ def supervise(work: Callable[[], int]) -> int:
     requests = {each for each in REQUESTS if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN}
     waited = {*requests, signal.SIGCHLD}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)  # orphans of the work become this process's children
     parent, child = os.getpid(), os.fork()
     if child == 0:
         _work_and_leave(work, parent, mask)
@@ -54,6 +57,7 @@ def supervise(work: Callable[[], int]) -> int:
             ended, status = os.waitpid(child, os.WNOHANG)
         elif told.si_code <= 0:  # from a process; what a terminal sends, it sends to the child as well
             os.kill(child, signal.SIGTERM)
+    _kill_descendants()
     while signal.sigtimedwait(requests, 0):  # too late
         pass
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -82,7 +82,7 @@ def check(config: PipelineConfig) -> PipelineConfig:
     """
     if is_remote(config.runtime.root):
         raise ConfigError(f"runtime.root: {config.runtime.root}: a local run keeps its metadata in a local folder")
-    require_engine(config.beam)
+    config = dataclasses.replace(config, beam=require_engine(config.beam))
     if not is_remote(config.tuner.hyperparameters_path):  # which takes TFX to read, as the run does later
         resolve_hyperparameters(config)
     if config.data.path:

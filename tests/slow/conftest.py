@@ -36,6 +36,12 @@ def fake_gcs_server(request: pytest.FixtureRequest) -> Path:
     return program
 
 
+@pytest.fixture(scope="session")
+def clusters_python(request: pytest.FixtureRequest) -> Path:
+    """A Python that has Flink and Spark beside it."""
+    return make_environment(request, "clusters")
+
+
 def make_environment(request: pytest.FixtureRequest, lock: str) -> Path:
     """The Python of an environment with what `requirements/<lock>.lock` names, made once in pytest's cache."""
     beside_venv = Path(sys.prefix).parent / ".build" / "uv" / "bin" / "uv"

@@ -1,5 +1,7 @@
 """What is looked for before a run starts, and the one line that says what is missing."""
 
+import dataclasses
+import os
 import socket
 from collections.abc import Iterator
 
@@ -56,8 +58,22 @@ def test_cluster_within_this_machine_without_java_is_refused(engine, monkeypatch
 
 def test_job_server_jar_that_is_missing_is_refused(tmp_path):
     beam = BeamConfig(engine="spark", job_server_jar=str(tmp_path / "spark.jar"))
-    with pytest.raises(ConfigError, match=r"spark\.jar: no such file; take beam-runners-spark-\*-job-server"):
+    with pytest.raises(ConfigError, match=r"spark\.jar: no such file; make one with `mvn -f .* -P spark`"):
         require_engine(beam)
+
+
+def test_newest_job_server_of_the_engine_is_found_unless_one_is_given(open_port, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "_JARS", tmp_path)
+    given = BeamConfig(engine="flink", endpoint=f"localhost:{open_port}")
+    assert require_engine(given).job_server_jar == ""
+    names = ("flink-1.19-job-server-2.62.0", "flink-1.18-job-server-2.59.0", "spark-3-job-server-2.62.0")
+    jars = [tmp_path / f"beam-runners-{name}.jar" for name in names]
+    for age, jar in enumerate(jars):
+        jar.touch()
+        os.utime(jar, (1000 - age, 1000 - age))
+    assert require_engine(given).job_server_jar == str(jars[0])
+    own = dataclasses.replace(given, job_server_jar=str(jars[1]))
+    assert require_engine(own) == own
 
 
 def test_cluster_elsewhere_without_an_image_is_refused(open_port, monkeypatch):

@@ -49,6 +49,14 @@ def test_supervise_work_that_is_killed_ends_with_1_and_one_line(number: signal.S
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("end", ["return 0", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_what_the_work_has_started_ends_with_it(end: str) -> None:
+    """As the job server that Beam starts for Flink and Spark, which waits forever."""
+    started = "import subprocess\nidle = subprocess.Popen(['sleep', '60'], stdout=subprocess.DEVNULL, stderr=-3)"
+    done = supervised(f"{started}\nprint(idle.pid, flush=True)\n{end}")
+    assert not is_running(int(done.stdout.split()[0]))
+
+
 def test_supervise_work_that_needs_more_memory_than_there_is_says_so() -> None:
     """A real failure to allocate, in native code, which no exception tells of."""
     done = supervised(
