@@ -24,6 +24,7 @@ COMMANDS = typer.main.get_command(build_app()).commands
 # Those whose first example is too little, or takes what isn't there. A new command is tried by its first example.
 WORDS = {
     "predict": ["predict face.png", "predict test.csv --out answers.csv", "predict {folder}/test.csv --format jsonl"],
+    "demo": ["demo --out page"],
     "run": ["run --data train.csv"],
     "inspect": ["inspect train.csv", "inspect train.csv --json"],
     "rollback": ["rollback --set serving.settle_s=0"],
