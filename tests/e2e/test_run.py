@@ -208,7 +208,7 @@ def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3_and_exe
     }  # fmt: skip
     page = Path(workshop.nodes()["HtmlReport"].outputs["report"].uri, "report.html").read_text()
     assert "Refused" in page
-    assert "Candidate, anchor and model in service" in page
+    assert "The gate compares the candidate with the anchor" in page
     # The run before read the same statistics, so what came before those is compared: nothing.
     assert "No earlier data has been accepted, so there is nothing to compare with." in page
     card = Path(workshop.nodes()["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_text()

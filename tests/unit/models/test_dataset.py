@@ -82,8 +82,8 @@ def test_read_examples_holds_each_picture_once(tmp_path):
     command = [sys.executable, str(Path(__file__).with_name("measure_reading.py")), str(tmp_path / "data.gz")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     peak_bytes = int(done.stdout.splitlines()[-1])
-    # Batches that are on their way take some 40 MB, whatever the number of pictures.
-    assert count * 2_304 < peak_bytes < count * ROW_BYTES + 50e6
+    # Batches on their way take 40 to 55 MB, whatever the number of pictures; holding them twice would take 92 more.
+    assert count * 2_304 < peak_bytes < count * ROW_BYTES + 70e6
 
 
 @pytest.mark.parametrize(("most", "count"), [(None, 5), (1, 1), (4, 4), (5, 5), (6, 5)])
