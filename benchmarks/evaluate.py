@@ -2,8 +2,8 @@
 
     python -m benchmarks.evaluate --model runs/fer/serving/1 --data FOLDER --out benchmarks/results/fer2013/metrics.json
 
-`--section` fills a section of the file for another model than the small one, to which the top level belongs: the budget
-recipe's, the accurate one, or one trained on the official rows (`data.keep_twins`), whose figures are honest on clean
+`--section` fills a section of the file for another model than the small one, to which the top level belongs: one of the
+recipe without teachers, the accurate one, or one trained on the official rows (`data.keep_twins`), whose figures are honest on clean
 rows alone. `--votes` labels rows by the majority of FER+'s votes, for a model of configs/ferplus.yaml. Each figure has
 its number of rows, and a share of them Wilson's 95 % interval.
 """
@@ -35,7 +35,7 @@ from reporting.intervals import Share
 from reporting.plots import plot_training
 from reporting.report_data import TrainingFigures
 
-SECTIONS = ("budget", ACCURATE, "official", "accurate_official")  # models reported beside the shipped small one
+SECTIONS = ("untaught", ACCURATE, "official", "accurate_official")  # models reported beside the shipped small one
 
 
 class Answers(NamedTuple):
@@ -60,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", metavar="FILE", required=True, type=Path, help="the JSON file")
     parser.add_argument("--section", choices=SECTIONS, help="the section to fill (default: the top level)")
     parser.add_argument("--votes", metavar="FILE", type=Path, help="label rows by the majority of these votes of FER+")
+    parser.add_argument(
+        "--teacher", metavar="DIR", action="append", default=[], type=Path, help="SavedModel of a teacher"
+    )
     parser.add_argument("--train-command", metavar="TEXT", help="command that trained the model, to be kept with it")
     # Whoever repeats it has no such absolute path.
     words = [os.path.relpath(word, ROOT) if Path(word).is_absolute() else word for word in given]
@@ -74,7 +77,14 @@ def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     if options.votes:
         test = label_by_votes(test, options.votes, exported.read_class_names(options.model))
     figures = {"labels": "majority of FER+ votes" if options.votes else "FER2013", **evaluate(options.model, test)}
-    section = {**figures, "command": command, "train_command": options.train_command, **read_code_version()}
+    taught = sum(exported.sum_training_seconds(exported.read_record(each)) for each in options.teacher)
+    section = {
+        **figures,
+        "teacher_wall_seconds": taught,
+        "command": command,
+        "train_command": options.train_command,
+        **read_code_version(),
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     merged = merge_section(existing, options.section, section)
     options.out.write_text(json.dumps(merged, indent=1) + "\n", "utf-8")

@@ -50,7 +50,7 @@ def part_readme(readme: Path) -> tuple[str, str, str]:
 
 
 def write_table(results: Path) -> str:
-    """A column for each model that `metrics.json` tells of, but for the budget recipe's, and one for `fer`."""
+    """A column for each model that `metrics.json` tells of, but for the recipe's without teachers, and one for `fer`."""
     metrics = read_json_object(results / "metrics.json", "write it with `python -m benchmarks.evaluate`")
     peers = read_json_object(results / "peers.json", "write it with `python -m benchmarks.peers`", ("contenders",))
     sections = {name: metrics.get(name) if name else metrics for name in _TITLES}
@@ -74,7 +74,8 @@ def _describe_ours(title: str, section: dict[str, Any], timed: list[dict[str, An
     rates = [next(iter(each["batch_images_per_s"].values()))["median"] for each in measured]
     return {
         **section, "title": title, "views4": section.get("public_accuracy_views4"), "ece": section["ece_after"],
-        "hours": section["train_wall_seconds"] / 3600, "singles": [each["single_ms"]["median"] for each in measured],
+        "hours": (section["train_wall_seconds"] + section["teacher_wall_seconds"]) / 3600,
+        "singles": [each["single_ms"]["median"] for each in measured],
         "rate": rates[-1] if rates else None,
     }  # fmt: skip
 

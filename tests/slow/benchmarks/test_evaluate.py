@@ -130,16 +130,17 @@ def test_main_robustness_has_every_corruption(metrics):
     assert robustness["brighter_60"]["relative"] == pytest.approx(2 / 5)
 
 
-def test_main_section_budget_leaves_the_rest_and_is_left_by_it(written, metrics, model, data, tmp_path, capsys):
+def test_main_section_untaught_leaves_the_rest_and_is_left_by_it(written, metrics, model, data, tmp_path, capsys):
     out = tmp_path / "metrics.json"
     shutil.copy(written, out)
     arguments = ["--model", str(model), "--data", str(data), "--out", str(out)]
-    assert main([*arguments, "--section", "budget"]) == 0
-    assert (tmp_path / "curves-budget.svg").read_bytes() == (written.parent / "curves.svg").read_bytes()
+    assert main([*arguments, "--section", "untaught", "--teacher", str(model), "--teacher", str(model)]) == 0
+    assert (tmp_path / "curves-untaught.svg").read_bytes() == (written.parent / "curves.svg").read_bytes()
     content = json.loads(out.read_text("utf-8"))
-    budget = content.pop("budget")
+    untaught = content.pop("untaught")
     assert content == metrics
-    assert budget["public_accuracy"] == 5 / 8
+    assert untaught["public_accuracy"] == 5 / 8
+    assert (metrics["teacher_wall_seconds"], untaught["teacher_wall_seconds"]) == (0, 45.0)
     said = capsys.readouterr().out
     assert "| all_rows | 0.6250 | 0.3057 to 0.8632 | 8 |\n| clean_rows | 0.6667 | " in said
     assert "| eyes_masked | 0.6250 | 0.3057 to 0.8632 | 8 |\n" in said
@@ -147,7 +148,7 @@ def test_main_section_budget_leaves_the_rest_and_is_left_by_it(written, metrics,
 
 
 def test_merge_section_top_level_keeps_named_sections_alone():
-    assert merge_section({"old": 1, "budget": {"a": 2}}, None, {"new": 3}) == {"new": 3, "budget": {"a": 2}}
+    assert merge_section({"old": 1, "untaught": {"a": 2}}, None, {"new": 3}) == {"new": 3, "untaught": {"a": 2}}
 
 
 def test_evaluate_no_leaked_row_and_nothing_right_gives_no_share(tmp_path):
