@@ -3,9 +3,9 @@
     python -m benchmarks.evaluate --model runs/fer/serving/1 --data FOLDER --out benchmarks/results/fer2013/metrics.json
 
 `--section` fills a section of the file for another model than the small one, to which the top level belongs: one of the
-recipe without teachers, the accurate one, or one trained on the official rows (`data.keep_twins`), whose figures are honest on clean
-rows alone. `--votes` labels rows by the majority of FER+'s votes, for a model of configs/ferplus.yaml. Each figure has
-its number of rows, and a share of them Wilson's 95 % interval.
+recipe without teachers, the accurate one, or one trained on the official rows (`data.keep_twins`), whose figures are
+honest on clean rows alone. `--votes` labels rows by the majority of FER+'s votes, for a model of configs/ferplus.yaml.
+Each figure has its number of rows, and a share of them Wilson's 95 % interval.
 """
 
 import argparse

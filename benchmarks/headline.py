@@ -50,7 +50,7 @@ def part_readme(readme: Path) -> tuple[str, str, str]:
 
 
 def write_table(results: Path) -> str:
-    """A column for each model that `metrics.json` tells of, but for the recipe's without teachers, and one for `fer`."""
+    """A column for each model that `metrics.json` tells of, but for the untaught one's, and one for `fer`."""
     metrics = read_json_object(results / "metrics.json", "write it with `python -m benchmarks.evaluate`")
     peers = read_json_object(results / "peers.json", "write it with `python -m benchmarks.peers`", ("contenders",))
     sections = {name: metrics.get(name) if name else metrics for name in _TITLES}
