@@ -54,7 +54,10 @@ def _tell_features(content: bytes) -> bytes:
     (graph,) = model.subgraphs
     layers = [each for each in graph.operators if kinds[each.opcodeIndex] == schema.BuiltinOperator.FULLY_CONNECTED]
     if layers:
-        graph.outputs = [*graph.outputs, layers[-1].inputs[0]]
+        features = schema.TensorMapT()
+        features.name, features.tensorIndex = "features", layers[-1].inputs[0]
+        graph.outputs = [*graph.outputs, features.tensorIndex]
+        model.signatureDefs[0].outputs.append(features)  # LiteRT.js wants all outputs named
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 

@@ -97,6 +97,10 @@ def test_export_model_light_form_needs_no_tensorflow_and_tells_what_the_last_lay
     assert (features.dtype, features.shape) == (np.float32, (5, head.get_weights()[0].shape[0]))
     np.testing.assert_allclose(shares, expected, atol=1e-3)
     assert model.embed(pixels[:0]).shape == (0, features.shape[1])
+    content = (tmp_path / "1/assets.extra/model.tflite").read_bytes()
+    assert len(Interpreter(model_content=content).get_output_details()) == 2
+    ask = Interpreter(model_content=content).get_signature_runner()  # LiteRT.js wants all outputs named
+    np.testing.assert_allclose(ask(pixels=pixels[:1])["features"].sum(axis=0), features[0] * views, atol=1e-3)
 
 
 def test_convert_to_light_int8_is_the_network_alone_so_dark_pictures_get_close_answers_too(transform, tmp_path):
