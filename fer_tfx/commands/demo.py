@@ -160,13 +160,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.close_connection = True  # as the body may be left unread
-        length = int(self.headers.get("Content-Length") or 0)
-        is_known = self.model and self.path == f"/v1/models/{self.name}:predict" and self._is_asked_here()
-        if not is_known or length > _MAX_BODY_BYTES:
+        length = self.headers.get("Content-Length", "")
+        if not (self.model and self.path == f"/v1/models/{self.name}:predict" and self._is_asked_here()):
             self._send_json(HTTPStatus.NOT_FOUND, {"error": "not found"})
             return
+        if not length.isdecimal() or int(length) > _MAX_BODY_BYTES:
+            error = f"expected a body of at most {_MAX_BODY_BYTES} bytes, and its Content-Length"
+            self._send_json(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": error})
+            return
         try:
-            self._send_json(HTTPStatus.OK, {"predictions": self._answer(self.rfile.read(length))})
+            self._send_json(HTTPStatus.OK, {"predictions": self._answer(self.rfile.read(int(length)))})
         except (KeyError, ValueError, TypeError) as error:
             self._send_json(HTTPStatus.BAD_REQUEST, {"error": f"expected faces of 48x48 whole numbers: {error}"})
         except FerError as error:

@@ -9,10 +9,11 @@ export function showFaces({ boxes, cards }, { width, height, faces }, isMirrored
 }
 
 function keep(parent, faces, build, fill) {
-  const known = new Map([...parent.children].map((element) => [element.dataset.number, element]));
+  const known = new Map([...parent.children].map((element) => [element.dataset.face, element]));
   const wanted = faces.map((face) => {
-    const element = known.get(String(face.number)) ?? build(face);
-    element.dataset.number = face.number;
+    const name = `${face.number} ${face.classNames}`; // another model may have other classes
+    const element = known.get(name) ?? build(face);
+    element.dataset.face = name;
     fill(element, face);
     return element;
   });

@@ -86,7 +86,7 @@ async function startCamera() {
   find("mirroring").hidden = find("rate").hidden = false;
   find("note").textContent = NOTES.busy;
   if (!(await attempt(async () => (await ready, true)))) return endCamera();
-  await camera.run(answerFrame);
+  await attempt(() => camera.run(answerFrame));
 }
 
 async function answerFrame(bitmap, timeMs, rate) {

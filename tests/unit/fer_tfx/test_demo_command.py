@@ -142,12 +142,15 @@ def test_server_of_a_model_elsewhere_answers_as_tensorflow_serving_does():
             other = ask(url, "/v1/models/other:predict", body)
             rebound = ask(url, PREDICT_PATH, body, Host="evil.example")
             sent = len(double.requests)
+            wrong = [{"Content-Length": each} for each in ("many", "-1", "9999999")]
+            lengths = [ask(url, PREDICT_PATH, "{}", **each).status for each in wrong]
     expected = answer_by_first_value("serve_pixels", {"pixels": faces})
     np.testing.assert_allclose([each["probabilities"] for each in answers], expected["probabilities"])
     assert [(each["class_name"], each["class_names"][0], each["abstain"]) for each in answers] == [
         (["angry"], "angry", False)
     ] * 2
     assert (broken.status, other.status, rebound.status, sent) == (400, 404, 404, 1)
+    assert lengths == [413, 413, 413]
     assert json.loads(site["site.json"]) == {"models": ["small"], "chosen": None, "server": "fer"}
 
 
