@@ -28,9 +28,7 @@ Model = Annotated[
     str | None,
     typer.Option(metavar="NAME|FOLDER", help="A shipped model, or a pushed one or its versions (default: small)."),
 ]
-Url = Annotated[
-    str | None, typer.Option(metavar="URL", help="A TensorFlow Serving: http(s)://host:port or grpc(s)://host:port.")
-]
+Url = Annotated[str | None, typer.Option(metavar="URL", help="A server: http(s), grpc(s) or kserve(s)://host:port.")]
 Trust = Annotated[bool, typer.Option("--trust", help="With --model: load it wherever it comes from, now and later.")]
 ServerModel = Annotated[
     str | None, typer.Option(metavar="NAME", help="With --url: the model's name there (default: fer).")

@@ -1,1 +1,1 @@
-"""A model behind TensorFlow Serving: pictures -> answers; client.py is what callers use."""
+"""A model behind a server: pictures -> answers; client.py is what callers use."""

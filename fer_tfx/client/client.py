@@ -1,4 +1,4 @@
-"""A model behind TensorFlow Serving: pictures -> answers."""
+"""A model behind a server: pictures -> answers."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,14 @@ import numpy as np
 
 from fer_tfx.client.checks import FileLimits, Window, check_pixels, find_broken, read_predictions, read_windows
 from fer_tfx.client.connection import Connection
+from fer_tfx.client.kserve import KServeTransport
+from fer_tfx.client.rest import RestTransport
 from fer_tfx.client.transport import (
     AVAILABLE,
     GRPC_SCHEMES,
+    KSERVE_SCHEMES,
     Deadline,
     ModelAddress,
-    RestTransport,
     Timing,
     Transport,
     VersionStatus,
@@ -32,10 +34,11 @@ class Client:
     """Asks a served model; threads may share it. Close it, or use it in `with`.
 
     Args:
-        url: `http://host:8501`, `https://host/prefix`: REST; `grpc://host:8500`, `grpcs://host:443`: gRPC.
+        url: of TensorFlow Serving, `http://host:8501`, `https://host/prefix`: REST; `grpc://host:8500`,
+            `grpcs://host:443`: gRPC; of what speaks KServe's v2 protocol, `kserve://host:8000`, `kserves://host/prefix`.
         model: its name on the server.
         version: of the model; None: the latest.
-        label: instead of a version, such as `stable`.
+        label: instead of a version, such as `stable`; KServe has none.
         connection: headers, token, certificates, and version or label unless they are given here.
         timeout_s: that a whole call may last, over all its requests and attempts.
         attempts: for each request; further ones are made when there is no connection or the server is too busy.
@@ -159,7 +162,7 @@ class Client:
 
 def _open_transport(address: ModelAddress, connection: Connection) -> Transport:
     if address.scheme not in GRPC_SCHEMES:
-        return RestTransport(address, connection)
+        return (KServeTransport if address.scheme in KSERVE_SCHEMES else RestTransport)(address, connection)
     try:
         from fer_tfx.client.grpc import GrpcTransport
     except ImportError as error:

@@ -19,6 +19,8 @@ _VALUE = re.compile(r"[ -~]*")
 _TOKEN = re.compile(rb"[!-~]*")
 _OF_REQUEST = {"accept", "content-length", "content-type", "transfer-encoding"}
 _AUTHORIZATION = "authorization"
+SECURE_SCHEMES = ("https", "grpcs", "kserves")
+_WITH_TLS = "a URL with https://, grpcs:// or kserves://"
 _MAX_TOKEN_BYTES = 2**16
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -65,13 +67,14 @@ class Connection:
 
     def check_for(self, scheme: str, host: str) -> None:
         """Raise ConfigError unless a URL with this scheme and host keeps the settings secret."""
-        if scheme in {"https", "grpcs"}:
+        if scheme in SECURE_SCHEMES:
             return
         if self.ca or self.cert:
-            raise ConfigError(f"{self.ca or self.cert}: certificates need a URL with https:// or grpcs://")
+            raise ConfigError(f"{self.ca or self.cert}: certificates need {_WITH_TLS}")
         if self.token_file and not _is_this_machine(host):
-            remedy = "give a URL with https:// or grpcs://"
-            raise ConfigError(f"{self.token_file}: {scheme}:// would show the token to anyone on the way; {remedy}")
+            raise ConfigError(
+                f"{self.token_file}: {scheme}:// would show the token to anyone on the way; give {_WITH_TLS}"
+            )
 
     def make_ssl_context(self) -> "ssl.SSLContext":
         """Of a client with these certificates. Raises ConfigError, which names the file at fault."""

@@ -1,32 +1,17 @@
-"""How a model is asked: its address, one attempt by REST, and one deadline over all attempts; grpc.py has gRPC."""
+"""How a model is asked: its address, and one deadline over all attempts; rest.py, kserve.py, grpc.py make one each."""
 
-import base64
-import http.client
-import io
-import json
 import random
-import socket
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
 
-import numpy as np
-import urllib3
-from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
-from urllib3.exceptions import TimeoutError as HTTPTimeoutError
-
-from fer_tfx.client.connection import Connection, RequestHeaders, hide_secret
 from fer_tfx.errors import (
-    BadAnswerError,
     ConfigError,
     DeadlineExceededError,
     RequestRefusedError,
     ServerUnreachableError,
-    ServingError,
-    shorten,
 )
 from fer_tfx.views import Pixels
 
@@ -35,20 +20,16 @@ Answer = TypeVar("Answer")
 AVAILABLE = "AVAILABLE"
 _FIRST_WAIT_S = 0.1
 _MAX_WAIT_S = 2.0
-_REST_SCHEMES, GRPC_SCHEMES = ("http", "https"), ("grpc", "grpcs")
-_EXPECTED = "expected http://host:8501, https://..., grpc://host:8500 or grpcs://..."
-_BUSY = (429, 503)
-_BAD_GATEWAY, _GATEWAY_TIMEOUT = 502, 504
+_REST_SCHEMES, GRPC_SCHEMES, KSERVE_SCHEMES = ("http", "https"), ("grpc", "grpcs"), ("kserve", "kserves")
+_EXPECTED = (
+    "expected http://host:8501, grpc://host:8500 or kserve://host:8000, with TLS https://, grpcs:// or kserves://"
+)
 _OTHER_CREDENTIALS = "check the token, the headers and the client certificate"
 _REMEDIES = {  # by status, where the model isn't to blame
     **dict.fromkeys(("HTTP 401", "HTTP 403", "UNAUTHENTICATED", "PERMISSION_DENIED"), _OTHER_CREDENTIALS),
     **dict.fromkeys(("HTTP 301", "HTTP 302", "HTTP 307", "HTTP 308"), "give the URL that it leads to"),
     "HTTP 413": "send fewer pictures at once (batch_size), or raise the proxy's limit",
 }
-_READ_BYTES = 2**16
-_MIN_TIMEOUT_S = 0.001
-_MAX_ANSWER_BYTES = 2**25  # 32 MiB; the answer for one picture takes some 500 bytes
-_PORTS = "is it the REST port, mostly 8501?"
 
 
 @dataclass(frozen=True)
@@ -72,10 +53,11 @@ class ModelAddress:
 
     @property
     def rest_url(self) -> str:
-        """URL of the model in the REST API."""
+        """URL of the model in the REST API of TensorFlow Serving or KServe."""
         choice = "" if self.version is None else f"/versions/{self.version}"
         choice = choice if self.label is None else f"/labels/{quote(self.label, safe='')}"
-        return f"{self.url}/v1/models/{quote(self.model, safe='')}{choice}"
+        api = "v2" if self.scheme in KSERVE_SCHEMES else "v1"
+        return f"{self.url}/{api}/models/{quote(self.model, safe='')}{choice}"
 
     def __str__(self) -> str:
         choice = "" if self.version is None else f" version {self.version}"
@@ -98,11 +80,13 @@ def parse_address(url: str, model: str, version: int | None = None, label: str |
         raise ConfigError(f"URL {url!r}: {error}; {_EXPECTED}") from None
     if "@" in parts.netloc:
         raise ConfigError(f"URL of {parts.hostname!r}: a user or password in it is not supported; leave it out")
-    is_whole = parts.scheme in _REST_SCHEMES + GRPC_SCHEMES and bool(parts.hostname)
+    is_whole = parts.scheme in _REST_SCHEMES + GRPC_SCHEMES + KSERVE_SCHEMES and bool(parts.hostname)
     if not is_whole or parts.query or parts.fragment or any(each.isspace() for each in url):
         raise ConfigError(f"URL {url!r}: {_EXPECTED}")
     if parts.scheme in GRPC_SCHEMES and (not has_port or parts.path.strip("/")):
         raise ConfigError(f"URL {url!r}: gRPC takes a port and no path; expected such as grpc://host:8500")
+    if parts.scheme in KSERVE_SCHEMES and label is not None:
+        raise ConfigError(f"model {model}: got label {label}, which KServe's protocol has none of; give a version")
     return ModelAddress(parts.scheme, parts.netloc, parts.path.rstrip("/"), model, version, label)
 
 
@@ -197,144 +181,3 @@ def ask_with_retries(ask: Callable[[float], Answer], attempts: int, deadline: De
     raise DeadlineExceededError(
         f"{where}: no answer within {deadline.timeout_s:g} s{last}; give it more with timeout_s"
     )
-
-
-class RestTransport:
-    """By TensorFlow Serving's REST API, in column form: https://www.tensorflow.org/tfx/serving/api_rest."""
-
-    def __init__(self, address: ModelAddress, connection: Connection) -> None:
-        self._address, self._headers = address, RequestHeaders(connection)
-        self._path = urlsplit(address.rest_url).path
-        # urllib3's own limit would start each request's time anew when it gets its connection.
-        self._free = threading.BoundedSemaphore(connection.pool_size)
-        tls = {"ssl_context": connection.make_ssl_context()} if address.scheme == "https" else {}
-        self._pool = urllib3.connection_from_url(address.url, maxsize=connection.pool_size, **tls)
-        self._pool.ConnectionCls = type("Connection", (self._pool.ConnectionCls,), {"response_class": _TimedResponse})
-
-    def predict(
-        self, signature: str, input_name: str, batch: Pixels | Sequence[bytes], timeout_s: float
-    ) -> Mapping[str, Any]:
-        pictures = (
-            batch.tolist()
-            if isinstance(batch, np.ndarray)
-            else [{"b64": base64.b64encode(file).decode()} for file in batch]
-        )
-        body = {"signature_name": signature, "inputs": {input_name: pictures}}
-        where = f"{self._address}, signature {signature}"
-        answer = self._ask("POST", ":predict", where, timeout_s, json.dumps(body).encode())
-        outputs = answer.get("outputs")
-        if not isinstance(outputs, dict):
-            raise BadAnswerError(f"{where}: the answer has no object `outputs`; {_PORTS}")
-        return outputs
-
-    def read_status(self, timeout_s: float) -> list[VersionStatus]:
-        answer = self._ask("GET", "", str(self._address), timeout_s)
-        try:
-            found = [(each, each.get("status", {})) for each in answer["model_version_status"]]
-            return [
-                VersionStatus(int(each["version"]), str(each["state"]), str(status.get("error_message", "")))
-                for each, status in found
-            ]
-        except (AttributeError, KeyError, TypeError, ValueError):
-            raise BadAnswerError(f"{self._address}: the answer is no status of a model; {_PORTS}") from None
-
-    def check_served(self, timeout_s: float) -> None:
-        self._ask("GET", "/metadata", str(self._address), timeout_s)
-
-    def close(self) -> None:
-        self._pool.close()
-
-    def _ask(self, method: str, path: str, where: str, timeout_s: float, body: bytes | None = None) -> dict[str, Any]:
-        end = time.monotonic() + timeout_s
-        headers = self._headers.read() | {"Content-Type": "application/json", "Accept": "application/json"}
-        if not self._free.acquire(timeout=timeout_s):
-            raise DeadlineExceededError("all connections were busy; give it a larger pool_size")
-        try:
-            response = self._pool.request(
-                method, self._path + path, body=body, headers=headers, retries=False, preload_content=False,
-                timeout=urllib3.Timeout(total=max(end - time.monotonic(), _MIN_TIMEOUT_S)),
-            )  # fmt: skip
-            status, text = response.status, self._read(response, where)
-        except HTTPError as error:
-            raise _explain_failure(error, where) from error
-        finally:
-            self._free.release()
-        if status == 200 and isinstance(answer := _parse(text), dict):
-            return answer
-        said = hide_secret(text.decode("utf-8", "replace"), headers)
-        if status == 200:
-            raise BadAnswerError(f"{where}: the answer is no JSON object but {_quote(said)}; {_PORTS}")
-        reason = _find_reason(said)
-        if status in _BUSY:
-            raise ServerUnreachableError(f"{where}: too busy, HTTP {status}: {reason}; try again later")
-        if status == _BAD_GATEWAY:
-            remedy = "the server behind it is down or restarting, try again later"
-            raise ServerUnreachableError(f"{where}: HTTP {status} from a proxy: {reason}; {remedy}")
-        if status == _GATEWAY_TIMEOUT:
-            raise DeadlineExceededError(f"HTTP {status}: {reason}")
-        raise build_refusal(where, f"HTTP {status}", reason)
-
-    def _read(self, response: urllib3.BaseHTTPResponse, where: str) -> bytes:
-        """The answer piece by piece, as it may never end."""
-        text = bytearray()
-        while piece := response.read1(_READ_BYTES):
-            text += piece
-            if len(text) > _MAX_ANSWER_BYTES:
-                response.close()
-                raise BadAnswerError(f"{where}: the answer is longer than {_MAX_ANSWER_BYTES:,} bytes; {_PORTS}")
-        return bytes(text)
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    """An answer that must end within the socket's timeout, which else each piece of it may take."""
-
-    def __init__(self, sock: socket.socket, *arguments: Any, **settings: Any) -> None:
-        super().__init__(sock, *arguments, **settings)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
-
-
-class _TimedReader(io.RawIOBase):
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
-        self._raw, self._socket = raw, sock
-        self._end = time.monotonic() + (sock.gettimeout() or 0.0)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        left_s = self._end - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError("timed out")
-        self._socket.settimeout(left_s)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-def _explain_failure(error: HTTPError, where: str) -> ServingError:
-    found = shorten(str(error))
-    if isinstance(error, HTTPTimeoutError) and not isinstance(error, NewConnectionError):
-        return DeadlineExceededError(found)
-    if isinstance(error, SSLError):
-        remedy = "check the URL, the CA and the client certificate"
-        return ServerUnreachableError(f"{where}: no secure connection ({found}); {remedy}")
-    return ServerUnreachableError(f"{where}: can't be reached ({found}); does the server run, and {_PORTS}")
-
-
-def _parse(text: bytes | str) -> Any:
-    """A JSON text; None: it isn't one."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _find_reason(text: str) -> str:
-    answer = _parse(text)
-    return shorten(str(answer["error"])) if isinstance(answer, dict) and "error" in answer else _quote(text)
-
-
-def _quote(text: str) -> str:
-    return repr(shorten(text[:200]))

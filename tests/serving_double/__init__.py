@@ -8,6 +8,7 @@ fer_function.py   a function that answers as an exported model does, for a given
 faults.py         canonical status codes, and what they are in HTTP
 json_tensors.py   JSON -> arrays and back, in row and column form
 rest_side.py      the REST API
+kserve_side.py    KServe's v2 protocol, on the same port
 grpc_side.py      the gRPC API; needs TensorFlow
 
 Errors, codes and oddities follow the sources of TensorFlow Serving (tensorflow/serving 9d981c5):

@@ -112,14 +112,15 @@ def _decode_strings(value: Any) -> Any:
 
 def encode_outputs(outputs: Arrays, form: str) -> dict[str, Any]:
     """The JSON object of an answer. A single output stands without its name."""
-    columns = {name: _to_json(value, name) for name, value in outputs.items()}
+    columns = {name: to_json(value, name) for name, value in outputs.items()}
     if form == COLUMN:
         return {"outputs": columns if len(columns) > 1 else next(iter(columns.values()))}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     return {"predictions": rows if len(columns) > 1 else next(iter(columns.values()))}
 
 
-def _to_json(value: np.ndarray, name: str) -> Any:
+def to_json(value: np.ndarray, name: str) -> Any:
+    """Nested lists."""
     if value.dtype.kind == "f":  # the shortest digits that give the same float32 again
         return value.astype(str).astype(float).tolist()
     return _encode_strings(value.tolist(), name.endswith("_bytes"))

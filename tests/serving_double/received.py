@@ -15,7 +15,7 @@ class ReceivedRequest(NamedTuple):
     """One request as it came in, answered or not."""
 
     api: str
-    """`REST` or `gRPC`."""
+    """`REST`, `gRPC` or `KServe`."""
     method: str
     """`predict`, `metadata` or `status`."""
     spec: ModelSpec

@@ -1,4 +1,4 @@
-"""The REST API, by Python's own HTTP server."""
+"""The REST API, by Python's own HTTP server, which also answers what is asked by KServe's."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from fer_tfx.contract import SERVE_EXAMPLES
+from serving_double import kserve_side
 from serving_double.faults import ServingFault
 from serving_double.json_tensors import decode_inputs, encode_outputs, parse_body
 from serving_double.received import ModelSpec, ReceivedRequest
@@ -48,11 +49,15 @@ class _Handler(BaseHTTPRequestHandler):
     double: "TensorFlowServingDouble"
 
     def do_GET(self) -> None:
-        self._answer(lambda: _get(self.double, self.path))
+        is_kserve = self.path.startswith("/v2/")
+        self._answer(lambda: (kserve_side.get if is_kserve else _get)(self.double, self.path))
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._answer(lambda: _post(self.double, self.path, body))
+        if self.path.startswith("/v2/"):
+            self._answer(lambda: kserve_side.post(self.double, self.path, body, self.headers))
+        else:
+            self._answer(lambda: _post(self.double, self.path, body))
 
     def do_OPTIONS(self) -> None:
         self._answer(self._preflight)

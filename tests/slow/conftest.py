@@ -42,6 +42,13 @@ def clusters_python(request: pytest.FixtureRequest) -> Path:
     return make_environment(request, "clusters")
 
 
+@pytest.fixture(scope="session")
+def triton(request: pytest.FixtureRequest) -> Path:
+    """The folder of Triton's server and its back ends, programs for Linux on x86-64."""
+    (folder,) = make_environment(request, "triton").parents[1].glob("lib/*/site-packages/pytriton/tritonserver")
+    return folder
+
+
 def make_environment(request: pytest.FixtureRequest, lock: str) -> Path:
     """The Python of an environment with what `requirements/<lock>.lock` names, made once in pytest's cache."""
     beside_venv = Path(sys.prefix).parent / ".build" / "uv" / "bin" / "uv"
@@ -53,7 +60,7 @@ def make_environment(request: pytest.FixtureRequest, lock: str) -> Path:
     python, ready = folder / "bin" / "python", folder / ".ready"
     if not ready.exists():
         subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
-        install = [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", file]
+        install = [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "--no-deps", "-r", file]
         done = subprocess.run(install, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"{file.name} can't be installed here: {done.stderr.strip().splitlines()[-1]}")

@@ -97,6 +97,12 @@ def test_cloud_build_images_are_pinned_and_steps_wait_for_what_they_need():
         assert re.search(r":(\d+\.\d+\.\d+(-\w+)?|\$SHORT_SHA)$", step["name"]), step["name"]
 
 
+def test_workflow_has_the_image_of_tensorflow_serving_before_the_tests_that_ask_it():
+    commands = [step.get("run", "") for step in read(ROOT / ".github/workflows/ci.yml")["jobs"]["test"]["steps"]]
+    pull = commands.index("docker compose --file kubeflow/serving/compose.yaml pull tensorflow-serving")
+    assert pull < next(at for at, command in enumerate(commands) if command.startswith(".ci/run"))
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_ci_file_commands_are_those_of_this_command_line(path):
     commands = find_commands(path)

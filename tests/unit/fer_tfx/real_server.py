@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-IMAGE = "tensorflow/serving"
+import yaml
+
+_COMPOSE_FILE = Path(__file__).parents[3] / "kubeflow" / "serving" / "compose.yaml"
+# That CI pulls by the same file.
+IMAGE = yaml.safe_load(_COMPOSE_FILE.read_text("utf-8"))["services"]["tensorflow-serving"]["image"]
 _ANSWER_TIMEOUT_S = 5
 _FLAGS = ["--model_config_file={folder}/models.config", "--allow_version_labels_for_unavailable_models=true"]
 _CONFIG = """model_config_list {{ config {{
@@ -47,7 +51,10 @@ def run_real_server(versions_dir: Path) -> Iterator[tuple[str, str]]:
         start = ["tensorflow_model_server", f"--port={grpc_port}", f"--rest_api_port={rest_port}", *flags]
     else:
         ports = ["-p", f"127.0.0.1:{rest_port}:8501", "-p", f"127.0.0.1:{grpc_port}:8500"]
-        start = ["docker", "run", "--rm", *ports, "-v", f"{versions_dir}:{seen_folder}:ro", IMAGE, *flags]
+        # Else the server is process 1, which takes no SIGTERM.
+        options = ["--rm", "--init", "--entrypoint=/usr/bin/tensorflow_model_server", *ports]
+        own_ports = ["--port=8500", "--rest_api_port=8501"]
+        start = ["docker", "run", *options, "-v", f"{versions_dir}:{seen_folder}:ro", IMAGE, *own_ports, *flags]
     process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{rest_port}", f"grpc://127.0.0.1:{grpc_port}"

@@ -288,7 +288,7 @@ def test_client_files_that_can_not_be_used_are_named_with_what_is_wrong(proxy, c
 @pytest.mark.parametrize(
     ("url", "settings", "said"),
     [
-        ("http://h", {"ca": Path("c")}, "c: certificates need a URL with https:// or grpcs://"),
+        ("http://h", {"ca": Path("c")}, "c: certificates need a URL with https://, grpcs:// or kserves://"),
         ("grpc://h:1", {"cert": Path("c")}, "c: certificates need"),
         ("http://h", {"token_file": Path("t")}, "t: http:// would show the token to anyone on the way"),
         ("grpc://10.0.0.1:1", {"token_file": Path("t")}, "t: grpc:// would show the token"),
