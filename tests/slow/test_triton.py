@@ -201,6 +201,17 @@ def test_what_triton_refuses_is_one_line(server: Server, pixels: np.ndarray, cho
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("call", "body"), [("repository/models/fer/unload", b"{}"), ("logging", b'{"log_file": "/tmp/fer-triton"}')]
+)
+def test_callers_can_neither_change_the_model_nor_write_files(server: Server, call: str, body: bytes) -> None:
+    with urllib3.PoolManager() as pool:
+        answer = pool.request("POST", f"{server.url.replace('kserve', 'http')}/v2/{call}", body=body)
+    assert answer.status >= 400
+    with Client(server.url) as client:
+        assert client.status()
+
+
 def test_picture_of_too_many_pixels_is_refused_by_the_graph(server: Server) -> None:
     large = write_file(np.zeros((5001, 5000, 1), np.uint8))
     with (
