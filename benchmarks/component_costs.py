@@ -9,7 +9,7 @@ repeats another. Each number of rows is a whole run in its own process.
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks.harness.command import add_growth_options, make_parser, print_report, render, run_command
 from benchmarks.harness.measure import Cost, draw_samples, measure_ways
@@ -65,7 +65,7 @@ def write_report(costs: Costs) -> str:
     )  # fmt: skip
 
 
-def fit(costs: Costs, read: Callable[[Mapping[str, Cost]], float]) -> Line:
+def fit(costs: Mapping[int, Any], read: Callable[[Any], float]) -> Line:
     """Through the costs of the fewest and the most rows; a cost that does not grow has a rate of 0."""
     fewest, most = min(costs), max(costs)
     first = read(costs[fewest])

@@ -328,7 +328,8 @@ class BeamConfig:
     endpoint: str = ""
     """portable: host:port of its job service. flink, spark: http://host:port of the REST API; empty: a local one."""
     job_server_jar: str = ""
-    """flink, spark: file of Beam's job server; empty: Beam downloads the one for its version from Maven."""
+    """flink, spark: file of Beam's job server; empty: the newest that lies in ~/.apache_beam/cache/jars; with none
+    there, Beam downloads the one for its version from Maven."""
     image: str = ""
     """Container image with this project for the workers; empty: they run on this machine."""
     packages: tuple[str, ...] = ()

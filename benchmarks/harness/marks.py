@@ -10,8 +10,8 @@ from pathlib import Path
 
 Mark = Callable[[str], None]
 """Called by a way at the end of each of its parts, with the part's name."""
-Way = Callable[[Path, Path, Mark], dict[str, int] | None]
-"""(CSV, folder for what it writes, mark) -> bytes that each part left on disk, if the way tells."""
+Way = Callable[..., dict[str, int] | None]
+"""(CSV, folder for what it writes, mark, *settings) -> bytes that each part left on disk, if the way tells."""
 
 IMPORT_PART = "import"
 
@@ -21,7 +21,7 @@ def read_cpu_s() -> float:
     return sum(os.times()[:4])
 
 
-def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:
+def main(way: str, csv_path: str, folder: str, marks_path: str, *settings: str) -> None:
     """Run one way and write the fields of `measure.Cost` that only this process knows."""
     before_s = 0.0
     cpu_s: dict[str, float] = {}
@@ -37,7 +37,7 @@ def main(way: str, csv_path: str, folder: str, marks_path: str) -> None:
     work: Way = getattr(importlib.import_module(f"benchmarks.ways.{module}"), function)
     mark(IMPORT_PART)
     content = {
-        "part_bytes": work(Path(csv_path), Path(folder), mark) or {},
+        "part_bytes": work(Path(csv_path), Path(folder), mark, *settings) or {},
         "import_cpu_s": cpu_s.pop(IMPORT_PART),
         "part_cpu_s": cpu_s,
         "peak_rss_mb": max(peaks_mb.values()),

@@ -78,13 +78,13 @@ def measure_process(command: Sequence[str], **environment: str) -> ProcessCost:
     return ProcessCost(wall_s, cpu_s, peak_kib / _KIB_PER_MB)
 
 
-def measure(way: str, csv_path: Path, repeat_count: int = 1) -> Cost:
+def measure(way: str, csv_path: Path, repeat_count: int = 1, settings: Sequence[str] = ()) -> Cost:
     """Run `benchmarks.ways.<way>`, module and function, on a CSV in one process after the other; medians."""
     costs: list[dict[str, Any]] = []
     for _ in range(repeat_count):
         with TemporaryDirectory(prefix="benchmark-") as folder:
             marks = Path(folder, "marks.json")
-            arguments = [way, str(csv_path), folder, str(marks)]
+            arguments = [way, str(csv_path), folder, str(marks), *settings]
             usage = measure_process([sys.executable, "-m", "benchmarks.harness.marks", *arguments], TMPDIR=folder)
             costs.append({"whole_cpu_s": usage.cpu_s, "wall_s": usage.wall_s, **json.loads(marks.read_text("utf-8"))})
     return Cost(**{key: _take_median([cost[key] for cost in costs]) for key in costs[0]})

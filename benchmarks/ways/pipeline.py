@@ -15,8 +15,10 @@ from configs.spec import PipelineConfig
 from fer_tfx.contract import DEFAULT_CLASS_NAMES, EVAL_SPLIT, TRAIN_SPLIT
 from models.dataset import make_eval_dataset, read_examples
 from models.transform_graph import TransformGraph
+from pipeline.engines import build_arguments, require_engine
 from pipeline.graph import Places, build_components
 from pipeline.history import open_store, read_latest_run
+from pipeline.history.records import NodeRecord
 from pipeline.inputs import read_schema, resolve_input
 from pipeline.lookups import MetadataComparison
 from pipeline.paths import RunPaths
@@ -33,14 +35,8 @@ _CHEAP = (
 
 def prepare_data(csv_path: Path, folder: Path, mark: Mark) -> None:
     """CSV -> Transform's graph -> float32 images (n, 48, 48, 1), batch by batch as the Trainer gets them."""
-    config = _load(csv_path, folder)
-    paths = RunPaths.of(config)
-    data, schema_text = resolve_input(config.data), read_schema(config)
-    nodes = build_components(config, Places(data, schema_text, paths.serving, paths.checkpoints, MetadataComparison()))
-    data_nodes = nodes[: 1 + [node.id for node in nodes].index(LAST_DATA_NODE)]
-    tfx.orchestration.LocalDagRunner().run(assemble(config.name, data_nodes, paths.artifacts, paths.metadata))
+    records = _run_data_nodes(_load(csv_path, folder))
     mark("nodes")
-    records = read_latest_run(open_store(paths.metadata))
     examples = records[INGESTION].outputs["examples"].uri
     transform = TransformGraph(tft.TFTransformOutput(records[LAST_DATA_NODE].outputs["transform_graph"].uri))
     for split in (TRAIN_SPLIT, EVAL_SPLIT):
@@ -50,11 +46,26 @@ def prepare_data(csv_path: Path, folder: Path, mark: Mark) -> None:
     mark("graph applied")
 
 
+def prepare_data_by(csv_path: Path, folder: Path, mark: Mark, *settings: str) -> None:
+    """CSV -> Transform's graph on the engine of those settings, with a mark at the end of each component."""
+    _mark_components(mark)
+    _run_data_nodes(_load(csv_path, folder, *settings))
+
+
 def run_components(csv_path: Path, folder: Path, mark: Mark) -> dict[str, int]:
     """CSV -> pushed model of a small network, with a mark at the end of each component; bytes of their outputs."""
     config = _load(csv_path, folder, *_CHEAP)
     paths = RunPaths.of(config)
+    _mark_components(mark)
+    tfx.orchestration.LocalDagRunner().run(build_pipeline(config, paths))
+    sizes = {}
+    for name, node in read_latest_run(open_store(paths.metadata)).items():
+        files = (path for output in node.outputs.values() for path in Path(output.uri).rglob("*") if path.is_file())
+        sizes[name] = sum(path.stat().st_size for path in files)
+    return sizes
 
+
+def _mark_components(mark: Mark) -> None:
     def watch(record: logging.LogRecord) -> bool:
         if end := FINISHED.fullmatch(record.getMessage()):
             mark(end[1])
@@ -62,12 +73,17 @@ def run_components(csv_path: Path, folder: Path, mark: Mark) -> dict[str, int]:
 
     absl_logging.set_verbosity(absl_logging.INFO)  # or Transform would set it back
     logging.getLogger("absl").addFilter(watch)  # TFX's launcher tells it that a component has ended
-    tfx.orchestration.LocalDagRunner().run(build_pipeline(config, paths))
-    sizes = {}
-    for name, node in read_latest_run(open_store(paths.metadata)).items():
-        files = (path for output in node.outputs.values() for path in Path(output.uri).rglob("*") if path.is_file())
-        sizes[name] = sum(path.stat().st_size for path in files)
-    return sizes
+
+
+def _run_data_nodes(config: PipelineConfig) -> dict[str, NodeRecord]:
+    paths = RunPaths.of(config)
+    data, schema_text = resolve_input(config.data), read_schema(config)
+    nodes = build_components(config, Places(data, schema_text, paths.serving, paths.checkpoints, MetadataComparison()))
+    data_nodes = nodes[: 1 + [node.id for node in nodes].index(LAST_DATA_NODE)]
+    arguments = build_arguments(require_engine(config.beam))
+    dag = assemble(config.name, data_nodes, paths.artifacts, paths.metadata, arguments)
+    tfx.orchestration.LocalDagRunner().run(dag)
+    return read_latest_run(open_store(paths.metadata))
 
 
 def _load(data: Path, root: Path, *overrides: str) -> PipelineConfig:

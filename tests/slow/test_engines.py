@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from clusters import Cluster, find_ports, is_listening, run_flink, run_spark, wait_until
 from same_data import find_differences, read_examples, read_statistics
 from small_run import TINY_NETWORK
 from workshop import PROJECT, Workshop, make_workshop
 
+from benchmarks.harness.clusters import Cluster, find_ports, is_listening, run_flink, run_spark, wait_until
 from configs.spec import BeamConfig
 from fer_tfx.contract import PROBABILITIES_KEY
 from pipeline.engines import require_engine
@@ -81,10 +81,10 @@ def prism(request: pytest.FixtureRequest) -> Iterator[str]:
         pytest.skip(
             f"Prism {PRISM_VERSION} refuses workers of Beam {version('apache-beam')}: they send it no worker_id"
         )
-    if not shutil.which("go"):
-        pytest.skip("no go: apt-get install golang-go")
     folder = request.config.cache.mkdir("prism")
     if not (folder / "prism").exists():
+        if not shutil.which("go"):
+            pytest.skip("no go: apt-get install golang-go")
         module = f"github.com/apache/beam/sdks/v2/go/cmd/prism@{PRISM_VERSION}"
         environment = {**os.environ, "GOBIN": str(folder)}
         done = subprocess.run(["go", "install", module], env=environment, capture_output=True, text=True, check=False)
