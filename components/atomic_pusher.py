@@ -23,6 +23,7 @@ from components.metrics.accuracy_change import CHANGE_NAME
 from components.metrics.evaluation import read_metrics
 from components.model_facts import REFUSAL_PROPERTY, read_serving
 from components.remote_files import is_remote, local_copy, read_files
+from components.vertex import serve
 from configs.library import served_model_of
 from configs.load import from_json, to_json
 from configs.spec import ServingConfig
@@ -33,7 +34,9 @@ from reporting.model_card import CARD_FILE
 
 
 class Executor(executor.Executor):  # type: ignore[misc]
-    """Copies model and card aside, then pushes: locally in one step, into a bucket with the graph's file last."""
+    """Copies model and card aside, then pushes: to an endpoint if there is one, then locally in one step, into a bucket
+    with the graph's file last.
+    """
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         destination = pusher_pb2.PushDestination()
@@ -60,7 +63,10 @@ class Executor(executor.Executor):  # type: ignore[misc]
         io_utils.copy_dir(model_dir, pushed_model.uri)
         io_utils.copy_file(os.path.join(card, CARD_FILE), os.path.join(pushed_model.uri, EXTRA_ASSETS_DIR, CARD_FILE))
         mark_references(pushed_model, evaluation, infra_blessing)
-        pushed_model.set_string_custom_property(DIGEST_PROPERTY, compute_digest(read_files(model_dir)))
+        digest = compute_digest(read_files(model_dir))
+        pushed_model.set_string_custom_property(DIGEST_PROPERTY, digest)
+        if config.endpoint.name:
+            serve(config, digest, pushed_model.uri, "run")
         with _readable_for(versions, pushed_model.uri) as source:
             version = versions.push(source, time.time())
         removed = versions.forget(config.keep_versions) if config.keep_versions else []

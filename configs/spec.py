@@ -26,6 +26,7 @@ _CLASS_RULE = "names of letters, digits, spaces, - and _, a letter first, at mos
 _LABEL_RULE = "lower-case letters, digits, - and _, at most 63"
 _LabelName = Annotated[str, matching(r"[a-z][a-z0-9_-]{0,62}", f"{_LABEL_RULE}, a letter first")]
 _LabelValue = Annotated[str, matching(r"[a-z0-9_-]{0,63}", _LABEL_RULE)]
+_ENDPOINT_RULE = "projects/PROJECT/locations/REGION/endpoints/ID"
 # Of what TensorFlow, TFX and Beam can open without further packages.
 _BUCKET, _LOCAL = r"gs://[^/]+(/.*)?", r"(?![A-Za-z][\w+.-]*:/).*"
 _Place = Annotated[str, matching(f"(?s)({_LOCAL}|{_BUCKET})", "a local path or gs://BUCKET/PATH, which can be opened")]
@@ -291,6 +292,28 @@ class DistillationConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
+class EndpointConfig:
+    """An endpoint of Vertex AI that answers with what is pushed, beside the folder of versions; see docs/deploy.md."""
+
+    name: Annotated[str, matching("(projects/[^/]+/locations/[a-z0-9-]+/endpoints/[^/]+)?", _ENDPOINT_RULE)] = ""
+    """Empty: none."""
+    image: str = ""
+    """Container image that serves a SavedModel, such as one of Google's prebuilt ones for TensorFlow."""
+    machine: str = "n1-standard-2"
+    """Machine type of each replica."""
+    min_replicas: PositiveInt = 1
+    max_replicas: PositiveInt = 1
+    keep_versions: PositiveInt = 2
+    """Versions that stay deployed, each on machines of its own; a roll-back to one of them only moves the traffic."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.image) or not self.name, "serving.endpoint.image", "an image, as name is given", self.image)
+        replicas = (self.min_replicas, self.max_replicas)
+        keys = "serving.endpoint.min_replicas + serving.endpoint.max_replicas"
+        _require(self.min_replicas <= self.max_replicas, keys, "no more at least than at most", replicas)
+
+
+@dataclass(frozen=True, config=STRICT)
 class ServingConfig:
     """How pushed versions are kept, and what `models.config` tells TensorFlow Serving about them."""
 
@@ -303,6 +326,12 @@ class ServingConfig:
     settle_s: Annotated[Float, Field(ge=0, le=3600)] = 15.0
     """Time for every server to read `models.config` again and load a version, before a roll-back moves one away. At
     least twice the server's `--model_config_file_poll_wait_seconds`; 0: no server reads that file."""
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+
+    def __post_init__(self) -> None:
+        has_id = bool(re.fullmatch("[a-z_][a-z0-9_-]{0,62}", self.model_name)) or not self.endpoint.name
+        expected = "at most 63 lower-case letters, digits, dashes and underscores, a letter first, for Vertex AI"
+        _require(has_id, "serving.model_name", expected, self.model_name)
 
 
 @dataclass(frozen=True, config=STRICT)

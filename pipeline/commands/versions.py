@@ -6,6 +6,7 @@ read or written. Nothing has changed then.
 
 import json as json_text
 import sys
+import tempfile
 import time
 from contextlib import nullcontext
 from datetime import datetime, timezone
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fer_tfx.errors import ConfigError
-from fer_tfx.quiet import hush_libraries
+from fer_tfx.quiet import hush_libraries, output_in_log
 from fer_tfx.versions.folder import VersionFolder
+from fer_tfx.versions.model_digest import compute_digest
 from pipeline.commands import AsJson, Config, Overrides, load_latest
 from pipeline.paths import RunPaths, is_remote
 from pipeline.stack import require_tfx
 
 if TYPE_CHECKING:
-    from configs.spec import PipelineConfig
+    from configs.spec import PipelineConfig, ServingConfig
     from fer_tfx.versions.versions import Versions
 
 
@@ -59,6 +61,8 @@ def rollback(
     if to not in (None, served):
         print(f"{folder.path}: version {to} was removed and can't be served; an equal model may be pushed again")
         return 0
+    if settings.serving.endpoint.name:
+        _serve_on_endpoint(settings.serving, folder, served)
     aside = ", ".join(map(str, folder.list_rolled_back())) or "none"
     print(f"{folder.path}: version {served} is served; rolled back: {aside}")
     return 0
@@ -103,6 +107,17 @@ def _open_folder(config: "PipelineConfig") -> "Versions":
     from components.bucket_versions import open_versions
 
     return open_versions(place, model, _wait_aloud)
+
+
+def _serve_on_endpoint(config: "ServingConfig", folder: "Versions", version: int) -> None:
+    require_tfx()
+    from components.remote_files import read_files
+    from components.vertex import serve
+
+    source = f"{folder.path}/{version}"
+    print(f"fer-tfx: waiting until {config.endpoint.name} answers with version {version}", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as log, output_in_log(Path(log, "log")):
+        serve(config, compute_digest(read_files(source)), source, f"`fer-tfx rollback --to {version}`")
 
 
 def _wait_aloud(seconds: float) -> None:

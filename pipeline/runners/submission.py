@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from components.vertex import explained
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.quiet import hush_libraries, output_in_log
-from pipeline.failures import first_line
 from pipeline.paths import PLACES, require_reachable
 from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json, read_compiled
 from pipeline.runners.parameters import SERVICE_ACCOUNT, find_settings, resolve_parameters
@@ -157,24 +157,13 @@ def submit_to_vertex(request: SubmitRequest) -> str:
     FerError: it can't be reached.
     """
     try:
-        from google.api_core import exceptions as api
-        from google.auth import exceptions as auth
         from google.cloud import aiplatform
     except ImportError:
         raise ConfigError(
             "google-cloud-aiplatform is not installed; run `pip install ./fer_tfx '.[vertex]'` in a checkout"
         ) from None
-    where = "/".join(request.place.values())
-    try:
+    with explained("/".join(request.place.values()), request.file):
         return _send_to_vertex(aiplatform, request)
-    except auth.GoogleAuthError as error:
-        raise ConfigError(
-            f"{where}: no usable credentials: {first_line(error)}; run `gcloud auth application-default login`"
-        ) from None
-    except (api.ClientError, ValueError) as error:
-        raise ConfigError(f"{where}: Vertex AI refused {request.file}: {first_line(error)}; correct it") from None
-    except (api.GoogleAPIError, OSError) as error:
-        raise FerError(f"{where}: can't be reached: {first_line(error)}; try again") from None
 
 
 def _send_to_vertex(aiplatform: Any, request: SubmitRequest) -> str:

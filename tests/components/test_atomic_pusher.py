@@ -13,11 +13,13 @@ from tfx import v1 as tfx
 from tfx.dsl.io import fileio
 from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import io_utils
+from vertex_double import ENDPOINT, QUOTA, connected_double
 
 from components.artifacts import Card
 from components.atomic_pusher import AtomicPusher, Executor, executor
 from components.bucket_versions import open_versions
-from configs.spec import GateConfig, ServingConfig
+from configs.spec import EndpointConfig, GateConfig, ServingConfig
+from fer_tfx.errors import FerError
 from fer_tfx.versions.versions import ServedModel
 from pipeline.eval_config import build_eval_config
 from reporting.serving_figures import ServingFigures
@@ -54,6 +56,7 @@ def push(
         is_remote: bool = False,
         has_weights: bool = False,
         latency_ratio: float | None = None,
+        endpoint: EndpointConfig | None = None,
     ) -> Any:
         model = make_artifact(standard_artifacts.Model)
         folder = Path(model.uri, "Format-Serving")
@@ -81,7 +84,7 @@ def push(
         component = AtomicPusher(
             **{key: channel_utils.as_channel(artifacts) for key, artifacts in inputs.items()},
             folder=folder_uri or str(tmp_path / "serving"),
-            config=ServingConfig(keep_versions=keep_versions),
+            config=ServingConfig(keep_versions=keep_versions, endpoint=endpoint or EndpointConfig()),
             code="",
         )
         pushed = make_artifact(standard_artifacts.PushedModel)
@@ -236,3 +239,25 @@ def test_atomic_pusher_after_a_push_that_was_not_noted_names_the_version_in_serv
     first, second = push(), push()
     assert first.get_string_custom_property("pushed_version") == second.get_string_custom_property("pushed_version")
     assert len(list_versions(tmp_path)) == 1
+
+
+def test_atomic_pusher_with_an_endpoint_puts_nothing_into_service_that_it_does_not_answer_with(
+    push: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = EndpointConfig(name=ENDPOINT, image="image:1")
+    with connected_double(monkeypatch) as vertex:
+        first = push(endpoint=endpoint)
+        before, served = list_versions(tmp_path), vertex.serving
+        vertex.failures["DeployModel"] = QUOTA
+        with pytest.raises(FerError, match=r"quota exceeded; the version before goes on answering; .*, then run again"):
+            push(endpoint=endpoint, graph=b"2")
+        assert (list_versions(tmp_path), vertex.serving) == (before, served)
+        second = push(endpoint=endpoint, graph=b"2")
+        assert vertex.serving != served
+        requests = len(vertex.requests)
+        push(endpoint=endpoint, graph=b"3", is_blessed=False)
+        assert len(vertex.requests) == requests
+    versions = [each.get_string_custom_property("pushed_version") for each in (first, second)]
+    assert list_versions(tmp_path) == versions
+    # From where the double of Google's client has staged it, as it isn't in a bucket.
+    assert vertex.models["fer"][-1].artifact_uri == f"gs://staged{second.uri}"

@@ -1,86 +1,110 @@
-"""Google's client builds the job from our request; what it would send is looked at instead of sent."""
+"""Google's own client sends our request to a test double, which takes the API's own messages."""
 
-import dataclasses
+import json
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from compiled_files import write_vertex
-from google.api_core import exceptions as api
-from google.auth import credentials
 from google.auth import exceptions as auth
-from google.cloud import aiplatform
+from google.cloud.aiplatform_v1 import types
+from google.protobuf import json_format
+from vertex_double import PARENT, VertexServiceDouble, connected_double
 
 from fer_tfx.errors import ConfigError, FerError
 from pipeline.runners.submission import SubmitRequest, build_request, submit_to_vertex
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "vertex.json"
 
-@pytest.fixture
-def request_of(tmp_path: Any) -> SubmitRequest:
+
+def make_request(path: Path, **wishes: str) -> SubmitRequest:
     return build_request(
-        "vertex", write_vertex(tmp_path), project="p", location="europe-west4", overrides=["data_path=gs://b/fer.csv"],
-        service_account="a@p.test", labels=["team=faces"],
+        "vertex", path, project="p", location="europe-west4", overrides=["data_path=gs://b/fer.csv"],
+        service_account="a@p.test", labels=["team=faces"], **wishes,
     )  # fmt: skip
 
 
-class PipelineServiceDouble:
-    """Stands in for the sending half of Google's PipelineJob: keeps the message that would have gone out."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.error: Exception | None = None
-        self.sent: list[tuple[Any, dict[str, Any]]] = []
-        double = self
-
-        def send(job: Any, **options: Any) -> Any:
-            if double.error:
-                raise double.error
-            double.sent.append((job._gca_resource, options))
-            job._gca_resource.name = "projects/1/locations/europe-west4/pipelineJobs/fer-1"
-            return job
-
-        monkeypatch.setattr(aiplatform.PipelineJob, "submit", send)
-        monkeypatch.setattr(aiplatform.PipelineJob, "create_schedule", send)
-        monkeypatch.setattr("google.auth.default", lambda **_: (credentials.AnonymousCredentials(), "p"))
+@pytest.fixture
+def request_of(tmp_path: Any) -> SubmitRequest:
+    return make_request(write_vertex(tmp_path))
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> PipelineServiceDouble:
-    return PipelineServiceDouble(monkeypatch)
+def vertex(monkeypatch: pytest.MonkeyPatch) -> Iterator[VertexServiceDouble]:
+    with connected_double(monkeypatch) as double:
+        yield double
 
 
-def test_submit_vertex_job_holds_spec_parameters_root_and_labels(service, request_of):
-    submit_to_vertex(request_of)
-    ((job, options),) = service.sent
-    assert job.display_name == request_of.display_name
-    assert dict(job.labels) == request_of.labels
-    assert job.runtime_config.gcs_output_directory == "gs://bucket/runs"
-    assert dict(job.runtime_config.parameter_values) == {"data_path": "gs://b/fer.csv", "trainer_epochs": 7}
-    assert job.pipeline_spec["pipelineInfo"]["name"] == "fer"
-    assert options["service_account"] == "a@p.test"
+def check_job(job: types.PipelineJob, wanted: SubmitRequest, compiled: dict) -> None:
+    """That the job is what the compiled file and the options say."""
+    assert dict(job.labels) == wanted.labels
+    assert job.service_account == "a@p.test"
+    assert job.network == ""
+    assert job.runtime_config.gcs_output_directory == compiled["runtimeConfig"]["gcsOutputDirectory"]
+    assert dict(job.runtime_config.parameter_values) == wanted.parameters
+    sent = json_format.MessageToDict(types.PipelineJob.pb(job).pipeline_spec)
+    assert sent == compiled["pipelineSpec"]
 
 
-def test_submit_vertex_cron_makes_a_schedule_of_one_run_at_a_time(service, request_of):
-    submit_to_vertex(dataclasses.replace(request_of, cron="0 3 * * 1"))
-    ((_, options),) = service.sent
-    assert (options["cron"], options["max_concurrent_run_count"]) == ("0 3 * * 1", 1)
+def test_submit_vertex_job_is_the_compiled_file_with_parameters_root_labels_and_account(vertex):
+    compiled = json.loads(GOLDEN.read_text())
+    wanted = make_request(GOLDEN)
+    name = submit_to_vertex(wanted)
+    (sent,) = vertex.sent(types.CreatePipelineJobRequest)
+    assert vertex.hosts == {"europe-west4-aiplatform.googleapis.com:443"}
+    assert sent.parent == PARENT
+    assert name == f"{PARENT}/pipelineJobs/{sent.pipeline_job_id}"
+    assert sent.pipeline_job_id.startswith("fer-")
+    check_job(sent.pipeline_job, wanted, compiled)
+    assert sent.pipeline_job.display_name == wanted.display_name
+    assert sent.pipeline_job.labels["team"] == "faces"
+    assert sent.pipeline_job.runtime_config.parameter_values["data_path"] == "gs://b/fer.csv"
+    tasks = sent.pipeline_job.pipeline_spec["root"]["dag"]["tasks"]
+    cached = {name for name, task in tasks.items() if task["cachingOptions"].get("enableCache")}
+    assert set(tasks) - cached == {"Baseline", "RecordData", "RecordPush", "Pusher"}
+
+
+def test_submit_vertex_cron_makes_a_schedule_of_one_such_run_at_a_time(vertex):
+    wanted = make_request(GOLDEN, cron="0 3 * * 1")
+    name = submit_to_vertex(wanted)
+    (sent,) = vertex.sent(types.CreateScheduleRequest)
+    assert (sent.parent, name.rpartition("/")[0]) == (PARENT, f"{PARENT}/schedules")
+    assert (sent.schedule.cron, sent.schedule.max_concurrent_run_count) == ("0 3 * * 1", 1)
+    assert sent.schedule.display_name == wanted.display_name
+    each_run = sent.schedule.create_pipeline_job_request
+    assert each_run.parent == PARENT
+    check_job(each_run.pipeline_job, wanted, json.loads(GOLDEN.read_text()))
 
 
 @pytest.mark.parametrize(
-    ("error", "kind", "words"),
+    ("status", "kind", "words"),
     [
-        (auth.DefaultCredentialsError("not found.\nsee"), ConfigError, "no usable credentials: not found; run `gcloud"),
-        (api.PermissionDenied("aiplatform.pipelineJobs.create"), ConfigError, "refused"),
-        (api.ServiceUnavailable("no route"), FerError, "can't be reached: 503 no route; try again"),
+        ("PERMISSION_DENIED", ConfigError, "Vertex AI refused FILE: 403 CreatePipelineJob is refused by the double; c"),
+        ("INVALID_ARGUMENT", ConfigError, "Vertex AI refused FILE: 400 "),
+        ("RESOURCE_EXHAUSTED", FerError, "Vertex AI has no room for FILE: 429 "),
+        ("UNAVAILABLE", FerError, "can't be reached: 503 CreatePipelineJob is refused by the double; try again"),
     ],
 )
-def test_submit_vertex_failure_is_one_line(service, request_of, error, kind, words):
-    service.error = error
+def test_submit_vertex_failure_is_one_line(vertex, request_of, status, kind, words):
+    vertex.refusals["CreatePipelineJob"] = grpc.StatusCode[status]
     with pytest.raises(FerError) as refusal:
         submit_to_vertex(request_of)
     assert type(refusal.value) is kind
-    assert words in str(refusal.value)
-    assert str(refusal.value).startswith("p/europe-west4: ")
+    assert str(refusal.value).startswith(f"p/europe-west4: {words.replace('FILE', request_of.file)}")
     assert "\n" not in str(refusal.value)
+
+
+def test_submit_vertex_without_credentials_says_how_to_get_some(vertex, request_of, monkeypatch):
+    def fail(**_: object) -> None:
+        raise auth.DefaultCredentialsError("not found.\nsee")
+
+    monkeypatch.setattr("google.auth.default", fail)
+    with pytest.raises(ConfigError, match=r"no usable credentials: not found\. see; run `gcloud auth appl"):
+        submit_to_vertex(request_of)
+    assert vertex.requests == []
 
 
 def test_submit_vertex_without_the_client_says_what_to_install(request_of, monkeypatch):

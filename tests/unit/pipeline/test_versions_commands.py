@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from vertex_double import ENDPOINT, QUOTA, connected_double
 
 from components.bucket_versions import BucketVersions
+from components.remote_files import read_files
 from fer_tfx.cli import main
 from fer_tfx.versions.folder import VersionFolder
+from fer_tfx.versions.model_digest import compute_digest
 from fer_tfx.versions.versions import ServedModel
 from pipeline.paths import RunPaths
 from pipeline.runners.work_folder import only_run_in
@@ -73,6 +76,28 @@ def test_rollback_to_the_version_taken_out_brings_it_back(serving, capsys):
 def test_rollback_tells_how_long_it_waits_for_the_servers(serving, capsys):
     assert run("rollback", serving, "--set", "serving.settle_s=0.01") == 0
     assert capsys.readouterr().err == "fer-tfx: waiting 0.01 s until every server has noticed (serving.settle_s)\n"
+
+
+def test_rollback_moves_the_traffic_of_the_endpoint_and_says_how_to_go_on_where_that_fails(serving, capfd, monkeypatch):
+    endpoint = ("--set", f"serving.endpoint.name={ENDPOINT}", "--set", "serving.endpoint.image=image:1")
+    names = [f"fer-{compute_digest(read_files(str(each)))[:16]}" for each in sorted(serving.glob("1*"))]
+    with connected_double(monkeypatch) as vertex:
+        assert run("rollback", serving, *endpoint) == 0
+        said = capfd.readouterr()
+        assert said.out == f"{serving}: version 1764000000 is served; rolled back: 1764086400\n"
+        assert said.err == f"fer-tfx: waiting until {ENDPOINT} answers with version 1764000000\n"
+        assert vertex.serving == names[0]
+        vertex.failures["DeployModel"] = QUOTA
+        assert run("rollback", serving, "--to", "1764086400", *endpoint) == 1
+        said = capfd.readouterr()
+        assert said.out == ""
+        assert said.err.endswith(", then `fer-tfx rollback --to 1764086400` again\n")
+        assert said.err.count("\n") == 2
+        assert vertex.serving == names[0]
+        assert run("rollback", serving, "--to", "1764086400", *endpoint) == 0
+        assert (vertex.serving, vertex.deployed) == (names[1], names)
+        assert run("rollback", serving, *endpoint) == 0
+        assert (vertex.serving, len(vertex.models["fer"])) == (names[0], 2), "both stay deployed"
 
 
 def test_rollback_to_what_was_forgotten_says_that_an_equal_model_may_be_pushed(serving, capsys):
