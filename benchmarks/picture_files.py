@@ -53,7 +53,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def write_pictures(faces: Sequence[Face], folder: Path, form: str) -> None:
-    """Write `folder/train/CLASS/NUMBER.jpg` or `.png`; for `table` PNGs in `folder/images`, and labels.csv."""
+    """Write `folder/train/CLASS/ROW.jpg` or `.png`; for `table` PNGs in `folder/images`, and labels.csv.
+
+    By the names of the files, the pictures stand in the order of the rows.
+    """
     lines = ["image,label"]
     for number, (class_index, pixels) in enumerate(faces):
         name = DEFAULT_CLASS_NAMES[class_index]
@@ -79,8 +82,8 @@ def write_shards(faces: Sequence[Face], folder: Path) -> None:
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     schema = pyarrow.schema([("image", image), ("label", pyarrow.int64())], metadata)
     folder.mkdir(parents=True)
-    for shard in range(_SHARDS):
-        rows = [{"image": {"bytes": _encode(pixels, "png")}, "label": index} for index, pixels in faces[shard::_SHARDS]]
+    for shard, some in enumerate(np.array_split(np.arange(len(faces)), _SHARDS)):
+        rows = [{"image": {"bytes": _encode(faces[row][1], "png")}, "label": faces[row][0]} for row in some]
         path = folder / f"train-{shard:05d}-of-{_SHARDS:05d}.parquet"
         parquet.write_table(pyarrow.Table.from_pylist(rows, schema), path, row_group_size=1_000)
 

@@ -220,6 +220,31 @@ def test_pictures_by_class_are_read_from_folders_and_archives_at_any_depth(
     assert done.report.rows_quarantined == 0
 
 
+@pytest.mark.parametrize("usages", [["Training"] * 7, ["Training"] * 6 + ["PrivateTest"]], ids=["by hash", "by folder"])
+def test_pictures_with_two_labels_keep_the_one_that_their_table_keeps(
+    ingest: Any, tmp_path: Path, usages: list[str]
+) -> None:
+    rows = [(usages[row % 7], DEFAULT_CLASS_NAMES[(row * 3 + row // 20) % 7], FACES[row % 20]) for row in range(60)]
+    for number, (usage, name, face) in enumerate(rows):
+        path = tmp_path / "faces" / usage / name / f"Training_{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.array(face.split(), np.uint8).reshape(48, 48)).save(path)
+    lines = [f"{name},{face},{usage}" for usage, name, face in rows]
+    (tmp_path / "faces.csv").write_text("\n".join(["emotion,pixels,Usage", *lines, ""]))
+
+    def list_in_order(done: Any) -> list[tuple[str, bytes, int]]:
+        return [
+            (split, each.features.feature["pixels"].bytes_list.value[0], label_of(each))
+            for split, examples in done.examples.items()
+            for each in examples
+        ]
+
+    expected = ingest(tmp_path / "faces.csv")
+    assert expected.report.conflicting_pictures == 20
+    for path in (tmp_path / "faces", pack(tmp_path / "faces", "zip")):
+        assert list_in_order(ingest(path)) == list_in_order(expected)
+
+
 def test_pictures_become_the_pixels_that_predict_and_serve_images_see(ingest: Any, tmp_path: Path) -> None:
     for number, (mode, size) in enumerate((("L", (48, 48)), ("RGB", (90, 70)), ("RGBA", (30, 64)), ("P", (48, 48)))):
         write_pictures(tmp_path / "faces", [f"happy/{number}.png"], mode, size)

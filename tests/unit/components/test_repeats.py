@@ -31,6 +31,10 @@ def fates(copies: list[Candidate]) -> list[tuple[str, str]]:
             [("a.csv:7", ""), ("b.csv:0", "repeat within train")],
         ),
         (
+            [face("train", "angry/10.png"), face("train", "happy/9.png"), face("train", "sad/9.png")],
+            [("happy/9.png:0", ""), ("sad/9.png:0", "repeat within train"), ("angry/10.png:0", "repeat within train")],
+        ),
+        (
             [face("train", row=0), face("eval", row=1), face("train", row=2)],
             [("a.csv:0", "also stands in eval"), ("a.csv:1", ""), ("a.csv:2", "also stands in eval")],
         ),
@@ -44,8 +48,8 @@ def fates(copies: list[Candidate]) -> list[tuple[str, str]]:
             [("a.csv:0", "also stands in unlabelled"), ("test.csv:1", "")],
         ),
     ],
-    ids=["none", "alone", "alone held out", "first by row", "first by file", "held out once", "held out twice",
-         "repeats held out", "asked for prediction"],
+    ids=["none", "alone", "alone held out", "first by row", "first by file", "first by number", "held out once",
+         "held out twice", "repeats held out", "asked for prediction"],
 )  # fmt: skip
 def test_settle_copies_of_one_picture_leave_held_out_rows_or_the_first_of_train(copies, expected):
     assert fates(copies) == expected
