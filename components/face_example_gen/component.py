@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
@@ -228,7 +229,7 @@ def _explain_label(row: dict[str, Any], report: IngestionReport) -> str:
         return ""
     names = report.classes
     has_first = any(names[0] in classes for classes in report.emitted.values())
-    if f"found '{len(names)}'" in row["detail"] and not has_first:
+    if re.search(rf"found '(.*/)?{len(names)}'", row["detail"]) and not has_first:
         return f" (labels seem to count from 1: give data.label_map what they mean, 1: {names[0]}, 2: {names[1]}, ...)"
     return f" (data.classes names the classes, and data.label_map gives other words a class, or {LEAVE_OUT})"
 

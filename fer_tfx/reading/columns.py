@@ -9,27 +9,28 @@ from fer_tfx.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, USAGE_COLUMN
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import shown
 from fer_tfx.reading.votes import VOTE_COLUMNS, find_vote_columns
-from fer_tfx.reading.words import BY_LABEL, BY_VOTES, UNLABELLED
+from fer_tfx.reading.words import BY_LABEL, BY_VOTES, EXPRESSIONS, UNLABELLED
 
 UNBALANCED_QUOTE = "unbalanced quote"
 
 SPACE = b" \t"
-DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs"}  # the first by which there are pixels counts
+# The first by which there are pixels counts.
+DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs", b"|": "bars"}
 # Of several, the first that is there counts.
 _LABEL_COLUMNS = (
     LABEL_KEY, "label", "class", "expression", "emotions", "labels", "emotionlabel", "emotionname", "labelname",
     "classname", "category", "target",
 )  # fmt: skip
-_USAGE_COLUMNS = (USAGE_COLUMN, "split", "set")
+_USAGE_COLUMNS = (USAGE_COLUMN, "split", "set", "subset", "partition", "phase")
 _PATH_COLUMNS = (
     "path", "filepath", "imagepath", "imgpath", "picturepath", "filename", "imagename", "imgname", "imagefile", "file",
     "image", "img", "picture", "pth", "subdirectoryfilepath",
 )  # fmt: skip
 _NO_SPACE = str.maketrans("", "", " _-")
 _PIXEL_COLUMN = re.compile(r"(?:pixels?|px|p)?[ _.]?(\d{1,4})")
+_MAX_PIXEL = 255
 _FEW = 10  # columns that may be called `1` or `p2` and hold something else
 UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class RowError(Exception):
@@ -83,7 +84,7 @@ def parse_header(line: bytes, file: str, labelled_by: str = BY_LABEL) -> RowLayo
     Raises DataError if the file can't be read by them.
     """
     text = line.removeprefix(UTF8_MARK).rstrip(b"\r\n")
-    if line.startswith(_UTF16_MARKS) or b"\0" in line:
+    if b"\0" in line:
         raise _header_error(file, "UTF-16 or binary content", "save the file as CSV in UTF-8")
     if b"\r" in text:
         raise _header_error(file, "line ends of a bare carriage return", "save the file with line ends LF or CRLF")
@@ -135,6 +136,8 @@ def lay_out(names: Sequence[str], labelled_by: str) -> RowLayout | None:
     label = _first_of(_LABEL_COLUMNS, squeezed) if labelled_by == BY_LABEL else ""
     if label:
         label = names[squeezed.index(label)]
+    elif labelled_by == BY_LABEL:
+        _require_no_column_a_class(names)
     usage = "" if labelled_by == UNLABELLED else _first_of(_USAGE_COLUMNS, names)
     votes = find_vote_columns(names) if labelled_by == BY_VOTES else ()
     if path and not label and labelled_by == BY_LABEL:
@@ -154,6 +157,16 @@ def lay_out(names: Sequence[str], labelled_by: str) -> RowLayout | None:
     )  # fmt: skip
 
 
+def _require_no_column_a_class(names: Sequence[str]) -> None:
+    found = [name for name in names if re.split(r"[ _.-]", name)[-1] in EXPRESSIONS]
+    if find_vote_columns(names):
+        raise RowError("votes, but no column of classes", "set data.targets=majority or data.targets=votes")
+    if len(found) > 1:
+        raise RowError(
+            "a column for each class", f"write one column `emotion` of names in place of {', '.join(found[:3])}, ..."
+        )
+
+
 def _first_of(columns: tuple[str, ...], names: Sequence[str]) -> str:
     return next((each for each in columns if each in names), "")
 
@@ -161,7 +174,7 @@ def _first_of(columns: tuple[str, ...], names: Sequence[str]) -> str:
 def _find_pixel_columns(names: Sequence[str]) -> tuple[int, ...]:
     """The places of `pixel0` to `pixel2303`, `pixel_1` to `pixel_2304` or the numbers alone, in this order."""
     places = {int(found[1]): place for place, name in enumerate(names) if (found := _PIXEL_COLUMN.fullmatch(name))}
-    if len(places) <= _FEW:
+    if len(places) <= _FEW or max(places) <= _MAX_PIXEL:  # the latter are pixels without a header
         return ()
     first = min(places)
     if sorted(places) != list(range(first, first + PIXEL_COUNT)):
@@ -175,8 +188,8 @@ def _remedy_without_pixels(text: bytes) -> str:
     if not first or first[:1].isdigit():
         return "put a header such as `emotion,pixels` into line 1"
     if b"pixels" in text.lower():
-        return "separate the columns by commas, semicolons or tabs"
-    return "give a CSV with the columns `emotion,pixels` and perhaps `Usage`"
+        return "separate the columns by commas, semicolons, tabs or bars"
+    return "make line 1 a header with the columns `emotion,pixels` and perhaps `Usage`"
 
 
 def _header_error(file: str, found: str, remedy: str) -> DataError:

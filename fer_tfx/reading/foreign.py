@@ -2,7 +2,10 @@
 
 _PAGE = "is a web page, not the data: download it again, signed in if the site asks for it"
 _PICKLE = "is a pickle, which could run code when read: write the data as a CSV"
+_UTF16 = "is text in UTF-16: save it in UTF-8"
 _BEGINNINGS = {
+    b"\xff\xfe": _UTF16,
+    b"\xfe\xff": _UTF16,
     b"<!doctype": _PAGE,
     b"<html": _PAGE,
     b"<?xml": "is XML, not the data: give the CSV, an archive or a folder of pictures",

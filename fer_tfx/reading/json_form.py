@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import BinaryIO
 
@@ -42,7 +43,9 @@ class JsonLinesForm(LineForm):
     def _find_layout(line: bytes, classes: ClassTable | None) -> RowLayout | None:
         """By the keys of a line, of which the end may be missing."""
         keys = dict.fromkeys(key.decode("utf-8", "replace") for key in _KEY.findall(line))
-        return _lay_out(tuple(keys), find_labelling(classes))
+        with suppress(RowError):  # which reading says again of each line
+            return _lay_out(tuple(keys), find_labelling(classes))
+        return None
 
 
 JSON_LINES = JsonLinesForm()

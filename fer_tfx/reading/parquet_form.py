@@ -161,7 +161,7 @@ def _lay_out(file: Any, labelled_by: str, name: str) -> RowLayout:
         for place, field in enumerate(file.schema_arrow):
             holds_bytes = types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0
             renamed = [*names[:place], "image", *names[place + 1 :]]
-            if (holds_bytes or types.is_binary(field.type)) and (layout := lay_out(renamed, labelled_by)):
+            if (holds_bytes or _is_bytes(field.type)) and (layout := lay_out(renamed, labelled_by)):
                 return layout._replace(path_name=names[place])
     except RowError as error:
         raise DataError(f"{name}: found {error}") from None
@@ -200,7 +200,7 @@ def _to_cells(array: Any, has_numbers: bool) -> list[object]:
 
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    if has_numbers and (types.is_binary(array.type) or types.is_large_binary(array.type)):
+    if has_numbers and _is_bytes(array.type):
         return [cell if cell is None else list(cell) for cell in array.to_pylist()]
     if not _is_list(array.type):
         return cast(list[object], array.to_pylist())
@@ -211,6 +211,12 @@ def _flatten(array: Any) -> list[object]:
     while _is_list(array.type):
         array = array.flatten()
     return cast(list[object], array.to_numpy(zero_copy_only=False).tolist())
+
+
+def _is_bytes(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def _is_list(kind: Any) -> bool:

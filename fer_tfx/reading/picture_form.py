@@ -68,5 +68,5 @@ def find_place(folder: str, classes: ClassTable) -> tuple[int | LeftOut | None, 
     """Class and split that a folder's path names, `train/angry` or `angry/train`; of several the last counts."""
     parts = [part.encode("utf-8", "surrogateescape") for part in reversed(folder.split("/"))]
     meanings = map(classes.find, parts)
-    splits = (find_split(part.partition(b".")[0]) for part in parts)  # `train.zip` too
+    splits = map(find_split, parts)
     return next((each for each in meanings if each is not None), None), next(filter(None, splits), None)

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
 from fer_tfx.reading.beside import Open, open_local, read_named
-from fer_tfx.reading.choice import LISTED, reasons_against
+from fer_tfx.reading.choice import LISTED, reasons_against, shorten_name
 from fer_tfx.reading.form import Bounds, Counts, Item, Part, PartedForm, ReadingLimits, Remark, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES, find_form
 from fer_tfx.reading.picture_form import PICTURES, find_place
@@ -62,10 +62,11 @@ def choose_sources(
     labels = {name: shown(name.encode(), _MAX_PATH_CHARS) for name in sources}
     chosen = [Source(path, labels[name], classes is None) for name, path in sources.items() if not reasons.get(name)]
     if classes and chosen and not any(_may_have_class(each, classes) for each in chosen):
-        first = classes.names[0]
+        first, names = classes.names[0], shown(", ".join(classes.names).encode(), 100)
         raise DataError(
-            f"{base}: {len(chosen):,} pictures, none in a folder named after a class: lay them out as {first}/1.jpg or"
-            f" train/{first}/1.jpg ({', '.join(classes.names)}), or give them to --unlabelled to have them predicted"
+            f"{base}: {len(chosen):,} pictures such as {shorten_name(chosen[0].name)}, none in a folder named after a"
+            f" class: lay them out as {first}/1.jpg or train/{first}/1.jpg ({names}), tell by data.label_map what your"
+            " folders mean, or give the pictures to --unlabelled to have them predicted"
         )
     skipped = [(labels[name], reason) for name, reason in reasons.items() if reason not in ("", LISTED)]
     return chosen, [SkippedMember(*each) for each in skipped]

@@ -1,5 +1,6 @@
 """What a table says of a picture, as text or numbers -> class, split and pixels, or the reason why not."""
 
+import base64
 import posixpath
 import re
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, PIXELS_KEY, TEST_SPLIT
 from fer_tfx.reading.columns import RowError, RowLayout
 from fer_tfx.reading.form import FaceRow, shown
-from fer_tfx.reading.picture_form import decode_content, find_place
+from fer_tfx.reading.picture_form import UNREADABLE, decode_content, find_place
 from fer_tfx.reading.votes import VOTE_COLUMNS, Votes
 from fer_tfx.reading.words import ClassTable, LeftOut, find_split
 
@@ -29,9 +30,9 @@ NO_VOTES = "not a number of votes"
 
 _BLANK = (b"", b"nan", b"na", b"null", b"none")  # as tools write a label that lacks
 _NUMBERS_AND_SPACE = b"0123456789 \t"
-_BRACKETS_TO_SPACE = bytes.maketrans(b"[]\t", b"   ")
+_BRACKETS_TO_SPACE = bytes.maketrans(b"[]()\t", b"     ")
 _NUMBER_OF_VOTES = re.compile(rb"[ \t]*\d{1,4}(\.0*)?[ \t]*")
-_BETWEEN_WORDS = re.compile(rb"[-_. ]+")
+_WHOLE_FRACTION = re.compile(rb"(?<=[0-9])\.0*(?![^ \t])")
 
 
 def make_face(
@@ -95,10 +96,15 @@ def _face_of_picture(
         return FaceRow(class_index, pixels_of(cell), split)
     content, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (None, cell)
     content = path if isinstance(path, bytes) else content
+    if isinstance(content, str):  # as JSON has bytes
+        try:
+            content = base64.b64decode(content)
+        except ValueError:
+            raise value_error(UNREADABLE, layout.path_name, content.encode(), "bytes in base64") from None
     if isinstance(content, bytes):
         return FaceRow(class_index, decode_content(content), split)
     if not isinstance(path, str) or not path.strip():
-        raise value_error(NO_PATH, layout.path_name, to_text(path), "the path of a picture")
+        raise value_error(NO_PATH, layout.path_name, to_text(cell), "the path of a picture")
     if layout.usage is None and classes:
         split = find_place(posixpath.dirname(path.replace("\\", "/")), classes)[1] or split
     return FaceRow(class_index, b"", split, path.strip())
@@ -117,8 +123,7 @@ def find_split_of_file(name: str, classes: ClassTable | None) -> str | None:
     if classes is None:
         return None
     folder, _, base = name.rpartition("/")
-    splits = {find_split(word) for word in _BETWEEN_WORDS.split(base.encode("utf-8", "surrogateescape"))} - {None}
-    return splits.pop() if len(splits) == 1 else find_place(folder, classes)[1]
+    return find_split(base.encode("utf-8", "surrogateescape")) or find_place(folder, classes)[1]
 
 
 def to_text(cell: object) -> bytes:
@@ -151,9 +156,10 @@ def parse_pixels(field: bytes) -> bytes:
 
 
 def _flatten(field: bytes) -> bytes:
-    """`[70, 80]` and `70,80` -> `70 80`; commas with nothing between them stay, to be refused."""
+    """`[70, 80]`, `70,80` and `70.0 80.` -> `70 80`; commas with nothing between them stay, to be refused."""
     text = field.translate(_BRACKETS_TO_SPACE)
-    return text if b",," in b",%b," % text.replace(b" ", b"") else text.replace(b",", b" ")
+    spaced = text if b",," in b",%b," % text.replace(b" ", b"") else text.replace(b",", b" ")
+    return _WHOLE_FRACTION.sub(b"", spaced)
 
 
 def _pixels_error(field: bytes) -> RowError:
@@ -163,7 +169,8 @@ def _pixels_error(field: bytes) -> RowError:
         return value_error(EMPTY_PIXELS, PIXELS_KEY, field, f"{PIXEL_COUNT} integers 0-255")
     for position, token in enumerate(tokens):
         if reason := _reason_against_pixel(token):
-            return value_error(reason, f"{PIXELS_KEY}[{position}]", token, "an integer 0-255")
+            scaled = ", not scaled to 0-1" if re.match(rb"[01]?\.[0-9]", token) else ""
+            return value_error(reason, f"{PIXELS_KEY}[{position}]", token, f"an integer 0-255{scaled}")
     return RowError(WRONG_PIXEL_COUNT, f"column `{PIXELS_KEY}`: found {len(tokens)} integers, expected {PIXEL_COUNT}")
 
 

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from fer_tfx.contract import EVAL_SPLIT, LEAVE_OUT, SPLIT_OF_USAGE, TEST_SPLIT, TRAIN_SPLIT
@@ -16,12 +17,19 @@ _SYNONYMS = (
     ("sad", "sadness"),
     ("surprise", "surprised"),
 )
+EXPRESSIONS = frozenset(word for words in _SYNONYMS for word in words) | {"neutral", "contempt"}
 _SPLIT_OF_WORD = {
     **{word.encode(): split for word, split in SPLIT_OF_USAGE.items()},
     **dict.fromkeys((b"train", b"training"), TRAIN_SPLIT),
     **dict.fromkeys((b"val", b"valid", b"validation", b"eval", b"dev"), EVAL_SPLIT),
     **dict.fromkeys((b"test", b"testing"), TEST_SPLIT),
 }
+_WORD = re.compile(rb"(?:public|private)[ _-]*test|[a-z]+")
+_DECORATED = re.compile(  # 3_happy, angry_faces, Happy (2)
+    rb"(?:\d{1,3}[ _.-]*)?([^\d \t_.-].*?)(?:[ _.-]*(?:faces?|people|images?|pictures?|photos?|expressions?))?"
+    rb"(?:[ _.-]*\(?\d{1,3}\)?)?"
+)
+_MAX_DECORATED_CHARS = 100
 _SPACE = b" \t"
 
 
@@ -68,13 +76,13 @@ class ClassTable:
         return cls(tuple(each[0] for each in spelt), words)
 
     def find(self, text: bytes) -> int | LeftOut | None:
-        """What `Happiness`, `3`, `3.0` or `3_happy`, whose name counts, means: a class index; None: it is unknown."""
+        """What `Happiness`, `3`, `3.0`, `3_happy` or `happy_faces`, whose name counts, means; None: it is unknown."""
         word = _fold(text)
         found = self.words.get(word)
         if found is None and (number := re.fullmatch(rb"(\d{1,3})\.0*", word)):
             return self.words.get(number[1])
-        if found is None and (numbered := re.fullmatch(rb"\d{1,3}[ _.-]*([^\d \t_.-].*)", word)):
-            return self.words.get(numbered[1])
+        if found is None and len(word) <= _MAX_DECORATED_CHARS and (decorated := _DECORATED.fullmatch(word)):
+            return self.words.get(decorated[1])
         return found
 
 
@@ -92,6 +100,9 @@ def _fold(text: bytes) -> bytes:
     return unicodedata.normalize("NFC", letters).lower().encode("utf-8", "surrogateescape")
 
 
+@lru_cache(maxsize=1_000)
 def find_split(text: bytes) -> str | None:
-    """The split that `Training`, `PublicTest`, `public_test`, `validation` or `test` means; None: an unknown word."""
-    return _SPLIT_OF_WORD.get(text.translate(None, b" \t_-").lower())
+    """The split that `Training`, `public_test`, `FER2013Valid` or `test set` means; None: none of them, or several."""
+    words = (word.translate(None, b" _-") for word in _WORD.findall(text.lower()))
+    found = {_SPLIT_OF_WORD[word] for word in words if word in _SPLIT_OF_WORD}
+    return found.pop() if len(found) == 1 else None

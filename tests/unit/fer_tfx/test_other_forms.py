@@ -1,5 +1,6 @@
 """Parquet, tables of paths and lines of JSON give the examples that a CSV of the same rows gives."""
 
+import base64
 import io
 import json
 import sys
@@ -118,6 +119,35 @@ def write_parquet_of_pixels(folder: Path) -> Path:
     return folder
 
 
+def write_parquet_with_dictionaries(folder: Path) -> Path:
+    """As pandas writes categories; and pictures as bytes of the large kind in a column of another name."""
+    columns = {
+        "label": pa.array([DEFAULT_CLASS_NAMES[label] for label, _, _ in FACES]).dictionary_encode(),
+        "split": pa.array([split for _, _, split in FACES]).dictionary_encode(),
+    }
+    pictures = pa.array([png_of(pixels) for _, pixels, _ in FACES], pa.large_binary())
+    floats = pa.array([pixels.ravel().astype(float).tolist() for _, pixels, _ in FACES])
+    parquet.write_table(pa.table({**columns, "content": pictures})[:30], folder / "part0.parquet")
+    parquet.write_table(pa.table({**columns, "pixels": floats})[30:], folder / "part1.parquet")
+    return folder
+
+
+def write_json_of_nested_pictures(folder: Path) -> Path:
+    """As Hugging Face's datasets have pictures: by their path or with their bytes."""
+    lines = [
+        json.dumps(
+            {
+                "image": {"bytes": base64.b64encode(png_of(pixels)).decode() if place % 2 else None, "path": path},
+                "label": label,
+                "split": split,
+            }
+        )
+        for place, (path, (label, pixels, split)) in enumerate(zip(write_pictures(folder), FACES, strict=True))
+    ]
+    (folder / "faces.jsonl").write_text("\n".join([*lines, ""]))
+    return folder
+
+
 def zip_of_paths(folder: Path) -> Path:
     write_table_of_paths(folder / "deep")
     with zipfile.ZipFile(folder / "faces.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -141,10 +171,12 @@ FORMS: dict[str, Callable[[Path], Path]] = {
     "a zip with a table of paths": zip_of_paths,
     "lines of JSON with pixels": write_json_of_pixels,
     "lines of JSON with paths": write_json_of_paths,
+    "lines of JSON with nested pictures": write_json_of_nested_pictures,
     "shards of Parquet": write_shards,
     "shards of Parquet in parts": lambda folder: write_shards(folder, row_group_size=3),
     "shards of Parquet in a zip": zip_of_shards,
     "Parquet with pixels": write_parquet_of_pixels,
+    "Parquet with dictionaries": write_parquet_with_dictionaries,
 }
 
 
@@ -269,13 +301,16 @@ def test_lines_of_json_that_are_no_rows_are_rejected_with_reasons(tmp_path: Path
         '{"label": 1, "pixels": [1.5]}': "pixel is not an integer",
         '{"label": 1, "pixels": null}': "empty pixels",
         '{"label": "\\ud800", "pixels": ""}': "undecodable bytes",
+        '{"label": 1, "image": {"bytes": "abcde"}}': "unreadable picture",
+        '{"label": 1, "image": {"src": "https://a/1.png"}}': "no path of a picture",
+        '{"pixels": "1", "happy": 1, "sad": 0}': "a column for each class",
         "[" * 100_000: "no JSON object",
         f'{{"label": "3.0", "pixels": "{pixels}"}}': "",
     }
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     items = [item for item in read(tmp_path / "a.jsonl") if not isinstance(item, Remark)]
     assert [getattr(item, "reason", "") for item in items] == list(lines.values())
-    assert [item.line for item in items] == list(range(1, 13))
+    assert [item.line for item in items] == list(range(1, len(lines) + 1))
 
 
 @pytest.mark.parametrize("content", [b"PAR1", b"PAR1" + bytes(500) + b"PAR1", b"no parquet"])

@@ -85,8 +85,20 @@ def test_parse_header_accepted_spelling_finds_columns(line: bytes, layout: RowLa
 BAD_HEADERS = {
     "no header": (b'0,"1 2 3"\n', r"a\.csv, line 1: found no column `pixels` in '0,\"1 2 3\"': put a header such as"),
     "blank": (b"\n", "found no column `pixels` in '': put a header"),
-    "no pixels": (b"emotion\n", "found no column `pixels` in 'emotion': give a CSV with the columns"),
-    "bars": (b"emotion|pixels\n", "found no column `pixels` .*: separate the columns by commas, semicolons or tabs"),
+    "no pixels": (b"emotion\n", "found no column `pixels` in 'emotion': make line 1 a header with the columns"),
+    "carets": (b"emotion^pixels\n", "found no column `pixels` .*: separate the columns by commas, semicolons, tabs or"),
+    "a column a class": (
+        b"pixels,Angry,Happy,sad\n",
+        "a column for each class: write one column `emotion` .* of angry",
+    ),
+    "a column a class of paths": (
+        b"filename;emotion_fear;emotion_joy\n",
+        "a column for each class: write",
+    ),
+    "votes": (
+        b"pixels,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n",
+        "found votes, but no column of classes: set data.targets=majority or",
+    ),
     "a pixel short": (
         ",".join(f"pixel{number}" for number in range(2303)).encode(),
         "found 2,303 columns of single pixels: give all",
@@ -193,7 +205,9 @@ BAD_ROWS = {
     "past the limit of int()": (_row_with(b"1" * 5000), "pixel out of 0-255", "found '1111"),
     "-0": (_row_with(b"-0"), "pixel is not an integer", "found '-0'"),
     "+5": (_row_with(b"+5"), "pixel is not an integer", "found '+5'"),
-    "1.0": (_row_with(b"1.0"), "pixel is not an integer", "found '1.0'"),
+    "1.5": (_row_with(b"1.5"), "pixel is not an integer", "found '1.5', expected an integer 0-255, not scaled to 0-1"),
+    "1.0.0": (_row_with(b"1.0.0"), "pixel is not an integer", "found '1.0"),
+    ".0": (_row_with(b".0"), "pixel is not an integer", "found '.0'"),
     "1e3": (_row_with(b"1e3"), "pixel is not an integer", "found '1e3'"),
     "12a": (_row_with(b"12a"), "pixel is not an integer", "column `pixels[10]`: found '12a'"),
     "NUL": (_row_with(b"1\x002"), "pixel is not an integer", r"found '1\\x002'"),

@@ -38,6 +38,9 @@ DIALECTS = {
     "tabs": table("emotion\tpixels\tUsage", lambda e, p, u: f"{e}\t{joined(p)}\t{u}"),
     "names": table("emotion,pixels,Usage", lambda e, p, u: f"{DEFAULT_CLASS_NAMES[e].capitalize()},{joined(p)},{u}"),
     "aliases": table("emotion;pixels;Usage", lambda e, p, u: f"{CAPITALS[e]};{joined(p)};{u}"),
+    "bars": table("emotion|pixels|subset", lambda e, p, u: f"{e}|{joined(p)}|{WORDS[u]} set"),
+    "pixels as floats": table("emotion,pixels,Usage", lambda e, p, u: f"{e},{joined(p, '.0 ')}.,{u}"),
+    "a tuple of pixels": table("emotion,pixels,phase", lambda e, p, u: f'{e},"({joined(p, ", ")})",{WORDS[u]}'),
     "floats": table("emotion,pixels,Usage", lambda e, p, u: f"{e}.0,{joined(p)},{u}"),
     "label and an index": table(
         ",label,pixels,Usage", lambda e, p, u: f"{sum(p)},{e},{joined(p)},{u}"

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
-from fer_tfx.reading.words import ClassTable, LeftOut
+from fer_tfx.reading.words import ClassTable, LeftOut, find_split
 
 OF_FER2013 = ClassTable.build(DEFAULT_CLASS_NAMES, {})
 WITH_CONTEMPT = ClassTable.build((*DEFAULT_CLASS_NAMES, "contempt"), {})
@@ -25,6 +25,12 @@ WORDS = {
     "an index": (OF_FER2013, "3", 3),
     "a decimal": (OF_FER2013, " 3.0 ", 3),
     "an index and a name, which counts": (OF_FER2013, "0_happy", 3),
+    "a name and an index": (OF_FER2013, "Happy (2)", 3),
+    "a name and a noun": (OF_FER2013, "Angry faces", 0),
+    "all of them": (OF_FER2013, "3-happy_images_07", 3),
+    "a name within a word": (OF_FER2013, "unhappy faces", None),
+    "two indices": (OF_FER2013, "3_4", None),
+    "many numbers": (OF_FER2013, "a" + "1" * 90, None),
     "an index beyond": (OF_FER2013, "7", None),
     "another name": (OF_FER2013, "contempt", None),
     "an eighth class by index": (WITH_CONTEMPT, "7", 7),
@@ -55,6 +61,19 @@ WORDS = {
 @pytest.mark.parametrize(("classes", "text", "meaning"), WORDS.values(), ids=WORDS)
 def test_find_gives_the_meaning_of(classes: ClassTable, text: str, meaning: int | LeftOut | None) -> None:
     assert classes.find(text.encode()) == meaning
+
+
+SPLITS = {
+    "Training": "train", "train": "train", "train_images": "train", "Training Set": "train", "FER2013Train": "train",
+    "PublicTest": "eval", "public_test": "eval", "public test set": "eval", "FER2013Valid": "eval", "val.zip": "eval",
+    "Private-test": "test", "test-00000-of-00003.parquet": "test", "FER2013Test": "test",
+    "train_val": None, "contest": None, "trainer": None, "latest": None, "": None, "7": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "split"), SPLITS.items())
+def test_find_split_knows_the_words_of_columns_folders_and_files(text: str, split: str | None) -> None:
+    assert find_split(text.encode()) == split
 
 
 def test_names_are_those_that_were_given_without_their_aliases() -> None:
