@@ -1,5 +1,6 @@
 """A file of votes beside a table of pictures, such as FER+'s fer2013new.csv, joined row by row."""
 
+import re
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,15 +20,18 @@ from fer_tfx.reading.votes import VOTE_COLUMNS, Votes, find_vote_columns
 from fer_tfx.reading.words import find_split
 
 VOTES_INPUT = "votes"
+_NAME_COLUMN = "image name"
+_NAME = re.compile(rb"fer(\d{7})\.png")
 
 
 @dataclass(frozen=True, eq=False)
 class VoteTable:
-    """The votes of all rows of a table, in its order: some 21 bytes of memory each."""
+    """The votes of all rows of a table, in its order: some 25 bytes of memory each."""
 
     name: str
     counts: npt.NDArray[np.uint16]  # (n, 10), columns as `VOTE_COLUMNS`
     splits: bytes  # (n,) positions in `LABELLED_SPLITS`; empty: the file names none
+    numbers: npt.NDArray[np.int32]  # (n,) of the pictures, by the names that FER+ gives them; -1: it has none
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -37,7 +41,9 @@ class VoteTable:
         place = f"{row.source}, line {row.line}"
         if not row.line or row.row >= len(self):
             found = (
-                f"{self.name} has {len(self):,} rows of votes" if row.line else "votes are joined to rows of a table"
+                f"{self.name} has {len(self):,} rows of votes{self._find_break()}"
+                if row.line
+                else "votes are joined to rows of a table"
             )
             raise DataError(f"{place}: has no votes, as {found}: {_REMEDY}")
         if self.splits and row.face.usage and LABELLED_SPLITS[self.splits[row.row]] != row.face.usage:
@@ -51,9 +57,22 @@ class VoteTable:
             return f"{self.name}: holds the votes of one table, but {len(read)} were read: {_REMEDY}"
         wrong = [(file, count) for file, count in read.items() if count != len(self)]
         return "".join(
-            f"{file}: has {count:,} rows, but {self.name} has votes for {len(self):,}: {_REMEDY}"
+            f"{file}: has {count:,} rows, but {self.name} has votes for {len(self):,}{self._find_break()}: {_REMEDY}"
             for file, count in wrong
         )
+
+    def _find_break(self) -> str:
+        """Where, by the pictures' numbers, rows seem to be missing or out of order; empty: nowhere.
+
+        They rise by one from row to row. FER+ gives some of the unnamed pictures a number and some none, and a few
+        single rows the name of the same picture elsewhere.
+        """
+        rows = np.flatnonzero(self.numbers >= 0)
+        steps = np.diff(self.numbers[rows])
+        is_break = (steps < 1) | (steps > np.diff(rows))
+        is_lone = is_break & ~np.append(is_break[1:], False) & ~np.insert(is_break[:-1], 0, False)
+        first = next(iter(rows[1:][is_lone]), None)
+        return "" if first is None else f" (not one after the other at its line {first + 2})"
 
 
 _REMEDY = "give one table of pictures, and as data.votes_path the votes of its very rows in their order"
@@ -84,12 +103,17 @@ def _read_table(stream: BinaryIO, name: str, limit: int) -> VoteTable:
         expected = f"the columns {', '.join(VOTE_COLUMNS)}, as in FER+'s fer2013new.csv"
         raise DataError(f"{name}, line 1: found {shown(header)!r}, expected {expected}: give that file")
     usage = names.index(USAGE_COLUMN) if USAGE_COLUMN in names else None
-    counts, splits = array("H"), bytearray()
+    picture = names.index(_NAME_COLUMN) if _NAME_COLUMN in names else None
+    counts, splits, numbers = array("H"), bytearray(), array("i")
     for number, fields in _iter_rows(stream, name, limit, delimiter, len(names)):
         try:
             counts.extend(parse_votes([fields[each] for each in columns]))
         except RowError as error:
             raise DataError(f"{name}, line {number}: {error}: correct it") from None
+        named = None if picture is None else _NAME.fullmatch(fields[picture])
+        numbers.append(int(named[1]) if named else -1)
+        if named and numbers[-2:] == array("i", [numbers[-1]] * 2):
+            raise DataError(f"{name}, line {number}: {named[0].decode()} stands there a second time: remove the line")
         if usage is not None:
             split = find_split(fields[usage])
             if split is None:
@@ -98,7 +122,8 @@ def _read_table(stream: BinaryIO, name: str, limit: int) -> VoteTable:
                     f"{name}, line {number}, {found}, expected Training, PublicTest or PrivateTest: correct it"
                 )
             splits.append(LABELLED_SPLITS.index(split))
-    return VoteTable(name, np.frombuffer(counts, np.uint16).reshape(-1, len(VOTE_COLUMNS)), bytes(splits))
+    votes = np.frombuffer(counts, np.uint16).reshape(-1, len(VOTE_COLUMNS))
+    return VoteTable(name, votes, bytes(splits), np.frombuffer(numbers, np.int32))
 
 
 def _iter_rows(

@@ -54,6 +54,29 @@ def test_votes_must_be_as_many_as_the_rows_of_one_table() -> None:
     assert "but 2 were read" in table.find_fault({"a.csv": 3, "b.csv": 3})
 
 
+def test_votes_that_lack_a_row_are_refused_with_the_place_that_the_names_of_pictures_tell() -> None:
+    """In FER+ some pictures without a name have a number, some none; a few have the name of their twin elsewhere."""
+    numbers = [0, 1, 2, 3, None, 4, 5, None, 7, 8, 9, 10, 90, 12, 13, 14, 15]
+    names = ["" if number is None else f"fer{number:07d}.png" for number in numbers]
+    rows = [f"Training,{name},1,2,3,4,0,0,0,0,0,0" for name in names]
+    assert read(lines(*rows)).find_fault({"a.csv": 17}) == ""
+    assert "line" not in read(lines(*rows)).find_fault({"a.csv": 18})
+    for missing in (2, 9, 15):
+        without = read(lines(*rows[:missing], *rows[missing + 1 :]))
+        assert without.find_fault({"a.csv": 17}).startswith(
+            "a.csv: has 17 rows, but fer2013new.csv has votes for 16"
+            f" (not one after the other at its line {missing + 2}): give one table of pictures"
+        )
+    with pytest.raises(
+        DataError, match=r"^fer2013\.csv, line 18: has no votes, as .* at its line 17\): give one table"
+    ):
+        without.find(row(16, "train"))
+    with pytest.raises(
+        DataError, match=r"^fer2013new\.csv, line 5: fer0000002\.png stands there a second time: remove"
+    ):
+        read(lines(*rows[:3], *rows[2:]))
+
+
 def test_votes_are_read_in_other_dialects_and_packed() -> None:
     text = lines(*ROWS)
     expected = read(text).counts.tolist()
