@@ -1,10 +1,25 @@
-"""Files that are replaced in one step."""
+"""Files that can't be read, in words, and files that are replaced in one step."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+from fer_tfx.errors import DataError, in_one_line
+
+
+def unreadable(name: str, error: OSError | ValueError) -> DataError:
+    """What is wrong with the file of this name, which couldn't be opened or read, and what to do."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        found = f"no such file; {'download it first' if '://' in name else 'check the path'}"
+    elif isinstance(error, IsADirectoryError):
+        found = "is a folder; name the files in it"
+    elif isinstance(error, PermissionError):
+        found = "can't be read: Permission denied; fix its permissions"
+    else:
+        found = f"can't be read: {getattr(error, 'strerror', None) or error}; check the path and the disk"
+    return DataError(f"{in_one_line(name)}: {found}")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from fer_tfx.contract import IMAGE_SHAPE, IMAGE_SIZE_PX, MAX_LOCAL_PIXELS
 from fer_tfx.errors import DataError, in_one_line
+from fer_tfx.files import unreadable
 from fer_tfx.views import Pixels
 
 PictureLike: TypeAlias = (
@@ -49,16 +50,18 @@ def list_picture_suffixes() -> set[str]:
 
 
 def read_picture_file(name: str) -> bytes:
-    """The content of a picture file. Raises DataError: it is no regular file, or larger than MAX_FILE_BYTES."""
+    """The content of a picture file.
+
+    Raises DataError: it isn't there, can't be read, is no regular file, or is larger than MAX_FILE_BYTES.
+    """
     path = Path(name)
     try:
-        if path.exists() and not path.is_file():
+        if path.exists() and not path.is_file() and not path.is_dir():
             raise DataError(f"{in_one_line(name)}: is no regular file; give a picture")
         with path.open("rb") as file:
             return read_bounded(file, name)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{in_one_line(name)}: can't be read: {reason}; give a PNG or JPEG file") from None
+        raise unreadable(name, error) from None
 
 
 def read_bounded(stream: BinaryIO, name: str) -> bytes:

@@ -17,6 +17,7 @@ from PIL import Image
 from fer_tfx.contract import MAX_LOCAL_PIXELS
 from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
+from fer_tfx.files import unreadable
 from fer_tfx.pictures import find_name
 from fer_tfx.prediction import Prediction
 
@@ -141,13 +142,14 @@ def import_av(name: str) -> Any:
 
 
 def _open_file(path: Path, name: str) -> BinaryIO:
-    if path.exists() and not path.is_file():
-        raise DataError(f"{name}: is no regular file; give a video")
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise DataError(f"{name}: is no regular file; give a video")
+        if path.is_file() and not path.stat().st_size:
+            raise DataError(f"{name}: is empty; give a video")
         return path.open("rb")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{name}: can't be read: {reason}; give a video") from None
+        raise unreadable(name, error) from None
 
 
 def _read_frames(name: str, container: Any, stream: Any) -> Iterator[Frame]:

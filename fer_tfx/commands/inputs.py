@@ -15,6 +15,7 @@ import numpy as np
 from fer_tfx.contract import IMAGE_SHAPE
 from fer_tfx.errors import ConfigError, DataError, in_one_line
 from fer_tfx.face_detection import Box
+from fer_tfx.files import unreadable
 from fer_tfx.pictures import PictureLike, list_picture_suffixes, read_bounded, read_picture_file
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
@@ -78,7 +79,7 @@ class Rows(NamedTuple):
 
     def iter_items(self) -> Iterator[Item]:
         """Yield the rows in order. Raises DataError, also for a broken row: without it all that follow would shift."""
-        name, place = in_one_line(self.name), 0
+        place = 0
         try:
             with self.open() as stream:
                 for row in read_source(Source(self.name, self.name, True), stream, ReadingLimits(), None):
@@ -90,11 +91,11 @@ class Rows(NamedTuple):
                         yield Item(Subject(row.source, place), pixels)
                         place += 1
         except OSError as error:
-            raise DataError(
-                f"{name}: can't be read: {error.strerror}; give a FER2013 CSV or an archive of it"
-            ) from None
+            raise unreadable(self.name, error) from None
         if place == 0:
-            raise DataError(f"{name}: no row in it; give a file with a picture in each line below its header")
+            raise DataError(
+                f"{in_one_line(self.name)}: no row in it; give a file with a picture in each line below its header"
+            )
 
 
 class Video(NamedTuple):
@@ -194,7 +195,7 @@ def open_rows(name: str) -> Rows:
 def _recognise(name: str, spool: BinaryIO, is_moving: bool) -> Picture | Folder | Rows | Video:
     if name == "-":
         return _recognise_standard_input(spool, is_moving)
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # noqa: PTH112 (raises nothing for a name that is too long)
         return Folder.read(name)
     head = b""
     with suppress(OSError, ValueError):  # what can't be read is reported later

@@ -91,7 +91,7 @@ def test_iter_items_broken_row_in_an_archive_is_named_by_its_member(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "can't be read: No such file or directory; give a FER2013 CSV"),
+        (None, "no such file; check the path"),
         (b"", "no CSV in it|the file is empty"),
         (b"pixels\n", "no row in it; give a file with a picture in each line"),
         (b"emotion,faces\n", "found no column `pixels`"),

@@ -130,9 +130,9 @@ def test_predict_what_is_no_picture_is_told_what_to_give(small, given):
 
 
 def test_predict_names_the_file_and_a_folder_is_refused(small, tmp_path):
-    with pytest.raises(DataError, match=rf"^{tmp_path}/none\.png: can't be read: No such file"):
+    with pytest.raises(DataError, match=rf"^{tmp_path}/none\.png: no such file; check the path"):
         small.predict(tmp_path / "none.png")
-    with pytest.raises(DataError, match=rf"^{tmp_path}: is no regular file; give a picture"):
+    with pytest.raises(DataError, match=rf"^{tmp_path}: is a folder; name the files in it"):
         small.predict(tmp_path)
 
 

@@ -1,6 +1,8 @@
 """Files of pictures -> pixels; that they equal those of the graph is tested in tests/unit/models."""
 
+import errno
 import io
+import os
 import struct
 import sys
 import warnings
@@ -13,6 +15,7 @@ from PIL import Image
 
 from fer_tfx import pictures
 from fer_tfx.errors import DataError, in_one_line
+from fer_tfx.files import unreadable
 from fer_tfx.pictures import decode_picture, open_upright, read_bounded, read_picture_file, to_pixels
 
 ORIENTATION = 0x0112
@@ -236,7 +239,17 @@ def refuse(name: str | Path) -> str:
 
 
 def test_read_picture_file_what_cannot_be_read_is_named(tmp_path):
-    assert refuse(tmp_path / "none") == "NAME: can't be read: No such file or directory; give a PNG or JPEG file"
+    assert refuse(tmp_path / "none") == "NAME: no such file; check the path"
+    (tmp_path / "link").symlink_to("none")
+    assert refuse(tmp_path / "link") == "NAME: no such file; check the path"
+    assert refuse("https://example.org/a.jpg") == "NAME: no such file; download it first"
+    assert refuse(tmp_path) == "NAME: is a folder; name the files in it"
+    assert refuse("a" * 300) == "NAME: can't be read: File name too long; check the path and the disk"
+    assert refuse("no\0ne") == r"no\x00ne: can't be read: embedded null byte; check the path and the disk"
+    (tmp_path / "file").touch()
+    assert refuse(tmp_path / "file" / "a.jpg") == "NAME: no such file; check the path"
+    refused = unreadable("a.jpg", PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    assert str(refused) == "a.jpg: can't be read: Permission denied; fix its permissions"
     assert refuse("/dev/zero") == "NAME: is no regular file; give a picture"
     with (tmp_path / "large").open("wb") as file:
         file.truncate(200_000_001)

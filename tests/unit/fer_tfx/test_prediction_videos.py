@@ -149,7 +149,7 @@ def test_predict_several_videos_are_answered_but_those_that_cannot_be_read(capfd
     assert [line.split(" s #")[0].split() + line.split(" s #")[1].split()[:1] for line in table.splitlines()] == [
         ["clip.mp4", "0.00", "1"], ["clip.mp4", "0.00", "2"], ["other.mkv", "0.00", "1"], ["other.mkv", "0.00", "2"]
     ]  # fmt: skip
-    assert said.startswith("fer-tfx: none.mp4: can't be read: No such file or directory; give a video\n")
+    assert said.startswith("fer-tfx: none.mp4: no such file; check the path\n")
     assert ask(capfd, "none.mp4")[:2] == (2, "")
 
 

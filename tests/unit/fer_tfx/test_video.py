@@ -161,12 +161,12 @@ def test_predict_video_goes_on_behind_damage(tmp_path):
             b"Not a video.\n" * 99,
             "is no video that can be read, or it is cut off; give an MP4, MOV, MKV or AVI",
         ),
-        ("empty.mp4", b"", "is no video that can be read"),
+        ("empty.mp4", b"", "is empty; give a video"),
         ("head.mp4", b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", "is no video that can be read"),
         ("list.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nclip.mp4\n#EXT-X-ENDLIST\n", "is no video"),
         ("list.ffconcat", b"ffconcat version 1.0\nfile clip.mp4\n", "is no video that can be read"),
-        ("no\0ne.mp4", None, "can't be read: embedded null byte; give a video"),
-        ("none.mp4", None, "can't be read: No such file or directory; give a video"),
+        ("no\0ne.mp4", None, "can't be read: embedded null byte; check the path and the disk"),
+        ("none.mp4", None, "no such file; check the path"),
     ],
 )
 def test_open_clip_what_is_no_video_is_one_line(tmp_path, monkeypatch, name, content, said):
@@ -182,8 +182,11 @@ def test_open_clip_what_is_no_video_is_one_line(tmp_path, monkeypatch, name, con
 
 def test_open_clip_folder_and_pipe_are_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(DataError, match=r": is no regular file; give a video$"), open_clip(path):
+    for path, said in (
+        (tmp_path, "is a folder; name the files in it"),
+        (tmp_path / "pipe", "is no regular file; give"),
+    ):
+        with pytest.raises(DataError, match=f": {said}"), open_clip(path):
             pass
 
 
