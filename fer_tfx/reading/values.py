@@ -100,7 +100,7 @@ def _face_of_picture(
         try:
             content = base64.b64decode(content)
         except ValueError:
-            raise value_error(UNREADABLE, layout.path_name, content.encode(), "bytes in base64") from None
+            raise value_error(UNREADABLE, layout.path_name, to_text(content), "bytes in base64") from None
     if isinstance(content, bytes):
         return FaceRow(class_index, decode_content(content), split)
     if not isinstance(path, str) or not path.strip():
