@@ -273,7 +273,9 @@ def test_pictures_without_classes_are_refused_before_the_run_and_predicted_as_un
     ingest: Any, tmp_path: Path
 ) -> None:
     pixels = write_pictures(tmp_path / "flat", ["1.png", "2.png"])
-    with pytest.raises(DataError, match=r"2 pictures, none in a folder.*train/angry/1\.jpg.*--unlabelled") as said:
+    with pytest.raises(
+        DataError, match=r"2 pictures such as 1\.png, none in a folder.*train/angry/1\.jpg.*--unlabelled"
+    ) as said:
         look_into_input(DataConfig(path=str(tmp_path / "flat")))
     assert len(str(said.value)) <= 500
     done = ingest(write_table(tmp_path / "a.csv", USAGES[:9]), unlabelled=tmp_path / "flat")
