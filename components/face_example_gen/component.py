@@ -244,7 +244,10 @@ def _explain_empty_train(report: IngestionReport) -> str:
     if report.rows_dropped:
         return f": all {report.rows_dropped:,} also stand in eval or test: give further rows to train on"
     if any(report.split_size(split) for split in LABELLED_SPLITS):
-        return ": all went to eval and test: give rows of the usage Training, or lower data.eval_fraction"
+        return (
+            ": all went to eval and test: give rows of the usage Training, rename folders or archives that are"
+            " called after test, or lower data.eval_fraction"
+        )
     return "; give a file with an `emotion` column"
 
 
