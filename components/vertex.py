@@ -22,7 +22,7 @@ def serve(config: ServingConfig, digest: str, source: str, again: str) -> None:
 
     The SavedModel in `source`, path or URI, is uploaded unless the model is deployed, or was uploaded from there. Until
     the new version is ready, and if it never is, the one before goes on answering. `again` says what to repeat then.
-    Raises ConfigError: Vertex AI refuses; FerError: it can't be reached, or has no room.
+    Raises ConfigError: Vertex AI refuses; FerError: it can't be reached, or can't take it now.
     """
     from google.cloud import aiplatform
 
@@ -35,20 +35,15 @@ def serve(config: ServingConfig, digest: str, source: str, again: str) -> None:
         aiplatform.init(project=project, location=location)
         endpoint = aiplatform.Endpoint(name)
         ours, wanted = f"{config.model_name}-", f"{config.model_name}-{digest[:16]}"
-        if wanted not in _list_deployed(endpoint, ours):
+        if wanted not in [each.display_name for each in endpoint.list_models()]:
             model = _find_or_upload(aiplatform, config, digest, source)
             _deploy(endpoint, model, wanted, config.endpoint)
-        deployed = _list_deployed(endpoint, ours)
-        traffic = {deployed.pop(wanted): 100}
-        if endpoint.traffic_split != traffic:
-            endpoint.update(traffic_split=traffic, update_request_timeout=_TIMEOUT_S)
-    _undeploy(endpoint, list(deployed.values())[config.endpoint.keep_versions - 1 :])
-
-
-def _list_deployed(endpoint: Any, prefix: str) -> dict[str, str]:
-    """Ids of the deployed models whose name begins so, by their name, the newest first."""
-    newest_first = sorted(endpoint.list_models(), key=lambda each: each.create_time, reverse=True)
-    return {each.display_name: each.id for each in newest_first if each.display_name.startswith(prefix)}
+        newest_first = sorted(endpoint.list_models(), key=lambda each: each.create_time, reverse=True)
+        answering = next(each.id for each in newest_first if each.display_name == wanted)
+        if endpoint.traffic_split != {answering: 100}:
+            endpoint.update(traffic_split={answering: 100}, update_request_timeout=_TIMEOUT_S)
+    others = [each.id for each in newest_first if each.display_name.startswith(ours) and each.id != answering]
+    _undeploy(endpoint, others[config.endpoint.keep_versions - 1 :])
 
 
 def _find_or_upload(aiplatform: Any, config: ServingConfig, digest: str, source: str) -> Any:
@@ -117,7 +112,7 @@ def explained(where: str, asked: str, remedy: str = "correct it") -> Iterator[No
                 login = "run `gcloud auth application-default login`"
                 raise ConfigError(f"{where}: no usable credentials: {said}; {login}") from None
             case api.TooManyRequests() | api.Conflict():
-                raise FerError(f"{where}: Vertex AI has no room for {asked}: {said}; {remedy}") from None
+                raise FerError(f"{where}: Vertex AI can't take {asked} now: {said}; {remedy}") from None
             case api.ClientError() | ValueError():
                 raise ConfigError(f"{where}: Vertex AI refused {asked}: {said}; {remedy}") from None
             case api.GoogleAPIError() | OSError():

@@ -67,7 +67,7 @@ def explain_failure(error: BaseException, node: str, log: str) -> str:
     """One line for an error that is no `FerError`, with the running component and the log, if there are any."""
     origin, words = _recognise(error)
     where, more = f"{node}: " if node else "", f"; details are in {log}" if log else ""
-    found = f"{type(origin).__name__}: {_last_words(origin)}"
+    found = f"{type(origin).__name__}: {last_words(origin)}"
     if not words:
         return f"{where}{found}{more}"
     cause, remedy = _KINDS[words]
@@ -82,10 +82,16 @@ def _recognise(error: BaseException) -> tuple[BaseException, str]:
     return error, next((words for words in _KINDS if re.search(words, f"{type(error).__name__}: {error}")), "")
 
 
-def _last_words(error: BaseException) -> str:
-    """The line that says what happened: the last one of a traceback that was passed on as text, else the first."""
-    first = first_line(error)
-    said = last_line(str(error)) if first.startswith("Traceback") else first
+def last_words(error: BaseException) -> str:
+    """What an error says happened, in one line.
+
+    The first one; of a traceback that was passed on as text the last, which also follows a first that only leads to it.
+    """
+    first, last = first_line(error), last_line(str(error)).rstrip(".")
+    if first.startswith("Traceback"):
+        said = last
+    else:
+        said = f"{first} {last}" if first.endswith(":") and last != first else first
     return said if len(said) <= 300 else f"{said[:297]}..."
 
 

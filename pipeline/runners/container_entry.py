@@ -24,7 +24,7 @@ from pathlib import Path
 from fer_tfx.commands.ending import print_error, take_signals
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.quiet import hush_libraries
-from pipeline.failures import first_line
+from pipeline.failures import last_words
 from pipeline.runners import ingestion_driver
 from pipeline.runners.attempts import keep_trying
 from pipeline.runners.compiled import Json, find_title
@@ -54,7 +54,7 @@ def main(parsed: argparse.Namespace, beam_args: list[str], owner: str) -> int:
         if refusal := error if isinstance(error, FerError) else _find_refusal(error):
             print_error(str(refusal))
             return refusal.exit_code
-        print_error(f"{type(error).__name__}: {first_line(error)}")
+        print_error(f"{type(error).__name__}: {last_words(error)}")
         return FerError.exit_code
     return 0
 

@@ -2,9 +2,11 @@
 
 TensorFlow's and Beam's clients have no setting for a server, so this makes Google's hosts its own, for whoever joins
 its namespaces with the variables of `settings.json` in FOLDER: names, a certificate, an account's key, and in front of
-fsouza's server a proxy that speaks TLS, mends what the two sides understand differently, and can be told to fail.
+fsouza's server a proxy that speaks TLS, mends what the two sides understand differently, and can be told to fail. A
+test double stands for Dataflow: it keeps the jobs that it gets, and says at once that they are over.
 Each line of standard input is a command in JSON, answered by a line: `{"faults": {...}}`, `{"objects": "PREFIX"}`,
-`{"read": "NAME"}`, `{"write": "NAME", "path": "FILE"}`. Its end is the server's.
+`{"read": "NAME"}`, `{"write": "NAME", "path": "FILE"}`, `{"jobs": "ERROR"}` for all jobs since the last such command,
+after which they fail with that error, or not. Its end is the server's.
 """
 
 import email.parser
@@ -23,11 +25,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httplib2
+
 BUCKET = "fer-bucket"
-HOSTS = [f"{name}.googleapis.com" for name in ("storage", "www", "oauth2")]
+HOSTS = [f"{name}.googleapis.com" for name in ("storage", "www", "oauth2", "dataflow")]
+# For whatever listens there: it speaks another protocol.
+VERTEX = ("127.0.0.2", "europe-west4-aiplatform.googleapis.com")
 SERVER = ("127.0.0.1", 4443)
 LARGE = 1000  # bytes from which on an upload can be cut
 TOKEN = json.dumps({"access_token": "local", "expires_in": 3600, "token_type": "Bearer"}).encode()
+CA_SETTINGS = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
 NEITHER = {"connection", "content-length", "date", "expect", "transfer-encoding"}
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -39,6 +46,9 @@ faults: dict[str, float] = {}
 are cut before the answer."""
 counts: Counter[str] = Counter()
 """Requests and faults since the last command."""
+jobs: list[dict[str, Any]] = []
+"""That came to Dataflow: path and content of each."""
+job_error = ""
 lock = threading.Lock()
 chance = random.Random(20)
 
@@ -70,6 +80,8 @@ class Front(BaseHTTPRequestHandler):
         body = self.read_chunks() if "chunked" in self.headers.get("Transfer-Encoding", "") else self.rfile.read(length)
         if "token" in self.path.rpartition("/")[2]:
             self.answer(200, [("Content-Type", "application/json")], TOKEN)
+        elif self.path.startswith("/v1b3/"):
+            self.answer(200, [("Content-Type", "application/json")], json.dumps(self.answer_job(body)).encode())
         elif fails("refused"):
             self.answer(503, [], b"try again")
         elif self.path.startswith("/batch"):
@@ -82,6 +94,24 @@ class Front(BaseHTTPRequestHandler):
             self.answer(*answer)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = handle_any  # noqa: N815 (names of http.server)
+
+    def answer_job(self, body: bytes) -> Any:
+        """As Dataflow's double."""
+        path = self.path.partition("?")[0]
+        if self.command == "POST":
+            jobs.append({"path": path, "job": json.loads(body)})
+            return {"id": "1", "name": "job", "currentState": "JOB_STATE_PENDING"}
+        match path.rpartition("/")[2]:
+            case "messages":
+                said = {
+                    "messageText": job_error,
+                    "messageImportance": "JOB_MESSAGE_ERROR",
+                    "time": "2026-01-01T00:00:00Z",
+                }
+                return {"jobMessages": [said] if job_error else []}
+            case "metrics":
+                return {}
+        return {"id": "1", "name": "job", "currentState": "JOB_STATE_FAILED" if job_error else "JOB_STATE_DONE"}
 
     def read_chunks(self) -> bytes:
         """A body as TensorFlow sends it, whatever its `Content-Length` says."""
@@ -174,20 +204,22 @@ def take_over_hosts(folder: Path) -> None:
     """Within these namespaces: their names and a certificate for them, which also is its own authority."""
     run("ip", "link", "set", "lo", "up")
     hosts = folder / "hosts"
-    hosts.write_text("".join(f"127.0.0.1 {each}\n" for each in ("localhost", *HOSTS)))
+    hosts.write_text("".join(f"127.0.0.1 {each}\n" for each in ("localhost", *HOSTS)) + f"{' '.join(VERTEX)}\n")
     run("mount", "--bind", hosts, "/etc/hosts")
     run(
         "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=loopback",
-        "-addext", "subjectAltName=" + ",".join(f"DNS:{each}" for each in HOSTS),
+        "-addext", "subjectAltName=" + ",".join(f"DNS:{each}" for each in (*HOSTS, VERTEX[1])),
         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem",
     )  # fmt: skip
+    # The client for Dataflow chooses its authorities when it is imported, which in a fork is before it has settings.
+    run("mount", "--bind", folder / "certificate.pem", httplib2.CA_CERTS)
     account = {
         "type": "service_account", "project_id": "fer", "client_id": "1", "private_key_id": "1",
         "client_email": "fer@fer.iam.gserviceaccount.com", "private_key": (folder / "key.pem").read_text(),
         "token_uri": f"https://{HOSTS[2]}/token",
     }  # fmt: skip
     (folder / "account.json").write_text(json.dumps(account))
-    bundle = dict.fromkeys(("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), f"{folder}/certificate.pem")
+    bundle = dict.fromkeys(CA_SETTINGS, f"{folder}/certificate.pem")
     (folder / "settings.json").write_text(
         json.dumps({**bundle, "GOOGLE_APPLICATION_CREDENTIALS": f"{folder}/account.json", "NO_GCE_CHECK": "true"})
     )
@@ -212,6 +244,12 @@ def start_server(program: str, folder: Path) -> "subprocess.Popen[bytes]":
 
 def obey(command: dict[str, Any]) -> Any:
     """The answer to a line of standard input."""
+    global job_error  # noqa: PLW0603
+    if "jobs" in command:
+        job_error = command["jobs"]
+        came = list(jobs)
+        jobs.clear()
+        return came
     if "objects" in command:
         return list_objects(command["objects"])
     if "read" in command:

@@ -95,11 +95,20 @@ def test_serve_leaves_what_others_have_deployed(vertex):
     assert vertex.deployed == ["theirs-1", *NAMES[1:]]
 
 
+def test_serve_undeploys_what_two_attempts_have_deployed_twice(vertex):
+    push(FIRST)
+    (twin,) = [types.DeployedModel(each) for each in vertex.endpoint.deployed_models]
+    twin.id = "98"
+    vertex.endpoint.deployed_models.append(twin)
+    push(FIRST, keep_versions=1)
+    assert (vertex.serving, vertex.deployed) == (NAMES[0], NAMES[:1])
+
+
 @pytest.mark.parametrize(
     ("step", "failure", "kind", "words"),
     [
         ("UploadModel", CRASH, ConfigError, "Vertex AI refused fer with digest 222222222222: 400 Model server exited"),
-        ("DeployModel", QUOTA, FerError, "Vertex AI has no room for fer with digest 222222222222: 429 CustomModel"),
+        ("DeployModel", QUOTA, FerError, "Vertex AI can't take fer with digest 222222222222 now: 429 CustomModel"),
         ("DeployModel", CRASH, ConfigError, "Vertex AI refused fer with digest 222222222222: 400 Model server exited"),
     ],
 )

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from pipeline.failures import explain_failure, last_line
+from pipeline.failures import explain_failure, last_line, last_words
 
 TOOK = "the disk did not take what was written"
 FULL, MENDING, LOCK = "no room is left on the disk", "fix its permissions", "another program holds"
@@ -63,6 +63,18 @@ def test_explain_failure_of_a_traceback_in_words_takes_its_last_line() -> None:
     assert "no room is left on the disk (RuntimeError: OSError: [Errno 28] full): make room" in explain_failure(
         error, "", "l"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("State: FAILED, Error:\nWorkflow failed. Causes: a.", "FAILED, Error: Workflow failed. Causes: a"),
+        ("failed, Error:\nTraceback (most recent call last):\n  ...\nValueError: a", "failed, Error: ValueError: a"),
+        ("nothing:", "nothing:"),
+    ],
+)  # fmt: skip
+def test_last_words_of_an_error_whose_first_line_only_leads_to_it(said, words):
+    assert last_words(RuntimeError(said)).removeprefix("State: ") == words
 
 
 def test_explain_failure_of_a_long_message_is_cut() -> None:

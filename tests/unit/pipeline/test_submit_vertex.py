@@ -84,7 +84,7 @@ def test_submit_vertex_cron_makes_a_schedule_of_one_such_run_at_a_time(vertex):
     [
         ("PERMISSION_DENIED", ConfigError, "Vertex AI refused FILE: 403 CreatePipelineJob is refused by the double; c"),
         ("INVALID_ARGUMENT", ConfigError, "Vertex AI refused FILE: 400 "),
-        ("RESOURCE_EXHAUSTED", FerError, "Vertex AI has no room for FILE: 429 "),
+        ("RESOURCE_EXHAUSTED", FerError, "Vertex AI can't take FILE now: 429 "),
         ("UNAVAILABLE", FerError, "can't be reached: 503 CreatePipelineJob is refused by the double; try again"),
     ],
 )
