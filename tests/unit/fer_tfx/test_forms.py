@@ -1,47 +1,31 @@
-"""A new form of input is one object with three members, listed in FORMS: here lines of JSON."""
+"""A new form of input is one object with three members, listed in FORMS: here the one of docs/extending.md."""
 
 import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterator
-from typing import BinaryIO
 
 import pytest
+from documents import ROOT, list_snippets, run_python
 
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 from fer_tfx.reading import forms
 from fer_tfx.reading.csv_form import CSV
-from fer_tfx.reading.form import FaceRow, Item, LeftOutRow, ParsedRow, ReadingLimits, RejectedRow, SkippedMember
+from fer_tfx.reading.form import FaceRow, LeftOutRow, ParsedRow, ReadingLimits, RejectedRow, SkippedMember
 from fer_tfx.reading.sources import Source, choose_sources, cut_source, read_source
-from fer_tfx.reading.words import ClassTable, LeftOut
+from fer_tfx.reading.words import ClassTable
 
 CLASSES = ClassTable.build(DEFAULT_CLASS_NAMES, {"contempt": "leave_out"})
-
-
-class JsonForm:
-    """A line is one row: the name of the class and 2,304 bytes in base64."""
-
-    suffixes = (".jsonl",)
-
-    def recognises(self, head: bytes, name: str) -> bool:
-        return head.startswith(b"{")
-
-    def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
-        for row, line in enumerate(iter(lambda: stream.readline(limits.max_line_bytes), b"")):
-            content = json.loads(line)
-            pixels, label = base64.b64decode(content["pixels"]), content["label"]
-            if classes is None:
-                yield ParsedRow(name, row, row + 1, FaceRow(None, pixels, None))
-                continue
-            meaning = classes.find(label.encode())
-            if isinstance(meaning, LeftOut):
-                yield LeftOutRow(name, row, row + 1, meaning.word)
-            elif meaning is None:
-                yield RejectedRow(name, row, row + 1, "unknown label", label, "")
-            else:
-                yield ParsedRow(name, row, row + 1, FaceRow(meaning, pixels, None))
+(EXAMPLE,) = (each for each in list_snippets(ROOT / "docs" / "extending.md") if "class JsonForm" in each.text)
+IMPORTS = """
+import base64, json
+from collections.abc import Iterator
+from typing import BinaryIO
+from fer_tfx.reading.form import FaceRow, Item, LeftOutRow, ParsedRow, ReadingLimits, RejectedRow
+from fer_tfx.reading.words import ClassTable, LeftOut
+"""
+JsonForm = run_python(IMPORTS, EXAMPLE.text)["JsonForm"]
 
 
 @pytest.fixture(autouse=True)
