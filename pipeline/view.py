@@ -9,6 +9,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress_bar import ProgressBar
+from rich.table import Column
 from rich.text import Text
 
 from configs.progress import PROGRESS_LOGGER
@@ -18,6 +19,7 @@ from fer_tfx.quiet import is_quiet, is_verbose
 _STARTED = re.compile(r"Component (\S+) is running\.")
 FINISHED = re.compile(r"Component (\S+) is finished\.")
 _CACHED = re.compile(r"A cached execution \d+ is used\.")
+_LEAST_BAR, _BAR, _BESIDE_BAR = 4, 24, 62  # characters
 _LOGGERS = (logging.getLogger("absl"), logging.getLogger(PROGRESS_LOGGER))
 
 
@@ -42,9 +44,13 @@ class RunView(logging.Handler):
         super().__init__(logging.INFO)
         self._names = list(names)
         self.console = Console(file=output, highlight=False, soft_wrap=not output.isatty(), quiet=is_quiet())
+        # In a narrow terminal bars and notes get shorter, so that a step stays a line.
+        bar_width = max(_LEAST_BAR, min(_BAR, self.console.width - _BESIDE_BAR))
+        note = Column(ratio=1, no_wrap=True, overflow="ellipsis")
         self._progress = Progress(
-            TextColumn("{task.fields[mark]}"), TextColumn("{task.description}"), _Bar(bar_width=24),
-            TimeElapsedColumn(), _TimeLeft(), TextColumn("[dim]{task.fields[note]}"), console=self.console,
+            TextColumn("{task.fields[mark]}"), TextColumn("{task.description}"), _Bar(bar_width),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)), _TimeLeft(table_column=Column(no_wrap=True)),
+            TextColumn("[dim]{task.fields[note]}", table_column=note), console=self.console, expand=True,
             disable=is_verbose() or not output.isatty(),
         )  # fmt: skip
         self._tasks: dict[str, TaskID] = {}

@@ -137,10 +137,11 @@ def _plot_epochs(epochs: Sequence[EpochMetrics], label: str, fields: dict[str, s
 
 def plot_classes(classes: Sequence[ClassFigures]) -> Plot:
     """Recall and precision of each class with their intervals."""
+    known = [each for each in classes if each.recall.count]
     alt = "Recall and precision of each class with 95 % intervals; the table has the figures. Recall: " + _list(
-        [each.name for each in classes], [each.recall.fraction for each in classes]
+        [each.name for each in known], [each.recall.fraction for each in known]
     )
-    with _draw(alt, "", "") as (axes, plots):
+    with _draw(alt, "recall, precision", "") as (axes, plots):
         kinds = (("recall", _FIRST, "o", -0.12), ("precision", _SECOND, "s", 0.12))
         for title, color, marker, offset in kinds:
             shares = [getattr(each, title) for each in classes]
@@ -177,18 +178,19 @@ def plot_reliability(evaluation: Evaluation) -> Plot:
 def plot_coverage(evaluation: Evaluation) -> Plot:
     """Accuracy of the answers that are kept against their share, with the model's own threshold."""
     abstain = evaluation.abstain
+    kept = f"{abstain.coverage_fraction:.1%} are kept, of which {abstain.accuracy_fraction:.1%} are right"
     alt = (
         f"Accuracy of the answers that are kept against their share. At the model's threshold {abstain.threshold:.3f}"
-        f" {abstain.coverage_fraction:.1%} are kept, of which {abstain.accuracy_fraction:.1%} are right; of all"
-        f" {evaluation.accuracy.fraction:.1%} are."
+        f" {kept if abstain.coverage_fraction else 'none is kept'}; {evaluation.accuracy.fraction:.1%} of all are right."
     )
     with _draw(alt, "share of answers kept", "accuracy of these") as (axes, plots):
         points = [(point.coverage_fraction, point.accuracy_fraction) for point in evaluation.coverage]
         axes.plot(*zip(*points, strict=True), color=_FIRST)
-        label = f"abstain below {abstain.threshold:.2f}"
-        axes.plot(abstain.coverage_fraction, abstain.accuracy_fraction, "D", color=_SECOND, label=label)
         axes.set_xlim(0, 1.02)
-        axes.legend()
+        if abstain.coverage_fraction:
+            label = f"abstain below {abstain.threshold:.2f}"
+            axes.plot(abstain.coverage_fraction, abstain.accuracy_fraction, "D", color=_SECOND, label=label)
+            axes.legend()
     return plots[0]
 
 
@@ -222,7 +224,7 @@ def plot_runs(title: str, points: Sequence[RunPoint]) -> Plot:
 
     first, last = points[0], points[-1]
     alt = f"{title} by run: {first.value:.4g} in run {first.number}, {last.value:.4g} in run {last.number}."
-    with _draw(alt, "run", "") as (axes, plots):
+    with _draw(alt, "run", title[0].lower() + title[1:].partition(" [")[0]) as (axes, plots):
         numbers, values = [each.number for each in points], np.array([each.value for each in points])
         axes.plot(numbers, values, color=_FIRST, marker="o", markersize=4)
         if all(each.share for each in points):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -118,19 +119,21 @@ def _encode_heat(lost: npt.NDArray[np.float64]) -> str:
 
 
 def format_percent(fraction: float) -> str:
-    """0.6817 -> 68.2 %, without a line break."""
-    return f"{100 * fraction:.1f}{_NO_BREAK}%"
+    """0.6817 -> 68.2 %, without a line break; NaN -> a dash."""
+    return NO_FIGURE if math.isnan(fraction) else f"{100 * fraction:.1f}{_NO_BREAK}%"
 
 
 def format_share(share: Share) -> str:
-    """68.2 % [66.6, 69.7]: the share with its interval; a dash where there is nothing to be a share of."""
-    if not share.count:
+    """68.2 % [66.6, 69.7]: the share with its interval; a dash for NaN and where there is nothing to be a share of."""
+    if not share.count or math.isnan(share.fraction):
         return NO_FIGURE
     return f"{format_percent(share.fraction)} [{100 * share.low:.1f},{_NO_BREAK}{100 * share.high:.1f}]"
 
 
 def format_figure(value: float, interval: Interval | None) -> str:
-    """0.0243 [0.0000, 0.0391]: a figure, with its interval if it has one."""
+    """0.0243 [0.0000, 0.0391]: a figure, with its interval if it has one; NaN -> a dash."""
+    if math.isnan(value):
+        return NO_FIGURE
     return f"{value:.4f}" + (f" [{interval.low:.4f},{_NO_BREAK}{interval.high:.4f}]" if interval else "")
 
 

@@ -149,9 +149,23 @@ def test_run_view_steps_that_wait_are_still_and_the_one_at_work_tells_the_time_l
     assert second.partition("-:--")[0] == waiting[0][1].partition("-:--")[0]
 
 
-def read_lines(view: RunView) -> list[str]:
+@pytest.mark.parametrize("width", [64, 80, 120])
+def test_run_view_step_is_one_line_with_its_times_at_any_width(monkeypatch, width):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    with RunView(["ExampleValidator", "Trainer"], Terminal()) as shown:
+        say("Component Trainer is running.")
+        for step in range(3):
+            report_progress(step, 100, "epoch 12 finished, accuracy on eval 0.7021")
+            time.sleep(0.02)
+        lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in read_lines(shown, width)]
+    assert len(lines) == 2
+    assert re.match(r"▸ Trainer +\S+ \d:\d\d:\d\d \d:\d\d:\d\d left epoch 12", lines[1])
+
+
+def read_lines(view: RunView, width: int = 120) -> list[str]:
     """The lines of the view with their colours."""
-    console = Console(width=120, force_terminal=True, color_system="truecolor")
+    console = Console(width=width, force_terminal=True, color_system="truecolor")
     with console.capture() as captured:
         console.print(view._progress.get_renderable())
     return captured.get().splitlines()

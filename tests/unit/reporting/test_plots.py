@@ -8,6 +8,8 @@ import pytest
 from report_doubles import make_report
 
 from reporting import plots
+from reporting.intervals import Share
+from reporting.plots import RunPoint
 
 
 def decode(uri: str) -> str:
@@ -47,13 +49,26 @@ def test_plot_reliability_and_coverage_tell_their_figures(report):
     )
     assert "rows" in read_texts(decode(plots.plot_reliability(evaluation).light))
     coverage = plots.plot_coverage(evaluation)
-    assert "threshold 0.550 41.7% are kept, of which 0.0% are right; of all 58.3% are" in coverage.alt
+    assert "threshold 0.550 41.7% are kept, of which 0.0% are right; 58.3% of all are right" in coverage.alt
     assert "abstain below 0.55" in read_texts(decode(coverage.light))
 
 
 def test_plot_slices_and_classes_name_each_row(report):
     assert "sharpness, highest" in read_texts(decode(plots.plot_slices(report.evaluation.slices).light))
     assert "surprise 0.0%" in plots.plot_classes(report.evaluation.classes).alt
+
+
+def test_plot_classes_tells_no_recall_of_a_class_without_a_row(report):
+    classes = report.evaluation.classes
+    without = dataclasses.replace(classes[5], recall=Share.of(0.0, 0))
+    plot = plots.plot_classes([*classes[:5], without, *classes[6:]])
+    assert "surprise" not in plot.alt
+    assert "recall, precision" in read_texts(decode(plot.light))
+
+
+def test_plot_runs_names_both_axes():
+    points = [RunPoint(1, 0.5, Share.of(0.5, 10)), RunPoint(3, 0.6, Share.of(0.6, 10))]
+    assert {"run", "accuracy"} <= read_texts(decode(plots.plot_runs("Accuracy [95 %]", points).light))
 
 
 def test_plot_dark_form_has_none_of_the_light_colours_and_the_same_texts(report):

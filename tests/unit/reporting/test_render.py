@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import html
 import io
 import re
 
@@ -11,6 +12,7 @@ from PIL import Image
 from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan, make_report_of_refused_data
 
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
+from reporting.calibration import CoveragePoint
 from reporting.ingestion import IngestionReport
 from reporting.label_shift import compute_label_shift
 from reporting.render import NO_FIGURE, encode_picture, flatten, render_report
@@ -83,6 +85,26 @@ def test_render_report_refused_model_gives_each_reason(refused_page):
 
 def test_render_report_model_that_answers_nan_has_a_page_with_the_reason():
     assert "<li>negative log-likelihood is nan, at most 88.0000</li>" in render(make_report_of_nan())
+
+
+def test_render_report_figure_that_is_no_number_is_a_dash():
+    page = re.sub(r'"data:[^"]*"', "", render(make_report_of_nan()))
+    cells = re.findall(r"<td>(.*?)</td>", page)
+    assert [cell for cell in cells if "nan" in cell] == []
+    after = rf'<th scope="row">after</th><td>{NO_FIGURE}</td><td>{NO_FIGURE}</td><td>{NO_FIGURE}</td>'
+    assert after in page
+    assert f'<th scope="row">brows and eyes black</th><td>{NO_FIGURE}</td><td>12</td><td>{NO_FIGURE}</td>' in page
+
+
+def test_render_report_threshold_that_keeps_no_row_claims_no_accuracy(pushed_page):
+    assert "of the rows, 0.0\N{NO-BREAK SPACE}% of them right" in pushed_page  # two of the twelve are wrong
+    report = make_report()
+    point = CoveragePoint(1.0, 0.0, 0.0)
+    report = dataclasses.replace(report, evaluation=dataclasses.replace(report.evaluation, abstain=point))
+    page = render(report)
+    assert "It keeps none of the rows" in page
+    assert "of them right" not in page
+    assert "At the model's threshold 1.000 none is kept" in html.unescape(page)
 
 
 def test_render_report_text_from_data_is_escaped(refused_page):
