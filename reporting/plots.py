@@ -178,10 +178,12 @@ def plot_reliability(evaluation: Evaluation) -> Plot:
 def plot_coverage(evaluation: Evaluation) -> Plot:
     """Accuracy of the answers that are kept against their share, with the model's own threshold."""
     abstain = evaluation.abstain
-    kept = f"{abstain.coverage_fraction:.1%} are kept, of which {abstain.accuracy_fraction:.1%} are right"
+    kept = "none is kept"
+    if abstain.coverage_fraction:
+        kept = f"{abstain.coverage_fraction:.1%} are kept, of which {abstain.accuracy_fraction:.1%} are right"
     alt = (
         f"Accuracy of the answers that are kept against their share. At the model's threshold {abstain.threshold:.3f}"
-        f" {kept if abstain.coverage_fraction else 'none is kept'}; {evaluation.accuracy.fraction:.1%} of all are right."
+        f" {kept}; {evaluation.accuracy.fraction:.1%} of all are right."
     )
     with _draw(alt, "share of answers kept", "accuracy of these") as (axes, plots):
         points = [(point.coverage_fraction, point.accuracy_fraction) for point in evaluation.coverage]

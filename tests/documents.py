@@ -24,7 +24,7 @@ INPUTS = (
     "a.jpg", "b.jpg", "clip.mp4", "competition.zip", "crops/", "data/span-{SPAN}/*.csv", "downloaded/17", "face.png",
     "faces.zip", "faces/", "fer.json", "fer.yaml", "fer2013.csv", "fer2013.tar.gz", "fer2013new.csv", "folder/",
     "icml_face_data.csv", "more/*.jpg", "one.png", "own.yaml", "party.jpg", "photo.jpg", "photos/", "pictures/",
-    "test.csv", "test.csv.xz", "train.csv.xz", "two.png",
+    "pixels.npy", "test.csv", "test.csv.xz", "train.csv.xz", "two.png",
 )  # fmt: skip
 """What documents call the files that their readers have, which the test that executes the commands lays out."""
 

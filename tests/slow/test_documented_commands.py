@@ -31,6 +31,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pytest
 from clips import write_clip
 from documents import DOCUMENTS, INPUTS, PYTHON, SHELL, list_snippets, run_python
@@ -213,6 +214,7 @@ def lay_out(folder: Path) -> None:
         shutil.copy(photo, folder / name)
         shutil.copy(photo, folder / "photos" / name)
     write_clip(folder / "clip.mp4", [Image.open(photos[0]).resize((320, 240))] * 25)
+    np.save(folder / "pixels.npy", crops[0])
     (folder / "own.yaml").write_text("trainer:\n  batch_size: 32\n")
 
 

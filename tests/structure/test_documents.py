@@ -15,7 +15,7 @@ from fer_tfx.cli import build_app
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 # What tests/slow/test_documented_commands.py has for the commands that it executes.
-PROGRAMS = {"cat", "curl", "fer-tfx", "make", "printf", "python", "saved_model_cli"}
+PROGRAMS = {"cat", "cp", "curl", "fer-tfx", "make", "printf", "python", "saved_model_cli"}
 PATH = re.compile(r"(?:[a-z][\w.]*=)?([\w{][\w./{}*-]*(?:/|\.[a-z][\w.]*))")
 
 
@@ -46,7 +46,7 @@ def find_fault(snippet: Snippet) -> str:
         return f"{words[0]}: say what it needs, or have the test execute it"
     for before, word in pairwise(words):
         path = PATH.fullmatch(word)
-        is_read = path and before not in {"--out", "--save", "--sheet", "-m"}
+        is_read = path and not path[1].startswith("runs/") and before not in {"--out", "--save", "--sheet", "-m"}
         if is_read and path[1] not in INPUTS and not (ROOT / path[1]).exists():
             return f"{path[1]}: neither here nor among INPUTS"
     return ""
