@@ -13,6 +13,7 @@ from report_doubles import HOSTILE, make_faces, make_report, make_report_of_nan,
 
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from reporting.calibration import CoveragePoint
+from reporting.faces import ClassFaces
 from reporting.ingestion import IngestionReport
 from reporting.label_shift import compute_label_shift
 from reporting.render import NO_FIGURE, encode_picture, flatten, render_report
@@ -155,6 +156,15 @@ def test_render_report_of_many_classes_has_no_more_pictures_than_fit():
 def test_render_report_precision_of_a_class_that_is_never_answered_is_a_dash(pushed_page):
     surprise = re.search('<th scope="row">surprise</th><td>0.0\N{NO-BREAK SPACE}%.*?</tr>', pushed_page).group()
     assert surprise.endswith(f"<td>{NO_FIGURE}</td><td>0</td><td>0.000</td></tr>")
+
+
+def test_render_report_class_without_a_training_picture_has_no_mean_face():
+    report = make_report()
+    faces = make_faces(report)
+    none = ClassFaces(np.zeros((48, 48), np.uint8), [])
+    page = render_report(report, dataclasses.replace(faces, classes=[none, *faces.classes[1:]]))
+    assert f"{NAMES[0]}</th><td>No training picture.</td>" in page
+    assert page.count('alt="Mean of all training pictures') == 6
 
 
 def test_render_report_shows_quarantined_and_conflicting_pictures(pushed_page):
