@@ -74,7 +74,7 @@ lock: | $(UV)  ## Resolve the requirements of both distributions anew into the l
 	@$(CURRENT) setup.py requirements/library.in --extra tfx -o requirements/1.21/pipeline.lock
 	@$(CURRENT) setup.py requirements/library.in --extra dev -c requirements/1.21/pipeline.lock -o requirements/1.21/dev.lock
 	@$(CURRENT) setup.py requirements/library.in --extra cuda -c requirements/1.21/pipeline.lock -o requirements/1.21/cuda.lock
-	@for each in setup docs kfp gcs npm clusters; do $(OLDER) --no-config requirements/$$each.in -o requirements/$$each.lock; done
+	@for each in setup docs kfp gcs npm clusters rclone; do $(OLDER) --no-config requirements/$$each.in -o requirements/$$each.lock; done
 	@$(OLDER) --no-config --no-deps requirements/triton.in -o requirements/triton.lock
 
 audit: $(VENV)/.ready  ## Ask what is known against the locked packages (docs/audit.md)

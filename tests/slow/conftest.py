@@ -43,6 +43,12 @@ def clusters_python(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
+def rclone(request: pytest.FixtureRequest) -> Path:
+    """A program that serves a folder by S3's API."""
+    return make_environment(request, "rclone").with_name("rclone")
+
+
+@pytest.fixture(scope="session")
 def triton(request: pytest.FixtureRequest) -> Path:
     """The folder of Triton's server and its back ends, programs for Linux on x86-64."""
     (folder,) = make_environment(request, "triton").parents[1].glob("lib/*/site-packages/pytriton/tritonserver")

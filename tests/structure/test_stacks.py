@@ -132,7 +132,7 @@ def test_all_that_is_installed_from_a_registry_is_locked_by_hash(name):
     assert commands or name.startswith(".ci")
 
 
-@pytest.mark.parametrize("name", ["setup", "docs", "kfp", "gcs", "clusters", "triton"])
+@pytest.mark.parametrize("name", ["setup", "docs", "kfp", "gcs", "clusters", "rclone", "triton"])
 def test_small_lock_holds_what_it_is_for_and_names_no_address(name):
     asked = re.findall(r"^[a-z0-9-]+", (ROOT / f"requirements/{name}.in").read_text("utf-8"), re.MULTILINE)
     text = (ROOT / f"requirements/{name}.lock").read_text("utf-8")
