@@ -15,7 +15,7 @@ UNBALANCED_QUOTE = "unbalanced quote"
 
 SPACE = b" \t"
 # The first by which there are pixels counts.
-DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs", b"|": "bars"}
+DELIMITERS = {b",": "commas", b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
 # Of several, the first that is there counts.
 _LABEL_COLUMNS = (
     LABEL_KEY, "label", "class", "expression", "emotions", "labels", "emotionlabel", "emotionname", "labelname",
@@ -136,7 +136,7 @@ def lay_out(names: Sequence[str], labelled_by: str) -> RowLayout | None:
     label = _first_of(_LABEL_COLUMNS, squeezed) if labelled_by == BY_LABEL else ""
     if label:
         label = names[squeezed.index(label)]
-    elif labelled_by == BY_LABEL:
+    elif labelled_by == BY_LABEL and not (path and find_vote_columns(names)):  # the latter may be votes alone
         _require_no_column_a_class(names)
     usage = "" if labelled_by == UNLABELLED else _first_of(_USAGE_COLUMNS, names)
     votes = find_vote_columns(names) if labelled_by == BY_VOTES else ()
@@ -188,7 +188,7 @@ def _remedy_without_pixels(text: bytes) -> str:
     if not first or first[:1].isdigit():
         return "put a header such as `emotion,pixels` into line 1"
     if b"pixels" in text.lower():
-        return "separate the columns by commas, semicolons, tabs or bars"
+        return "separate the columns by commas, semicolons, tabs or vertical bars"
     return "make line 1 a header with the columns `emotion,pixels` and perhaps `Usage`"
 
 

@@ -340,7 +340,7 @@ def test_ingest_shows_the_name_of_a_file_in_one_printable_line(ingest: Any, tmp_
     path.write_text(fer2013_csv([(0, 1, "Training"), (1, 2, "PublicTest")]))
     (shown,) = ingest(path).report.read
     assert shown.isprintable()
-    path.write_text("emotion|pixels")
+    path.write_text("emotion/pixels\n3/4\n")
     with pytest.raises(DataError, match=f"^{re.escape(shown)}, line 1: ") as said:
         ingest(path)
     assert str(said.value).isprintable()

@@ -340,7 +340,7 @@ class QuietStaticHost(http.server.SimpleHTTPRequestHandler):
 def test_server_as_back_end_is_sent_the_crops_and_its_answers_are_shown(browser):
     with TensorFlowServingDouble(answer_by_first_value) as double, serve_site(BackEnd(url=double.rest_url)) as url:
         page, faults = open_page(browser, url)
-        assert page.inner_text("#privacy").startswith("No picture leaves this device: only 48x48 grey values")
+        page.locator("#privacy", has_text="No picture leaves this device: only 48x48 grey values").wait_for()
         face = Image.fromarray(np.full((48, 48), 203, np.uint8))
         drop(page, to_file(face))
         expect_titles(page, ["angry"])

@@ -1,7 +1,9 @@
 """Attempts at the work of a container, each in a process of its own: which ends are final, and the waits between."""
 
+import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,29 +12,26 @@ from pipeline.runners import attempts
 from pipeline.runners.attempts import keep_trying
 
 
-@pytest.fixture
-def waits(monkeypatch) -> list[float]:
-    found: list[float] = []
-    monkeypatch.setattr(attempts.time, "sleep", found.append)
-    return found
+def keep_trying_apart(work: Callable[[], int], retries: int) -> tuple[int, list[float]]:
+    """Its exit code and waits, which nobody waits for, in a process of its own.
 
-
-def count_attempts(folder: Path, *codes: int) -> int:
-    """How often work is done that ends with these codes, one an attempt; a negative one is a signal."""
-    notes = folder / "notes"
-    notes.touch()
-
-    def work() -> int:
-        with notes.open("a") as file:
-            file.write("x")
-        code = codes[len(notes.read_text()) - 1]
-        if code < 0:
-            os.kill(os.getpid(), -code)
-        return code
-
-    last = keep_trying(work, retries=2, wait_s=60)
-    assert last == (codes[len(notes.read_text()) - 1] if last != 1 else 1)
-    return len(notes.read_text())
+    What supervises work becomes the parent of orphans, and kills whatever it has started, as tests have the server of
+    their forks.
+    """
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            waits: list[float] = []
+            attempts.time.sleep = waits.append  # type: ignore[assignment]
+            os.write(sender, json.dumps((keep_trying(work, retries, wait_s=60), waits)).encode())
+        finally:
+            os._exit(0)
+    os.close(sender)
+    with os.fdopen(receiver) as file:
+        code, found = json.load(file)
+    os.waitpid(child, 0)
+    return code, found
 
 
 @pytest.mark.parametrize(
@@ -48,15 +47,27 @@ def count_attempts(folder: Path, *codes: int) -> int:
         ([1, 1, 1, 0], 3, [60, 120]),
     ],
 )
-def test_keep_trying_stops_at_whatever_is_final(tmp_path, waits, codes, expected, waited):
-    assert count_attempts(tmp_path, *codes) == expected
-    assert waits == waited
+def test_keep_trying_stops_at_whatever_is_final(tmp_path: Path, codes: list[int], expected: int, waited: list[float]):
+    """The codes are those of the attempts; a negative one is a signal."""
+    notes = tmp_path / "notes"
+    notes.touch()
+
+    def work() -> int:
+        with notes.open("a") as file:
+            file.write("x")
+        code = codes[len(notes.read_text()) - 1]
+        if code < 0:
+            os.kill(os.getpid(), -code)
+        return code
+
+    last, waits = keep_trying_apart(work, retries=2)
+    assert (len(notes.read_text()), waits) == (expected, waited)
+    assert last == codes[expected - 1]
 
 
-def test_keep_trying_waits_an_hour_at_most(waits):
-    assert keep_trying(lambda: 1, retries=8, wait_s=60) == 1
-    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+def test_keep_trying_waits_an_hour_at_most():
+    assert keep_trying_apart(lambda: 1, retries=8) == (1, [60, 120, 240, 480, 960, 1920, 3600, 3600])
 
 
-def test_keep_trying_without_retries_is_one_attempt(waits):
-    assert (keep_trying(lambda: 1, retries=0, wait_s=60), waits) == (1, [])
+def test_keep_trying_without_retries_is_one_attempt():
+    assert keep_trying_apart(lambda: 1, retries=0) == (1, [])

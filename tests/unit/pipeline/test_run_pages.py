@@ -87,7 +87,7 @@ def test_report_all_lists_every_run_with_its_figures_and_the_reasons_of_refusals
     page = show(capsys, root, "report", "--all")
     assert (root / "index.html").read_text("utf-8") == page
     _, third, second, first = read_table(page)
-    assert (third[0], third[4], third[9]) == ("3", "-", "refused: train: no example of disgust")
+    assert (third[0], third[4], third[9]) == ("3", "\N{EN DASH}", "refused: train: no example of disgust")
     assert second[9] == "refused: accuracy is 0.5833, at least 0.6000"
     assert (second[4], second[6]) == ("58.3 % [32.0, 80.7]", "2.3")
     assert first[8:] == ["1700000000 stable", "pushed"]
