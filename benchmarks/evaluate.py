@@ -77,10 +77,10 @@ def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     if options.votes:
         test = label_by_votes(test, options.votes, exported.read_class_names(options.model))
     figures = {"labels": "majority of FER+ votes" if options.votes else "FER2013", **evaluate(options.model, test)}
-    taught = sum(exported.sum_training_seconds(exported.read_record(each)) for each in options.teacher)
+    teacher_s = sum(exported.sum_training_seconds(exported.read_record(each)) for each in options.teacher)
     section = {
         **figures,
-        "teacher_wall_seconds": taught,
+        "teacher_wall_seconds": teacher_s,
         "command": command,
         "train_command": options.train_command,
         **read_code_version(),

@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from configs.convert import leaf_keys
-from configs.load import from_json, load_config, to_json, to_yaml
-from configs.spec import AugmentationConfig, DataConfig, PipelineConfig, TrainerConfig, TunerConfig
+from configs.load import from_json, load_config, overlay, to_json, to_yaml
+from configs.spec import AugmentationConfig, DataConfig, PipelineConfig, Recipe, TrainerConfig, TunerConfig
 from configs.tuning import Interval
 from fer_tfx.errors import ConfigError
+
+CONFIGS = Path(__file__).parents[3] / "configs"
 
 
 @pytest.fixture
@@ -470,3 +472,11 @@ def test_from_json_whole_number_with_a_dot_is_taken_for_a_whole_setting():
     trainer = from_json(TrainerConfig, '{"epochs": 7.0, "peak_learning_rate": 1}')
     assert (trainer.epochs, trainer.peak_learning_rate) == (7, 1.0)
     assert isinstance(trainer.epochs, int)
+
+
+def test_committed_teachers_are_the_recipe_of_fer2013_cut_short():
+    plain, *pupils = (
+        load_config(CONFIGS / f"{name}.yaml") for name in ("fer2013", "fer2013-taught", "fer2013-accurate")
+    )
+    teacher = Recipe(plain.model, dataclasses.replace(plain.trainer, epochs=120))
+    assert [overlay(Recipe(each.model, each.trainer), each.distillation.teacher) for each in pupils] == [teacher] * 2
