@@ -6,6 +6,7 @@ import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -56,14 +57,11 @@ def load_config(
 ) -> PipelineConfig:
     """The settings of a YAML file, then of `section.key=value` overrides, then of `values` by key; later ones win.
 
-    An override of a setting that holds text is that text as it is; any other is YAML. Messages of ConfigError start
-    with the file and line, or with `--set`.
+    A file that names another as its `base`, relative to its own folder, changes the settings of that one. An override
+    of a setting that holds text is that text as it is; any other is YAML. Messages of ConfigError start with the file
+    and line, or with `--set`.
     """
-    settings: dict[str, tuple[Any, str]] = {}  # value and origin
-    for key, value, origin in _read_file(Path(path)) if path else ():
-        if key in settings:  # once as `trainer.epochs`, once as `epochs` below `trainer`
-            raise ConfigError(f"{origin}: {key!r} is already set at {settings[key][1]}; keep one of the two")
-        settings[key] = value, origin
+    settings = _read_file(Path(path)) if path else {}
     settings |= {key: (value, "--set") for key, value in map(_parse_override, overrides)}
     settings |= {key: (value, "command line") for key, value in (values or {}).items()}
     try:
@@ -90,18 +88,34 @@ def to_yaml(config: PipelineConfig) -> str:
     return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(config))), sort_keys=False, width=120)
 
 
-def _read_file(path: Path) -> Iterator[tuple[str, Any, str]]:
-    """Dotted key, value and `file:line` of each setting."""
+def _read_file(path: Path, named_at: Mapping[Path, str] = MappingProxyType({})) -> dict[str, tuple[Any, str]]:
+    """Value and `file:line` of each setting by its dotted key; `named_at` has the files that this one is a base of."""
+    origins = list(named_at.values())
+    place = f"{origins[-1]}: base: {path}" if origins else str(path)
     try:
         root = _compose(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration file; give an existing one with --config") from None
+        remedy = "name one relative to this file" if origins else "give an existing one with --config"
+        raise ConfigError(f"{place}: no such configuration file; {remedy}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read as a configuration file: {error}") from None
-    if isinstance(root, yaml.MappingNode):
-        yield from _walk(root, "", path)
-    elif root:
+        raise ConfigError(f"{place}: can't be read as a configuration file: {error}") from None
+    root = root or yaml.MappingNode("", [])
+    if not isinstance(root, yaml.MappingNode):
         raise ConfigError(f"{path}:{root.start_mark.line + 1}: expected settings as `key: value`")
+    settings: dict[str, tuple[Any, str]] = {}
+    for key, value, origin in _walk(root, "", path):
+        if key in settings:  # once as `trainer.epochs`, once as `epochs` below `trainer`
+            raise ConfigError(f"{origin}: {key!r} is already set at {settings[key][1]}; keep one of the two")
+        settings[key] = value, origin
+    base, origin = settings.pop("base", (None, ""))
+    if base is None:
+        return settings
+    if not isinstance(base, str):
+        raise ConfigError(f"{origin}: base: expected a configuration file, got {base!r}")
+    named_at = {**named_at, path.resolve(): origin}
+    if (path.parent / base).resolve() in named_at:
+        raise ConfigError(f"{origin}: base: {base} builds on this file; take one of the two lines out")
+    return _read_file(path.parent / base, named_at) | settings
 
 
 def _walk(section: yaml.MappingNode, prefix: str, path: Path) -> Iterator[tuple[str, Any, str]]:

@@ -62,6 +62,42 @@ def test_load_config_key_unlike_any_lists_the_valid_ones(config_path):
     assert message.endswith(", tuner.trials, validation.schema_path")
 
 
+def test_load_config_file_changes_the_settings_of_its_base(tmp_path):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "first.yaml").write_text("name: first\ntrainer: {epochs: 7, momentum: 0.5, seed: 3}\n")
+    (tmp_path / "recipes" / "second.yaml").write_text("base: ../first.yaml\nname: second\ntrainer.epochs: 8\n")
+    config = read(tmp_path / "own.yaml", "trainer:\n  seed: 4\nbase: recipes/second.yaml\n", "trainer.momentum=0.6")
+    assert config == PipelineConfig(name="second", trainer=TrainerConfig(epochs=8, momentum=0.6, seed=4))
+
+
+@pytest.mark.parametrize(
+    ("base", "text", "expected"),
+    [
+        ("other.yaml", "trainer:\n  epochs: x\n", "other.yaml:2: trainer.epochs: expected a whole number, got 'x'"),
+        (
+            "other.yaml", "trainer: [\n",
+            "other.yaml:2: not valid YAML: expected the node content, but found '<stream end>'",
+        ),
+        (
+            "other.yaml", "base: own.yaml\n",
+            "other.yaml:1: base: own.yaml builds on this file; take one of the two lines out",
+        ),
+        ("own.yaml", "", "own.yaml:2: base: own.yaml builds on this file; take one of the two lines out"),
+        (
+            "no.yaml", "",
+            "own.yaml:2: base: no.yaml: no such configuration file; name one relative to this file",
+        ),
+        ("''", "", "own.yaml:2: base: .: can't be read as a configuration file: [Errno 21] Is a directory: '.'"),
+        ("3", "", "own.yaml:2: base: expected a configuration file, got 3"),
+        ("[a.yaml]", "", "own.yaml:2: base: expected a configuration file, got ['a.yaml']"),
+    ],
+)  # fmt: skip
+def test_load_config_base_that_is_wrong_names_the_line_to_change(tmp_path, monkeypatch, base, text, expected):
+    monkeypatch.chdir(tmp_path)
+    Path("other.yaml").write_text(text)
+    assert message_of(Path("own.yaml"), f"name: own\nbase: {base}\n") == expected
+
+
 def test_load_config_value_in_place_of_a_section_is_refused(config_path):
     assert message_of(config_path, "name: fer\ntrainer: 3\n").startswith("own.yaml:2: trainer: unknown setting")
 
