@@ -10,7 +10,7 @@ from small_run import TINY_NETWORK
 
 ROOT, SERVING = "runs", "runs/fer/serving/"
 KEPT = 3
-# Every model is pushed, whatever it knows: each run with another seed makes a version.
+# Every model passes the gates, so each run with a new seed pushes a version.
 SETTINGS = {
     **{key.replace("__", "."): value for key, value in TINY_NETWORK.items()},
     "trainer.epochs": "3", "serving.keep_versions": str(KEPT),
@@ -21,21 +21,21 @@ SETTINGS = {
 
 
 class Bucket(Loopback):
-    """With rows in it, and what runs beside it."""
+    """Google's hosts with rows of faces in the bucket, and a pipeline that runs there."""
 
     def run(self, seed: int, kill: str = "", after_s: float = 0.0) -> "subprocess.CompletedProcess[str]":
-        """A run, killed in that node or not."""
+        """A run; one with `kill` dies `after_s` seconds after that node has begun."""
         settings = {**SETTINGS, "data.path": locate("data/train.csv"), "data.unlabelled_path": locate("data/test.csv")}
         settings |= {"runtime.root": locate(ROOT), "trainer.seed": str(seed)}
         metadata = self.folder / "metadata.sqlite"
         return self.command("run_in_bucket", metadata, kill, after_s, *(f"{key}={settings[key]}" for key in settings))
 
     def run_whole(self, seed: int) -> dict[str, Any]:
-        """What an undisturbed run came to."""
+        """The outcome of an undisturbed run, as `run_in_bucket` prints it."""
         done = self.run(seed)
         assert done.returncode == 0, done.stderr[-3000:]
-        came_to: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return came_to
+        outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return outcome
 
     def fer_tfx(self, *arguments: str) -> str:
         """Output of a command about this pipeline."""
@@ -44,7 +44,7 @@ class Bucket(Loopback):
         return done.stdout
 
     def versions(self) -> dict[int, dict[str, int]]:
-        """Sizes of the files of each version that a server would load, by its number."""
+        """File sizes of each version that a server would load, by version number."""
         found: dict[int, dict[str, int]] = {}
         for name, size in self.tell(objects=SERVING).items():
             number, _, file = name.removeprefix(SERVING).partition("/")

@@ -1,4 +1,4 @@
-"""What the tests on Google's hosts share. They need root, for namespaces of their own."""
+"""Fixtures of the tests against Google's hosts. They need root, for namespaces of their own."""
 
 import os
 import shutil
@@ -10,15 +10,12 @@ from pathlib import Path
 import pytest
 from bucket import Bucket
 from forked import run_command
-from loopback import HERE, TESTS, Containers, Loopback, locate
-from vertex_double import ENDPOINT
+from loopback import ACCOUNT, ENDPOINT_SETTINGS, HERE, IMAGE, TESTS, Containers, Loopback, locate
 
 from pipeline.runners.compiled import read_compiled
 from pipeline.runners.submission import build_request
 from schema.drawn_faces import DrawnCsvs
 
-IMAGE, ACCOUNT = "europe-docker.test/faces/fer-tfx:1.0.0", "jobs@faces.iam.test"
-ENDPOINT_SETTINGS = {"serving.endpoint.name": ENDPOINT, "serving.endpoint.image": "europe-docker.test/tf2-cpu:1"}
 SETTINGS = {
     **ENDPOINT_SETTINGS,
     "data.path": locate("data/train.csv"), "runtime.root": locate("runs"), "deploy.image": IMAGE,
@@ -30,7 +27,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="module")
 def loopback(tmp_path_factory: pytest.TempPathFactory, fake_gcs_server: Path) -> Iterator[Loopback]:
-    """For one file of tests."""
+    """One for each file of tests."""
     if os.geteuid() or not (shutil.which("unshare") and shutil.which("openssl") and shutil.which("ip")):
         pytest.skip("a network of its own needs root, and unshare, ip and openssl")
     folder = tmp_path_factory.mktemp("bucket")
@@ -58,5 +55,5 @@ def containers(loopback: Loopback) -> Containers:
     words = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
     done = run_command(["compile", "--target", "vertex", "--out", str(out), *words], TESTS.parent, {"PATH": ""})
     assert done.returncode == 0, done.stderr
-    wishes = {"project": "faces", "location": "europe-west4", "service_account": ACCOUNT}
-    return Containers(loopback, out, read_compiled(out), build_request("vertex", out, **wishes))
+    arguments = {"project": "faces", "location": "europe-west4", "service_account": ACCOUNT}
+    return Containers(loopback, out, read_compiled(out), build_request("vertex", out, **arguments))

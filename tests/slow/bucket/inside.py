@@ -1,4 +1,4 @@
-"""python inside.py PID MODULE ARGUMENT...: be that module, in the network and among the files that process PID has."""
+"""python inside.py PID MODULE ARGUMENT...: run MODULE in the network and mount namespaces of process PID."""
 
 import ctypes
 import os
@@ -7,7 +7,7 @@ import sys
 
 
 def join(process: str) -> None:
-    """`nsenter`, for a process that has its libraries already."""
+    """What `nsenter` does, in a process that has imported its libraries already."""
     library, folder = ctypes.CDLL(None, use_errno=True), os.getcwd()  # noqa: PTH109
     for name in ("net", "mnt"):
         handle = os.open(f"/proc/{process}/ns/{name}", os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Google's hosts on this machine, and programs that have their network."""
+"""Google's hosts on this machine, and programs that run in their network."""
 
 import ctypes
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from forked import run_fork
-from vertex_double import VertexServiceDouble
+from vertex_double import ENDPOINT, VertexServiceDouble
 
 from pipeline.replay.backends import Vertex
 from pipeline.replay.execution import resolve_task
@@ -21,6 +21,8 @@ from pipeline.runners.submission import SubmitRequest
 
 HERE = Path(__file__).parent
 TESTS = HERE.parents[1]
+IMAGE, ACCOUNT = "europe-docker.test/faces/fer-tfx:1.0.0", "jobs@faces.iam.test"
+ENDPOINT_SETTINGS = {"serving.endpoint.name": ENDPOINT, "serving.endpoint.image": "europe-docker.test/tf2-cpu:1"}
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,14 @@ class Loopback:
         return json.loads(self.server.stdout.readline())
 
     def command(self, module: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
-        """A module as a program that has the server's network."""
+        """Run a module in the server's namespaces."""
         settings = json.loads((self.folder / "settings.json").read_text())
         environment = {**os.environ, **settings, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}"}
         return run_fork(str(HERE / "inside.py"), [self.server.pid, module, *arguments], self.folder, environment)
 
     @contextmanager
     def vertex(self) -> Iterator[VertexServiceDouble]:
-        """A double of Vertex AI, which listens in that network until the context ends."""
+        """A double of Vertex AI that listens in the server's network until the context ends."""
         double = VertexServiceDouble()
         with ExitStack() as stack:
 
@@ -55,7 +57,7 @@ class Loopback:
                     assert ctypes.CDLL(None).setns(network.fileno(), 0) == 0
                 stack.enter_context(double.served("127.0.0.2:443", self.folder))
 
-            # Of a process, each thread can have another network.
+            # A network namespace belongs to a thread, so this process keeps its own.
             thread = threading.Thread(target=listen)
             thread.start()
             thread.join()
@@ -64,7 +66,7 @@ class Loopback:
 
 @dataclass(frozen=True)
 class Containers:
-    """Those of a file that was compiled for Vertex AI, as this would start them."""
+    """The containers of a file compiled for Vertex AI, started as Vertex AI would."""
 
     loopback: Loopback
     path: Path
@@ -72,7 +74,7 @@ class Containers:
     request: SubmitRequest
 
     def start(self, name: str, **inputs: dict[str, Any]) -> "subprocess.CompletedProcess[str]":
-        """One of them, with artifacts as `make_artifact` gives them."""
+        """Start one, with inputs from `make_artifact`."""
         task, backend = self.pipeline.tasks[name], Vertex(locate("artifacts"), "fer")  # type: ignore[arg-type]
         given = {"parameterValues": resolve_task(task, self.request.parameters), "artifacts": inputs}
         message = {"inputs": given, "outputs": backend.provision(1, task)}
@@ -82,10 +84,11 @@ class Containers:
 
 
 def make_artifact(number: int, key: str, kind: str, **metadata: object) -> dict[str, Any]:
-    """An input, as a message of Vertex AI has it."""
+    """An input, as Vertex AI describes it to a container."""
     artifact = {"name": str(number), "uri": locate(f"made/{key}"), "metadata": metadata, "type": {"schemaTitle": kind}}
     return {"artifacts": [artifact]}
 
 
 def locate(name: str) -> str:
+    """The address of an object in the bucket."""
     return f"gs://fer-bucket/{name}"

@@ -1,7 +1,7 @@
-"""python -m run_in_bucket METADATA NODE AFTER_S SETTING...: a run with all that it leaves in a bucket but its metadata.
+"""python -m run_in_bucket METADATA NODE AFTER_S SETTING...: a run that keeps everything in a bucket but its metadata.
 
-`fer-tfx run` can't have its root there: a bucket has no locks, holds no SQLite, and appends to no log. This builds the
-same graph for the same launcher. With a NODE, the process is killed so long after that began to work.
+`fer-tfx run` refuses a root in a bucket, which has no locks, no SQLite and no files to append to. This builds the same
+graph for the same launcher. With a NODE, the process is killed AFTER_S seconds after that node has begun to work.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from pipeline.runners.local import build_pipeline
 
 
 def main() -> None:
-    """Print what the run came to, as JSON."""
+    """Run, and print the outcome as JSON."""
     metadata, node, after_s, *settings = sys.argv[1:]
     config = load_config(None, settings)
     paths = dataclasses.replace(RunPaths.of(config), metadata=Path(metadata))
@@ -32,7 +32,7 @@ def main() -> None:
     nodes = read_latest_run(store)
     times = {each.id: each for each in store.get_executions_by_id([node.id for node in nodes.values()])}
     report = json.loads(io_utils.read_string_file(f"{outcome.report_path.rpartition('/')[0]}/report.json"))
-    came_to = {
+    result = {
         "is_pushed": outcome.is_pushed,
         "refusals": list(outcome.refusals),
         "model": outcome.model_path,
@@ -44,7 +44,7 @@ def main() -> None:
         },
         "uris": sorted(output.uri for each in nodes.values() for output in each.outputs.values()),
     }
-    print(json.dumps(came_to))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

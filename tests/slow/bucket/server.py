@@ -1,12 +1,12 @@
 """Google Cloud Storage on loopback: unshare --mount --net python server.py FAKE_GCS_SERVER FOLDER
 
-TensorFlow's and Beam's clients have no setting for a server, so this makes Google's hosts its own, for whoever joins
-its namespaces with the variables of `settings.json` in FOLDER: names, a certificate, an account's key, and in front of
-fsouza's server a proxy that speaks TLS, mends what the two sides understand differently, and can be told to fail. A
-test double stands for Dataflow: it keeps the jobs that it gets, and says at once that they are over.
+TensorFlow's and Beam's clients can't be given another server, so this takes the place of Google's hosts for any process
+that joins its namespaces with the variables of FOLDER/settings.json: host names, a certificate, an account's key, and a
+proxy in front of fsouza's server. The proxy speaks TLS, answers as Google does where that server doesn't, and can be
+told to fail. It also holds a double of Dataflow, which keeps each job that it gets and says at once that it is over.
 Each line of standard input is a command in JSON, answered by a line: `{"faults": {...}}`, `{"objects": "PREFIX"}`,
-`{"read": "NAME"}`, `{"write": "NAME", "path": "FILE"}`, `{"jobs": "ERROR"}` for all jobs since the last such command,
-after which they fail with that error, or not. Its end is the server's.
+`{"read": "NAME"}`, `{"write": "NAME", "path": "FILE"}`, `{"jobs": "ERROR"}`. The last one asks for the jobs since the
+last time, and has later ones fail with that error, if it isn't empty. The server ends with its standard input.
 """
 
 import email.parser
@@ -29,32 +29,32 @@ import httplib2
 
 BUCKET = "fer-bucket"
 HOSTS = [f"{name}.googleapis.com" for name in ("storage", "www", "oauth2", "dataflow")]
-# For whatever listens there: it speaks another protocol.
+# Of its own address, for a double that speaks gRPC.
 VERTEX = ("127.0.0.2", "europe-west4-aiplatform.googleapis.com")
 SERVER = ("127.0.0.1", 4443)
 LARGE = 1000  # bytes from which on an upload can be cut
 TOKEN = json.dumps({"access_token": "local", "expires_in": 3600, "token_type": "Bearer"}).encode()
 CA_SETTINGS = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
-NEITHER = {"connection", "content-length", "date", "expect", "transfer-encoding"}
+NOT_PASSED_ON = {"connection", "content-length", "date", "expect", "transfer-encoding"}
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body."""
 finished: dict[str, Answer] = {}
-"""By the session of an upload."""
+"""Answers to finished uploads, by session."""
 faults: dict[str, float] = {}
-"""`refused`: which fraction of requests gets 503; `cut`: how many uploads are cut in the middle; `unanswered`: how many
-are cut before the answer."""
+"""`refused`: the fraction of requests that get 503; `cut`: how many uploads to cut in the middle; `unanswered`: how
+many to cut before the answer."""
 counts: Counter[str] = Counter()
-"""Requests and faults since the last command."""
+"""Faults since the last command about them."""
 jobs: list[dict[str, Any]] = []
-"""That came to Dataflow: path and content of each."""
+"""What came to the double of Dataflow: path and content of each job."""
 job_error = ""
 lock = threading.Lock()
 chance = random.Random(20)
 
 
 def fails(kind: str) -> bool:
-    """Whether this request is to have that fault; it is counted."""
+    """Whether to give this request that fault, which is then counted."""
     with lock:
         left = faults.get(kind, 0)
         is_hit = chance.random() < left if kind == "refused" else left > 0
@@ -64,13 +64,12 @@ def fails(kind: str) -> bool:
     return is_hit
 
 
-class Front(BaseHTTPRequestHandler):
+class Proxy(BaseHTTPRequestHandler):
     """Answers for all of Google's hosts."""
 
     protocol_version = "HTTP/1.1"
 
     def handle_any(self) -> None:
-        counts["requests"] += 1
         length = int(self.headers.get("Content-Length") or 0)
         is_upload = self.command in ("POST", "PUT") and "upload" in self.path and length >= LARGE
         if is_upload and fails("cut"):
@@ -81,7 +80,9 @@ class Front(BaseHTTPRequestHandler):
         if "token" in self.path.rpartition("/")[2]:
             self.answer(200, [("Content-Type", "application/json")], TOKEN)
         elif self.path.startswith("/v1b3/"):
-            self.answer(200, [("Content-Type", "application/json")], json.dumps(self.answer_job(body)).encode())
+            self.answer(
+                200, [("Content-Type", "application/json")], json.dumps(self.answer_as_dataflow_double(body)).encode()
+            )
         elif fails("refused"):
             self.answer(503, [], b"try again")
         elif self.path.startswith("/batch"):
@@ -95,8 +96,7 @@ class Front(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = handle_any  # noqa: N815 (names of http.server)
 
-    def answer_job(self, body: bytes) -> Any:
-        """As Dataflow's double."""
+    def answer_as_dataflow_double(self, body: bytes) -> Any:
         path = self.path.partition("?")[0]
         if self.command == "POST":
             jobs.append({"path": path, "job": json.loads(body)})
@@ -114,7 +114,7 @@ class Front(BaseHTTPRequestHandler):
         return {"id": "1", "name": "job", "currentState": "JOB_STATE_FAILED" if job_error else "JOB_STATE_DONE"}
 
     def read_chunks(self) -> bytes:
-        """A body as TensorFlow sends it, whatever its `Content-Length` says."""
+        """A body in chunks, as TensorFlow sends it, whatever `Content-Length` says."""
         chunks = []
         while size := int(self.rfile.readline(), 16):
             chunks.append(self.rfile.read(size))
@@ -133,9 +133,9 @@ class Front(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def ask_once(self, body: bytes) -> Answer:
-        """As Google's own, whom a client may ask what has come of an upload, and send it again.
+        """Google lets a client ask how much of an upload has arrived, and send it again.
 
-        The server behind would take the question for an empty file, and has forgotten each upload that is done.
+        The server behind takes the question for an empty file, and forgets each upload that is done.
         """
         path = self.path.removeprefix("/resumable")
         session = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).get("upload_id", [""])[0]
@@ -148,7 +148,7 @@ class Front(BaseHTTPRequestHandler):
         return answer
 
     def ask_batch(self, body: bytes) -> bytes:
-        """One by one, as the server behind answers a batch with nothing."""
+        """Ask one by one: the server behind answers a batch with nothing."""
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
         answers = b""
         for part in email.parser.BytesParser().parsebytes(head + body).get_payload():
@@ -171,17 +171,17 @@ class Front(BaseHTTPRequestHandler):
 
 def ask(method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
     """What the server behind answers."""
-    # Of these headers TensorFlow writes some that Go refuses, such as `Transfer-Encoding: identity`.
-    passed = {name: value for name, value in headers.items() if name.lower() not in NEITHER}
+    # Go refuses some of the headers that TensorFlow writes, such as `Transfer-Encoding: identity`.
+    passed = {name: value for name, value in headers.items() if name.lower() not in NOT_PASSED_ON}
     connection = http.client.HTTPConnection(*SERVER, timeout=120)
     connection.request(method, path, body, {**passed, "Host": HOSTS[0], "Content-Length": str(len(body))})
     response = connection.getresponse()
     said = response.read()
-    # The server behind knows nothing of TLS, so it gives addresses of uploads without.
+    # The server behind doesn't know of TLS, so it gives http addresses for uploads.
     kept = [
         (name, value.replace("http://", "https://", 1) if name == "Location" else value)
         for name, value in response.getheaders()
-        if name.lower() not in NEITHER
+        if name.lower() not in NOT_PASSED_ON
     ]
     if method == "HEAD":
         kept.append(("Content-Length", response.getheader("Content-Length") or "0"))
@@ -201,7 +201,7 @@ def run(*words: str | Path) -> None:
 
 
 def take_over_hosts(folder: Path) -> None:
-    """Within these namespaces: their names and a certificate for them, which also is its own authority."""
+    """Within these namespaces: host names, and a certificate for them that is its own authority."""
     run("ip", "link", "set", "lo", "up")
     hosts = folder / "hosts"
     hosts.write_text("".join(f"127.0.0.1 {each}\n" for each in ("localhost", *HOSTS)) + f"{' '.join(VERTEX)}\n")
@@ -211,7 +211,7 @@ def take_over_hosts(folder: Path) -> None:
         "-addext", "subjectAltName=" + ",".join(f"DNS:{each}" for each in (*HOSTS, VERTEX[1])),
         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem",
     )  # fmt: skip
-    # The client for Dataflow chooses its authorities when it is imported, which in a fork is before it has settings.
+    # The client for Dataflow reads the authorities when it is imported, and a fork gets its settings only later.
     run("mount", "--bind", folder / "certificate.pem", httplib2.CA_CERTS)
     account = {
         "type": "service_account", "project_id": "fer", "client_id": "1", "private_key_id": "1",
@@ -272,7 +272,7 @@ def main() -> None:
     take_over_hosts(folder)
     server = start_server(program, folder)
     try:
-        front = ThreadingHTTPServer(("127.0.0.1", 443), Front)
+        front = ThreadingHTTPServer(("127.0.0.1", 443), Proxy)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
         front.socket = context.wrap_socket(front.socket, server_side=True, do_handshake_on_connect=False)

@@ -1,6 +1,6 @@
 """A pipeline in a bucket: data, artifacts, checkpoints and versions in `gs://`, by TensorFlow's and Beam's own clients.
 
-The tests of this file are one story, in their order.
+The tests of this file build on one another, in this order.
 """
 
 import random
@@ -17,7 +17,7 @@ from pipeline.history import open_store, read_latest_run
 
 
 def find_faults(bucket: Bucket, before: dict[int, dict[str, int]]) -> Iterator[str]:
-    """What should not be so in the bucket after a fault: `before` are the versions until then."""
+    """What is wrong in the bucket after a fault; `before` holds the versions before it."""
     now = bucket.versions()
     files = set(next(iter(before.values())))
     for number, sizes in now.items():
@@ -47,7 +47,7 @@ def test_run_in_a_bucket_pushes_a_whole_version(bucket: Bucket, first: dict[str,
     assert first["model"] == locate(f"{SERVING}{number}")
     assert find_missing(files) == ""
     assert bucket.stable() == number
-    assert bucket.tell(objects=f"{ROOT}/fer/checkpoints/")
+    assert any(bucket.tell(objects=f"{ROOT}/fer/checkpoints/").values()), "nothing but markers of folders"
 
 
 def test_second_run_in_a_bucket_is_compared_with_the_first(second: dict[str, Any]) -> None:
@@ -62,7 +62,7 @@ def test_rolled_back_version_leaves_the_service_and_comes_back(bucket: Bucket, s
     bucket.fer_tfx("rollback")
     assert list(bucket.versions()) == [older]
     assert bucket.stable() == older
-    assert bucket.run_whole(seed=2)["refusals"] == [], "the cached push stays what it was"
+    assert bucket.run_whole(seed=2)["refusals"] == [], "a cached push isn't repeated"
     assert list(bucket.versions()) == [older]
     bucket.fer_tfx("rollback", "--to", str(newer))
     assert list(bucket.versions()) == [older, newer]
@@ -74,11 +74,11 @@ def test_run_with_refusals_and_cut_connections_pushes_a_whole_version(bucket: Bu
     before = bucket.versions()
     bucket.tell(faults={"refused": 0.03, "cut": 3, "unanswered": 3})
     try:
-        came_to = bucket.run_whole(seed=3)
+        outcome = bucket.run_whole(seed=3)
     finally:
         counts = bucket.tell(faults={})
-    assert came_to["is_pushed"]
-    assert came_to["model"] == locate(f"{SERVING}{bucket.stable()}")
+    assert outcome["is_pushed"]
+    assert outcome["model"] == locate(f"{SERVING}{bucket.stable()}")
     assert bucket.stable() not in before
     assert (counts["cut"], counts["unanswered"]) == (3, 3)
     assert counts["refused"] > 5
@@ -99,10 +99,10 @@ def test_run_killed_ten_times_in_a_node_leaves_nothing_half_in_service_and_goes_
         if list(read_latest_run(open_store(bucket.folder / "metadata.sqlite")))[-1] != node:
             lost.append(f"after {after_s:.2f} s it was not at {node}")
         lost += [f"{node} after {after_s:.2f} s: {fault}" for fault in find_faults(bucket, before)]
-    came_to = bucket.run_whole(seed)
+    outcome = bucket.run_whole(seed)
     assert lost == []
-    assert came_to["is_pushed"]
-    pushed = int(came_to["model"].rpartition("/")[2])
+    assert outcome["is_pushed"]
+    pushed = int(outcome["model"].rpartition("/")[2])
     assert bucket.stable() == pushed == max(bucket.versions())
     assert len(bucket.versions()) == KEPT
     assert list(find_faults(bucket, before)) == []

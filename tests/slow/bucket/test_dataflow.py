@@ -1,6 +1,6 @@
-"""Beam's own DataflowRunner brings jobs of this pipeline's containers to a double of Dataflow, which keeps them.
+"""Beam's own DataflowRunner submits the jobs of two containers of the compiled file to a double of Dataflow.
 
-The containers are those of the compiled file. No worker starts, so what comes of a job isn't looked at here.
+The double keeps each job. No worker starts, so no results are checked here.
 """
 
 import gzip
@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 from bucket import Bucket
-from conftest import ACCOUNT, IMAGE
-from loopback import TESTS, Containers, Loopback, locate, make_artifact
+from loopback import ACCOUNT, IMAGE, TESTS, Containers, Loopback, locate, make_artifact
 
 SPLITS = ("train", "eval", "test")
-# It lists the packages that are installed here, for Google's advice on them; nothing is installed from it.
+# Beam's list of the packages installed here, which Google reads; workers install nothing from it.
 NOTE = "submission_environment_dependencies.txt"
 
 
 def check_job(loopback: Loopback) -> None:
-    """That one job came, with all that the settings say."""
+    """One job came, and it has everything that the settings say."""
     (sent,) = loopback.tell(jobs="")
     assert sent["path"] == "/v1b3/projects/faces/locations/europe-west4/jobs"
     job: dict[str, Any] = sent["job"]
@@ -51,7 +50,7 @@ def check_job(loopback: Loopback) -> None:
          "Error: Workflow failed. Causes: no quota"),
     ],
 )  # fmt: skip
-def test_ingestion_is_sent_to_dataflow_and_its_failure_is_the_container_s(
+def test_ingestion_is_sent_to_dataflow_and_its_failure_fails_the_container(
     bucket: Bucket, containers: Containers, error: str, code: int, said: str
 ) -> None:
     bucket.tell(jobs=error)

@@ -1,6 +1,6 @@
-"""Google's own clients bring this pipeline to a double of Vertex AI by the names of its hosts, over TLS.
+"""Google's own clients reach a double of Vertex AI by its host names, over TLS.
 
-The double reads the API's own messages. No job starts there, and no model answers.
+The double takes the API's own messages. No job starts there, and no model answers.
 """
 
 import re
@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_model_analysis as tfma
-from conftest import ACCOUNT, ENDPOINT_SETTINGS, IMAGE
 from google.cloud.aiplatform_v1 import types
-from loopback import Containers, Loopback, locate, make_artifact
+from loopback import ACCOUNT, ENDPOINT_SETTINGS, IMAGE, Containers, Loopback, locate, make_artifact
 from vertex_double import ENDPOINT, QUOTA, VertexServiceDouble
 
 from configs.spec import GateConfig
@@ -35,9 +34,9 @@ def test_submitted_file_reaches_vertex_ai(
     loopback: Loopback, vertex: VertexServiceDouble, containers: Containers, cron: str
 ) -> None:
     place = ("--project", "faces", "--location", "europe-west4")
-    wishes = ("--service-account", ACCOUNT, "--label", "run=7", "--param", "trainer_epochs=3")
+    options = ("--service-account", ACCOUNT, "--label", "run=7", "--param", "trainer_epochs=3")
     schedule = ("--cron", cron) if cron else ()
-    done = loopback.command("pipeline", "submit", "--target", "vertex", containers.path, *place, *wishes, *schedule)
+    done = loopback.command("pipeline", "submit", "--target", "vertex", containers.path, *place, *options, *schedule)
     assert done.returncode == 0, done.stderr
     if cron:
         request = vertex.sent(types.CreateScheduleRequest)[-1]
@@ -78,15 +77,15 @@ def test_training_is_a_job_of_vertex_training(vertex: VertexServiceDouble, conta
     assert locate("made/examples") in command
 
 
-def write_folder(bucket: Loopback, key: str, folder: Path) -> None:
-    """Copy it to where `make_artifact` says."""
+def write_folder(loopback: Loopback, key: str, folder: Path) -> None:
+    """Copy a folder to the address that `make_artifact` gives."""
     for path in (each for each in folder.rglob("*") if each.is_file()):
-        bucket.tell(write=f"made/{key}/{path.relative_to(folder)}", path=str(path))
+        loopback.tell(write=f"made/{key}/{path.relative_to(folder)}", path=str(path))
 
 
 @pytest.fixture(scope="module")
 def judged(loopback: Loopback, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Inputs of the Pusher but for the model: all in favour of it."""
+    """The Pusher's inputs apart from the model: all of them approve it."""
     folder = tmp_path_factory.mktemp("judged")
     config = tfma.utils.update_eval_config_with_defaults(
         build_eval_config(GateConfig(), ""), has_baseline=False, rubber_stamp=True

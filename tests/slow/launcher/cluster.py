@@ -1,9 +1,9 @@
 """Kubeflow's driver and launcher with a cluster on loopback: unshare --mount --net python cluster.py PLAN
 
-PLAN is a file in JSON: `driver`, `launcher` and `rclone`, programs; `spec`, the compiled file; `runs`, parameters of
-each, whose tasks are run one after the other until one fails; `folder`, for all that is written. Kubernetes is a server
-that knows one config map and one secret, ML Metadata its own store behind gRPC, the object store that of rclone, and
-Argo this file. It prints what each task of each run has come to, in JSON.
+PLAN is a file in JSON: the programs `driver`, `launcher` and `rclone`; `spec`, the compiled file; `runs`, a list of
+parameters, one run for each; `folder`, where everything is written. Doubles stand for Kubernetes, with one config map
+and one secret, and for Argo, which runs the tasks one after the other until one fails. ML Metadata is its own store
+behind gRPC, the object store rclone's. The outcome of each task of each run is printed as JSON.
 """
 
 import base64
@@ -27,7 +27,7 @@ from ml_metadata.proto import metadata_store_pb2, metadata_store_service_pb2
 NAMESPACE, BUCKET, PAIR = "kubeflow", "mlpipeline", ("minio", "minio-secret")
 KUBERNETES, OBJECTS, METADATA = 6443, 9000, 8080
 ACCOUNT = Path("/run/secrets/kubernetes.io/serviceaccount")  # /var/run is a link to /run
-STORE = Path("/minio")  # where the launcher puts what is in the bucket
+STORE = Path("/minio")  # where the launcher keeps its copies of what is in the bucket
 PROVIDERS = f"""
 minio:
   default:
@@ -45,8 +45,8 @@ KNOWN = {
 }
 
 
-class Kubernetes(BaseHTTPRequestHandler):
-    """Answers for the API server."""
+class KubernetesDouble(BaseHTTPRequestHandler):
+    """The API server."""
 
     def do_GET(self) -> None:
         name = self.path.partition(f"/api/v1/namespaces/{NAMESPACE}/")[2]
@@ -57,11 +57,11 @@ class Kubernetes(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(answer).encode())
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 def start_kubernetes(folder: Path) -> None:
-    """With the files that each pod has."""
+    """Serve, with the files that every pod finds."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for mount in (Path("/run"), STORE):
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mount], check=True)
@@ -72,7 +72,7 @@ def start_kubernetes(folder: Path) -> None:
     files = ["-keyout", folder / "key.pem", "-out", ACCOUNT / "ca.crt"]
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *files, *subject]
     subprocess.run(command, check=True, capture_output=True)
-    server = ThreadingHTTPServer(("127.0.0.1", KUBERNETES), Kubernetes)
+    server = ThreadingHTTPServer(("127.0.0.1", KUBERNETES), KubernetesDouble)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(ACCOUNT / "ca.crt", folder / "key.pem")
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -81,7 +81,7 @@ def start_kubernetes(folder: Path) -> None:
 
 
 def start_metadata(file: Path) -> Any:
-    """ML Metadata's wheel has the store and the service, but no program that joins them."""
+    """Serve ML Metadata's store: its wheel has the store and the gRPC service, but no program that joins them."""
     config = metadata_store_pb2.ConnectionConfig(sqlite={"filename_uri": str(file)})
     migration = metadata_store_pb2.MigrationOptions()
     store = metadata_store.CreateMetadataStore(config.SerializeToString(), migration.SerializeToString())
@@ -107,7 +107,7 @@ def start_metadata(file: Path) -> Any:
     return server
 
 
-class Argo:
+class ArgoDouble:
     """One run of a compiled file."""
 
     def __init__(self, plan: dict[str, Any], name: str, parameters: dict[str, Any]) -> None:
@@ -119,7 +119,7 @@ class Argo:
         self.dag = self.drive("ROOT_DAG", "id", component=spec["root"], runtime_config={"parameterValues": values})
 
     def drive(self, kind: str, result: str, **arguments: Any) -> str:
-        """What Kubeflow's driver writes as `result`."""
+        """Run Kubeflow's driver: what it writes to its file `result`."""
         files = {"execution_id": "id", "pod_spec_patch": "pod", "iteration_count": "count", "condition": "condition",
                  "cached_decision": "cached"}  # fmt: skip
         folder = Path(self.plan["folder"], "driver", self.name, arguments.get("task_name", ""))
@@ -133,19 +133,18 @@ class Argo:
         return (folder / result).read_text()
 
     def run(self) -> list[dict[str, Any]]:
-        """What each task has come to, up to the first that fails."""
+        """The outcome of each task, up to the first that fails."""
         tasks = self.spec["root"]["dag"]["tasks"]
         results: list[dict[str, Any]] = []
-        for name in TopologicalSorter(
-            {name: task.get("dependentTasks", ()) for name, task in tasks.items()}
-        ).static_order():
+        graph = {name: task.get("dependentTasks", ()) for name, task in tasks.items()}
+        for name in TopologicalSorter(graph).static_order():
             results.append(self.execute(name))
             if results[-1]["code"]:
                 break
         return results
 
     def execute(self, name: str) -> dict[str, Any]:
-        """Have the launcher execute a task: its exit code and the last line of its container."""
+        """Have the launcher execute a task: its exit code and what was printed."""
         task = self.spec["root"]["dag"]["tasks"][name]
         component = self.spec["components"][task["componentRef"]["name"]]
         label = component["executorLabel"]
@@ -159,7 +158,7 @@ class Argo:
         _, *words = [given.get(word, word) for word in [*container["command"], *container.get("args", ())]]
         done = subprocess.run([self.plan["launcher"], *words], capture_output=True, text=True, check=False)
         print(done.stdout, done.stderr, file=sys.stderr)
-        return {"task": name, "code": done.returncode, "said": done.stdout.strip().splitlines()[-1:]}
+        return {"task": name, "code": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
 
 def main() -> None:
@@ -167,13 +166,16 @@ def main() -> None:
     folder = Path(plan["folder"])
     (folder / "objects" / BUCKET).mkdir(parents=True)
     start_kubernetes(folder)
-    server = start_metadata(folder / "metadata.sqlite")
+    metadata = start_metadata(folder / "metadata.sqlite")
     serve = [plan["rclone"], "serve", "s3", "--addr", f"127.0.0.1:{OBJECTS}", "--auth-key", ",".join(PAIR), "objects"]
-    with subprocess.Popen(serve, cwd=folder, stdout=sys.stderr) as objects:
-        results = [Argo(plan, f"run-{number}", given).run() for number, given in enumerate(plan["runs"])]
+    objects = subprocess.Popen(serve, cwd=folder, stdout=sys.stderr)
+    try:
+        results = [ArgoDouble(plan, f"run-{number}", given).run() for number, given in enumerate(plan["runs"])]
+    finally:
         objects.terminate()
-    server.stop(grace=None)
+        metadata.stop(grace=None)
     print(json.dumps(results))
 
 
-main()
+if __name__ == "__main__":
+    main()

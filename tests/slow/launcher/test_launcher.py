@@ -32,7 +32,7 @@ def programs(rclone: Path) -> dict[str, str]:
 
 
 class Executed:
-    """What two runs have left: one from the table to a pushed model, one whose table is missing."""
+    """What two runs left behind: one from the CSV to a pushed model, one whose CSV is missing."""
 
     def __init__(self, folder: Path, results: list[list[dict[str, Any]]]) -> None:
         self.objects, self.serving = folder / "objects", folder / "volume" / "runs" / "fer" / "serving"
@@ -41,7 +41,7 @@ class Executed:
         self.metadata = MetadataStore(sqlite)
 
     def read_states(self, run: str) -> dict[str, int]:
-        """By task, as ML Metadata has them."""
+        """The state of each task in ML Metadata."""
         (context,) = (each for each in self.metadata.get_contexts() if each.name == run)
         executions = self.metadata.get_executions_by_context(context.id)
         named = {each.custom_properties["task_name"].string_value: each.last_known_state for each in executions}
@@ -66,7 +66,7 @@ def executed(programs: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     runs = [{}, {"data_path": str(folder / MISSING)}]
     plan = {**programs, "spec": str(spec), "folder": str(folder), "runs": runs}
     (folder / "plan.json").write_text(json.dumps(plan))
-    # `python` is that of the tests, as an image's is the one with this project.
+    # In an image, `python` is the one that has this project.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     STORE.mkdir(exist_ok=True)
     try:
@@ -80,7 +80,7 @@ def executed(programs: dict[str, str], tmp_path_factory: pytest.TempPathFactory)
     return Executed(folder, json.loads(done.stdout))
 
 
-def test_launcher_takes_a_compiled_file_from_the_table_to_a_pushed_model(executed: Executed) -> None:
+def test_launcher_takes_a_compiled_file_from_the_csv_to_a_pushed_model(executed: Executed) -> None:
     assert {each["code"] for each in executed.whole} == {0}
     assert {"FerExampleGen", "DataGate", "Trainer", "Pusher"} <= {each["task"] for each in executed.whole}
     assert executed.read_states("run-0") == dict.fromkeys([each["task"] for each in executed.whole], COMPLETE)
@@ -88,7 +88,7 @@ def test_launcher_takes_a_compiled_file_from_the_table_to_a_pushed_model(execute
     assert (version / "saved_model.pb").exists()
 
 
-def test_launcher_keeps_what_the_components_write_in_the_object_store(executed: Executed) -> None:
+def test_launcher_stores_what_the_components_write(executed: Executed) -> None:
     stored = {path.relative_to(executed.objects).as_posix() for path in executed.objects.rglob("*") if path.is_file()}
     for task, file in (
         ("FerExampleGen", "examples/Split-train/data_tfrecord-00000.gz"),
@@ -98,13 +98,14 @@ def test_launcher_keeps_what_the_components_write_in_the_object_store(executed: 
         ("Trainer", "model/Format-Serving/saved_model.pb"),
     ):
         assert [each for each in stored if f"/run-0/{task}/" in each and each.endswith(file)], task
-    typed = {each.type for each in executed.metadata.get_artifacts()}
-    assert {"tfx.Examples", "tfx.Schema", "tfx.ExampleStatistics", "tfx.ExampleAnomalies"} <= typed
+    types = {each.type for each in executed.metadata.get_artifacts()}
+    assert {"tfx.Examples", "tfx.Schema", "tfx.ExampleStatistics", "tfx.ExampleAnomalies"} <= types
 
 
-def test_launcher_passes_a_refusal_on_with_its_line_and_once(executed: Executed) -> None:
+def test_launcher_passes_on_the_line_of_a_refusal_which_is_not_retried(executed: Executed) -> None:
     refused = executed.refused[-1]
     assert refused["task"] == "FerExampleGen"
     assert refused["code"]
-    assert MISSING in refused["said"][0]
+    assert MISSING in refused["stdout"].strip().splitlines()[-1]
+    assert "fer-tfx: attempt" not in refused["stdout"] + refused["stderr"]
     assert executed.read_states("run-1")["FerExampleGen"] == FAILED
