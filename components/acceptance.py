@@ -21,6 +21,7 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from components.bucket_versions import find_rolled_back
+from components.remote_files import replace_file
 from configs.library import class_names_of
 from configs.spec import DataConfig
 from fer_tfx.errors import ConfigError
@@ -122,10 +123,7 @@ def read_record(folder: str) -> Record:
 
 
 def write_record(folder: str, record: Record) -> None:
-    """Write the record in one step."""
-    path = os.path.join(folder, _RECORD)
-    io_utils.write_string_file(f"{path}.partial", record.to_json())
-    fileio.rename(f"{path}.partial", path, overwrite=True)
+    replace_file(os.path.join(folder, _RECORD), record.to_json())
 
 
 def locate_model(folder: str, push: Push) -> str:

@@ -20,7 +20,7 @@ from absl import logging
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from components.remote_files import is_remote, read_files
+from components.remote_files import is_remote, read_files, replace_file
 from fer_tfx.errors import DataError
 from fer_tfx.versions.folder import VersionFolder, is_whole
 from fer_tfx.versions.model_digest import GRAPH_FILE
@@ -76,13 +76,7 @@ class BucketVersions(Versions):
                 return ""
 
     def _write_text(self, name: str, text: str) -> None:
-        place = self._locate(name)
-        partial = f"{place}.partial"
-        if fileio.exists(partial):  # of a killed process; TensorFlow's file system in memory would append to it
-            fileio.remove(partial)
-        # A bucket replaces an object in one step anyway; HDFS only by a rename.
-        io_utils.write_string_file(partial, text)
-        fileio.rename(partial, place, overwrite=True)
+        replace_file(self._locate(name), text)
 
     def _add(self, source: str, version: int) -> None:
         try:

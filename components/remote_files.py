@@ -26,6 +26,16 @@ def local_copy(folder: str) -> Iterator[str]:
         yield copy
 
 
+def replace_file(path: str, text: str) -> None:
+    """Write a text in one step: readers see the old one or the new one."""
+    partial = f"{path}.partial"
+    if fileio.exists(partial):  # of a killed process; TensorFlow's file system in memory would append to it
+        fileio.remove(partial)
+    # A bucket replaces an object in one step anyway; HDFS only by a rename.
+    io_utils.write_string_file(partial, text)
+    fileio.rename(partial, path, overwrite=True)
+
+
 def read_files(folder: str) -> Iterator[tuple[str, bytes]]:
     """Name, with `/`, and content of each file below a folder."""
     paths = sorted(os.path.join(root, name) for root, _, names in fileio.walk(folder) for name in names)

@@ -1,10 +1,11 @@
 """Files that can't be read, in words, and files that are replaced in one step."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from fer_tfx.errors import DataError, in_one_line
 
@@ -23,25 +24,31 @@ def unreadable(name: str, error: OSError | ValueError) -> DataError:
 
 
 @contextmanager
-def replacing(path: Path, mode: int = 0o666) -> Iterator[TextIO]:
-    """Yield a new text file that takes the place of `path` if the block ends well: readers never see half of it.
+def replacing_bytes(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Yield a new file that takes the place of `path` if the block ends well: readers never see half of it.
 
-    It has the rights `mode`, less the umask. Bytes of file names that aren't UTF-8 stay as they are. Raises OSError.
+    It has the rights `mode`, less the umask. Raises OSError, with the name of `path`.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         partial.unlink(missing_ok=True)
-        with os.fdopen(
-            os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode),
-            "w", encoding="utf-8", errors="surrogateescape", newline="",
-        ) as file:  # fmt: skip
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        if error.filename == str(partial):
-            error.filename = str(path)  # which is what a person has named
+        if error.filename in (None, str(partial)):  # none: as it was written, not opened
+            error.filename = str(path)
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o666) -> Iterator[TextIO]:
+    """The same for text, in UTF-8. Bytes of file names that are something else stay as they are."""
+    with replacing_bytes(path, mode) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        yield text
+        text.detach()  # which writes what it holds

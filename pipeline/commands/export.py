@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fer_tfx.errors import ConfigError, DataError, GateError, shorten
+from fer_tfx.files import replacing_bytes
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from pipeline.commands import Config, Overrides, load_latest
 from pipeline.environment import ensure_environment
@@ -72,7 +72,8 @@ def export(
             raise GateError(
                 f"{model}: as {to} its answers differ by {difference:.2g}, at most {_TOLERANCE:g}; not kept"
             )
-        _move(made, out)
+        with replacing_bytes(out) as file:
+            file.write(made.read_bytes())
     print_note(f"{out}: {out.stat().st_size:,} bytes; answers equal the SavedModel's to {max(difference, 1e-7):.1g}")
     print_note(f"probabilities are those of {', '.join(class_names)}")
     return 0
@@ -154,16 +155,3 @@ def _run(command: list[str | Path]) -> None:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise DataError(f"the conversion to ONNX ended with exit code {done.returncode}: {shorten(last)}; report it")
-
-
-def _move(made: Path, out: Path) -> None:
-    """In one step for whoever reads `out`. Raises DataError; nothing is left behind."""
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        shutil.copy(made, partial)
-        partial.replace(out)
-    except OSError as error:
-        raise DataError(f"{out}: can't be written: {error.strerror}; make room, or give another --out") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink()

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fer_tfx.contract import IMAGE_SIZE_PX, LABEL_KEY, PIXELS_KEY
+from fer_tfx.files import replacing_bytes
 
 _COLUMNS = 12
 _MARGIN_PX, _GAP_PX = 90, 4
@@ -32,5 +33,5 @@ def write_sheet(examples: Path, class_names: Sequence[str], out: Path) -> None:
         for column, pixels in enumerate(faces[line]):
             face = np.frombuffer(pixels, np.uint8).reshape(IMAGE_SIZE_PX, IMAGE_SIZE_PX)
             sheet.paste(Image.fromarray(face), (_MARGIN_PX + column * _STEP_PX, line * _STEP_PX))
-    with out.open("wb") as file:
+    with replacing_bytes(out.resolve()) as file:
         sheet.save(file, "PNG")

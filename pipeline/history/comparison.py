@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fer_tfx.contract import EVAL_SPLIT
+from fer_tfx.files import replacing
 from pipeline.history.figures import (
     Figures,
     describe_verdict,
@@ -170,5 +171,7 @@ def write_comparison(folder: Path, name: str, first: RunRecord, second: RunRecor
         pictures = [[describe_change(paired, row, by_row[row]) for row in each if row in by_row] for each in shown]
     numbers = first.number, second.number
     path = folder / f"compare-{first.number}-{second.number}.html"
-    path.write_text(render_comparison(name, numbers, compare_runs(first, second), rows, *pictures), "utf-8")
+    page = render_comparison(name, numbers, compare_runs(first, second), rows, *pictures)
+    with replacing(path) as file:
+        file.write(page)
     return path

@@ -4,12 +4,12 @@ import dataclasses
 import logging
 import os
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.files import replacing
 from pipeline.history import History
 from pipeline.history.figures import read_numbers, summarise
 from pipeline.history.records import RunRecord
@@ -31,14 +31,9 @@ def write_index(config: PipelineConfig) -> Path:
     if not names:
         raise ConfigError(f"{root}: no run is recorded there; `fer-tfx run` makes one")
     pipelines = [_index(dataclasses.replace(config, name=name), root) for name in names]
-    path = root / INDEX_FILE
-    # Runs of two pipelines may end at the same time.
-    partial = path.with_name(f".{uuid.uuid4().hex}.partial")
-    try:
-        partial.write_text(render_index(pipelines, describe_time(time.time())), "utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    path, page = root / INDEX_FILE, render_index(pipelines, describe_time(time.time()))
+    with replacing(path) as file:  # runs of two pipelines may end at the same time
+        file.write(page)
     return path
 
 

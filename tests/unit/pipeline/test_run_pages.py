@@ -1,6 +1,7 @@
 """The pages of several runs: all of them, and two side by side."""
 
 import re
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,21 @@ def test_report_all_lists_every_run_with_its_figures_and_the_reasons_of_refusals
         "Accuracy [95 %]", "Calibration error", "Size of the export, MB",
     ]  # fmt: skip
     assert "<script" not in page
+
+
+@pytest.mark.parametrize("words", [("report", "--all"), ("compare", "1", "2", "--html")])
+def test_page_that_the_disk_has_no_room_for_leaves_the_old_one(capsys, root, words):
+    page = show(capsys, root, *words)
+    before = {path: path.read_text("utf-8") for path in root.rglob("*.html")}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(page) // 2, limits[1]))
+    try:
+        assert main([*words, "--no-open", "--set", f"runtime.root={root}"]) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert re.fullmatch(rf"fer-tfx: {root}/\S+\.html: File too large; .*\n", capsys.readouterr().err)
+    assert {path: path.read_text("utf-8") for path in root.rglob("*.html")} == before
+    assert list(root.rglob("*.partial")) == []
 
 
 def test_report_all_of_a_single_run_says_where_curves_will_stand(capsys, tmp_path):
