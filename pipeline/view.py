@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress_bar import ProgressBar
-from rich.table import Column
+from rich.table import Column, Table
 from rich.text import Text
 
 from configs.progress import PROGRESS_LOGGER
@@ -37,6 +37,19 @@ class _TimeLeft(TimeRemainingColumn):
         return super().render(task).append(" left") if is_known else Text()
 
 
+class _Steps(Progress):
+    """The step at work and those behind it, or the last, as many as the terminal has lines; in the end all."""
+
+    def get_renderables(self) -> Iterable[Table]:
+        steps = self.tasks
+        # Rich asks for the first time before there is a display, or a step.
+        if steps and self.live.is_started and len(steps) > (height := self.console.height):
+            at_work = next((place for place, step in enumerate(steps) if step.stop_time is None), len(steps))
+            first = min(at_work, len(steps) - height)
+            steps = steps[first : first + height]
+        yield self.make_tasks_table(steps)
+
+
 class RunView(logging.Handler):
     """Follows a run of the components `names` by its log: bars in a terminal, a plain line for each elsewhere."""
 
@@ -47,8 +60,9 @@ class RunView(logging.Handler):
         # In a narrow terminal bars and notes get shorter, so that a step stays a line.
         bar_width = max(_LEAST_BAR, min(_BAR, self.console.width - _BESIDE_BAR))
         note = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-        self._progress = Progress(
-            TextColumn("{task.fields[mark]}"), TextColumn("{task.description}"), _Bar(bar_width),
+        name = Column(min_width=max(map(len, self._names)), no_wrap=True)
+        self._progress = _Steps(
+            TextColumn("{task.fields[mark]}"), TextColumn("{task.description}", table_column=name), _Bar(bar_width),
             TimeElapsedColumn(table_column=Column(no_wrap=True)), _TimeLeft(table_column=Column(no_wrap=True)),
             TextColumn("[dim]{task.fields[note]}", table_column=note), console=self.console, expand=True,
             disable=is_verbose() or not output.isatty(),

@@ -149,7 +149,7 @@ def test_run_view_steps_that_wait_are_still_and_the_one_at_work_tells_the_time_l
     assert second.partition("-:--")[0] == waiting[0][1].partition("-:--")[0]
 
 
-@pytest.mark.parametrize("width", [64, 80, 120])
+@pytest.mark.parametrize("width", [60, 64, 80, 120])
 def test_run_view_step_is_one_line_with_its_times_at_any_width(monkeypatch, width):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(width))
@@ -161,6 +161,33 @@ def test_run_view_step_is_one_line_with_its_times_at_any_width(monkeypatch, widt
         lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in read_lines(shown, width)]
     assert len(lines) == 2
     assert re.match(r"▸ Trainer +\S+ \d:\d\d:\d\d \d:\d\d:\d\d left epoch 12", lines[1])
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("height", [10, 15, 24])
+def test_run_view_low_terminal_shows_the_step_at_work_and_in_the_end_all(monkeypatch, width, height):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("LINES", str(height))
+    names = [f"Component{number}OfAll" for number in range(16)]
+    output = Terminal()
+    with RunView(names, output) as shown:
+        for number, name in enumerate(names):
+            say(f"Component {name} is running.")
+            report_progress(2, 2, "epoch 2 of 2, accuracy on eval 0.7021")
+            lines = read_plain_lines(shown, width)
+            assert len(lines) == min(16, height), "a step is cut off, or takes two lines"
+            assert [line.split()[1] for line in lines if line.startswith("▸")] == [name]
+            assert lines[-1].split()[1] == names[min(number + height, 16) - 1]
+            say(f"Component {name} is finished.")
+        last = read_plain_lines(shown, width)
+        assert [line.split()[1] for line in last] == names[-height:]
+    printed = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.getvalue()).splitlines()
+    assert [line.split()[:2] for line in printed if line.strip()][-16:] == [["✓", name] for name in names]
+
+
+def read_plain_lines(view: RunView, width: int) -> list[str]:
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in read_lines(view, width)]
 
 
 def read_lines(view: RunView, width: int = 120) -> list[str]:
