@@ -26,6 +26,7 @@ from components.data_figures import (
 from components.report_folder import write_report
 from components.run_facts import read_run_facts
 from fer_tfx.contract import EVAL_SPLIT, LABEL_KEY, LABELLED_SPLITS, PIXEL_COUNT, PIXELS_KEY, TRAIN_SPLIT
+from fer_tfx.counted import counted
 from fer_tfx.errors import GateError
 from reporting import PAGE_FILE, REPORT_KEY
 from reporting.ingestion import IngestionReport
@@ -134,7 +135,7 @@ def find_miscounts(statistics: Statistics, report: IngestionReport) -> Iterator[
         found = statistics[split].datasets[0].num_examples if split in statistics else 0
         expected = report.split_size(split)
         if found != expected:
-            yield f"{split}: {found} examples were read, but ingestion wrote {expected}"
+            yield f"{split}: found {counted(found, 'example')}, but ingestion wrote {expected:,}"
 
 
 def find_size_faults(statistics: Statistics) -> Iterator[str]:

@@ -24,7 +24,6 @@ from reporting.corruptions import DESCRIPTIONS
 from reporting.evaluation import describe_classes
 from reporting.intervals import Figure, Interval, Share
 from reporting.model_card import CARD_FILE, CardData, CardFigures, Confidence, render_card
-from schema.drawn_faces import is_drawn_name
 
 
 class Executor(BaseExecutor):  # type: ignore[misc]
@@ -40,7 +39,6 @@ class Executor(BaseExecutor):  # type: ignore[misc]
         rows = read_rows(quarantine)
         card = CardData(
             name=settings["name"],
-            is_drawn=is_drawn_name(settings["name"]),
             refusals=read_refusals(input_dict),
             rows=rows,
             training=read_training(record, rows),

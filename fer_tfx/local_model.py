@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from fer_tfx import contract
 from fer_tfx.contract import IMAGE_SHAPE
+from fer_tfx.counted import counted
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.prediction import Prediction, build_prediction
 from fer_tfx.views import Pixels, average_views, make_views
@@ -78,7 +79,7 @@ class LocalModel(ABC):
         self.name, self.class_names, self._calibrations = name, facts.class_names, facts.calibrations
         self.own_views, self.view_choices = self._calibrations.own_views, self._calibrations.list_choices()
         if len(self.class_names) != class_count:
-            found = f"{contract.CLASS_NAMES_FILE} has {len(self.class_names)} names"
+            found = f"{contract.CLASS_NAMES_FILE} has {counted(len(self.class_names), 'name')}"
             raise DataError(f"{name}: {found}, the model {class_count} classes; export or copy the model again")
 
     def predict_pixels(self, pixels: Pixels, views: int | None = None) -> list[Prediction]:

@@ -84,7 +84,7 @@ def resolve_input(config: DataConfig) -> Input:
     for pattern in paths.values():
         _require_utf8(pattern)
     if not paths:
-        raise DataError("data.path: no file is given; give the FER2013 CSV with --data")
+        raise DataError("data.path: no file is given; give a table, a folder of pictures or an archive with --data")
     base = _common_base(list(paths.values()))
     return Input(base, {name: path[len(base) :].lstrip("/") for name, path in paths.items()})
 
@@ -110,7 +110,9 @@ def look_into_input(config: DataConfig) -> list[Source]:
             folders = name_some(sorted(os.path.basename(path) for path in found if path not in paths))  # noqa: PTH119
             why = f"only folders: {folders}" if folders and not paths else describe_skipped(skipped)
             place = os.path.dirname(f"{given.base.rstrip('/')}/{patterns[0]}")  # noqa: PTH120
-            raise DataError(f"{place}: no FER2013 file in it ({why}); give the CSV, an archive or a folder of them")
+            raise DataError(
+                f"{place}: no file of faces in it ({why}); give a table, a folder of pictures or an archive"
+            )
         look_into(sources, reading_limits_of(config), classes)
         labelled += sources if classes else []
     return labelled
@@ -144,7 +146,7 @@ def _to_patterns(path: str, classes: ClassTable | None) -> tuple[list[str], list
         beside = _find_depths(folder, classes)[1] if _find_kind(absolute, name, classes) == _PATHS else []
         return [escaped], [f"{glob.escape(folder)}{'/*' * depth}" for depth in beside]
     if not re.search(_PLACEHOLDER, path) and not glob.glob(absolute):  # noqa: PTH207
-        raise DataError(f"{path}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data")
+        raise DataError(f"{path}: no such file or folder; give a table, a folder of pictures or an archive with --data")
     return [absolute], []
 
 

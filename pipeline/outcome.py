@@ -16,6 +16,7 @@ from components.metrics.rows import Accuracy, ExampleCount, MacroF1
 from components.model_facts import REFUSAL_PROPERTY, find_refusals, read_class_names
 from configs.tuning import read_values
 from fer_tfx.contract import UNLABELLED_SPLIT
+from fer_tfx.counted import counted
 from pipeline.graph import TUNING_OUTPUTS
 from pipeline.history import Figures, NodeRecord
 from reporting import PAGE_FILE, REPORT_KEY
@@ -112,10 +113,8 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
     rows, low, high = outcome.rows, *outcome.accuracy_interval
     yield from describe_rows(rows, outcome.quarantine_uri)
     judged = f" by the {rows.labels}" if rows.labels else ""
-    shown = (
-        f"{outcome.accuracy:.4f} on {outcome.eval_count:,} eval rows{judged} (95 % interval {low:.4f} to {high:.4f})"
-    )
-    yield "accuracy", f"{shown}, macro F1 {outcome.macro_f1:.4f}"
+    shown = f"{outcome.accuracy:.4f} on {counted(outcome.eval_count, 'eval row')}{judged}"
+    yield "accuracy", f"{shown} (95 % interval {low:.4f} to {high:.4f}), macro F1 {outcome.macro_f1:.4f}"
     if outcome.hyperparameters_uri:
         tuned = outcome.tuned_values.items()
         values = (f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in tuned)
@@ -126,7 +125,10 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
         yield "gate", "passed"
         yield "model", outcome.model_path + ("" if outcome.is_in_service else " (rolled back or removed since)")
         if outcome.predictions_uri:
-            yield "predictions", f"{rows.split_size('unlabelled'):,} unlabelled rows; {outcome.predictions_uri}"
+            yield (
+                "predictions",
+                f"{counted(rows.split_size('unlabelled'), 'unlabelled row')}; {outcome.predictions_uri}",
+            )
         command = f"versions --set runtime.serving_path={Path(outcome.model_path).parent}"
         if outcome.is_in_service:
             command = f"predict --model {outcome.model_path} PICTURE..."
@@ -139,7 +141,7 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 def describe_rows(rows: IngestionReport, quarantine_uri: str = "") -> Iterator[tuple[str, str]]:
     """Title and text of each line about the rows of an ingestion."""
-    used = f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {rows.rows_dropped:,} repeats dropped"
+    used = f"{rows.rows_read:,} read = {rows.rows_emitted:,} used + {counted(rows.rows_dropped, 'repeat')} dropped"
     left_out = f" + {rows.rows_left_out:,} left out" if rows.rows_left_out else ""
     yield "rows", f"{used}{left_out} + {rows.rows_quarantined:,} quarantined"
     yield "splits", ", ".join(f"{split} {rows.split_size(split):,}" for split in sorted(rows.emitted))
@@ -147,10 +149,10 @@ def describe_rows(rows: IngestionReport, quarantine_uri: str = "") -> Iterator[t
         yield "read as", _name_some(rows.remarks, len(rows.remarks))
     if rows.left_out:
         # By their votes rows are left out for a reason.
-        shown = "{:,} {}" if rows.labels else "{:,} with the label '{}'"
-        yield "left out", "; ".join(shown.format(count, each) for each, count in rows.left_out.items())
+        shown = "{}: {:,}" if rows.labels else "label '{}': {:,}"
+        yield "left out", "; ".join(shown.format(*each) for each in rows.left_out.items())
     if rows.rows_quarantined:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in rows.quarantined.items())
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in rows.quarantined.items())
         yield "quarantine", f"{reasons}; {quarantine_uri}".removesuffix("; ")
     if rows.skipped_files:
         yield "skipped", _describe_skipped(rows)

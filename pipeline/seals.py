@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from fer_tfx.counted import counted
 from fer_tfx.errors import FerError, GateError
 from fer_tfx.files import replacing
 from pipeline.failures import ComponentError
@@ -107,7 +108,7 @@ def _find_fault(path: Path, is_thorough: bool, size_bytes: int, changed_ns: int,
         return "is missing"
     state = path.stat()
     if state.st_size != size_bytes:
-        return f"has {state.st_size} bytes, was written with {size_bytes}"
+        return f"has {counted(state.st_size, 'byte')}, was written with {size_bytes:,}"
     if not is_thorough and state.st_mtime_ns == changed_ns:
         return ""
     return "" if _compute_crc(path) == crc32 else "has another checksum than it was written with"

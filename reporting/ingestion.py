@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from configs.library import class_names_of
 from configs.spec import DataConfig
+from fer_tfx.counted import counted
 
 REPORT_FILE = "ingestion.json"
 MAX_LISTED = 100  # files, or members of archives, that a stored report names; the others are added up
@@ -83,7 +84,7 @@ class IngestionReport:
         files, skipped = sorted(self.read.items()), sorted(self.skipped_files.items())
         read, others = dict(files[:MAX_LISTED]), [count for _, count in files[MAX_LISTED:]]
         if others:
-            read[f"{len(others):,} further files"] = sum(others)
+            read[counted(len(others), "further file")] = sum(others)
         unlisted_files = self.unlisted_files + len(skipped[MAX_LISTED:])
         stored = dataclasses.replace(
             self,

@@ -13,16 +13,22 @@ from fer_tfx import contract
 from reporting import templates
 from reporting.ingestion import IngestionReport
 from reporting.intervals import Figure, Share
+from reporting.origin import Origin, tell_origin
 from reporting.report_data import ClassFigures, Lineage, TrainingFigures
 
 CARD_FILE = "MODEL_CARD.md"
 TEMPLATE = "model_card.md"
 _TASK = "image-classification"
 _METRIC_OF_TITLE = {"macro F1": "f1"}
+_DATA_NAME = {Origin.DRAWN: "faces drawn by the pipeline", Origin.FER2013: "FER2013", Origin.OWN: "own data"}
 _RIGHTS = {
-    "license": "other",
-    "license_name": "kaggle-competition-rules",
-    "license_link": "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge/rules",
+    Origin.DRAWN: {"license": "apache-2.0"},
+    Origin.FER2013: {
+        "license": "other",
+        "license_name": "kaggle-competition-rules",
+        "license_link": "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge/rules",
+    },
+    Origin.OWN: {"license": "unknown"},
 }
 _BAR_WIDTH = 50
 
@@ -52,7 +58,6 @@ class Confidence:
 @dataclass(frozen=True)
 class CardData:
     name: str
-    is_drawn: bool  # whether the model saw schematic faces instead of data
     refusals: tuple[str, ...]
     rows: IngestionReport
     training: TrainingFigures
@@ -74,6 +79,7 @@ def render_card(card: CardData) -> str:
         header=yaml.safe_dump(describe_for_hubs(card), sort_keys=False, allow_unicode=True, width=1000),
         bars=draw_bars(card.figures.classes),
         card=card,
+        origin=tell_origin(card.name, card.rows).value,
         class_names=[each.name for each in card.figures.classes],
         contract=contract,
         splits=[split for split in contract.LABELLED_SPLITS if card.rows.split_size(split)],
@@ -85,10 +91,10 @@ def describe_for_hubs(card: CardData) -> dict[str, Any]:
     """The header by which hubs such as Hugging Face's sort models; figures that are NaN are left out."""
     accuracy = Figure("accuracy", card.figures.accuracy.value, None, 0)
     measured = [accuracy, *(each for each in card.figures.measured if each.title != accuracy.title)]
-    data = "faces drawn by the pipeline" if card.is_drawn else "FER2013"
+    origin = tell_origin(card.name, card.rows)
     result = {
         "task": {"type": _TASK},
-        "dataset": {"name": data, "type": "drawn" if card.is_drawn else "fer2013", "split": contract.EVAL_SPLIT},
+        "dataset": {"name": _DATA_NAME[origin], "type": origin.value, "split": contract.EVAL_SPLIT},
         "metrics": [
             {
                 "type": _METRIC_OF_TITLE.get(each.title, each.title.partition(",")[0]),
@@ -99,13 +105,12 @@ def describe_for_hubs(card: CardData) -> dict[str, Any]:
             if not math.isnan(each.value)
         ],
     }
-    rights = {"license": "apache-2.0"} if card.is_drawn else _RIGHTS
     return {
-        **rights,
+        **_RIGHTS[origin],
         "library_name": "fer-tfx",
         "pipeline_tag": _TASK,
         "tags": ["facial-expression-recognition", "emotion-recognition", _TASK, "tensorflow"],
-        "datasets": [] if card.is_drawn else ["fer2013"],
+        "datasets": ["fer2013"] if origin is Origin.FER2013 else [],
         "metrics": ["accuracy", "f1"],
         "model-index": [{"name": card.name, "results": [result]}],
     }

@@ -15,6 +15,7 @@ from reporting import plots, templates
 from reporting.answered import Cell, Shown
 from reporting.faces import Faces
 from reporting.intervals import Interval, Share
+from reporting.origin import tell_origin
 from reporting.report_data import NEXT_STEP, Conflict, Evaluation, QuarantinedRow, ReportData
 
 TEMPLATE = "report.html"
@@ -37,6 +38,7 @@ def render_report(report: ReportData, faces: Faces | None = None, card: str = ""
         is_html=True,
         report=report,
         card=card,
+        origin=tell_origin(report.name, rows).value,
         rows=rows,
         next_step=NEXT_STEP,
         splits=[split for split in LABELLED_SPLITS if rows.split_size(split)],

@@ -9,6 +9,8 @@ import jinja2
 import yaml
 from jinja2 import meta
 
+from fer_tfx.counted import counted
+
 _TEXTS = "texts.yaml"
 
 
@@ -22,7 +24,7 @@ def render(name: str, filters: dict[str, Any], *, is_html: bool, **values: Any) 
         lstrip_blocks=True,
         keep_trailing_newline=not is_html,
     )
-    environment.filters |= filters | {"count": "{:,}".format}
+    environment.filters |= filters | {"count": "{:,}".format, "counted": counted}
     return environment.get_template(name).render(values, texts=yaml.safe_load(_read(_TEXTS)))
 
 

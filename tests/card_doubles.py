@@ -33,7 +33,6 @@ def make_card(**changes: Any) -> CardData:
     """The whole card, fields of `CardData` changed as asked for."""
     card = CardData(
         name="fer",
-        is_drawn=False,
         refusals=(),
         rows=IngestionReport(
             read={"fer.csv": 1_250}, emitted={"train": {"happy": 1_000, "sad": 200}, "eval": {"happy": 12}},

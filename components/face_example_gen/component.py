@@ -1,4 +1,4 @@
-"""FerExampleGen: ingests FER2013 in any form in which it is found."""
+"""FerExampleGen: ingests FER2013 and other labelled faces in any form in which they are found."""
 
 import dataclasses
 import os
@@ -41,6 +41,7 @@ from fer_tfx.contract import (
     UNLABELLED_INPUT,
     UNLABELLED_SPLIT,
 )
+from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.reading.choice import describe_skipped, name_some, shorten_name
 from fer_tfx.reading.form import SkippedMember
@@ -81,7 +82,7 @@ class Executor(BaseBeamExecutor):  # type: ignore[misc]
         finally:
             fileio.rmtree(outputs.temporary)
         report, file_errors = outputs.read_account(skipped_files, class_names_of(config), votes)
-        report = dataclasses.replace(report, labels="" if config.targets == "label" else "majority of FER+ votes")
+        report = dataclasses.replace(report, labels="" if config.targets == "label" else "majority of the votes")
         require_still(exec_properties)
         if file_errors:
             raise DataError(file_errors[0])
@@ -173,7 +174,7 @@ def _find_sources(exec_properties: dict[str, Any], config: DataConfig) -> tuple[
         skipped += chosen[1]
     if not sources:
         what = describe_skipped(skipped) if skipped or not folders else "only folders with nothing of use in them"
-        raise DataError(f"{base}: no FER2013 file in it ({what}); give the CSV, an archive or a folder of them")
+        raise DataError(f"{base}: no file of faces in it ({what}); give a table, a folder of pictures or an archive")
     sources, repeats = merge_spellings(sources)
     return sources, skipped + repeats
 
@@ -208,7 +209,8 @@ def _require_usable(report: IngestionReport, config: DataConfig, quarantine_uri:
         first = min(iter_quarantined(kept), key=lambda row: (row["source"], row["line"]))
         place = shorten_name(first["source"]) + (f":{first['line']}" if first["line"] else "")
         among = f" of {files}" if len(report.read) > 1 else ""
-        share = f"{report.rows_quarantined} of {report.rows_read} rows ({report.quarantined_fraction:.1%}){among}"
+        share = f"{report.rows_quarantined:,} of {counted(report.rows_read, 'row')}"
+        share += f" ({report.quarantined_fraction:.1%}){among}"
         allowed = f"at most {config.max_quarantined_fraction:.1%} is allowed"
         detail = first["detail"] + _explain_label(first, report)
         raise DataError(

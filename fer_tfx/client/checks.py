@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from fer_tfx import contract
 from fer_tfx.contract import IMAGE_SHAPE, MAX_SERVED_PIXELS
+from fer_tfx.counted import counted
 from fer_tfx.errors import BadAnswerError, BadRequestError, RequestRefusedError, ServingError, shorten
 from fer_tfx.prediction import Prediction, build_prediction
 from fer_tfx.views import Pixels
@@ -101,7 +102,7 @@ def _read_size(file: bytes, index: int) -> tuple[int, int]:
     except Image.DecompressionBombError:
         raise BadRequestError("it has far too many pixels; scale it down", index) from None
     except DAMAGE:
-        found = f"{len(file):,} bytes that start with {file[:8]!r}" if file else "no bytes"
+        found = f"{counted(len(file), 'byte')} starting with {file[:8]!r}" if file else "no bytes"
         raise BadRequestError(f"expected a PNG or JPEG file, got {found}", index) from None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from fer_tfx.counted import counted
 from fer_tfx.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class RequestHeaders:
         # Empty while another program writes it, and a pipe after the first time: the last one holds.
         token = _read(path, is_secret=True).strip() or self._token
         if not token or len(token) > _MAX_TOKEN_BYTES or not _TOKEN.fullmatch(token):
-            raise ConfigError(f"{path}: expected one token and nothing else in it, found {len(token):,} bytes")
+            raise ConfigError(f"{path}: expected one token and nothing else in it, found {counted(len(token), 'byte')}")
         self._token = token
         return {**self._connection.headers, "Authorization": f"Bearer {token.decode()}"}
 

@@ -18,6 +18,7 @@ from fer_tfx.client.connection import Connection
 from fer_tfx.commands.ending import print_error
 from fer_tfx.commands.inputs import Inputs, Item, Picture, Subject, open_inputs, open_rows, tell_names
 from fer_tfx.commands.output import Row, check_output, lay_out, open_output, write_rows
+from fer_tfx.counted import counted
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.model import Model, load
 from fer_tfx.model_files import (
@@ -143,7 +144,7 @@ def predict(options: PredictOptions) -> int:
             raise DataError(str(errors[0]) if len(errors) == 1 else f"no {kind} could be read; the first: {errors[0]}")
     _tell_left_out(inputs, errors)
     if options.out:
-        print_note(f"{count:,} predictions written to {options.out}")
+        print_note(f"{counted(count, 'prediction')} written to {options.out}")
     if options.format == "table" and views and not is_quiet():
         print("fer-tfx:", f"answers average {views} views" if views > 1 else "answers use one view", file=sys.stderr)
     return DataError.exit_code if errors else 0
@@ -281,7 +282,7 @@ def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
             assert prediction  # of every row: only a photo may have none
             output.write(f"{prediction.class_index}\n")
             count += 1
-    print_note(f"{count:,} rows written to {out}")
+    print_note(f"{counted(count, 'row')} written to {out}")
     return 0
 
 

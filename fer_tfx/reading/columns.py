@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from fer_tfx.contract import LABEL_KEY, PIXEL_COUNT, PIXELS_KEY, USAGE_COLUMN
+from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.reading.form import shown
 from fer_tfx.reading.votes import VOTE_COLUMNS, find_vote_columns
@@ -205,7 +206,7 @@ def split_fields(line: bytes, delimiter: bytes = b",") -> list[bytes]:
         return line.split(delimiter)
     pieces = line.split(b'"')  # outside, quoted, outside, quoted, ..., outside
     if len(pieces) % 2 == 0:
-        raise RowError(UNBALANCED_QUOTE, f"found {len(pieces) - 1} double quotes, expected them in pairs")
+        raise RowError(UNBALANCED_QUOTE, f"found {counted(len(pieces) - 1, 'double quote')}, expected them in pairs")
     *fields, last = pieces[0].split(delimiter)
     field, is_blank = [last], not last.strip(SPACE)  # joined once: a line may be a million quotes
     for quoted, outside in zip(pieces[1::2], pieces[2::2], strict=True):

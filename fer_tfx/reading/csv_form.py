@@ -9,6 +9,7 @@ from functools import partial
 from typing import BinaryIO
 
 from fer_tfx.contract import PIXELS_KEY
+from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.reading.columns import DELIMITERS, RowError, RowLayout, finds_paths, parse_header, split_fields
 from fer_tfx.reading.form import FaceRow, ReadingLimits
@@ -62,7 +63,7 @@ def parse_row(
     """Parse one line, with or without its line end. Raises RowError and nothing else; see `make_face`."""
     cells: list[bytes | str] = [*split_fields(line.rstrip(b"\r\n"), layout.delimiter)]
     if len(cells) != layout.column_count:
-        raise RowError(WRONG_COLUMN_COUNT, f"found {len(cells)} columns, expected {layout.column_count}")
+        raise RowError(WRONG_COLUMN_COUNT, f"found {counted(len(cells), 'column')}, expected {layout.column_count}")
     if layout.path is not None:
         cells[layout.path] = os.fsdecode(cells[layout.path])
     return make_face(layout, classes, cells, default_split)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import BinaryIO, TypeAlias
 
+from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.reading.columns import RowError
 from fer_tfx.reading.form import (
@@ -93,8 +94,8 @@ class LineForm(ABC):
             count += 1
         if count != part.row_count:
             raise DataError(
-                f"{name}: was changed while it was read ({part.row_count} rows behind byte {part.bounds[0]} have"
-                f" become {count}): run again when it is complete"
+                f"{name}: was changed while it was read ({counted(part.row_count, 'row')} behind byte {part.bounds[0]},"
+                f" now {count}): run again when it is complete"
             )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from posixpath import dirname
 from typing import BinaryIO, NamedTuple
 
+from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
 from fer_tfx.reading.beside import Open, open_local, read_named
@@ -64,9 +65,9 @@ def choose_sources(
     if classes and chosen and not any(_may_have_class(each, classes) for each in chosen):
         first, names = classes.names[0], shown(", ".join(classes.names).encode(), 100)
         raise DataError(
-            f"{base}: {len(chosen):,} pictures such as {shorten_name(chosen[0].name)}, none in a folder named after a"
-            f" class: lay them out as {first}/1.jpg or train/{first}/1.jpg ({names}), tell by data.label_map what your"
-            " folders mean, or give the pictures to --unlabelled to have them predicted"
+            f"{base}: {counted(len(chosen), 'picture')} such as {shorten_name(chosen[0].name)}, none in a folder named"
+            f" after a class: lay them out as {first}/1.jpg or train/{first}/1.jpg ({names}), tell by data.label_map"
+            " what your folders mean, or give the pictures to --unlabelled to have them predicted"
         )
     skipped = [(labels[name], reason) for name, reason in reasons.items() if reason not in ("", LISTED)]
     return chosen, [SkippedMember(*each) for each in skipped]

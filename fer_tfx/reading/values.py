@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 
 from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, PIXELS_KEY, TEST_SPLIT
+from fer_tfx.counted import counted
 from fer_tfx.reading.columns import RowError, RowLayout
 from fer_tfx.reading.form import FaceRow, shown
 from fer_tfx.reading.picture_form import UNREADABLE, decode_content, find_place
@@ -166,12 +167,14 @@ def _pixels_error(field: bytes) -> RowError:
     text = field.replace(b"\t", b" ")
     tokens = text.replace(b" ", b"").split(b",") if b"," in text else [each for each in text.split(b" ") if each]
     if not tokens:
-        return value_error(EMPTY_PIXELS, PIXELS_KEY, field, f"{PIXEL_COUNT} integers 0-255")
+        return value_error(EMPTY_PIXELS, PIXELS_KEY, field, f"{PIXEL_COUNT:,} integers 0-255")
     for position, token in enumerate(tokens):
         if reason := _reason_against_pixel(token):
             scaled = ", not scaled to 0-1" if re.match(rb"[01]?\.[0-9]", token) else ""
             return value_error(reason, f"{PIXELS_KEY}[{position}]", token, f"an integer 0-255{scaled}")
-    return RowError(WRONG_PIXEL_COUNT, f"column `{PIXELS_KEY}`: found {len(tokens)} integers, expected {PIXEL_COUNT}")
+    return RowError(
+        WRONG_PIXEL_COUNT, f"column `{PIXELS_KEY}`: found {counted(len(tokens), 'integer')}, expected {PIXEL_COUNT:,}"
+    )
 
 
 def _reason_against_pixel(token: bytes) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fer_tfx.contract import LABELLED_SPLITS, USAGE_COLUMN
+from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import iter_members
 from fer_tfx.reading.columns import DELIMITERS, UTF8_MARK, RowError, split_fields
@@ -41,7 +42,7 @@ class VoteTable:
         place = f"{row.source}, line {row.line}"
         if not row.line or row.row >= len(self):
             found = (
-                f"{self.name} has {len(self):,} rows of votes{self._find_break()}"
+                f"{self.name} has {counted(len(self), 'row')} of votes{self._find_break()}"
                 if row.line
                 else "votes are joined to rows of a table"
             )
@@ -57,7 +58,8 @@ class VoteTable:
             return f"{self.name}: holds the votes of one table, but {len(read)} were read: {_REMEDY}"
         wrong = [(file, count) for file, count in read.items() if count != len(self)]
         return "".join(
-            f"{file}: has {count:,} rows, but {self.name} has votes for {len(self):,}{self._find_break()}: {_REMEDY}"
+            f"{file}: has {counted(count, 'row')}, but {self.name} has votes for {len(self):,}"
+            f"{self._find_break()}: {_REMEDY}"
             for file, count in wrong
         )
 
@@ -139,7 +141,9 @@ def _iter_rows(
             raise DataError(f"{name}, line {blank}: is blank, and rows follow: remove it")
         fields = _split(line.rstrip(b"\r\n"), delimiter, f"{name}, line {number}")
         if len(fields) != column_count:
-            raise DataError(f"{name}, line {number}: found {len(fields)} columns, expected {column_count}: correct it")
+            raise DataError(
+                f"{name}, line {number}: found {counted(len(fields), 'column')}, expected {column_count}: correct it"
+            )
         yield number, fields
 
 

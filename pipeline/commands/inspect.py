@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fer_tfx.contract import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
+from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.commands import AsJson, Config, Overrides, load_settings
@@ -113,15 +114,15 @@ def _tell(
 
     lines = [("form", "; ".join(form)), *describe_rows(report)]
     if report.dropped or report.kept_twins or report.conflicting_pictures:
-        found = [f"{count:,} {reason}" for reason, count in report.dropped.items()]
-        found += [f"{count:,} kept in train that also stand in {split}" for split, count in report.kept_twins.items()]
-        found += [f"{report.conflicting_pictures:,} pictures with several labels"] * bool(report.conflicting_pictures)
+        found = [f"{reason} {count:,}" for reason, count in report.dropped.items()]
+        found += [f"kept in train and also in {split} {count:,}" for split, count in report.kept_twins.items()]
+        found += [f"pictures with several labels {report.conflicting_pictures:,}"] * bool(report.conflicting_pictures)
         lines.append(("repeats", ", ".join(found)))
     for row in faults:
         place = f"{row['source']}:{row['line']}" if row["line"] else row["source"]
         lines.append(("fault", f"{place}: {row['reason']}: {row['detail']}"))
     train, eval_, test, unlabelled = map(report.split_size, _SPLITS)
-    would = f"train on {train:,} rows and judge by {eval_:,} of eval"
+    would = f"train on {counted(train, 'row')} and judge by {eval_:,} of eval"
     would += f", keep {test:,} of test aside" * bool(test) + f", predict {unlabelled:,} without a label" * bool(
         unlabelled
     )

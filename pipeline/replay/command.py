@@ -13,6 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from fer_tfx.commands.ending import print_error
+from fer_tfx.counted import counted
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.quiet import print_note
 from pipeline.replay.backends import make_backend
@@ -49,7 +50,8 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
         run = store.begin(key)
         logs = home / "logs" / str(run)
         print_note(
-            f"fer-tfx: replay {run} of {pipeline.name!r} for {flavor}, {len(pipeline.tasks)} tasks; logs: {logs}"
+            f"fer-tfx: replay {run} of {pipeline.name!r} for {flavor},"
+            f" {counted(len(pipeline.tasks), 'task')}; logs: {logs}"
         )
         view = ReplayView(sys.stdout)
         with view.status:

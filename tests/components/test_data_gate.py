@@ -102,5 +102,5 @@ def test_data_gate_faults_are_named_in_one_line(inputs: Any, judge: Any) -> None
 def test_data_gate_split_that_lost_examples_is_refused(inputs: Any, judge: Any) -> None:
     fewer = make_statistics({**dict.fromkeys(range(6), 10), 6: 9})
     Path(inputs["statistics"][0].uri, "Split-eval", "FeatureStats.pb").write_bytes(fewer)
-    with pytest.raises(GateError, match="eval: 69 examples were read, but ingestion wrote 70"):
+    with pytest.raises(GateError, match="eval: found 69 examples, but ingestion wrote 70"):
         judge(inputs)

@@ -163,7 +163,7 @@ def test_table_one_or_more_folders_deeper_is_found_and_what_lies_below_it_is_not
 def test_folder_of_folders_without_data_is_not_called_empty(ingest: Any, tmp_path: Path) -> None:
     (tmp_path / "data" / "sub").mkdir(parents=True)
     (tmp_path / "data" / "sub" / "notes.txt").touch()
-    with pytest.raises(DataError, match=r"no FER2013 file in it \(only folders with nothing of use in them\)"):
+    with pytest.raises(DataError, match=r"no file of faces in it \(only folders with nothing of use in them\)"):
         ingest(tmp_path / "data")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"\(it is empty\)"):

@@ -44,7 +44,7 @@ def nodes(workshop: Any, two: Finished) -> dict[str, NodeRecord]:
 def test_run_tells_of_its_classes_and_of_the_rows_it_leaves_out(two: Finished) -> None:
     lines = {line.split()[0]: line for line in two.stdout.splitlines() if line.strip()}
     assert " left out + " in lines["rows"]
-    assert "with the label '5'" in two.stdout
+    assert "label '5': " in two.stdout
     assert lines["recall"].startswith("recall       happy ")
     assert ", not happy " in lines["recall"]
     assert lines["gate"] == "gate         passed"

@@ -48,7 +48,7 @@ def done(workshop: Any, data: Any, settings: dict[str, str]) -> Any:
 def test_run_on_votes_pushes_a_model_that_learned_from_their_shares(workshop: Any, done: Any) -> None:
     assert done.exit_code == 0, done.stdout + done.stderr
     assert len(workshop.versions()) == 1
-    assert "eval rows by the majority of FER+ votes" in done.stdout
+    assert "eval rows by the majority of the votes" in done.stdout
     nodes = workshop.nodes()
     found = find_examples([f"{nodes['FerExampleGen'].outputs['examples'].uri}/Split-train/*"], 7)
     targets = np.concatenate([each for _, _, each in read_batches(found)])
@@ -62,7 +62,7 @@ def test_card_page_and_lineage_say_which_labels_and_targets(workshop: Any, done:
     card = Path(nodes["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_text()
     page = Path(nodes["HtmlReport"].outputs["report"].uri, "report.html").read_text()
     for text in (card, page):
-        assert "by the majority of FER+ votes" in text
+        assert "by the majority of the votes" in text
         assert "no face, by the votes" in text
     assert "0.7 of each is the share of the annotators" in card
     shown = workshop.command("lineage", workshop.versions()[0], "--set", f"runtime.root={workshop.root}").stdout
@@ -82,4 +82,4 @@ def test_run_again_is_cached_and_other_votes_train_again(workshop: Any, data: An
 def test_gate_that_refuses_says_by_which_labels(workshop: Any, data: Any, settings: dict[str, str]) -> None:
     refused = workshop.run(data, **{**settings, "data__targets": "majority", "gate__min_accuracy": "0.99"})
     assert refused.exit_code == 3
-    assert "the gate refused the model, judged by the majority of FER+ votes: accuracy" in refused.stderr
+    assert "the gate refused the model, judged by the majority of the votes: accuracy" in refused.stderr

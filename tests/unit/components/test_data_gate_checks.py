@@ -115,20 +115,20 @@ def test_find_miscounts_equal_counts_find_nothing():
 def test_find_miscounts_lost_example_names_split_and_both_numbers():
     report = make_report(train={"sad": 701}, eval={"sad": 700})
     assert list(find_miscounts({"train": make_statistics(), "eval": make_statistics()}, report)) == [
-        "train: 700 examples were read, but ingestion wrote 701"
+        "train: found 700 examples, but ingestion wrote 701"
     ]
 
 
 def test_find_miscounts_split_unknown_to_ingestion_is_named():
     assert list(find_miscounts({"eval": make_statistics({0: 3})}, make_report())) == [
-        "eval: 3 examples were read, but ingestion wrote 0"
+        "eval: found 3 examples, but ingestion wrote 0"
     ]
 
 
 def test_find_miscounts_split_that_was_written_but_not_read_is_named():
     report = make_report(train={"sad": 700}, test={"sad": 5})
     assert list(find_miscounts({"train": make_statistics()}, report)) == [
-        "test: 0 examples were read, but ingestion wrote 5"
+        "test: found 0 examples, but ingestion wrote 5"
     ]
 
 

@@ -105,5 +105,5 @@ def test_cut_source_file_that_must_be_read_whole_gives_no_part(content: bytes) -
 
 def test_read_part_file_changed_since_it_was_counted_is_refused() -> None:
     part = Part((15, 23), row_count=3, first_line=1, first_row=0)
-    with pytest.raises(DataError, match=r"a\.csv: was changed while .*\(3 rows behind byte 15 have become 2\): run"):
+    with pytest.raises(DataError, match=r"a\.csv: was changed while .*\(3 rows behind byte 15, now 2\): run"):
         list(read_part(SOURCE, io.BytesIO(HEADER + b"0,1\n1,2\n"), part, ReadingLimits(), CLASSES))

@@ -136,7 +136,7 @@ def test_main_missing_data_file_is_one_line_that_names_it(option, capsys, csv_pa
     root = tmp_path / "runs"
     code, line = complain(capsys, "run", option, missing, other, str(csv_path), "--set", f"runtime.root={root}")
     assert code == 2
-    assert line.startswith(f"fer-tfx: {missing}: no such file or folder; give the FER2013 CSV")
+    assert line.startswith(f"fer-tfx: {missing}: no such file or folder; give a table")
     assert not root.exists()
 
 

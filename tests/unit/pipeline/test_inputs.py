@@ -103,7 +103,7 @@ def test_resolve_input_missing_path_says_what_to_give(folder, missing):
     with pytest.raises(DataError) as caught:
         resolve(folder / missing)
     assert str(caught.value) == (
-        f"{folder}/{missing}: no such file or folder; give the FER2013 CSV, an archive or a folder with --data"
+        f"{folder}/{missing}: no such file or folder; give a table, a folder of pictures or an archive with --data"
     )
 
 
@@ -167,10 +167,10 @@ def test_look_into_input_file_that_cannot_be_used_is_refused_by_its_name(tmp_pat
 @pytest.mark.parametrize(
     ("files", "name", "found"),
     [
-        (["a/1.txt", "b/2.txt"], "", "no FER2013 file in it (only folders: a; b); give the CSV"),
-        (["inner/train.txt"], "", "no FER2013 file in it (only folders: inner); give the CSV"),
-        (["1.doc", "2.doc"], "", "no FER2013 file in it (1.doc: no table, picture or archive by its name; 2.doc: "),
-        (["a.csv"], "fer{2013}.csv", "fer{2013}.csv: no such file or folder; give the FER2013 CSV"),
+        (["a/1.txt", "b/2.txt"], "", "no file of faces in it (only folders: a; b); give a table"),
+        (["inner/train.txt"], "", "no file of faces in it (only folders: inner); give a table"),
+        (["1.doc", "2.doc"], "", "no file of faces in it (1.doc: no table, picture or archive by its name; 2.doc: "),
+        (["a.csv"], "fer{2013}.csv", "fer{2013}.csv: no such file or folder; give a table"),
     ],
 )
 @pytest.mark.parametrize("option", ["path", "unlabelled_path"])

@@ -30,18 +30,18 @@ PUSHED = Outcome(
 
 
 def test_write_summary_says_by_which_labels_the_accuracy_is():
-    rows = dataclasses.replace(PUSHED.rows, labels="majority of FER+ votes")
+    rows = dataclasses.replace(PUSHED.rows, labels="majority of the votes")
     (line,) = (
         each for each in write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines() if "accuracy" in each
     )
-    assert line.startswith("accuracy     0.6123 on 3,589 eval rows by the majority of FER+ votes (95 % interval")
+    assert line.startswith("accuracy     0.6123 on 3,589 eval rows by the majority of the votes (95 % interval")
 
 
 def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_step():
     assert write_summary(PUSHED).splitlines() == [
         "rows         35,889 read = 31,592 used + 4,294 repeats dropped + 3 quarantined",
         "splits       eval 3,589, train 28,001, unlabelled 2",
-        "quarantine   2 unknown label, 1 empty pixels; /runs/quarantine",
+        "quarantine   unknown label 2, empty pixels 1; /runs/quarantine",
         "accuracy     0.6123 on 3,589 eval rows (95 % interval 0.5962 to 0.6281), macro F1 0.5789",
         "recall       angry 0.500, disgust 0.123",
         "report       /runs/report.html",
@@ -52,18 +52,25 @@ def test_write_summary_pushed_run_says_rows_accuracy_verdict_places_and_next_ste
     ]
 
 
+def test_write_summary_of_one_row_each_is_in_the_singular():
+    rows = dataclasses.replace(PUSHED.rows, dropped={"repeat within train": 1}, emitted={"unlabelled": {"": 1}})
+    shown = write_summary(dataclasses.replace(PUSHED, rows=rows, eval_count=1))
+    for text in ("+ 1 repeat dropped +", " on 1 eval row (95 %", "  1 unlabelled row; "):
+        assert text in shown
+
+
 def test_write_summary_counts_rows_that_the_settings_leave_out_by_label():
     rows = dataclasses.replace(PUSHED.rows, left_out={"7": 1_018, "contempt": 2})
     lines = write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()
     assert lines[0].endswith(" used + 4,294 repeats dropped + 1,020 left out + 3 quarantined")
-    assert lines[2] == "left out     1,018 with the label '7'; 2 with the label 'contempt'"
+    assert lines[2] == "left out     label '7': 1,018; label 'contempt': 2"
 
 
 def test_write_summary_counts_rows_that_votes_leave_out_by_reason():
     left_out = {"no face, by the votes": 15, "contempt, which is no class": 2}
-    rows = dataclasses.replace(PUSHED.rows, left_out=left_out, labels="majority of FER+ votes")
+    rows = dataclasses.replace(PUSHED.rows, left_out=left_out, labels="majority of the votes")
     lines = write_summary(dataclasses.replace(PUSHED, rows=rows)).splitlines()
-    assert lines[2] == "left out     15 no face, by the votes; 2 contempt, which is no class"
+    assert lines[2] == "left out     no face, by the votes: 15; contempt, which is no class: 2"
 
 
 def test_write_summary_names_files_left_aside_and_counts_what_it_leaves_out():

@@ -62,12 +62,31 @@ def test_render_report_serving_has_size_and_latency_beside_the_baseline(pushed_p
         assert fact in pushed_page
 
 
+@pytest.mark.parametrize(
+    ("name", "rows_read", "claims"),
+    [
+        ("fer", 1_250, ["which doesn't know its terms"]),
+        ("fer-drawn", 28_709, ["This model was trained on schematic faces"]),
+        ("fer", 28_709, ["What is known about FER2013", "Kaggle"]),
+    ],
+)
+def test_render_report_claims_of_the_data_only_what_is_known(name, rows_read, claims):
+    report = make_report(name=name)
+    rows = dataclasses.replace(report.data.rows, read={"faces.csv": rows_read}, labels="majority of the votes")
+    report = dataclasses.replace(report, data=dataclasses.replace(report.data, rows=rows))
+    page = html.unescape(render_report(report, make_faces(report)))
+    every = {"which doesn't know its terms", "This model was trained on schematic faces", "What is known about FER2013",
+             "Kaggle", "FER"}  # fmt: skip
+    assert [claim for claim in claims if claim not in page] == []
+    assert [claim for claim in every.difference(claims) if claim in page] == (["FER"] if "Kaggle" in claims else [])
+
+
 def test_render_report_tells_of_training_rows_with_the_picture_of_an_eval_row(pushed_page):
     report = make_report()
     rows = dataclasses.replace(report.data.rows, kept_twins={"eval": 280})
     page = render(dataclasses.replace(report, data=dataclasses.replace(report.data, rows=rows)))
     assert '<th scope="row">kept in train</th><td>also stands in eval</td><td>280</td>' in page
-    assert "<strong>280</strong> training rows show the very picture of a row of this split" in page
+    assert "show the very picture of a row of this split: <strong>280</strong>." in page
     assert "flatter" not in pushed_page
 
 
