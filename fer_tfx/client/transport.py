@@ -179,5 +179,5 @@ def ask_with_retries(ask: Callable[[float], Answer], attempts: int, deadline: De
             break
         deadline.timing.sleep(wait_s)
     raise DeadlineExceededError(
-        f"{where}: no answer within {deadline.timeout_s:g} s{last}; give it more with timeout_s"
+        f"{where}: no answer within {deadline.timeout_s:g} s{last}; give it more with timeout_s (--timeout)"
     )
