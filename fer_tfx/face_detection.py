@@ -26,16 +26,17 @@ _REMEDY = "install fer-tfx again; in a checkout, `make setup` fetches it"
 # The search: in halves of the picture, down to where a face that fills it is seen with a margin.
 _SEARCH_SCALE, _SEARCH_SIDE_PX, _SMALLEST_SIDE_PX, _MARGIN_PX = 0.9, 896, 96, 16
 _CANDIDATE_SCORE, _SAME_FACE_OVERLAP = 0.35, 0.3
-# Close-ups of a candidate, levelled and a square of so many sides of its box: the first to see where it is, the others,
-# each also mirrored, to judge it by their mean. What is no face seldom looks like one in all of them.
-_FIRST_SIDES, _SIDES = 2.0, (1.5, 2.0)
-_FIRST_SCORE, _SCORE = 0.62, 0.672
 _LARGEST_SHIFT, _LARGEST_GROWTH = 0.3, 0.47  # in sides, and as logarithm: beyond, it is another face
 # Close-ups are taken at whole parts of a px and of a radian, so that the last bit of a float, which differs between
 # processors and in a browser, doesn't decide what they show.
 _PARTS_PX, _PARTS_RADIAN = 8, 128
+# Close-ups of a candidate, each a square of so many sides of its box: a levelled one to see where it is and, if that
+# too looks like a face, two turned from there by so much, in radians. What is no face seldom has a high mean of these
+# three scores and the search's. A mouth less far from the eyes, in sides of the box, is none.
+_CLOSE_UP_SIDES, _TURNS = 2.0, (-26 / _PARTS_RADIAN, 26 / _PARTS_RADIAN)
+_FIRST_SCORE, _SCORE, _EYES_TO_MOUTH = 0.6, 0.675, 0.36
 # What FER2013's faces show of a head, in sides of the box, and how far most of them are tilted, in radians.
-_CROP_SIDES, _CROP_UP_SIDES, _USUAL_TILT = 1.13, 0.05, math.radians(20)
+_CROP_SIDES, _CROP_UP_SIDES, _USUAL_TILT = 1.16, 0.05, math.radians(20)
 _MOST_CROP_PX = 8 * IMAGE_SIZE_PX  # before it is scaled to 48 px
 
 
@@ -93,7 +94,7 @@ class FaceDetector:
                 self._models = BlazeFace(_FOLDER / _MODEL_FILE), BlazeFace(_FOLDER / _MODEL_FILE)
             searching, judging = self._models
             candidates = _merge(_search(small, searching))
-            judged = [_judge(upright, each.points / scale, judging) for each in candidates]
+            judged = [_judge(upright, Detection(points / scale, score), judging) for points, score in candidates]
         faces = (_to_face(each, upright.size) for each in _merge(each for each in judged if each))
         return sorted((each for each in faces if each.box.width > 0 < each.box.height), key=lambda each: each.box)
 
@@ -155,42 +156,37 @@ def _merge(detections: Iterator[Detection]) -> list[Detection]:
     return kept
 
 
-def _judge(picture: Image.Image, points: Points, model: BlazeFace) -> Detection | None:
+def _judge(picture: Image.Image, candidate: Detection, model: BlazeFace) -> Detection | None:
     """A candidate as its close-ups show it, in px of the picture; None: it is no face."""
-    first = _look(picture, points, _FIRST_SIDES, False, model)
-    if not first or first.score < _FIRST_SCORE:
+    first = _look(picture, candidate.points, 0.0, model)
+    if not first or (candidate.score + first.score) / 2 < _FIRST_SCORE:
         return None
-    looks = [
-        _look(picture, first.points, sides, is_mirrored, model) for sides in _SIDES for is_mirrored in (False, True)
-    ]
-    score = sum(look.score for look in looks if look) / len(looks)
-    return Detection(np.mean([look.points for look in looks if look], axis=0), score) if score >= _SCORE else None
+    looks = [each for turn in _TURNS if (each := _look(picture, first.points, turn, model))]
+    score = (candidate.score + first.score + sum(each.score for each in looks)) / (2 + len(_TURNS))
+    if score < _SCORE:
+        return None
+    points = np.mean([each.points for each in looks], axis=0)
+    eyes_to_mouth, side = np.linalg.norm(points[5] - points[2:4].mean(axis=0)), (points[1] - points[0]).max()
+    return Detection(points, score) if eyes_to_mouth >= _EYES_TO_MOUTH * side else None
 
 
-def _look(picture: Image.Image, points: Points, sides: float, is_mirrored: bool, model: BlazeFace) -> Detection | None:
-    """The candidate in a close-up of it; None: it isn't there. Its box stays upright."""
-    centre, angle = np.rint(points[:2].mean(axis=0) * _PARTS_PX) / _PARTS_PX, _compute_angle(points[2:4])
+def _look(picture: Image.Image, points: Points, turn: float, model: BlazeFace) -> Detection | None:
+    """The candidate in a close-up of it, levelled and then turned; None: it isn't there. Its box stays upright."""
+    centre, angle = np.rint(points[:2].mean(axis=0) * _PARTS_PX) / _PARTS_PX, _compute_angle(points[2:4]) + turn
     box_side = round(float((points[1] - points[0]).max()) * _PARTS_PX) / _PARTS_PX
-    tile = np.asarray(_cut(picture, centre, sides * box_side, angle, TRAINED_SIDE_PX))
-    middle, scale = TRAINED_SIDE_PX / 2, sides * box_side / TRAINED_SIDE_PX
-    for found, score in model.find(tile[:, ::-1] if is_mirrored else tile, _CANDIDATE_SCORE):
-        seen = (_mirror(found) if is_mirrored else found) - middle
-        box_centre, half = seen[:2].mean(axis=0) * scale, (seen[1] - seen[0]) / 2 * scale
+    tile = _cut(picture, centre, _CLOSE_UP_SIDES * box_side, angle, TRAINED_SIDE_PX)
+    scale = _CLOSE_UP_SIDES * box_side / TRAINED_SIDE_PX
+    for found, score in model.find(np.asarray(tile), _CANDIDATE_SCORE):
+        seen = (found - TRAINED_SIDE_PX / 2) * scale
+        box_centre, half = seen[:2].mean(axis=0), (seen[1] - seen[0]) / 2
         if (
             np.abs(box_centre).max() < _LARGEST_SHIFT * box_side
             and abs(math.log(2 * half.max() / box_side)) < _LARGEST_GROWTH
         ):
-            moved = seen * scale @ _rotate(angle).T + centre
+            moved = seen @ _rotate(angle).T + centre
             moved[:2] = moved[:2].mean(axis=0) + np.stack([-half, half])
             return Detection(moved.astype(np.float32), score)
     return None
-
-
-def _mirror(points: Points) -> Points:
-    """In a mirrored close-up the left corner is the right one, and the left eye the right one."""
-    mirrored = points[[0, 1, 3, 2, 4, 5, 7, 6]] * [-1, 1] + [TRAINED_SIDE_PX, 0]
-    mirrored[:2, 0] = mirrored[1::-1, 0]
-    return np.asarray(mirrored, np.float32)
 
 
 def _compute_angle(eyes: npt.NDArray[Any]) -> float:

@@ -12,10 +12,11 @@ const TRAINED_SIDE_PX = 128, LARGEST_STRIDE_PX = 16;
 const GRIDS = [{ stride: 8, count: 2 }, { stride: 16, count: 6 }];
 const GROUP_OVERLAP = 0.3, SAME_FACE_OVERLAP = 0.3, LARGEST_LOGIT = 80;
 const SEARCH_SCALE = 0.9, SEARCH_SIDE_PX = 896, SMALLEST_SIDE_PX = 96, MARGIN_PX = 16;
-const CANDIDATE_SCORE = 0.35, FIRST_SIDES = 2, FIRST_SCORE = 0.62, SIDES = [1.5, 2], SCORE = 0.672;
+const CANDIDATE_SCORE = 0.35, FOLLOWED_SCORE = 0.5;
 const LARGEST_SHIFT = 0.3, LARGEST_GROWTH = 0.47;
 const PARTS_PX = 8, PARTS_RADIAN = 128; // so that no last bit of a float decides what a close-up shows
-const CROP_SIDES = 1.13, CROP_UP_SIDES = 0.05, USUAL_TILT = (20 * Math.PI) / 180, MOST_CROP_PX = 8 * SIDE_PX;
+const CLOSE_UP_SIDES = 2, TURNS = [-26 / PARTS_RADIAN, 26 / PARTS_RADIAN], FIRST_SCORE = 0.6, SCORE = 0.675, EYES_TO_MOUTH = 0.36;
+const CROP_SIDES = 1.16, CROP_UP_SIDES = 0.05, USUAL_TILT = (20 * Math.PI) / 180, MOST_CROP_PX = 8 * SIDE_PX;
 export const MAX_CROP_PX = 64;
 
 const SCALED = Float32Array.from({ length: 256 }, (_, value) => Math.fround(value * Math.fround(1 / 127.5)) - 1);
@@ -125,8 +126,8 @@ export class FaceDetector {
     const scale = Math.min(SEARCH_SCALE, SEARCH_SIDE_PX / Math.max(picture.width, picture.height));
     const small = resize(picture, ...[picture.width, picture.height].map((side) => Math.max(1, round(side * scale))));
     const judged = [];
-    for (const { points } of merge(await this.search(small))) {
-      const face = await this.judge(picture, mapPoints(points, (value) => fround(value / scale)));
+    for (const { points, score } of merge(await this.search(small))) {
+      const face = await this.judge(picture, { points: mapPoints(points, (value) => fround(value / scale)), score });
       if (face) judged.push(face);
     }
     return merge(judged);
@@ -134,8 +135,8 @@ export class FaceDetector {
 
   /** Where a face of the frame before is in this one; null: it is lost. */
   async follow(picture, { points }) {
-    const found = await this.look(picture, points, FIRST_SIDES, false);
-    return found && found.score >= FIRST_SCORE ? found : null;
+    const found = await this.look(picture, points, 0);
+    return found && found.score >= FOLLOWED_SCORE ? found : null;
   }
 
   /** Candidates in px of the picture. All scales lie on one canvas. */
@@ -172,28 +173,30 @@ export class FaceDetector {
   }
 
   /** A candidate as its close-ups show it; null: it is no face. */
-  async judge(picture, points) {
-    const first = await this.look(picture, points, FIRST_SIDES, false);
-    if (!first || first.score < FIRST_SCORE) return null;
-    const looks = [];
-    for (const sides of SIDES) for (const isMirrored of [false, true]) looks.push(await this.look(picture, first.points, sides, isMirrored));
-    const seen = looks.filter(Boolean), score = seen.reduce((sum, look) => sum + look.score, 0) / looks.length;
-    return score >= SCORE ? { points: average(seen.map((look) => look.points)), score } : null;
+  async judge(picture, candidate) {
+    const first = await this.look(picture, candidate.points, 0), looks = [];
+    if (!first || (candidate.score + first.score) / 2 < FIRST_SCORE) return null;
+    for (const angle of TURNS) looks.push(await this.look(picture, first.points, angle));
+    const seen = looks.filter(Boolean);
+    const score = [candidate, first, ...seen].reduce((sum, each) => sum + each.score, 0) / (2 + TURNS.length);
+    if (score < SCORE) return null;
+    const points = average(seen.map((look) => look.points)), eyes = findCentre(points.slice(2, 4));
+    const eyesToMouth = Math.hypot(points[5][0] - eyes[0], points[5][1] - eyes[1]);
+    return eyesToMouth >= EYES_TO_MOUTH * findSide(points) ? { points, score } : null;
   }
 
-  /** The candidate in a close-up, levelled; null: it isn't there. Its box stays upright. */
-  async look(picture, points, sides, isMirrored) {
-    const centre = findCentre(points).map((value) => roundTo(value, PARTS_PX)), angle = computeAngle(points[2], points[3]);
-    const boxSide = roundTo(Math.max(points[1][0] - points[0][0], points[1][1] - points[0][1]), PARTS_PX);
-    const tile = cut(picture, centre, sides * boxSide, angle, TRAINED_SIDE_PX);
-    const scale = (sides * boxSide) / TRAINED_SIDE_PX;
-    for (const { points: found, score } of await this.judging.find(isMirrored ? mirrorPicture(tile) : tile)) {
-      const seen = mapPoints(isMirrored ? mirrorPoints(found) : found, (value) => value - TRAINED_SIDE_PX / 2);
-      const middle = findCentre(seen).map((value) => value * scale);
-      const half = [0, 1].map((axis) => ((seen[1][axis] - seen[0][axis]) / 2) * scale);
+  /** The candidate in a close-up, levelled and then turned; null: it isn't there. Its box stays upright. */
+  async look(picture, points, turned) {
+    const centre = findCentre(points).map((value) => roundTo(value, PARTS_PX)), angle = computeAngle(points[2], points[3]) + turned;
+    const boxSide = roundTo(findSide(points), PARTS_PX);
+    const tile = cut(picture, centre, CLOSE_UP_SIDES * boxSide, angle, TRAINED_SIDE_PX);
+    const scale = (CLOSE_UP_SIDES * boxSide) / TRAINED_SIDE_PX;
+    for (const { points: found, score } of await this.judging.find(tile)) {
+      const seen = mapPoints(found, (value) => (value - TRAINED_SIDE_PX / 2) * scale);
+      const middle = findCentre(seen), half = [0, 1].map((axis) => (seen[1][axis] - seen[0][axis]) / 2);
       if (Math.max(...middle.map(Math.abs)) >= LARGEST_SHIFT * boxSide) continue;
       if (!(Math.abs(Math.log((2 * Math.max(...half)) / boxSide)) < LARGEST_GROWTH)) continue;
-      const moved = seen.map((point) => turn(point.map((value) => value * scale), angle).map((value, axis) => value + centre[axis]));
+      const moved = seen.map((point) => turn(point, angle).map((value, axis) => value + centre[axis]));
       const newCentre = findCentre(moved);
       moved[0] = newCentre.map((value, axis) => value - half[axis]);
       moved[1] = newCentre.map((value, axis) => value + half[axis]);
@@ -207,6 +210,8 @@ function roundUp(side) { return Math.ceil(side / LARGEST_STRIDE_PX) * LARGEST_ST
 
 function findCentre([[left, top], [right, bottom]]) { return [(left + right) / 2, (top + bottom) / 2]; }
 
+function findSide([[left, top], [right, bottom]]) { return Math.max(right - left, bottom - top); }
+
 /** By how much the line from right to left eye is turned; clockwise in the picture is positive. */
 function computeAngle(rightEye, leftEye) {
   return roundTo(Math.atan2(leftEye[1] - rightEye[1], leftEye[0] - rightEye[0]), PARTS_RADIAN);
@@ -216,19 +221,6 @@ function roundTo(value, parts) { return round(value * parts) / parts; }
 
 function turn([x, y], angle) {
   return [Math.cos(angle) * x - Math.sin(angle) * y, Math.sin(angle) * x + Math.cos(angle) * y];
-}
-
-function mirrorPicture({ data, width, height }) {
-  const words = new Uint32Array(data.buffer), mirrored = makePicture(width, height), to = new Uint32Array(mirrored.data.buffer);
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) to[y * width + x] = words[y * width + width - 1 - x];
-  return mirrored;
-}
-
-/** In a mirrored close-up the left corner is the right one, and the left eye the right one. */
-function mirrorPoints(points) {
-  const mirrored = [0, 1, 3, 2, 4, 5, 7, 6].map((i) => [fround(TRAINED_SIDE_PX - points[i][0]), points[i][1]]);
-  [mirrored[0][0], mirrored[1][0]] = [mirrored[1][0], mirrored[0][0]];
-  return mirrored;
 }
 
 /** The square about a centre, turned back by an angle, as `size` x `size` px; black beyond the picture. */

@@ -12,8 +12,9 @@ from fer_tfx.face_detection import Box, Face, FaceDetector, Landmarks, crop_face
 from schema.drawn_faces import draw_faces
 
 FACE_PX = 192
+DRAWN = draw_faces(200, 3).pixels
 # Many a drawn face is taken for one, these among them.
-FACES = draw_faces(200, 3).pixels[[12, 150]]
+FACES = DRAWN[[12, 150]]
 
 
 def draw_photo(size: tuple[int, int], *corners: tuple[int, int]) -> Image.Image:
@@ -42,6 +43,17 @@ def test_detect_two_in_a_photo_are_found_from_left_to_right(detector):
     assert len(found) == 2
     assert is_around(found[0].box, left)
     assert is_around(found[1].box, right)
+
+
+def test_detect_of_24_drawn_faces_at_most_one_is_missed(detector):
+    side, cell = 96, 136
+    photo = Image.new("L", (6 * cell, 4 * cell), 128)
+    for place, face in enumerate(DRAWN[:24]):
+        corner = (place % 6 * cell + 20, place // 6 * cell + 20)
+        photo.paste(Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC), corner)
+    boxes = [face.box for face in detector.detect(photo)]
+    cells = {(round(box.x + box.width / 2) // cell, round(box.y + box.height / 2) // cell) for box in boxes}
+    assert len(boxes) == len(cells) >= 23
 
 
 @pytest.mark.parametrize("degrees", [-30, 30])
