@@ -1,4 +1,4 @@
-"""TFX's Trainer, which also tells the training the spans of its examples, and takes targets for their rows."""
+"""TFX's Trainer, which also knows the spans of its examples, targets for their rows, and an ensemble's members."""
 
 import json
 import os
@@ -10,15 +10,21 @@ from tfx.components.trainer.executor import GenericExecutor
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.components.base import executor_spec
 from tfx.types import Artifact, artifact_utils
+from tfx.types.standard_artifacts import Model
 from tfx.types.standard_component_specs import TrainerSpec
+from tfx.utils import path_utils
 
 from components.artifacts import TARGETS_KEY, Component, TaughtExamples, declare
+from configs.spec import MOST_MEMBERS
+
+MEMBER_KEYS = tuple(f"member_{number}" for number in range(1, MOST_MEMBERS + 1))
 
 
 class Executor(GenericExecutor):  # type: ignore[misc]
     """Adds `spans` to the `custom_config` of `run_fn`: JSON, an entry for each artifact of examples.
 
-    If there are `targets`, the rows to train on are read from there.
+    If there are `targets`, the rows to train on are read from there. If there are members of an ensemble, `members` is
+    JSON of the places of their SavedModels.
     """
 
     def _GetFnArgs(
@@ -32,7 +38,10 @@ class Executor(GenericExecutor):  # type: ignore[misc]
             {"span": read_span(each), "fingerprint": each.get_string_custom_property(FINGERPRINT_PROPERTY_NAME)}
             for each in input_dict["examples"]
         ]
-        fn_args.custom_config = {**fn_args.custom_config, "spans": json.dumps(spans)}
+        models = [artifact_utils.get_single_uri(input_dict[key]) for key in MEMBER_KEYS if input_dict.get(key)]
+        members = [path_utils.serving_model_path(each) for each in models]
+        added = {"spans": json.dumps(spans)} | ({"members": json.dumps(members)} if members else {})
+        fn_args.custom_config = {**fn_args.custom_config, **added}
         if targets := input_dict.get(TARGETS_KEY):
             folder = artifact_utils.get_single_uri(targets)
             fn_args.train_files = [os.path.join(folder, f"{name_files(each)}*") for each in input_dict["examples"]]
@@ -40,9 +49,11 @@ class Executor(GenericExecutor):  # type: ignore[misc]
 
 
 class Trainer(Component, tfx.components.Trainer):  # type: ignore[misc]
-    """TFX's component with this executor and a further input, `targets`."""
+    """TFX's component with this executor and further inputs: `targets`, and the models of an ensemble's members."""
 
-    SPEC_CLASS = declare(TrainerSpec, optional_inputs={TARGETS_KEY: TaughtExamples})
+    SPEC_CLASS = declare(
+        TrainerSpec, optional_inputs={TARGETS_KEY: TaughtExamples, **dict.fromkeys(MEMBER_KEYS, Model)}
+    )
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
 

@@ -19,7 +19,7 @@ NonNegativeFloat = Annotated[Float, Field(ge=0)]
 PositiveFloat = Annotated[Float, Field(gt=0)]
 Fraction = Annotated[Float, Field(ge=0, le=1)]
 BelowOne = Annotated[Float, Field(ge=0, lt=1)]
-MOST_FOLDS = 10
+MOST_FOLDS, MOST_MEMBERS = 10, 9
 _NAME_RULE = "at most 63 lower-case letters, digits and dashes, a letter first"
 _CLASS_NAME = re.compile(r"[^\W\d_]([\w -]{0,61}\w)?")
 _CLASS_RULE = "names of letters, digits, spaces, - and _, a letter first, at most 63"
@@ -292,6 +292,14 @@ class DistillationConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
+class EnsembleConfig:
+    """Further networks, with whose logits the model's own are averaged; see docs/ensembles.md."""
+
+    members: Annotated[tuple[dict[str, Any], ...], Field(max_length=MOST_MEMBERS)] = ()
+    """For each, the settings of `model` and `trainer` in which it differs, by dotted key, such as `trainer.seed: 2`."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class EndpointConfig:
     """An endpoint of Vertex AI that answers with what is pushed, beside the folder of versions; see docs/deploy.md."""
 
@@ -458,6 +466,7 @@ class PipelineConfig:
     training_input: TrainingInputConfig = field(default_factory=TrainingInputConfig)
     tuner: TunerConfig = field(default_factory=TunerConfig)
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
+    ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
@@ -474,7 +483,14 @@ class PipelineConfig:
         _require(has_one_target, "distillation.folds", expected, self.distillation.folds)
         recipe = Recipe(self.model, self.trainer)
         check_space(recipe, self.tuner.space)
-        try:
-            overlay(recipe, self.distillation.teacher)
-        except ConfigError as error:
-            raise ConfigError(f"distillation.teacher: {error}") from None
+        members = [recipe]
+        differing = [("ensemble.members", each) for each in self.ensemble.members]
+        for key, differences in (*differing, ("distillation.teacher", self.distillation.teacher)):
+            try:
+                members.append(overlay(recipe, differences))
+            except ConfigError as error:
+                raise ConfigError(f"{key}: {error}") from None
+        del members[-1]  # the teacher, which may be like one of them
+        is_distinct = all(each not in members[:number] for number, each in enumerate(members))
+        expected = "settings that differ from each other and from the first network's, such as another trainer.seed"
+        _require(is_distinct, "ensemble.members", expected, self.ensemble.members)

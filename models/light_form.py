@@ -72,13 +72,19 @@ def _quantise(converter: tf.lite.TFLiteConverter, pixels: NDArray[np.uint8]) -> 
 
 
 def _list_outside_features(content: bytes) -> list[str]:
-    """Names of what operations give before the first convolution, or from the last pooling on.
+    """Names of what operations give before the first convolution of a network, or from its global pooling on.
 
     In int8, standardising would lose dark pictures, and softmax the small probabilities.
     """
     interpreter = Interpreter(model_content=content)
-    operations = interpreter._get_ops_details()
-    kinds = [operation["op_name"] for operation in operations]
-    outside = operations[: kinds.index("CONV_2D")] + operations[-1 - kinds[::-1].index("MEAN") :]
     names = {each["index"]: each["name"] for each in interpreter.get_tensor_details()}
-    return [names[index] for operation in outside for index in operation["outputs"]]
+    before, within, behind = range(3)
+    stages: dict[int, int] = {}
+    for operation in interpreter._get_ops_details():  # each after those whose results it takes
+        stage = max((stages.get(index, before) for index in operation["inputs"]), default=before)
+        if operation["op_name"] == "CONV_2D":
+            stage = within
+        elif operation["op_name"] == "MEAN" and stage == within:
+            stage = behind
+        stages |= dict.fromkeys(operation["outputs"], stage)
+    return [names[index] for index, stage in stages.items() if stage != within]

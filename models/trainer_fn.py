@@ -19,9 +19,10 @@ from models.calibration import calibrate_views
 from models.checkpoint import Finished, History, clear_others, find_finished, keep_finished
 from models.computation import Computation
 from models.dataset import Examples
+from models.ensemble import join_networks, read_member, restore_network
 from models.export import ServingNetwork, export_model
 from models.gpu_precision import settle_gpu_precision
-from models.networks import build_network, build_seeded_network, fold_network
+from models.networks import build_seeded_network
 from models.signatures import build_view_logits
 from models.streaming import scan_examples
 from models.tfx_adapter import Task, compute_run_key, match_run_keys
@@ -39,10 +40,10 @@ def run_fn(fn_args: Any) -> None:
     finished training is kept, so an edit of what comes after it repeats only that.
 
     `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of the dataclasses), `checkpoint_root`
-    (folder or bucket URI), `classes` (JSON of their names by class index), `spans` (the examples, from our own executor
-    of the Trainer), a teacher's `unseen` (JSON of its Fold), a taught model's `distillation`, and fingerprints: `code`,
-    of all that runs here; `training_code`, `streaming_code` and, if used, `warm_start_code`, of what decides the
-    weights.
+    (folder or bucket URI), `classes` (JSON of their names by class index), `spans` (the examples) and `members` (of an
+    ensemble, whose networks are exported with this one), both from our own executor of the Trainer, a teacher's
+    `unseen` (JSON of its Fold), a taught model's `distillation`, and fingerprints: `code`, of all that runs here;
+    `training_code`, `streaming_code` and, if used, `warm_start_code`, of what decides the weights.
     """
     task = Task(fn_args)
     threads = computation.use_threads(task.recipe.trainer.threads)
@@ -131,14 +132,16 @@ def describe_training(
 
 def _export(task: Task, finished: Finished, eval_: Examples, transform: TransformGraph) -> None:
     # Built again, without the other workers and as this training left it, on whichever machine that was.
-    network = build_network(task.recipe.model, len(task.class_names), finished.record["precision"])
-    network.set_weights(finished.weights)
+    members = [read_member(each) for each in task.members]
+    networks = [restore_network(each, len(task.class_names)) for each in (finished, *members)]
     config = from_json(ExportConfig, task.settings["export"])
-    served = ServingNetwork(fold_network(network, task.recipe.model), config)
+    served = ServingNetwork(join_networks(networks), config)
     compute = build_view_logits(served, transform, max(VIEW_COUNTS))
     answers = predict_logits(compute, dataset.make_eval_dataset(eval_, tf.identity))
     calibrations = calibrate_views(*answers, config.abstain_accuracy, config.views)
     record = {**finished.record, "code": task.settings["code"], "export": json.loads(task.settings["export"])}
+    if members:
+        record |= {"members": [each.record for each in members]}
     text = json.dumps(record, indent=1) + "\n"
     export_model(served, transform, calibrations, task.class_names, text, task.model_dir)
-    keep_weights(network, task.model_dir)
+    keep_weights(finished.weights, task.model_dir)

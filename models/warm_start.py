@@ -63,10 +63,10 @@ def read_warm_start(exported: str) -> WarmStart:
     return WarmStart(model, hashlib.sha256(content).hexdigest()[:16], unpack_weights(content))
 
 
-def keep_weights(network: keras.Model, exported: str) -> None:
+def keep_weights(weights: Weights, exported: str) -> None:
     """Write the weights of a trained network, before it is folded, beside its SavedModel at `exported`."""
     _, path = _find_model(exported)
-    tf.io.write_file(path, pack_weights(network.get_weights()))
+    tf.io.write_file(path, pack_weights(weights))
 
 
 def _find_model(exported: str) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from components.inline_schema import InlineSchema
 from components.model_card import ModelCard
 from components.serving_check import ServingCheck
 from components.soft_targets import TEACHER_KEYS, SoftTargets
-from components.span_trainer import Trainer
+from components.span_trainer import MEMBER_KEYS, Trainer
 from configs.convert import overlay
 from configs.library import class_names_of
 from configs.load import to_json
@@ -113,6 +113,8 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     first_weights = find_first_weights(config.spans, examples)
     training_data["schema"] = schema
     teaching = build_teaching(config, places, **training_data)
+    training_data |= teaching.outputs
+    ensemble = build_members(config, places, **training_data)
     trainer = _build_trainer(
         "Trainer",
         places,
@@ -120,7 +122,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
         base_model=first_weights.outputs.get(MODEL_KEY),
         hyperparameters=tuning.outputs.get(HYPERPARAMETERS_KEY),
         custom_config=_settle_trainer(config, places),
-        **teaching.outputs,
+        **ensemble.outputs,
     )
     model = trainer.outputs["model"]
 
@@ -173,7 +175,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     )
     return [
         schema_gen, *data.values(), *remade, *window.nodes, transform, *tuning.nodes, *first_weights.nodes,
-        *teaching.nodes, trainer, *references, evaluator, serving_check, card, pusher,
+        *teaching.nodes, *ensemble.nodes, trainer, *references, evaluator, serving_check, card, pusher,
         _infer_in_bulk(examples=example_gen.outputs[UNLABELLED_EXAMPLES_KEY], model=model, **blessings),
         *places.comparison.record(gate, statistics, model, pushed_model), report,
     ]  # fmt: skip
@@ -265,6 +267,17 @@ def build_teaching(config: PipelineConfig, places: Places, **training_data: Base
     return Lookup([*teachers, targets], {TARGETS_KEY: targets.outputs[TARGETS_KEY]})
 
 
+def build_members(config: PipelineConfig, places: Places, **training_data: BaseChannel) -> Lookup:
+    """The trainings of an ensemble's further networks; the Trainer, which has the first, puts all into its model."""
+    members = []
+    for number, differences in enumerate(config.ensemble.members, start=1):
+        name, recipe = f"Member{number}", overlay(Recipe(config.model, config.trainer), differences)
+        settings = _settle_training(config, recipe, config.export, f"{places.checkpoints}-{name}")
+        settings |= {**_settle_teaching(config), **places.trainer_settings}
+        members.append(_build_trainer(name, places, **training_data, custom_config=settings))
+    return Lookup(members, {key: each.outputs["model"] for key, each in zip(MEMBER_KEYS, members, strict=False)})
+
+
 def _build_trainer(name: str, places: Places, **given: Any) -> BaseNode:
     return places.trainer_class(
         run_fn="models.trainer_fn.run_fn",
@@ -281,9 +294,11 @@ def _settle_trainer(config: PipelineConfig, places: Places) -> dict[str, Any]:
         settings["hyperparameters"] = places.hyperparameters.fingerprint
     if config.spans.warm_start:
         settings["warm_start_code"] = compute_code_fingerprint("models.warm_start")
-    if config.distillation.folds:
-        settings["distillation"] = to_json(config.distillation)
-    return {**settings, **places.trainer_settings}
+    return {**settings, **_settle_teaching(config), **places.trainer_settings}
+
+
+def _settle_teaching(config: PipelineConfig) -> dict[str, str]:
+    return {"distillation": to_json(config.distillation)} if config.distillation.folds else {}
 
 
 def _settle_training(config: PipelineConfig, recipe: Recipe, export: ExportConfig, checkpoints: str) -> dict[str, Any]:
@@ -312,6 +327,8 @@ def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
     settings["tuner"] = sections["tuner"] if is_tuned else {"trials": 0}
     if config.distillation.folds:
         settings["distillation"] = sections["distillation"]
+    if config.ensemble.members:
+        settings["ensemble"] = sections["ensemble"]
     return ModelCard(
         settings=settings,
         stage_code={name: _code_of(name) for name in _MODEL_STAGES},

@@ -94,6 +94,7 @@ class TrainingFigures:
     threads: tuple[int, ...] = ()  # of each worker
     device: str = ""
     spans: tuple[TrainedSpan, ...] = ()
+    networks: int = 1  # of an ensemble; epochs are those of the first, and parameters of all
 
     @property
     def seconds(self) -> float:

@@ -29,7 +29,12 @@ _MODES = metadata_store_pb2.SqliteMetadataSourceConfig
 SETTINGS_NOTE = "settings"
 # By node, without its number: the sections of the configuration that it is given, as JSON texts with these names.
 _TRAINING = ("model", "trainer", "export")
-_SECTIONS = {"Trainer": (*_TRAINING, "distillation"), "Teacher": _TRAINING, "Pusher": ("serving",)}
+_SECTIONS = {
+    "Trainer": (*_TRAINING, "distillation"),
+    "Teacher": _TRAINING,
+    "Member": (*_TRAINING, "distillation"),
+    "Pusher": ("serving",),
+}
 
 Properties = dict[str, int | float | str]
 

@@ -239,7 +239,7 @@ def _settle_tasks(spec: Json, deploy: DeployConfig, never_cached: Container[str]
 def _describe_resources(name: str, deploy: DeployConfig) -> Json:
     """As numbers, which every version reads; newer ones of Kubeflow prefer texts."""
     resources = deploy.resources.get("default", ResourcesConfig())
-    is_training = name.rstrip("0123456789") in ("Trainer", "Teacher")
+    is_training = name.rstrip("0123456789") in ("Trainer", "Teacher", "Member")
     # A container that only waits for a training job needs none of the job's resources.
     if not (is_training and deploy.training == "vertex"):
         resources = deploy.resources.get(name, deploy.resources.get("Trainer", resources) if is_training else resources)

@@ -410,6 +410,7 @@ def test_to_yaml_default_config_holds_every_setting_in_declared_order():
         "training_input",
         "tuner",
         "distillation",
+        "ensemble",
         "export",
         "gate",
         "serving",

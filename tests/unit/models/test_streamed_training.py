@@ -84,7 +84,7 @@ def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exp
     keras.utils.set_random_seed(9)
     earlier = build_network(TINY_MODEL, 7)
     model = folder / "earlier" / "Format-Serving"
-    keep_weights(earlier, str(model))
+    keep_weights(earlier.get_weights(), str(model))
     (model / "assets.extra").mkdir(parents=True)
     (model / "assets.extra" / CLASS_NAMES_FILE).write_text("\n".join(DEFAULT_CLASS_NAMES))
     workers = run_two_workers(folder, transform_dir)

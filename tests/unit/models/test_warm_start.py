@@ -42,7 +42,7 @@ def exported(tmp_path: Path) -> str:
     (folder / "assets.extra").mkdir(parents=True)
     (folder / "assets.extra" / "training_record.json").write_text(json.dumps({"model": asdict(TINY_MODEL)}))
     (folder / "assets.extra" / "class_names.txt").write_text("".join(f"{name}\n" for name in NAMES))
-    keep_weights(network, str(folder))
+    keep_weights(network.get_weights(), str(folder))
     return str(folder)
 
 
@@ -129,7 +129,7 @@ def test_read_warm_start_copy_at_another_place_has_the_same_digest(exported, tmp
     (tmp_path / "artifact").rename(tmp_path / "moved")
     second = read_warm_start(str(tmp_path / "moved" / "Format-Serving"))
     assert (first.digest, first.model) == (second.digest, str(tmp_path / "artifact"))
-    keep_weights(build_tiny_network(3), str(tmp_path / "moved" / "Format-Serving"))
+    keep_weights(build_tiny_network(3).get_weights(), str(tmp_path / "moved" / "Format-Serving"))
     assert read_warm_start(str(tmp_path / "moved" / "Format-Serving")).digest != first.digest
 
 

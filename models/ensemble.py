@@ -1,0 +1,49 @@
+"""The networks of finished trainings, joined into the one that is served."""
+
+import json
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from configs.convert import from_nested
+from configs.spec import ModelConfig
+from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from models.checkpoint import Finished
+from models.networks import build_network, fold_network
+from models.warm_start import read_warm_start
+
+
+def read_member(exported: str) -> Finished:
+    """The outcome of the training behind the SavedModel at `exported`, a path or URI."""
+    record = tf.io.read_file(f"{exported}/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}").numpy()
+    return Finished(json.loads(record), read_warm_start(exported).weights)
+
+
+def restore_network(finished: Finished, class_count: int) -> keras.Model:
+    """The network of a training as it is served: see `models.networks.Family.fold`."""
+    config = from_nested(ModelConfig, finished.record["model"])
+    network = build_network(config, class_count, finished.record["precision"])
+    network.set_weights(finished.weights)
+    return fold_network(network, config)
+
+
+def join_networks(networks: Sequence[keras.Model]) -> keras.Model:
+    """The network whose logits are the mean of theirs (Lakshminarayanan et al. 2017, arXiv:1612.01474).
+
+    All see the same pictures and end in a Dense layer. So does the joined one, which sees their features side by side.
+    """
+    if len(networks) == 1:
+        return networks[0]
+    images = keras.Input((None, None, 1), name="images")
+    heads = [network.layers[-1] for network in networks]
+    features = [
+        keras.Model(network.inputs, head.input, name=f"network_{number}")(images)
+        for number, (network, head) in enumerate(zip(networks, heads, strict=True))
+    ]
+    logits = keras.layers.Dense(heads[0].units, dtype="float32", name="logits")
+    joined = keras.Model(images, logits(keras.layers.Concatenate()(features)))
+    kernels, biases = zip(*(head.get_weights() for head in heads), strict=True)
+    logits.set_weights([np.concatenate(kernels) / len(heads), np.mean(biases, axis=0)])
+    return joined
