@@ -120,7 +120,7 @@ def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
     headline |= {f"public_accuracy_views{count}": each["all_rows"]["value"] for count, each in views.items()}
     headline |= {f"ece_{when}": each["ece"] for when, each in trust.items()}
     return {
-        "parameters": sum(each["parameters"] for each in exported.list_networks(record)),
+        "parameters": record["parameters"],
         "epochs": len(record["history"]),
         "train_wall_seconds": exported.sum_training_seconds(record),
         "train_wall_seconds_n": len(record["history"]),

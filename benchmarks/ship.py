@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.harness.command import ROOT, make_parser, read_json_object, render, run_command
 from benchmarks.light_forms import Figures, choose_form, measure, write_light_forms
-from benchmarks.model.exported import list_networks, read_calibration, read_record, sum_training_seconds
+from benchmarks.model.exported import read_calibration, read_record, sum_training_seconds
 from benchmarks.model.fer2013 import read_public_test
 from fer_tfx.contract import DEFAULT_CLASS_NAMES, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
 from fer_tfx.errors import DataError, GateError
@@ -154,8 +154,7 @@ def check_origin(pushed: Path, metrics: Metrics) -> None:
 def check_same_model(folder: Path, record: dict[str, Any], metrics: Metrics) -> None:
     """Raise DataError unless the figures were measured on this very model, as far as its own records tell."""
     measured = {**metrics, **(metrics.get("calibration") or {})}
-    own = {"code": record["code"], "train_wall_seconds": sum_training_seconds(record)}
-    own["parameters"] = sum(each["parameters"] for each in list_networks(record))
+    own = {key: record[key] for key in ("parameters", "code")} | {"train_wall_seconds": sum_training_seconds(record)}
     own["temperature"] = read_calibration(folder)["temperature"]
     for name, value in own.items():
         if value != measured.get(name):

@@ -92,17 +92,16 @@ def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigu
     spans = tuple(
         TrainedSpan(each["span"], each["train_rows"], each["fingerprint"] or "") for each in record.get("spans", ())
     )
-    members = record.get("members", ())
     return TrainingFigures(
         epochs=tuple(EpochMetrics(**epoch) for epoch in record["history"]),
-        parameters=sum(each["parameters"] for each in (record, *members)),
+        parameters=record["parameters"],
         precision=record["precision"],
         train_rows=sum(each.train_rows for each in spans) or rows.split_size(TRAIN_SPLIT),
         warm_start=(record.get("warm_start") or {}).get("weights", ""),
         threads=tuple(record.get("threads", ())),
         device=record.get("device", ""),
         spans=spans,
-        networks=1 + len(members),
+        networks=1 + len(record.get("members", ())),
     )
 
 

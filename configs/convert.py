@@ -80,16 +80,22 @@ def from_nested(cls: type[Config], values: Mapping[str, Any]) -> Config:
         raise ConfigError(_describe(cls, error.errors())) from None
 
 
-def overlay(config: Config, values: Mapping[str, Any]) -> Config:
-    """A copy with other values, by dotted key such as `trainer.weight_decay`. Raises ConfigError like `from_nested`."""
+def overlay(config: Config, values: Mapping[str, Any], given_by: str = "") -> Config:
+    """A copy with other values, by dotted key such as `trainer.weight_decay`. Raises ConfigError like `from_nested`.
+
+    The message begins with `given_by`, what holds the values, if that is no configuration of its own.
+    """
     nested = dataclasses.asdict(config)  # type: ignore[call-overload]
     valid_keys = set(leaf_keys(type(config)))
-    for key, value in values.items():
-        if key not in valid_keys:
-            raise ConfigError(f"{key}: unknown setting{suggest(key, valid_keys)}")
-        *sections, leaf = key.split(".")
-        functools.reduce(operator.getitem, sections, nested)[leaf] = value
-    return from_nested(type(config), nested)
+    try:
+        for key, value in values.items():
+            if key not in valid_keys:
+                raise ConfigError(f"{key}: unknown setting{suggest(key, valid_keys)}")
+            *sections, leaf = key.split(".")
+            functools.reduce(operator.getitem, sections, nested)[leaf] = value
+        return from_nested(type(config), nested)
+    except ConfigError as error:
+        raise ConfigError(f"{given_by}: {error}" if given_by else str(error)) from None
 
 
 def check_setting(cls: type[Any], key: str, value: Any) -> None:

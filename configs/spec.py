@@ -483,14 +483,8 @@ class PipelineConfig:
         _require(has_one_target, "distillation.folds", expected, self.distillation.folds)
         recipe = Recipe(self.model, self.trainer)
         check_space(recipe, self.tuner.space)
-        members = [recipe]
-        differing = [("ensemble.members", each) for each in self.ensemble.members]
-        for key, differences in (*differing, ("distillation.teacher", self.distillation.teacher)):
-            try:
-                members.append(overlay(recipe, differences))
-            except ConfigError as error:
-                raise ConfigError(f"{key}: {error}") from None
-        del members[-1]  # the teacher, which may be like one of them
+        overlay(recipe, self.distillation.teacher, "distillation.teacher")
+        members = [recipe, *(overlay(recipe, each, "ensemble.members") for each in self.ensemble.members)]
         is_distinct = all(each not in members[:number] for number, each in enumerate(members))
         expected = "settings that differ from each other and from the first network's, such as another trainer.seed"
         _require(is_distinct, "ensemble.members", expected, self.ensemble.members)

@@ -27,7 +27,7 @@ def unreadable(name: str, error: OSError | ValueError) -> DataError:
 def replacing_bytes(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """Yield a new file that takes the place of `path` if the block ends well: readers never see half of it.
 
-    It has the rights `mode`, less the umask. Raises OSError, with the name of `path`.
+    It has the rights `mode`, less the umask. Raises OSError, with the name of `path` if the system says it.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -38,7 +38,8 @@ def replacing_bytes(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        if error.filename in (None, str(partial)):  # none: as it was written, not opened
+        # None: as it was written, not opened. An error without a number has words alone, which a name would replace.
+        if error.errno is not None and error.filename in (None, str(partial)):
             error.filename = str(path)
         raise
     finally:

@@ -16,7 +16,8 @@ from models.warm_start import read_warm_start
 
 
 def read_member(exported: str) -> Finished:
-    """The outcome of the training behind the SavedModel at `exported`, a path or URI."""
+    """The outcome of the training behind the SavedModel at `exported`, a path or URI; ConfigError if it kept no
+    weights."""
     record = tf.io.read_file(f"{exported}/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}").numpy()
     return Finished(json.loads(record), read_warm_start(exported).weights)
 

@@ -14,7 +14,6 @@ from configs.convert import overlay
 from configs.load import from_json, to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
 from configs.tuning import read_values
-from fer_tfx.errors import ConfigError
 from models.computation import Computation
 from models.dataset import Fold
 from models.transform_graph import TransformGraph
@@ -34,9 +33,8 @@ class Task:
         self.eval_patterns: list[str] = fn_args.eval_files
         # What a teacher must not see.
         self.unseen = Fold(*json.loads(self.settings["unseen"])) if "unseen" in self.settings else None
-        self.members: list[str] = json.loads(
-            self.settings.get("members", "[]")
-        )  # models, of an ensemble's other networks
+        # SavedModels of an ensemble's other networks.
+        self.members: list[str] = json.loads(self.settings.get("members", "[]"))
         self.base_model: str | None = fn_args.base_model  # SavedModel whose weights a warm start takes over
         self.model_dir: str = fn_args.serving_model_dir
         self.log_dir: str = fn_args.model_run_dir
@@ -61,10 +59,7 @@ def read_settings(settings: dict[str, str], hyperparameters: dict[str, Any] | No
     """A component's settings with a tuner's values in `model` and `trainer`; ConfigError if they don't fit."""
     if hyperparameters is None:
         return settings
-    try:
-        recipe = overlay(read_recipe(settings), read_values(hyperparameters))
-    except ConfigError as error:
-        raise ConfigError(f"hyperparameters: {error}") from None
+    recipe = overlay(read_recipe(settings), read_values(hyperparameters), "hyperparameters")
     logging.info("Settings that the tuner chose: %s", read_values(hyperparameters))
     return {**settings, "model": to_json(recipe.model), "trainer": to_json(recipe.trainer)}
 

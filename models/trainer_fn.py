@@ -141,7 +141,8 @@ def _export(task: Task, finished: Finished, eval_: Examples, transform: Transfor
     calibrations = calibrate_views(*answers, config.abstain_accuracy, config.views)
     record = {**finished.record, "code": task.settings["code"], "export": json.loads(task.settings["export"])}
     if members:
-        record |= {"members": [each.record for each in members]}
+        records = [each.record for each in members]
+        record |= {"members": records, "parameters": sum(each["parameters"] for each in (record, *records))}
     text = json.dumps(record, indent=1) + "\n"
     export_model(served, transform, calibrations, task.class_names, text, task.model_dir)
     keep_weights(finished.weights, task.model_dir)

@@ -71,10 +71,6 @@ def read_class_names(folder: Path) -> tuple[str, ...]:
 
 
 def sum_training_seconds(record: dict[str, Any]) -> float:
-    """Wall time of the epochs that count: those that a killed run repeated are counted once."""
-    return float(round(sum(epoch["seconds"] for each in list_networks(record) for epoch in each["history"]), 1))
-
-
-def list_networks(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The record of each network of an ensemble; of another model, the one."""
-    return [record, *record.get("members", ())]
+    """Wall time of the epochs that count, of all networks: those that a killed run repeated are counted once."""
+    networks = [record, *record.get("members", ())]
+    return float(round(sum(epoch["seconds"] for each in networks for epoch in each["history"]), 1))

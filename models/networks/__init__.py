@@ -16,7 +16,7 @@ class Family(Protocol):
     def build(self, config: ModelConfig, class_count: int) -> keras.Model:
         """A network: images float32 (batch, height, width, 1), z-scored -> logits float32 (batch, class_count).
 
-        Layers take Keras's dtype policy, the last one excepted. Initial weights come from Keras's seed.
+        Layers take Keras's dtype policy, the last one excepted, a Dense one. Initial weights come from Keras's seed.
         """
 
     def fold(self, network: keras.Model) -> keras.Model:

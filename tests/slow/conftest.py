@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_run import write_small_csvs
+from small_run import write_small_csvs, write_tiny_csvs
 from workshop import PROJECT, Workshop, make_workshop
 
 from schema.drawn_faces import DrawnCsvs
@@ -16,6 +16,12 @@ from schema.drawn_faces import DrawnCsvs
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnCsvs:
     return write_small_csvs(tmp_path_factory.mktemp("drawn"))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> DrawnCsvs:
+    """Too few faces to learn from."""
+    return write_tiny_csvs(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")

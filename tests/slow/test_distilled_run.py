@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_run import LENIENT_GATE, TINY_NETWORK, write_tiny_csvs
+from small_run import LENIENT_GATE, TINY_NETWORK
 
 from models.dataset import find_examples, read_batches
 
@@ -23,13 +23,8 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return write_tiny_csvs(tmp_path_factory.mktemp("faces"))
-
-
-@pytest.fixture(scope="module")
-def done(workshop: Any, data: Any) -> Any:
-    return workshop.run(data, **SETTINGS)
+def done(workshop: Any, tiny: Any) -> Any:
+    return workshop.run(tiny, **SETTINGS)
 
 
 def test_run_with_two_teachers_pushes_a_model_that_learned_from_both(workshop: Any, done: Any) -> None:
@@ -64,10 +59,10 @@ def test_card_page_and_lineage_tell_of_the_teachers(workshop: Any, done: Any) ->
         assert expected in shown, shown
 
 
-def test_run_again_trains_nobody_and_another_setting_of_the_teachers_trains_all(workshop: Any, data: Any) -> None:
+def test_run_again_trains_nobody_and_another_setting_of_the_teachers_trains_all(workshop: Any, tiny: Any) -> None:
     training = {"Teacher0", "Teacher1", "SoftTargets", "Trainer"}
-    assert workshop.run(data, **SETTINGS).exit_code == 0
+    assert workshop.run(tiny, **SETTINGS).exit_code == 0
     assert not training & workshop.executed()
     changed = {**SETTINGS, "distillation__teacher": "{model.stem_filters: 4}"}
-    assert workshop.run(data, **changed, training_input__mode="stream").exit_code == 0
+    assert workshop.run(tiny, **changed, training_input__mode="stream").exit_code == 0
     assert training <= workshop.executed()

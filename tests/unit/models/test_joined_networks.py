@@ -4,10 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from configs.spec import ExportConfig, ModelConfig
+from fer_tfx.contract import PROBABILITIES_KEY
 from models.ensemble import join_networks
 from models.export import ServingNetwork
+from models.light_form import convert_function
 from models.networks import build_network, fold_network
 
 SHAPES = [
@@ -44,3 +47,24 @@ def test_joined_network_is_served_with_its_weights_in_half_precision(networks, i
     joined = join_networks(networks)
     served = ServingNetwork(joined, ExportConfig())
     np.testing.assert_allclose(served(images), joined(images), atol=5e-3)
+
+
+@pytest.mark.parametrize("is_int8", [False, True], ids=["float16", "int8"])
+def test_joined_network_in_its_light_form_answers_alike_and_pools_every_network_in_float(networks, is_int8):
+    served = ServingNetwork(join_networks(networks), ExportConfig())
+    faces = np.random.default_rng(1).integers(0, 256, (64, 48, 48, 1), np.uint8)
+
+    def serve(pixels):
+        return {PROBABILITIES_KEY: tf.nn.softmax(served(tf.cast(pixels, tf.float32) / 64.0))}
+
+    light = Interpreter(model_content=convert_function(serve, served, faces if is_int8 else None))
+    light.allocate_tensors()
+    light.set_tensor(light.get_input_details()[0]["index"], faces[:1])
+    light.invoke()
+    answers = {each["shape"][1]: light.get_tensor(each["index"]) for each in light.get_output_details()}
+    np.testing.assert_allclose(answers[5], serve(faces[:1])[PROBABILITIES_KEY], atol=2e-3)
+    assert set(answers) == {5, 8 + 16 + 8}
+    types = {each["index"]: each["dtype"] for each in light.get_tensor_details()}
+    made = [(each["op_name"], types[each["outputs"][0]]) for each in light._get_ops_details()]
+    assert {dtype for kind, dtype in made if kind == "MEAN"} == {np.float32}
+    assert {dtype for kind, dtype in made if kind == "CONV_2D"} == {np.int8 if is_int8 else np.float32}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from golden_files import compile_example
+from graph_nodes import build_nodes, read_settings
 from tfx import v1 as tfx
 
 from configs.load import from_json, load_config, to_json, to_yaml
@@ -11,31 +12,19 @@ from configs.spec import DistillationConfig, ModelConfig
 from fer_tfx.errors import ConfigError
 from models.computation import Computation
 from models.tfx_adapter import compute_run_key
-from pipeline.graph import Places, build_components
-from pipeline.inputs import Input
-from pipeline.lookups import MetadataComparison
 
 TEACHER = "distillation.teacher={trainer.epochs: 3, model.stage_filters: [8, 16]}"
 
 
-def build(*overrides: str) -> dict:
-    places = Places(Input("/data", {"labelled": "*.csv"}), "", "/serving", "/checkpoints", MetadataComparison())
-    return {node.id: node for node in build_components(load_config(overrides=overrides), places)}
-
-
-def read_settings(node) -> dict:
-    return json.loads(node.exec_properties["custom_config"])
-
-
 def test_no_distillation_leaves_the_graph_and_the_trainers_settings_alone():
-    nodes = build()
+    nodes = build_nodes()
     assert not {"Teacher0", "SoftTargets"} & set(nodes)
     assert "targets" not in nodes["Trainer"].inputs
     assert not {"distillation", "unseen"} & set(read_settings(nodes["Trainer"]))
 
 
 def test_two_folds_give_teachers_of_their_own_settings_whose_answers_the_trainer_reads():
-    nodes = build("distillation.folds=2", TEACHER)
+    nodes = build_nodes("distillation.folds=2", TEACHER)
     for fold in (0, 1):
         teacher = nodes[f"Teacher{fold}"]
         settings = read_settings(teacher)
@@ -59,7 +48,7 @@ def test_one_fold_teacher_of_the_same_settings_is_the_training_without_teachers(
     """So that a model trained before may teach: all that names its training is equal."""
     teacher, plain = (
         read_settings(nodes[name])
-        for nodes, name in ((build("distillation.folds=1"), "Teacher0"), (build(), "Trainer"))
+        for nodes, name in ((build_nodes("distillation.folds=1"), "Teacher0"), (build_nodes(), "Trainer"))
     )
     assert {**teacher, "export": "", "checkpoint_root": ""} == {**plain, "export": "", "checkpoint_root": ""}
 
@@ -68,7 +57,7 @@ def test_edit_of_a_teachers_setting_changes_the_final_trainings_run_key():
     computation = Computation("float32", (1, 1))
 
     def name(*overrides: str) -> str:
-        return compute_run_key(read_settings(build(*overrides)["Trainer"]), computation, "digest")
+        return compute_run_key(read_settings(build_nodes(*overrides)["Trainer"]), computation, "digest")
 
     keys = [name(), name(TEACHER), name("distillation.folds=1"), name("distillation.folds=1", TEACHER)]
     assert keys[0] == keys[1]  # without folds there is no teacher

@@ -4,34 +4,23 @@ import json
 
 import pytest
 from golden_files import compile_example
+from graph_nodes import build_nodes, read_settings
 from tfx import v1 as tfx
 
 from configs.load import load_config, to_yaml
 from fer_tfx.errors import ConfigError
-from pipeline.graph import Places, build_components
-from pipeline.inputs import Input
-from pipeline.lookups import MetadataComparison
 
 MEMBERS = "ensemble.members=[{trainer.seed: 2}, {model.stem_filters: 8, trainer.epochs: 3}]"
 
 
-def build(*overrides: str) -> dict:
-    places = Places(Input("/data", {"labelled": "*.csv"}), "", "/serving", "/checkpoints", MetadataComparison())
-    return {node.id: node for node in build_components(load_config(overrides=overrides), places)}
-
-
-def read_settings(node) -> dict:
-    return json.loads(node.exec_properties["custom_config"])
-
-
 def test_no_members_leave_the_graph_alone():
-    nodes = build()
+    nodes = build_nodes()
     assert "Member1" not in nodes
     assert "member_1" not in nodes["Trainer"].inputs
 
 
 def test_members_are_trained_with_their_own_settings_on_what_the_trainer_learns_from():
-    nodes = build(MEMBERS, "distillation.folds=1")
+    nodes = build_nodes(MEMBERS, "distillation.folds=1")
     first, second = nodes["Member1"], nodes["Member2"]
     assert json.loads(read_settings(first)["trainer"])["seed"] == 2
     assert json.loads(read_settings(second)["trainer"])["epochs"] == 3

@@ -3,17 +3,14 @@
 from pathlib import Path
 
 import pytest
+from graph_nodes import build_nodes
 from ml_metadata.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx import v1 as tfx
 from tfx.types import standard_artifacts
 
-from configs.load import load_config
 from pipeline.fingerprint import compute_code_fingerprint
-from pipeline.graph import Places, build_components
 from pipeline.history.acceptance import AcceptedStrategy
-from pipeline.inputs import Input
-from pipeline.lookups import MetadataComparison
 
 
 class Pushes:
@@ -127,20 +124,15 @@ def test_first_weights_whose_version_was_rolled_back_is_passed_over(pushes):
     assert pushes.find(pushes.ingest()) == "one"
 
 
-def build(*overrides: str) -> dict:
-    places = Places(Input("/data", {"labelled": "*.csv"}), "", "/serving", "/checkpoints", MetadataComparison())
-    return {node.id: node for node in build_components(load_config(overrides=overrides), places)}
-
-
 def test_build_components_without_warm_start_leaves_the_trainer_without_a_model():
-    nodes = build()
+    nodes = build_nodes()
     assert "WarmStart" not in nodes
     assert "base_model" not in nodes["Trainer"].inputs
     assert "warm_start_code" not in nodes["Trainer"].exec_properties["custom_config"]
 
 
 def test_build_components_warm_start_feeds_the_trainer_and_asks_for_nothing_that_it_makes():
-    nodes = build("spans.warm_start=true")
+    nodes = build_nodes("spans.warm_start=true")
     assert nodes["Trainer"].inputs["base_model"] is nodes["WarmStart"].outputs["model"]
     assert compute_code_fingerprint("models.warm_start") in nodes["Trainer"].exec_properties["custom_config"]
     assert list(nodes).index("WarmStart") < list(nodes).index("Trainer")

@@ -170,13 +170,20 @@ def test_write_drawn_csvs_same_seed_gives_same_bytes_and_another_seed_another_fo
     assert first.labelled_path.read_bytes() != other.labelled_path.read_bytes()
 
 
-def test_write_drawn_csvs_interrupted_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(OSError(errno.ENOSPC, "disk full"), r"disk full: .*fer2013\.csv"), (OSError("disk full"), "^disk full$")],
+    ids=["of the system", "in words alone"],
+)
+def test_write_drawn_csvs_interrupted_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
     def fail(self: Path, target: Path) -> Path:
-        raise OSError(errno.ENOSPC, "disk full")
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", fail)
-        with pytest.raises(OSError, match=r"disk full: .*fer2013\.csv"):
+        with pytest.raises(OSError, match=said):
             _write_few(tmp_path)
     assert list(tmp_path.rglob("*.csv")) == []
     assert _write_few(tmp_path).labelled_path.exists()
