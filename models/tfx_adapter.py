@@ -14,6 +14,7 @@ from configs.convert import overlay
 from configs.load import from_json, to_json
 from configs.spec import ModelConfig, Recipe, TrainerConfig
 from configs.tuning import read_values
+from fer_tfx.errors import ConfigError
 from models.computation import Computation
 from models.dataset import Fold
 from models.transform_graph import TransformGraph
@@ -59,7 +60,10 @@ def read_settings(settings: dict[str, str], hyperparameters: dict[str, Any] | No
     """A component's settings with a tuner's values in `model` and `trainer`; ConfigError if they don't fit."""
     if hyperparameters is None:
         return settings
-    recipe = overlay(read_recipe(settings), read_values(hyperparameters), "hyperparameters")
+    try:
+        recipe = overlay(read_recipe(settings), read_values(hyperparameters))
+    except ConfigError as error:
+        raise ConfigError(f"hyperparameters: {error}") from None
     logging.info("Settings that the tuner chose: %s", read_values(hyperparameters))
     return {**settings, "model": to_json(recipe.model), "trainer": to_json(recipe.trainer)}
 
