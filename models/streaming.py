@@ -8,6 +8,7 @@ from functools import partial
 import tensorflow as tf
 
 from configs.spec import TrainerConfig
+from fer_tfx.counted import counted
 from fer_tfx.errors import ConfigError
 from models import dataset
 from models.computation import ALONE, Share
@@ -39,14 +40,14 @@ class StreamedExamples(StoredExamples):
             expected = f"expected at least 1 for each of {worker_count} workers"
             raise ConfigError(f"trainer.batch_size: {expected}, got {batch_size}")
         if len(self.paths) < worker_count:
-            found = f"{len(self.paths)} files of examples for {worker_count} workers"
+            found = f"{counted(len(self.paths), 'file')} of examples for {counted(worker_count, 'worker')}"
             raise DatasetError(f"{found}: each needs one, so write more shards or train with fewer workers")
         rows = min(self.share_of(Share(index, worker_count))[1] for index in range(worker_count))
         steps = rows // (batch_size // worker_count)
         if not steps:
             raise DatasetError(
-                f"{rows} rows for a worker, fewer than its part of trainer.batch_size {batch_size}: lower that, or set"
-                " training_input.mode=memory"
+                f"{counted(rows, 'row')} for a worker, fewer than its part of trainer.batch_size {batch_size}:"
+                " lower that, or set training_input.mode=memory"
             )
         return steps
 

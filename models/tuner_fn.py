@@ -28,7 +28,7 @@ _OBJECTIVE = keras_tuner.Objective("eval_accuracy", "max")
 
 
 class TuningError(FerError):
-    """All trials failed."""
+    """Every trial failed."""
 
 
 def tuner_fn(fn_args: Any) -> Any:
@@ -139,10 +139,11 @@ class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         return {_OBJECTIVE.name: accuracy}
 
     def search(self, *fit_args: Any, **fit_kwargs: Any) -> None:
-        """Run all trials; TuningError if all of them failed."""
+        """Run all trials; TuningError if each of them failed."""
         super().search(*fit_args, **fit_kwargs)
         trials = self.oracle.trials.values()
         if all(trial.score is None for trial in trials):
-            raise TuningError(f"all {len(trials)} trials failed: lower the learning rates in tuner.space; see the log")
+            found = f"every trial failed ({len(trials)} of {len(trials)})"
+            raise TuningError(f"{found}: lower the learning rates in tuner.space; see the log")
         if tf.io.gfile.exists(self._state_dir):
             tf.io.gfile.rmtree(self._state_dir)

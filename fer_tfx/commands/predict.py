@@ -18,6 +18,7 @@ from fer_tfx.client.connection import Connection
 from fer_tfx.commands.ending import print_error
 from fer_tfx.commands.inputs import Inputs, Item, Picture, Subject, open_inputs, open_rows, tell_names
 from fer_tfx.commands.output import Row, check_output, lay_out, open_output, write_rows
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.counted import counted
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.model import Model, load
@@ -262,7 +263,8 @@ def answer_items(model: Model, items: Iterable[Item], views: int | None) -> Iter
 def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
     """Write the class index of each row of `data`, one a line, for Kaggle's competition; the exit code is 0.
 
-    `data` is a CSV such as test.csv, or an archive of one; labels are ignored. Raises as `predict`.
+    `data` is a CSV such as test.csv, or an archive of one; labels are ignored. Raises as `predict`, and ConfigError for
+    a model of other classes, whose indices the competition would take for its own.
     """
     back_end = back_end.check()
     check_output(out, [data])
@@ -280,6 +282,10 @@ def write_submission(data: str, out: Path, back_end: BackEnd) -> int:
             if subject.source != first:
                 raise DataError(f"{subject.source}: a second file of rows beside {first}; give one of them")
             assert prediction  # of every row: only a photo may have none
+            if (classes := tuple(prediction.probabilities)) != DEFAULT_CLASS_NAMES:
+                found = f"{back_end.url or back_end.model or SHIPPED_NAMES[0]}: its classes are {', '.join(classes)}"
+                needed = f"a submission needs {', '.join(DEFAULT_CLASS_NAMES)}, in this order"
+                raise ConfigError(f"{found}; {needed}: name another model")
             output.write(f"{prediction.class_index}\n")
             count += 1
     print_note(f"{counted(count, 'row')} written to {out}")

@@ -11,8 +11,8 @@ const MODEL = new URL("face_models/face_detection_short_range.tflite", import.me
 const TRAINED_SIDE_PX = 128, LARGEST_STRIDE_PX = 16;
 const GRIDS = [{ stride: 8, count: 2 }, { stride: 16, count: 6 }];
 const GROUP_OVERLAP = 0.3, SAME_FACE_OVERLAP = 0.3, LARGEST_LOGIT = 80;
-const SEARCH_SCALE = 0.9, SEARCH_SIDE_PX = 896, SMALLEST_SIDE_PX = 96, MARGIN_PX = 16;
-const CANDIDATE_SCORE = 0.35, FOLLOWED_SCORE = 0.5;
+const SEARCH_SCALE = 0.9, SEARCH_SIDE_PX = 896, LEVEL_FACTOR = 3, SMALLEST_SIDE_PX = 96, MARGIN_PX = 16;
+const SEEN_SCORE = 0.35, CANDIDATE_SCORE = 0.45, FOLLOWED_SCORE = 0.5;
 const LARGEST_SHIFT = 0.3, LARGEST_GROWTH = 0.47;
 const PARTS_PX = 8, PARTS_RADIAN = 128; // so that no last bit of a float decides what a close-up shows
 const CLOSE_UP_SIDES = 2, TURNS = [-26 / PARTS_RADIAN, 26 / PARTS_RADIAN], FIRST_SCORE = 0.6, SCORE = 0.675, EYES_TO_MOUTH = 0.36;
@@ -46,7 +46,7 @@ class BlazeFace {
     const found = [];
     logits.forEach((logit, i) => {
       const score = 1 / (1 + Math.exp(-Math.min(Math.max(logit, -LARGEST_LOGIT), LARGEST_LOGIT)));
-      if (score >= CANDIDATE_SCORE) found.push({ points: decode(regression.subarray(16 * i, 16 * i + 16), this.anchors[i]), score });
+      if (score >= SEEN_SCORE) found.push({ points: decode(regression.subarray(16 * i, 16 * i + 16), this.anchors[i]), score });
     });
     return mergeGroups(found);
   }
@@ -142,7 +142,7 @@ export class FaceDetector {
   /** Candidates in px of the picture. All scales lie on one canvas. */
   async search(picture) {
     const levels = [picture];
-    do levels.push(reduce(levels.at(-1), 2)); while (Math.max(levels.at(-1).width, levels.at(-1).height) >= SMALLEST_SIDE_PX);
+    do levels.push(reduce(levels.at(-1), LEVEL_FACTOR)); while (Math.max(levels.at(-1).width, levels.at(-1).height) >= SMALLEST_SIDE_PX);
     const corners = [[0, 0]];
     let left = MARGIN_PX;
     for (const level of levels.slice(1)) {
@@ -153,11 +153,12 @@ export class FaceDetector {
     levels.forEach((level, i) => paste(canvas, level, ...corners[i]));
     const candidates = [];
     for (const { points, score } of await (await this.openSearch(canvas)).find(canvas)) {
+      if (score < CANDIDATE_SCORE) continue;
       const middle = findCentre(points);
       levels.forEach((level, i) => {
         const [x, y] = middle.map((value, axis) => value - corners[i][axis]);
         if (x < 0 || x >= level.width || y < 0 || y >= level.height) return;
-        candidates.push({ points: mapPoints(points, (value, _, axis) => (value - corners[i][axis]) * 2 ** i), score });
+        candidates.push({ points: mapPoints(points, (value, _, axis) => (value - corners[i][axis]) * LEVEL_FACTOR ** i), score });
       });
     }
     return candidates;

@@ -20,9 +20,9 @@ class PredictorDouble(LocalModel):
 
     batch_size = 128
 
-    def __init__(self) -> None:
+    def __init__(self, class_names: tuple[str, ...] = DEFAULT_CLASS_NAMES) -> None:
         calibrations = Calibrations(1, dict.fromkeys((1, 2, 4), Calibration(1.0, THRESHOLD)))
-        super().__init__("double", Facts(DEFAULT_CLASS_NAMES, calibrations), len(DEFAULT_CLASS_NAMES))
+        super().__init__("double", Facts(class_names, calibrations), len(class_names))
         self.batch_sizes: list[int] = []
         self.views: list[int | None] = []
 
@@ -30,7 +30,7 @@ class PredictorDouble(LocalModel):
         assert (pixels.shape[1:], pixels.dtype) == ((48, 48, 1), "uint8")
         self.batch_sizes.append(len(pixels))
         self.views.append(views)
-        return [build_prediction(int(picture[0, 0, 0])) for picture in pixels]
+        return [build_prediction(int(picture[0, 0, 0]), self.class_names) for picture in pixels]
 
     def compute_probabilities(self, pixels: Pixels) -> Floats:
         raise NotImplementedError
@@ -39,11 +39,11 @@ class PredictorDouble(LocalModel):
         return pixels[:, 0, 0].astype(np.float32)
 
 
-def build_prediction(number: int) -> Prediction:
-    class_index, confidence = number % len(DEFAULT_CLASS_NAMES), number / 256
-    shares = [(1 - confidence) / 6] * len(DEFAULT_CLASS_NAMES)
+def build_prediction(number: int, class_names: tuple[str, ...] = DEFAULT_CLASS_NAMES) -> Prediction:
+    class_index, confidence = number % len(class_names), number / 256
+    shares = [(1 - confidence) / (len(class_names) - 1)] * len(class_names)
     shares[class_index] = confidence
-    return prediction.build_prediction(DEFAULT_CLASS_NAMES, class_index, confidence, shares, confidence < THRESHOLD)
+    return prediction.build_prediction(class_names, class_index, confidence, shares, confidence < THRESHOLD)
 
 
 def read_numbers(items: Iterator[Item]) -> list[tuple[Subject, int]]:

@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from predictor_double import PredictorDouble
 from fer_tfx.cli import main
 from fer_tfx.commands import predict as submission
 from fer_tfx.commands.predict import BackEnd
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.model import Model
 
 
@@ -96,6 +97,15 @@ def test_main_submission_picture_is_refused(capfd, tmp_path, asked):
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
     code, line = complain(capfd, tmp_path, path)
     assert (code, line.startswith(f"fer-tfx: {path}")) == (2, True)
+
+
+@pytest.mark.parametrize("class_names", [("sad", "happy"), (*DEFAULT_CLASS_NAMES[1:], DEFAULT_CLASS_NAMES[0])])
+def test_main_submission_model_of_other_classes_is_refused(capfd, tmp_path, monkeypatch, class_names):
+    monkeypatch.setattr(submission, "open_model", lambda _: nullcontext(Model(PredictorDouble(class_names))))
+    assert complain(capfd, tmp_path, write(tmp_path / "a", 1)) == (
+        2, f"fer-tfx: small: its classes are {', '.join(class_names)}; a submission needs angry, disgust, fear, happy,"
+        " sad, surprise, neutral, in this order: name another model",
+    )  # fmt: skip
 
 
 def test_main_submission_over_its_own_data_is_refused(capfd, tmp_path, asked):

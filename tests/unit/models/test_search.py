@@ -166,7 +166,7 @@ def test_search_trial_whose_training_fails_is_passed_over(tmp_path):
 
 def test_search_all_trials_failed_says_so_and_keeps_no_winner(tmp_path):
     training = TrainingDouble(failing_above=0.0)
-    with pytest.raises(TuningError, match=r"^all 6 trials failed: lower the learning rates in tuner\.space"):
+    with pytest.raises(TuningError, match=r"^every trial failed \(6 of 6\): lower the learning rates in tuner\.space"):
         build_search(tmp_path, training).search()
     assert len(training.rates) == 6
 
