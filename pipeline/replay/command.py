@@ -18,12 +18,15 @@ from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.quiet import print_note
 from pipeline.replay.backends import make_backend
 from pipeline.replay.execution import Execution, Processes, ReplayView, Store, resolve_run
-from pipeline.runners.compiled import CompiledPipeline, find_title, read_compiled
+from pipeline.runners.compiled import CompiledPipeline, Task, find_title, read_compiled
 from pipeline.stack import require_tfx
 from reporting import NUMBERS_FILE
 
-# As in components/artifacts.py, which would import TFX.
+# As in components/artifacts.py, which would import TFX; and so below.
 REPORT_TYPE = "components.Report"
+_ON_DATAFLOW, _ON_VERTEX, _PUSHER = (
+    "--runner=DataflowRunner", "pipeline.runners.vertex_training.JobExecutor", "components.atomic_pusher.Executor",
+)  # fmt: skip
 
 
 def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], workers: int) -> int:
@@ -40,6 +43,7 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
         if task.unsupported:
             parts = ", ".join(task.unsupported)
             raise ConfigError(f"{path}: task {task.name}: {parts} can't be replayed; `fer-tfx compile` writes none")
+    _require_local(path, pipeline)
     flavor = flavor or pipeline.flavor
     home = root.expanduser().absolute() / flavor / pipeline.name
     values = resolve_run(pipeline.declared, pipeline.given, overrides, home / "buckets")
@@ -64,6 +68,32 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
     if refusals:
         print_error(f"the gate refused the model: {'; '.join(refusals)}")
     return GateError.exit_code if refusals else 0
+
+
+def _require_local(path: Path, pipeline: CompiledPipeline) -> None:
+    """ConfigError: a task would reach for Google Cloud by more than paths."""
+    acts, remedies = [], []
+    for act, is_done, remedy in (
+        ("start jobs on Dataflow", _has_word(_ON_DATAFLOW), "--set deploy.beam=in_process"),
+        ("start a job of Vertex Training", _has_word(_ON_VERTEX), "--set deploy.training=container"),
+        ("push to an endpoint of Vertex AI", _pushes_to_endpoint, "--set serving.endpoint.name="),
+    ):
+        if any(is_done(task) for task in pipeline.tasks.values()):
+            acts.append(act)
+            remedies.append(remedy)
+    if acts:
+        raise ConfigError(f"{path}: it would {' and '.join(acts)}; for a replay, compile with {' '.join(remedies)}")
+
+
+def _has_word(word: str) -> Callable[[Task], bool]:
+    return lambda task: word in task.executor.get("container", {}).get("args", ())
+
+
+def _pushes_to_endpoint(task: Task) -> bool:
+    if not _has_word(_PUSHER)(task):
+        return False
+    config = json.loads(task.input_parameters["custom_config"]["runtimeValue"]["constant"])
+    return bool(json.loads(config["serving"])["endpoint"]["name"])
 
 
 def _run(execution: Execution, workers: int) -> None:

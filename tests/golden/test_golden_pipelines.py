@@ -15,7 +15,8 @@ from google.cloud.aiplatform_v1 import CustomJobSpec
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from fer_tfx.errors import FerError
+from fer_tfx.errors import ConfigError, FerError
+from pipeline.replay.command import replay
 from pipeline.runners.parameters import substitute, substitute_all
 
 TARGETS = sorted(FILES)
@@ -324,3 +325,30 @@ def test_compile_for_kubeflow_with_a_volume_keeps_all_on_it_and_mounts_it_in_eac
 def test_compile_image_by_digest_is_taken():
     image = f"registry:5000/fer-tfx@sha256:{'0' * 64}"
     assert image in compile_example("kubeflow", f"deploy.image={image}")
+
+
+ENDPOINT = (
+    "serving.endpoint.name=projects/example/locations/europe-west4/endpoints/1", "serving.endpoint.image=serving:1",
+)  # fmt: skip
+HERE = ("deploy.beam=in_process", "deploy.training=container", "serving.endpoint.name=")
+
+
+@pytest.mark.parametrize(
+    ("settings", "acts", "kept"),
+    [
+        ((), "start jobs on Dataflow and start a job of Vertex Training", (0, 1)),
+        (HERE[1:2], "start jobs on Dataflow", (0,)),
+        (HERE[:1], "start a job of Vertex Training", (1,)),
+        ((*HERE[:2], *ENDPOINT), "push to an endpoint of Vertex AI", (2,)),
+    ],
+)
+def test_replay_of_a_file_that_would_act_in_google_cloud_is_refused_with_what_to_compile_it_with(
+    tmp_path, settings, acts, kept
+):
+    path = tmp_path / "fer.json"
+    path.write_text(compile_example("vertex", *settings))
+    with pytest.raises(ConfigError) as caught:
+        replay(path, "", tmp_path / "replays", (), 1)
+    remedy = " ".join(f"--set {HERE[number]}" for number in kept)
+    assert str(caught.value) == f"{path}: it would {acts}; for a replay, compile with {remedy}"
+    assert list(tmp_path.iterdir()) == [path]

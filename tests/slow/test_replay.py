@@ -86,7 +86,7 @@ def list_pushed(workshop: Any, flavor: str) -> list[Path]:
 
 def predict(model: Path, workshop: Any) -> np.ndarray:
     """Probabilities (n, 7) for drawn rows."""
-    request = make_requests(read_examples(f"{workshop.nodes()['FerExampleGen'].outputs['examples'].uri}/Split-eval", 7))
+    request = make_requests(read_examples(f"{workshop.nodes()['FerExampleGen'].outputs['examples'].uri}/Split-eval"))
     signature = tf.saved_model.load(str(model)).signatures[SERVE_EXAMPLES]
     probabilities: np.ndarray = signature(tf.constant(request[SERVE_EXAMPLES]))[PROBABILITIES_KEY].numpy()
     return probabilities

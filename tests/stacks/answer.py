@@ -11,7 +11,7 @@ from fer_tfx.contract import PROBABILITIES_KEY
 
 
 def main(model: str, examples: str) -> None:
-    requests = make_requests(read_examples(examples, 7))
+    requests = make_requests(read_examples(examples))
     by_tf1 = ask(model, requests, read_warm_up(model))
     signatures = tf.saved_model.load(model).signatures
     by_tf2 = {name: signatures[name](tf.constant(request)) for name, request in requests.items()}
