@@ -24,6 +24,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
             else shutil.copy(source, context)
         )
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    # Python below 3.12 puts its own in, which would hide the locked one.
+    subprocess.run([venv / "bin" / "pip", "uninstall", "--quiet", "--yes", "setuptools"], check=True)
     (site,) = venv.glob("lib/python*/site-packages")
     (packages,) = {path for path in sys.path if path.endswith("site-packages") and Path(path, "tfx").is_dir()}
     (site / "locked.pth").write_text(f"{packages}\n")
@@ -35,7 +37,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_dockerfile_installs_every_package_byte_compiled(environment, package):
     (site,) = environment.glob("lib/python*/site-packages")
-    sources = [path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py")]
+    built_by = ROOT / "fer_tfx" / "setup.py"
+    sources = [path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py") if path != built_by]
     assert sources
     for source in sources:
         assert (site / source).is_file()

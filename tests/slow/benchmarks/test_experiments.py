@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from benchmarks.experiments import main
 from benchmarks.harness.command import ROOT
 from benchmarks.model.fer2013 import Pictures
 from benchmarks.model.trial import read_targets
-from configs.spec import Recipe
+from configs.load import load_config
+from configs.spec import PipelineConfig, Recipe
 from fer_tfx.errors import DataError
 from schema.drawn_faces import draw_faces
 
+CONFIG = ROOT / "configs" / "fer2013.yaml"
 TINY = ("model.stem_filters=4", "model.stage_filters=[6]", "model.convolutions_per_stage=1", "trainer.epochs=1",
         "trainer.batch_size=16", "trainer.precision=float32")  # fmt: skip
 
@@ -64,9 +67,10 @@ def test_main_entry_says_what_was_done_with_which_rows(bench):
     assert 20 < entry["n"] < 75
     assert entry["rows"] == "ranking split"
     assert "public_look" not in entry
-    assert (entry["config"], entry["seed"], entry["overrides"]) == ("configs/fer2013.yaml", 7, list(TINY))
+    assert (ROOT / entry["config"], entry["seed"], entry["overrides"]) == (CONFIG, 7, list(TINY))
     assert entry["recipe"]["trainer"]["seed"] == 7
-    assert entry["recipe"]["trainer"]["augmentation"]["erasing_fraction"] == 0.5
+    (configured, default) = (asdict(each.trainer.augmentation) for each in (load_config(CONFIG), PipelineConfig()))
+    assert entry["recipe"]["trainer"]["augmentation"] == configured != default
     assert entry["curve"] == [[1, entry["one_view"]["accuracy"]]]
     assert entry["parameters"] == 9 * 4 + 2 * 4 + 9 * 4 * 6 + 2 * 6 + 7 * 6 + 7 + 2 * (4 + 6)
     assert {"tensorflow", "keras", "numpy", "python"} == set(entry["versions"])
