@@ -56,7 +56,7 @@ test: lint  ## Run the linters and every test
 test-current:  ## Run the same on TFX 1.21 in Debian 13, set up in .build/ (as root; 20 minutes and more)
 	@.ci/test-current $(ARGS)
 
-slow: $(VENV)/.ready  ## Replay compiled pipelines, run on other engines, install the image, execute the documents (half an hour)
+slow: $(VENV)/.ready  ## Replay compiled pipelines, run on other engines, install the image, execute the documents (40 minutes and more)
 	@$(BIN)/python -m pytest tests/slow --quiet $(ARGS)
 
 soak: $(VENV)/.ready  ## Kill runs at every point and bring every fault on them (an hour or more)
