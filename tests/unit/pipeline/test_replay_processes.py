@@ -5,11 +5,13 @@ Threads wait for each other where a test depends on what runs at the same time.
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fer_tfx.errors import DataError
+from pipeline.replay import command
 from pipeline.replay.command import run_in_order
 from pipeline.replay.execution import Processes
 
@@ -79,15 +81,23 @@ def test_run_in_order_never_runs_more_than_the_workers():
     assert len(most) == 20
 
 
-def test_run_in_order_after_a_failure_awaits_what_runs_and_starts_nothing():
-    done, meeting = [], threading.Barrier(2, timeout=WAIT_S)
+def test_run_in_order_after_a_failure_awaits_what_runs_and_starts_nothing(monkeypatch):
+    done, begun, failed = [], threading.Event(), threading.Event()
+
+    class WatchedPool(ThreadPoolExecutor):
+        def shutdown(self, *args, **kwargs):
+            failed.set()
+            super().shutdown(*args, **kwargs)
 
     def work(task):
-        meeting.wait()
         if task == "bad":
+            assert begun.wait(WAIT_S)
             raise ValueError("refused")
+        begun.set()
+        assert failed.wait(WAIT_S)
         done.append(task)
 
+    monkeypatch.setattr(command, "ThreadPoolExecutor", WatchedPool)
     dependencies = {"bad": set(), "beside": set(), "after_bad": {"bad"}, "after_beside": {"beside"}}
     with pytest.raises(ValueError, match="refused"):
         run_in_order(dependencies, work, nothing, workers=2)
