@@ -92,8 +92,9 @@ def _has_word(word: str) -> Callable[[Task], bool]:
 def _pushes_to_endpoint(task: Task) -> bool:
     if not _has_word(_PUSHER)(task):
         return False
-    config = json.loads(task.input_parameters["custom_config"]["runtimeValue"]["constant"])
-    return bool(json.loads(config["serving"])["endpoint"]["name"])
+    given = task.input_parameters.get("custom_config", {}).get("runtimeValue", {}).get("constant", "{}")
+    serving = json.loads(json.loads(given).get("serving", "{}"))
+    return bool(serving.get("endpoint", {}).get("name"))
 
 
 def _run(execution: Execution, workers: int) -> None:
