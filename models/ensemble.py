@@ -16,8 +16,10 @@ from models.warm_start import read_warm_start
 
 
 def read_member(exported: str) -> Finished:
-    """The outcome of the training behind the SavedModel at `exported`, a path or URI; ConfigError if it kept no
-    weights."""
+    """The outcome of the training behind the SavedModel at `exported`, a path or URI.
+
+    Raises ConfigError: it kept no weights.
+    """
     record = tf.io.read_file(f"{exported}/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}").numpy()
     return Finished(json.loads(record), read_warm_start(exported).weights)
 
@@ -33,7 +35,8 @@ def restore_network(finished: Finished, class_count: int) -> keras.Model:
 def join_networks(networks: Sequence[keras.Model]) -> keras.Model:
     """The network whose logits are the mean of theirs (Lakshminarayanan et al. 2017, arXiv:1612.01474).
 
-    All see the same pictures and end in a Dense layer. So does the joined one, which sees their features side by side.
+    All take the same pictures, float (n, height, width, 1), and end in a Dense layer, which gives float32 (n, classes).
+    So does the joined one, whose layer sees their features side by side.
     """
     if len(networks) == 1:
         return networks[0]
