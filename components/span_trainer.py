@@ -12,7 +12,6 @@ from tfx.dsl.components.base import executor_spec
 from tfx.types import Artifact, artifact_utils
 from tfx.types.standard_artifacts import Model
 from tfx.types.standard_component_specs import TrainerSpec
-from tfx.utils import path_utils
 
 from components.artifacts import TARGETS_KEY, Component, TaughtExamples, declare
 from configs.spec import MOST_MEMBERS
@@ -24,7 +23,7 @@ class Executor(GenericExecutor):  # type: ignore[misc]
     """Adds `spans` to the `custom_config` of `run_fn`: JSON, an entry for each artifact of examples.
 
     If there are `targets`, the rows to train on are read from there. If there are members of an ensemble, `members` is
-    JSON of the places of their SavedModels.
+    JSON of the places of their artifacts.
     """
 
     def _GetFnArgs(
@@ -38,8 +37,7 @@ class Executor(GenericExecutor):  # type: ignore[misc]
             {"span": read_span(each), "fingerprint": each.get_string_custom_property(FINGERPRINT_PROPERTY_NAME)}
             for each in input_dict["examples"]
         ]
-        models = [artifact_utils.get_single_uri(input_dict[key]) for key in MEMBER_KEYS if input_dict.get(key)]
-        members = [path_utils.serving_model_path(each) for each in models]
+        members = [artifact_utils.get_single_uri(input_dict[key]) for key in MEMBER_KEYS if input_dict.get(key)]
         added = {"spans": json.dumps(spans)} | ({"members": json.dumps(members)} if members else {})
         fn_args.custom_config = {**fn_args.custom_config, **added}
         if targets := input_dict.get(TARGETS_KEY):

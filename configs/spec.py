@@ -297,6 +297,8 @@ class EnsembleConfig:
 
     members: Annotated[tuple[dict[str, Any], ...], Field(max_length=MOST_MEMBERS)] = ()
     """For each, the settings of `model` and `trainer` in which it differs, by dotted key, such as `trainer.seed: 2`."""
+    models: Annotated[tuple[_Place, ...], Field(max_length=MOST_MEMBERS)] = ()
+    """Models of earlier runs, whose networks join as they are: folders such as `runs/fer/artifacts/Trainer/model/8`."""
 
 
 @dataclass(frozen=True, config=STRICT)

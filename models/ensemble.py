@@ -9,19 +9,29 @@ import tensorflow as tf
 
 from configs.convert import from_nested
 from configs.spec import ModelConfig
-from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
-from models.checkpoint import Finished
+from fer_tfx.contract import CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.errors import ConfigError
+from models.checkpoint import Finished, unpack_weights
 from models.networks import build_network, fold_network
-from models.warm_start import read_warm_start
+from models.warm_start import locate_weights
 
 
-def read_member(exported: str) -> Finished:
-    """The outcome of the training behind the SavedModel at `exported`, a path or URI.
+def read_member(model: str, class_names: Sequence[str]) -> Finished:
+    """The outcome of the training behind `model`, path or URI of its artifact; of an ensemble's, its first network's.
 
-    Raises ConfigError: it kept no weights.
+    Raises ConfigError: it isn't there, kept no weights, or has other classes.
     """
-    record = tf.io.read_file(f"{exported}/{EXTRA_ASSETS_DIR}/{TRAINING_RECORD_FILE}").numpy()
-    return Finished(json.loads(record), read_warm_start(exported).weights)
+    extras = f"{model}/Format-Serving/{EXTRA_ASSETS_DIR}"
+    paths = (f"{extras}/{CLASS_NAMES_FILE}", f"{extras}/{TRAINING_RECORD_FILE}", locate_weights(model))
+    try:
+        names, record, weights = (tf.io.read_file(path).numpy() for path in paths)
+    except tf.errors.OpError as error:
+        remedy = "give a folder below artifacts/Trainer/model of a run, or a bucket URI of one"
+        raise ConfigError(f"ensemble.models: {model}: {error.message.splitlines()[0]}; {remedy}") from None
+    if (found := names.decode().splitlines()) != [*class_names]:
+        differing = f"has the classes {', '.join(found)}, now they are {', '.join(class_names)}"
+        raise ConfigError(f"ensemble.models: {model}: {differing}; leave it out, or set data.classes")
+    return Finished(json.loads(record), unpack_weights(weights))
 
 
 def restore_network(finished: Finished, class_count: int) -> keras.Model:

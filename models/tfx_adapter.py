@@ -34,8 +34,9 @@ class Task:
         self.eval_patterns: list[str] = fn_args.eval_files
         # What a teacher must not see.
         self.unseen = Fold(*json.loads(self.settings["unseen"])) if "unseen" in self.settings else None
-        # SavedModels of an ensemble's other networks.
+        # Artifacts of an ensemble's other networks: this run's, then those of earlier runs with their fingerprints.
         self.members: list[str] = json.loads(self.settings.get("members", "[]"))
+        self.members += [model for model, _ in json.loads(self.settings.get("earlier_models", "[]"))]
         self.base_model: str | None = fn_args.base_model  # SavedModel whose weights a warm start takes over
         self.model_dir: str = fn_args.serving_model_dir
         self.log_dir: str = fn_args.model_run_dir
@@ -78,7 +79,8 @@ def compute_run_key(
     and `first_weights` for the weights that a warm start begins with; empty: random ones, from the seed.
     """
     # How a stream is read doesn't matter to a training in memory; for one that streams it is part of `data_digest`.
-    left_out = {"checkpoint_root", "export", "training_input", "streaming_code", "warm_start_code", "spans", "members"}
+    left_out = {"checkpoint_root", "export", "training_input", "streaming_code", "warm_start_code", "spans"}
+    left_out |= {"members", "earlier_models"}
     left_out |= {"model", "trainer", "hyperparameters"} | ({"code"} if "training_code" in settings else set())
     recipe = asdict(read_recipe(settings))
     del recipe["trainer"]["precision"], recipe["trainer"]["threads"]

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
@@ -41,11 +42,13 @@ def run_fn(fn_args: Any) -> None:
 
     `custom_config` holds `model`, `trainer`, `training_input` and `export` (JSON of the dataclasses), `checkpoint_root`
     (folder or bucket URI), `classes` (JSON of their names by class index), `spans` (the examples) and `members` (of an
-    ensemble, whose networks are exported with this one), both from our own executor of the Trainer, a teacher's
-    `unseen` (JSON of its Fold), a taught model's `distillation`, and fingerprints: `code`, of all that runs here;
-    `training_code`, `streaming_code` and, if used, `warm_start_code`, of what decides the weights.
+    ensemble, whose networks are exported with this one), both from our own executor of the Trainer, `earlier_models`
+    (which join it: JSON of pairs of place and fingerprint), a teacher's `unseen` (JSON of its Fold), a taught model's
+    `distillation`, and fingerprints: `code`, of all that runs here; `training_code`, `streaming_code` and, if used,
+    `warm_start_code`, of what decides the weights.
     """
     task = Task(fn_args)
+    members = [read_member(each, task.class_names) for each in task.members]
     threads = computation.use_threads(task.recipe.trainer.threads)
     strategy = computation.choose_worker_strategy()
     transform = task.load_transform()
@@ -75,7 +78,7 @@ def run_fn(fn_args: Any) -> None:
         if is_first:
             keep_finished(state_dir, finished)
     if is_first:
-        _export(task, finished, eval_, transform)
+        _export(task, [finished, *members], eval_, transform)
         clear_others(state_dir)
     if strategy is not None:
         # All wait for the first one: TFX expects the model wherever `run_fn` was called.
@@ -130,10 +133,10 @@ def describe_training(
     }
 
 
-def _export(task: Task, finished: Finished, eval_: Examples, transform: TransformGraph) -> None:
-    # Built again, without the other workers and as this training left it, on whichever machine that was.
-    members = [read_member(each) for each in task.members]
-    networks = [restore_network(each, len(task.class_names)) for each in (finished, *members)]
+def _export(task: Task, trainings: Sequence[Finished], eval_: Examples, transform: TransformGraph) -> None:
+    finished, *members = trainings
+    # Built again, without the other workers and as its training left it, on whichever machine that was.
+    networks = [restore_network(each, len(task.class_names)) for each in trainings]
     config = from_json(ExportConfig, task.settings["export"])
     served = ServingNetwork(join_networks(networks), config)
     compute = build_view_logits(served, transform, max(VIEW_COUNTS))

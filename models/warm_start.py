@@ -53,9 +53,9 @@ class WarmStart:
 
 def read_warm_start(exported: str) -> WarmStart:
     """The weights kept with the SavedModel at `exported`, a path or URI; ConfigError if there are none."""
-    model, path = _find_model(exported)
+    model = _find_model(exported)
     try:
-        content = tf.io.read_file(path).numpy()
+        content = tf.io.read_file(locate_weights(model)).numpy()
     except tf.errors.NotFoundError:
         raise ConfigError(
             f"spans.warm_start: {model}: keeps no weights, as an earlier version of fer-tfx trained it; {_REMEDY}"
@@ -65,11 +65,14 @@ def read_warm_start(exported: str) -> WarmStart:
 
 def keep_weights(weights: Weights, exported: str) -> None:
     """Write the weights of a trained network, before it is folded, beside its SavedModel at `exported`."""
-    _, path = _find_model(exported)
-    tf.io.write_file(path, pack_weights(weights))
+    tf.io.write_file(locate_weights(_find_model(exported)), pack_weights(weights))
 
 
-def _find_model(exported: str) -> tuple[str, str]:
-    """The artifact that TFX has put the SavedModel into, and the file of its weights."""
-    model = exported.rstrip("/").rpartition("/")[0]
-    return model, f"{model}/Format-Training/weights.npz"
+def locate_weights(model: str) -> str:
+    """The file of the weights that a model's artifact keeps."""
+    return f"{model}/Format-Training/weights.npz"
+
+
+def _find_model(exported: str) -> str:
+    """The artifact that TFX has put the SavedModel into."""
+    return exported.rstrip("/").rpartition("/")[0]

@@ -26,7 +26,7 @@ from components.span_trainer import MEMBER_KEYS, Trainer
 from configs.convert import overlay
 from configs.library import class_names_of
 from configs.load import to_json
-from configs.spec import ExportConfig, PipelineConfig, Recipe
+from configs.spec import EnsembleConfig, ExportConfig, PipelineConfig, Recipe
 from fer_tfx.contract import (
     CLASS_INDEX_KEY,
     EVAL_SPLIT,
@@ -38,7 +38,7 @@ from fer_tfx.contract import (
 from pipeline.eval_config import EVALUATOR_MODULES, EXTRACTOR_MODULE, build_eval_config
 from pipeline.fingerprint import compute_code_fingerprint
 from pipeline.history.acceptance import CACHE_KEY, EXAMPLES_KEY, STATISTICS_KEY
-from pipeline.inputs import ImportedHyperparameters, Input
+from pipeline.inputs import EarlierModel, ImportedHyperparameters, Input
 from pipeline.lookups import Comparison, Lookup, find_first_weights, find_span_window
 from reporting import model_card, render
 from reporting.templates import compute_digest
@@ -75,6 +75,7 @@ class Places:
     checkpoints: str
     comparison: Comparison
     hyperparameters: ImportedHyperparameters | None = None
+    earlier_models: Sequence[EarlierModel] = ()
     lifted: int = 0
     """How many versions were brought back after a push had been refused for them."""
     trainer_class: type[BaseNode] = Trainer
@@ -146,7 +147,7 @@ def build_components(config: PipelineConfig, places: Places) -> list[BaseNode]:
     evaluation = evaluator.outputs["evaluation"]
     blessings = {"model_blessing": evaluator.outputs["blessing"], "infra_blessing": serving_check.outputs["blessing"]}
     judged = {"examples": examples, "quarantine": quarantine, "model": model, "evaluation": evaluation, **blessings}
-    card = build_model_card(config, **judged)
+    card = build_model_card(config, places.earlier_models, **judged)
     pusher = AtomicPusher(
         model=model,
         **blessings,
@@ -292,6 +293,8 @@ def _settle_trainer(config: PipelineConfig, places: Places) -> dict[str, Any]:
     settings = _settle_training(config, Recipe(config.model, config.trainer), config.export, places.checkpoints)
     if places.hyperparameters and not config.tuner.trials:
         settings["hyperparameters"] = places.hyperparameters.fingerprint
+    if places.earlier_models:
+        settings["earlier_models"] = json.dumps([(each.uri, each.fingerprint) for each in places.earlier_models])
     if config.spans.warm_start:
         settings["warm_start_code"] = compute_code_fingerprint("models.warm_start")
     return {**settings, **_settle_teaching(config), **places.trainer_settings}
@@ -315,7 +318,9 @@ def _settle_training(config: PipelineConfig, recipe: Recipe, export: ExportConfi
     }
 
 
-def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
+def build_model_card(
+    config: PipelineConfig, earlier_models: Sequence[EarlierModel] = (), **inputs: BaseChannel
+) -> BaseNode:
     """ModelCard; `inputs` are the artifacts that it reads, by the keys of its spec."""
     sections = json.loads(to_json(config))
     settings = {name: sections[name] for name in _MODEL_SETTINGS}
@@ -327,8 +332,9 @@ def build_model_card(config: PipelineConfig, **inputs: BaseChannel) -> BaseNode:
     settings["tuner"] = sections["tuner"] if is_tuned else {"trials": 0}
     if config.distillation.folds:
         settings["distillation"] = sections["distillation"]
-    if config.ensemble.members:
-        settings["ensemble"] = sections["ensemble"]
+    if config.ensemble != EnsembleConfig():
+        models = [each.fingerprint or each.uri for each in earlier_models]
+        settings["ensemble"] = sections["ensemble"] | {"models": models}
     return ModelCard(
         settings=settings,
         stage_code={name: _code_of(name) for name in _MODEL_STAGES},

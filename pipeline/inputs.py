@@ -63,6 +63,16 @@ class ImportedHyperparameters:
     """SHA-256 of that file, first 16 digits, since TFX's cache looks at the URI alone; empty: it could not be read."""
 
 
+@dataclass(frozen=True)
+class EarlierModel:
+    """What an earlier run trained."""
+
+    uri: str
+    """Of its artifact."""
+    fingerprint: str
+    """SHA-256 of its weights, first 16 digits, as another run may have put others there; empty: they are elsewhere."""
+
+
 def resolve_input(config: DataConfig) -> Input:
     """Split `data.path`, `data.unlabelled_path` and `data.votes_path` into a common base and patterns.
 
@@ -268,6 +278,26 @@ def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -
         expected = "expected a tuner's best_hyperparameters.txt, got no JSON"
         raise ConfigError(f"{_HYPERPARAMETERS}: {file}: {expected}") from None
     return ImportedHyperparameters(path, hashlib.sha256(content).hexdigest()[:16])
+
+
+def resolve_earlier_models(config: PipelineConfig) -> tuple[EarlierModel, ...]:
+    """Those that join the ensemble. The Trainer looks into them, also where this machine can't.
+
+    Raises ConfigError: there is none at a local path.
+    """
+    return tuple(
+        EarlierModel(path, "") if is_remote(path) else _find_earlier_model(Path(path).expanduser().absolute())
+        for path in config.ensemble.models
+    )
+
+
+def _find_earlier_model(folder: Path) -> EarlierModel:
+    path = folder / "Format-Training" / "weights.npz"
+    try:
+        return EarlierModel(str(folder), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+    except OSError as error:
+        remedy = "give a folder below artifacts/Trainer/model of a run"
+        raise ConfigError(f"ensemble.models: {path}: {error.strerror}; {remedy}") from None
 
 
 def _read_local(folder: Path) -> tuple[str, bytes]:

@@ -7,14 +7,16 @@ from tfx.dsl.components.base.base_node import BaseNode
 
 from configs.load import load_config
 from pipeline.graph import Places, build_components
-from pipeline.inputs import Input
+from pipeline.inputs import Input, resolve_earlier_models
 from pipeline.lookups import MetadataComparison
 
 
 def build_nodes(*overrides: str) -> dict[str, BaseNode]:
     """By name, with these settings."""
-    places = Places(Input("/data", {"labelled": "*.csv"}), "", "/serving", "/checkpoints", MetadataComparison())
-    return {node.id: node for node in build_components(load_config(overrides=overrides), places)}
+    config, data = load_config(overrides=overrides), Input("/data", {"labelled": "*.csv"})
+    earlier = resolve_earlier_models(config)
+    places = Places(data, "", "/serving", "/checkpoints", MetadataComparison(), earlier_models=earlier)
+    return {node.id: node for node in build_components(config, places)}
 
 
 def read_settings(node: BaseNode) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from fer_tfx.reading.vote_file import VOTES_INPUT
 from pipeline.engines import build_arguments
-from pipeline.inputs import ImportedHyperparameters, Input, read_schema, resolve_hyperparameters
+from pipeline.inputs import EarlierModel, ImportedHyperparameters, Input, read_schema, resolve_hyperparameters
 from pipeline.paths import PLACES, RunPaths, is_remote, require_reachable
 from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json
 from pipeline.runners.parameters import SERVICE_ACCOUNT, make_parameters, mark, put_placeholders
@@ -150,6 +150,8 @@ def _require_reachable(config: PipelineConfig, target: str) -> None:
     for key in PLACES:
         if (path := read_setting(config, key)) or key == "runtime.root":
             require_reachable(path, key, volume)
+    for path in config.ensemble.models:
+        require_reachable(path, "ensemble.models", volume)
 
 
 def _compile_graph(
@@ -180,6 +182,7 @@ def _compile_graph(
         checkpoints=marked_paths.checkpoints,
         comparison=PublishedComparison(marked_paths.baseline, class_names_of(config.data)),
         hyperparameters=hyperparameters,
+        earlier_models=[EarlierModel(each, "") for each in config.ensemble.models],
         trainer_class=trainer_class,
         trainer_settings=trainer_settings,
     )

@@ -20,7 +20,13 @@ from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from pipeline.engines import build_arguments, parse_options, require_engine
 from pipeline.failures import ComponentError, explaining_failures
-from pipeline.inputs import look_into_input, read_schema, resolve_hyperparameters, resolve_input
+from pipeline.inputs import (
+    look_into_input,
+    read_schema,
+    resolve_earlier_models,
+    resolve_hyperparameters,
+    resolve_input,
+)
 from pipeline.notification import telling_end
 from pipeline.paths import RunPaths, is_remote
 from pipeline.runners.work_folder import only_run_in, require_usable
@@ -85,6 +91,7 @@ def check(config: PipelineConfig) -> PipelineConfig:
     config = dataclasses.replace(config, beam=require_engine(config.beam))
     if not is_remote(config.tuner.hyperparameters_path):  # which takes TFX to read, as the run does later
         resolve_hyperparameters(config)
+    resolve_earlier_models(config)
     if config.data.path:
         look_into_input(config.data)
         return config
@@ -180,6 +187,7 @@ def build_pipeline(config: PipelineConfig, paths: RunPaths) -> Any:
         comparison=MetadataComparison(),
         lost_spans=find_lost_spans(paths.metadata, data, config.spans.window, class_names_of(config.data)),
         hyperparameters=resolve_hyperparameters(config),
+        earlier_models=resolve_earlier_models(config),
     )
     arguments = build_arguments(config.beam, config.runtime.beam_pipeline_args)
     parse_options(arguments)

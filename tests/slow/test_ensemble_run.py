@@ -51,6 +51,20 @@ def test_run_with_a_member_pushes_the_mean_of_both_and_tells_of_them(workshop: A
     assert "Networks, whose logits are averaged" in page
 
 
+def test_model_of_an_earlier_run_joins_as_a_member_does(workshop: Any, tiny: Any) -> None:
+    nodes = workshop.nodes()
+    earlier, member = (nodes[name].outputs["model"].uri for name in ("Trainer", "Member1"))
+    done = workshop.run(tiny, **{**SETTINGS, "ensemble__members": "[]", "ensemble__models": f"[{member}]"})
+    assert done.exit_code in (0, 3), done.stdout + done.stderr
+    assert "Member1" not in workshop.nodes()
+    joined = workshop.nodes()["Trainer"].outputs["model"].uri
+    assert joined != earlier
+    np.testing.assert_allclose(answer(f"{joined}/Format-Serving"), answer(f"{earlier}/Format-Serving"), atol=1e-5)
+    records = [read_extras(f"{each}/Format-Serving")[1] for each in (joined, earlier)]
+    assert records[0]["members"] == records[1]["members"]
+    assert records[0]["history"] == records[1]["history"], "the first network was trained again"
+
+
 def test_run_again_trains_nobody(workshop: Any, tiny: Any) -> None:
     workshop.run(tiny, **SETTINGS)
     assert not {"Member1", "Trainer"} & workshop.executed()

@@ -1,5 +1,9 @@
 """Networks joined into one: its logits are the mean of theirs, its features theirs side by side."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,10 +12,12 @@ from ai_edge_litert.interpreter import Interpreter
 
 from configs.spec import ExportConfig, ModelConfig
 from fer_tfx.contract import PROBABILITIES_KEY
-from models.ensemble import join_networks
+from fer_tfx.errors import ConfigError
+from models.ensemble import join_networks, read_member, restore_network
 from models.export import ServingNetwork
 from models.light_form import convert_function
 from models.networks import build_network, fold_network
+from models.warm_start import keep_weights
 
 SHAPES = [
     ModelConfig(stem_filters=4, stage_filters=(8, 8), skips=True),
@@ -68,3 +74,37 @@ def test_joined_network_in_its_light_form_answers_alike_and_pools_every_network_
     made = [(each["op_name"], types[each["outputs"][0]]) for each in light._get_ops_details()]
     assert {dtype for kind, dtype in made if kind == "MEAN"} == {np.float32}
     assert {dtype for kind, dtype in made if kind == "CONV_2D"} == {np.int8 if is_int8 else np.float32}
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    """Of a model with five classes, as a Trainer leaves it, without the graph."""
+    keras.utils.set_random_seed(1)
+    exported = tmp_path / "8" / "Format-Serving"
+    (exported / "assets.extra").mkdir(parents=True)
+    (exported / "assets.extra" / "class_names.txt").write_text("a\nb\nc\nd\ne\n")
+    record = {"model": asdict(SHAPES[0]), "precision": "float32"}
+    (exported / "assets.extra" / "training_record.json").write_text(json.dumps(record))
+    keep_weights(build_network(SHAPES[0], 5).get_weights(), str(exported))
+    return tmp_path / "8"
+
+
+def test_read_member_the_network_of_an_artifact_answers_as_it_did(artifact, networks, images):
+    restored = restore_network(read_member(str(artifact), "abcde"), 5)
+    np.testing.assert_allclose(restored(images), networks[0](images), atol=1e-5)
+
+
+@pytest.mark.parametrize("missing", ["class_names.txt", "training_record.json", "weights.npz"])
+def test_read_member_what_is_no_artifact_of_a_training_is_named(artifact, missing):
+    (path,) = artifact.rglob(missing)
+    path.unlink()
+    with pytest.raises(ConfigError) as caught:
+        read_member(str(artifact), "abcde")
+    assert str(caught.value).startswith(f"ensemble.models: {artifact}: ")
+    assert missing in str(caught.value)
+    assert str(caught.value).endswith("; give a folder below artifacts/Trainer/model of a run, or a bucket URI of one")
+
+
+def test_read_member_model_of_other_classes_is_refused(artifact):
+    with pytest.raises(ConfigError, match="8: has the classes a, b, c, d, e, now they are a, b; leave it out, or set"):
+        read_member(str(artifact), "ab")

@@ -1,6 +1,8 @@
 """The section `ensemble`: members in the graph, what they are trained with, and what the Trainer is given of them."""
 
+import hashlib
 import json
+from pathlib import Path
 
 import pytest
 from golden_files import compile_example
@@ -9,6 +11,7 @@ from tfx import v1 as tfx
 
 from configs.load import load_config, to_yaml
 from fer_tfx.errors import ConfigError
+from pipeline.runners import local
 
 MEMBERS = "ensemble.members=[{trainer.seed: 2}, {model.stem_filters: 8, trainer.epochs: 3}]"
 
@@ -60,6 +63,49 @@ def test_members_compile_with_the_trainers_resources():
     assert {"Member1", "Member2"} <= set(tasks["Trainer"]["dependentTasks"])
     resources = [executors[f"{name}_executor"]["container"].get("resources") for name in ("Trainer", "Member1")]
     assert resources[0] == resources[1]
+
+
+def write_weights(folder: Path, content: str) -> Path:
+    (folder / "Format-Training").mkdir(parents=True, exist_ok=True)
+    (folder / "Format-Training" / "weights.npz").write_text(content)
+    return folder
+
+
+def test_models_of_earlier_runs_reach_the_trainer_alone_with_a_fingerprint_of_their_weights(tmp_path, monkeypatch):
+    write_weights(tmp_path / "8", "first")
+    monkeypatch.chdir(tmp_path)
+    nodes = build_nodes(MEMBERS, "ensemble.models=[8, gs://bucket/9]")
+    (local, fingerprint), remote = json.loads(read_settings(nodes["Trainer"])["earlier_models"])
+    assert (local, remote) == (str(tmp_path / "8"), ["gs://bucket/9", ""])
+    assert "earlier_models" not in read_settings(nodes["Member1"])
+    write_weights(tmp_path / "8", "second")
+    ((_, other),) = json.loads(read_settings(build_nodes("ensemble.models=[8]")["Trainer"])["earlier_models"])
+    assert len({fingerprint, other}) == 2
+
+
+def test_card_names_models_of_earlier_runs_by_their_weights(tmp_path):
+    nodes = build_nodes(f"ensemble.models=[{write_weights(tmp_path, 'first')}, gs://bucket/9]")
+    settings = json.loads(nodes["ModelCard"].exec_properties["settings"])
+    fingerprint = hashlib.sha256(b"first").hexdigest()[:16]
+    assert settings["ensemble"] == {"members": [], "models": [fingerprint, "gs://bucket/9"]}
+
+
+def test_model_of_an_earlier_run_that_is_not_there_is_named_before_anything_runs(tmp_path):
+    config = load_config(overrides=[f"ensemble.models=[{tmp_path}]", f"runtime.root={tmp_path / 'runs'}"])
+    with pytest.raises(ConfigError) as caught:
+        local.check(config)
+    path = tmp_path / "Format-Training" / "weights.npz"
+    remedy = "give a folder below artifacts/Trainer/model of a run"
+    assert str(caught.value) == f"ensemble.models: {path}: No such file or directory; {remedy}"
+
+
+def test_model_of_an_earlier_run_is_compiled_for_a_cluster_if_it_can_be_reached_there():
+    job = json.loads(compile_example("vertex", "ensemble.models=[gs://bucket/model/9]"))
+    parameters = job["pipelineSpec"]["root"]["dag"]["tasks"]["Trainer"]["inputs"]["parameters"]
+    settings = json.loads(parameters["custom_config"]["runtimeValue"]["constant"])
+    assert json.loads(settings["earlier_models"]) == [["gs://bucket/model/9", ""]]
+    with pytest.raises(ConfigError, match="ensemble"):
+        compile_example("vertex", "ensemble.models=[runs/model/9]")
 
 
 def test_members_survive_the_way_into_a_file_and_back(tmp_path):
