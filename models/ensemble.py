@@ -13,13 +13,13 @@ from fer_tfx.contract import CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD
 from fer_tfx.errors import ConfigError
 from models.checkpoint import Finished, unpack_weights
 from models.networks import build_network, fold_network
-from models.warm_start import locate_weights
+from models.warm_start import DAMAGES, locate_weights
 
 
 def read_member(model: str, class_names: Sequence[str]) -> Finished:
     """The outcome of the training behind `model`, path or URI of its artifact; of an ensemble's, its first network's.
 
-    Raises ConfigError: it isn't there, kept no weights, or has other classes.
+    Raises ConfigError: it isn't there, is damaged, kept no weights, or has other classes.
     """
     extras = f"{model}/Format-Serving/{EXTRA_ASSETS_DIR}"
     paths = (f"{extras}/{CLASS_NAMES_FILE}", f"{extras}/{TRAINING_RECORD_FILE}", locate_weights(model))
@@ -28,10 +28,13 @@ def read_member(model: str, class_names: Sequence[str]) -> Finished:
     except tf.errors.OpError as error:
         remedy = "give a folder below artifacts/Trainer/model of a run, or a bucket URI of one"
         raise ConfigError(f"ensemble.models: {model}: {error.message.splitlines()[0]}; {remedy}") from None
-    if (found := names.decode().splitlines()) != [*class_names]:
+    if (found := names.decode(errors="replace").splitlines()) != [*class_names]:
         differing = f"has the classes {', '.join(found)}, now they are {', '.join(class_names)}"
         raise ConfigError(f"ensemble.models: {model}: {differing}; leave it out, or set data.classes")
-    return Finished(json.loads(record), unpack_weights(weights))
+    try:
+        return Finished(json.loads(record), unpack_weights(weights))
+    except DAMAGES as error:
+        raise ConfigError(f"ensemble.models: {model}: is damaged: {error}; copy it again, or leave it out") from None
 
 
 def restore_network(finished: Finished, class_count: int) -> keras.Model:

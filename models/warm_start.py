@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from zipfile import BadZipFile
 
 import keras
 import tensorflow as tf
@@ -14,6 +15,8 @@ from fer_tfx.errors import ConfigError
 from models.checkpoint import Weights, pack_weights, unpack_weights
 
 _SHAPELESS = {"dropout_fraction", "skips"}  # settings of `model` that change no weight's shape
+DAMAGES = (ValueError, KeyError, EOFError, BadZipFile)
+"""What reading a file of weights, or of JSON, raises that was cut short or overwritten."""
 _REMEDY = "to begin with random weights, use --set spans.warm_start=false"
 
 
@@ -52,7 +55,7 @@ class WarmStart:
 
 
 def read_warm_start(exported: str) -> WarmStart:
-    """The weights kept with the SavedModel at `exported`, a path or URI; ConfigError if there are none."""
+    """The weights kept with the SavedModel at `exported`, a path or URI; ConfigError if there are none, or damaged."""
     model = _find_model(exported)
     try:
         content = tf.io.read_file(locate_weights(model)).numpy()
@@ -60,7 +63,10 @@ def read_warm_start(exported: str) -> WarmStart:
         raise ConfigError(
             f"spans.warm_start: {model}: keeps no weights, as an earlier version of fer-tfx trained it; {_REMEDY}"
         ) from None
-    return WarmStart(model, hashlib.sha256(content).hexdigest()[:16], unpack_weights(content))
+    try:
+        return WarmStart(model, hashlib.sha256(content).hexdigest()[:16], unpack_weights(content))
+    except DAMAGES as error:
+        raise ConfigError(f"spans.warm_start: {model}: its weights are damaged: {error}; {_REMEDY}") from None
 
 
 def keep_weights(weights: Weights, exported: str) -> None:

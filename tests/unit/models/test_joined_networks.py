@@ -108,3 +108,12 @@ def test_read_member_what_is_no_artifact_of_a_training_is_named(artifact, missin
 def test_read_member_model_of_other_classes_is_refused(artifact):
     with pytest.raises(ConfigError, match="8: has the classes a, b, c, d, e, now they are a, b; leave it out, or set"):
         read_member(str(artifact), "ab")
+
+
+@pytest.mark.parametrize("name", ["training_record.json", "weights.npz"])
+@pytest.mark.parametrize("length", [0, 100])
+def test_read_member_file_cut_short_is_named_as_damaged(artifact, name, length):
+    (path,) = artifact.rglob(name)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(ConfigError, match=r"8: is damaged: .+; copy it again, or leave it out$"):
+        read_member(str(artifact), "abcde")

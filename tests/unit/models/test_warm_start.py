@@ -124,6 +124,16 @@ def test_read_warm_start_model_that_kept_no_weights_says_what_to_set(tmp_path):
     )
 
 
+@pytest.mark.parametrize("length", [0, 100])
+def test_read_warm_start_weights_cut_short_are_named_as_damaged(exported, length):
+    path = Path(exported).parent / "Format-Training" / "weights.npz"
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(
+        ConfigError, match=r"^spans.warm_start: .+/artifact: its weights are damaged: .+; to begin with"
+    ):
+        read_warm_start(exported)
+
+
 def test_read_warm_start_copy_at_another_place_has_the_same_digest(exported, tmp_path):
     first = read_warm_start(exported)
     (tmp_path / "artifact").rename(tmp_path / "moved")
@@ -136,7 +146,7 @@ def test_read_warm_start_copy_at_another_place_has_the_same_digest(exported, tmp
 def test_keep_weights_leaves_objects_that_would_be_unpickled_unread(exported):
     path = Path(exported).parent / "Format-Training" / "weights.npz"
     np.savez(path, np.array([{}], object))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(ConfigError, match="allow_pickle=False"):
         read_warm_start(exported)
 
 
