@@ -300,6 +300,9 @@ class EnsembleConfig:
     models: Annotated[tuple[_Place, ...], Field(max_length=MOST_MEMBERS)] = ()
     """Models of earlier runs, whose networks join as they are: folders such as `runs/fer/artifacts/Trainer/model/8`."""
 
+    def __post_init__(self) -> None:
+        _require(len({*self.models}) == len(self.models), "ensemble.models", "each model once", self.models)
+
 
 @dataclass(frozen=True, config=STRICT)
 class EndpointConfig:

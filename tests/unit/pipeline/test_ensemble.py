@@ -90,6 +90,11 @@ def test_card_names_models_of_earlier_runs_by_their_weights(tmp_path):
     assert settings["ensemble"] == {"members": [], "models": [fingerprint, "gs://bucket/9"]}
 
 
+def test_model_of_an_earlier_run_that_is_named_twice_is_refused():
+    with pytest.raises(ConfigError, match=r"ensemble.models: expected each model once, got \('8', '9', '8'\)"):
+        load_config(overrides=["ensemble.models=[8, 9, 8]"])
+
+
 def test_model_of_an_earlier_run_that_is_not_there_is_named_before_anything_runs(tmp_path):
     config = load_config(overrides=[f"ensemble.models=[{tmp_path}]", f"runtime.root={tmp_path / 'runs'}"])
     with pytest.raises(ConfigError) as caught:
