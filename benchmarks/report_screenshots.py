@@ -1,4 +1,4 @@
-"""Pictures of a report for the README, from the page of a run on drawn faces."""
+"""Pictures of a report for docs/results.md, from the page of a run on drawn faces."""
 
 import io
 import shutil

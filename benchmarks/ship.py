@@ -1,6 +1,6 @@
 """The model that a run pushed -> fer_tfx/shipped_model, byte for byte, and its light form -> fer_tfx/light_model.
 
-    python -m benchmarks.ship --run runs/fer2013/fer --metrics benchmarks/results/fer2013/metrics.json --data FOLDER
+    python -m benchmarks.ship --run runs/fer2013-taught --metrics benchmarks/results/fer2013/metrics.json --data FOLDER
 
 `metrics.json` is what `python -m benchmarks.evaluate` wrote about this model. The card is the run's own, without the
 addresses of its artifacts, followed by the figures on the public test, versions and hashes. With `--name accurate` only

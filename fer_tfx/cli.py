@@ -42,10 +42,12 @@ Views = Annotated[
     ),
 ]
 Timeout = Annotated[float | None, typer.Option(metavar="SECONDS", help="With --url: for one batch (default: 10).")]
-Label = Annotated[str | None, typer.Option(metavar="NAME", help="With --url: the version of that label, as `stable`.")]
+Label = Annotated[
+    str | None, typer.Option(metavar="NAME", help="With --url: the version with that label, such as `stable`.")
+]
 Version = Annotated[int | None, typer.Option(metavar="N", help="With --url: that version (default: the latest).")]
 Header = Annotated[
-    list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="With --url: send it too; as often as needed.")
+    list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="With --url: a header to send; may be repeated.")
 ]
 TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="With --url: a bearer token.")]
 Ca = Annotated[
@@ -193,7 +195,7 @@ def demo(
         Path | None, typer.Option(metavar="FOLDER", help="Write the page there, for any host of static files.")
     ] = None,
 ) -> int:
-    """Open a page for a camera or pictures, with the model in the browser: no picture leaves it."""
+    """Serve a page for a camera or pictures. The model runs in the browser, and no picture leaves it without --url."""
     from fer_tfx.commands import demo as command
     from fer_tfx.commands.predict import BackEnd
 
@@ -215,7 +217,10 @@ def submission(
     ca: Ca = None,
     cert: Cert = None,
     key: Key = None,
-    views: Views = None,
+    views: Annotated[
+        int | None,
+        typer.Option(metavar="1|2|4", help="Views of each picture to average (default: as the model does: 1)."),
+    ] = None,
 ) -> int:
     """Predict test.csv for Kaggle: one class index a line."""
     from fer_tfx.commands.predict import BackEnd, write_submission

@@ -1,4 +1,4 @@
-"""A model in its light form: LiteRT in this process, half a second from a cold start to the answer."""
+"""A model in its light form: LiteRT in this process, a quarter of a second from a cold start to the answer."""
 
 import os
 from collections.abc import Iterator

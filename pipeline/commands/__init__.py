@@ -21,7 +21,7 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as trainer.epochs=3; may be repeated."),
 ]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Objects, for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def load_settings(

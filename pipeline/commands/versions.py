@@ -74,7 +74,7 @@ def accept(
     config: Config = None,
     overrides: Overrides = None,
 ) -> int:
-    """Compare new models with a pushed version, whatever was better before."""
+    """Make a pushed version the one that new models are compared with."""
     from pipeline.runners.work_folder import only_run_in, require_usable
 
     paths, now_ms = RunPaths.of(load_latest(config, overrides, will_change=True)), int(time.time() * 1000)
