@@ -7,8 +7,9 @@ import sys
 import warnings
 import zlib
 from contextlib import suppress
+from inspect import iscoroutine
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +38,13 @@ _OTHER_STARTS = {b"%PDF": "PDF", b"<svg": "SVG", b"<?xml": "SVG or XML", b"\xff\
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 # Where a picture may note that it is to be turned.
 _NOTES = {"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"}
-# What Pillow raises for bytes that aren't what their header says.
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, struct.error, zlib.error)
+# What Pillow raises for bytes that aren't what their header says: its plugins don't agree on one error.
+DAMAGE = (
+    ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError,
+    TypeError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+_FORMATS_OF_16_BITS = {"PNG", "PPM"}
+"""Whose greys may come in Pillow's mode I although they have 16 bits."""
 
 
 def list_picture_suffixes() -> set[str]:
@@ -65,18 +71,31 @@ def read_picture_file(name: str) -> bytes:
 
 
 def read_bounded(stream: BinaryIO, name: str) -> bytes:
-    """The rest of a stream. Raises DataError if it is larger than MAX_FILE_BYTES, of a file before it is read."""
+    """The rest of a stream. Raises DataError if it is larger than MAX_FILE_BYTES, of a file before it is read, or if it
+    gives anything but bytes."""
     size = 0
     with suppress(OSError, AttributeError):  # no file
         size = os.fstat(stream.fileno()).st_size
-    content = b""
-    if size <= MAX_FILE_BYTES:
-        content = stream.read(size + 1)  # which takes no room for more, as it would for the most
-        if len(content) > size:
-            content += stream.read(MAX_FILE_BYTES + 1 - len(content))
-    if max(size, len(content)) > MAX_FILE_BYTES:
-        raise DataError(f"{in_one_line(name)}: larger than {MAX_FILE_BYTES:,} bytes; give a smaller picture")
-    return content
+    chunks, length, wanted = list[bytes](), 0, size + 1  # which takes no room for more, as it would for the most
+    while max(size, length) <= MAX_FILE_BYTES:
+        chunk: object = stream.read(wanted)  # of a pipe without a buffer, only what is there
+        if not isinstance(chunk, bytes):
+            raise DataError(f"{in_one_line(name)}: {_tell_wrong_stream(chunk)}")
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+        length += len(chunk)
+        wanted = size + 1 - length if length <= size else MAX_FILE_BYTES + 1 - length
+    raise DataError(f"{in_one_line(name)}: larger than {MAX_FILE_BYTES:,} bytes; give a smaller picture")
+
+
+def _tell_wrong_stream(given: object) -> str:
+    if isinstance(given, str):
+        return "is open for reading text; open the file by open(path, 'rb')"
+    if iscoroutine(given):
+        given.close()  # or Python warns that nobody awaited it
+        return "is read asynchronously; give the bytes, by `await file.read()`"
+    return f"its read() gave {type(given).__name__} instead of bytes; give the bytes themselves"
 
 
 def is_picture(given: object) -> bool:
@@ -111,11 +130,14 @@ def open_picture(picture: PictureLike, name: str) -> Image.Image:
 
 def _read_open_file(file: BinaryIO, name: str) -> bytes:
     try:
-        content: Any = read_bounded(file, name)
-    except (OSError, ValueError) as error:  # such as a text that is no UTF-8
+        content = read_bounded(file, name)
+    except (OSError, TypeError, ValueError) as error:  # such as a text that is no UTF-8, or a read() without a size
         raise DataError(f"{in_one_line(name)}: can't be read: {error}; open the file by open(path, 'rb')") from None
-    if not isinstance(content, bytes):
-        raise DataError(f"{in_one_line(name)}: is open for reading text; open the file by open(path, 'rb')")
+    if not content:
+        with suppress(AttributeError, OSError, ValueError):  # such as of a pipe, which has no place
+            if place := file.tell():
+                found = f"was read up to its end, byte {place:,}"
+                raise DataError(f"{in_one_line(name)}: {found}; go back to its start by seek(0)")
     return content
 
 
@@ -123,7 +145,7 @@ def _from_array(array: npt.NDArray[Any], name: str) -> Image.Image:
     is_shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in {1, 3, 4})
     if not is_shaped or array.size == 0 or array.dtype != np.uint8:
         expected = "expected uint8 (h, w), (h, w, 1), (h, w, 3) RGB or (h, w, 4) RGBA"
-        is_many = array.dtype == np.uint8 and array.ndim > 2
+        is_many = array.dtype.kind in "OSU" or (array.dtype == np.uint8 and array.ndim > 2)
         remedy = "give several as list(array)" if is_many else "scale it to 0-255 and convert it by .astype('uint8')"
         raise DataError(f"{in_one_line(name)}: {expected}, got {array.dtype} {array.shape}; {remedy}")
     return _bound(Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array), name)
@@ -198,15 +220,19 @@ def _bound(picture: Image.Image | None, name: str) -> Image.Image:
 
 def _load_upright(picture: Image.Image, name: str, *, is_own: bool = True) -> Image.Image:
     """The same picture, or another one that is turned unless it is our own."""
+    if not (picture.width and picture.height):  # such as what a box without a width cuts out
+        raise DataError(f"{_call(picture, name)} has no pixels ({picture.width}x{picture.height}); leave it out")
     try:
         picture.load()
     except DAMAGE:
+        file = getattr(picture, "fp", None)
+        if not is_own and (file is None or file.closed):
+            raise DataError(f"{in_one_line(name)}: is closed; open it again, or give a copy made before") from None
         found = f"{_call(picture, name)} is damaged or ends early"
         raise DataError(f"{found}; replace it, or leave it out") from None
-    low, high = cast(tuple[float, float], picture.getextrema()) if picture.mode in {"F", "I"} else (0.0, 0.0)
-    if picture.mode == "F" or low < 0 or high >= 2**16:  # what would be white?
-        found = f"{_call(picture, name)} holds numbers of more than 16 bits"
-        raise DataError(f"{found}; save it with 8 or 16 a colour")
+    if picture.mode == "F" or (picture.mode == "I" and picture.format not in _FORMATS_OF_16_BITS):
+        found = f"{_call(picture, name)} holds floats or whole numbers of 32 bits, whose white nobody knows"
+        raise DataError(f"{found}; save it with 8 or 16 bits a colour")
     if is_own and _NOTES.isdisjoint(picture.info) and not hasattr(picture, "tag_v2"):  # TIFF has its own
         return picture  # as to look for a note takes a tenth of the time
     with suppress(*DAMAGE):  # without a readable note it is upright

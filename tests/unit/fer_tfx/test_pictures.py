@@ -3,10 +3,12 @@
 import errno
 import io
 import os
+import re
 import struct
 import sys
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from PIL import Image
 from fer_tfx import pictures
 from fer_tfx.errors import DataError, in_one_line
 from fer_tfx.files import unreadable
-from fer_tfx.pictures import decode_picture, open_upright, read_bounded, read_picture_file, to_pixels
+from fer_tfx.pictures import decode_picture, open_picture, open_upright, read_bounded, read_picture_file, to_pixels
 
 ORIENTATION = 0x0112
 
@@ -141,11 +143,79 @@ def test_decode_picture_of_16_bits_is_no_white_page(form):
     assert measure_distance(encode(Image.fromarray(grey), form)) < 1
 
 
-@pytest.mark.parametrize("values", [np.float32([[0.5]]), np.int32([[70_000]]), np.int32([[-1]])])
-def test_decode_picture_whose_white_nobody_knows_is_refused(values):
-    content = encode(Image.fromarray(np.repeat(np.repeat(values, 50, 0), 50, 1)), "TIFF")
-    expected = "a.png: this TIFF holds numbers of more than 16 bits; save it with 8 or 16 a colour"
-    assert fail(content) == expected
+NO_WHITE = "holds floats or whole numbers of 32 bits, whose white nobody knows; save it with 8 or 16 bits a colour"
+
+
+@pytest.mark.parametrize("values", [np.float32([[0.5]]), np.int32([[200]]), np.int32([[70_000]]), np.int32([[-1]])])
+def test_open_picture_whose_white_nobody_knows_is_refused(values):
+    picture = Image.fromarray(np.repeat(np.repeat(values, 50, 0), 50, 1))
+    assert fail(encode(picture, "TIFF")) == f"a.png: this TIFF {NO_WHITE}"
+    with pytest.raises(DataError, match=rf"^crop 0: this picture {NO_WHITE}$"):
+        open_picture(picture, "crop 0")
+
+
+@pytest.mark.parametrize("size", [(0, 10), (10, 0), (0, 0)])
+def test_open_picture_without_a_pixel_is_refused(size):
+    """As a box without a width cuts out."""
+    said = rf"^crop 0: this picture has no pixels \({size[0]}x{size[1]}\); leave it out$"
+    with pytest.raises(DataError, match=said):
+        open_picture(Image.new("RGB", size), "crop 0")
+
+
+def test_open_picture_that_is_closed_says_so():
+    with Image.open(io.BytesIO(encode(draw()))) as picture:
+        pass
+    with pytest.raises(DataError, match=r"^crop 0: is closed; open it again"):
+        open_picture(picture, "crop 0")
+
+
+@pytest.mark.parametrize("form", ["AVIF", "DDS", "PNG", "JPEG", "WEBP", "TIFF", "GIF", "JPEG2000", "SGI", "TGA"])
+def test_decode_picture_with_a_byte_changed_is_read_or_refused(form):
+    """Pillow's readers raise many kinds of errors; AVIF's a RuntimeError for a third of these."""
+    content, random = encode(draw(), form), np.random.default_rng(5)
+    for place in random.integers(20, len(content), 60):
+        damaged = content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]
+        with suppress(DataError):
+            assert decode_picture(damaged, "a").shape == (48, 48, 1)
+
+
+class StreamDouble:
+    """What isn't a file but has its method."""
+
+    def __init__(self, *answers: object) -> None:
+        self._answers = [*answers]
+
+    def read(self, size: int) -> object:
+        return self._answers.pop(0)
+
+
+def test_read_bounded_stream_that_gives_little_at_a_time_is_read_to_its_end():
+    """A pipe without a buffer gives what is there."""
+    assert read_bounded(StreamDouble(b"ab", b"c", b"defg", b""), "a") == b"abcdefg"
+
+
+async def read_later() -> bytes:
+    return b""
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (read_later(), "is read asynchronously; give the bytes, by `await file.read()`"),
+        (None, "its read() gave NoneType instead of bytes; give the bytes themselves"),
+        ("text", "is open for reading text; open the file by open(path, 'rb')"),
+    ],
+)
+def test_open_picture_what_reads_otherwise_than_a_file_is_told_what_to_give(answer, said):
+    with pytest.raises(DataError, match=rf"^a: {re.escape(said)}$"):
+        open_picture(StreamDouble(answer), "a")
+
+
+def test_open_picture_buffer_that_was_just_written_says_that_it_stands_at_its_end():
+    buffer = io.BytesIO()
+    draw().save(buffer, "PNG")
+    with pytest.raises(DataError, match=rf"^a: was read up to its end, byte {buffer.tell():,}; go back to its start"):
+        open_picture(buffer, "a")
 
 
 @pytest.mark.parametrize(
