@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,15 +14,16 @@ from typing import BinaryIO, NamedTuple, cast
 import numpy as np
 
 from fer_tfx.contract import IMAGE_SHAPE
-from fer_tfx.errors import ConfigError, DataError, in_one_line
-from fer_tfx.face_detection import Box
+from fer_tfx.errors import ConfigError, DataError, FerError, in_one_line
+from fer_tfx.face_detection import MAX_CROP_PX, Box
 from fer_tfx.files import unreadable
 from fer_tfx.pictures import PictureLike, list_picture_suffixes, read_bounded, read_picture_file
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
+from fer_tfx.reading.csv_form import looks_like_table
 from fer_tfx.reading.form import ParsedRow, ReadingLimits, RejectedRow
 from fer_tfx.reading.forms import FORMS, HEAD_BYTES
-from fer_tfx.reading.picture_form import PICTURES
+from fer_tfx.reading.picture_form import NO_CROP, PICTURES
 from fer_tfx.reading.sources import Source, read_source
 from fer_tfx.views import Pixels
 
@@ -32,6 +34,8 @@ _VIDEO_SUFFIXES = (
 )  # fmt: skip
 _VIDEO_MAGICS = (b"\x1aE\xdf\xa3", b"FLV\1", b"OggS", b"0&\xb2u\x8ef\xcf\x11", b"\0\0\1\xba")
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
+_NETPBM = re.compile(rb"P[1-7]\s")  # whose plain forms are numbers, as rows are
+_UNPACK = "unpack the archive and give the folder, which is searched for faces, or take each picture for one by --whole"
 _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 
 
@@ -76,23 +80,25 @@ class Rows(NamedTuple):
 
     name: str
     open: Callable[[], BinaryIO]
+    limits: ReadingLimits = ReadingLimits()
 
     def iter_items(self) -> Iterator[Item]:
         """Yield the rows in order. Raises DataError, also for a broken row: without it all that follow would shift."""
-        place = 0
+        count = 0
         try:
             with self.open() as stream:
-                for row in read_source(Source(self.name, self.name, True), stream, ReadingLimits(), None):
+                for row in read_source(Source(self.name, self.name, True), stream, self.limits, None):
                     if isinstance(row, RejectedRow):
-                        found = f"{row.source}, line {row.line}: {row.reason}: {row.detail}"
-                        raise DataError(f"{found}; fix or remove this row")
+                        place = f"{row.source}, line {row.line}" if row.line else row.source  # 0: of a picture
+                        remedy = _UNPACK if row.reason == NO_CROP else "fix or remove this row"
+                        raise DataError(f"{place}: {row.reason}: {row.detail}; {remedy}")
                     if isinstance(row, ParsedRow):
                         pixels = np.frombuffer(row.face.pixels, np.uint8).reshape(IMAGE_SHAPE)
-                        yield Item(Subject(row.source, place), pixels)
-                        place += 1
+                        yield Item(Subject(row.source, count), pixels)
+                        count += 1
         except OSError as error:
             raise unreadable(self.name, error) from None
-        if place == 0:
+        if count == 0:
             raise DataError(
                 f"{in_one_line(self.name)}: no row in it; give a file with a picture in each line below its header"
             )
@@ -110,29 +116,38 @@ class Video(NamedTuple):
 
 
 class Folder(NamedTuple):
-    """What lies below a folder, by its names; hidden files don't count."""
+    """What lies below a folder, by its names; what is hidden doesn't count."""
 
     pictures: list[str]  # paths, in order
     others: list[str]  # paths of files that are no pictures
+    links: list[str]  # paths of links to folders, which may lead anywhere
+    errors: list[FerError]  # of folders that can't be read
 
     @classmethod
     def read(cls, folder: str) -> "Folder":
         """Raises DataError if there is no picture."""
         suffixes = tuple(list_picture_suffixes())
-        found = sorted(
-            os.path.join(parent, name)
-            for parent, _, names in os.walk(folder)
-            for name in names
-            if not name.startswith(".")
-        )
+        found, links, errors = list[str](), list[str](), list[FerError]()
+        for parent, folders, files in os.walk(folder, onerror=lambda error: errors.append(_unreadable(error))):
+            folders[:] = sorted(each for each in folders if not each.startswith("."))
+            paths = (os.path.join(parent, each) for each in folders)
+            links += [each for each in paths if os.path.islink(each)]  # noqa: PTH114 (of many)
+            found += [os.path.join(parent, each) for each in files if not each.startswith(".")]
+        found.sort()
         pictures = [each for each in found if each.lower().endswith(suffixes)]
         others = [each for each in found if not each.lower().endswith(suffixes)]
+        if not pictures and errors:
+            raise errors[0]
         if not pictures:
-            only = f", only {tell_names(others)}" if others else ""
+            only = f", only {tell_names([*others, *links])}" if others or links else ""
             raise DataError(
                 f"{in_one_line(folder)}: no picture in this folder by its name{only}; name files themselves"
             )
-        return cls(pictures, others)
+        return cls(pictures, others, links, errors)
+
+
+def _unreadable(error: OSError) -> DataError:
+    return unreadable(os.fsdecode(error.filename), error)
 
 
 def tell_names(paths: Sequence[str], most: int = 3) -> str:
@@ -147,7 +162,22 @@ class Inputs(NamedTuple):
     pictures: tuple[Picture, ...] = ()
     rows: tuple[Rows, ...] = ()
     videos: tuple[Video, ...] = ()
-    others: tuple[str, ...] = ()  # paths of files in folders that are no pictures by their names
+    folders: tuple[Folder, ...] = ()
+
+    @property
+    def others(self) -> list[str]:
+        """Paths of files in folders that are no pictures by their names."""
+        return [path for each in self.folders for path in each.others]
+
+    @property
+    def links(self) -> list[str]:
+        """Paths of links to folders in them."""
+        return [path for each in self.folders for path in each.links]
+
+    @property
+    def errors(self) -> list[FerError]:
+        """Of folders that can't be read."""
+        return [error for each in self.folders for error in each.errors]
 
     @property
     def names(self) -> list[str]:
@@ -164,14 +194,16 @@ class Inputs(NamedTuple):
 
 
 @contextmanager
-def open_inputs(names: Sequence[str], *, are_moving: bool = False) -> Iterator[Inputs]:
+def open_inputs(names: Sequence[str], *, are_moving: bool = False, are_whole: bool = False) -> Iterator[Inputs]:
     """Recognise files, folders of pictures and `-`, standard input.
 
-    `are_moving`: animated pictures are videos. Raises ConfigError for a mixture, or DataError.
+    `are_moving`: animated pictures are videos. `are_whole`: each picture is one face, also in an archive, where they
+    can't be searched. Raises ConfigError for a mixture, or DataError.
     """
+    limits = ReadingLimits(max_crop_px=None if are_whole else MAX_CROP_PX)
     with tempfile.TemporaryFile() as spool:
         found = [_recognise(name, cast(BinaryIO, spool), are_moving) for name in names]
-        rows = tuple(each for each in found if isinstance(each, Rows))
+        rows = tuple(each._replace(limits=limits) for each in found if isinstance(each, Rows))
         videos = tuple(each for each in found if isinstance(each, Video))
         folders = [each for each in found if isinstance(each, Folder)]
         pictures: list[Picture] = []
@@ -180,7 +212,7 @@ def open_inputs(names: Sequence[str], *, are_moving: bool = False) -> Iterator[I
                 pictures.append(each)
             elif isinstance(each, Folder):
                 pictures += map(Picture, each.pictures)
-        inputs = Inputs(tuple(pictures), rows, videos, tuple(other for each in folders for other in each.others))
+        inputs = Inputs(tuple(pictures), rows, videos, tuple(folders))
         firsts = [f"{in_one_line(names[0])} {kind}" for kind, names in inputs.names_by_kind.items() if names]
         if len(firsts) > 1:
             raise ConfigError(f"{firsts[0]} and {firsts[1]}; give them in two calls")
@@ -188,7 +220,9 @@ def open_inputs(names: Sequence[str], *, are_moving: bool = False) -> Iterator[I
 
 
 def open_rows(name: str) -> Rows:
-    """A file that must hold rows, whatever it looks like."""
+    """A file that must hold rows, whatever its name. Raises DataError for a picture."""
+    if _read_head(name).startswith(_PICTURE_MAGICS):
+        raise DataError(f"{in_one_line(name)}: is a picture; give rows, such as test.csv")
     return Rows(name, lambda: Path(name).open("rb"))
 
 
@@ -197,14 +231,18 @@ def _recognise(name: str, spool: BinaryIO, is_moving: bool) -> Picture | Folder 
         return _recognise_standard_input(spool, is_moving)
     if os.path.isdir(name):  # noqa: PTH112 (raises nothing for a name that is too long)
         return Folder.read(name)
-    head = b""
-    with suppress(OSError, ValueError):  # what can't be read is reported later
-        if Path(name).is_file():
-            with Path(name).open("rb") as file:
-                head = file.read(HEAD_BYTES)
+    head = _read_head(name)
     if _holds_video(head, name, is_moving):
         return Video(name)
     return open_rows(name) if holds_rows(head, name) else Picture(name)
+
+
+def _read_head(name: str) -> bytes:
+    with suppress(OSError, ValueError):  # what can't be read is reported later
+        if Path(name).is_file():
+            with Path(name).open("rb") as file:
+                return file.read(HEAD_BYTES)
+    return b""
 
 
 def _recognise_standard_input(spool: BinaryIO, is_moving: bool) -> Picture | Rows | Video:
@@ -235,7 +273,9 @@ def _holds_video(head: bytes, name: str, is_moving: bool) -> bool:
 
 def holds_rows(head: bytes, name: str) -> bool:
     """Whether a file that begins with `head` holds rows or packs them, rather than being a picture."""
-    if head.startswith(_PICTURE_MAGICS):
+    if head.startswith(_PICTURE_MAGICS) or _NETPBM.match(head):
         return False
     form: object = next((form for form in FORMS if form.recognises(head, name)), None)
-    return form is not PICTURES and (form is not None or is_packed(head) or name.lower().endswith(ARCHIVE_SUFFIXES))
+    if form is not None:
+        return form is not PICTURES
+    return is_packed(head) or name.lower().endswith(ARCHIVE_SUFFIXES) or looks_like_table(head)

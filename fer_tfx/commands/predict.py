@@ -120,11 +120,13 @@ def predict(options: PredictOptions) -> int:
     if options.save and options.is_whole:
         raise ConfigError("--save draws the faces that were found, and --whole looks for none; give one of them")
     is_moving = options.every_s is not None or options.smooth_s is not None
-    back_end, errors = options.back_end.check(), list[FerError]()
+    back_end = options.back_end.check()
     with ExitStack() as stack:
         stack.enter_context(_stopping_on_interrupt())
-        inputs = stack.enter_context(open_inputs(options.paths, are_moving=is_moving))
-        names = inputs.names
+        inputs = stack.enter_context(open_inputs(options.paths, are_moving=is_moving, are_whole=options.is_whole))
+        names, errors = inputs.names, [*inputs.errors]
+        if errors and options.is_strict:
+            raise errors[0]
         if is_moving and not inputs.videos:
             raise ConfigError("--every and --smooth are for videos; omit them")
         if inputs.rows and options.save:
@@ -155,10 +157,12 @@ def _tell_left_out(inputs: Inputs, errors: Sequence[FerError]) -> None:
     if inputs.others and not is_quiet():
         files = "1 file is" if len(inputs.others) == 1 else f"{len(inputs.others):,} files are"
         print_error(f"{files} no picture by name, passed over: {tell_names(inputs.others)}")
+    if inputs.links and not is_quiet():
+        print_error(f"links to folders are not followed: {tell_names(inputs.links)}; give them themselves")
     for error in errors:
         print_error(str(error))
-    if errors and inputs.pictures:
-        found = f"{len(errors):,} of {len(inputs.pictures):,} pictures could not be read and have no answer"
+    if (unread := len(errors) - len(inputs.errors)) and inputs.pictures:
+        found = f"{unread:,} of {len(inputs.pictures):,} pictures could not be read and have no answer"
         print_error(f"{found}; --strict stops at the first")
 
 
@@ -183,8 +187,8 @@ def open_model(back_end: BackEnd) -> Iterator[Model]:
 def _stopping_on_interrupt() -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt:
-        raise FerError("interrupted; nothing was written") from None
+    except KeyboardInterrupt as interruption:
+        raise FerError(f"interrupted; {' '.join(map(str, interruption.args)) or 'nothing was written'}") from None
 
 
 def _open_picture_rows(

@@ -5,6 +5,7 @@ never swallows the lines after it.
 """
 
 import os
+import re
 from functools import partial
 from typing import BinaryIO
 
@@ -15,9 +16,14 @@ from fer_tfx.reading.columns import DELIMITERS, RowError, RowLayout, finds_paths
 from fer_tfx.reading.form import FaceRow, ReadingLimits
 from fer_tfx.reading.lines import LineForm, ParseLine
 from fer_tfx.reading.values import find_split_of_file, make_face
-from fer_tfx.reading.words import ClassTable, LeftOut, find_labelling
+from fer_tfx.reading.words import UNLABELLED, ClassTable, LeftOut, find_labelling
 
 WRONG_COLUMN_COUNT = "wrong number of columns"
+# Of a header the name of a column of pixels; of a row, or of a header of numbers alone, some pixels.
+_PIXELS = re.compile(
+    rb"""\bpixels?\b|\b(?:pixels?|px|p)[ _.]?\d{1,4}["' ]*[,;|\t]|(?:\b\d{1,4}["' ]*[,;|\t ]["' ]*){20}""",
+    re.IGNORECASE,
+)
 
 
 class CsvForm(LineForm):
@@ -46,6 +52,12 @@ class CsvForm(LineForm):
 
 
 CSV = CsvForm()
+
+
+def looks_like_table(head: bytes) -> bool:
+    """Whether a file that begins with `head` seems to be a table, readable or not, whatever its name."""
+    first_line = head.replace(b"\0", b"").partition(b"\n")[0]  # UTF-16 has a zero in each letter
+    return bool(_PIXELS.search(first_line)) or finds_paths(first_line, UNLABELLED)
 
 
 def _read_header(stream: BinaryIO, name: str, limit: int, labelled_by: str) -> RowLayout:

@@ -20,6 +20,7 @@ class ReadingLimits:
     max_members: int = 100_000
     max_header_bytes: int = 8_000_000  # for all member lists of zips, long names and extended headers of tars
     max_depth: int = 4  # layers of packing; a tar.gz in a zip has three
+    max_crop_px: int | None = None  # side up to which a file that is a picture counts as a face; None: any
 
 
 @dataclass(frozen=True)

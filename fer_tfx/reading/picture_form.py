@@ -5,13 +5,14 @@ from functools import cached_property, lru_cache
 from typing import BinaryIO
 
 from fer_tfx.errors import DataError
-from fer_tfx.pictures import decode_picture, list_picture_suffixes, read_bounded
+from fer_tfx.pictures import list_picture_suffixes, open_upright, read_bounded, to_pixels
 from fer_tfx.reading.columns import RowError
 from fer_tfx.reading.form import FaceRow, Item, LeftOutRow, ParsedRow, ReadingLimits, RejectedRow, shown
 from fer_tfx.reading.words import ClassTable, LeftOut, find_split
 
 NO_CLASS = "no folder named after a class"
 UNREADABLE = "unreadable picture"
+NO_CROP = "larger than a face that is cut out"
 
 
 class PictureForm:
@@ -39,7 +40,7 @@ class PictureForm:
             yield RejectedRow(name, 0, 0, NO_CLASS, detail, "")
             return
         try:
-            yield ParsedRow(name, 0, 0, FaceRow(class_index, read_pixels(stream), split))
+            yield ParsedRow(name, 0, 0, FaceRow(class_index, read_pixels(stream, limits.max_crop_px), split))
         except RowError as error:
             yield RejectedRow(name, 0, 0, error.reason, error.detail, "")
 
@@ -47,20 +48,24 @@ class PictureForm:
 PICTURES = PictureForm()
 
 
-def read_pixels(stream: BinaryIO) -> bytes:
-    """The picture in a file as 2,304 uint8 values. Raises RowError."""
+def read_pixels(stream: BinaryIO, max_side_px: int | None = None) -> bytes:
+    """The picture in a file as 2,304 uint8 values. Raises RowError, also for one that is larger."""
     try:
-        return decode_content(read_bounded(stream, ""))
+        content = read_bounded(stream, "")
     except DataError as error:
         raise RowError(UNREADABLE, str(error).removeprefix(": ")) from error
+    return decode_content(content, max_side_px)
 
 
-def decode_content(content: bytes) -> bytes:
+def decode_content(content: bytes, max_side_px: int | None = None) -> bytes:
     """The same of the bytes of a file."""
     try:
-        return decode_picture(content, "").tobytes()
+        picture = open_upright(content, "")
     except DataError as error:
         raise RowError(UNREADABLE, str(error).removeprefix(": ")) from error
+    if max_side_px and max(picture.size) > max_side_px:
+        raise RowError(NO_CROP, f"{picture.width}x{picture.height}, expected at most {max_side_px} on each side")
+    return to_pixels(picture).tobytes()
 
 
 @lru_cache(maxsize=10_000)

@@ -2,6 +2,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import sys
 import tarfile
 import zipfile
@@ -104,6 +105,72 @@ def test_open_inputs_rows_on_standard_input_are_read_packed_or_not(feed, form):
     feed(ROWS[form])
     with open_inputs(["-"]) as inputs:
         assert [number for _, number in read_numbers(inputs.rows[0].iter_items())] == [9]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ",".join(["emotion", *(f"pixel{place}" for place in range(2304))]),
+        ";".join(f"pixel_{place}" for place in range(1, 2305)),
+        ",".join(map(str, range(2304))),
+    ],
+)
+def test_open_inputs_table_with_a_column_a_pixel_is_known_without_a_name(feed, tmp_path, header):
+    content = f"{header}\n{re.sub(r'[^,;]+', '9', header)}\n".encode()
+    feed(content)
+    with open_inputs(["-"]) as inputs:
+        assert [number for _, number in read_numbers(inputs.rows[0].iter_items())] == [9]
+    (tmp_path / "wide.txt").write_bytes(content)
+    assert count(tmp_path / "wide.txt") == (0, 1)
+
+
+def test_open_inputs_table_of_paths_on_standard_input_is_read_beside_the_current_folder(feed, tmp_path, monkeypatch):
+    (tmp_path / "1.png").write_bytes(encode())
+    monkeypatch.chdir(tmp_path)
+    feed(b"path,label\n1.png,happy\n")
+    with open_inputs(["-"]) as inputs:
+        assert [number for _, number in read_numbers(inputs.rows[0].iter_items())] == [7]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (CSV.decode().encode("utf-16"), "is text in UTF-16"),
+        (CSV.partition(b"\n")[2], "no column `pixels`"),
+        (b"0," + CSV.partition(b"\n")[2], "no column `pixels`"),
+    ],
+)
+def test_open_inputs_table_that_cannot_be_read_is_not_called_a_picture(feed, content, said):
+    feed(content)
+    with open_inputs(["-"]) as inputs, pytest.raises(DataError, match=f"^standard input.*{said}"):
+        list(inputs.rows[0].iter_items())
+
+
+def test_open_inputs_plain_picture_of_numbers_is_no_table(feed):
+    feed(b"P2 48 48 255 " + b"9 " * 2304)
+    with open_inputs(["-"]) as inputs:
+        assert len(inputs.pictures) == 1
+
+
+def pack_photos(*sizes: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for place, size in enumerate(sizes):
+            photo = io.BytesIO()
+            Image.new("L", size, 7).save(photo, "PNG")
+            archive.writestr(f"{place}.png", photo.getvalue())
+    return buffer.getvalue()
+
+
+def test_open_inputs_photos_in_an_archive_are_no_faces_unless_the_caller_says_so(tmp_path):
+    path = tmp_path / "photos.zip"
+    path.write_bytes(pack_photos((64, 64), (65, 20)))
+    with open_inputs([str(path)]) as inputs, pytest.raises(DataError) as caught:
+        list(inputs.rows[0].iter_items())
+    assert "/1.png: larger than a face that is cut out: 65x20, expected at most 64 on each side; " in str(caught.value)
+    assert str(caught.value).endswith("or take each picture for one by --whole")
+    with open_inputs([str(path)], are_whole=True) as inputs:
+        assert [number for _, number in read_numbers(inputs.rows[0].iter_items())] == [7, 7]
 
 
 def test_open_inputs_picture_on_standard_input_is_kept_whole(feed):

@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,29 @@ def test_folder_read_gives_pictures_below_it_by_path_and_what_else_there_is(tmp_
         tmp_path, "b.PNG", "a/z.jpg", "a/y.jpeg", "c.txt", ".hidden.png", "d.gif", "e.bmp", "f.jfif", "g.HEIC", "h.eps"
     )
     found = Folder.read(str(tmp_path))
-    names = [[each.removeprefix(f"{tmp_path}/") for each in paths] for paths in found]
+    names = [[each.removeprefix(f"{tmp_path}/") for each in paths] for paths in found[:2]]
     assert names == [["a/y.jpeg", "a/z.jpg", "b.PNG", "d.gif", "e.bmp", "f.jfif", "g.HEIC"], ["c.txt", "h.eps"]]
+    assert found[2:] == ([], [])
+
+
+def test_folder_read_loses_no_folder_without_a_word(tmp_path, monkeypatch):
+    """Links to folders may lead anywhere, also round in circles; hidden folders are programs' own."""
+    write(tmp_path, "a/1.png", "locked/2.png", ".cache/3.png")
+    (tmp_path / "a/up").symlink_to(tmp_path)
+    scan = os.scandir
+
+    def scan_as_another_user(path: str) -> object:
+        if path.endswith("locked"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_as_another_user)
+    found = Folder.read(str(tmp_path))
+    assert (found.pictures, found.others, found.links) == ([f"{tmp_path}/a/1.png"], [], [f"{tmp_path}/a/up"])
+    said = f"{tmp_path}/locked: can't be read: Permission denied; fix its permissions"
+    assert [str(each) for each in found.errors] == [said]
+    with pytest.raises(DataError, match=f"^{said}$"):
+        Folder.read(str(tmp_path / "locked"))
 
 
 def test_folder_read_without_pictures_says_what_there_is(tmp_path):
