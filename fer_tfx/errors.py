@@ -63,6 +63,10 @@ class RequestRefusedError(ServingError):
         remedy = "check the model, its version and its signatures" if index is None else "replace or leave it out"
         super().__init__(f"{where}{picture}: refused with {status}: {self.reason}; {remedy}")
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """By its arguments: pickled by its message alone, it couldn't leave a worker process."""
+        return type(self), (self.where, self.status, self.reason, self.index)
+
     @property
     def is_invalid_argument(self) -> bool:
         """Whether the request itself was at fault."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_tfx.contract import LIGHT_MODEL_FILE
+from fer_tfx.contract import IMAGE_SHAPE, LIGHT_MODEL_FILE
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.local_model import Facts, Floats, LocalModel
 from fer_tfx.views import Pixels
@@ -21,23 +21,26 @@ class LightModel(LocalModel):
     versions don't tell.
 
     It takes one picture at a time: batches gain nothing in LiteRT on a CPU. An interpreter serves one thread at a time,
-    so there are as many as the processor has cores for their `threads`. Raises DataError if it can't be loaded.
+    so there are as many as the processor has cores for their `threads`. Raises DataError, which ends with `remedy`, if
+    it can't be loaded or doesn't answer.
     """
 
     batch_size = 1
 
-    def __init__(self, folder: Path, threads: int = 2) -> None:
+    def __init__(self, folder: Path, threads: int = 2, remedy: str = "export or copy the model again") -> None:
         self._path, self._threads = folder / LIGHT_MODEL_FILE, threads
         self._interpreters: LifoQueue[Any] = LifoQueue()
         for _ in range((os.cpu_count() or 1) // threads - 1):
             self._interpreters.put(None)  # opened when it is needed
         try:
             interpreter = self._open_interpreter()
+            self._interpreters.put(interpreter)
+            (self._input,) = (each["index"] for each in interpreter.get_input_details())
+            interpreter.set_tensor(self._input, np.zeros((1, *IMAGE_SHAPE), np.uint8))
+            interpreter.invoke()  # which is where missing weights show
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
             found = next(iter(str(error).splitlines()), type(error).__name__)
-            raise DataError(f"{folder}: the light model can't be loaded ({found}); install fer-tfx again") from error
-        self._interpreters.put(interpreter)
-        (self._input,) = (each["index"] for each in interpreter.get_input_details())
+            raise DataError(f"{folder}: the light model can't be loaded ({found}); {remedy}") from error
         (self._probabilities, class_count), *self._features = (
             (each["index"], each["shape"][-1]) for each in interpreter.get_output_details()
         )

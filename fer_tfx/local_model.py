@@ -39,11 +39,14 @@ class Calibrations(NamedTuple):
         """Raises OSError, ValueError, KeyError or TypeError if the file is missing or damaged."""
         own = {**json.loads(path.read_text("utf-8"))}
         own_views = int(own.get(contract.VIEWS_KEY, 1))
-        by_views = {**own.get(contract.BY_VIEWS_KEY, {}), own_views: own}
-        return cls(own_views, {
+        by_views = {
             int(views): Calibration(float(each[contract.TEMPERATURE_KEY]), float(each[contract.THRESHOLD_KEY]))
-            for views, each in by_views.items()
-        })  # fmt: skip
+            for views, each in {**own.get(contract.BY_VIEWS_KEY, {}), own_views: own}.items()
+        }
+        for temperature, _ in by_views.values():
+            if not 0 < temperature < float("inf"):
+                raise ValueError(f"expected a temperature above 0, got {temperature}")
+        return cls(own_views, by_views)
 
     def list_choices(self) -> list[int]:
         """How many views answers may average: a mean can't be taken apart again, so only single views are combined."""

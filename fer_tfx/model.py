@@ -217,6 +217,12 @@ def _read_crops(crops: Iterable[Any]) -> Pixels:
     """-> uint8 (n, 48, 48, 1)"""
     if isinstance(crops, np.ndarray) and crops.shape[1:] in {IMAGE_SHAPE, IMAGE_SHAPE[:2]} and crops.dtype == np.uint8:
         return crops.reshape(-1, *IMAGE_SHAPE)
+    if isinstance(crops, np.ndarray) and crops.ndim > 1:  # whether one or several, nobody can tell
+        several = "several as list(crops)" if crops.dtype == np.uint8 else "0-255 as uint8"
+        found = f"got {crops.dtype} {crops.shape}; give {several}, one as [crop]"
+        raise DataError(f"crops: expected a list of pictures, or uint8 (n, 48, 48, 1), {found}")
+    if isinstance(crops, np.ndarray):
+        crops = list(crops)  # such as a column of paths
     if is_picture(crops) or not isinstance(crops, Iterable):
         raise DataError("crops: expected a list of pictures, or uint8 (n, 48, 48, 1); give [crop] for one")
     images = (open_picture(crop, find_name(crop) or f"crop {index}") for index, crop in enumerate(crops))
@@ -241,6 +247,9 @@ def load(source: "str | os.PathLike[str] | Client" = "small", *, trust: bool = F
     Raises ConfigError or DataError: no such model, damaged, or of unknown origin.
     """
     if not isinstance(source, str | os.PathLike):
+        if not hasattr(source, "predict_pixels"):
+            found = type(source).__name__
+            raise ConfigError(f"model: expected the name of one, its folder, a server's URL or a Client, got {found}")
         return Model(source)
     name = os.fspath(source)
     if "://" in name:
@@ -248,7 +257,7 @@ def load(source: "str | os.PathLike[str] | Client" = "small", *, trust: bool = F
 
         return Model(Client(name))
     if isinstance(source, str) and name in SHIPPED_NAMES:
-        return Model(LightModel(find_shipped_model(light_folder(name))))
+        return Model(LightModel(find_shipped_model(light_folder(name)), remedy="install fer-tfx again"))
     folder = find_model(Path(name))
     if light := find_light_form(folder):
         return Model(LightModel(light))

@@ -32,6 +32,13 @@ _REMEDY = "install fer-tfx again, or give another model with --model"
 
 def find_model(folder: Path) -> Path:
     """Folder of the model to use: this one, or its version with the largest number. Raises ConfigError."""
+    try:
+        return _find_model(folder)
+    except OSError as error:
+        raise ConfigError(f"{folder}: can't be read: {error.strerror}; check the path and its permissions") from None
+
+
+def _find_model(folder: Path) -> Path:
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; give a model or a folder of its versions")
     if find_light_form(folder):

@@ -79,8 +79,8 @@ class Sampling(NamedTuple):
     def check(self, *names: str) -> "Sampling":
         """The same. Raises ConfigError for what is no time, by the names of the two."""
         for name, seconds in zip(names, (self.every_s, self.smooth_s), strict=True):
-            if not 0 <= seconds < float("inf"):
-                raise ConfigError(f"{name}: expected seconds, 0 or more, got {seconds}")
+            if not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
+                raise ConfigError(f"{name}: expected seconds, 0 or more, got {seconds!r}")
         return self
 
 
@@ -108,6 +108,8 @@ class Clip(NamedTuple):
 def open_clip(video: VideoLike, name: str | None = None) -> Iterator[Clip]:
     """Open a video, and close it; a file that was open stays so. Raises ConfigError without PyAV, DataError."""
     name = in_one_line(name or find_name(video) or "the video")
+    if not isinstance(video, str | os.PathLike) and not hasattr(video, "read"):
+        raise DataError(f"{name}: expected a path, or a file open for reading bytes, got {type(video).__name__}")
     av = import_av(name)
     with ExitStack() as stack:
         file = video if hasattr(video, "read") else stack.enter_context(_open_file(Path(video), name))

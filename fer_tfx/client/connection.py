@@ -54,6 +54,9 @@ class Connection:
     label: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("token_file", "ca", "cert", "key"):
+            if isinstance(path := getattr(self, name), str):  # as people give them
+                object.__setattr__(self, name, Path(path))
         if self.pool_size < 1:
             raise ConfigError(f"pool_size: expected at least 1, got {self.pool_size}")
         if self.key and not self.cert:

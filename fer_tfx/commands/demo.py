@@ -5,6 +5,7 @@ in the browser, or a server, which it asks as TensorFlow Serving is asked; kubef
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -113,16 +114,22 @@ def write_site(site: Site, folder: Path) -> None:
     """Write all files, or none. Raises ConfigError if there is something in the folder; OSError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder}: is there already; remove it, or name another place")
+    is_new, folder = not folder.exists(), folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as partial:
+    with TemporaryDirectory(prefix=".site-", dir=folder.parent if is_new else folder) as partial:
+        whole = Path(partial, "site")
         for name, content in site.items():
-            path = Path(partial, "site", name)
+            path = whole / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, bytes):
                 path.write_bytes(content)
             else:
                 shutil.copyfile(content, path)
-        Path(partial, "site").replace(folder)
+        if is_new:
+            whole.replace(folder)
+        else:  # empty, but it may be where the user stands, or another disk
+            for each in whole.iterdir():
+                each.replace(folder / each.name)
 
 
 def open_server(site: Site, port: int, model: Model | None = None, name: str | None = None) -> ThreadingHTTPServer:
@@ -177,11 +184,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_asked_here(self) -> bool:
         """Not under the name of another site, which its owner made one of this machine."""
-        return self.headers.get("Host", "").rpartition(":")[0] in {"localhost", "127.0.0.1"}
+        host = self.headers.get("Host", "").lower()  # without a port, browsers mean 80
+        return re.sub(r":\d+$", "", host) in {"localhost", "127.0.0.1"}
 
     def _answer(self, body: bytes) -> list[dict[str, object]]:
         assert self.model
-        pixels = np.array(json.loads(body)["instances"], np.uint8).reshape(-1, *IMAGE_SHAPE)
+        values = np.array(json.loads(body)["instances"])
+        if values.dtype.kind != "i" or values.min() < 0 or values.max() > np.iinfo(np.uint8).max:
+            raise ValueError("found others than 0 to 255")
+        pixels = values.astype(np.uint8).reshape(-1, *IMAGE_SHAPE)
         return [_to_outputs(each) for each in self.model.predict_faces(pixels)]
 
     def _send_json(self, status: HTTPStatus, content: object) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError
+from fer_tfx.errors import INSTALL_ALL, ConfigError, FerError, in_one_line
 from fer_tfx.quiet import is_debugging, set_loudness
 
 _PLACE = "fix its permissions, or name another place"
@@ -88,7 +88,7 @@ def run(command: Any, words: Sequence[str]) -> int:
 
 def print_error(line: str) -> None:
     """Print why a command fails, abridged."""
-    print(abridge(f"fer-tfx: {line}"), file=sys.stderr)
+    print(abridge(in_one_line(f"fer-tfx: {line}")), file=sys.stderr)
 
 
 def abridge(line: str) -> str:

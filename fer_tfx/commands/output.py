@@ -167,6 +167,8 @@ def open_output(out: Path | None) -> Iterator[TextIO]:
                     shutil.copyfileobj(spool, raw)
             except OSError as error:
                 raise OSError(error.errno, error.strerror, "standard output") from None
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("not all answers were written to standard output") from None
         return
     try:
         with replacing(out.resolve()) as file:

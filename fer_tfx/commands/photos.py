@@ -4,7 +4,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count, groupby
 from pathlib import Path
 
@@ -32,8 +32,10 @@ def open_album(folder: Path, photos: Sequence[Picture]) -> Iterator[Callable[[It
         with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as name:
             drawn: list[tuple[Path, str]] = []
             yield lambda rows: _draw_all(rows, photos, Path(name), drawn)
-            for path, wanted in drawn:
-                _move(path, folder, wanted)
+            with ExitStack() as undone:
+                for path, wanted in drawn:
+                    undone.callback(_move(path, folder, wanted).unlink)
+                undone.pop_all()
     except OSError as error:
         raise DataError(f"{folder}: can't be written to: {error.strerror}; give --save another folder") from None
     finally:
@@ -80,8 +82,8 @@ def _draw_box(draw: ImageDraw.ImageDraw, box: Box, text: str) -> None:
     draw.text(place, text, font=font, fill=_TEXT_COLOUR)
 
 
-def _move(path: Path, folder: Path, wanted: str) -> None:
+def _move(path: Path, folder: Path, wanted: str) -> Path:
     """Give a drawn photo its name, or the next one that is free."""
     stem, suffix = os.path.splitext(wanted)  # noqa: PTH122 (a name, not a path)
     targets = (folder / (f"{stem}-{number}{suffix}" if number > 1 else wanted) for number in count(1))
-    path.rename(next(target for target in targets if not os.path.lexists(target)))
+    return path.rename(next(target for target in targets if not os.path.lexists(target)))

@@ -44,6 +44,13 @@ def test_out_leaves_a_folder_with_files_as_it_is(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
+def test_out_fills_an_empty_folder_also_the_one_where_the_user_stands(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demo", "--out", "."]) == 0
+    assert {"index.html", "site.json", "models"} <= {path.name for path in tmp_path.iterdir()}
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -141,6 +148,12 @@ def test_server_of_a_model_elsewhere_answers_as_tensorflow_serving_does():
             broken = ask(url, PREDICT_PATH, "{}")
             other = ask(url, "/v1/models/other:predict", body)
             rebound = ask(url, PREDICT_PATH, body, Host="evil.example")
+            values = [ask(url, PREDICT_PATH, json.dumps({"instances": [[each] * 2304]})).status
+                      for each in (0.5, -1, 300, 10**30, "a", None)]  # fmt: skip
+            hosts = [
+                ask(url, "/", Host=each).status
+                for each in ("localhost", "LOCALHOST:80", "127.0.0.1", "localhost.evil.example", "")
+            ]
             sent = len(double.requests)
             wrong = [{"Content-Length": each} for each in ("many", "-1", "9999999")]
             lengths = [ask(url, PREDICT_PATH, "{}", **each).status for each in wrong]
@@ -151,6 +164,7 @@ def test_server_of_a_model_elsewhere_answers_as_tensorflow_serving_does():
     ] * 2
     assert (broken.status, other.status, rebound.status, sent) == (400, 404, 404, 1)
     assert lengths == [413, 413, 413]
+    assert (values, hosts) == ([400] * 6, [200, 200, 200, 404, 404])
     assert json.loads(site["site.json"]) == {"models": ["small"], "chosen": None, "server": "fer"}
 
 

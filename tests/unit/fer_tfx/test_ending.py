@@ -61,3 +61,8 @@ def test_long_message_is_cut_between_words() -> None:
     assert first.split() == words[: len(first.split())]
     assert last.split() == words[-len(last.split()) :]
     assert 470 < len(line) <= 500
+
+
+def test_message_with_a_name_of_two_lines_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail_with(DataError("no\nsuch\x1b[31m.csv: no such file; check the path")) == 2
+    assert capsys.readouterr().err == "fer-tfx: no\\nsuch\\x1b[31m.csv: no such file; check the path\n"

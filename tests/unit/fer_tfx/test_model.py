@@ -1,11 +1,14 @@
 """The library in Python: pictures of every kind in, faces out, by the shipped model; a double where it is the same."""
 
+import copy
 import io
 import json
 import pickle
+import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,10 +18,12 @@ from predictor_double import PredictorDouble, build_face, build_prediction
 from serving_double import TensorFlowServingDouble, answer_by_first_value
 
 import fer_tfx
-from fer_tfx import Box, ConfigError, DataError, Face, Faces, Model, Prediction
+from fer_tfx import Box, ConfigError, DataError, Face, Faces, Model, Prediction, errors
 from fer_tfx import model as model_module
+from fer_tfx.client.transport import build_refusal
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.model_files import find_shipped_model, light_folder
+from fer_tfx.video import DamagedVideoError
 from schema.drawn_faces import draw_faces
 
 
@@ -121,6 +126,76 @@ def test_predict_picture_that_cannot_be_used_is_one_line(small, picture, said):
         list(small.predict([np.zeros((48, 48), np.uint8), picture]))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.BadRequestError("no bytes", 3),
+        errors.RequestRefusedError("http://a", "HTTP 400", "broken", 3),
+        build_refusal("http://a", "HTTP 401", "who are you?"),
+        *(each("a: broken") for each in (ConfigError, DataError, errors.GateError, errors.ServerUnreachableError,
+                                         errors.DeadlineExceededError, errors.BadAnswerError, DamagedVideoError)),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_errors_leave_a_worker_process_as_they_are(error):
+    """By pickle: one that can't be unpickled leaves `multiprocessing.Pool` waiting for ever."""
+    copied = pickle.loads(pickle.dumps(error))
+    assert (type(copied), str(copied), vars(copied)) == (type(error), str(error), vars(error))
+    assert str(copy.deepcopy(Faces(position=0, error=error)).error) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((3, 48, 48), np.float32), r"got float32 (3, 48, 48); give 0-255 as uint8, one as [crop]"),
+        (np.zeros((3, 64, 64), np.uint8), r"got uint8 (3, 64, 64); give several as list(crops), one as [crop]"),
+        (np.zeros((3, 48, 48, 3), np.uint8), r"got uint8 (3, 48, 48, 3); give several as list(crops), one as [crop]"),
+        (np.zeros((48, 48), np.uint8), r"got uint8 (48, 48); give several as list(crops), one as [crop]"),
+    ],
+)
+def test_predict_faces_array_that_may_be_one_or_several_is_told_what_it_is(small, array, said):
+    with pytest.raises(DataError, match=rf"^crops: expected .*, {re.escape(said)}$"):
+        small.predict_faces(array)
+
+
+def test_predict_column_of_paths_is_told_to_come_as_a_list(small, crop, tmp_path):
+    Image.fromarray(crop).save(tmp_path / "a.png")
+    for paths in (np.array([str(tmp_path / "a.png")], object), np.array([str(tmp_path / "a.png")])):
+        with pytest.raises(DataError, match=r"got .* \(1,\); give several as list\(array\)$"):
+            small.predict(paths)
+        assert small.predict_faces(paths) == small.predict_faces([crop])
+
+
+@pytest.mark.parametrize("model", [3, None, b"small", ["small"]])
+def test_load_what_is_no_model_is_told_what_to_give(model):
+    said = r"^model: expected the name of one, its folder, a server's URL or a Client, got \w+$"
+    with pytest.raises(ConfigError, match=said):
+        fer_tfx.load(model)
+
+
+def test_load_folder_that_cannot_be_looked_into_is_one_line(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"^x{300}: can't be read: File name too long; check the path"):
+        fer_tfx.load("x" * 300)
+
+    def refuse(self: Path) -> object:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(ConfigError, match=rf"^{tmp_path}: can't be read: Permission denied; check the path and its"):
+        fer_tfx.load(tmp_path)
+
+
+@pytest.mark.parametrize("video", [0, None, b"\0\0\0\x18ftypmp42"])
+def test_predict_video_what_is_no_video_is_told_what_to_give(small, video):
+    with pytest.raises(DataError, match=r"^the video: expected a path, or a file open for reading bytes, got \w+$"):
+        next(small.predict_video(video))
+
+
+def test_predict_video_seconds_must_be_a_number(small):
+    with pytest.raises(ConfigError, match=r"^every_s: expected seconds, 0 or more, got '1'$"):
+        small.predict_video("a.mp4", every_s="1")
+
+
 @pytest.mark.parametrize("given", [5, None, [7], [[np.zeros((48, 48), np.uint8)]]])
 def test_predict_what_is_no_picture_is_told_what_to_give(small, given):
     with pytest.raises(
@@ -189,7 +264,7 @@ def test_predict_faces_takes_lists_generators_and_arrays(small):
     assert [each.views for each in small.predict_faces(crops, views=2)] == [2] * 3
 
 
-@pytest.mark.parametrize("crops", ["face.png", b"", np.zeros((48, 48), np.uint8), Image.new("L", (48, 48)), 3])
+@pytest.mark.parametrize("crops", ["face.png", b"", Image.new("L", (48, 48)), 3])
 def test_predict_faces_single_crop_is_told_to_come_in_a_list(small, crops):
     with pytest.raises(DataError, match=r"^crops: expected a list of pictures, .*; give \[crop\] for one$"):
         small.predict_faces(crops)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -90,3 +91,28 @@ def test_check_output_file_that_is_read_is_not_overwritten(tmp_path):
     with pytest.raises(ConfigError, match="--out is a file to read; give another one"):
         check_output(tmp_path / "same.csv", ["standard input", "a\0b", str(tmp_path / "test.csv")])
     check_output(tmp_path / "other.csv", [str(tmp_path / "test.csv")])
+
+
+def test_open_output_file_keeps_its_rights(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old", "utf-8")
+    path.chmod(0o600)
+    with open_output(path) as file:
+        file.write("new")
+    assert (path.read_text("utf-8"), stat.S_IMODE(path.stat().st_mode)) == ("new", 0o600)
+
+
+def test_open_output_takes_any_name_that_a_file_may_have(tmp_path):
+    path = tmp_path / ("ä" * 127)
+    with open_output(path) as file:
+        file.write("new")
+    assert [(each.name, each.read_text("utf-8")) for each in tmp_path.iterdir()] == [(path.name, "new")]
+
+
+def test_open_output_interrupt_while_standard_output_is_written_does_not_say_that_nothing_was(monkeypatch):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copyfileobj", interrupt)
+    with pytest.raises(KeyboardInterrupt, match="not all answers were written to standard output"), open_output(None):
+        pass

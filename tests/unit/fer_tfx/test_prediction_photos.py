@@ -92,3 +92,11 @@ def test_open_album_place_that_is_no_folder_is_named(tmp_path):
         open_album(tmp_path / "out", []),
     ):
         pass
+
+
+def test_open_album_takes_back_what_it_saved_if_a_name_does_not_fit(tmp_path):
+    long = "x" * 251
+    (tmp_path / f"{long}.png").write_bytes(b"mine")
+    with pytest.raises(DataError, match="File name too long"):
+        save(tmp_path, [Picture("a.png", encode()), Picture(f"{long}.png", encode())])
+    assert [path.name for path in tmp_path.iterdir()] == [f"{long}.png"]
