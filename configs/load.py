@@ -5,6 +5,7 @@ import json
 import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +21,10 @@ _LEAF_KEYS = set(leaf_keys(PipelineConfig))
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key given twice in one mapping, which YAML forbids; PyYAML would take the last."""
+    """Refuses a key given twice in one mapping, which YAML forbids; PyYAML would take the last.
+
+    Numbers are decimal, and dates are text: 010 is meant as 10 and 1:30 as no number, where YAML 1.1 reads 8 and 90.
+    """
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -32,24 +36,17 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-class _TextLoader(_Loader):
-    """Every value is text: 010, no and 2020-01-01 as well."""
-
-
-_TextLoader.yaml_implicit_resolvers = {}
-
-
-class _OverrideLoader(_Loader):
-    """Whole numbers are decimal: at a prompt 010 is meant as 10, and YAML 1.1 reads 8."""
-
-
-_INT_TAG = "tag:yaml.org,2002:int"
-_OverrideLoader.yaml_implicit_resolvers = {
-    first: [pair for pair in pairs if pair[0] not in (_INT_TAG, "tag:yaml.org,2002:timestamp")]
-    for first, pairs in _Loader.yaml_implicit_resolvers.items()
+_TAG = "tag:yaml.org,2002:"
+_INT_TAG, _FLOAT_TAG, _TEXT_TAG, _NULL_TAG = (f"{_TAG}{each}" for each in ("int", "float", "str", "null"))
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] not in (_INT_TAG, _FLOAT_TAG, f"{_TAG}timestamp")]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_OverrideLoader.add_implicit_resolver(_INT_TAG, re.compile(r"[-+]?[0-9][0-9_]*$"), [*"-+0123456789"])
-_OverrideLoader.add_constructor(_INT_TAG, lambda _, node: int(node.value))
+_DIGITS = r"[0-9]+(?:_[0-9]{3})*"
+_Loader.add_implicit_resolver(_INT_TAG, re.compile(rf"[-+]?{_DIGITS}$"), [*"-+0123456789"])
+_Loader.add_constructor(_INT_TAG, lambda _, node: int(node.value))
+_FLOAT = rf"[-+]?(?:\.[0-9]+|{_DIGITS}\.[0-9]*)(?:[eE][-+]?[0-9]+)?$|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
+_Loader.add_implicit_resolver(_FLOAT_TAG, re.compile(_FLOAT), [*"-+.0123456789"])
 
 
 def load_config(
@@ -124,7 +121,7 @@ def _walk(section: yaml.MappingNode, prefix: str, path: Path) -> Iterator[tuple[
         if isinstance(node, yaml.MappingNode) and key not in _LEAF_KEYS and key.count(".") < 3:
             yield from _walk(node, f"{key}.", path)
             continue
-        value = _construct(node, origin)
+        value = _construct(_read_as_text(node) if _takes_text(key) else node, origin)
         # A section with all its lines commented out is empty, not wrong.
         if value is not None or not any(leaf.startswith(f"{key}.") for leaf in _LEAF_KEYS):
             yield key, value, origin
@@ -135,27 +132,60 @@ def _parse_override(text: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise ConfigError(f"--set {text}: expected section.key=value, such as trainer.epochs=3")
     key = key.strip()
-    hint: Any = PipelineConfig
-    for name in key.split(".") if key in _LEAF_KEYS else ():
-        hint = typing.get_type_hints(hint)[name]
-    if hint is str or not value:
+    if _find_type(key) is str or not value:
         return key, value
-    loader = _TextLoader if {*typing.get_args(hint), ...} == {str, ...} else _OverrideLoader
-    node = _compose(value, f"--set {text}", loader)
-    return key, _construct(node, f"--set {text}", loader) if node else None
+    node = _compose(value, f"--set {text}")
+    if node and _takes_text(key):
+        node = _read_as_text(node)
+    return key, _construct(node, f"--set {text}") if node else None
 
 
-def _compose(text: str, place: str, loader: Any = _Loader) -> yaml.Node | None:
+def _find_type(key: str) -> Any:
+    """Of a setting, without its bounds; None: there is no such setting."""
+    hint: Any = PipelineConfig if key in _LEAF_KEYS else None
+    for name in key.split(".") if hint else ():
+        hint = typing.get_type_hints(hint)[name]
+    return hint
+
+
+def _takes_text(key: str) -> bool:
+    """Whether a setting holds text alone, or a list or mapping of nothing else."""
+
+    def is_text(hint: Any) -> bool:
+        parts = [each for each in typing.get_args(hint) if each is not ...]
+        return hint is str or (bool(parts) and all(map(is_text, parts)))
+
+    return is_text(_find_type(key))
+
+
+def _read_as_text(node: yaml.Node) -> yaml.Node:
+    """The same with each value as it is written: a label may be 010, no or 2020-01-01."""
+    is_empty = node.tag == _NULL_TAG  # which is no text unless it stands in a list or mapping
+    for each in () if is_empty else _list_scalars(node):
+        if each.tag.startswith(_TAG):  # and not one that was made up
+            each.tag = _TEXT_TAG
+    return node
+
+
+def _list_scalars(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    else:
+        for part in chain.from_iterable(node.value) if isinstance(node, yaml.MappingNode) else node.value:
+            yield from _list_scalars(part)
+
+
+def _compose(text: str, place: str) -> yaml.Node | None:
     try:
-        return yaml.compose(text, Loader=loader)
+        return yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, RecursionError) as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         line = f":{mark.line + 1}" if mark and "\n" in text else ""
         raise ConfigError(f"{place}{line}: not valid YAML: {problem or str(error).splitlines()[0]}") from None
 
 
-def _construct(node: yaml.Node, place: str, loader: Any = _Loader) -> Any:
+def _construct(node: yaml.Node, place: str) -> Any:
     try:
-        return loader("").construct_object(node, deep=True)
+        return _Loader("").construct_object(node, deep=True)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(f"{place}: not a value that YAML can read; quote it") from None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from configs.convert import leaf_keys
+from configs.convert import leaf_keys, read_setting
 from configs.load import from_json, load_config, overlay, to_json, to_yaml
 from configs.spec import AugmentationConfig, DataConfig, PipelineConfig, Recipe, TrainerConfig, TunerConfig
 from configs.tuning import Interval
@@ -111,7 +111,7 @@ def test_load_config_value_in_place_of_a_section_is_refused(config_path):
         ("data:\n  drop_repeats: 1\n", "own.yaml:2: data.drop_repeats: expected true or false, got 1"),
         ("gate:\n  min_accuracy: true\n", "own.yaml:2: gate.min_accuracy: expected a finite number, got True"),
         ("gate:\n  min_accuracy: half\n", "own.yaml:2: gate.min_accuracy: expected a finite number, got 'half'"),
-        ("name: 7\n", "own.yaml:1: name: expected text, got 7"),
+        ("name: [7]\n", "own.yaml:1: name: expected text, got ['7']"),
         ("data: {path: }\n", "own.yaml:1: data.path: expected text, got None"),
         ("model:\n  stage_filters: 32\n", "own.yaml:2: model.stage_filters: expected a list, got 32"),
         ("model:\n  stage_filters: [8, x]\n", "own.yaml:2: model.stage_filters: expected a whole number, got 'x'"),
@@ -524,3 +524,30 @@ def test_committed_member_is_the_recipe_of_fer2013_itself():
     (member,) = accurate.ensemble.members
     untaught = Recipe(plain.model, dataclasses.replace(plain.trainer, target_weight=0.0))
     assert overlay(Recipe(accurate.model, accurate.trainer), member) == untaught
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("trainer: {epochs: 010}", "trainer.epochs", 10),
+        ("trainer: {epochs: 1_000}", "trainer.epochs", 1000),
+        ("trainer: {peak_learning_rate: 00.5}", "trainer.peak_learning_rate", 0.5),
+        ("data: {label_map: {010: leave_out, 1.0: angry, no: happy, 2020-01-01: sad}}", "data.label_map",
+         {"010": "leave_out", "1.0": "angry", "no": "happy", "2020-01-01": "sad"}),
+        ("data: {classes: [[no, nope, 7], yes]}", "data.classes", (("no", "nope", "7"), "yes")),
+        ("name: no", "name", "no"),
+        ("notify: {command: [/bin/tell, 010, ~, 'a']}", "notify.command", ("/bin/tell", "010", "~", "a")),
+        ("data: &own {label_map: {8: leave_out}}\ntrainer: {epochs: 7}", "data.label_map", {"8": "leave_out"}),
+    ],
+)  # fmt: skip
+def test_load_config_file_means_what_is_written_as_an_override_does(config_path, text, key, value):
+    config_path.write_text(f"{text}\n", "utf-8")
+    assert read_setting(load_config(config_path), key) == value
+
+
+@pytest.mark.parametrize("value", ["1:30", "0x10", "0b1", "2020-01-01", "1:30.5"])
+def test_load_config_file_with_a_number_of_another_base_is_refused(config_path, value):
+    """YAML 1.1 would read 1:30 as 90."""
+    for key in ("trainer.seed", "trainer.peak_learning_rate"):
+        expected = "a whole number" if key == "trainer.seed" else "a finite number"
+        assert message_of(config_path, f"{key}: {value}\n") == f"own.yaml:1: {key}: expected {expected}, got '{value}'"
