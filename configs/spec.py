@@ -1,5 +1,6 @@
 """Every setting of a run with its type, range and default. Each stage gets its own part as JSON."""
 
+import os
 import re
 from dataclasses import field
 from typing import Annotated, Any, Literal
@@ -8,7 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from configs.convert import STRICT, Bool, Float, Int, Word, matching, overlay
-from configs.tuning import Choices, Interval, check_space
+from configs.tuning import Choices, Interval, check_space, require_no_threads
 from fer_tfx.contract import ANSWER_WORDS, DEFAULT_CLASS_NAMES, LEAVE_OUT
 from fer_tfx.errors import ConfigError
 
@@ -290,6 +291,9 @@ class DistillationConfig:
     teacher: dict[str, Any] = field(default_factory=dict)
     """Settings of `model` and `trainer` in which teachers differ, by dotted key, such as `trainer.epochs: 120`."""
 
+    def __post_init__(self) -> None:
+        require_no_threads("distillation.teacher", self.teacher)
+
 
 @dataclass(frozen=True, config=STRICT)
 class EnsembleConfig:
@@ -301,7 +305,10 @@ class EnsembleConfig:
     """Models of earlier runs, whose networks join as they are: folders such as `runs/fer/artifacts/Trainer/model/8`."""
 
     def __post_init__(self) -> None:
-        _require(len({*self.models}) == len(self.models), "ensemble.models", "each model once", self.models)
+        places = {each.rstrip("/") if "://" in each else os.path.normpath(each) for each in self.models}
+        _require(len(places) == len(self.models), "ensemble.models", "each model once", self.models)
+        for differences in self.members:
+            require_no_threads("ensemble.members", differences)
 
 
 @dataclass(frozen=True, config=STRICT)

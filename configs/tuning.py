@@ -10,10 +10,11 @@ from pydantic_core import PydanticCustomError
 from configs.convert import STRICT, Float, overlay, read_setting
 from fer_tfx.errors import ConfigError
 
+_THREADS = "trainer.threads"
 _NOT_SEARCHED = {
     "trainer.epochs": "all trials train for tuner.epochs",
     "trainer.seed": "all trials share one, so that they differ by their settings alone",
-    "trainer.threads": "TensorFlow keeps the number of threads that a process started with",
+    _THREADS: "TensorFlow keeps the number of threads that a process started with",
 }
 
 
@@ -34,6 +35,12 @@ class Interval:
 
 
 Choices = Annotated[tuple[bool | int | float | str, ...], Field(min_length=1)]
+
+
+def require_no_threads(setting: str, differences: Mapping[str, Any]) -> None:
+    """Raise ConfigError if a further training is to have another number of threads."""
+    if _THREADS in differences:
+        raise ConfigError(f"{setting}: {_THREADS}: can't differ: {_NOT_SEARCHED[_THREADS]}; set it for all")
 
 
 def check_space(recipe: Any, space: Mapping[str, Interval | Choices]) -> None:

@@ -134,6 +134,12 @@ def find_examples(patterns: Iterable[str], class_count: int, unseen: Fold | None
     return stored
 
 
+def count_rows(pattern: str, unseen: Fold | None = None) -> int:
+    """Rows of the files that match a pattern, without those of `unseen`; DatasetError if a file can't be read."""
+    paths = tuple(sorted(tf.io.gfile.glob(pattern)))
+    return count_examples(StoredExamples(paths, 0, unseen)) if paths else 0
+
+
 def count_examples(stored: StoredExamples, most: int | None = None) -> int:
     """Rows of the files, of which no more than `most` are read; DatasetError if a file can't be read."""
     batches = read_records(stored.paths, stored.unseen).take(-1 if most is None else most).batch(_READ_BATCH_SIZE)

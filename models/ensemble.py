@@ -1,7 +1,8 @@
 """The networks of finished trainings, joined into the one that is served."""
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from configs.convert import from_nested
 from configs.spec import ModelConfig
 from fer_tfx.contract import CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
-from fer_tfx.errors import ConfigError
+from fer_tfx.errors import ConfigError, shorten
 from models.checkpoint import Finished, unpack_weights
 from models.networks import build_network, fold_network
 from models.warm_start import DAMAGES, locate_weights
@@ -32,9 +33,28 @@ def read_member(model: str, class_names: Sequence[str]) -> Finished:
         differing = f"has the classes {', '.join(found)}, now they are {', '.join(class_names)}"
         raise ConfigError(f"ensemble.models: {model}: {differing}; leave it out, or set data.classes")
     try:
-        return Finished(json.loads(record), unpack_weights(weights))
+        record, weights = json.loads(record), unpack_weights(weights)
     except DAMAGES as error:
         raise ConfigError(f"ensemble.models: {model}: is damaged: {error}; copy it again, or leave it out") from None
+    others = record.pop("members", [])  # it counts theirs too
+    try:
+        record["parameters"] -= sum(each["parameters"] for each in others)
+        member = Finished(record, weights)
+        restore_network(member, len(class_names))
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        found = f"doesn't fit this version: {shorten(str(error))}"
+        raise ConfigError(f"ensemble.models: {model}: {found}; train it again, or leave it out") from None
+    return member
+
+
+def require_distinct(trainings: Iterable[Finished]) -> None:
+    """Raise ConfigError if two networks of an ensemble have the same weights: one of them would count twice."""
+    numbers: dict[str, int] = {}
+    for number, finished in enumerate(trainings, start=1):
+        digest = hashlib.sha256(b"".join(each.tobytes() for each in finished.weights)).hexdigest()
+        if (first := numbers.setdefault(digest, number)) != number:
+            found = f"networks {first} and {number} of {number} or more have the same weights"
+            raise ConfigError(f"ensemble: {found}; take one out of ensemble.members or ensemble.models")
 
 
 def restore_network(finished: Finished, class_count: int) -> keras.Model:

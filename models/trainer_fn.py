@@ -20,7 +20,7 @@ from models.calibration import calibrate_views
 from models.checkpoint import Finished, History, clear_others, find_finished, keep_finished
 from models.computation import Computation
 from models.dataset import Examples
-from models.ensemble import join_networks, read_member, restore_network
+from models.ensemble import join_networks, read_member, require_distinct, restore_network
 from models.export import ServingNetwork, export_model
 from models.gpu_precision import settle_gpu_precision
 from models.networks import build_seeded_network
@@ -117,16 +117,14 @@ def describe_training(
     """What decided the weights of `network`, and how it went: JSON, which the card and the page of its model copy."""
     unknown = {"span": None, "fingerprint": None}  # another executor than our own ran the Trainer
     spans = json.loads(task.settings.get("spans", "null")) or [unknown] * len(task.train_patterns)
-    stored = [dataset.find_examples([pattern], len(task.class_names), task.unseen) for pattern in task.train_patterns]
+    counts = [dataset.count_rows(pattern, task.unseen) for pattern in task.train_patterns]  # 0: all in the fold
     return {
         "parameters": network.count_params(),
         "precision": settled.precision,
         "threads": list(settled.threads),
         "device": computation.describe_device(),
         "versions": {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
-        "spans": [
-            {**span, "train_rows": dataset.count_examples(each)} for span, each in zip(spans, stored, strict=True)
-        ],
+        "spans": [{**span, "train_rows": count} for span, count in zip(spans, counts, strict=True)],
         "warm_start": {"model": warm_start.model, "weights": warm_start.digest} if warm_start else None,
         **{section: json.loads(task.settings[section]) for section in ("model", "trainer", "training_input")},
         "history": [asdict(metrics) for metrics in history],
@@ -134,6 +132,7 @@ def describe_training(
 
 
 def _export(task: Task, trainings: Sequence[Finished], eval_: Examples, transform: TransformGraph) -> None:
+    require_distinct(trainings)
     finished, *members = trainings
     # Built again, without the other workers and as its training left it, on whichever machine that was.
     networks = [restore_network(each, len(task.class_names)) for each in trainings]

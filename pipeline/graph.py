@@ -1,5 +1,6 @@
 """The one graph: every runner builds its nodes here."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -188,7 +189,7 @@ def _code_of(component: str) -> str:
 
 def _ingest(config: PipelineConfig, places: Places, schema: BaseChannel, span: int | None = None) -> list[BaseNode]:
     """Takes data in and judges them: this run's, or an older span's again, whose drift was judged when it came."""
-    suffix = f"OfSpan{span}" if span else ""
+    suffix = "" if span is None else f"OfSpan{span}"
     example_gen = FerExampleGen(
         input_base=places.data.base,
         patterns=places.data.patterns,
@@ -273,7 +274,9 @@ def build_members(config: PipelineConfig, places: Places, **training_data: BaseC
     members = []
     for number, differences in enumerate(config.ensemble.members, start=1):
         name, recipe = f"Member{number}", overlay(Recipe(config.model, config.trainer), differences)
-        settings = _settle_training(config, recipe, config.export, f"{places.checkpoints}-{name}")
+        # A folder for each recipe, whatever its number: it finds what it has trained among other members too.
+        digest = hashlib.sha256(to_json(recipe).encode()).hexdigest()[:8]
+        settings = _settle_training(config, recipe, config.export, f"{places.checkpoints}-Member-{digest}")
         settings |= {**_settle_teaching(config), **places.trainer_settings}
         members.append(_build_trainer(name, places, **training_data, custom_config=settings))
     return Lookup(members, {key: each.outputs["model"] for key, each in zip(MEMBER_KEYS, members, strict=False)})

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,16 @@ from configs.convert import overlay
 from configs.library import class_names_of, class_table_of, reading_limits_of
 from configs.spec import DataConfig, PipelineConfig, Recipe
 from configs.tuning import read_values
-from fer_tfx.contract import BESIDE_INPUT, LABEL_KEY, LABELLED_INPUT, PIXELS_KEY, TARGET_KEY, UNLABELLED_INPUT
+from fer_tfx.contract import (
+    BESIDE_INPUT,
+    CLASS_NAMES_FILE,
+    EXTRA_ASSETS_DIR,
+    LABEL_KEY,
+    LABELLED_INPUT,
+    PIXELS_KEY,
+    TARGET_KEY,
+    UNLABELLED_INPUT,
+)
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
@@ -283,21 +293,37 @@ def resolve_hyperparameters(config: PipelineConfig, *, must_read: bool = True) -
 def resolve_earlier_models(config: PipelineConfig) -> tuple[EarlierModel, ...]:
     """Those that join the ensemble. The Trainer looks into them, also where this machine can't.
 
-    Raises ConfigError: there is none at a local path.
+    Raises ConfigError: there is none at a local path, it has other classes, or two are the same.
     """
-    return tuple(
-        EarlierModel(path, "") if is_remote(path) else _find_earlier_model(Path(path).expanduser().absolute())
+    class_names = class_names_of(config.data)
+    models = tuple(
+        EarlierModel(path, "")
+        if is_remote(path)
+        else _find_earlier_model(Path(path).expanduser().absolute(), class_names)
         for path in config.ensemble.models
     )
+    first: dict[str, str] = {}
+    for each in models:
+        if each.fingerprint and (same := first.setdefault(each.fingerprint, each.uri)) != each.uri:
+            raise ConfigError(f"ensemble.models: {same} and {each.uri} have the same weights; leave one of them out")
+    return models
 
 
-def _find_earlier_model(folder: Path) -> EarlierModel:
-    path = folder / "Format-Training" / "weights.npz"
+def _find_earlier_model(folder: Path, class_names: Sequence[str]) -> EarlierModel:
+    path, names = (
+        folder / "Format-Training/weights.npz",
+        folder / f"Format-Serving/{EXTRA_ASSETS_DIR}/{CLASS_NAMES_FILE}",
+    )
     try:
-        return EarlierModel(str(folder), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+        model = EarlierModel(str(folder), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+        found = names.read_text("utf-8", "replace").splitlines()
     except OSError as error:
         remedy = "give a folder below artifacts/Trainer/model of a run"
-        raise ConfigError(f"ensemble.models: {path}: {error.strerror}; {remedy}") from None
+        raise ConfigError(f"ensemble.models: {error.filename}: {error.strerror}; {remedy}") from None
+    if found != [*class_names]:
+        differing = f"has the classes {', '.join(found)}, now they are {', '.join(class_names)}"
+        raise ConfigError(f"ensemble.models: {folder}: {differing}; leave it out, or set data.classes")
+    return model
 
 
 def _read_local(folder: Path) -> tuple[str, bytes]:

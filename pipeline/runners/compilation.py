@@ -97,7 +97,9 @@ def _compile_job(config: PipelineConfig, target: str) -> Json:
     job = _compile_graph(mark(config, parameters), schema_text, paths, config, found)
     spec = job["pipelineSpec"]
     put_placeholders(spec, parameters)
-    unread = () if found is None or found.fingerprint else ("ImportHyperparameters",)
+    # What may be other content under the same name.
+    unread = ["ImportHyperparameters"] * (found is not None and not found.fingerprint)
+    unread += ["Trainer"] * bool(config.ensemble.models)
     _settle_tasks(spec, deploy, (*_NEVER_CACHED[target], *unread))
     if is_remote(paths.artifacts):
         spec["defaultPipelineRoot"] = paths.artifacts  # else Kubeflow's own

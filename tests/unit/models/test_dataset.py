@@ -13,6 +13,7 @@ from models.dataset import (
     ROW_BYTES,
     DatasetError,
     count_examples,
+    count_rows,
     find_examples,
     make_eval_dataset,
     make_image_dataset,
@@ -222,3 +223,7 @@ def test_datasets_end_at_once_with_their_iteration():
         make_image_dataset(EXAMPLES.sample, stub_transform, 4),
     )
     assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 3
+
+
+def test_count_rows_of_a_pattern_may_be_none(tmp_path):
+    assert count_rows(str(tmp_path / "*.gz")) == 0

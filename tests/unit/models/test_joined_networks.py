@@ -13,7 +13,8 @@ from ai_edge_litert.interpreter import Interpreter
 from configs.spec import ExportConfig, ModelConfig
 from fer_tfx.contract import PROBABILITIES_KEY
 from fer_tfx.errors import ConfigError
-from models.ensemble import join_networks, read_member, restore_network
+from models.checkpoint import Finished
+from models.ensemble import join_networks, read_member, require_distinct, restore_network
 from models.export import ServingNetwork
 from models.light_form import convert_function
 from models.networks import build_network, fold_network
@@ -83,7 +84,7 @@ def artifact(tmp_path: Path) -> Path:
     exported = tmp_path / "8" / "Format-Serving"
     (exported / "assets.extra").mkdir(parents=True)
     (exported / "assets.extra" / "class_names.txt").write_text("a\nb\nc\nd\ne\n")
-    record = {"model": asdict(SHAPES[0]), "precision": "float32"}
+    record = {"model": asdict(SHAPES[0]), "precision": "float32", "parameters": 40}
     (exported / "assets.extra" / "training_record.json").write_text(json.dumps(record))
     keep_weights(build_network(SHAPES[0], 5).get_weights(), str(exported))
     return tmp_path / "8"
@@ -117,3 +118,39 @@ def test_read_member_file_cut_short_is_named_as_damaged(artifact, name, length):
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(ConfigError, match=r"8: is damaged: .+; copy it again, or leave it out$"):
         read_member(str(artifact), "abcde")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"precision": None}, "'precision'"),
+        ({"model": {"gone_setting": 1}}, "gone_setting: unknown setting"),
+        ({"model": asdict(SHAPES[1])}, "set_weights"),
+        ({"parameters": None}, "'parameters'"),
+    ],
+)
+def test_read_member_that_no_longer_fits_is_named(artifact, changes, said):
+    (path,) = artifact.rglob("training_record.json")
+    record = {key: value for key, value in (json.loads(path.read_text()) | changes).items() if value is not None}
+    path.write_text(json.dumps(record))
+    with pytest.raises(
+        ConfigError, match=r"8: doesn't fit this version: .+; train it again, or leave it out$"
+    ) as caught:
+        read_member(str(artifact), "abcde")
+    assert said in str(caught.value)
+
+
+def test_read_member_of_an_ensemble_counts_the_parameters_of_its_first_network_alone(artifact):
+    (path,) = artifact.rglob("training_record.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"members": [{"parameters": 7}, {"parameters": 8}]}))
+    assert read_member(str(artifact), "abcde").record == {
+        "model": asdict(SHAPES[0]) | {"stage_filters": [8, 8]}, "precision": "float32", "parameters": 25
+    }  # fmt: skip
+
+
+def test_require_distinct_refuses_a_network_that_would_count_twice():
+    first, second = (Finished({}, (np.full(3, value, np.float32),)) for value in (1, 2))
+    require_distinct([first, second])
+    said = r"^ensemble: networks 1 and 3 of 3 or more have the same weights; take one out of ensemble\.members or"
+    with pytest.raises(ConfigError, match=said):
+        require_distinct([first, second, Finished({"seed": 3}, first.weights)])

@@ -28,7 +28,7 @@ RUNNER = """
 from typing import Any
 from configs.spec import PipelineConfig
 from pipeline.engines import build_arguments
-from pipeline.inputs import read_schema, resolve_hyperparameters, resolve_input
+from pipeline.inputs import read_schema, resolve_earlier_models, resolve_hyperparameters, resolve_input
 from pipeline.paths import RunPaths
 """
 COMPONENT = """

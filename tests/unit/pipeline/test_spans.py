@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 from history_double import HistoryDouble
+from tfx import v1 as tfx
 
 from components.data_gate import DataGate
+from configs.load import load_config
 from configs.spec import SpansConfig
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
+from pipeline.graph import Places, build_components
 from pipeline.history import open_store
 from pipeline.history.acceptance import find_lost_spans
 from pipeline.inputs import Input
-from pipeline.lookups import find_span_window
+from pipeline.lookups import MetadataComparison, find_span_window
 
 GATE = f"{DataGate.__module__}.{DataGate.__name__}"
 
@@ -84,3 +87,11 @@ def test_span_window_of_one_adds_no_node():
         outputs = {"examples": "as they come"}
 
     assert find_span_window(SpansConfig(), "", GenStub()) == ([], {"examples": "as they come"})
+
+
+def test_lost_span_of_any_number_is_ingested_beside_the_newest():
+    config, data = load_config(overrides=["spans.window=3"]), Input("/data", {"labelled": "span-{SPAN}/*.csv"})
+    places = Places(data, "", "/serving", "/checkpoints", MetadataComparison(), lost_spans=[0, 1])
+    nodes = build_components(config, places)
+    tfx.dsl.Pipeline(pipeline_name="fer", pipeline_root="/root", components=nodes)  # which wants distinct names
+    assert {"FerExampleGen", "FerExampleGenOfSpan0", "FerExampleGenOfSpan1"} <= {node.id for node in nodes}
