@@ -108,11 +108,16 @@ def has_conflict(copies: Iterable[Candidate]) -> bool:
     return len({candidate.class_index for candidate in copies} - {None}) > 1
 
 
-def take_for_eval(candidate: Candidate, config: DataConfig) -> Candidate:
-    """The same, in eval if it is for training and its hash says so."""
-    may_be_taken = candidate.split == TRAIN_SPLIT and not candidate.is_doubtful
-    is_taken = may_be_taken and split_by_digest(candidate.digest, config) == EVAL_SPLIT
-    return candidate._replace(split=EVAL_SPLIT) if is_taken else candidate
+def take_for_eval(candidates: Iterable[Candidate], config: DataConfig) -> list[Candidate]:
+    """The same, each in eval if it is for training, its hash says so and its picture is not held out already."""
+    candidates = list(candidates)
+    held_out = {each.digest for each in candidates if each.split != TRAIN_SPLIT}
+
+    def is_taken(candidate: Candidate) -> bool:
+        may_be = candidate.split == TRAIN_SPLIT and not candidate.is_doubtful and candidate.digest not in held_out
+        return may_be and split_by_digest(candidate.digest, config) == EVAL_SPLIT
+
+    return [each._replace(split=EVAL_SPLIT) if is_taken(each) else each for each in candidates]
 
 
 def count_slices(input_bytes: int, slice_bytes: int) -> int:
@@ -222,7 +227,7 @@ class Settle(beam.DoFn):  # type: ignore[misc]
         number, segments = element
         candidates = read_slice(segments)
         if not eval_count and self._config.splits != "usage":
-            candidates = [take_for_eval(each, self._config) for each in candidates]
+            candidates = take_for_eval(candidates, self._config)
         counts: Counter[Outcome] = Counter()
         class_names = class_names_of(self._config)
         kept: dict[str, list[Candidate]] = defaultdict(list)

@@ -59,7 +59,7 @@ def _read(
         if error.errno not in _FAULTS_OF_PATHS:
             raise
         reason, detail = UNREADABLE, str(error.strerror)
-    found = shown(os.fsencode(path), _MAX_PATH_CHARS)
+    found = shown(path.encode("utf-8", "backslashreplace"), _MAX_PATH_CHARS)
     return RejectedRow(row.source, row.row, row.line, reason, f"{found}: {detail}", found)
 
 

@@ -138,7 +138,8 @@ def pixels_of(cell: object) -> bytes:
     """2,304 numbers, as text or in a list or a list of lists, as uint8. Raises RowError."""
     if not isinstance(cell, list):
         return parse_pixels(to_text(cell))
-    numbers = list(chain.from_iterable(cell)) if cell and isinstance(cell[0], list) else cell
+    is_nested = bool(cell) and all(isinstance(each, list) for each in cell)
+    numbers = list(chain.from_iterable(cell)) if is_nested else cell
     with suppress(TypeError, ValueError):  # of other things than integers from 0 to 255
         if len(numbers) == PIXEL_COUNT:
             return bytes(numbers)

@@ -64,6 +64,23 @@ def test_table_with_public_test_rows_keeps_its_own_splits(ingest: Any, tmp_path:
         assert done.report.remarks == []
 
 
+def test_eval_is_never_taken_from_pictures_that_stand_in_another_held_out_split(ingest: Any, tmp_path: Path) -> None:
+    """As in FER2013 by folders, `train` and `test` alone: test pictures would settle gate and temperature."""
+    table = write_table(tmp_path / "a.csv", ["Training"] * 5)
+    header, *rows = table.read_text().splitlines()
+    twins = [row.replace("Training", "PrivateTest") for row in rows[::2]]
+    table.write_text("\n".join([header, *rows, *twins, ""]))
+    done = ingest(table)
+    pixels = {
+        split: {each.features.feature["pixels"].bytes_list.value[0] for each in found}
+        for split, found in done.examples.items()
+    }
+    assert len(pixels["test"]) == len(twins)
+    assert pixels["eval"]
+    assert not pixels["test"] & (pixels["eval"] | pixels["train"])
+    assert done.report.dropped == {"also stands in test": len(twins)}
+
+
 def test_held_out_rows_without_labels_are_unlabelled_and_eval_is_taken_from_the_others(
     ingest: Any, tmp_path: Path
 ) -> None:
