@@ -7,7 +7,8 @@ import dataclasses
 import json
 import os
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from absl import logging
 from tfx.dsl.components.base.base_executor import BaseExecutor
@@ -23,6 +24,9 @@ from components.bucket_versions import is_destination_whole
 from components.model_facts import read_class_names
 from components.remote_files import read_files
 from fer_tfx.versions.model_digest import compute_digest
+
+_Addition: TypeAlias = Callable[[acceptance.Record], acceptance.Record]
+"""Adds to a record what was copied beside it."""
 
 MODEL_KEYS = (acceptance.MODEL_KEY, acceptance.LATENCY_MODEL_KEY, acceptance.SERVICE_MODEL_KEY)
 
@@ -80,14 +84,17 @@ class Writer(BaseExecutor):  # type: ignore[misc]
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         folder, classes = exec_properties["baseline_folder"], tuple(json.loads(exec_properties["classes"]))
-        before = record = acceptance.read_record(folder)
+        record, additions = acceptance.read_record(folder), list[_Addition]()
         if input_dict.get("statistics"):
-            record = _add_statistics(
-                folder, record, artifact_utils.get_single_instance(input_dict["statistics"]), classes
-            )
+            statistics = artifact_utils.get_single_instance(input_dict["statistics"])
+            additions.append(_copy_statistics(folder, record, statistics, classes))
         if input_dict.get("pushed_model"):
             model, pushed = (artifact_utils.get_single_instance(input_dict[key]) for key in ("model", "pushed_model"))
-            record = _add_push(folder, record, model.uri, pushed)
+            additions.append(_copy_push(folder, record, model.uri, pushed))
+        # Copying takes long, and another run may have recorded something meanwhile.
+        before = record = acceptance.read_record(folder)
+        for add in additions:
+            record = add(record)
         if record != before:
             acceptance.write_record(folder, record)
         path = os.path.join(artifact_utils.get_single_uri(output_dict["record"]), "baseline.json")
@@ -116,21 +123,21 @@ def _compare_classes(push: acceptance.Push, folder: str, classes: tuple[str, ...
     return dataclasses.replace(push, is_comparable=found == classes)
 
 
-def _add_statistics(
+def _copy_statistics(
     folder: str, record: acceptance.Record, statistics: Artifact, classes: tuple[str, ...]
-) -> acceptance.Record:
+) -> _Addition:
     name = f"statistics/{compute_digest(read_files(statistics.uri))[:16]}"
     if name != record.statistics:
         io_utils.copy_dir(statistics.uri, os.path.join(folder, name))
     splits = tuple(artifact_utils.decode_split_names(statistics.split_names))
-    return dataclasses.replace(record, statistics=name, splits=splits, classes=classes)
+    return lambda record: dataclasses.replace(record, statistics=name, splits=splits, classes=classes)
 
 
-def _add_push(folder: str, record: acceptance.Record, model_uri: str, pushed: Artifact) -> acceptance.Record:
+def _copy_push(folder: str, record: acceptance.Record, model_uri: str, pushed: Artifact) -> _Addition:
     destination = pushed.get_string_custom_property("pushed_destination")
     known = {each.destination for each in record.pushes}
     if not pushed.get_int_custom_property("pushed") or destination in known:  # nothing new was pushed
-        return record
+        return lambda record: record
     push = acceptance.Push(
         version=int(destination.rstrip("/").rpartition("/")[2]),
         destination=destination,
@@ -140,4 +147,4 @@ def _add_push(folder: str, record: acceptance.Record, model_uri: str, pushed: Ar
         is_no_slower=bool(pushed.get_int_custom_property(acceptance.NO_SLOWER_PROPERTY)),
     )
     io_utils.copy_dir(model_uri, acceptance.locate_model(folder, push))
-    return dataclasses.replace(record, pushes=(*record.pushes, push))
+    return lambda record: dataclasses.replace(record, pushes=(*record.pushes, push))

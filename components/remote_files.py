@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,9 +29,7 @@ def local_copy(folder: str) -> Iterator[str]:
 
 def replace_file(path: str, text: str) -> None:
     """Write a text in one step: readers see the old one or the new one."""
-    partial = f"{path}.partial"
-    if fileio.exists(partial):  # of a killed process; TensorFlow's file system in memory would append to it
-        fileio.remove(partial)
+    partial = f"{path}.{uuid.uuid4().hex}.partial"  # for other runs may write it too
     # A bucket replaces an object in one step anyway; HDFS only by a rename.
     io_utils.write_string_file(partial, text)
     fileio.rename(partial, path, overwrite=True)

@@ -22,6 +22,7 @@ from fer_tfx.contract import EVAL_SPLIT
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 
 TIMEOUT_S = 600
+_PROBE = "components.serving_probe"
 
 
 class UnservableError(Exception):
@@ -91,7 +92,9 @@ def _bless(blessing: Artifact, refusal: str) -> None:
 
 def probe_in_fresh_process(*folders: str) -> ServingFigures:
     """Size and latency, from the arguments of `components.serving_probe`; raises UnservableError, which says why."""
-    command = [sys.executable, "-m", "components.serving_probe", *folders]
+    # By this process's path and not by `-m`, which would put whatever lies in the current folder first.
+    start = f"import sys; sys.path[:] = {sys.path!r}; import runpy; runpy.run_module({_PROBE!r}, run_name='__main__')"
+    command = [sys.executable, "-c", start, *folders]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:

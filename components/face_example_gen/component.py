@@ -63,10 +63,7 @@ class Executor(BaseBeamExecutor):  # type: ignore[misc]
                 than `data.max_quarantined_fraction` can't be used; those rows are then kept beside the artifact.
             RuntimeError: the account of rows does not balance.
         """
-        custom_config = json_format.Parse(exec_properties["custom_config"], example_gen_pb2.CustomConfig())
-        settings = struct_pb2.Struct()
-        custom_config.custom_config.Unpack(settings)
-        config = from_json(DataConfig, str(settings["config"]))
+        config = read_data_config(exec_properties["custom_config"])
         config = dataclasses.replace(config, votes_path="".join(_find_files(exec_properties, VOTES_INPUT)))
         examples, unlabelled, quarantine = (
             artifact_utils.get_single_instance(output_dict[key])
@@ -144,6 +141,13 @@ class FerExampleGen(Component, FileBasedExampleGen):  # type: ignore[misc]
             custom_config=custom_config,
             range_config=None if span is None else only_span(span),
         )
+
+
+def read_data_config(custom_config: str) -> DataConfig:
+    """The settings of a FerExampleGen, without paths, from its parameter `custom_config`, JSON."""
+    parsed, settings = json_format.Parse(custom_config, example_gen_pb2.CustomConfig()), struct_pb2.Struct()
+    parsed.custom_config.Unpack(settings)
+    return from_json(DataConfig, str(settings["config"]))
 
 
 def only_span(span: int) -> range_config_pb2.RangeConfig:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _LOCK = Path(__file__).parents[1] / "onnx.lock"
 _FACE_COUNT = 20
 _TOLERANCE = 5e-3  # of a probability, as ServingCheck's for the light form
+_ISOLATED = ("-I",)  # from whatever Python files lie in the current folder
 _ASK = """
 import sys, numpy, onnxruntime
 model, pixels, answers = sys.argv[1:]
@@ -139,14 +140,14 @@ def _convert_to_onnx(python: Path, light: Path, made: Path) -> None:
     names = {"inputs": inputs, "outputs": outputs, "rename-inputs": ["pixels"]}
     names["rename-outputs"] = ["probabilities", "features"][: len(outputs)]
     options = [word for option, values in names.items() for word in (f"--{option}", ",".join(values))]
-    _run([python, "-m", "tf2onnx.convert", "--tflite", light, "--output", made, *options])
+    _run([python, *_ISOLATED, "-m", "tf2onnx.convert", "--tflite", light, "--output", made, *options])
 
 
 def _ask_onnx(python: Path, made: Path, pixels: "npt.NDArray[np.uint8]", work: Path) -> "npt.NDArray[np.float32]":
     import numpy as np
 
     np.save(work / "pixels.npy", pixels)
-    _run([python, "-c", _ASK, made, work / "pixels.npy", work / "answers.npy"])
+    _run([python, *_ISOLATED, "-c", _ASK, made, work / "pixels.npy", work / "answers.npy"])
     return np.asarray(np.load(work / "answers.npy"), np.float32)
 
 

@@ -5,11 +5,11 @@ local run, and TFX's driver adds the fingerprint of the files, which the cache g
 """
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Callable, Sequence
 
-from configs.spec import DataConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.reading.vote_file import VOTES_INPUT
 from pipeline.inputs import resolve_input
@@ -46,6 +46,8 @@ def with_message(parsed: argparse.Namespace, executor_input: Json) -> argparse.N
 
 def split_paths(values: Json, is_folder: Callable[[str], bool]) -> Json:
     """`input_base` and `input_config` for FerExampleGen, from those compiled: no base, and whole paths or folders."""
+    from components.face_example_gen.component import read_data_config
+
     config = json.loads(values[INPUT_CONFIG])
     paths = {split["name"]: split.get("pattern", "") for split in config["splits"]}
     if values.get(INPUT_BASE):
@@ -54,7 +56,9 @@ def split_paths(values: Json, is_folder: Callable[[str], bool]) -> Json:
     path, unlabelled_path, votes_path = (
         whole.get(name, "") for name in (LABELLED_INPUT, UNLABELLED_INPUT, VOTES_INPUT)
     )
-    found = resolve_input(DataConfig(path=path, unlabelled_path=unlabelled_path, votes_path=votes_path))
+    # Classes and targets, by which files are chosen, are settings of the component.
+    given = read_data_config(values["custom_config"])
+    found = resolve_input(dataclasses.replace(given, path=path, unlabelled_path=unlabelled_path, votes_path=votes_path))
     config["splits"] = [{"name": name, "pattern": pattern} for name, pattern in found.patterns.items()]
     return {INPUT_BASE: found.base, INPUT_CONFIG: json.dumps(config)}
 

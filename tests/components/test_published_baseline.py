@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tfx.types import standard_artifacts
+from tfx.utils import io_utils
 
 from components.acceptance import accept_version, read_record
 from components.artifacts import ABSENT_PROPERTY, BaselineRecord
@@ -189,3 +190,18 @@ def test_reader_takes_up_what_an_earlier_release_left(cluster):
     cluster.push("second", 1700000002)
     assert cluster.read_models() == ["second", "second", "second"]
     assert Path(cluster.read()["statistics"].uri, "FeatureStats.pb").read_text() == "of the first"
+
+
+def test_writer_keeps_what_another_run_recorded_while_it_was_copying(cluster, monkeypatch):
+    cluster.push("first", 1700000001)
+    copy, others = io_utils.copy_dir, [lambda: cluster.push("second", 1700000002)]
+
+    def copy_slowly(source: str, destination: str) -> None:
+        copy(source, destination)
+        if others:
+            others.pop()()
+
+    monkeypatch.setattr(io_utils, "copy_dir", copy_slowly)
+    cluster.push("third", 1700000003)
+    assert [each.version for each in read_record(str(cluster.folder)).pushes] == [1700000001, 1700000002, 1700000003]
+    assert [path.name for path in cluster.folder.iterdir() if "partial" in path.name] == []

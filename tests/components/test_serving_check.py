@@ -1,5 +1,6 @@
 """ServingCheck tells a model that servers can load from one that only looks like it."""
 
+import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from tfx import types
 from tfx.types import standard_artifacts
 
 from components import serving_check
-from components.serving_check import Executor, ServingCheck, UnservableError, probe_in_fresh_process
+from components.serving_check import _PROBE, Executor, ServingCheck, UnservableError, probe_in_fresh_process
 from fer_tfx.contract import (
     CLASS_NAME_KEY,
     CLASS_NAMES_KEY,
@@ -31,11 +32,13 @@ from models.light_form import convert_function
 from reporting.serving_figures import FIGURES_FILE, ServingFigures
 from schema.example import to_example
 
+_run = subprocess.run
+
 
 @pytest.fixture(autouse=True)
 def _forked_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probe in a process that has TensorFlow already; the runs of the whole pipeline start it afresh."""
-    monkeypatch.setattr(serving_check.subprocess, "run", lambda command, **_: run_fork(command[2], command[3:]))
+    monkeypatch.setattr(serving_check.subprocess, "run", lambda command, **_: run_fork(_PROBE, command[3:]))
 
 
 ARGUMENTS = ("is_tracked", "name_shift", "extra_work")
@@ -276,3 +279,15 @@ def test_serving_check_component_takes_a_baseline_where_there_is_one(has_baselin
     node = ServingCheck(max_model_mb=3.0, max_latency_ratio=1.5, code="1", **channels)
     assert ("baseline_model" in node.inputs) is has_baseline
     assert (node.exec_properties["max_model_mb"], node.exec_properties["max_latency_ratio"]) == (3.0, 1.5)
+
+
+def test_serving_check_python_files_where_the_user_stands_are_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving_check.subprocess, "run", _run)
+    (tmp_path / "components").mkdir()
+    for name in ("random.py", "json.py", "components/__init__.py"):
+        (tmp_path / name).write_text("raise SystemExit('imported')")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnservableError, match=r"no-examples"):
+        probe_in_fresh_process(str(tmp_path / "no-model"), str(tmp_path / "no-examples"))

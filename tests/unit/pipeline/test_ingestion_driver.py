@@ -3,18 +3,24 @@
 import argparse
 import json
 import os
+from typing import Any
 
 import pytest
 
+from components.face_example_gen.component import FerExampleGen
+from configs.spec import DataConfig
 from fer_tfx.errors import DataError
+from fer_tfx.reading.votes import VOTE_COLUMNS
 from pipeline.runners import ingestion_driver
 from pipeline.runners.ingestion_driver import split_paths
 
 
-def compiled(labelled: str, unlabelled: str | None = None) -> dict[str, str]:
+def compiled(labelled: str, unlabelled: str | None = None, **settings: Any) -> dict[str, str]:
     splits = [{"name": "labelled", "pattern": labelled}]
     splits += [{"name": "unlabelled", "pattern": unlabelled}] if unlabelled is not None else []
-    return {"input_base": "", "input_config": json.dumps({"splits": splits})}
+    component = FerExampleGen("", {}, DataConfig(**settings), code="")
+    custom_config = component.spec.exec_properties["custom_config"]
+    return {"input_base": "", "input_config": json.dumps({"splits": splits}), "custom_config": custom_config}
 
 
 def split(values: dict[str, str], folders: tuple[str, ...] = ()) -> tuple[str, dict[str, str]]:
@@ -34,6 +40,15 @@ def split(values: dict[str, str], folders: tuple[str, ...] = ()) -> tuple[str, d
 )
 def test_split_paths_gives_a_base_and_a_pattern_for_each_path_that_is_given(labelled, unlabelled, expected):
     assert split(compiled(labelled, unlabelled), folders=("gs://b/data",)) == expected
+
+
+def test_split_paths_chooses_files_by_the_classes_and_targets_of_the_run(tmp_path):
+    """A table of paths with votes alone is one only where votes count."""
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces/1.png").touch()
+    (tmp_path / "votes.csv").write_text(f"path,{','.join(VOTE_COLUMNS)}\nfaces/1.png{',1' * len(VOTE_COLUMNS)}\n")
+    _, patterns = split(compiled(str(tmp_path), targets="majority"))
+    assert patterns == {"labelled": "*", "beside": "*/*"}
 
 
 def test_split_paths_without_data_is_refused():

@@ -1,6 +1,7 @@
 """`data.targets` and `data.votes_path`: from the settings to the graph, a cluster and the schema."""
 
 import json
+import re
 
 import pytest
 from golden_files import compile_example
@@ -51,7 +52,10 @@ def test_file_of_votes_goes_to_a_cluster_with_the_data() -> None:
     config = json.loads(parameters["input_config"]["runtimeValue"]["constant"])
     assert config["splits"][-1] == {"name": "votes", "pattern": "gs://b/votes.csv"}
     config["splits"] = [{"name": "labelled", "pattern": "gs://b/fer2013.csv"}, config["splits"][-1]]
-    split = split_paths({"input_base": "", "input_config": json.dumps(config)}, lambda _: False)
+    constant = parameters["custom_config"]["runtimeValue"]["constant"]
+    custom_config = re.sub(r"\{\{\$\.inputs[^}]*\}\}", "0.01", constant)  # as the cluster fills its parameters in
+    values = {"input_base": "", "input_config": json.dumps(config), "custom_config": custom_config}
+    split = split_paths(values, lambda _: False)
     assert {"name": "votes", "pattern": "votes.csv"} in json.loads(split["input_config"])["splits"]
     with pytest.raises(ConfigError, match=r"data\.votes_path: /votes\.csv: a cluster can't reach this machine's files"):
         compile_example("vertex", "data.targets=votes", "data.votes_path=/votes.csv")
