@@ -268,6 +268,14 @@ def test_render_card_data_that_the_training_does_not_tell_of_are_those_of_the_ru
     assert "spans together" not in text
 
 
+def test_render_card_of_an_ensemble_says_what_its_fingerprints_of_models_stand_for(card):
+    lineage = make_card().lineage
+    settings = lineage.settings | {"ensemble": {"members": [], "models": ["0123456789abcdef"]}}
+    text = render_card(make_card(lineage=dataclasses.replace(lineage, settings=settings)))
+    assert "\nPut the folders of the earlier models into `ensemble.models`, in place of their fingerprints: " in text
+    assert "`ensemble.models`" not in card
+
+
 def test_render_card_model_of_an_earlier_version_claims_no_versions(card):
     assert "| `tensorflow` | `2.16.2` |\n" in card
     text = render_card(make_card(lineage=dataclasses.replace(make_card().lineage, versions={})))
