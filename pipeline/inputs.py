@@ -28,6 +28,7 @@ from fer_tfx.contract import (
     UNLABELLED_INPUT,
 )
 from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.files import unreadable
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
 from fer_tfx.reading.forms import find_form, lists_pictures
@@ -160,24 +161,27 @@ def _to_patterns(path: str, classes: ClassTable | None) -> tuple[list[str], list
             raise DataError(f"{path}: can't be read: Permission denied; fix its permissions")
         escaped = glob.escape(absolute)
         if os.path.isdir(absolute):  # noqa: PTH112
-            depths, beside = _find_depths(absolute, classes)
+            depths, beside = _find_depths(absolute, classes, must_read=True)
             return [f"{escaped}{'/*' * depth}" for depth in depths], [f"{escaped}{'/*' * depth}" for depth in beside]
         folder, name = os.path.split(absolute)
-        beside = _find_depths(folder, classes)[1] if _find_kind(absolute, name, classes) == _PATHS else []
+        beside = (
+            _find_depths(folder, classes, must_read=False)[1] if _find_kind(absolute, name, classes) == _PATHS else []
+        )
         return [escaped], [f"{glob.escape(folder)}{'/*' * depth}" for depth in beside]
     if not re.search(_PLACEHOLDER, path) and not glob.glob(absolute):  # noqa: PTH207
         raise DataError(f"{path}: no such file or folder; give a table, a folder of pictures or an archive with --data")
     return [absolute], []
 
 
-def _find_depths(folder: str, classes: ClassTable | None) -> tuple[list[int], list[int]]:
+def _find_depths(folder: str, classes: ClassTable | None, *, must_read: bool) -> tuple[list[int], list[int]]:
     """How many folders deep its files are: the least depth with tables or archives, else all that have pictures.
 
-    And, if those tables name pictures by their paths, how deep there are pictures.
+    And, if those tables name pictures by their paths, how deep there are pictures. Raises DataError if a folder within
+    can't be read, and `must_read`: its rows would be missing without a word.
     """
     level, left, tables, pictures = [folder], _MAX_ENTRIES, 0, []
     for depth in range(1, _MAX_DEPTH + 1):
-        entries = [entry for each in level for entry in _list_folder(each, left)]
+        entries = [entry for each in level for entry in _list_folder(each, left, must_read)]
         kinds = (_find_kind(entry.path, entry.name, classes) for entry in entries if not tables)
         if kind := next(filter(None, kinds), ""):
             if kind == _ROWS:
@@ -203,10 +207,14 @@ def _find_kind(path: str, name: str, classes: ClassTable | None) -> str:
     return _ROWS
 
 
-def _list_folder(folder: str, most: int) -> list[os.DirEntry[str]]:
-    with suppress(OSError), os.scandir(folder) as entries:
-        return list(islice(entries, max(most, 0)))
-    return []
+def _list_folder(folder: str, most: int, must_read: bool) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(islice(entries, max(most, 0)))
+    except OSError as error:
+        if must_read:
+            raise unreadable(folder, error) from None
+        return []
 
 
 def _require_utf8(pattern: str) -> None:

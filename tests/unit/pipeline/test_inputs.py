@@ -1,5 +1,6 @@
 """Given paths -> a base folder and patterns, which together must name the files that were meant."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -224,3 +225,24 @@ def test_run_place_that_no_library_here_can_open_ends_at_once_in_one_line(words,
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert said.err.startswith(f"fer-tfx: {key}: expected a local path or gs://BUCKET/PATH, which can be opened, got ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_resolve_input_folder_within_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    """Its rows would be missing without a word. Beside a table, folders are looked into for what it names alone."""
+    for name in ("train/happy/1.png", "train/sad/2.png", "locked/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "lists" / "locked").mkdir(parents=True)
+    (tmp_path / "lists" / "paths.csv").write_text("path,label\n1.png,happy\n")
+    scan = os.scandir
+
+    def scan_as_another_user(path: str) -> object:
+        if path.endswith("locked"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_as_another_user)
+    with pytest.raises(DataError, match=f"^{tmp_path}/locked: can't be read: Permission denied; fix its permissions$"):
+        resolve(tmp_path)
+    assert resolve(tmp_path / "train").patterns == {"labelled": "*/*"}
+    assert resolve(tmp_path / "lists" / "paths.csv").patterns["labelled"] == "paths.csv"
