@@ -64,6 +64,9 @@ ANSWER_WORDS = (
 
 # What lies beside an exported graph, for readers.
 EXTRA_ASSETS_DIR = "assets.extra"
+# Within the artifact of a model.
+MODEL_DIR = "Format-Serving"  # the SavedModel, where TFX's Trainer puts it
+WEIGHTS_FILE = "Format-Training/weights.npz"  # as they were trained, not folded
 CLASS_NAMES_FILE = "class_names.txt"  # in UTF-8, a line for each class, by class index
 CALIBRATION_FILE = "calibration.json"
 # In that file, for the model as it is served:

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from configs.convert import from_nested
 from configs.spec import ModelConfig
-from fer_tfx.contract import CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.contract import CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, MODEL_DIR, TRAINING_RECORD_FILE, WEIGHTS_FILE
 from fer_tfx.errors import ConfigError, shorten
 from models.checkpoint import Finished, unpack_weights
 from models.networks import build_network, fold_network
-from models.warm_start import DAMAGES, locate_weights
+from models.warm_start import DAMAGES
 
 
 def read_member(model: str, class_names: Sequence[str]) -> Finished:
@@ -22,8 +22,8 @@ def read_member(model: str, class_names: Sequence[str]) -> Finished:
 
     Raises ConfigError: it isn't there, is damaged, kept no weights, or has other classes.
     """
-    extras = f"{model}/Format-Serving/{EXTRA_ASSETS_DIR}"
-    paths = (f"{extras}/{CLASS_NAMES_FILE}", f"{extras}/{TRAINING_RECORD_FILE}", locate_weights(model))
+    extras = f"{model}/{MODEL_DIR}/{EXTRA_ASSETS_DIR}"
+    paths = (f"{extras}/{CLASS_NAMES_FILE}", f"{extras}/{TRAINING_RECORD_FILE}", f"{model}/{WEIGHTS_FILE}")
     try:
         names, record, weights = (tf.io.read_file(path).numpy() for path in paths)
     except tf.errors.OpError as error:

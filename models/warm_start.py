@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from configs.spec import ModelConfig
-from fer_tfx.contract import CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.contract import CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, MODEL_DIR, TRAINING_RECORD_FILE, WEIGHTS_FILE
 from fer_tfx.errors import ConfigError
 from models.checkpoint import Weights, pack_weights, unpack_weights
 
@@ -50,7 +50,7 @@ class WarmStart:
         return f"was trained with {' and '.join(pairs)}; set what it had"
 
     def _read_extra(self, name: str) -> str:
-        content: bytes = tf.io.read_file(f"{self.model}/Format-Serving/{EXTRA_ASSETS_DIR}/{name}").numpy()
+        content: bytes = tf.io.read_file(f"{self.model}/{MODEL_DIR}/{EXTRA_ASSETS_DIR}/{name}").numpy()
         return content.decode()
 
 
@@ -58,7 +58,7 @@ def read_warm_start(exported: str) -> WarmStart:
     """The weights kept with the SavedModel at `exported`, a path or URI; ConfigError if there are none, or damaged."""
     model = _find_model(exported)
     try:
-        content = tf.io.read_file(locate_weights(model)).numpy()
+        content = tf.io.read_file(f"{model}/{WEIGHTS_FILE}").numpy()
     except tf.errors.NotFoundError:
         raise ConfigError(
             f"spans.warm_start: {model}: keeps no weights, as an earlier version of fer-tfx trained it; {_REMEDY}"
@@ -71,12 +71,7 @@ def read_warm_start(exported: str) -> WarmStart:
 
 def keep_weights(weights: Weights, exported: str) -> None:
     """Write the weights of a trained network, before it is folded, beside its SavedModel at `exported`."""
-    tf.io.write_file(locate_weights(_find_model(exported)), pack_weights(weights))
-
-
-def locate_weights(model: str) -> str:
-    """The file of the weights that a model's artifact keeps."""
-    return f"{model}/Format-Training/weights.npz"
+    tf.io.write_file(f"{_find_model(exported)}/{WEIGHTS_FILE}", pack_weights(weights))
 
 
 def _find_model(exported: str) -> str:

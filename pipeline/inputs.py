@@ -23,9 +23,11 @@ from fer_tfx.contract import (
     EXTRA_ASSETS_DIR,
     LABEL_KEY,
     LABELLED_INPUT,
+    MODEL_DIR,
     PIXELS_KEY,
     TARGET_KEY,
     UNLABELLED_INPUT,
+    WEIGHTS_FILE,
 )
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.files import unreadable
@@ -318,12 +320,9 @@ def resolve_earlier_models(config: PipelineConfig) -> tuple[EarlierModel, ...]:
 
 
 def _find_earlier_model(folder: Path, class_names: Sequence[str]) -> EarlierModel:
-    path, names = (
-        folder / "Format-Training/weights.npz",
-        folder / f"Format-Serving/{EXTRA_ASSETS_DIR}/{CLASS_NAMES_FILE}",
-    )
     try:
-        model = EarlierModel(str(folder), hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+        model = EarlierModel(str(folder), hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:16])
+        names = folder / MODEL_DIR / EXTRA_ASSETS_DIR / CLASS_NAMES_FILE
         found = names.read_text("utf-8", "replace").splitlines()
     except OSError as error:
         remedy = "give a folder below artifacts/Trainer/model of a run"

@@ -8,7 +8,7 @@ from typing import Any
 
 from configs.library import served_model_of
 from configs.spec import PipelineConfig
-from fer_tfx.contract import EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE
+from fer_tfx.contract import EXTRA_ASSETS_DIR, MODEL_DIR, TRAINING_RECORD_FILE
 from fer_tfx.quiet import hush_libraries, output_in_log
 from fer_tfx.versions.folder import VersionFolder
 from pipeline.history.records import RunRecord, read_settings
@@ -21,7 +21,6 @@ from reporting.row_answers import ANSWERS_FILE, RowAnswers
 FIGURES_NOTE = "figures"
 REPORTER = "HtmlReport"
 _GATE = "DataGate"
-_MODEL_DIR = "Format-Serving"  # where TFX's Trainer puts the SavedModel within its artifact
 _JUDGES = ("FerExampleGen", "Trainer", "Evaluator", "ServingCheck", "Pusher", "BulkInferrer")
 _LAST_NODES = ("BulkInferrer", "Pusher")
 
@@ -84,9 +83,9 @@ def read_rows(run: RunRecord) -> IngestionReport | None:
 def read_training(run: RunRecord) -> dict[str, float]:
     """Epochs, their seconds, parameters and bytes of the exported model, as far as the files still exist."""
     uri = run.find_uri("Trainer", "model")
-    files = [path for path in Path(uri, _MODEL_DIR).rglob("*") if path.is_file()] if uri else []
+    files = [path for path in Path(uri, MODEL_DIR).rglob("*") if path.is_file()] if uri else []
     found: dict[str, float] = {"model bytes": sum(path.stat().st_size for path in files)} if files else {}
-    path = Path(uri, _MODEL_DIR, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE)
+    path = Path(uri, MODEL_DIR, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE)
     if path in files:
         record = json.loads(path.read_text("utf-8"))
         seconds = sum(epoch["seconds"] for epoch in record["history"])
