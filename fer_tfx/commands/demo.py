@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -168,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.close_connection = True  # as the body may be left unread
         length = self.headers.get("Content-Length", "")
-        if not (self.model and self.path == f"/v1/models/{self.name}:predict" and self._is_asked_here()):
+        if not (self.model and unquote(self.path) == f"/v1/models/{self.name}:predict" and self._is_asked_here()):
             self._send_json(HTTPStatus.NOT_FOUND, {"error": "not found"})
             return
         if not length.isdecimal() or int(length) > _MAX_BODY_BYTES:
@@ -177,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             self._send_json(HTTPStatus.OK, {"predictions": self._answer(self.rfile.read(int(length)))})
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, RecursionError, TypeError, ValueError) as error:
             self._send_json(HTTPStatus.BAD_REQUEST, {"error": f"expected faces of 48x48 whole numbers: {error}"})
         except FerError as error:
             self._send_json(HTTPStatus.BAD_GATEWAY, {"error": str(error)})

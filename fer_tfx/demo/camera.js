@@ -8,20 +8,36 @@ const REFUSALS = {
 const WANTED = { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 } };
 const COUNTED_MS = 1000;
 
+function end(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
+
 export class Camera {
   /** `onEnd` is called when the camera goes by itself. */
   constructor(video, onEnd) {
-    Object.assign(this, { video, onEnd, stream: null });
+    Object.assign(this, { video, onEnd, stream: null, isOn: false, turn: 0 });
   }
 
-  get isOn() { return this.stream !== null; }
-
-  /** Throws an Error that says what to do. */
+  /** Whether it runs; false if it was stopped meanwhile. Throws an Error that says what to do. */
   async start() {
+    const own = ++this.turn;
+    this.isOn = true; // so that it can be stopped while the browser asks for leave
+    try {
+      await this.open(own);
+    } catch (error) {
+      if (own !== this.turn) return false; // as its video went away
+      this.stop();
+      throw error;
+    }
+    return own === this.turn;
+  }
+
+  async open(own) {
     if (!navigator.mediaDevices) throw new Error("Browsers lend the camera only to pages from https or from localhost. Open this page there, or drop a picture instead.");
     const stream = await navigator.mediaDevices.getUserMedia({ video: WANTED }).catch((error) => {
       throw new Error(REFUSALS[error.name] ?? `The camera could not be used (${error.message}). Drop a picture instead.`);
     });
+    if (own !== this.turn) return end(stream);
     this.stream = stream;
     stream.getVideoTracks()[0].addEventListener("ended", () => this.stream === stream && this.onEnd());
     this.video.srcObject = stream;
@@ -29,8 +45,10 @@ export class Camera {
   }
 
   stop() {
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    ++this.turn;
+    if (this.stream) end(this.stream);
     this.stream = this.video.srcObject = null;
+    this.isOn = false;
   }
 
   /** Give each frame that comes while none is being answered to `answer`, with its time and the rate of the last second. */

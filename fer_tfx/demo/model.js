@@ -35,6 +35,8 @@ export class LocalModel {
     return answers;
   }
 
+  close() { this.graph.close(); }
+
   judge(all, views) {
     const own = this.calibrations[this.ownViews], { temperature, abstain_threshold: threshold } = this.calibrations[views];
     const probabilities = all.length === 1 ? [...all[0]] : averageViews(all, own.temperature / temperature);

@@ -12,16 +12,22 @@ const find = (id) => document.getElementById(id);
 const places = { boxes: find("boxes"), cards: find("faces") };
 
 const engine = new Engine();
-const camera = new Camera(find("video"), endCamera);
-let ready = null; // a promise: the model that is chosen can answer
-let file = null; // the picture that is shown
+const camera = new Camera(find("video"), () => {
+  endCamera();
+  tell("The camera has gone. Connect it and start it again, or drop a picture instead.");
+});
+let ready = readSettings().then(useModel); // a promise: the model that is chosen can answer
+let used = ""; // its name in the list
+let file = null; // the picture that is shown, or is about to be
 let seen = NOTHING; // the latest answer for the camera
 let turn = 0; // counts what is shown: of two pictures that load at once the later one stays
 
 // --- Models
 
 async function readSettings() {
-  const { models, chosen, server } = await (await fetch("site.json")).json();
+  const response = await fetch("site.json").catch(() => null);
+  if (!response?.ok) throw new Error("The page could not load its settings. Reload it.");
+  const { models, chosen, server } = await response.json();
   const options = models.map((name) => new Option(SIZES[name] ?? name, name, false, name === chosen));
   if (server) options.push(new Option(`${server}, on the server`, "", false, true));
   find("model").replaceChildren(...options);
@@ -29,20 +35,22 @@ async function readSettings() {
   find("model").dataset.server = server ?? "";
 }
 
-function useModel() {
+async function useModel() {
   const name = find("model").value, { server } = find("model").dataset;
-  ready = engine.useModel(name ? { folder: new URL(`models/${name}/`, location).href } : { server });
-  ready.catch(() => {}); // told where it is awaited
+  await engine.useModel(name ? { folder: new URL(`models/${name}/`, location).href } : { server });
+  used = name;
   find("privacy").textContent = name
     ? "Nothing leaves this device: faces are found and named in your browser."
     : "No picture leaves this device: only 48x48 grey values of each face go to the server behind this page.";
-  return ready;
 }
 
 async function changeModel() {
-  useModel();
-  if (file) await openPicture(file);
-  else await attempt(() => ready);
+  const before = ready, changed = useModel();
+  ready = changed;
+  if (await attempt(async () => (await changed, true))) return file && openPicture(file);
+  if (ready !== changed) return;
+  ready = before; // which goes on answering
+  find("model").value = used;
 }
 
 // --- Pictures
@@ -51,12 +59,13 @@ async function openPicture(chosen) {
   if (!chosen) return tell("Nothing there that is a file: save the picture first, then drop or choose that file.");
   if (camera.isOn) endCamera();
   const own = ++turn;
+  file = chosen;
   tell("");
   showFaces(places, NOTHING);
   tellCount([], NOTES.busy);
   const answer = await attempt(async () => (await ready, engine.answerPicture(chosen, LIMITS)));
   if (own !== turn) return;
-  file = answer ? chosen : null;
+  if (!answer) file = null;
   show(answer ? find("picture") : null);
   if (!answer) return;
   URL.revokeObjectURL(find("picture").src);
@@ -76,10 +85,11 @@ async function openSample({ dataset }) {
 
 async function startCamera() {
   const own = ++turn;
-  tell("");
-  const isStarted = await attempt(async () => (await camera.start(), true));
-  if (own !== turn) return camera.stop();
   file = null;
+  tell("");
+  find("camera").textContent = "Stop camera";
+  const isStarted = await attempt(() => camera.start());
+  if (own !== turn) return;
   show(isStarted ? find("video") : null);
   if (!isStarted) return;
   find("camera").textContent = "Stop camera";
@@ -120,7 +130,8 @@ function show(shown) {
   find("rate").textContent = find("spoken").textContent = "";
   find("found").textContent = "Faces";
   find("note").textContent = NOTES.empty;
-  showFaces(places, NOTHING);
+  seen = NOTHING;
+  showFaces(places, seen);
 }
 
 function tellCount(faces, none) {
@@ -169,7 +180,4 @@ document.addEventListener("drop", (event) => {
 document.addEventListener("paste", (event) => { if (event.clipboardData.files.length) openPicture(event.clipboardData.files[0]); });
 
 show(null);
-attempt(async () => {
-  await readSettings();
-  await useModel();
-});
+attempt(() => ready);

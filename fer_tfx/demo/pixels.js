@@ -9,7 +9,7 @@ const LUMA_WEIGHTS = [0.299, 0.587, 0.114].map(Math.fround); // ITU-R BT.601
 /** The nearest whole number, halves to the even one, as Python and NumPy round. */
 export function round(value) {
   const floor = Math.floor(value), rest = value - floor;
-  return rest === 0.5 ? floor + (floor % 2) : Math.round(value);
+  return rest === 0.5 ? floor + Math.abs(floor % 2) : Math.round(value);
 }
 
 export function makePicture(width, height) {

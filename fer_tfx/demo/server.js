@@ -19,6 +19,8 @@ export class RemoteModel {
     return answers;
   }
 
+  close() {}
+
   async ask(crops) {
     const body = JSON.stringify({ signature_name: "serve_pixels", instances: crops.map(toRows) });
     const response = await fetch(this.url, { method: "POST", body, signal: AbortSignal.timeout(TIMEOUT_S * 1000) }).catch((error) => {

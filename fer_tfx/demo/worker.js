@@ -15,7 +15,9 @@ const acts = {
   /** {folder} of this site, or {server}: a name of its models. */
   async useModel({ folder, server }) {
     const { LocalModel, RemoteModel } = await (parts ??= load());
+    const before = model;
     model = server ? new RemoteModel(server) : await LocalModel.open(folder);
+    before?.close();
     tracker = null;
   },
 
@@ -57,8 +59,10 @@ async function decode(file, { bytes, pixels }) {
   // As the file has them, without a profile of colours; turned as it notes.
   const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" }).catch(() => null);
   if (!bitmap) throw new Error(`${file.name} is no picture that this browser can read: choose a PNG or JPEG file.`);
-  if (bitmap.width * bitmap.height > pixels) throw new Error(`${file.name} is too large: ${bitmap.width} x ${bitmap.height} pixels, at most ${pixels / 1e6} megapixels can be used.`);
-  return bitmap;
+  const { width, height } = bitmap;
+  if (width * height <= pixels) return bitmap;
+  bitmap.close();
+  throw new Error(`${file.name} is too large: ${width} x ${height} pixels, at most ${pixels / 1e6} megapixels can be used.`);
 }
 
 function readPixels(bitmap) {

@@ -183,3 +183,15 @@ def test_samples_are_drawings_of_a_few_kilobytes_without_notes():
         with Image.open(path) as picture:
             assert not picture.getexif()
         assert path.stat().st_size < 80_000
+
+
+def test_server_of_a_model_with_an_odd_name_is_asked_by_it():
+    faces = np.full((1, 48, 48, 1), 203, np.uint8)
+    body = json.dumps({"instances": faces.tolist()})
+    with TensorFlowServingDouble(answer_by_first_value) as double, fer_tfx.load(double.rest_url) as model:
+        site = collect_site(BackEnd(url=double.rest_url, server_model="my model+é"))
+        with serving(open_server(site, 0, model, "my model+é")) as url:
+            asked = [ask(url, f"/v1/models/{name}:predict", body).status
+                     for name in ("my%20model%2B%C3%A9", "my%20model")]  # fmt: skip
+            deep = ask(url, "/v1/models/my%20model%2B%C3%A9:predict", "[" * 100_000).status
+    assert (asked, deep) == ([200, 404], 400)
