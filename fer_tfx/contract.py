@@ -54,7 +54,7 @@ ABSTAIN_KEY = "abstain"  # bool (batch,), whether the confidence lies below the 
 OUTPUT_KEYS = (PROBABILITIES_KEY, CLASS_NAMES_KEY, CLASS_INDEX_KEY, CLASS_NAME_KEY, CONFIDENCE_KEY, ABSTAIN_KEY)
 
 # How many pixels a file of a picture may have, known by its header before it is decoded.
-MAX_SERVED_PIXELS = 25_000_000  # by `serve_images`, which takes 16 bytes for each
+MAX_SERVED_PIXELS = 25_000_000  # by `serve_images`, which takes 4 bytes for each
 MAX_LOCAL_PIXELS = 100_000_000  # by Pillow on the asking machine, which takes 4
 # Columns and words of answers, which no class may be called like.
 ANSWER_WORDS = (

@@ -16,7 +16,7 @@ Signature = tuple[Callable[[tf.Tensor], Outputs], tf.TensorSpec]
 
 # Luma of ITU-R BT.601, as in Pillow's convert("L"). They sum to 1, so grey stays as it is.
 _LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-_DECODED_AT_ONCE = 2  # of one request; each takes up to 400 MB
+_DECODED_AT_ONCE = 2  # of one request; each takes up to 90 MB
 
 
 def build_signatures(
@@ -138,7 +138,11 @@ def decode_images(image_bytes: tf.Tensor) -> tf.Tensor:
 
 def _decode_image(checked: tuple[tf.Tensor, tf.Tensor]) -> Any:
     colours = tf.io.decode_image(bound_picture(*checked), channels=3, expand_animations=False)
-    grey = tf.reduce_sum(tf.cast(colours, tf.float32) * tf.constant(_LUMA_WEIGHTS), axis=-1, keepdims=True)
-    resized = tf.image.resize(grey, [contract.IMAGE_SIZE_PX, contract.IMAGE_SIZE_PX], antialias=True)
-    pixels = tf.cast(tf.clip_by_value(tf.round(resized), 0.0, 255.0), tf.uint8)
+    # Both steps are linear, so 48x48 colours are weighed. tf.image.resize would first turn megapixels into floats.
+    size = [contract.IMAGE_SIZE_PX, contract.IMAGE_SIZE_PX]
+    scale = tf.cast(size, tf.float32) / tf.cast(tf.shape(colours)[:2], tf.float32)
+    how = {"size": size, "scale": scale, "translation": [0.0, 0.0], "kernel_type": "triangle", "antialias": True}
+    resized = tf.raw_ops.ScaleAndTranslate(images=colours[tf.newaxis], **how)[0]
+    grey = tf.reduce_sum(resized * tf.constant(_LUMA_WEIGHTS), axis=-1, keepdims=True)
+    pixels = tf.cast(tf.clip_by_value(tf.round(grey), 0.0, 255.0), tf.uint8)
     return tf.ensure_shape(pixels, contract.IMAGE_SHAPE)
