@@ -263,7 +263,8 @@ class _Follower:
         self._count = 0
 
     def follow(self, time_s: float, faces: Sequence[Prediction]) -> tuple[TrackedFace, ...]:
-        self._tracks = [each for each in self._tracks if time_s - each.time_s <= self._patience_s]
+        # Where recordings were joined, time runs backwards, and nobody is followed into the next one.
+        self._tracks = [each for each in self._tracks if 0 <= time_s - each.time_s <= self._patience_s]
         tracks = self._match(faces)
         return tuple(self._add(time_s, face, tracks.get(place)) for place, face in enumerate(faces))
 

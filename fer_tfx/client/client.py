@@ -1,6 +1,5 @@
 """A model behind a server: pictures -> answers."""
 
-import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -28,6 +27,7 @@ from fer_tfx.prediction import Prediction
 from fer_tfx.views import Pixels
 
 _POLL_S = 0.5
+_MAX_TIMEOUT_S = 1_000_000
 
 
 class Client:
@@ -116,13 +116,16 @@ class Client:
 
     def _find_obstacle(self, deadline: Deadline) -> str:
         """What keeps the model from answering; empty if nothing does."""
-        left_s = min(self._timeout_s, max(deadline.measure_left_s(), 0.001))
+
+        def measure_s() -> float:
+            return min(self._timeout_s, max(deadline.measure_left_s(), 0.001))
+
         try:
-            found = self._transport.read_status(left_s)
+            found = self._transport.read_status(measure_s())
             if all(status.state != AVAILABLE for status in found):
                 states = (f"version {each.version} is {each.state} {each.message}".strip() for each in found)
                 return ", ".join(states) or "no version"
-            self._transport.check_served(left_s)
+            self._transport.check_served(measure_s())
         except ServingError as error:
             return str(error)
         return ""
@@ -173,6 +176,6 @@ def _open_transport(address: ModelAddress, connection: Connection) -> Transport:
 
 
 def _check_seconds(name: str, seconds: float) -> float:
-    if not 0 < seconds < math.inf:
-        raise ConfigError(f"{name}: expected a number of seconds above 0, got {seconds}")
+    if not 0 < seconds <= _MAX_TIMEOUT_S:  # more is more than clocks and sockets can count
+        raise ConfigError(f"{name}: expected a number of seconds above 0, at most {_MAX_TIMEOUT_S:,}, got {seconds}")
     return seconds

@@ -12,9 +12,10 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServic
 
 from fer_tfx.client.connection import Connection, RequestHeaders, hide_secret
 from fer_tfx.client.transport import ModelAddress, VersionStatus, build_refusal
-from fer_tfx.errors import BadAnswerError, DeadlineExceededError, ServerUnreachableError, shorten
+from fer_tfx.errors import BadAnswerError, DeadlineExceededError, ServerUnreachableError, ServingError, shorten
 from fer_tfx.views import Pixels
 
+_HOST = "host"
 _BUSY = ("UNAVAILABLE", "RESOURCE_EXHAUSTED")
 _OPTIONS = {
     "grpc.max_send_message_length": -1,
@@ -34,7 +35,11 @@ class GrpcTransport:
     def __init__(self, address: ModelAddress, connection: Connection) -> None:
         self._address = address
         self._headers = RequestHeaders(connection)
-        options = list(_OPTIONS.items())
+        # As by REST, a header Host chooses the site of an ingress; gRPC has its own word for it.
+        hosts = [
+            ("grpc.default_authority", value) for name, value in connection.headers.items() if name.lower() == _HOST
+        ]
+        options = [*_OPTIONS.items(), *hosts]
         if address.scheme == "grpcs":
             credentials = _load_credentials(connection)
             self._channel = grpc.secure_channel(address.host_and_port, credentials, options)
@@ -86,8 +91,10 @@ class GrpcTransport:
     def _ask(self, method: Callable[..., Any], request: Any, where: str, timeout_s: float) -> Any:
         headers = self._headers.read()
         try:
-            metadata = [(name.lower(), value) for name, value in headers.items()]
+            metadata = [(name.lower(), value) for name, value in headers.items() if name.lower() != _HOST]
             return method(request, timeout=timeout_s, metadata=metadata)
+        except ValueError as error:  # of a channel that was closed
+            raise ServingError(f"{where}: {shorten(str(error))}; open another Client") from None
         except grpc.RpcError as error:
             code, reason = error.code().name, shorten(hide_secret(error.details() or "", headers))
         if code in _BUSY:

@@ -37,7 +37,9 @@ class KServeTransport(JsonTransport):
         if not self._ranks:
             self.check_served(timeout_s)
         if input_name not in self._ranks:
-            raise BadAnswerError(f"{where}: the model has no input {input_name}, but {', '.join(self._ranks)}")
+            raise BadAnswerError(
+                f"{where}: the model has no input {input_name}, but {', '.join(map(str, self._ranks))}"
+            )
         shape = batch.shape if isinstance(batch, np.ndarray) else (len(batch), 1)
         tensor: dict[str, Any] = {"name": input_name, "shape": shape[: self._ranks[input_name]]}
         if isinstance(batch, np.ndarray):
@@ -61,7 +63,7 @@ class KServeTransport(JsonTransport):
         self._ask("GET", "/ready", str(self._address), end - time.monotonic(), may_be_empty=True)
         try:
             return [VersionStatus(int(version), AVAILABLE, "") for version in found]
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             raise BadAnswerError(f"{self._address}: `versions` is no list of numbers; {self.hint}") from None
 
     def check_served(self, timeout_s: float) -> None:

@@ -13,12 +13,19 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import urllib3
-from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
+from urllib3.exceptions import HTTPError, LocationValueError, NewConnectionError, ProtocolError, SSLError
 from urllib3.exceptions import TimeoutError as HTTPTimeoutError
 
 from fer_tfx.client.connection import SECURE_SCHEMES, Connection, RequestHeaders, hide_secret
 from fer_tfx.client.transport import ModelAddress, VersionStatus, build_refusal
-from fer_tfx.errors import BadAnswerError, DeadlineExceededError, ServerUnreachableError, ServingError, shorten
+from fer_tfx.errors import (
+    BadAnswerError,
+    ConfigError,
+    DeadlineExceededError,
+    ServerUnreachableError,
+    ServingError,
+    shorten,
+)
 from fer_tfx.views import Pixels
 
 _BUSY = (429, 503)
@@ -42,7 +49,10 @@ class JsonTransport:
         self._free = threading.BoundedSemaphore(connection.pool_size)
         tls = {"ssl_context": connection.make_ssl_context()} if address.scheme in SECURE_SCHEMES else {}
         server = f"{'https' if tls else 'http'}://{url.netloc}"
-        self._pool = urllib3.connection_from_url(server, maxsize=connection.pool_size, **tls)
+        try:
+            self._pool = urllib3.connection_from_url(server, maxsize=connection.pool_size, **tls)
+        except LocationValueError:
+            raise ConfigError(f"URL {address.url!r}: {url.hostname!r} is no name of a host; check the URL") from None
         self._pool.ConnectionCls = type("Connection", (self._pool.ConnectionCls,), {"response_class": _TimedResponse})
 
     def close(self) -> None:
@@ -73,7 +83,7 @@ class JsonTransport:
         said = hide_secret(text.decode("utf-8", "replace"), headers)
         if status == 200:
             raise BadAnswerError(f"{where}: the answer is no JSON object but {_quote(said)}; {self.hint}")
-        reason = _find_reason(said)
+        reason = _find_reason(said, headers)
         if status in _BUSY:
             raise ServerUnreachableError(f"{where}: too busy, HTTP {status}: {reason}; try again later")
         if status == _BAD_GATEWAY:
@@ -123,7 +133,7 @@ class RestTransport(JsonTransport):
                 VersionStatus(int(each["version"]), str(each["state"]), str(status.get("error_message", "")))
                 for each, status in found
             ]
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise BadAnswerError(f"{self._address}: the answer is no status of a model; {self.hint}") from None
 
     def check_served(self, timeout_s: float) -> None:
@@ -160,7 +170,8 @@ class _TimedReader(io.RawIOBase):
 
 def _explain_failure(error: HTTPError, where: str, hint: str) -> ServingError:
     found = shorten(str(error))
-    if isinstance(error, HTTPTimeoutError) and not isinstance(error, NewConnectionError):
+    is_late = isinstance(error, ProtocolError) and any(isinstance(each, TimeoutError) for each in error.args)
+    if is_late or (isinstance(error, HTTPTimeoutError) and not isinstance(error, NewConnectionError)):
         return DeadlineExceededError(found)
     if isinstance(error, SSLError):
         remedy = "check the URL, the CA and the client certificate"
@@ -176,9 +187,11 @@ def _parse(text: bytes | str) -> Any:
         return None
 
 
-def _find_reason(text: str) -> str:
+def _find_reason(text: str, headers: Mapping[str, str]) -> str:
     answer = _parse(text)
-    return shorten(str(answer["error"])) if isinstance(answer, dict) and "error" in answer else _quote(text)
+    if isinstance(answer, dict) and "error" in answer:
+        return shorten(hide_secret(str(answer["error"]), headers))  # whose letters JSON may have escaped
+    return _quote(text)
 
 
 def _quote(text: str) -> str:

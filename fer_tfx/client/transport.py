@@ -69,8 +69,8 @@ def parse_address(url: str, model: str, version: int | None = None, label: str |
     """The address of the latest version of a model, of a given one, or of the one with a label. Raises ConfigError."""
     if version is not None and label is not None:
         raise ConfigError(f"model {model}: got version {version} and label {label}; give one of them")
-    if version is not None and version < 0:
-        raise ConfigError(f"model {model}: expected a version from 0 on, got {version}")
+    if version is not None and not 0 <= version < 2**63:
+        raise ConfigError(f"model {model}: expected a version from 0 to 2^63 - 1, got {version}")
     if not model or "/" in model or ":" in model or label == "":
         raise ConfigError(f"expected names of a model and a label without / and :, got {model!r} and {label!r}")
     try:
@@ -81,7 +81,12 @@ def parse_address(url: str, model: str, version: int | None = None, label: str |
     if "@" in parts.netloc:
         raise ConfigError(f"URL of {parts.hostname!r}: a user or password in it is not supported; leave it out")
     is_whole = parts.scheme in _REST_SCHEMES + GRPC_SCHEMES + KSERVE_SCHEMES and bool(parts.hostname)
-    if not is_whole or parts.query or parts.fragment or any(each.isspace() for each in url):
+    if (
+        not is_whole
+        or parts.query
+        or parts.fragment
+        or any(each.isspace() or not each.isprintable() or each == "\\" for each in url)
+    ):
         raise ConfigError(f"URL {url!r}: {_EXPECTED}")
     if parts.scheme in GRPC_SCHEMES and (not has_port or parts.path.strip("/")):
         raise ConfigError(f"URL {url!r}: gRPC takes a port and no path; expected such as grpc://host:8500")
@@ -151,7 +156,7 @@ class Deadline:
 
 def compute_wait_s(attempt: int, timing: Timing) -> float:
     """How long to wait after a failed attempt, counted from 0: half to all of 0.1 s, 0.2 s, 0.4 s, ..., 2 s."""
-    longest = min(_MAX_WAIT_S, _FIRST_WAIT_S * 2.0**attempt)
+    longest = min(_MAX_WAIT_S, _FIRST_WAIT_S * 2.0 ** min(attempt, 30))
     return longest * (0.5 + 0.5 * timing.random())
 
 

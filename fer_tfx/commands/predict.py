@@ -133,6 +133,8 @@ def predict(options: PredictOptions) -> int:
             raise ConfigError("--save draws the faces in pictures, and rows are faces already; omit --save")
         if options.out:
             check_output(options.out, names)
+            if options.save and options.out.resolve() == options.save.resolve():
+                raise ConfigError(f"{options.out}: --out and --save are the same; give one of them another name")
         has_time, is_searched = bool(inputs.videos), bool(inputs.pictures) and not options.is_whole
         layout = lay_out(names, has_row=bool(inputs.rows), has_face=is_searched or has_time, has_time=has_time)
         terminal = stack.enter_context(keep_terminal())

@@ -84,20 +84,29 @@ class _Film:
     def __init__(self, file: Any, frame_of: Callable[[Image.Image], Any]) -> None:
         self._file, self._frame_of = file, frame_of
         self._stream = file.add_stream("h264", options=_OPTIONS)
-        self._last = -1
+        self._last, self._usual, self._offset = -1, round(0.04 / _TIME_BASE), 0
 
     def add(self, time_s: float, picture: Image.Image) -> None:
-        """A picture at its time, scaled to the size of the first; left out where time runs backwards."""
+        """A picture at its time, scaled to the size of the first; left out where time runs backwards by a little.
+
+        Where it does by more, another recording was joined, which follows the first one.
+        """
         if self._last < 0:
             # H.264 stores colours for squares of 2x2 px.
             self._stream.width, self._stream.height = (max(2, side // 2 * 2) for side in picture.size)
             self._stream.pix_fmt, self._stream.codec_context.time_base = "yuv420p", _TIME_BASE
         size = (self._stream.width, self._stream.height)
         frame = self._frame_of(picture if picture.size == size else picture.resize(size))
-        frame.pts, frame.time_base = round(time_s / _TIME_BASE), _TIME_BASE
-        if frame.pts > self._last:
-            self._last = frame.pts
-            self._file.mux(self._stream.encode(frame))
+        time = round(time_s / _TIME_BASE)
+        if self._last - self._offset - time > 1 / _TIME_BASE:  # more than a second: here recordings were joined
+            self._offset = self._last + self._usual - time
+        if time + self._offset <= self._last:
+            return
+        if self._last >= 0:
+            self._usual = time + self._offset - self._last
+        self._last = time + self._offset
+        frame.pts, frame.time_base = self._last, _TIME_BASE
+        self._file.mux(self._stream.encode(frame))
 
     def finish(self) -> None:
         self._file.mux(self._stream.encode())

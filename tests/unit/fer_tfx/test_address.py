@@ -2,6 +2,7 @@
 
 import pytest
 
+from fer_tfx.client.client import Client
 from fer_tfx.client.transport import parse_address
 from fer_tfx.errors import ConfigError
 
@@ -34,7 +35,8 @@ def test_str_names_server_model_and_choice():
 @pytest.mark.parametrize(
     "url",
     ["", "localhost:8501", "ftp://host", "http://", "http:///path", "http://h:99999", "http://h:a", "http://h?x=1",
-     "http://h#x", "http://h o", "http://h\n", "http://[::1", "grpc://h", "grpc://h:1/path", "grpcs://h"],
+     "http://h#x", "http://h o", "http://h\n", "http://[::1", "grpc://h", "grpc://h:1/path", "grpcs://h",
+     "http://a\\b:9", "http://a\x7fb"],
 )  # fmt: skip
 def test_parse_address_what_is_no_server_is_refused_with_what_was_expected(url):
     with pytest.raises(ConfigError, match="expected") as caught:
@@ -46,3 +48,15 @@ def test_parse_address_password_is_refused_and_not_shown():
     with pytest.raises(ConfigError, match="a user or password in it is not supported") as caught:
         parse_address("http://me:secret@h:8501", "fer")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["%HOST%", "[v1.x]", "ho%zz"])
+def test_client_of_a_host_that_can_have_no_address_is_refused_in_one_line(host):
+    with pytest.raises(ConfigError, match=r"^URL 'http://.*:8501': .* is no name of a host; check the URL$"):
+        Client(f"http://{host}:8501")
+
+
+@pytest.mark.parametrize("version", [-1, 2**63])
+def test_parse_address_version_out_of_range_is_refused(version):
+    with pytest.raises(ConfigError, match=r"^model fer: expected a version from 0 to 2\^63 - 1, got"):
+        parse_address("http://h", "fer", version=version)

@@ -129,6 +129,7 @@ def test_address_is_below_the_path_of_the_server():
     ("metadata", "said"),
     [
         ({"inputs": [{"name": "other", "shape": [-1]}]}, "the model has no input pixels, but other"),
+        ({"inputs": [{"name": 5, "shape": [-1]}]}, "the model has no input pixels, but 5"),
         ({"inputs": "none"}, "`inputs` is no list of tensors; is it the port of KServe's REST API"),
         ([], "the answer is no JSON object"),
     ],

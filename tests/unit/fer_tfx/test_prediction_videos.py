@@ -9,6 +9,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clips import write_clip
 from moving_faces import BrightDetectorDouble, draw_scenes
@@ -181,6 +182,7 @@ def test_predict_save_writes_every_frame_at_its_time_with_the_boxes_of_the_last_
     [
         ("clip.mp4 --save drawn", "drawn: a video is saved as .m4v, .mkv, .mov, .mp4; give --save such a name"),
         ("clip.mp4 --save clip.mp4", "clip.mp4: --save is a file to read; give another one"),
+        ("clip.mp4 --save a.mp4 --out ./a.mp4", "a.mp4: --out and --save are the same; give one of them another name"),
         ("clip.mp4 --save none/a.mp4", "none/a.mp4: its folder does not exist; make it first"),
         ("clip.mp4 clip.mp4 --save a.mp4", "a.mp4: --save takes the frames of one video; give them in 2 calls"),
         ("clip.mp4 a.png", "clip.mp4 is a video and a.png is a picture; give them in two calls"),
@@ -223,3 +225,14 @@ def test_predict_video_terminal_shows_how_far_it_is_and_the_time_left(capfd, cli
     monkeypatch.setattr(predict_command, "keep_terminal", lambda: nullcontext(terminal))
     assert ask(capfd, "clip.mp4", "--every", "1")[0] == 0
     assert re.search(r"98%.*\d:\d\d:\d\d", terminal.getvalue())
+
+
+def test_predict_save_keeps_all_recordings_that_were_joined(capfd, tmp_path):
+    write_clip(tmp_path / "one.mpg", draw_scenes(50))
+    (tmp_path / "joined.mpg").write_bytes((tmp_path / "one.mpg").read_bytes() * 2)
+    code, _, _ = ask(capfd, "joined.mpg", "--save", "drawn.mp4")
+    assert code == 0
+    with open_clip("joined.mpg") as clip, open_clip("drawn.mp4") as drawn:
+        given, times_s = sum(1 for _ in clip.frames), [frame.time_s for frame in drawn.frames]
+    assert len(times_s) == given > 90
+    np.testing.assert_allclose(np.diff(times_s), 0.04, atol=1e-3)

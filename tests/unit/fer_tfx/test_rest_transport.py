@@ -37,6 +37,7 @@ def ask(pieces, clock, **arguments) -> tuple[Exception, int]:
         ({"model_version_status": [1]}, "the answer is no status of a model"),
         ({"model_version_status": [{"version": "x", "state": "END"}]}, "the answer is no status of a model"),
         ({"model_version_status": None}, "the answer is no status of a model"),
+        (b'{"model_version_status": [{"version": 1e999, "state": "END"}]}', "the answer is no status of a model"),
     ],
 )
 def test_status_answer_that_is_none_is_a_bad_answer(clock, body, said):

@@ -320,3 +320,19 @@ def test_predict_video_smoothing_is_an_average_that_fades_with_time_along_the_tr
     assert frames[1].faces[0].abstain  # 0.63 of the weight advises it
     unsmoothed = list(ScriptedModelDouble(script).predict_video(still))
     assert unsmoothed[1].faces[0].probabilities == said[1].probabilities
+
+
+def join(folder: Path, seconds: float = 2.0) -> Path:
+    """Two recordings of one scene, one behind the other as `cat` joins them: time starts anew."""
+    write_clip(folder / "one.mpg", draw_scenes(int(25 * seconds)))
+    (folder / "joined.mpg").write_bytes((folder / "one.mpg").read_bytes() * 2)
+    return folder / "joined.mpg"
+
+
+def test_predict_video_nobody_is_followed_into_a_recording_that_was_joined(tmp_path):
+    box = Box(0, 0, 50, 50)
+    frames = list(ScriptedModelDouble([[see(200, box)]] * 12).predict_video(join(tmp_path)))
+    starts = [place for place, frame in enumerate(frames) if place and frame.time_s < frames[place - 1].time_s]
+    assert len(starts) == 1
+    tracks = [frame.faces[0].track for frame in frames]
+    assert tracks == [1] * starts[0] + [2] * (len(tracks) - starts[0])
