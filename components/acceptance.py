@@ -70,20 +70,38 @@ def choose_references(pushes: Sequence[Push], is_whole: Callable[[str], bool]) -
 
 def _find_latest(pushes: Iterable[Push], is_moved_to: Callable[[Push], bool]) -> Push | None:
     """What a reference moved to last, by a push or by hand; never a version that was rolled back."""
-    moved = [each for each in pushes if not each.is_rolled_back and (is_moved_to(each) or each.accepted_ms)]
-    moved_ms = {each: max(each.pushed_ms if is_moved_to(each) else 0, each.accepted_ms) for each in moved}
-    return max(moved, key=lambda push: (moved_ms[push], push.version), default=None)
+    moved_ms, latest_ms = {}, 0
+    for each in sorted(pushes, key=lambda push: push.version):
+        latest_ms = max(latest_ms + 1, each.pushed_ms)  # in the order of their numbers, whatever a clock has said
+        if not each.is_rolled_back and (is_moved_to(each) or each.accepted_ms):
+            moved_ms[each] = max(latest_ms if is_moved_to(each) else 0, each.accepted_ms)
+    return max(moved_ms, key=lambda push: (moved_ms[push], push.version), default=None)
+
+
+def find_next_ms(known_ms: Sequence[int], now_ms: int) -> int:
+    """Now, or later than all pushes and acceptances that are known, if a clock was ahead."""
+    return max(now_ms, max(known_ms, default=0) + len(known_ms))
 
 
 def require_acceptable(version: int, reason: str, is_rolled_back: Mapping[int, bool]) -> None:
     """Raise ConfigError unless a person may make a version both references; `is_rolled_back` has all pushed ones."""
     if not reason.strip():
         raise ConfigError("--reason: expected why this version is accepted, got nothing; it is kept with the version")
+    try:
+        reason.encode()
+    except UnicodeEncodeError:
+        raise ConfigError("--reason: expected text in UTF-8, got other bytes; write it anew") from None
     if version not in is_rolled_back:
         known = ", ".join(map(str, sorted(is_rolled_back))) or "none"
         raise ConfigError(f"{version}: no such version was pushed, only {known}; give one of them")
     if is_rolled_back[version]:
         raise ConfigError(f"{version}: is rolled back; `fer-tfx rollback --to {version}` puts it into service first")
+
+
+def require_model(version: int, uri: str) -> None:
+    """Raise ConfigError if the model of a version is gone, with which new ones would be compared."""
+    if not fileio.exists(uri):
+        raise ConfigError(f"{version}: its model, {uri}, is gone, so nothing can be compared with it; accept another")
 
 
 @dataclass(frozen=True)
@@ -135,6 +153,8 @@ def accept_version(folder: str, version: int, reason: str, now_ms: int) -> None:
     """Make a recorded version both references by hand, and keep the reason; raises as `require_acceptable`."""
     record = read_record(folder)
     require_acceptable(version, reason, {each.version: each.is_rolled_back for each in record.list_pushes()})
+    require_model(version, next(locate_model(folder, each) for each in record.pushes if each.version == version))
+    now_ms = find_next_ms([max(each.pushed_ms, each.accepted_ms) for each in record.pushes], now_ms)
     changed = tuple(
         dataclasses.replace(each, accepted_ms=now_ms, accept_reason=reason.strip()) if each.version == version else each
         for each in record.pushes

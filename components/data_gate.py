@@ -74,10 +74,12 @@ def _refuse(faults: list[str], input_dict: Artifacts, verdict: str, name: str, r
     """Write <node>/report/<execution>, as TFX removes <node>/verdict/<execution> of a failed execution, and raise."""
     node, _, execution = verdict.rpartition("/verdict")
     folder = f"{node}/{REPORT_KEY}{execution}"
-    sentence = (
-        f"the data gate refused the examples: {'; '.join(faults)}. Correct the data, or the schema if the data"
-        f" is right (`fer-tfx schema` writes one from data); the page of the run is {os.path.join(folder, PAGE_FILE)}"
-    )
+    lacks_class = any(": no example of " in each for each in faults)  # which no schema could allow
+    other = "data.classes if the data has no such class" if lacks_class else "the schema if the data is right"
+    hint = "" if lacks_class else " (`fer-tfx schema` writes one from data)"
+    page = os.path.join(folder, PAGE_FILE)
+    refused = f"the data gate refused the examples: {'; '.join(faults)}"
+    sentence = f"{refused}. Correct the data, or {other}{hint}; the page of the run is {page}"
     write_report(folder, ReportData(name, Verdict((sentence,), place=""), read_data(input_dict), run=run))
     raise GateError(sentence)
 

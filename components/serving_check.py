@@ -96,7 +96,7 @@ def probe_in_fresh_process(*folders: str) -> ServingFigures:
     start = f"import sys; sys.path[:] = {sys.path!r}; import runpy; runpy.run_module({_PROBE!r}, run_name='__main__')"
     command = [sys.executable, "-c", start, *folders]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise UnservableError(f"gave no answer within {TIMEOUT_S} s") from error
     if done.returncode:

@@ -24,7 +24,7 @@ def download_from_kaggle(folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [command, "competitions", "download", "-c", COMPETITION, "-p", str(folder)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
     )  # fmt: skip
     archive = folder / f"{COMPETITION}.zip"
     if done.returncode or not archive.exists():

@@ -23,7 +23,7 @@ def ensure_environment(folder: Path, lock: Path) -> Path:
     create = ("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder / "venv"))
     sync = ("pip", "sync", "--quiet", "--python", str(python), "--require-hashes", "--compile-bytecode")
     for command in (create, (*sync, "--allow-empty-requirements", str(lock))):
-        done = subprocess.run([uv, *command], capture_output=True, text=True, check=False)
+        done = subprocess.run([uv, *command], capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise DataError(f"uv {command[0]}: exit code {done.returncode}: {last}; check that PyPI is reachable")

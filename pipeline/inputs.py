@@ -1,5 +1,6 @@
 """What a run is given, checked before it starts: data, schema, hyperparameters."""
 
+import fnmatch
 import glob
 import hashlib
 import json
@@ -129,7 +130,9 @@ def look_into_input(config: DataConfig) -> list[Source]:
         found = _find_files(given, name)
         paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
         sources, skipped = choose_sources(paths, given.base, classes, config.votes_path)
-        if patterns and not sources and not re.search(_PLACEHOLDER, patterns[0]):
+        if patterns and re.search(_PLACEHOLDER, patterns[0]):
+            _require_span(f"{given.base.rstrip('/')}/{patterns[0]}")
+        elif patterns and not sources:
             folders = name_some(sorted(os.path.basename(path) for path in found if path not in paths))  # noqa: PTH119
             why = f"only folders: {folders}" if folders and not paths else describe_skipped(skipped)
             place = os.path.dirname(f"{given.base.rstrip('/')}/{patterns[0]}")  # noqa: PTH120
@@ -139,6 +142,14 @@ def look_into_input(config: DataConfig) -> list[Source]:
         look_into(sources, reading_limits_of(config), classes)
         labelled += sources if classes else []
     return labelled
+
+
+def _require_span(pattern: str) -> None:
+    """Raise DataError if no file has digits where the pattern has `{SPAN}` and the like."""
+    parts = re.split(rf"{_PLACEHOLDER}[^}}]*\}}", pattern)[::2]
+    numbered = re.compile("[0-9]+".join(fnmatch.translate(each).removesuffix(r"\Z") for each in parts) + r"\Z")
+    if not any(numbered.match(each) for each in glob.glob("*".join(parts))):  # noqa: PTH207
+        raise DataError(f"{pattern}: no file matches; expected such as {'1'.join(parts)}")
 
 
 def _find_files(given: Input, name: str) -> list[str]:

@@ -1,12 +1,12 @@
 """Commands of `fer-tfx`, and the options that they share. Imported at every start, so it imports nothing heavy."""
 
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fer_tfx.errors import ConfigError
 from fer_tfx.quiet import is_quiet
 from pipeline.paths import RunPaths, is_remote
 
@@ -38,13 +38,17 @@ def load_latest(file: str | None, overrides: list[str] | None, *, will_change: b
 
     Runs on data come first for a command that will change something. `--set name=NAME` names the pipeline.
     """
+    from configs.convert import overlay
     from schema.drawn_faces import name_drawn_run
 
     given = load_settings(file, overrides)
     is_named = any(each.partition("=")[0].strip() == "name" for each in overrides or ())
     if is_named or is_remote(given.runtime.root):
         return given
-    drawn = dataclasses.replace(given, name=name_drawn_run(given.name))
+    try:
+        drawn = overlay(given, {"name": name_drawn_run(given.name)})
+    except ConfigError:  # of a name that is too long for another word
+        return given
     given_start, drawn_start = map(_find_last_start, (given, drawn))
     is_drawn = not given_start if will_change else drawn_start > given_start
     chosen, other = (drawn, given) if drawn_start and is_drawn else (given, drawn)

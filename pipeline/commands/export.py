@@ -11,6 +11,7 @@ import typer
 from fer_tfx.errors import ConfigError, DataError, GateError, shorten
 from fer_tfx.files import replacing_bytes
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
+from fer_tfx.versions.versions import ASIDE
 from pipeline.commands import Config, Overrides, load_latest
 from pipeline.environment import ensure_environment
 from pipeline.paths import RunPaths, is_remote
@@ -90,6 +91,9 @@ def _find(version: str, config: str | None, overrides: list[str] | None) -> Path
         if is_remote(place):
             raise ConfigError(f"{place}: is remote; copy the version here and give its folder")
         folder = Path(place, version)
+        if not folder.is_dir() and Path(place, ASIDE, version).is_dir():
+            aside = Path(place, ASIDE, version)
+            raise ConfigError(f"{version}: is rolled back; give its folder, {aside}, if that is what you want")
     model = find_model(folder)
     require_known(model, KnownModels.of_user())
     return model
@@ -152,7 +156,7 @@ def _ask_onnx(python: Path, made: Path, pixels: "npt.NDArray[np.uint8]", work: P
 
 
 def _run(command: list[str | Path]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise DataError(f"the conversion to ONNX ended with exit code {done.returncode}: {shorten(last)}; report it")

@@ -5,6 +5,7 @@ or the run has no page or logs.
 """
 
 import json as json_text
+import math
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,17 +52,22 @@ def runs(json: AsJson = False, config: Config = None, overrides: Overrides = Non
     """List the runs, newest first: data, figures, verdict, version."""
     found = _open(config, overrides).summarise()
     if json:
-        print(json_text.dumps(found, indent=2))
+        print(json_text.dumps([_without_nan(each) for each in found], indent=2))
         return 0
     forms = {"rows_used": ",", "accuracy": ".4f", "macro_f1": ".4f"}
     rows = []
-    for run in found:
+    for run in map(_without_nan, found):
         figures = ["-" if run[name] is None else format(run[name], form) for name, form in forms.items()]
         version = f"{run['version'] or '-'} {run['version_state'] or ''}".strip()
         rows.append([str(run["id"]), run["started"], run["data"], *figures, version, run["verdict"]])
     headings = (">run", "started", "data", ">rows used", ">accuracy", ">macro F1", "version", "verdict")
     print(*_tabulate(headings, rows), sep="\n")
     return 0
+
+
+def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """With None for figures that a model doesn't have, as it answers NaN; JSON has no word for that."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
 
 
 def compare(
@@ -237,7 +243,7 @@ def tensorboard(
     try:
         done = subprocess.run(
             [command, "--logdir", str(folder), "--host", "localhost", "--port", str(port)],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
             preexec_fn=partial(end_with, os.getpid()),
         )  # fmt: skip
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ import typer
 
 from fer_tfx.contract import EVAL_SPLIT, TEST_SPLIT, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.counted import counted
-from fer_tfx.errors import DataError
+from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.commands import AsJson, Config, Overrides, load_settings
 from pipeline.stack import require_tfx
@@ -43,6 +43,8 @@ def inspect(
 
     with TemporaryDirectory(prefix="fer-tfx-inspect-") as name:
         folder = Path(name)
+        if "{SPAN" in data:
+            raise ConfigError(f"{data}: inspect takes the files of one span; put its number in place of {{SPAN}}")
         settings = keep_standard_input(load_settings(config, overrides, {"data.path": data}).data, folder)
         classes = class_table_of(settings)
         form = describe_sources(look_into_input(settings), reading_limits_of(settings), classes)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fer_tfx.commands.output import check_output
 from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAIN_SPLIT, TRAINING_ENVIRONMENT
-from fer_tfx.errors import DataError
 from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from pipeline.commands import Config, Overrides, load_settings
@@ -39,8 +39,7 @@ def schema(
     settings = load_settings(config, overrides, {"data.path": data}).data
     found = resolve_input(settings)
     look_into_input(settings)
-    if not out.absolute().parent.is_dir():
-        raise DataError(f"{out}: its folder does not exist; make it first")
+    check_output(out, [])
     hush_libraries()
     with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
         text = _HEADER + _infer(settings, found, folder)

@@ -4,12 +4,14 @@ Only `acceptance` and `notes`, `comparison` and `overview` are imported by thems
 seconds to import.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ml_metadata
 
+from configs.convert import check_setting
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
 from pipeline.history.figures import REPORTER, Figures, locate_refused, summarise
@@ -111,9 +113,18 @@ def _explain_end(item: tuple[str, NodeRecord]) -> str:
     return f"it failed at {name}" if node.is_failed else f"{name} is still running, or was killed"
 
 
+def _is_name(folder: str) -> bool:
+    """Whether a pipeline may be called like this folder, which may have been renamed."""
+    with suppress(ConfigError):
+        check_setting(PipelineConfig, "name", folder)
+        return True
+    return False
+
+
 def _suggest_runs(path: Path) -> str:
     """What to do where there is no run: choose a pipeline beside this one that has some, or start a run."""
-    names = sorted(each.parent.name for each in path.parent.parent.glob(f"*/{path.name}") if each != path)
+    folders = [each.parent.name for each in path.parent.parent.glob(f"*/{path.name}") if each != path]
+    names = sorted(filter(_is_name, folders))
     if names:
         return f"there are runs of {', '.join(names)}: choose one with --set name=NAME"
     return "`fer-tfx run` makes one; name its folder with --set runtime.root=FOLDER"

@@ -254,10 +254,31 @@ def _read_pushes(store: Any, artifacts: Iterable[Any], models: Iterable[Any]) ->
     return pushes, present
 
 
+def find_superseded_pushes(metadata: Path, serving: str, served: Sequence[int]) -> list[str]:
+    """The artifacts of pushes into a folder of versions whose model is not the one in service there, by URI.
+
+    `served` are the versions that are there, the one in service last.
+    """
+    if not metadata.exists():
+        return []
+    pushes = {}
+    for each in open_store_for_reading(metadata).get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME):
+        values = read_plain_values(each.custom_properties)
+        folder, _, version = str(values.get("pushed_destination", "")).rpartition("/")
+        if values.get("pushed") and folder == serving:
+            pushes[str(each.uri)] = (int(version), str(values.get(rule.DIGEST_PROPERTY, "")))
+    in_service = {digest for version, digest in pushes.values() if digest and version in served[-1:]}
+    return [
+        uri
+        for uri, (version, digest) in pushes.items()
+        if version not in served or (version != served[-1] and digest not in in_service)
+    ]
+
+
 def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
     """Make a pushed version both references by hand at `now_ms` since 1970, and record why.
 
-    Raises ConfigError: no such version was pushed, it is rolled back, or no reason is given.
+    Raises ConfigError: no such version was pushed, it is rolled back, its model is gone, or no reason is given.
     """
     pushes = {
         int(each.custom_properties["pushed_version"].string_value): each
@@ -268,7 +289,13 @@ def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
     gone = find_rolled_back(dict.fromkeys(places.values(), ""))
     rule.require_acceptable(version, reason, {number: place in gone for number, place in places.items()})
     artifact = pushes[version]
-    artifact.custom_properties[rule.ACCEPTED_MS_PROPERTY].int_value = now_ms
+    (model,) = store.get_artifacts_by_id(list(_find_inputs(store, [artifact.id], MODEL_KEY).values())) or [artifact]
+    rule.require_model(version, model.uri)
+    known = [
+        max(each.create_time_since_epoch, each.custom_properties[rule.ACCEPTED_MS_PROPERTY].int_value)
+        for each in pushes.values()
+    ]
+    artifact.custom_properties[rule.ACCEPTED_MS_PROPERTY].int_value = rule.find_next_ms(known, now_ms)
     artifact.custom_properties[rule.ACCEPT_REASON_PROPERTY].string_value = reason.strip()
     store.put_artifacts([artifact])
 

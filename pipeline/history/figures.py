@@ -2,13 +2,17 @@
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from configs.library import served_model_of
 from configs.spec import PipelineConfig
 from fer_tfx.contract import EXTRA_ASSETS_DIR, MODEL_DIR, TRAINING_RECORD_FILE
+from fer_tfx.errors import DataError, shorten
 from fer_tfx.quiet import hush_libraries, output_in_log
 from fer_tfx.versions.folder import VersionFolder
 from pipeline.history.records import RunRecord, read_settings
@@ -77,7 +81,8 @@ def read_rows(run: RunRecord) -> IngestionReport | None:
     """The account of all rows; None: there is none, or it is gone."""
     uri = run.find_uri("FerExampleGen", "quarantine")
     path = Path(uri, REPORT_FILE)
-    return IngestionReport.from_json(path.read_text("utf-8")) if uri and path.is_file() else None
+    with _naming(path):
+        return IngestionReport.from_json(path.read_text("utf-8")) if uri and path.is_file() else None
 
 
 def read_training(run: RunRecord) -> dict[str, float]:
@@ -87,9 +92,10 @@ def read_training(run: RunRecord) -> dict[str, float]:
     found: dict[str, float] = {"model bytes": sum(path.stat().st_size for path in files)} if files else {}
     path = Path(uri, MODEL_DIR, EXTRA_ASSETS_DIR, TRAINING_RECORD_FILE)
     if path in files:
-        record = json.loads(path.read_text("utf-8"))
-        seconds = sum(epoch["seconds"] for epoch in record["history"])
-        found |= {"epochs": len(record["history"]), "seconds": seconds, "parameters": record["parameters"]}
+        with _naming(path):
+            record = json.loads(path.read_text("utf-8"))
+            seconds = sum(epoch["seconds"] for epoch in record["history"])
+            found |= {"epochs": len(record["history"]), "seconds": seconds, "parameters": record["parameters"]}
     return found
 
 
@@ -97,14 +103,26 @@ def read_answers(run: RunRecord) -> RowAnswers | None:
     """What the model said of each eval row; None: there is no report, or one of an earlier version."""
     uri = run.find_uri(REPORTER, REPORT_KEY)
     path = Path(uri, ANSWERS_FILE)
-    return RowAnswers.from_bytes(path.read_bytes()) if uri and path.is_file() else None
+    with _naming(path):
+        return RowAnswers.from_bytes(path.read_bytes()) if uri and path.is_file() else None
 
 
 def read_numbers(run: RunRecord, config: PipelineConfig) -> dict[str, Any]:
     """The numbers of a run's page; empty: it has none."""
     folder = run.find_uri(REPORTER, REPORT_KEY) or locate_refused(run, config)
     path = Path(folder, NUMBERS_FILE)
-    return dict(json.loads(path.read_text("utf-8"))) if folder and path.is_file() else {}
+    with _naming(path):
+        return dict(json.loads(path.read_text("utf-8"))) if folder and path.is_file() else {}
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Raise DataError, which names the file, for what reading a damaged one raises."""
+    try:
+        yield
+    except (AttributeError, BadZipFile, EOFError, KeyError, TypeError, ValueError) as error:
+        found = f"is damaged: {shorten(str(error), 100)}"
+        raise DataError(f"{path}: {found}; move it away, or bring it back from a copy") from None
 
 
 def locate_refused(run: RunRecord, config: PipelineConfig) -> str:

@@ -1,5 +1,6 @@
 """From an artifact back to the files it was made of, and forward to what was made of it."""
 
+import os
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -86,9 +87,10 @@ class _Graph:
         self._runs = records.number_runs(store)
 
     def find_artifact(self, name: str) -> int:
-        path = Path(name).expanduser().absolute()
+        path = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100 (resolves `..`)
         # A bare number is a version, also inside the folder of some other model.
-        places = {path, *path.parents} if "/" in name or (path.exists() and not name.isdecimal()) else set()
+        is_path = "/" in name or (path.exists() and not name.isdecimal())
+        places = {place for each in (path, path.resolve()) for place in (each, *each.parents)} if is_path else set()
         versions = {}
         for artifact in sorted(self._store.get_artifacts(), key=lambda each: each.id):
             properties = records.read_plain_values(artifact.custom_properties)

@@ -1,12 +1,12 @@
 """The page of all runs of all pipelines below a root."""
 
-import dataclasses
 import logging
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+from configs.convert import overlay
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.files import replacing
@@ -30,7 +30,7 @@ def write_index(config: PipelineConfig) -> Path:
     names = sorted(each.parent.name for each in root.glob(f"*/{own.name}"))
     if not names:
         raise ConfigError(f"{root}: no run is recorded there; `fer-tfx run` makes one")
-    pipelines = [_index(dataclasses.replace(config, name=name), root) for name in names]
+    pipelines = [_index(config, name, root) for name in names]
     path, page = root / INDEX_FILE, render_index(pipelines, describe_time(time.time()))
     with replacing(path) as file:  # runs of two pipelines may end at the same time
         file.write(page)
@@ -45,16 +45,15 @@ def refresh_index(config: PipelineConfig) -> None:
         logging.exception("The page of all runs could not be written; `fer-tfx report --all` tries again")
 
 
-def _index(config: PipelineConfig, root: Path) -> IndexedPipeline:
+def _index(config: PipelineConfig, name: str, root: Path) -> IndexedPipeline:
+    """The runs of one pipeline, or why they can't be read; a folder that was renamed may be called like none."""
     try:
-        history = History.open(config)
+        history = History.open(overlay(config, {"name": name}))
         runs, count = history.read_latest(_MOST_RUNS)
+        makers = {uri: run.number for run in runs if (uri := run.find_uri("Trainer", "model"))}
+        return IndexedPipeline(name, tuple(_index_run(run, history, makers, root) for run in runs), count - len(runs))
     except (ConfigError, DataError) as error:
-        return IndexedPipeline(config.name, (), fault=str(error))
-    makers = {uri: run.number for run in runs if (uri := run.find_uri("Trainer", "model"))}
-    return IndexedPipeline(
-        config.name, tuple(_index_run(run, history, makers, root) for run in runs), count - len(runs)
-    )
+        return IndexedPipeline(name, (), fault=str(error))
 
 
 def _index_run(run: RunRecord, history: History, makers: dict[str, int], root: Path) -> IndexedRun:

@@ -38,6 +38,8 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
     Raises FerError: bad input, or a task failed; the exit code is that of its container.
     """
     require_tfx()
+    if workers < 0:
+        raise ConfigError(f"--workers: expected how many, 0 for one per core, got {workers}")
     pipeline = read_compiled(path)
     for task in pipeline.tasks.values():
         if task.unsupported:

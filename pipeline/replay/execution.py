@@ -68,8 +68,11 @@ class Store:
         self._file.seek(0)
         whole = self._file.read().rpartition("\n")[0]
         self._file.truncate(len(whole.encode()) + 1 if whole else 0)
-        for line in whole.splitlines():
-            self._take(json.loads(line))
+        for number, line in enumerate(whole.splitlines(), start=1):
+            try:
+                self._take(json.loads(line))
+            except (AttributeError, KeyError, TypeError, ValueError):
+                raise DataError(f"{path}, line {number}: is no record of a replay; remove the file") from None
 
     def close(self) -> None:
         self._file.close()

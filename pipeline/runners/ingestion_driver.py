@@ -10,7 +10,9 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
+from fer_tfx.commands.ending import print_error
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
+from fer_tfx.errors import FerError
 from fer_tfx.reading.vote_file import VOTES_INPUT
 from pipeline.inputs import resolve_input
 from pipeline.runners.compiled import Json
@@ -72,4 +74,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main(parse(sys.argv[1:]))
+    try:
+        main(parse(sys.argv[1:]))
+    except FerError as error:
+        print_error(str(error))
+        sys.exit(error.exit_code)

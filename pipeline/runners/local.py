@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -95,6 +96,13 @@ def check(config: PipelineConfig) -> PipelineConfig:
     if config.data.path:
         look_into_input(config.data)
         return config
+    for setting, place in (
+        ("runtime.serving_path", config.runtime.serving_path),
+        ("serving.endpoint.name", config.serving.endpoint.name),
+    ):
+        if place:
+            found = "without --data faces are drawn, and their model is served nowhere"
+            raise ConfigError(f"{setting}: {place}: {found}; give your data, or set {setting}= for this run")
     if config.data.targets != "label":
         raise ConfigError(f"data.targets: {config.data.targets}: drawn faces have no votes; give your data with --data")
     if class_names_of(config.data) != (drawn := class_names_of(DataConfig())):
@@ -132,6 +140,7 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
     logging.set_verbosity(logging.INFO)
     logging.info("Settings of this run:\n%s", to_yaml(config))
     paths = RunPaths.of(config)
+    _forget_superseded_pushes(config, paths)
     dag = build_pipeline(config, paths)
     if other := _find_other_classes(config, paths.serving):
         print(other, file=output)
@@ -144,6 +153,16 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
         raise
     except Exception as error:
         raise ComponentError(view.failed) from error
+
+
+def _forget_superseded_pushes(config: PipelineConfig, paths: RunPaths) -> None:
+    """Remove the copies of pushes whose model is in service no more, so that TFX's cache can't say they were done."""
+    from components.bucket_versions import open_versions
+    from pipeline.history.acceptance import find_superseded_pushes
+
+    served = open_versions(paths.serving, served_model_of(config.serving)).list_served()
+    for folder in find_superseded_pushes(paths.metadata, paths.serving, served):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _find_other_classes(config: PipelineConfig, serving: str) -> str:

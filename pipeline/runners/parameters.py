@@ -80,6 +80,7 @@ def make_parameters(config: PipelineConfig, keys: Iterable[str]) -> list[Paramet
         default = read_setting(config, key)
         if key.partition(".")[0] not in _SECTIONS and key != SERVICE_ACCOUNT:
             raise ConfigError(f"deploy.parameters: {key}: settled when the pipeline is compiled; take it off the list")
+        _require_insertable(key, default)
         if type(default) not in _TYPES:
             raise ConfigError(f"deploy.parameters: {key} is {default!r}; only text and numbers can be parameters")
         parameters.append(Parameter(key, _make_mark(key, default, index), default))
@@ -168,7 +169,14 @@ def resolve_parameters(declared: Json, given: Json, overrides: Sequence[str]) ->
     for key, name in find_settings(declared).items():
         if name in values:
             check_setting(PipelineConfig, key, values[name])
+            _require_insertable(f"--param {name}", values[name])
     return values
+
+
+def _require_insertable(place: str, value: Any) -> None:
+    """Raise ConfigError for a text that would break the JSON which it is inserted into."""
+    if isinstance(value, str) and json.dumps(value, ensure_ascii=False) != f'"{value}"':
+        raise ConfigError(f"{place}: expected text without quotes, backslashes and line breaks, got {value!r}")
 
 
 def find_settings(declared: Iterable[str]) -> dict[str, str]:

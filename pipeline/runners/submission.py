@@ -70,6 +70,9 @@ def submit(request: SubmitRequest, token_file: str) -> int:
     return 0
 
 
+_NEEDED = ("runtime.root", "runtime.serving_path", "data.path")  # without which a run would end, or write to `/`
+
+
 def build_request(
     target: str, path: Path, *, overrides: Sequence[str] = (), labels: Sequence[str] = (), pipeline_root: str = "",
     service_account: str = "", cron: str = "", project: str = "", location: str = "", host: str = "",
@@ -98,7 +101,10 @@ def build_request(
         overrides = [f"{account}={service_account}", *overrides]
     parameters = resolve_parameters(compiled.declared, compiled.given, overrides)
     for key in set(PLACES) & settings.keys():
-        if given := parameters.get(settings[key]):
+        given = parameters.get(settings[key])
+        if key in _NEEDED and given == "":
+            raise ConfigError(f"--param {settings[key]}: expected a place, got nothing; is a variable unset?")
+        if given:
             require_reachable(given, f"--param {settings[key]}", _find_volume(compiled.documents))
     if target == VERTEX and account:
         service_account = service_account or parameters[account]
@@ -120,10 +126,13 @@ def build_request(
 def _find_volume(documents: Sequence[Json]) -> str:
     """Where the pods have a volume, by the file's second document; empty: they have none."""
     for document in documents[1:]:
-        pods = document.get("platforms", {}).get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
-        for each in pods.values():
-            for mount in each.get("pvcMount", []):
-                return str(mount["mountPath"])
+        try:
+            pods = document.get("platforms", {}).get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
+            for each in pods.values():
+                for mount in each.get("pvcMount", []):
+                    return str(mount["mountPath"])
+        except (AttributeError, KeyError, TypeError):
+            raise DataError("the second document of the compiled file is no platform; compile it again") from None
     return ""
 
 

@@ -1,6 +1,7 @@
 """What a cluster's runs have accepted, by way of a shared folder."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,13 @@ def test_accept_version_moves_both_references_and_keeps_why(cluster):
     assert [each.accept_reason for each in read_record(str(cluster.folder)).pushes] == ["", "new labels"]
     with pytest.raises(ConfigError, match=r"^3: no such version was pushed, only 1700000001, 1700000002;"):
         accept_version(str(cluster.folder), 3, "why not", now_ms=1)
+
+
+def test_accept_version_whose_model_is_gone_is_refused(cluster):
+    cluster.push("first", 1700000001)
+    shutil.rmtree(cluster.folder / "1700000001")
+    with pytest.raises(ConfigError, match=r"^1700000001: its model, .*, is gone, so nothing can be compared with it"):
+        accept_version(str(cluster.folder), 1700000001, "why not", now_ms=1)
 
 
 def test_writer_same_push_again_records_it_once(cluster):

@@ -14,7 +14,7 @@ from components.data_gate import DataGate
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError, DataError
 from pipeline.history import open_store
-from pipeline.history.acceptance import AcceptedStrategy, accept_version
+from pipeline.history.acceptance import AcceptedStrategy, accept_version, find_superseded_pushes
 
 GATE = f"{DataGate.__module__}.{DataGate.__name__}"
 
@@ -289,9 +289,42 @@ def test_accept_version_moves_both_references_and_keeps_why(work):
     assert first != second
 
 
+def test_accept_version_whose_model_is_gone_is_refused(work):
+    work.push("100")
+    (model,) = work.store.get_artifacts_by_type("Model")
+    shutil.rmtree(model.uri)
+    with pytest.raises(
+        ConfigError, match=rf"^100: its model, {model.uri}, is gone, so nothing can be compared with it"
+    ):
+        accept_version(work.store, 100, "better", now_ms=1)
+
+
+def test_superseded_pushes_are_those_whose_model_is_not_in_service(work):
+    """TFX's cache would say of each that it was done; an equal model, pushed again, is in service all the same."""
+    serving = str(work.history.home / "serving")
+
+    def find(*served: int) -> list[str]:
+        return [digests[uri] for uri in find_superseded_pushes(work.history.path, serving, served)]
+
+    for version in ("100", "200", "300"):
+        work.push(version)
+    pushed = sorted(work.store.get_artifacts_by_type("PushedModel"), key=lambda each: each.id)
+    digests = {each.uri: each.custom_properties["pushed_version"].string_value for each in pushed}
+    for each, digest in zip(pushed, ("a", "b", "a"), strict=True):
+        each.custom_properties["model_digest"].string_value = digest
+    work.store.put_artifacts(pushed)
+    assert find(100, 200, 300) == ["200"]
+    assert find(100, 200) == ["100", "300"]
+    assert find(300) == ["100", "200"]
+    assert find() == ["100", "200", "300"]
+    assert find_superseded_pushes(work.history.path, "/elsewhere", [300]) == []
+    assert find_superseded_pushes(work.history.home / "no.sqlite", serving, []) == []
+
+
 @pytest.mark.parametrize(
     ("version", "reason", "expected"),
     [
+        (100, "caf\udce9", "--reason: expected text in UTF-8, got other bytes; write it anew"),
         (300, "better", "300: no such version was pushed, only 100, 200; give one of them"),
         (200, "better", "200: is rolled back; `fer-tfx rollback --to 200` puts it into service first"),
         (100, "  ", "--reason: expected why this version is accepted"),

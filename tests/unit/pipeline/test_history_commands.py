@@ -270,7 +270,12 @@ def test_lineage_finds_a_model_by_folder_by_file_and_after_a_rollback(run, tmp_p
     run(tmp_path, "rollback")
     aside = tmp_path / "fer" / "serving" / "rolled_back" / "1700000100"
     model = Path(expected.rpartition("  ")[2])
-    for name in (served, served / "saved_model.pb", aside, model, model / "Format-Serving"):
+    (tmp_path / "link").symlink_to(tmp_path / "fer")
+    round_about = [
+        tmp_path / "sub/.." / model.relative_to(tmp_path),
+        tmp_path / "link" / model.relative_to(tmp_path / "fer"),
+    ]
+    for name in (served, served / "saved_model.pb", aside, model, model / "Format-Serving", *round_about):
         assert run(tmp_path, "lineage", str(name))[1].splitlines()[0] == expected
 
 
@@ -351,3 +356,14 @@ def test_compare_json_gives_the_same_as_objects(run, two_runs):
 def test_versions_json_gives_the_same_as_objects(run, two_runs):
     told = json.loads(run(two_runs.root, "versions", "--json")[1])
     assert told == [{"version": 1700000100, "state": "stable"}, {"version": 1700000000, "state": "previous"}]
+
+
+def test_runs_of_a_model_that_answers_nan_have_no_figures(run, history, tmp_path):
+    history.start_run(settings(3))
+    data = history.add_data_nodes()
+    history.add_judges(data, history.add_trainer(data, 3)["model"], "")
+    history.note_figures(Figures(200, float("nan"), float("nan"), {"angry": 0.0}, ["accuracy is nan"]))
+    code, out, _ = run(tmp_path, "runs", "--json")
+    (found,) = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    assert (code, found["accuracy"], found["macro_f1"]) == (0, None, None)
+    assert " -  -  " in run(tmp_path, "runs")[1].replace("         ", "  ").replace("        ", "  ")

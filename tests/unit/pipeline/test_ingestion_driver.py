@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -86,3 +88,13 @@ def test_main_writes_base_patterns_and_fingerprint_where_the_executor_reads_them
     assert written["input_fingerprint"] == (
         "split:labelled,num_files:1,total_bytes:15,xor_checksum:1700000000,sum_checksum:1700000000"
     )
+
+
+def test_driver_that_is_given_nothing_to_read_ends_with_one_line_and_the_code_of_bad_input(tmp_path):
+    values = compiled(str(tmp_path / "none"))
+    message = {"inputs": {"parameterValues": values}, "outputs": {"outputFile": str(tmp_path / "output.json")}}
+    command = [sys.executable, "-m", "pipeline.runners.ingestion_driver", "--json_serialized_invocation_args"]
+    done = subprocess.run([*command, json.dumps(message)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"fer-tfx: {tmp_path}/none: no such file or folder; give a table")
+    assert "Traceback" not in done.stderr

@@ -193,7 +193,10 @@ def test_look_into_input_sound_files_of_both_inputs_pass(tmp_path):
     for name in ("train.csv", "test.csv"):
         (tmp_path / name).write_bytes(CSV)
     look_into_input(DataConfig(path=str(tmp_path), unlabelled_path=str(tmp_path / "test.csv")))
+    (tmp_path / "span-07").mkdir()
+    (tmp_path / "span-07/a.csv").write_bytes(CSV)
     look_into_input(DataConfig(path=str(tmp_path / "span-{SPAN}" / "*.csv")))
+    look_into_input(DataConfig(path=str(tmp_path / "span-{SPAN:2}" / "*.csv")))
 
 
 def test_refused_file_ends_the_command_before_tfx_is_imported(tmp_path):
@@ -246,3 +249,14 @@ def test_resolve_input_folder_within_that_cannot_be_read_is_named(tmp_path, monk
         resolve(tmp_path)
     assert resolve(tmp_path / "train").patterns == {"labelled": "*/*"}
     assert resolve(tmp_path / "lists" / "paths.csv").patterns["labelled"] == "paths.csv"
+
+
+@pytest.mark.parametrize("pattern", ["none/span-{SPAN}/*.csv", "data/span-{SPAN}/*.csv", "data/{YYYY}-{MM}-{DD}/a.csv"])
+def test_look_into_input_span_that_is_not_there_is_named_before_anything_starts(tmp_path, pattern):
+    for folder in ("span-x", "2026-11"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        (tmp_path / "data" / folder / "a.csv").write_bytes(CSV)
+    with pytest.raises(DataError) as caught:
+        look_into_input(DataConfig(path=str(tmp_path / pattern)))
+    example = pattern.replace("{SPAN}", "1").replace("{YYYY}-{MM}-{DD}", "1-1-1")
+    assert str(caught.value) == f"{tmp_path}/{pattern}: no file matches; expected such as {tmp_path}/{example}"

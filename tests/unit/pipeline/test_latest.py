@@ -103,3 +103,12 @@ def test_lineage_of_the_latest_run_that_trained_nothing_says_so(tell, tmp_path):
     history.start_run()
     code, _, error = tell("lineage")
     assert (code, error) == (2, "fer-tfx: run 2: trained no model; `fer-tfx runs` tells how each run ended\n")
+
+
+def test_name_that_leaves_no_room_for_drawn_is_that_of_the_runs_on_data(tell, tmp_path):
+    name = "a" * 60
+    make_history(tmp_path / "runs", name, "1700000000", LAST)
+    (tmp_path / "long.yaml").write_text(f"name: {name}\n")
+    code, out, error = tell("runs", "--config", "long.yaml")
+    assert (code, error) == (0, "")
+    assert "1700000000" in out

@@ -209,3 +209,9 @@ def test_replay_importer_hands_on_the_artifact_that_is_named(double, run):
     (note,) = double.take_notes()
     (taken,) = note["given"]["inputs"]["artifacts"]["First"]["artifacts"]
     assert (taken["uri"], taken["metadata"]["span"]) == ("minio://b/given", 4)
+
+
+def test_replay_negative_number_of_workers_is_refused(double, tmp_path):
+    double.add("Task")
+    with pytest.raises(ConfigError, match=r"^--workers: expected how many, 0 for one per core, got -1$"):
+        replay(double.write(), "", tmp_path / "replays", (), -1)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fer_tfx.errors import ConfigError
+from fer_tfx.errors import ConfigError, DataError
 from pipeline.replay.execution import CACHED, SUCCEEDED, Store, TaskRecord
 
 
@@ -77,3 +77,13 @@ def test_store_of_another_replay_at_work_is_refused(open_store, tmp_path):
     open_store()
     with pytest.raises(ConfigError, match="another replay is running there; wait, or give another --root"):
         Store(tmp_path / "replay.jsonl")
+
+
+@pytest.mark.parametrize("line", ["no JSON", "[1]", '{"run": 1}', "3"])
+def test_store_line_that_is_no_record_is_named(open_store, tmp_path, line):
+    open_store().begin("a")
+    path = tmp_path / "replay.jsonl"
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(DataError, match=rf"^{path}, line 2: is no record of a replay; remove the file$"):
+        open_store()

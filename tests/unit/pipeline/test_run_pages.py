@@ -165,3 +165,36 @@ def test_compare_html_of_a_run_without_a_model_says_what_would_stand_there(capsy
     page = show(capsys, root, "compare", "1", "3", "--html")
     assert "No row was answered in both runs" in page
     assert "neither run reached a verdict" not in page
+
+
+def test_page_of_all_runs_lists_a_folder_that_was_renamed_with_what_is_wrong(root, capsys):
+    (root / "fer").rename(root / "fer.old")
+    assert main(["report", "--all", "--no-open", "--set", f"runtime.root={root}"]) == 0
+    page = (root / "index.html").read_text("utf-8")
+    assert "fer.old" in page
+    assert "name: expected at most 63 lower-case letters" in page
+    capsys.readouterr()
+    assert main(["runs", "--set", f"runtime.root={root}"]) == 2
+    assert "fer.old" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("pattern", "commands"),
+    [
+        ("FerExampleGen/quarantine/*/ingestion.json", ["runs", "compare 1 2"]),
+        ("HtmlReport/report/*/answers.npz", ["compare 1 2"]),
+        ("Trainer/model/*/Format-Serving/assets.extra/training_record.json", ["compare 1 2"]),
+        ("HtmlReport/report/*/report.json", []),
+    ],
+)
+def test_damaged_file_of_a_run_is_named_in_one_line_and_on_the_page_of_all(root, capsys, pattern, commands):
+    path = next((root / "fer/artifacts").glob(pattern))
+    path.write_bytes(path.read_bytes()[:20])
+    for command in commands:
+        assert main([*command.split(), "--set", f"runtime.root={root}"]) == 2
+        line = capsys.readouterr().err
+        assert line.startswith(f"fer-tfx: {path}: is damaged: ")
+        assert line.count("\n") == 1
+    assert main(["report", "--all", "--no-open", "--set", f"runtime.root={root}"]) == 0
+    if "answers" not in pattern and "record" not in pattern:
+        assert "is damaged" in (root / "index.html").read_text("utf-8")

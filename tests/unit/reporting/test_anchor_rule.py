@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from components.acceptance import MODEL_KEY, Push, choose_references
+from components.acceptance import MODEL_KEY, Push, choose_references, find_next_ms
 from reporting.intervals import CHANGE_LEVEL, find_detectable_loss, paired_difference_interval
 
 MARGIN = 0.01
@@ -93,3 +93,17 @@ def test_find_detectable_loss_of_models_that_hardly_differ_needs_rows_that_do():
     assert find_detectable_loss(0.0, 10_000, MARGIN) == pytest.approx(0.013, abs=2e-3)
     assert find_detectable_loss(0.2, 0, MARGIN) == 1.0
     assert math.isfinite(find_detectable_loss(1.0, 1, 1.0))
+
+
+def test_push_of_a_clock_that_was_ahead_is_overtaken_by_the_next_and_by_a_person():
+    ahead = Push(1, "", 1, pushed_ms=2_000_000)
+    later = Push(2, "", 2, pushed_ms=1_000_000)
+    assert find_anchor([ahead, later]) == later
+    worse = Push(2, "", 2, pushed_ms=1_000_000, is_no_worse=False)
+    assert find_anchor([ahead, worse]) == ahead
+    accepted = Push(
+        2, "", 2, pushed_ms=1_000_000, is_no_worse=False, accepted_ms=find_next_ms([2_000_000, 0], 1_100_000)
+    )
+    assert find_anchor([ahead, accepted]) == accepted
+    last = Push(3, "", 3, pushed_ms=1_200_000)
+    assert find_anchor([ahead, accepted, last]) == last
