@@ -26,7 +26,7 @@ COMPLETE = "_FER_TFX_COMPLETE"
 
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME|FOLDER", help="A shipped model, or a pushed one or its versions (default: small)."),
+    typer.Option(metavar="NAME|FOLDER", help="small or accurate, a pushed model or its versions (default: small)."),
 ]
 Url = Annotated[str | None, typer.Option(metavar="URL", help="A server: http(s), grpc(s) or kserve(s)://host:port.")]
 Trust = Annotated[bool, typer.Option("--trust", help="With --model: load it wherever it comes from, now and later.")]

@@ -238,9 +238,9 @@ def load(source: "str | os.PathLike[str] | Client" = "small", *, trust: bool = F
     """A model to keep.
 
     Args:
-        source: `small` comes with the package. A folder holds a model that `fer-tfx run` pushed, or versions of it, of
-            which the latest is taken, or a light form. A server is `http(s)://host:8501`, `grpc(s)://host:8500` or
-            `kserve(s)://host:8000`, or a `Client` of your own settings.
+        source: `small` and `accurate` come with the package. A folder holds a model that `fer-tfx run` pushed, or
+            versions of it, of which the latest is taken, or a light form. A server is `http(s)://host:8501`,
+            `grpc(s)://host:8500` or `kserve(s)://host:8000`, or a `Client` of your own settings.
         trust: load a SavedModel without a light form wherever it comes from: it is a program. Models that were pushed
             here, or confirmed once by `fer-tfx predict --trust`, need it not.
 

@@ -89,13 +89,10 @@ def collect_site(back_end: BackEnd) -> Site:
         path.relative_to(page).as_posix(): path for path in sorted(page.rglob("*")) if path.is_file()
     }
     files |= {f"face_models/{path.name}": path for path in (_PACKAGE / "face_models").iterdir()}
-    folders = {name: find_shipped_model(light_folder(name)) for name in SHIPPED_NAMES
-               if (_PACKAGE / light_folder(name)).is_dir()}  # fmt: skip
+    folders = {name: find_shipped_model(light_folder(name)) for name in SHIPPED_NAMES}
     chosen = back_end.model or SHIPPED_NAMES[0]
     if back_end.model and back_end.model not in SHIPPED_NAMES:
         chosen, folders[_OWN] = _OWN, _find_own(Path(back_end.model))
-    elif chosen not in folders:
-        find_shipped_model(light_folder(chosen))  # which says what to do
     for name, folder in folders.items():
         for file in (LIGHT_MODEL_FILE, CALIBRATION_FILE, CLASS_NAMES_FILE):
             files[f"models/{name}/{file}"] = folder / file

@@ -7,7 +7,7 @@ import { count, describe, showFaces } from "./faces.js";
 const LIMITS = { bytes: 20e6, pixels: 40e6 };
 const NOTES = { empty: "For each face you will see how likely every expression is.", busy: "Looking for faces…" };
 const NOTHING = { width: 1, height: 1, faces: [] };
-const SIZES = { small: "small, 1.5 MB", accurate: "accurate, slower", own: "your own" };
+const SIZES = { small: "small, 1.5 MB", accurate: "accurate, 2.9 MB", own: "your own" };
 const find = (id) => document.getElementById(id);
 const places = { boxes: find("boxes"), cards: find("faces") };
 

@@ -51,6 +51,7 @@ def test_wheel_of_the_library_holds_every_file_of_fer_tfx_and_no_other_package(p
     models = {
         "face_models/face_detection_short_range.tflite",
         "light_model/model.tflite",
+        "light_model_accurate/model.tflite",
         "shipped_model/saved_model.pb",
     }
     assert {f"fer_tfx/{name}" for name in models} <= names
@@ -76,7 +77,8 @@ def test_both_distributions_state_one_version_their_licence_and_authors_as_pypi_
         assert licence == (ROOT / "LICENSE").read_bytes()
         assert b"Apache License" in licence
     notes = {name.rpartition("licenses/")[2] for name in wheels[0].namelist() if "licenses/" in name}
-    assert notes == {"LICENSE", "NOTICE", "demo/litert/NOTICE", "face_models/NOTICE", "shipped_model/LICENCE_NOTE.md"}
+    weights = {f"{folder}/LICENCE_NOTE.md" for folder in ("light_model_accurate", "shipped_model")}
+    assert notes == {"LICENSE", "NOTICE", "demo/litert/NOTICE", "face_models/NOTICE", *weights}
 
 
 def _find(wheel: zipfile.ZipFile, end: str) -> str:

@@ -27,7 +27,11 @@ def test_out_writes_a_whole_site_whose_page_names_only_files_that_are_there(tmp_
     assert cli.main(["demo", "--out", str(tmp_path / "new" / "site")]) == 0
     site = tmp_path / "new" / "site"
     assert capsys.readouterr().out.startswith(f"{site}: written; ")
-    assert json.loads((site / "site.json").read_text()) == {"models": ["small"], "chosen": "small", "server": None}
+    assert json.loads((site / "site.json").read_text()) == {
+        "models": ["small", "accurate"],
+        "chosen": "small",
+        "server": None,
+    }
     assert (site / "models/small/model.tflite").read_bytes() == (
         FOLDER.parent / "light_model/model.tflite"
     ).read_bytes()
@@ -77,7 +81,7 @@ def test_own_model_is_the_chosen_one_beside_those_that_are_shipped(tmp_path):
     shutil.copytree(FOLDER.parent / "light_model", tmp_path / "17/assets.extra")
     (tmp_path / "17/saved_model.pb").write_bytes(b"")
     site = collect_site(BackEnd(model=str(tmp_path)))
-    assert json.loads(site["site.json"]) == {"models": ["small", "own"], "chosen": "own", "server": None}
+    assert json.loads(site["site.json"]) == {"models": ["small", "accurate", "own"], "chosen": "own", "server": None}
     assert site["models/own/class_names.txt"] == tmp_path / "17/assets.extra/class_names.txt"
 
 
@@ -165,7 +169,7 @@ def test_server_of_a_model_elsewhere_answers_as_tensorflow_serving_does():
     assert (broken.status, other.status, rebound.status, sent) == (400, 404, 404, 1)
     assert lengths == [413, 413, 413]
     assert (values, hosts) == ([400] * 6, [200, 200, 200, 404, 404])
-    assert json.loads(site["site.json"]) == {"models": ["small"], "chosen": None, "server": "fer"}
+    assert json.loads(site["site.json"]) == {"models": ["small", "accurate"], "chosen": None, "server": "fer"}
 
 
 def test_server_without_a_model_takes_no_pictures(url):

@@ -323,9 +323,13 @@ def test_load_folder_of_a_light_form_needs_no_trust(crop, small):
     assert fer_tfx.load(find_shipped_model(light_folder())).predict_faces([crop]) == small.predict_faces([crop])
 
 
-def test_load_accurate_is_one_line_until_it_is_shipped():
-    with pytest.raises(ConfigError, match=r"^no light_model_accurate comes with this installation of fer-tfx; give"):
-        fer_tfx.load("accurate")
+def test_load_accurate_is_the_other_model_that_is_shipped(crop, small):
+    accurate = fer_tfx.load("accurate")
+    (answer,) = accurate.predict_faces([crop])
+    assert fer_tfx.load(find_shipped_model(light_folder("accurate"))).predict_faces([crop]) == [answer]
+    assert accurate.class_names == small.class_names
+    assert answer.probabilities != small.predict_faces([crop])[0].probabilities
+    assert accurate.embed([crop]).shape[1] > small.embed([crop]).shape[1]
 
 
 def test_load_server_answers_by_the_same_methods(tmp_path):
