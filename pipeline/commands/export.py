@@ -11,7 +11,6 @@ import typer
 from fer_tfx.errors import ConfigError, DataError, GateError, shorten
 from fer_tfx.files import replacing_bytes
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
-from fer_tfx.versions.versions import ASIDE
 from pipeline.commands import Config, Overrides, load_latest
 from pipeline.environment import ensure_environment
 from pipeline.paths import RunPaths, is_remote
@@ -84,6 +83,7 @@ def export(
 def _find(version: str, config: str | None, overrides: list[str] | None) -> Path:
     """Raises ConfigError: no such version; DataError: of unknown origin."""
     from fer_tfx.model_files import KnownModels, find_model, require_known
+    from fer_tfx.versions.versions import ASIDE
 
     folder = Path(version)
     if version.isdecimal():

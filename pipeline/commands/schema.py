@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fer_tfx.commands.output import check_output
 from fer_tfx.contract import LABEL_KEY, PIXELS_KEY, SERVING_ENVIRONMENT, TRAIN_SPLIT, TRAINING_ENVIRONMENT
 from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
@@ -34,6 +33,7 @@ def schema(
 ) -> int:
     """Write a schema that fits the given data, to start your own from."""
     require_tfx()
+    from fer_tfx.commands.output import check_output
     from pipeline.inputs import look_into_input, resolve_input
 
     settings = load_settings(config, overrides, {"data.path": data}).data
