@@ -40,8 +40,9 @@ class Executor(BaseExecutor):  # type: ignore[misc]
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write the verdict; or the page of the run, and raise GateError that names page and faults in one line."""
         verdict = artifact_utils.get_single_uri(output_dict["verdict"])
-        if faults := _find_faults(input_dict):
-            _refuse(faults, input_dict, verdict, exec_properties["name"], read_run_facts(self._context))
+        faults, remedy = _find_faults(input_dict)
+        if faults:
+            _refuse(faults, remedy, input_dict, verdict, exec_properties["name"], read_run_facts(self._context))
         checked = {"faults": [], "is_drift_checked": bool(input_dict.get("previous_statistics"))}
         io_utils.write_string_file(os.path.join(verdict, "verdict.json"), json.dumps(checked))
 
@@ -70,35 +71,36 @@ class DataGate(Component):
     EXECUTOR_SPEC = ExecutorClassSpec(Executor)
 
 
-def _refuse(faults: list[str], input_dict: Artifacts, verdict: str, name: str, run: RunFacts) -> None:
+def _refuse(faults: list[str], remedy: str, input_dict: Artifacts, verdict: str, name: str, run: RunFacts) -> None:
     """Write <node>/report/<execution>, as TFX removes <node>/verdict/<execution> of a failed execution, and raise."""
     node, _, execution = verdict.rpartition("/verdict")
     folder = f"{node}/{REPORT_KEY}{execution}"
-    lacks_class = any(": no example of " in each for each in faults)  # which no schema could allow
-    other = "data.classes if the data has no such class" if lacks_class else "the schema if the data is right"
-    hint = "" if lacks_class else " (`fer-tfx schema` writes one from data)"
-    page = os.path.join(folder, PAGE_FILE)
-    refused = f"the data gate refused the examples: {'; '.join(faults)}"
-    sentence = f"{refused}. Correct the data, or {other}{hint}; the page of the run is {page}"
+    sentence = (
+        f"the data gate refused the examples: {'; '.join(faults)}. Correct the data, or {remedy}; the page of the run"
+        f" is {os.path.join(folder, PAGE_FILE)}"
+    )
     write_report(folder, ReportData(name, Verdict((sentence,), place=""), read_data(input_dict), run=run))
     raise GateError(sentence)
 
 
-def _find_faults(input_dict: Artifacts) -> list[str]:
+def _find_faults(input_dict: Artifacts) -> tuple[list[str], str]:
+    """What is wrong, and what else may be to blame than the data."""
+    by_schema = "the schema if the data is right (`fer-tfx schema` writes one from data)"
     report = read_rows(artifact_utils.get_single_uri(input_dict["quarantine"]))
-    if gaps := list(find_gaps(report)):
-        return gaps
+    if gaps := list(find_gaps(report)):  # which no schema allows
+        return gaps, "data.classes if it names a class that the data doesn't have"
     statistics = load_statistics(input_dict["statistics"])
     if miscounts := list(find_miscounts(statistics, report)):
-        return miscounts
+        return miscounts, by_schema
     previous = load_statistics(input_dict.get("previous_statistics", []))
     schema = load_schema(input_dict["schema"])
-    return [
+    faults = [
         *describe_anomalies(artifact_utils.get_single_instance(input_dict["anomalies"])),
         *find_size_faults(statistics),
         *find_skew(statistics, schema, report.classes),
         *find_drift(statistics, previous, schema, report.classes),
     ]
+    return faults, by_schema
 
 
 def find_skew(statistics: Statistics, schema: schema_pb2.Schema, class_names: Sequence[str]) -> Iterator[str]:

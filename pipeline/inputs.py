@@ -113,6 +113,11 @@ def resolve_input(config: DataConfig) -> Input:
     return Input(base, {name: path[len(base) :].lstrip("/") for name, path in paths.items()})
 
 
+def has_span(path: str) -> bool:
+    """Whether TFX fills a part of this path in: the number of a span or version, or a date."""
+    return bool(re.search(_PLACEHOLDER, path))
+
+
 def look_into_input(config: DataConfig) -> list[Source]:
     """Refuse with a DataError what can't be used, a local file by its first row, before TFX takes seconds to import.
 
@@ -130,7 +135,7 @@ def look_into_input(config: DataConfig) -> list[Source]:
         found = _find_files(given, name)
         paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
         sources, skipped = choose_sources(paths, given.base, classes, config.votes_path)
-        if patterns and re.search(_PLACEHOLDER, patterns[0]):
+        if patterns and has_span(patterns[0]):
             _require_span(f"{given.base.rstrip('/')}/{patterns[0]}")
         elif patterns and not sources:
             folders = name_some(sorted(os.path.basename(path) for path in found if path not in paths))  # noqa: PTH119
@@ -159,7 +164,7 @@ def _find_files(given: Input, name: str) -> list[str]:
 
 
 def _to_patterns_of_votes(path: str) -> list[str]:
-    if not is_remote(path) and not re.search(_PLACEHOLDER, path) and not Path(path).expanduser().is_file():
+    if not is_remote(path) and not has_span(path) and not Path(path).expanduser().is_file():
         raise DataError(f"data.votes_path: {path}: no such file; give that of the votes, such as FER+'s fer2013new.csv")
     return _to_patterns(path, None)[0]
 
@@ -181,7 +186,7 @@ def _to_patterns(path: str, classes: ClassTable | None) -> tuple[list[str], list
             _find_depths(folder, classes, must_read=False)[1] if _find_kind(absolute, name, classes) == _PATHS else []
         )
         return [escaped], [f"{glob.escape(folder)}{'/*' * depth}" for depth in beside]
-    if not re.search(_PLACEHOLDER, path) and not glob.glob(absolute):  # noqa: PTH207
+    if not has_span(path) and not glob.glob(absolute):  # noqa: PTH207
         raise DataError(f"{path}: no such file or folder; give a table, a folder of pictures or an archive with --data")
     return [absolute], []
 

@@ -108,16 +108,11 @@ def has_conflict(copies: Iterable[Candidate]) -> bool:
     return len({candidate.class_index for candidate in copies} - {None}) > 1
 
 
-def take_for_eval(candidates: Iterable[Candidate], config: DataConfig) -> list[Candidate]:
-    """The same, each in eval if it is for training, its hash says so and its picture is not held out already."""
-    candidates = list(candidates)
-    held_out = {each.digest for each in candidates if each.split != TRAIN_SPLIT}
-
-    def is_taken(candidate: Candidate) -> bool:
-        may_be = candidate.split == TRAIN_SPLIT and not candidate.is_doubtful and candidate.digest not in held_out
-        return may_be and split_by_digest(candidate.digest, config) == EVAL_SPLIT
-
-    return [each._replace(split=EVAL_SPLIT) if is_taken(each) else each for each in candidates]
+def take_for_eval(copies: list[Candidate], config: DataConfig) -> list[Candidate]:
+    """All the rows with one picture, in eval if they are for training and its hash says so, and it isn't held out."""
+    if find_held_out(copies) or split_by_digest(copies[0].digest, config) != EVAL_SPLIT:
+        return copies
+    return [each if each.is_doubtful else each._replace(split=EVAL_SPLIT) for each in copies]
 
 
 def count_slices(input_bytes: int, slice_bytes: int) -> int:
@@ -226,13 +221,12 @@ class Settle(beam.DoFn):  # type: ignore[misc]
     def process(self, element: tuple[int, Iterable[Segment]], eval_count: int) -> Iterator[beam.pvalue.TaggedOutput]:
         number, segments = element
         candidates = read_slice(segments)
-        if not eval_count and self._config.splits != "usage":
-            candidates = take_for_eval(candidates, self._config)
+        lacks_eval = not eval_count and self._config.splits != "usage"
         counts: Counter[Outcome] = Counter()
         class_names = class_names_of(self._config)
         kept: dict[str, list[Candidate]] = defaultdict(list)
         conflicts: list[list[Candidate]] = []
-        for candidate, drop_reason in self._settle_all(candidates, counts, conflicts):
+        for candidate, drop_reason in self._settle_all(candidates, lacks_eval, counts, conflicts):
             counts[_outcome(candidate, drop_reason, class_names)] += 1
             if not drop_reason:
                 kept[candidate.split].append(candidate)
@@ -248,10 +242,16 @@ class Settle(beam.DoFn):  # type: ignore[misc]
         yield from tag_counts(counts)
 
     def _settle_all(
-        self, candidates: list[Candidate], counts: Counter[Outcome], conflicts: list[list[Candidate]]
+        self,
+        candidates: list[Candidate],
+        lacks_eval: bool,
+        counts: Counter[Outcome],
+        conflicts: list[list[Candidate]],
     ) -> Iterator[tuple[Candidate, str]]:
         for _, group in itertools.groupby(candidates, attrgetter("digest")):
             copies = list(group)
+            if lacks_eval:
+                copies = take_for_eval(copies, self._config)
             if len(copies) == 1:  # as most are
                 yield copies[0], ""
                 continue

@@ -38,13 +38,13 @@ def inspect(
     from configs.library import class_table_of, reading_limits_of
     from fer_tfx.commands.output import check_output
     from fer_tfx.reading.sources import describe_sources
-    from pipeline.inputs import look_into_input
+    from pipeline.inputs import has_span, look_into_input
     from pipeline.standard_input import keep_standard_input
 
     with TemporaryDirectory(prefix="fer-tfx-inspect-") as name:
         folder = Path(name)
-        if "{SPAN" in data:
-            raise ConfigError(f"{data}: inspect takes the files of one span; put its number in place of {{SPAN}}")
+        if has_span(data):
+            raise ConfigError(f"{data}: inspect takes the files of one span; put in its number or date")
         settings = keep_standard_input(load_settings(config, overrides, {"data.path": data}).data, folder)
         classes = class_table_of(settings)
         form = describe_sources(look_into_input(settings), reading_limits_of(settings), classes)

@@ -81,6 +81,9 @@ def test_data_gate_drifted_labels_are_refused_with_a_page_that_says_the_same(run
         run(tmp_path / "DataGate" / "verdict" / "7", previous=MOSTLY_HAPPY, train=EVEN, eval=EVEN)
     folder = tmp_path / "DataGate" / "report" / "7"
     assert "train against the data accepted last: emotion: the shares of happy differ by 0.3956" in str(refused.value)
+    assert "Correct the data, or the schema if the data is right (`fer-tfx schema` writes one from" in str(
+        refused.value
+    )
     assert str(refused.value).endswith(f"; the page of the run is {folder / 'report.html'}")
     numbers = json.loads((folder / "report.json").read_text())
     assert numbers["verdict"] == {"refusals": [str(refused.value)], "place": "", "is_pushed": False}
@@ -95,7 +98,8 @@ def test_data_gate_drifted_labels_are_refused_with_a_page_that_says_the_same(run
 
 
 def test_data_gate_missing_eval_split_is_refused_with_a_page(run: Any, tmp_path: Path) -> None:
-    with pytest.raises(GateError, match="eval: no example"):
+    remedy = r"Correct the data, or data\.classes if it names a class that the data doesn't have; "  # no schema helps
+    with pytest.raises(GateError, match=rf"eval: no example\. {remedy}"):
         run(tmp_path / "DataGate" / "verdict" / "7", train=EVEN)
     numbers = json.loads((tmp_path / "DataGate" / "report" / "7" / "report.json").read_text())
     assert [each["split"] for each in numbers["data"]["label_shift"]["splits"]] == ["train"]

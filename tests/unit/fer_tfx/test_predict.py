@@ -1,9 +1,7 @@
 """fer-tfx predict: arguments to options, what is refused before a model is loaded, and the whole way with a double."""
 
 import csv
-import errno
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -252,19 +250,12 @@ def test_main_predict_folder_answers_for_what_it_can_read_and_lists_the_rest(
     ]
 
 
+@pytest.mark.usefixtures("_folders_called_locked")
 def test_main_predict_folder_within_that_cannot_be_read_is_named_and_the_rest_answered(
-    capfd, tmp_path, pictures, double, monkeypatch
+    capfd, tmp_path, pictures, double
 ):
     (tmp_path / "locked").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "locked")
-    scan = os.scandir
-
-    def scan_as_another_user(path: str) -> object:
-        if path.endswith("locked"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", scan_as_another_user)
     said = f"fer-tfx: {tmp_path}/locked: can't be read: Permission denied; fix its permissions"
     assert main(["predict", str(tmp_path), "--format", "csv"]) == 2
     out, error = capfd.readouterr()

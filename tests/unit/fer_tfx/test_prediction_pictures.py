@@ -1,5 +1,3 @@
-import errno
-import os
 from pathlib import Path
 
 import pytest
@@ -25,18 +23,11 @@ def test_folder_read_gives_pictures_below_it_by_path_and_what_else_there_is(tmp_
     assert found[2:] == ([], [])
 
 
-def test_folder_read_loses_no_folder_without_a_word(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("_folders_called_locked")
+def test_folder_read_loses_no_folder_without_a_word(tmp_path):
     """Links to folders may lead anywhere, also round in circles; hidden folders are programs' own."""
     write(tmp_path, "a/1.png", "locked/2.png", ".cache/3.png")
     (tmp_path / "a/up").symlink_to(tmp_path)
-    scan = os.scandir
-
-    def scan_as_another_user(path: str) -> object:
-        if path.endswith("locked"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", scan_as_another_user)
     found = Folder.read(str(tmp_path))
     assert (found.pictures, found.others, found.links) == ([f"{tmp_path}/a/1.png"], [], [f"{tmp_path}/a/up"])
     said = f"{tmp_path}/locked: can't be read: Permission denied; fix its permissions"

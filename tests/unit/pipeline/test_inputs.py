@@ -1,6 +1,5 @@
 """Given paths -> a base folder and patterns, which together must name the files that were meant."""
 
-import errno
 import os
 import subprocess
 import sys
@@ -230,21 +229,14 @@ def test_run_place_that_no_library_here_can_open_ends_at_once_in_one_line(words,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_resolve_input_folder_within_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("_folders_called_locked")
+def test_resolve_input_folder_within_that_cannot_be_read_is_named(tmp_path):
     """Its rows would be missing without a word. Beside a table, folders are looked into for what it names alone."""
     for name in ("train/happy/1.png", "train/sad/2.png", "locked/3.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "lists" / "locked").mkdir(parents=True)
     (tmp_path / "lists" / "paths.csv").write_text("path,label\n1.png,happy\n")
-    scan = os.scandir
-
-    def scan_as_another_user(path: str) -> object:
-        if path.endswith("locked"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", scan_as_another_user)
     with pytest.raises(DataError, match=f"^{tmp_path}/locked: can't be read: Permission denied; fix its permissions$"):
         resolve(tmp_path)
     assert resolve(tmp_path / "train").patterns == {"labelled": "*/*"}
@@ -260,3 +252,10 @@ def test_look_into_input_span_that_is_not_there_is_named_before_anything_starts(
         look_into_input(DataConfig(path=str(tmp_path / pattern)))
     example = pattern.replace("{SPAN}", "1").replace("{YYYY}-{MM}-{DD}", "1-1-1")
     assert str(caught.value) == f"{tmp_path}/{pattern}: no file matches; expected such as {tmp_path}/{example}"
+
+
+@pytest.mark.parametrize("pattern", ["span-{SPAN}/a.csv", "{YYYY}-{MM}-{DD}/a.csv"])
+def test_main_inspect_several_spans_is_told_to_take_one(capsys, pattern):
+    assert main(["inspect", pattern]) == 2
+    said = f"{pattern}: inspect takes the files of one span; put in its number or date"
+    assert capsys.readouterr() == ("", f"fer-tfx: {said}\n")
