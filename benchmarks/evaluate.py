@@ -76,6 +76,8 @@ def _evaluate_into_file(options: argparse.Namespace, command: str) -> None:
     test = read_public_test(options.data)
     if options.votes:
         test = label_by_votes(test, options.votes, exported.read_class_names(options.model))
+    else:
+        exported.require_fer2013_classes(options.model)
     figures = {"labels": "majority of FER+ votes" if options.votes else "FER2013", **evaluate(options.model, test)}
     teacher_s = sum(exported.sum_training_seconds(exported.read_record(each)) for each in options.teacher)
     section = {
@@ -121,9 +123,9 @@ def evaluate(model: Path, test: PublicTest) -> dict[str, Any]:
     headline |= {f"ece_{when}": each["ece"] for when, each in trust.items()}
     return {
         "parameters": record["parameters"],
-        "epochs": len(record["history"]),
+        "epochs": len(exported.list_epochs(record)),
         "train_wall_seconds": exported.sum_training_seconds(record),
-        "train_wall_seconds_n": len(record["history"]),
+        "train_wall_seconds_n": len(exported.list_epochs(record)),
         **headline,
         **{f"{key}_n": classes["n"] for key in headline},
         "accuracy": {

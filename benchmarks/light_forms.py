@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.evaluate import Answers, describe_abstention, describe_accuracy, describe_classes, describe_trust
 from benchmarks.harness.command import make_parser, print_report, render, run_command
-from benchmarks.model.exported import require_model
+from benchmarks.model.exported import require_fer2013_classes, require_model
 from benchmarks.model.fer2013 import PublicTest, read_public_test, read_strict_rows
 from fer_tfx.contract import CALIBRATION_FILE, CLASS_NAMES_FILE, EXTRA_ASSETS_DIR, LIGHT_MODEL_FILE
 from fer_tfx.light import LightModel
@@ -52,6 +52,7 @@ def _report(options: argparse.Namespace) -> str:
 def write_light_forms(model: Path, data: Path, folder: Path) -> dict[str, Path]:
     """A folder within `folder` for each light form of a SavedModel."""
     require_model(model)
+    require_fer2013_classes(model)
     rows, _ = read_strict_rows(data)  # in the order of their digests, so the first are a fair sample
     places = {form: folder / form for form in (FLOAT16, INT8)}
     write_light_form(model, places[FLOAT16])

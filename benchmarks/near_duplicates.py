@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 
 from benchmarks.evaluate import Answers, describe_accuracy
 from benchmarks.harness.command import make_parser, print_report, render, run_command, tell
-from benchmarks.model.exported import load_predict, require_model
+from benchmarks.model.exported import load_predict, require_fer2013_classes, require_model
 from benchmarks.model.fer2013 import TEST_FILE, TRAIN_FILE, iter_candidates, read_public_test
 from fer_tfx.contract import DEFAULT_CLASS_NAMES, IMAGE_SIZE_PX, TRAIN_SPLIT, UNLABELLED_SPLIT
 from fer_tfx.model_files import find_shipped_model
@@ -165,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(options: argparse.Namespace) -> str:
     model = options.model or find_shipped_model()
     require_model(model)
+    require_fer2013_classes(model)
     cv2.setNumThreads(1)
     test = read_public_test(options.data)
     train = list(iter_candidates(options.data / TRAIN_FILE, TRAIN_SPLIT))

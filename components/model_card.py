@@ -19,7 +19,7 @@ from components.metrics.base import Values
 from components.metrics.evaluation import read_confusion, read_figures, read_metrics, read_robustness
 from components.metrics.rows import Accuracy, ExampleCount
 from components.model_facts import describe_lineage, read_class_names, read_extras, read_refusals, read_training
-from fer_tfx.contract import LABEL_KEY, THRESHOLD_KEY
+from fer_tfx.contract import LABEL_KEY, THRESHOLD_KEY, VIEWS_KEY
 from reporting.corruptions import DESCRIPTIONS
 from reporting.evaluation import describe_classes
 from reporting.intervals import Figure, Interval, Share
@@ -102,6 +102,7 @@ def read_confidence(calibration: dict[str, Any]) -> Confidence:
         threshold=calibration[THRESHOLD_KEY],
         coverage=Share.of(coverage, count),
         accuracy=Share.of(calibration["abstain_accuracy"], round(coverage * count)),
+        views=calibration.get(VIEWS_KEY, 1),
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tfx.dsl.io import fileio
@@ -102,19 +102,48 @@ def read_training(record: dict[str, Any], rows: IngestionReport) -> TrainingFigu
         device=record.get("device", ""),
         spans=spans,
         networks=1 + len(record.get("members", ())),
+        epoch_fraction=0.5 if record.get("trainer", {}).get("consistency_weight") else 1.0,
     )
 
 
 def describe_lineage(
     inputs: Artifacts, settings: dict[str, Any], record: dict[str, Any], stage_code: dict[str, str]
 ) -> Lineage:
-    """What the model was made from; versions and settings are those of the training, with a tuner's values."""
+    """What the model was made from; versions and settings are those of the training.
+
+    After a search they are settings that train the same networks without it: its values stand in `model` and `trainer`,
+    and teachers and members, which it doesn't touch, differ from these by what it changed.
+    """
     (examples,) = inputs["examples"]
     used = [(role, artifact) for role, artifacts in sorted(inputs.items()) for artifact in artifacts]
+    recorded = {name: record[name] for name in _RECORDED if name in record}
     return Lineage(
         input_fingerprint=examples.get_string_custom_property("input_fingerprint"),
         code=stage_code,
         versions=record.get("versions", {}),
-        settings={**settings, **{name: record[name] for name in _RECORDED if name in record}},
+        settings=_settle_tuned({**settings, **recorded}, dict(_list_changes(settings, recorded))),
         artifacts=tuple(UsedArtifact(role, each.type_name, each.id, each.uri) for role, each in used),
     )
+
+
+def _settle_tuned(settings: dict[str, Any], untuned: dict[str, Any]) -> dict[str, Any]:
+    """`untuned` has the values, by dotted key, in whose place a search put others."""
+    tuner = settings.get("tuner", {})
+    if not tuner.get("trials") and not tuner.get("hyperparameters_path"):
+        return settings
+    settled = {**settings, "tuner": {"trials": 0}}
+    if members := settings.get("ensemble", {}).get("members"):
+        settled["ensemble"] = {**settings["ensemble"], "members": [{**untuned, **each} for each in members]}
+    if settings.get("distillation", {}).get("folds"):
+        teacher = {**untuned, **settings["distillation"]["teacher"]}
+        settled["distillation"] = {**settings["distillation"], "teacher": teacher}
+    return settled
+
+
+def _list_changes(before: dict[str, Any], after: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and earlier value of each setting that differs."""
+    for key in before.keys() & after.keys():
+        if isinstance(before[key], dict) and isinstance(after[key], dict):
+            yield from _list_changes(before[key], after[key], f"{prefix}{key}.")
+        elif before[key] != after[key]:
+            yield f"{prefix}{key}", before[key]

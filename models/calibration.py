@@ -14,6 +14,8 @@ from fer_tfx.views import VIEW_COUNTS
 Floats = npt.NDArray[np.float32 | np.float64]  # (n, classes)
 Classes = npt.NDArray[np.int64]  # (n,)
 
+_ROUNDING = 1e-6  # how far the graph's confidences may be from those that a threshold is set by
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -72,11 +74,15 @@ def fit_temperature(logits: Floats, class_indices: Classes) -> float:
 
 
 def find_abstain_threshold(probabilities: Floats, class_indices: Classes, accuracy: float) -> float:
-    """Least confidence such that, of all pictures with at least this confidence, a share `accuracy` is right; or 1."""
-    confidences = probabilities.max(axis=1)
+    """Just below the least confidence such that, of all pictures with at least this one, `accuracy` are right; or 1.
+
+    The graph computes the same confidences in float32 and may round one down, so none of them is the threshold.
+    """
+    confidences = probabilities.max(axis=1).astype(np.float64)
     order = np.argsort(-confidences, kind="stable")
     is_right = (probabilities.argmax(axis=1) == class_indices)[order]
     kept_counts = np.arange(1, len(order) + 1)
-    ends_a_tie = np.append(np.diff(confidences[order]) < 0, True)  # equal confidences are kept or left out together
+    # Confidences that rounding may swap are kept or left out together.
+    ends_a_tie = np.append(np.diff(confidences[order]) < -2 * _ROUNDING, True)
     (enough,) = np.nonzero(ends_a_tie & (np.cumsum(is_right) >= accuracy * kept_counts))
-    return float(confidences[order[enough[-1]]]) if len(enough) else 1.0
+    return float(confidences[order[enough[-1]]]) - _ROUNDING if len(enough) else 1.0

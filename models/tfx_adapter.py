@@ -31,7 +31,8 @@ class Task:
         self.recipe = read_recipe(self.settings)
         self.class_names: tuple[str, ...] = tuple(json.loads(self.settings["classes"]))
         self.train_patterns: list[str] = fn_args.train_files  # one for each span
-        self.eval_patterns: list[str] = fn_args.eval_files
+        # Of the newest span alone, on which the Evaluator judges the model.
+        self.eval_patterns: list[str] = fn_args.eval_files[-1:]
         # What a teacher must not see.
         self.unseen = Fold(*json.loads(self.settings["unseen"])) if "unseen" in self.settings else None
         # Artifacts of an ensemble's other networks: this run's, then those of earlier runs with their fingerprints.

@@ -17,6 +17,7 @@ from reporting.intervals import Z_95, Interval
 
 _BIN_COUNT = 15
 _EDGES = np.linspace(0, 1, _BIN_COUNT + 1)
+_ADDED = 2  # rows whose surplus is 1
 _LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)  # an exact 0 would make one loss, and so the mean, infinite
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -89,6 +90,9 @@ def estimate_calibration_error(sums: npt.NDArray[np.float64], count: int, *, is_
     - sum |S| is at most sum |m| + sum |S - m|, and the latter is a sum of half-normals of the variances Q;
     - sum |S| is at least sum sign(m) S, which is normal with the mean sum |m| and a variance of at most sum Q.
 
+    A sure model makes mistakes too rarely for few rows to show their part of Q. So two rows as wrong as can be are
+    added to sum Q, as Agresti and Coull add rows to a share.
+
     A temperature that was fitted on the same rows draws each S towards 0. With A, the slopes, and H, the information of
     all rows, S loses the variance d = A^2 / H here and gains it on other rows. The mean of |S| grows with the variance
     at the rate of S's density at 0, so the value is raised by 2 d times that density; a bin within two standard errors
@@ -99,7 +103,7 @@ def estimate_calibration_error(sums: npt.NDArray[np.float64], count: int, *, is_
     """
     surpluses, squares, slopes, information = sums
     noise = np.sqrt(squares)
-    plain, spread = float(np.abs(surpluses).sum()), float(np.sqrt(squares.sum()))
+    plain, spread = float(np.abs(surpluses).sum()), math.sqrt(squares.sum() + _ADDED)
     excess = math.sqrt(2 / math.pi) * float(noise.sum()) + Z_95 * math.sqrt(1 - 2 / math.pi) * spread
     optimism = 0.0
     if is_fitted and information.sum() > 0:

@@ -16,13 +16,17 @@ _LEVELS = ("lowest third", "middle third", "highest third")
 
 
 def evaluate(rows: AnsweredRows, temperature: float, threshold: float, class_names: Sequence[str]) -> Evaluation:
-    """All figures of one model, which has this temperature and answers from this confidence on."""
+    """All figures of one model, which has this temperature and answers from this confidence on.
+
+    Accuracy and macro F1 are NaN if one answer is not finite, as the Evaluator has them.
+    """
     true, probabilities = rows.class_indices, rows.probabilities
+    certain = 0.0 if np.isfinite(probabilities).all() else math.nan
     predicted = probabilities.argmax(axis=1)
     confusion = classification.compute_confusion(true, predicted, len(class_names))
     return Evaluation(
-        accuracy=Share.of(classification.compute_accuracy(confusion), len(true)),
-        macro_f1=classification.compute_macro_f1(confusion),
+        accuracy=Share.of(classification.compute_accuracy(confusion) + certain, len(true)),
+        macro_f1=classification.compute_macro_f1(confusion) + certain,
         classes=describe_classes(confusion, class_names),
         confusion=tuple(tuple(counts) for counts in confusion.tolist()),
         temperature=temperature,

@@ -53,6 +53,7 @@ class Confidence:
     threshold: float  # least confidence at which the model should answer
     coverage: Share  # rows with at least that confidence
     accuracy: Share  # those of them that are right
+    views: int = 1  # of a picture that the model averages
 
 
 @dataclass(frozen=True)

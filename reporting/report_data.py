@@ -95,6 +95,7 @@ class TrainingFigures:
     device: str = ""
     spans: tuple[TrainedSpan, ...] = ()
     networks: int = 1  # of an ensemble; epochs are those of the first, and parameters of all
+    epoch_fraction: float = 1.0  # of the training rows that one epoch shows
 
     @property
     def seconds(self) -> float:
@@ -103,7 +104,8 @@ class TrainingFigures:
     @property
     def rows_per_second(self) -> float:
         """Training rows in a second of wall time, evaluations included; 0 if no time was measured."""
-        return self.train_rows * len(self.epochs) / self.seconds if self.seconds else 0.0
+        shown = self.train_rows * self.epoch_fraction * len(self.epochs)
+        return shown / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,12 @@ class ServingFigures:
         """A sentence for each bound that was missed; without a latency reference there is no bound on the latency."""
         sentences = []
         if self.megabytes > max_model_mb:
-            sentences.append(f"the export has {self.megabytes:.1f} MB, at most {max_model_mb:.1f} MB")
+            sentences.append(f"the export has {self.megabytes:.4g} MB, at most {max_model_mb:g} MB")
         if self.latency_ratio is not None and self.latency_ratio > max_latency_ratio:
             sentences.append(
-                f"one picture takes {self.latency_ratio:.1f} times as long as the latency reference's"
+                f"one picture takes {self.latency_ratio:.4g} times as long as the latency reference's"
                 f" ({self.latency_ms:.2f} ms against {self.baseline_latency_ms:.2f} ms), at most"
-                f" {max_latency_ratio:.1f} times"
+                f" {max_latency_ratio:g} times"
             )
         return sentences
 

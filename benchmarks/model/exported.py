@@ -49,6 +49,13 @@ def require_model(folder: Path) -> None:
         raise DataError(f"{folder}: no SavedModel; give the folder of one version, such as runs/fer/serving/<version>")
 
 
+def require_fer2013_classes(folder: Path) -> None:
+    """Raise DataError unless a model has the classes that the labels of FER2013 count."""
+    if (found := read_class_names(folder)) != contract.DEFAULT_CLASS_NAMES:
+        classes = f"has the classes {', '.join(found)}, FER2013 has {', '.join(contract.DEFAULT_CLASS_NAMES)}"
+        raise DataError(f"{folder}: {classes}; give a model of these, in this order")
+
+
 def read_calibration(folder: Path) -> dict[str, Any]:
     """`temperature`, which is part of the graph, and `abstain_threshold`. Raises DataError."""
     path = folder / contract.EXTRA_ASSETS_DIR / contract.CALIBRATION_FILE
@@ -70,7 +77,11 @@ def read_class_names(folder: Path) -> tuple[str, ...]:
         raise DataError(f"{path}: can't be read: {error.strerror}; {_REMEDY}") from None
 
 
+def list_epochs(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of all networks that count: what a killed run repeated is in there once."""
+    return [epoch for each in (record, *record.get("members", ())) for epoch in each["history"]]
+
+
 def sum_training_seconds(record: dict[str, Any]) -> float:
-    """Wall time of the epochs that count, of all networks: those that a killed run repeated are counted once."""
-    networks = [record, *record.get("members", ())]
-    return float(round(sum(epoch["seconds"] for each in networks for epoch in each["history"]), 1))
+    """Wall time of `list_epochs`."""
+    return float(round(sum(epoch["seconds"] for epoch in list_epochs(record)), 1))

@@ -210,7 +210,7 @@ def test_serving_check_model_faster_than_the_baseline_is_blessed(check: Any) -> 
 def test_serving_check_large_model_is_refused_for_its_size(check: Any) -> None:
     is_blessed, reason = check(extra_bytes=4_000_000)
     assert not is_blessed
-    assert reason == f"the export has {read_figures(check).model_bytes / 1e6:.1f} MB, at most 1.0 MB"
+    assert reason == f"the export has {read_figures(check).model_bytes / 1e6:.4g} MB, at most 1 MB"
     assert reason.startswith("the export has 4.")
 
 

@@ -208,7 +208,7 @@ def test_run_with_a_model_worse_than_the_baseline_is_refused_with_exit_3_and_exe
     assert "Refused" in page
     assert "The gate compares the candidate with the anchor" in page
     # The run before read the same statistics, so what came before those is compared: nothing.
-    assert "No earlier data has been accepted, so there is nothing to compare with." in page
+    assert "No earlier data of these classes has been accepted, so there is nothing to compare with." in page
     card = Path(workshop.nodes()["ModelCard"].outputs["card"].uri, "MODEL_CARD.md").read_text()
     assert "refused, so it was not put into service\n  - `accuracy changed by -0." in card
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from evaluation_doubles import RECORD, draw_pixels, write_model
 
-from benchmarks.model.exported import load_predict, read_calibration, read_record
+from benchmarks.model.exported import load_predict, read_calibration, read_record, require_fer2013_classes
+from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import DataError
 
 
@@ -51,6 +52,17 @@ def test_read_file_missing_beside_the_graph_is_refused(tmp_path, read, name):
         DataError, match=rf"{name}\.json: can't be read as JSON: No such file or directory; give a model"
     ):
         read(tmp_path)
+
+
+def test_require_fer2013_classes_refuses_others_and_another_order(tmp_path):
+    (tmp_path / "assets.extra").mkdir()
+    names = tmp_path / "assets.extra" / "class_names.txt"
+    names.write_text("\n".join(DEFAULT_CLASS_NAMES))
+    require_fer2013_classes(tmp_path)
+    for other in (DEFAULT_CLASS_NAMES[::-1], DEFAULT_CLASS_NAMES[:2]):
+        names.write_text("\n".join(other))
+        with pytest.raises(DataError, match=f"has the classes {', '.join(other)}, FER2013 has angry, .*; give a model"):
+            require_fer2013_classes(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError
 from models import tfx_adapter
 from models.computation import Computation
+from models.tfx_adapter import Task, match_run_keys, read_recipe, read_settings
 from models.tfx_adapter import compute_run_key as compute_key
-from models.tfx_adapter import match_run_keys, read_recipe, read_settings
 
 RECIPE = Recipe(ModelConfig(dropout_fraction=0.3), TrainerConfig(epochs=3))
 HERE = Computation("float32", (2,))
@@ -52,6 +52,14 @@ def test_read_settings_no_tuner_gives_what_the_component_was_given():
     fn_args = build_fn_args(None)
     assert read_settings(fn_args.custom_config, None) is fn_args.custom_config
     assert read_recipe(fn_args.custom_config) == RECIPE
+
+
+def test_task_judges_by_the_newest_span_as_the_evaluator_does():
+    places = dict.fromkeys(("base_model", "serving_model_dir", "model_run_dir", "working_dir", "transform_graph_path"))
+    spans = {name: [f"{name}-7/*", f"{name}-8/*"] for name in ("train_files", "eval_files")}
+    task = Task(SimpleNamespace(**vars(build_fn_args(None)), **places, **spans))
+    assert task.train_patterns == ["train_files-7/*", "train_files-8/*"]
+    assert task.eval_patterns == ["eval_files-8/*"]
 
 
 def test_read_settings_tuned_values_take_the_place_of_the_component_s(caplog):

@@ -1,16 +1,22 @@
 """What ModelCard is given: a change of it pushes the model anew, so it is no more than the model is made of."""
 
 import dataclasses
+import json
 
 import pytest
 from tfx import types
 
 from components.model_card import ModelCard
-from configs.load import load_config
+from components.model_facts import describe_lineage
+from configs.convert import overlay
+from configs.load import from_json, load_config, to_json
 from configs.spec import (
     DataConfig,
+    DistillationConfig,
+    EnsembleConfig,
     GateConfig,
     PipelineConfig,
+    Recipe,
     RuntimeConfig,
     ServingConfig,
     SpansConfig,
@@ -26,6 +32,26 @@ def describe(**changes) -> dict:
     """Parameters of the component under a configuration with these changes."""
     channels = {key: types.Channel(type=each.type) for key, each in ModelCard.SPEC_CLASS.INPUTS.items()}
     return build_model_card(dataclasses.replace(PipelineConfig(), **changes), **channels).exec_properties
+
+
+def test_describe_lineage_after_a_search_has_settings_that_train_every_network_again_without_it():
+    config = PipelineConfig(
+        ensemble=EnsembleConfig(members=({"trainer.seed": 2}, {"model.dropout_fraction": 0.2})),
+        distillation=DistillationConfig(folds=1, teacher={"trainer.epochs": 5}),
+        tuner=TunerConfig(trials=2),
+    )
+    recipe = Recipe(config.model, config.trainer)
+    tuned = overlay(recipe, {"trainer.peak_learning_rate": 0.3, "model.dropout_fraction": 0.4})
+    examples = types.standard_artifacts.Examples()
+    lineage = describe_lineage(
+        {"examples": [examples]}, json.loads(to_json(config)), json.loads(to_json(tuned)), stage_code={}
+    )
+    again = from_json(PipelineConfig, json.dumps(lineage.settings))
+    assert again.tuner.trials == 0
+    assert Recipe(again.model, again.trainer) == tuned
+    for first, second in zip(config.ensemble.members, again.ensemble.members, strict=True):
+        assert overlay(tuned, second) == overlay(recipe, first)
+    assert overlay(tuned, again.distillation.teacher) == overlay(recipe, config.distillation.teacher)
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,15 @@ LOG_SHARES = np.log([0.139, 0.015, 0.143, 0.251, 0.168, 0.111, 0.173])  # of FER
 TEMPERATURE = 1.6
 
 
-def draw_rows(rng: np.random.Generator, count: int, distortion: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def draw_rows(
+    rng: np.random.Generator, count: int, distortion: float, spread: float = 1.2
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Logits (n, 7) of an overconfident network, true classes (n,), and the true probabilities (n, 7).
 
-    The accuracy is 0.6. Without distortion a temperature mends all; with it, the larger confidences stay too large.
+    The accuracy is 0.6, and 0.99 with a spread of 60. Without distortion a temperature mends all; with it, the larger
+    confidences stay too large.
     """
-    exact = rng.normal(0, 1.2, (count, 7)) + LOG_SHARES
+    exact = rng.normal(0, spread, (count, 7)) + LOG_SHARES
     classes = (exact + rng.gumbel(size=exact.shape)).argmax(axis=1)
     stretch = 1 + distortion * np.tanh(exact.max(axis=1, keepdims=True) - 2)
     return exact * stretch * TEMPERATURE, classes, softmax(exact, axis=1)
@@ -48,12 +51,13 @@ def compute_true_error(logits: np.ndarray, probabilities: np.ndarray, temperatur
 
 
 def test_estimate_calibration_error_one_bin_matches_the_values_worked_out_by_hand():
-    # 100 rows of confidence 0.8, 70 of them right: S = -10, Q = 70 * 0.04 + 30 * 0.64 = 22.
+    # 100 rows of confidence 0.8, 70 of them right: S = -10, Q = 70 * 0.04 + 30 * 0.64 = 22, with two rows more 24.
     sums = np.array([[-10.0], [22.0], [0.0], [0.0]])
     value, (low, high) = estimate_calibration_error(sums, 100, is_fitted=False)
     assert value == pytest.approx(0.1)
-    assert low == pytest.approx(0.1 - (math.sqrt(2 / math.pi) + 1.959964 * math.sqrt(1 - 2 / math.pi)) * 22**0.5 / 100)
-    assert high == pytest.approx(0.1 + 1.959964 * 22**0.5 / 100)
+    excess = math.sqrt(2 / math.pi) * 22**0.5 + 1.959964 * math.sqrt(1 - 2 / math.pi) * 24**0.5
+    assert low == pytest.approx(0.1 - excess / 100)
+    assert high == pytest.approx(0.1 + 1.959964 * 24**0.5 / 100)
 
 
 def test_estimate_calibration_error_fitted_temperature_adds_twice_the_lost_variance_times_the_density():
@@ -66,9 +70,13 @@ def test_estimate_calibration_error_fitted_temperature_adds_twice_the_lost_varia
     assert fitted.interval == plain.interval
 
 
-def test_estimate_calibration_error_certain_and_right_is_zero_without_width():
-    sums = compute_bin_sums(np.eye(7), np.arange(7))
-    assert estimate_calibration_error(sums, 7, is_fitted=True) == (0.0, (0.0, 0.0))
+def test_estimate_calibration_error_certain_and_right_on_few_rows_may_still_be_wrong():
+    classes = np.arange(700) % 7
+    for count, expected in ((7, 0.396), (700, 0.00396)):
+        sums = compute_bin_sums(np.eye(7)[classes[:count]], classes[:count])
+        value, (low, high) = estimate_calibration_error(sums, count, is_fitted=True)
+        assert (value, low) == (0, 0)
+        assert high == pytest.approx(expected, rel=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +89,21 @@ def test_estimate_calibration_error_interval_holds_the_true_error_in_19_of_20_ca
     held = 0
     for _ in range(repeats):
         logits, classes, _ = draw_rows(rng, count, distortion)
+        temperature = fit_temperature(logits, classes)
+        low, high = estimate(logits, classes, temperature).interval
+        held += low <= compute_true_error(many, probabilities, temperature) <= high
+    assert held / repeats >= 0.95 - 2 * math.sqrt(0.05 * 0.95 / repeats)
+
+
+@pytest.mark.parametrize(("count", "repeats"), [(100, 300), (500, 200)])
+def test_estimate_calibration_error_interval_of_a_sure_model_allows_for_mistakes_that_the_rows_do_not_show(
+    count, repeats
+):
+    rng = np.random.default_rng(count)
+    many, _, probabilities = draw_rows(rng, 20_000, 0.6, spread=60)
+    held = 0
+    for _ in range(repeats):
+        logits, classes, _ = draw_rows(rng, count, 0.6, spread=60)
         temperature = fit_temperature(logits, classes)
         low, high = estimate(logits, classes, temperature).interval
         held += low <= compute_true_error(many, probabilities, temperature) <= high

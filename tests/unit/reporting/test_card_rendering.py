@@ -212,6 +212,10 @@ def test_render_card_without_a_baseline_compares_with_none():
     text = render_card(make_card(figures=dataclasses.replace(FIGURES, change=None)))
     assert "There was no anchor to compare with." in text
     assert "paired" not in text
+    lineage = make_card().lineage
+    off = dataclasses.replace(lineage, settings=lineage.settings | {"gate": {"use_baseline": False}})
+    text = render_card(make_card(figures=dataclasses.replace(FIGURES, change=None), lineage=off))
+    assert "no earlier model, as `gate.use_baseline` was off." in text
 
 
 def test_render_card_model_that_answers_nan_says_so():
@@ -274,6 +278,22 @@ def test_render_card_of_an_ensemble_says_what_its_fingerprints_of_models_stand_f
     text = render_card(make_card(lineage=dataclasses.replace(lineage, settings=settings)))
     assert "\nPut the folders of the earlier models into `ensemble.models`, in place of their fingerprints: " in text
     assert "`ensemble.models`" not in card
+
+
+def test_render_card_of_weights_from_earlier_runs_does_not_claim_that_they_never_saw_the_eval_split(card):
+    lineage = make_card().lineage
+    joined = dataclasses.replace(lineage, settings=lineage.settings | {"ensemble": {"models": ["0123456789abcdef"]}})
+    claim, doubt = "which the exported model was not trained on.", "whether the earlier runs did"
+    assert (claim in card, doubt in card) == (True, False)
+    for text in (render_card(make_card(lineage=joined)), render_card(make_trained(warm_start="0123abcd"))):
+        assert (claim in text, doubt in text) == (False, True)
+
+
+def test_render_card_says_how_many_views_its_figures_are_of(card):
+    averaged = render_card(make_card(confidence=dataclasses.replace(make_card().confidence, views=4)))
+    assert "Each answer is that to one view of a picture." in " ".join(card.split())
+    assert "Each answer is the average of 4 views of a picture." in " ".join(averaged.split())
+    assert ("`views=1` gives the answers" in card, "`views=1`" in averaged) == (True, False)
 
 
 def test_render_card_model_of_an_earlier_version_claims_no_versions(card):

@@ -27,6 +27,15 @@ def test_evaluate_twelve_answers_gives_accuracy_and_macro_f1_with_counts(evaluat
     assert evaluation.macro_f1 == pytest.approx((4 / 6 + 2 / 4 + 2 / 2 + 2 / 4 + 2 / 3 + 0 + 2 / 4) / 7)
 
 
+def test_evaluate_one_answer_that_is_no_number_leaves_no_accuracy():
+    probabilities = PROBABILITIES.copy()
+    probabilities[3] = math.nan
+    found = evaluate(answer_rows(probabilities), temperature=1.25, threshold=0.55, class_names=DEFAULT_CLASS_NAMES)
+    assert math.isnan(found.accuracy.fraction)
+    assert math.isnan(found.macro_f1)
+    assert found.accuracy.count == 12
+
+
 def test_evaluate_classes_have_recall_of_their_rows_and_precision_of_their_answers(evaluation):
     angry, sad, surprise = (evaluation.classes[index] for index in (0, 4, 5))
     assert (angry.name, angry.recall.fraction, angry.recall.count) == ("angry", pytest.approx(2 / 3), 3)

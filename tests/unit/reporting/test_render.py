@@ -134,8 +134,14 @@ def test_render_report_text_from_data_is_escaped(refused_page):
 
 
 def test_render_report_first_run_says_what_will_stand_where_the_anchor_is_missing(pushed_page, refused_page):
-    assert ("McNemar" in pushed_page, "no earlier model to compare with" in pushed_page) == (True, False)
-    assert ("McNemar" in refused_page, "no earlier model to compare with" in refused_page) == (False, True)
+    none = "no earlier model of these classes to compare with"
+    assert ("McNemar" in pushed_page, none in pushed_page) == (True, False)
+    assert ("McNemar" in refused_page, none in refused_page) == (False, True)
+    report = make_report(has_baseline=False)
+    settings = {**report.lineage.settings, "gate": {"use_baseline": False}}
+    report = dataclasses.replace(report, lineage=dataclasses.replace(report.lineage, settings=settings))
+    page = render(report)
+    assert (none in page, "as <code>gate.use_baseline</code> was off" in page) == (False, True)
 
 
 def test_render_report_says_which_run_it_is_and_what_to_do_after_a_refusal(pushed_page, refused_page):
@@ -227,7 +233,7 @@ def test_render_report_first_run_says_that_there_is_none_before(before):
         {"train": (1, 0, 0, 0, 0, 0, 0)}, before, skew_bound=0.1, drift_bound=0.1, class_names=NAMES
     )
     page = render_report(dataclasses.replace(report, data=dataclasses.replace(report.data, label_shift=shift)))
-    assert "No earlier data has been accepted, so there is nothing to compare with." in page
+    assert "No earlier data of these classes has been accepted, so there is nothing to compare with." in page
     assert "train before" not in page
 
 

@@ -21,6 +21,7 @@ def test_to_json_has_every_number_and_what_is_derived():
     )
     # 1,200 rows twice within 6 seconds.
     assert (numbers["training"]["seconds"], numbers["training"]["rows_per_second"]) == (6, 400)
+    assert dataclasses.replace(make_report().training, epoch_fraction=0.5).rows_per_second == 200
     assert numbers["evaluation"]["accuracy"]["count"] == 12
     assert len(numbers["evaluation"]["after"]["bins"]) == 15
     assert numbers["evaluation"]["after"]["bins"][-1].keys() == {"low", "high", "count", "confidence", "accuracy"}

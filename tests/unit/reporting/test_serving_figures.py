@@ -11,8 +11,8 @@ def test_find_excess_within_both_bounds_says_nothing():
 
 def test_find_excess_too_large_and_too_slow_says_both_with_their_figures():
     assert ServingFigures(12_100_000, 3.1, 1.29).find_excess(10.0, 2.0) == [
-        "the export has 12.1 MB, at most 10.0 MB",
-        "one picture takes 2.4 times as long as the latency reference's (3.10 ms against 1.29 ms), at most 2.0 times",
+        "the export has 12.1 MB, at most 10 MB",
+        "one picture takes 2.403 times as long as the latency reference's (3.10 ms against 1.29 ms), at most 2 times",
     ]
 
 
