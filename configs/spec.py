@@ -122,7 +122,7 @@ class ModelConfig:
     convolutions_per_stage: PositiveInt = 2
     skips: Bool = False
     """Add the input of each convolution that changes neither the size nor the number of filters to its output."""
-    dropout_fraction: Fraction = 0.0
+    dropout_fraction: BelowOne = 0.0
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -132,7 +132,7 @@ class AugmentationConfig:
     flip: Bool = True
     """Mirror half of the pictures in one epoch and the other half in the next."""
     rotation_deg: Annotated[Float, Field(ge=0, le=180)] = 10.0
-    scale_fraction: Fraction = 0.1
+    scale_fraction: BelowOne = 0.1
     shift_fraction: Fraction = 0.08
     shear_deg: Annotated[Float, Field(ge=0, le=45)] = 0.0
     aspect_fraction: BelowOne = 0.0
@@ -150,12 +150,15 @@ class AugmentationConfig:
     mixed_fraction: Fraction = 0.0
     """Share of batches in which each picture, and its target, is mixed with another of the batch."""
     mixup_alpha: NonNegativeFloat = 0.0
-    """Mixup: the sum of both pictures, weighted by shares from Beta(alpha, alpha); 0: no mixup."""
+    """Mixup: the sum of both pictures, weighted by shares from Beta(alpha, alpha), alpha at least 0.05; 0: no mixup."""
     cutmix_alpha: NonNegativeFloat = 0.0
     """CutMix: a rectangle of the other picture is pasted in, its area from Beta(alpha, alpha); 0: no CutMix. If both
     alphas are above 0, one of the two is chosen at random for each mixed batch."""
 
     def __post_init__(self) -> None:
+        for name, alpha in (("mixup_alpha", self.mixup_alpha), ("cutmix_alpha", self.cutmix_alpha)):
+            # Below, both gamma variates that give a share often underflow in float32, which makes it one half.
+            _require(not 0 < alpha < 0.05, f"trainer.augmentation.{name}", "0 or at least 0.05", alpha)
         alphas = (self.mixup_alpha, self.cutmix_alpha)
         keys = "trainer.augmentation.mixup_alpha + trainer.augmentation.cutmix_alpha"
         expected = f"one above 0, as mixed_fraction is {self.mixed_fraction}"
@@ -181,7 +184,8 @@ class TrainerConfig:
     docs/distillation.md."""
     consistency_weight: Fraction = 0.0
     """Above 0, each batch holds half as many pictures, in two views, and this share of their target is the mean of the
-    network's answers to both. A step costs the same and an epoch has as many, so it shows half of the pictures."""
+    network's answers to both. A step costs the same and an epoch has as many, so it shows half of the pictures. Needs
+    an even batch_size."""
     reverse_weight: NonNegativeFloat = 0.0
     """Weight of the reverse cross entropy, which errors in the labels affect less, beside the usual one."""
     ema_momentum: BelowOne = 0.99
@@ -199,6 +203,11 @@ class TrainerConfig:
     """Evaluate on the eval split every so many epochs, and always after the last one."""
     seed: Annotated[Int, Field(ge=0, lt=2**31)] = 20130421
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        is_even = not self.consistency_weight or self.batch_size % 2 == 0
+        expected = f"an even number, as consistency_weight is {self.consistency_weight}"
+        _require(is_even, "trainer.batch_size", expected, self.batch_size)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -435,8 +444,8 @@ class DeployConfig:
     """Google's, of Dataflow's workers and of the job of Vertex Training; empty: each service's default. To Vertex AI,
     `fer-tfx submit --service-account` gives another one to all."""
     accelerator: Literal["cpu", "cuda"] = "cpu"
-    """As the image was built (`--build-arg ACCELERATOR=`). `cuda`: trainings get the accelerator of their resources;
-    `cpu`: none gets any."""
+    """As the image was built (`--build-arg ACCELERATOR=`). `cuda`: trainings and a search get the accelerator of their
+    resources; `cpu`: none gets any."""
     beam: Literal["in_process", "dataflow"] = "in_process"
     """Where the Beam components work: in their container (in_process) or on Dataflow (dataflow)."""
     training: Literal["container", "vertex"] = "container"
@@ -455,7 +464,8 @@ class DeployConfig:
     labels: dict[_LabelName, _LabelValue] = field(default_factory=dict)
     """On the job and, on Kubernetes, on every pod."""
     resources: dict[str, ResourcesConfig] = field(default_factory=dict)
-    """By component; `default` applies to components that aren't named."""
+    """By component; `default` applies to components that aren't named, the Trainer's to other trainings and a search.
+    The accelerator of `default` is for these alone."""
     parameters: tuple[str, ...] = (
         "data.path", "data.unlabelled_path", "data.max_quarantined_fraction", "trainer.epochs", "trainer.batch_size",
         "trainer.peak_learning_rate", "trainer.seed", "gate.min_accuracy", "gate.min_macro_f1", "gate.min_class_recall",

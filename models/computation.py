@@ -87,10 +87,16 @@ def _read_cpu_info() -> str:
 
 
 def choose_worker_strategy() -> tf.distribute.Strategy | None:
-    """A MultiWorkerMirroredStrategy where `TF_CONFIG` names several workers, else None; before any operation runs."""
+    """A MultiWorkerMirroredStrategy where `TF_CONFIG` names several workers, else None; before any operation runs.
+
+    Raises ConfigError if this worker sees several GPUs: each one would take a batch of its own.
+    """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if len(_list_workers(resolver)) <= 1:
         return None
+    if (gpus := len(tf.config.list_physical_devices("GPU"))) > 1:
+        expected = f"expected at most one GPU for each of its workers, got {gpus}"
+        raise ConfigError(f"TF_CONFIG: {expected}; leave one in CUDA_VISIBLE_DEVICES, or start a worker for each")
     return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
 
 

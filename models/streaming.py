@@ -29,6 +29,9 @@ class StreamedExamples(StoredExamples):
     sample: list[bytes]  # at most 2,048 pictures, those whose own digests are the least
     shuffle_rows: int  # pictures from which each next one is drawn
 
+    def __len__(self) -> int:
+        return sum(self.row_counts)
+
     def share_of(self, share: Share) -> tuple[tuple[str, ...], int]:
         """The files of one worker, and their rows."""
         paths, counts = self.paths[share.index :: share.count], self.row_counts[share.index :: share.count]
@@ -68,7 +71,11 @@ class StreamedExamples(StoredExamples):
                 num_parallel_calls=2,
                 deterministic=True,
             )
-            shuffled = rows.shuffle(self.shuffle_rows, seed=dataset.fold_seed(config.seed, _SHUFFLE_STREAM, epoch)[0])
+            # Of a folded seed, the first number alone is the same in every epoch.
+            seed = tf.random.stateless_uniform(
+                [], dataset.fold_seed(config.seed, _SHUFFLE_STREAM, epoch), minval=None, maxval=None, dtype=tf.int64
+            )
+            shuffled = rows.shuffle(self.shuffle_rows, seed=seed)
             return shuffled.batch(count, drop_remainder=True).take(steps).enumerate(epoch * steps)
 
         def load(step: tf.Tensor, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

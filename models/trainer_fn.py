@@ -48,9 +48,10 @@ def run_fn(fn_args: Any) -> None:
     `warm_start_code`, of what decides the weights.
     """
     task = Task(fn_args)
-    members = [read_member(each, task.class_names) for each in task.members]
+    # Both only before TensorFlow begins to work, as it does when it reads a file.
     threads = computation.use_threads(task.recipe.trainer.threads)
     strategy = computation.choose_worker_strategy()
+    members = [read_member(each, task.class_names) for each in task.members]
     transform = task.load_transform()
     train, eval_, digest = _read_splits(task, strategy, transform)
     settled = computation.settle_computation(settle_gpu_precision(task.recipe.trainer), threads, strategy)

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from configs.progress import EpochMetrics, report_progress
 from configs.spec import TrainerConfig
+from fer_tfx.counted import counted
 from fer_tfx.errors import ConfigError, FerError
 from models.checkpoint import History, TrainingCheckpoint
 from models.computation import Share, find_share
-from models.dataset import Examples, Transform, make_eval_dataset, make_image_dataset
+from models.dataset import Examples, Transform, count_pictures, make_eval_dataset, make_image_dataset
 from models.recipe import WeightAverage, compile_network
 
 _REPORT_INTERVAL_S = 1.0
@@ -30,6 +31,9 @@ class TrainingError(FerError):
 
 class TrainExamples(Protocol):
     """The train split, held in memory (`models.dataset`) or read anew in each epoch (`models.streaming`)."""
+
+    def __len__(self) -> int:
+        """Rows of the split."""
 
     def count_steps(self, batch_size: int, worker_count: int) -> int:
         """Training steps per epoch. Raises DatasetError: fewer files than workers, or too few rows for a batch."""
@@ -76,10 +80,8 @@ def fit(
     or infinite).
     """
     share = find_share(network.distribute_strategy)
-    devices = network.distribute_strategy.num_replicas_in_sync if share.count == 1 else 1
-    if config.consistency_weight and config.batch_size % (2 * devices):
-        expected = f"a multiple of {2 * devices}, so that both views of a picture are on one device"
-        raise ConfigError(f"trainer.batch_size: expected {expected}, got {config.batch_size}")
+    if config.consistency_weight and share.count == 1:
+        _require_whole_pairs(len(train), config, network.distribute_strategy.num_replicas_in_sync)
     steps = train.count_steps(config.batch_size, share.count)
     compile_network(network, config, steps)
     average = WeightAverage(network, config.ema_momentum)
@@ -129,6 +131,14 @@ def fit(
     if len(done) == config.epochs:
         average.apply(sample)
     return TrainResult(history, len(done))
+
+
+def _require_whole_pairs(rows: int, config: TrainerConfig, devices: int) -> None:
+    """Raise ConfigError if the devices can't share a batch out without parting the views of a picture."""
+    if count_pictures(min(config.batch_size, rows), config) % devices:
+        most = f", at most the {counted(rows, 'row')} to train on" if rows < config.batch_size else ""
+        expected = f"a multiple of {2 * devices}{most}, so that both views of a picture are on one device"
+        raise ConfigError(f"trainer.batch_size: expected {expected}, got {config.batch_size}")
 
 
 def _build_step(

@@ -15,7 +15,7 @@ from configs.convert import overlay, read_setting
 from configs.load import from_json, to_json
 from configs.spec import Recipe, TunerConfig
 from configs.tuning import Choices, Interval, list_values
-from fer_tfx.errors import FerError
+from fer_tfx.errors import ConfigError, FerError
 from models.computation import choose_policy, settle_computation, use_threads
 from models.dataset import compute_data_digest, find_examples, read_examples
 from models.gpu_precision import settle_gpu_precision
@@ -121,16 +121,19 @@ class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         self._recipe = recipe
         self._train = train
         self._state_dir = state_dir
+        self._reason = ""  # why the last trial that failed did
 
     def run_trial(self, trial: Any) -> dict[str, float]:
         """Accuracy of one trial on the eval split. After a FailedTrialError the search continues."""
-        recipe = overlay(self._recipe, trial.hyperparameters.values)
-        # What `auto` comes to: another machine doesn't resume a killed trial in other numbers.
-        settled = replace(recipe, trainer=replace(recipe.trainer, precision=choose_policy(recipe.trainer.precision)))
-        name = hashlib.sha256(to_json(settled).encode()).hexdigest()[:16]
         try:
+            recipe = overlay(self._recipe, trial.hyperparameters.values)
+            # What `auto` comes to: another machine doesn't resume a killed trial in other numbers.
+            precision = choose_policy(recipe.trainer.precision)
+            settled = replace(recipe, trainer=replace(recipe.trainer, precision=precision))
+            name = hashlib.sha256(to_json(settled).encode()).hexdigest()[:16]
             accuracy = self._train(recipe, tf.io.gfile.join(self._state_dir, name))
-        except TrainingError as error:
+        except (ConfigError, TrainingError) as error:  # values that it refuses, or diverges with
+            self._reason = str(error)
             logging.warning("Trial %s failed, with %s: %s", trial.trial_id, trial.hyperparameters.values, error)
             raise keras_tuner.errors.FailedTrialError(str(error)) from error
         except Exception as error:
@@ -144,6 +147,6 @@ class RecipeSearch(keras_tuner.engine.base_tuner.BaseTuner):  # type: ignore[mis
         trials = self.oracle.trials.values()
         if all(trial.score is None for trial in trials):
             found = f"every trial failed ({len(trials)} of {len(trials)})"
-            raise TuningError(f"{found}: lower the learning rates in tuner.space; see the log")
+            raise TuningError(f"{found}: change tuner.space, see the log; the last one: {self._reason}")
         if tf.io.gfile.exists(self._state_dir):
             tf.io.gfile.rmtree(self._state_dir)

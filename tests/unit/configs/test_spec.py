@@ -100,7 +100,7 @@ def test_assignment_to_a_finished_section_is_refused(section):
         ),
         (DataConfig, {"max_line_bytes": 9_999}, "max_line_bytes: expected at least 10000, got 9999"),
         (DataConfig, {"max_compression_ratio": 1.0}, "max_compression_ratio: expected more than 1, got 1.0"),
-        (ModelConfig, {"dropout_fraction": 1.5}, "dropout_fraction: expected at most 1, got 1.5"),
+        (ModelConfig, {"dropout_fraction": 1.0}, "dropout_fraction: expected less than 1, got 1.0"),
         (ModelConfig, {"stem_filters": 0}, "stem_filters: expected at least 1, got 0"),
         (ModelConfig, {"stage_filters": ()}, "stage_filters: expected a list of at least 1, got ()"),
         (
@@ -119,11 +119,16 @@ def test_assignment_to_a_finished_section_is_refused(section):
             {"shift_fraction": 1.01},
             "shift_fraction: expected at most 1, got 1.01",
         ),
+        (AugmentationConfig, {"scale_fraction": 1.0}, "scale_fraction: expected less than 1, got 1.0"),
         (AugmentationConfig, {"max_noise": -0.1}, "max_noise: expected at least 0, got -0.1"),
         (AugmentationConfig, {"rotation_deg": -1.0}, "rotation_deg: expected at least 0, got -1.0"),
         (AugmentationConfig, {"shear_deg": 46.0}, "shear_deg: expected at most 45, got 46.0"),
         (AugmentationConfig, {"aspect_fraction": 1.0}, "aspect_fraction: expected less than 1, got 1.0"),
         (AugmentationConfig, {"cutmix_alpha": -0.5}, "cutmix_alpha: expected at least 0, got -0.5"),
+        *(
+            (AugmentationConfig, {name: 0.049}, f"trainer.augmentation.{name}: expected 0 or at least 0.05, got 0.049")
+            for name in ("mixup_alpha", "cutmix_alpha")
+        ),
         (
             AugmentationConfig,
             {"mixed_fraction": 0.5},
@@ -132,6 +137,11 @@ def test_assignment_to_a_finished_section_is_refused(section):
         ),
         (TrainerConfig, {"epochs": 0}, "epochs: expected at least 1, got 0"),
         (TrainerConfig, {"batch_size": 0}, "batch_size: expected at least 1, got 0"),
+        (
+            TrainerConfig,
+            {"batch_size": 63, "consistency_weight": 0.5},
+            "trainer.batch_size: expected an even number, as consistency_weight is 0.5, got 63",
+        ),
         (TrainerConfig, {"peak_learning_rate": 0.0}, "peak_learning_rate: expected more than 0, got 0.0"),
         (TrainerConfig, {"warmup_epochs": -1.0}, "warmup_epochs: expected at least 0, got -1.0"),
         (TrainerConfig, {"final_rate_fraction": 1.1}, "final_rate_fraction: expected at most 1, got 1.1"),
@@ -181,9 +191,11 @@ def test_section_value_out_of_range_names_setting_range_and_value(section, value
         (DataConfig, {"eval_fraction": 0.0, "test_fraction": 0.99, "max_line_bytes": 10_000}),
         (
             ModelConfig,
-            {"stem_filters": 1, "stage_filters": (1, 1, 1, 1), "convolutions_per_stage": 1, "dropout_fraction": 1.0},
+            {"stem_filters": 1, "stage_filters": (1, 1, 1, 1), "convolutions_per_stage": 1, "dropout_fraction": 0.99},
         ),
         (AugmentationConfig, {"rotation_deg": 180.0, "max_noise": 0.0, "erasing_fraction": 1.0}),
+        (AugmentationConfig, {"scale_fraction": 0.99, "mixup_alpha": 0.05, "cutmix_alpha": 0.05}),
+        (TrainerConfig, {"batch_size": 64, "consistency_weight": 1.0}),
         (TrainerConfig, {"epochs": 1, "batch_size": 1, "warmup_epochs": 0.0, "momentum": 0.0, "seed": 2**31 - 1}),
         (
             GateConfig,

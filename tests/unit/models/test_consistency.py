@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 from model_doubles import (
     NO_AUGMENTATION,
-    TINY_MODEL,
     TINY_TRAINER,
     build_examples,
     draw_pixels,
@@ -18,11 +17,8 @@ from model_doubles import (
 from test_dataset import write_examples
 
 from configs.spec import AugmentationConfig
-from fer_tfx.errors import ConfigError
 from models.computation import Share
-from models.networks import build_network
 from models.streaming import scan_examples
-from models.training import fit
 
 COUNT = 14
 PIXELS = draw_pixels(COUNT)
@@ -97,16 +93,6 @@ def test_workers_have_whole_pairs_even_of_a_batch_too_small_for_them(tmp_path):
     for size, rows in ((2, 2), (6, 2), (8, 4)):
         batches = read_batches(examples, NO_AUGMENTATION, 0, Share(1, 2), batch_size=size)
         assert {len(images) for images, _ in batches} == {rows}
-
-
-def test_fit_batch_that_devices_cannot_share_out_in_pairs_is_refused(tmp_path):
-    examples = build_examples(PIXELS, [0] * COUNT)
-    config = replace(TINY_TRAINER, batch_size=7, consistency_weight=0.5)
-    expected = (
-        r"^trainer\.batch_size: expected a multiple of 2, so that both views of a picture are on one device, got 7$"
-    )
-    with pytest.raises(ConfigError, match=expected):
-        fit(build_network(TINY_MODEL, 7), examples, examples, stub_transform, config, checkpoint_dir="", log_dir="")
 
 
 def test_fit_with_two_views_learns_as_well(tmp_path):

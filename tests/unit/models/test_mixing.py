@@ -48,12 +48,13 @@ def test_mix_targets_have_the_shares_of_the_pictures(config):
         np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), expected @ np.array([0, 1, 2, 3, 0, 0, 0]), atol=1e-4)
 
 
-def test_mix_mixup_blends_all_pixels_alike_with_shares_of_the_beta_distribution():
-    shares = np.array([read_shares(images) for images, _ in mix_often(replace(MIXUP, mixup_alpha=0.4), 400)])
+@pytest.mark.parametrize("alpha", [0.05, 0.4])
+def test_mix_mixup_blends_all_pixels_alike_with_shares_of_the_beta_distribution(alpha):
+    shares = np.array([read_shares(images) for images, _ in mix_often(replace(MIXUP, mixup_alpha=alpha), 400)])
     assert np.ptp(shares, axis=(1, 2)).max() < 1e-6
     drawn = shares[:, 0, 0]
     assert drawn.mean() == pytest.approx(0.5, abs=0.06)
-    assert drawn.var() == pytest.approx(0.25 / (2 * 0.4 + 1), abs=0.02)  # of Beta(a, a): 1 / (4 (2 a + 1))
+    assert drawn.var() == pytest.approx(0.25 / (2 * alpha + 1), abs=0.02)  # of Beta(a, a): 1 / (4 (2 a + 1))
 
 
 def test_mix_cutmix_replaces_one_rectangle_as_large_as_its_share():
@@ -86,12 +87,6 @@ def test_mix_share_of_batches_is_mixed_in_either_way():
     assert 200 <= kinds.count("none") <= 290
     assert kinds.count("cutmix") > 30
     assert kinds.count("mixup") > 50
-
-
-def test_mix_tiny_alpha_gives_numbers():
-    for images, targets in mix_often(replace(MIXUP, mixup_alpha=1e-6), 20):
-        assert np.isfinite(images).all()
-        np.testing.assert_allclose(targets.sum(axis=1), 1.0, atol=1e-6)
 
 
 def read_batches(examples, augmentation, *arguments):

@@ -6,8 +6,8 @@ import keras_tuner
 import pytest
 
 from configs.convert import read_setting
-from configs.spec import ModelConfig, Recipe, TrainerConfig, TunerConfig
-from configs.tuning import Interval
+from configs.spec import AugmentationConfig, ModelConfig, Recipe, TrainerConfig, TunerConfig
+from configs.tuning import Interval, check_space
 from fer_tfx.errors import ConfigError
 from models.training import TrainingError
 from models.tuner_fn import RecipeSearch, TuningError, build_search_space, find_configured_values
@@ -166,9 +166,43 @@ def test_search_trial_whose_training_fails_is_passed_over(tmp_path):
 
 def test_search_all_trials_failed_says_so_and_keeps_no_winner(tmp_path):
     training = TrainingDouble(failing_above=0.0)
-    with pytest.raises(TuningError, match=r"^every trial failed \(6 of 6\): lower the learning rates in tuner\.space"):
+    with pytest.raises(TuningError) as caught:
         build_search(tmp_path, training).search()
+    assert str(caught.value) == (
+        "every trial failed (6 of 6): change tuner.space, see the log; the last one: loss is nan at step 3"
+    )
     assert len(training.rates) == 6
+
+
+EVEN = "trainer.batch_size: expected an even number, as consistency_weight is 0.5, got 63"
+SOME = "trainer.augmentation.mixup_alpha + trainer.augmentation.cutmix_alpha: expected one above 0"
+MIXED = AugmentationConfig(mixed_fraction=0.5, mixup_alpha=0.2, cutmix_alpha=1.0)
+
+
+@pytest.mark.parametrize(
+    ("space", "refused"),
+    [
+        ({"trainer.batch_size": (63, 64), "trainer.consistency_weight": (0.0, 0.5)}, EVEN),
+        ({f"trainer.augmentation.{name}_alpha": (0.0, 0.2) for name in ("mixup", "cutmix")}, SOME),
+    ],
+)
+def test_search_values_that_the_recipe_refuses_together_are_passed_over_in_one_line(tmp_path, caplog, space, refused):
+    """Each value goes with the recipe as configured."""
+    training = TrainingDouble()
+    check_space(recipe := Recipe(trainer=TrainerConfig(augmentation=MIXED)), space)
+    with caplog.at_level("WARNING"):
+        build_search(tmp_path, training, trials=9, recipe=recipe, space=space).search()
+    assert len(training.recipes) == 3  # of four combinations
+    (line,) = [record.getMessage() for record in caplog.records if record.name == "absl"]
+    assert "\n" not in line
+    assert refused in line
+    assert all(f"'{setting}': " in line for setting in space)
+
+
+def test_search_no_trial_with_values_that_go_together_tells_why(tmp_path):
+    space = {RATE: (0.1, 0.2), "trainer.batch_size": (63,), "trainer.consistency_weight": (0.5,)}
+    with pytest.raises(TuningError, match=rf"^every trial failed \(2 of 2\): change tuner\.space, .*: {EVEN}$"):
+        build_search(tmp_path, TrainingDouble(), space=space).search()
 
 
 def test_search_error_that_is_not_the_recipes_fault_ends_it(tmp_path):

@@ -14,7 +14,9 @@ from forked import Fork
 from model_doubles import TINY_MODEL, TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
 from test_dataset import write_examples
 
-from fer_tfx.contract import CLASS_NAMES_FILE, DEFAULT_CLASS_NAMES
+from configs.load import to_json
+from fer_tfx.contract import CLASS_NAMES_FILE, DEFAULT_CLASS_NAMES, TRAINING_RECORD_FILE
+from fer_tfx.errors import ConfigError
 from models.computation import Share, choose_worker_strategy, find_share
 from models.networks import build_network
 from models.streaming import scan_examples
@@ -80,14 +82,18 @@ def stop_after_first_epoch(monkeypatch):
     monkeypatch.setattr(training, "report_progress", stop)
 
 
-def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exports(folder, transform_dir):
+def test_two_workers_train_an_ensembles_network_from_a_warm_start_and_the_first_one_exports(folder, transform_dir):
+    """Also on threads that TensorFlow can't have any more once it has read the other network."""
     keras.utils.set_random_seed(9)
     earlier = build_network(TINY_MODEL, 7)
     model = folder / "earlier" / "Format-Serving"
     keep_weights(earlier.get_weights(), str(model))
     (model / "assets.extra").mkdir(parents=True)
     (model / "assets.extra" / CLASS_NAMES_FILE).write_text("\n".join(DEFAULT_CLASS_NAMES))
-    workers = run_two_workers(folder, transform_dir)
+    told = {"model": json.loads(to_json(TINY_MODEL)), "precision": "float32", "parameters": earlier.count_params()}
+    (model / "assets.extra" / TRAINING_RECORD_FILE).write_text(json.dumps(told))
+    threads = len(os.sched_getaffinity(0)) + 1
+    workers = run_two_workers(folder, transform_dir, threads)
     assert [worker["share"] for worker in workers] == [[0, 2], [1, 2]]
     for worker in workers:
         assert worker["replicas"] == 2
@@ -104,18 +110,19 @@ def test_two_workers_train_one_network_from_a_warm_start_which_the_first_one_exp
     assert len(list((folder / "logs").glob("events*"))) == 1
     (state,) = (folder / "checkpoints").iterdir()
     assert (state / "finished").exists()
-    record = json.loads((folder / "model" / "assets.extra" / "training_record.json").read_text())
-    assert record["threads"] == [len(os.sched_getaffinity(0))] * 2
+    record = json.loads((folder / "model" / "assets.extra" / TRAINING_RECORD_FILE).read_text())
+    assert record["threads"] == [threads] * 2
+    assert record["members"] == [told]
     assert record["spans"] == [{"span": None, "fingerprint": None, "train_rows": 32}]
     assert list((folder / "temporary").glob("worker-*")) == []
 
 
-def run_two_workers(folder: Path, transform_dir: Path) -> list[dict]:
+def run_two_workers(folder: Path, transform_dir: Path, threads: int) -> list[dict]:
     ports = [str(find_port()) for _ in range(2)]
     (folder / "temporary").mkdir()
     workers = [
         Fork(
-            str(HERE / "train_with_two_workers.py"), [folder, transform_dir, index, *ports],
+            str(HERE / "train_with_two_workers.py"), [folder, transform_dir, threads, index, *ports],
             environment={**os.environ, "TMPDIR": str(folder / "temporary")},
         )
         for index in range(2)
@@ -139,3 +146,15 @@ def test_find_share_of_a_strategy_of_one_machine_is_the_whole():
 def test_choose_worker_strategy_of_one_worker_is_none(cluster, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
     assert choose_worker_strategy() is None
+
+
+def test_choose_worker_strategy_several_gpus_for_a_worker_are_refused(monkeypatch):
+    cluster = {"chief": ["localhost:1"], "worker": ["localhost:2"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [f"{kind}:{number}" for number in range(4)])
+    with pytest.raises(ConfigError) as caught:
+        choose_worker_strategy()
+    assert str(caught.value) == (
+        "TF_CONFIG: expected at most one GPU for each of its workers, got 4; leave one in CUDA_VISIBLE_DEVICES, or"
+        " start a worker for each"
+    )

@@ -65,6 +65,32 @@ def test_fit_finished_run_called_again_trains_no_more(uninterrupted, tmp_path):
         np.testing.assert_allclose(weight, expected, atol=1e-6)
 
 
+def damage(checkpoint: Path) -> None:
+    """Change bytes in the middle of its tensors."""
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 8] = b"\xff" * 8
+    checkpoint.write_bytes(content)
+
+
+@pytest.mark.parametrize(("damaged", "resumed_from"), [((4,), 3), ((3, 4), 0)], ids=["the last", "both"])
+def test_fit_damaged_state_goes_on_from_the_one_before_or_begins_anew(
+    uninterrupted, tmp_path, caplog, damaged, resumed_from
+):
+    fit_tiny_network(tmp_path)
+    for number in damaged:
+        (state,) = tmp_path.rglob(f"ckpt-{number}.data-00000-of-00001")
+        damage(state)
+    with caplog.at_level(logging.INFO, "absl"):
+        again, network = fit_tiny_network(tmp_path)
+    assert again.resumed_from_epoch == resumed_from
+    assert again.history == uninterrupted[0].history
+    for weight, expected in zip(network.get_weights(), uninterrupted[1].get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
+    assert len([each for each in caplog.messages if "can't be read, so the training goes on" in each]) == len(damaged)
+    said = f"goes on after epoch {resumed_from}, from" if resumed_from else "begins anew"
+    assert len([each for each in caplog.messages if f"The training {said}" in each]) == 1
+
+
 def test_fit_fewer_examples_than_one_batch_trains(tmp_path):
     result, _ = fit_tiny_network(tmp_path, replace(TINY_TRAINER, epochs=1, batch_size=1000))
     assert math.isfinite(result.history[0].eval_loss)
@@ -115,10 +141,24 @@ def test_fit_final_rate_fraction_ends_at_that_share_of_the_peak(tmp_path):
     assert result.history[-1].learning_rate == pytest.approx(0.2 * TINY_TRAINER.peak_learning_rate)
 
 
-def test_fit_two_devices_of_a_mirrored_strategy_train_one_epoch(tmp_path):
-    run = run_fork(f"{SCRIPTS}/train_on_two_devices.py", [tmp_path])
+@pytest.fixture(scope="module")
+def two_devices(tmp_path_factory) -> list[str]:
+    """What a training on two devices of a mirrored strategy prints, and what is said of batches that it can't have."""
+    run = run_fork(f"{SCRIPTS}/train_on_two_devices.py", [tmp_path_factory.mktemp("devices")])
     assert run.returncode == 0, run.stderr
-    assert "replicas 2, epochs 1, finite True, same weights True" in run.stdout
+    return run.stdout.splitlines()
+
+
+def test_fit_two_devices_of_a_mirrored_strategy_train_one_epoch(two_devices):
+    assert two_devices[0] == "replicas 2, epochs 1, finite True, same weights True"
+
+
+def test_fit_batch_that_two_devices_can_not_share_out_in_pairs_is_refused(two_devices):
+    reason = "so that both views of a picture are on one device"
+    assert two_devices[1:] == [
+        f"trainer.batch_size: expected a multiple of 4, {reason}, got 10",
+        f"trainer.batch_size: expected a multiple of 4, at most the 7 rows to train on, {reason}, got 64",
+    ]
 
 
 @pytest.mark.parametrize("interval_s", [0.0, 1000.0])

@@ -1,4 +1,5 @@
-"""Run by a test: trains the tiny network for one epoch, in two views, on two logical CPUs. Argument: folder."""
+"""Run by a test: trains the tiny network for one epoch, in two views, on two logical CPUs, and tries batches that can't
+be shared out among them. Argument: folder."""
 
 import math
 import sys
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from model_doubles import TINY_TRAINER, fit_tiny_network
+from model_doubles import TINY_TRAINER, draw_striped_examples, fit_tiny_network, stub_transform
+
+from fer_tfx.errors import ConfigError
+from models.training import fit
 
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -21,3 +25,9 @@ is_same = all(np.array_equal(first.numpy(), second.numpy()) for first, second in
 copies_count = strategy.num_replicas_in_sync
 is_finite = math.isfinite(result.history[0].eval_loss)
 print(f"replicas {copies_count}, epochs {len(result.history)}, finite {is_finite}, same weights {is_same}")
+for batch_size, rows in ((10, 32), (64, 7)):
+    config, examples = replace(TINY_TRAINER, batch_size=batch_size, consistency_weight=0.5), draw_striped_examples(rows)
+    try:
+        fit(network, examples, examples, stub_transform, config, checkpoint_dir="", log_dir="")
+    except ConfigError as error:
+        print(error)

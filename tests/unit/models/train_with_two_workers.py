@@ -1,5 +1,5 @@
-"""Run by a test, once for each worker: trains as TFX's Trainer does, on two views of mixed pictures. Arguments: folder,
-folder of Transform's graph, index, ports."""
+"""Run by a test, once for each worker: trains as TFX's Trainer does, on two views of mixed pictures, and the earlier
+model joins as an ensemble's member. Arguments: folder, folder of Transform's graph, threads, index, ports."""
 
 import json
 import os
@@ -8,7 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-FOLDER, TRANSFORM, INDEX, PORTS = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+FOLDER, TRANSFORM, THREADS, INDEX, PORTS = (
+    Path(sys.argv[1]),
+    sys.argv[2],
+    int(sys.argv[3]),
+    int(sys.argv[4]),
+    sys.argv[5:],
+)
 # As a cluster sets it for each of its workers; TensorFlow reads it.
 CLUSTER = {"worker": [f"localhost:{port}" for port in PORTS]}
 os.environ["TF_CONFIG"] = json.dumps({"cluster": CLUSTER, "task": {"type": "worker", "index": INDEX}})
@@ -44,7 +50,9 @@ def fit_and_tell(network, *arguments, **keywords):
 
 
 AUGMENTATION = replace(TINY_TRAINER.augmentation, mixed_fraction=0.5, mixup_alpha=0.2, cutmix_alpha=0.5)
-TRAINER = replace(TINY_TRAINER, peak_learning_rate=0.02, consistency_weight=0.5, augmentation=AUGMENTATION)
+TRAINER = replace(
+    TINY_TRAINER, peak_learning_rate=0.02, consistency_weight=0.5, threads=THREADS, augmentation=AUGMENTATION
+)
 trainer_fn.fit = fit_and_tell
 model_dir = FOLDER / "model"
 trainer_fn.run_fn(
@@ -64,6 +72,7 @@ trainer_fn.run_fn(
             "export": to_json(ExportConfig(half_precision=False)),
             "classes": json.dumps(DEFAULT_CLASS_NAMES),
             "checkpoint_root": str(FOLDER / "checkpoints"),
+            "members": json.dumps([str(FOLDER / "earlier")]),
             "code": "c0de",
             "streaming_code": "57ea",
         },
