@@ -5,10 +5,12 @@ machine. Nothing is pickled from `__main__`.
 """
 
 import dataclasses
+import io
 import os
 import shutil
 import socket
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -60,6 +62,17 @@ def require_engine(beam: BeamConfig) -> BeamConfig:
             " cluster with --set deploy.beam=dataflow, or choose another engine"
         )
     return beam
+
+
+def require_settings(beam: BeamConfig) -> None:
+    """Raise ConfigError if a setting that `beam.engine` needs is empty, wherever it is going to work."""
+    needed = {"portable": ("endpoint",), "dataflow": ("project", "region", "temp_location", "image")}
+    for name in needed.get(beam.engine, ("image",) if needs_image(beam) else ()):
+        if not getattr(beam, name):
+            raise ConfigError(
+                f"beam.{name}: none, but beam.engine: {beam.engine} needs it; give --set beam.{name}=..., see"
+                " docs/engines.md"
+            )
 
 
 def _require_cluster(beam: BeamConfig) -> None:
@@ -169,11 +182,14 @@ def parse_options(arguments: Sequence[str]) -> dict[str, Any]:
     from apache_beam.options.pipeline_options import PipelineOptions
 
     options = PipelineOptions(list(arguments))
+    said = io.StringIO()
     try:
-        known = options.get_all_options(drop_default=True)
-        unknown = sorted(set(options.get_all_options(drop_default=True, retain_unknown_options=True)) - set(known))
+        with redirect_stderr(said):
+            known = options.get_all_options(drop_default=True)
+            unknown = sorted(set(options.get_all_options(drop_default=True, retain_unknown_options=True)) - set(known))
     except SystemExit:  # argparse can't read a value
-        raise ConfigError(f"beam: Beam can't read one of {' '.join(arguments)}; the log says which") from None
+        reason = said.getvalue().rstrip().rpartition("error: ")[2]
+        raise ConfigError(f"runtime.beam_pipeline_args: Beam can't read one: {reason}; correct or remove it") from None
     if unknown:
         raise ConfigError(f"runtime.beam_pipeline_args: Beam has no option {', '.join(unknown)}; correct or remove it")
     if known.get("save_main_session"):

@@ -34,7 +34,8 @@ def require_reachable(path: str, setting: str, volume: str) -> None:
 
 
 def _absolute(uri: str) -> str:
-    return uri if is_remote(uri) else os.path.abspath(Path(uri).expanduser())  # noqa: PTH100 (resolves `..`)
+    """Without a slash at its end, after which a bucket would have another folder without a name."""
+    return uri.rstrip("/") if is_remote(uri) else os.path.abspath(Path(uri).expanduser())  # noqa: PTH100 (for `..`)
 
 
 @dataclass(frozen=True)

@@ -80,17 +80,19 @@ def accept(
     paths, now_ms = RunPaths.of(load_latest(config, overrides, will_change=True)), int(time.time() * 1000)
     require_tfx()
     hush_libraries()
-    if is_remote(paths.home):
+    # On a cluster's volume too there is its record, and no metadata.
+    if is_remote(paths.home) or (Path(paths.baseline).is_dir() and not paths.metadata.exists()):
         from components.acceptance import accept_version as accept_recorded
 
         accept_recorded(paths.baseline, version, reason, now_ms)
     elif not paths.metadata.exists():
         raise ConfigError(f"{paths.metadata}: no such file; `fer-tfx run` makes it")
     else:
+        from pipeline.failures import explaining_failures
         from pipeline.history import open_store
         from pipeline.history.acceptance import accept_version
 
-        with only_run_in(Path(paths.home)):
+        with only_run_in(Path(paths.home)), explaining_failures(Exception):
             require_usable(paths.metadata)
             accept_version(open_store(paths.metadata), version, reason, now_ms)
     print(f"{paths.home}: new models are compared with version {version} from now on")

@@ -15,7 +15,7 @@ from typing import ClassVar
 from pipeline.runners.compiled import VERTEX, Json, Task
 from pipeline.runners.parameters import substitute, substitute_all
 
-_ENTRYPOINT = "pipeline.runners.container_entry"
+ENTRYPOINT = "pipeline.runners.container_entry"
 _BUCKET = "minio://mlpipeline/v2/artifacts"
 _SESSION = '{"Provider":"minio","Params":{"fromEnv":"true"}}'
 
@@ -62,7 +62,7 @@ class Backend(ABC):
     @staticmethod
     def _add_options(words: list[str], *options: str) -> list[str]:
         """To our own entrypoint: no task is tried again."""
-        return [*options, "--retries=0"] if _ENTRYPOINT in words else []
+        return [*options, "--retries=0"] if ENTRYPOINT in words else []
 
     @abstractmethod
     def _name_folder(self, run: int, task: Task) -> str:

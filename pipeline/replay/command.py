@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -16,9 +17,19 @@ from fer_tfx.commands.ending import print_error
 from fer_tfx.counted import counted
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.quiet import print_note
+from pipeline.paths import is_remote
 from pipeline.replay.backends import make_backend
-from pipeline.replay.execution import Execution, Processes, ReplayView, Store, resolve_run
-from pipeline.runners.compiled import CompiledPipeline, Task, find_title, read_compiled
+from pipeline.replay.execution import (
+    Execution,
+    Processes,
+    ReplayView,
+    Store,
+    find_fixed_places,
+    resolve_run,
+    resolve_task,
+)
+from pipeline.runners.compiled import CompiledPipeline, Json, Task, find_title, read_compiled
+from pipeline.runners.parameters import substitute
 from pipeline.stack import require_tfx
 from reporting import NUMBERS_FILE
 
@@ -45,10 +56,10 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
         if task.unsupported:
             parts = ", ".join(task.unsupported)
             raise ConfigError(f"{path}: task {task.name}: {parts} can't be replayed; `fer-tfx compile` writes none")
-    _require_local(path, pipeline)
     flavor = flavor or pipeline.flavor
     home = root.expanduser().absolute() / flavor / pipeline.name
-    values = resolve_run(pipeline.declared, pipeline.given, overrides, home / "buckets")
+    values = resolve_run(pipeline, overrides, home / "buckets")
+    _require_local(path, pipeline, values, home)
     started = time.monotonic()
     with closing(Store(home / "replay.jsonl")) as store:
         # An interrupted replay is resumed if its key is the same.
@@ -72,29 +83,36 @@ def replay(path: Path, flavor: str, root: Path, overrides: Sequence[str], worker
     return GateError.exit_code if refusals else 0
 
 
-def _require_local(path: Path, pipeline: CompiledPipeline) -> None:
-    """ConfigError: a task would reach for Google Cloud by more than paths."""
+def _require_local(path: Path, pipeline: CompiledPipeline, values: Json, home: Path) -> None:
+    """ConfigError: a task would reach for Google Cloud by more than paths, or write outside of `home`."""
     acts, remedies = [], []
     for act, is_done, remedy in (
         ("start jobs on Dataflow", _has_word(_ON_DATAFLOW), "--set deploy.beam=in_process"),
         ("start a job of Vertex Training", _has_word(_ON_VERTEX), "--set deploy.training=container"),
-        ("push to an endpoint of Vertex AI", _pushes_to_endpoint, "--set serving.endpoint.name="),
+        ("push to an endpoint of Vertex AI", partial(_pushes_to_endpoint, values), "--set serving.endpoint.name="),
     ):
         if any(is_done(task) for task in pipeline.tasks.values()):
             acts.append(act)
             remedies.append(remedy)
     if acts:
         raise ConfigError(f"{path}: it would {' and '.join(acts)}; for a replay, compile with {' '.join(remedies)}")
+    places = {place for task in pipeline.tasks.values() for place in find_fixed_places(task, values)}
+    if outside := sorted(each for each in places if is_remote(each) or not Path(each).is_relative_to(home)):
+        raise ConfigError(
+            f"{path}: it would write to {', '.join(outside)}; for a replay, compile with runtime.root and"
+            " runtime.serving_path in deploy.parameters"
+        )
 
 
 def _has_word(word: str) -> Callable[[Task], bool]:
     return lambda task: word in task.executor.get("container", {}).get("args", ())
 
 
-def _pushes_to_endpoint(task: Task) -> bool:
+def _pushes_to_endpoint(values: Json, task: Task) -> bool:
     if not _has_word(_PUSHER)(task):
         return False
-    given = task.input_parameters.get("custom_config", {}).get("runtimeValue", {}).get("constant", "{}")
+    # Filled in first: numbers stand without quotes.
+    given = substitute(resolve_task(task, values).get("custom_config", "{}"), values)
     serving = json.loads(json.loads(given).get("serving", "{}"))
     return bool(serving.get("endpoint", {}).get("name"))
 

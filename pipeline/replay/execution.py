@@ -23,10 +23,11 @@ from rich.console import Console
 from fer_tfx.errors import ConfigError, DataError, FerError, GateError
 from fer_tfx.quiet import is_quiet
 from pipeline.failures import last_line
-from pipeline.replay.backends import Backend
+from pipeline.paths import is_remote
+from pipeline.replay.backends import ENTRYPOINT, Backend
 from pipeline.runners.compiled import CompiledPipeline, Json, Task
 from pipeline.runners.container_entry import take_driver_output
-from pipeline.runners.parameters import resolve_parameters, substitute
+from pipeline.runners.parameters import JOINED_PLACES, check_together, find_settings, resolve_parameters, substitute
 
 _CHECKOUT = Path(__file__).parents[2]
 _PYTHONS = ("python", "python3")
@@ -262,13 +263,39 @@ class Execution:
             raise _describe_failure(task.name, exit_code, log)
 
 
-def resolve_run(declared: Json, given: Json, overrides: Sequence[str], buckets: Path) -> Json:
-    """As `resolve_parameters`, but a folder in `buckets` stands for each bucket that no override names."""
-    in_file = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec} | given
+def resolve_run(pipeline: CompiledPipeline, overrides: Sequence[str], buckets: Path) -> Json:
+    """As `resolve_parameters`, but a folder in `buckets` stands for each bucket that no override names.
+
+    So it does for a local place, such as a cluster's volume, that the run would write to.
+    """
+    in_file = pipeline.defaults
+    settings = find_settings(in_file)
+    written = {settings.get(key) for key in JOINED_PLACES}
     for name, value in in_file.items():
-        if isinstance(value, str) and "://" in value:
+        if isinstance(value, str) and is_remote(value):
             in_file[name] = str(buckets / value.replace("://", "/", 1))
-    return resolve_parameters(declared, in_file, overrides)
+        elif value and name in written:
+            in_file[name] = f"{buckets}/file{os.path.abspath(value)}"  # noqa: PTH100 (resolves `..`)
+    values = resolve_parameters(pipeline.declared, in_file, overrides)
+    check_together(pipeline, values)
+    return values
+
+
+def find_fixed_places(task: Task, values: Json) -> list[str]:
+    """Where a task of this project writes besides its outputs, whatever the values of the run's parameters."""
+    if ENTRYPOINT not in task.executor.get("container", {}).get("command", ()):
+        return []
+    # Those of texts stand in quotes, and the places that they begin are the run's own.
+    numbers = {name: value for name, value in values.items() if not isinstance(value, str)}
+    given = resolve_task(task, numbers)
+    settings, destination = (
+        json.loads(substitute(given.get(key, "{}"), numbers)) for key in ("custom_config", "push_destination")
+    )
+    found = (
+        given.get("baseline_folder"), settings.get("checkpoint_root"),
+        destination.get("filesystem", {}).get("base_directory"),
+    )  # fmt: skip
+    return [each for each in found if each and "{{" not in each]
 
 
 def resolve_task(task: Task, run_values: Json) -> Json:

@@ -11,19 +11,19 @@ from typing import Any
 
 import yaml
 
-from configs.convert import read_setting
+from configs.convert import leaf_keys, read_setting
 from configs.library import class_names_of
-from configs.spec import DeployConfig, PipelineConfig, ResourcesConfig, SpansConfig
+from configs.spec import BeamConfig, DeployConfig, PipelineConfig, ResourcesConfig, SpansConfig
 from fer_tfx.contract import LABELLED_INPUT, UNLABELLED_INPUT
 from fer_tfx.errors import ConfigError, DataError
 from fer_tfx.files import replacing
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
 from fer_tfx.reading.vote_file import VOTES_INPUT
-from pipeline.engines import build_arguments
+from pipeline.engines import build_arguments, parse_options, require_settings
 from pipeline.inputs import EarlierModel, ImportedHyperparameters, Input, read_schema, resolve_hyperparameters
 from pipeline.paths import PLACES, RunPaths, is_remote, require_reachable
-from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json
-from pipeline.runners.parameters import SERVICE_ACCOUNT, make_parameters, mark, put_placeholders
+from pipeline.runners.compiled import KUBEFLOW, OWN_LABELS, VERTEX, Json
+from pipeline.runners.parameters import SERVICE_ACCOUNT, make_parameters, mark, put_placeholders, strip_slashes
 from pipeline.stack import require_tfx
 
 # Kubeflow's and Vertex AI's clients go by the suffix too.
@@ -35,6 +35,7 @@ _NEVER_CACHED = {
     VERTEX: ("Baseline", "RecordData", "RecordPush", "Pusher"),
     KUBEFLOW: ("Baseline", "RecordData", "RecordPush", "Pusher", "FerExampleGen"),
 }
+_TRAININGS = ("Trainer", "Teacher", "Member")
 # Of labels on pods, so that none replaces one of the cluster's own.
 _LABEL_PREFIX = "fer-tfx"
 
@@ -80,15 +81,19 @@ def compile_to_text(config: PipelineConfig, target: str) -> str:
 def _compile_job(config: PipelineConfig, target: str) -> Json:
     """A Vertex PipelineJob as JSON; its `pipelineSpec` is what Kubeflow Pipelines takes."""
     _require_deployable(config.deploy, config.spans)
+    _require_labels(config, target)
     _require_reachable(config, target)
     schema_text = read_schema(config)
     paths = RunPaths.of(config)
+    _require_beam(config, paths)
     config = dataclasses.replace(
         config,
         # The schema travels as text, so its path means nothing any more.
         validation=dataclasses.replace(config.validation, schema_path=""),
         # Written out, as a parameter's default can't depend on another setting.
-        runtime=dataclasses.replace(config.runtime, serving_path=paths.serving),
+        runtime=dataclasses.replace(
+            config.runtime, root=strip_slashes(config.runtime.root), serving_path=paths.serving
+        ),
     )
     deploy = config.deploy
     own = [SERVICE_ACCOUNT] if _has_jobs(deploy) else []
@@ -115,6 +120,8 @@ def _compile_job(config: PipelineConfig, target: str) -> Json:
 
 
 def _require_deployable(deploy: DeployConfig, spans: SpansConfig) -> None:
+    from pipeline.runners.vertex_training import find_training_resources
+
     name, _, tag = deploy.image.rpartition("/")[2].partition(":")
     is_digest = "@sha256:" in deploy.image
     if not name or not (is_digest or tag) or tag == "latest":
@@ -127,6 +134,12 @@ def _require_deployable(deploy: DeployConfig, spans: SpansConfig) -> None:
             "deploy.project + deploy.region: Dataflow and Vertex Training need both; give them, or"
             " --set deploy.beam=in_process --set deploy.training=container"
         )
+    if deploy.accelerator == "cuda" and not find_training_resources(deploy).accelerator:
+        raise ConfigError(
+            "deploy.accelerator: cuda: the Trainer's resources name no accelerator; give --set"
+            " 'deploy.resources={Trainer: {accelerator: nvidia.com/gpu, accelerator_count: 1}}' (on Vertex AI such as"
+            " NVIDIA_TESLA_T4), or --set deploy.accelerator=cpu"
+        )
     # Only this machine's metadata tell what was there when the data came.
     if spans.window > 1:
         raise ConfigError(
@@ -138,6 +151,33 @@ def _require_deployable(deploy: DeployConfig, spans: SpansConfig) -> None:
             "spans.warm_start: true: on a cluster a second run on the same data would start from what the first has"
             " trained; compile with --set spans.warm_start=false, or use `fer-tfx run`"
         )
+
+
+def _require_labels(config: PipelineConfig, target: str) -> None:
+    for name in sorted(set(config.deploy.labels) & set(OWN_LABELS)):
+        raise ConfigError(f"deploy.labels.{name}: every run has a label of this name already; choose another name")
+    if target == KUBEFLOW:
+        words = {f"deploy.labels.{name}": (name, value) for name, value in config.deploy.labels.items()}
+        for key, found in {"name": (config.name,), **words}.items():
+            for word in found:
+                if word.strip("-_") != word:
+                    raise ConfigError(
+                        f"{key}: {word}: Kubernetes' labels begin and end with a letter or digit; choose another"
+                    )
+
+
+def _require_beam(config: PipelineConfig, paths: RunPaths) -> None:
+    """What `require_engine` and `build_pipeline` check before a local run, as far as it shows here."""
+    if config.deploy.beam == "in_process":
+        require_settings(config.beam)
+    else:
+        for key in leaf_keys(BeamConfig):
+            if (found := read_setting(config.beam, key)) != read_setting(BeamConfig(), key):
+                raise ConfigError(
+                    f"beam.{key}: {found}: deploy.beam: dataflow takes nothing from beam; leave it out, and set the"
+                    " most workers by deploy.dataflow_max_workers, or give --set deploy.beam=in_process"
+                )
+    parse_options(_build_beam_arguments(config, config.deploy, paths))
 
 
 def _has_jobs(deploy: DeployConfig) -> bool:
@@ -154,6 +194,10 @@ def _require_reachable(config: PipelineConfig, target: str) -> None:
             require_reachable(path, key, volume)
     for path in config.ensemble.models:
         require_reachable(path, "ensemble.models", volume)
+    for path in config.beam.packages:
+        require_reachable(path, "beam.packages", volume)
+    if config.beam.job_server_jar:
+        require_reachable(config.beam.job_server_jar, "beam.job_server_jar", volume)
 
 
 def _compile_graph(
@@ -243,11 +287,16 @@ def _settle_tasks(spec: Json, deploy: DeployConfig, never_cached: Container[str]
 
 def _describe_resources(name: str, deploy: DeployConfig) -> Json:
     """As numbers, which every version reads; newer ones of Kubeflow prefer texts."""
-    resources = deploy.resources.get("default", ResourcesConfig())
-    is_training = name.rstrip("0123456789") in ("Trainer", "Teacher", "Member")
-    # A container that only waits for a training job needs none of the job's resources.
-    if not (is_training and deploy.training == "vertex"):
-        resources = deploy.resources.get(name, deploy.resources.get("Trainer", resources) if is_training else resources)
+    from pipeline.runners.vertex_training import find_training_resources
+
+    kind, default = name.rstrip("0123456789"), deploy.resources.get("default", ResourcesConfig())
+    # Not a container that only waits for a job of Vertex Training; a search has none.
+    trains = kind == "Tuner" or (kind in _TRAININGS and deploy.training == "container")
+    # An accelerator that isn't used costs as much as one that is.
+    shared = (
+        find_training_resources(deploy) if trains else dataclasses.replace(default, accelerator="", accelerator_count=0)
+    )
+    resources = deploy.resources.get(name, shared) if trains or kind not in _TRAININGS else shared
     described: Json = {}
     if resources.cpus:
         described["cpuLimit"] = resources.cpus

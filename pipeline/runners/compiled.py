@@ -15,6 +15,9 @@ from pipeline.failures import first_line
 Json = dict[str, Any]
 
 KUBEFLOW, VERTEX = "kubeflow", "vertex"
+DIGEST_LABEL = "fer-tfx-spec"
+OWN_LABELS = ("pipeline", "code", DIGEST_LABEL)
+"""What every run is labelled with: the pipeline's name, a fingerprint of the code, and one of the compiled file."""
 
 # Nested pipelines, loops, conditions and resolvers; and the only sources of inputs that can be replayed.
 _UNSUPPORTED = ("dag", "iterator", "resolver", "triggerPolicy")
@@ -56,6 +59,12 @@ class CompiledPipeline:
     content: bytes
     documents: list[Json]
     """The file's YAML documents: a PipelineJob, or a PipelineSpec and perhaps its PlatformSpec."""
+
+    @property
+    def defaults(self) -> Json:
+        """Parameter values as they are unless a caller gives others; those that must be given have none."""
+        declared = {name: spec["defaultValue"] for name, spec in self.declared.items() if "defaultValue" in spec}
+        return declared | self.given
 
     def list_dependencies(self) -> dict[str, set[str]]:
         """By task: those that must be done before. Raises DataError: one of them is not a task of the pipeline."""

@@ -30,6 +30,7 @@ from pipeline.runners.attempts import keep_trying
 from pipeline.runners.compiled import Json, find_title
 from pipeline.runners.ingestion_driver import INPUT_BASE, INPUT_CONFIG, with_message
 from pipeline.runners.parameters import substitute, substitute_all
+from pipeline.supervisor import ending_with_workers
 
 # TensorFlow can't open these, but can gs://. Kubeflow's launcher copies inputs to `/minio/<bucket>/<key>` and uploads
 # outputs from there (kubeflow/pipelines, backend/src/v2/component/launcher_v2.go, LocalPathForURI).
@@ -38,13 +39,16 @@ _MOUNTED = ("minio", "s3")
 _GENERAL = "system."
 _REFUSALS = {each.__name__: each for each in (ConfigError, DataError, GateError)}
 _ENDED = 143  # as a shell has it after SIGTERM
+_IN_PROCESSES = "multi_processing"  # of --direct_running_mode
 
 
 def main(parsed: argparse.Namespace, beam_args: list[str], owner: str) -> int:
     """Run one component; the exit code is 0, or that of the error: 2 bad input, 3 refused by a gate, 1 else."""
     take_signals()
+    watch = ending_with_workers if any(_IN_PROCESSES in each for each in beam_args) else nullcontext
     try:
-        run(parsed, beam_args, owner)
+        with watch():
+            run(parsed, beam_args, owner)
     except KeyboardInterrupt:
         print("fer-tfx: interrupted", file=sys.stderr)
         return _ENDED

@@ -16,9 +16,10 @@ from typing import Any
 from pydantic import FiniteFloat, TypeAdapter
 
 from configs.convert import check_setting, leaf_keys, overlay, read_setting, suggest
+from configs.load import from_json
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
-from pipeline.runners.compiled import Json
+from pipeline.runners.compiled import CompiledPipeline, Json
 
 SERVICE_ACCOUNT = "deploy.service_account"
 """A parameter wherever there are jobs outside of the pipeline, which have an account of their own."""
@@ -28,6 +29,9 @@ _SECTIONS = ("data", "model", "trainer", "export", "gate", "serving", "runtime")
 _REPORTS = ("HtmlReport", "ModelCard")
 _TYPES = {str: "STRING", int: "NUMBER_INTEGER", float: "NUMBER_DOUBLE"}
 _PLACEHOLDER = re.compile(r"\{\{\$\.inputs\.parameters\['([^']+)'\]\}\}")
+JOINED_PLACES = ("runtime.root", "runtime.serving_path")
+"""Where runs write, below these, besides the artifacts."""
+_NEEDED = (*JOINED_PLACES, "data.path")  # without which a run would end, or write to `/`
 _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "STRING": ("text", str),
     "NUMBER_INTEGER": ("a whole number", int),
@@ -89,9 +93,9 @@ def make_parameters(config: PipelineConfig, keys: Iterable[str]) -> list[Paramet
 
 def _make_mark(key: str, value: Any, index: int) -> str | int | float:
     if isinstance(value, int):
-        return 1_900_100_000 + index
-    # Many of these settings must be fractions; never a round one, so that all digits are written.
-    return round(0.00731901 + index / 1e6, 8) if isinstance(value, float) else f"gs://parameter/{key}#"
+        return 1_900_100_000 + 2 * index  # some must be even
+    # Many of these settings must be fractions, some not small; never a round one, so that all digits are written.
+    return round(0.0731901 + index / 1e6, 8) if isinstance(value, float) else f"gs://parameter/{key}#"
 
 
 def mark(config: PipelineConfig, parameters: Iterable[Parameter]) -> PipelineConfig:
@@ -159,7 +163,8 @@ def _replace_in_arguments(arguments: list[str], parameter: Parameter) -> int:
 def resolve_parameters(declared: Json, given: Json, overrides: Sequence[str]) -> Json:
     """A value for every parameter: the last override (`name=value`), else the one given in the file, else the default.
 
-    Raises ConfigError: an unknown name (the nearest is suggested), a value of another type, or no value.
+    Raises ConfigError: an unknown name (the nearest is suggested), a value of another type, or no value, or an empty
+    place that a run needs.
     """
     defaults = {name: spec["defaultValue"] for name, spec in declared.items() if "defaultValue" in spec}
     values = {**defaults, **given, **dict(_read_override(text, declared) for text in overrides)}
@@ -170,7 +175,33 @@ def resolve_parameters(declared: Json, given: Json, overrides: Sequence[str]) ->
         if name in values:
             check_setting(PipelineConfig, key, values[name])
             _require_insertable(f"--param {name}", values[name])
+            if key in _NEEDED and values[name] == "":
+                raise ConfigError(f"--param {name}: expected a place, got nothing; is a variable unset?")
+            if key in JOINED_PLACES:
+                values[name] = strip_slashes(values[name])
     return values
+
+
+def strip_slashes(place: str) -> str:
+    """A place without slashes at its end: in a bucket, `gs://b/runs/` with `/fer` behind it is not `gs://b/runs/fer`."""
+    return place.rstrip("/") or place
+
+
+def check_together(pipeline: CompiledPipeline, values: Json) -> None:
+    """Raise ConfigError if values of parameters break a rule that joins several settings.
+
+    The other settings are those that the file holds for its report; of another release's file, which this one can't
+    read, nothing is checked.
+    """
+    report = pipeline.tasks.get("HtmlReport")
+    shown = report.input_parameters.get("settings", {}).get("runtimeValue", {}).get("constant") if report else None
+    if not isinstance(shown, str):
+        return
+    try:
+        config = from_json(PipelineConfig, substitute(shown, pipeline.defaults))
+    except (ConfigError, ValueError, TypeError):
+        return
+    overlay(config, {key: values[name] for key, name in find_settings(values).items()}, "--param")
 
 
 def _require_insertable(place: str, value: Any) -> None:

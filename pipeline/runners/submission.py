@@ -20,10 +20,9 @@ from components.vertex import explained
 from fer_tfx.errors import ConfigError, DataError, FerError
 from fer_tfx.quiet import hush_libraries, output_in_log
 from pipeline.paths import PLACES, require_reachable
-from pipeline.runners.compiled import KUBEFLOW, VERTEX, Json, read_compiled
-from pipeline.runners.parameters import SERVICE_ACCOUNT, find_settings, resolve_parameters
+from pipeline.runners.compiled import DIGEST_LABEL, KUBEFLOW, OWN_LABELS, VERTEX, Json, read_compiled
+from pipeline.runners.parameters import SERVICE_ACCOUNT, check_together, find_settings, resolve_parameters
 
-_DIGEST_LABEL = "fer-tfx-spec"
 _LABEL = re.compile(r"(?P<key>[a-z][a-z0-9_-]{0,62})=(?P<value>[a-z0-9_-]{0,63})")
 _CRON = re.compile(r"\S+( \S+){4}")
 # Where each can keep a pipeline's artifacts.
@@ -70,9 +69,6 @@ def submit(request: SubmitRequest, token_file: str) -> int:
     return 0
 
 
-_NEEDED = ("runtime.root", "runtime.serving_path", "data.path")  # without which a run would end, or write to `/`
-
-
 def build_request(
     target: str, path: Path, *, overrides: Sequence[str] = (), labels: Sequence[str] = (), pipeline_root: str = "",
     service_account: str = "", cron: str = "", project: str = "", location: str = "", host: str = "",
@@ -83,8 +79,9 @@ def build_request(
     Raises DataError: the file is no compiled pipeline; ConfigError: it is for another target, or an option is wrong.
     """
     compiled = read_compiled(path)
-    if target == KUBEFLOW and compiled.flavor == VERTEX:
-        raise ConfigError(f"{path}: is for Vertex AI; compile again with `fer-tfx compile --target {KUBEFLOW}`")
+    if target != compiled.flavor:
+        meant = {KUBEFLOW: "Kubeflow", VERTEX: "Vertex AI"}[compiled.flavor]
+        raise ConfigError(f"{path}: is for {meant}; compile again with `fer-tfx compile --target {target}`")
     if cron and not _CRON.fullmatch(cron):
         raise ConfigError(f"--cron {cron!r}: expected five fields, such as '0 3 * * 1' for Mondays at three")
     place = {"project": project, "location": location} if target == VERTEX else {"host": host}
@@ -100,11 +97,9 @@ def build_request(
     if target == VERTEX and account and service_account:
         overrides = [f"{account}={service_account}", *overrides]
     parameters = resolve_parameters(compiled.declared, compiled.given, overrides)
+    check_together(compiled, parameters)
     for key in set(PLACES) & settings.keys():
-        given = parameters.get(settings[key])
-        if key in _NEEDED and given == "":
-            raise ConfigError(f"--param {settings[key]}: expected a place, got nothing; is a variable unset?")
-        if given:
+        if given := parameters.get(settings[key]):
             require_reachable(given, f"--param {settings[key]}", _find_volume(compiled.documents))
     if target == VERTEX and account:
         service_account = service_account or parameters[account]
@@ -117,7 +112,7 @@ def build_request(
         pipeline_root=_find_root(path, document, pipeline_root, target),
         service_account=service_account,
         cron=cron,
-        labels={**document.get("labels", {}), **_read_labels(labels), _DIGEST_LABEL: digest[:16]},
+        labels={**document.get("labels", {}), **_read_labels(labels), DIGEST_LABEL: digest[:16]},
         parameters=parameters,
         documents=compiled.documents,
     )
@@ -155,6 +150,8 @@ def _read_labels(texts: Sequence[str]) -> dict[str, str]:
         found = _LABEL.fullmatch(text)
         if not found:
             raise ConfigError(f"--label {text}: expected key=value of lower-case letters, digits, dashes, underscores")
+        if found["key"] in OWN_LABELS:
+            raise ConfigError(f"--label {text}: every run has a label of this name already; choose another name")
         labels[found["key"]] = found["value"]
     return labels
 

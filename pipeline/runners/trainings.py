@@ -14,7 +14,7 @@ from datetime import datetime, timezone
 import tensorflow as tf
 from absl import logging
 
-from fer_tfx.errors import ConfigError
+from fer_tfx.errors import ConfigError, FerError
 
 # In seconds. Some file systems tell times of change in whole ones.
 _SETTLING_S, _PAUSE_S, _RENEWAL_S, _EXPIRY_S = 2.0, 5.0, 20.0, 120.0
@@ -37,6 +37,8 @@ def only_training_in(checkpoints: str, owner: str) -> Iterator[None]:
     Neither a bucket nor every volume has locks. So each training puts a ticket, `<checkpoints>-queue/<owner>`. Turns go
     by the tickets' times of change, which the store sets; a second file is renewed as a sign of life, and the ticket of
     a training that gave none for two minutes is removed. `owner` names this training, all its attempts alike.
+
+    Raises FerError: that happened to this training itself.
     """
     folder = f"{checkpoints.rstrip('/')}-queue"
     ticket, sign = tf.io.gfile.join(folder, owner), tf.io.gfile.join(folder, f"{owner}{_SIGN}")
@@ -44,31 +46,43 @@ def only_training_in(checkpoints: str, owner: str) -> Iterator[None]:
     about = f"{socket.gethostname()} since {datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
     for path in (sign, ticket):
         _write(path, about)
-    ended = threading.Event()
-    renewal = threading.Thread(target=_renew, args=(ticket, sign, about, ended), daemon=True)
+    ended, lost = threading.Event(), threading.Event()
+    renewal = threading.Thread(target=_renew, args=(ticket, sign, about, ended, lost), daemon=True)
     renewal.start()
     try:
-        time.sleep(_SETTLING_S)  # any ticket that is not visible yet gets a later time
-        said = ""
-        while (first := _find_first(folder, owner)) != owner:
-            if first != said:
-                logging.warning(
-                    "Waiting for another training in %s: %s", checkpoints, _read(tf.io.gfile.join(folder, first))
-                )
-                said = first
-            time.sleep(_PAUSE_S)
-        yield
-    finally:
-        ended.set()
-        renewal.join()
-        _remove(ticket, sign)
+        try:
+            _wait_for_turn(folder, owner, checkpoints)
+            yield
+        finally:
+            ended.set()
+            renewal.join()
+            _remove(ticket, sign)
+    except KeyboardInterrupt:
+        if lost.is_set():
+            raise FerError(
+                f"{checkpoints}: another training took over, as the store took no sign of life of this one for"
+                f" {_EXPIRY_S / 60:g} minutes"
+            ) from None
+        raise
 
 
-def _renew(ticket: str, sign: str, about: str, ended: threading.Event) -> None:
+def _wait_for_turn(folder: str, owner: str, checkpoints: str) -> None:
+    time.sleep(_SETTLING_S)  # any ticket that is not visible yet gets a later time
+    said = ""
+    while (first := _find_first(folder, owner)) != owner:
+        if first != said:
+            logging.warning(
+                "Waiting for another training in %s: %s", checkpoints, _read(tf.io.gfile.join(folder, first))
+            )
+            said = first
+        time.sleep(_PAUSE_S)
+
+
+def _renew(ticket: str, sign: str, about: str, ended: threading.Event, lost: threading.Event) -> None:
     while not ended.wait(_RENEWAL_S):
         try:
             if not tf.io.gfile.exists(ticket):
-                logging.error("%s: was removed, as this training gave no sign of life: it ends", ticket)
+                lost.set()  # which tells this interruption from one that somebody asked for
                 _thread.interrupt_main()
                 return
             _write(sign, about)

@@ -73,10 +73,15 @@ def choose_trainer(deploy: DeployConfig) -> tuple[Any, dict[str, Any]]:
     }
 
 
+def find_training_resources(deploy: DeployConfig) -> ResourcesConfig:
+    """Those of the Trainer, which another training or a search gets too unless it is named."""
+    return deploy.resources.get("Trainer", deploy.resources.get("default", ResourcesConfig()))
+
+
 def describe_job(deploy: DeployConfig) -> dict[str, Any]:
     """A CustomJob: https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.customJobs."""
     machine: dict[str, Any] = {"machine_type": deploy.training_machine}
-    resources = deploy.resources.get("Trainer", ResourcesConfig())
+    resources = find_training_resources(deploy)
     if resources.accelerator and deploy.accelerator != "cpu":
         machine |= {"accelerator_type": resources.accelerator, "accelerator_count": resources.accelerator_count}
     worker = {"machine_spec": machine, "replica_count": 1, "container_spec": {"image_uri": deploy.image}}

@@ -4,7 +4,9 @@ import difflib
 import importlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from fer_tfx.errors import ConfigError, FerError
 from pipeline.replay.command import replay
+from pipeline.replay.execution import Store
 from pipeline.runners.parameters import substitute, substitute_all
 
 TARGETS = sorted(FILES)
@@ -155,6 +158,38 @@ def test_compiled_trainer_gets_the_accelerator_where_it_trains(target):
         assert worker["container_spec"] == {"image_uri": IMAGE}
 
 
+GPU = "cpus: 2.0, accelerator: NVIDIA_TESLA_T4, accelerator_count: 1"
+
+
+@pytest.mark.parametrize(
+    ("training", "resources", "expected"),
+    [
+        ("container", f"default: {{{GPU}}}", {"Trainer", "Member1", "Tuner"}),
+        ("vertex", f"default: {{{GPU}}}", {"Tuner"}),
+        ("container", f"Trainer: {{{GPU}}}", {"Trainer", "Member1", "Tuner"}),
+        ("vertex", f"Trainer: {{{GPU}}}", {"Tuner"}),
+        ("container", f"default: {{{GPU}}}, Tuner: {{cpus: 2.0}}, Evaluator: {{{GPU}}}",
+         {"Trainer", "Member1", "Evaluator"}),
+    ],
+)  # fmt: skip
+def test_compiled_accelerator_goes_to_what_trains_and_to_what_is_named(training, resources, expected):
+    """A container that only waits for a job of Vertex Training would pay for it for nothing."""
+    settings = ("tuner.trials=2", "ensemble.members=[{trainer.seed: 2}]", "deploy.accelerator=cuda")
+    places = (f"deploy.training={training}", f"deploy.resources={{{resources}}}")
+    spec = next(iter(yaml.safe_load_all(compile_example("kubeflow", *settings, *places))))
+    executors = spec["deploymentSpec"]["executors"]
+    asked_for = {name for name, each in executors.items() if "accelerator" in each["container"].get("resources", {})}
+    assert asked_for == {f"{name}_executor" for name in expected}
+    assert asked_for == {name for name, each in executors.items() if "--needs_gpu" in each["container"]["args"]}
+    assert executors["Tuner_executor"]["container"]["resources"]["cpuLimit"] == 2.0
+    config = constant_of(spec["root"]["dag"]["tasks"]["Member1"], "custom_config")
+    assert ("NVIDIA_TESLA_T4" in config) == (training == "vertex")
+
+
+def test_compiled_places_of_a_root_with_a_slash_at_its_end_are_those_without(target, text):
+    assert compile_example(target, "runtime.root=gs://example/runs/") == text
+
+
 def test_compiled_beam_components_go_to_dataflow_where_the_profile_says_so(target, containers):
     on_dataflow = {name for name, each in containers.items() if "--runner=DataflowRunner" in each["args"]}
     assert ("StatisticsGen" in on_dataflow) == (target == "vertex")
@@ -189,7 +224,7 @@ def test_compiled_jobs_outside_of_the_pipeline_get_the_service_account_of_the_su
     [
         ("a path of this machine", r"(?<![\w:/.}])/(?:home|Users|root|tmp|work|var|mnt|usr|opt)/"),
         ("a tag that moves", r":latest\b"),
-        ("a mark of a parameter", r"gs://parameter/|190010\d{4}|0\.0073\d{4}"),
+        ("a mark of a parameter", r"gs://parameter/|190010\d{4}|0\.073\d{5}"),
         ("a secret", r"(?i)password|secret|private_key|api_?key|bearer |BEGIN [A-Z ]*PRIVATE|AKIA[0-9A-Z]{16}"),
     ],
 )
@@ -352,3 +387,50 @@ def test_replay_of_a_file_that_would_act_in_google_cloud_is_refused_with_what_to
     remedy = " ".join(f"--set {HERE[number]}" for number in kept)
     assert str(caught.value) == f"{path}: it would {acts}; for a replay, compile with {remedy}"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def replay_example(folder: Path, *settings: str, overrides: Sequence[str] = ()) -> None:
+    """Replay a file for Kubeflow where another replay is at work, so that nothing is executed."""
+    path = folder / "fer.yaml"
+    path.write_text(compile_example("kubeflow", *settings))
+    with closing(Store(folder / "replays" / "kubeflow" / "fer" / "replay.jsonl")):
+        replay(path, "", folder / "replays", overrides, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "places"),
+    [
+        (
+            ("deploy.parameters=[data.path]",),
+            "gs://example/runs/fer/baseline, gs://example/runs/fer/checkpoints, gs://example/runs/fer/serving",
+        ),
+        (("deploy.parameters=[runtime.root]",), "gs://example/runs/fer/serving"),
+        (
+            ("deploy.parameters=[runtime.serving_path, trainer.epochs]", "deploy.volume_claim=faces",
+             "runtime.root=/fer/runs"),
+            "/fer/runs/fer/baseline, /fer/runs/fer/checkpoints",
+        ),
+    ],
+)  # fmt: skip
+def test_replay_of_a_file_that_names_where_to_write_for_good_is_refused(tmp_path, settings, places):
+    with pytest.raises(ConfigError) as caught:
+        replay_example(tmp_path, *settings)
+    assert str(caught.value) == (
+        f"{tmp_path}/fer.yaml: it would write to {places}; for a replay, compile with runtime.root and"
+        " runtime.serving_path in deploy.parameters"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "overrides"),
+    [
+        ((), ()),
+        ((), ("runtime_root=/mine/runs", "runtime_serving_path=/mine/served")),
+        (("deploy.volume_claim=faces", "runtime.root=/fer/runs"), ()),
+        (("deploy.parameters=[serving.keep_versions, runtime.root, runtime.serving_path]",), ()),
+        (("tuner.trials=2", "distillation.folds=2", "ensemble.members=[{trainer.seed: 2}]"), ()),
+    ],
+)
+def test_replay_of_a_file_whose_places_are_parameters_would_begin(tmp_path, settings, overrides):
+    with pytest.raises(ConfigError, match="another replay is running there"):
+        replay_example(tmp_path, *settings, overrides=overrides)

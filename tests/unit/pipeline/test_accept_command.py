@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from components.acceptance import Push, Record, locate_model, read_record, write_record
 from configs.spec import PipelineConfig
 from fer_tfx.cli import main
 from pipeline.paths import RunPaths
@@ -31,6 +32,18 @@ def test_accept_where_runs_share_a_bucket_asks_their_record(capsys, tmp_path, mo
     monkeypatch.setattr(RunPaths, "of", find_remote_paths)
     assert accept(tmp_path, "--reason", "mended labels") == 2
     assert capsys.readouterr().err == "fer-tfx: 1764000000: no such version was pushed, only none; give one of them\n"
+
+
+def test_accept_on_a_clusters_volume_asks_the_record_of_its_runs(capsys, tmp_path):
+    push = Push(1764000000, str(tmp_path / "fer" / "serving" / "1764000000"), is_no_worse=False, is_no_slower=False)
+    baseline = tmp_path / "fer" / "baseline"
+    Path(locate_model(str(baseline), push)).mkdir(parents=True)
+    write_record(str(baseline), Record((push,)))
+    assert accept(tmp_path, "--reason", "mended labels") == 0
+    said = f"{tmp_path}/fer: new models are compared with version 1764000000 from now on\n"
+    assert capsys.readouterr().out == said
+    assert read_record(str(baseline)).pushes[0].accept_reason == "mended labels"
+    assert not (tmp_path / "fer" / "metadata.sqlite").exists()
 
 
 def test_accept_while_a_run_is_at_work_is_refused(capsys, tmp_path):

@@ -3,12 +3,16 @@
 import json
 import os
 import signal
+import threading
+import time
+from argparse import Namespace
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from pipeline.runners import attempts
+from pipeline.runners import attempts, container_entry
 from pipeline.runners.attempts import keep_trying
 
 
@@ -63,6 +67,22 @@ def test_keep_trying_stops_at_whatever_is_final(tmp_path: Path, codes: list[int]
     last, waits = keep_trying_apart(work, retries=2)
     assert (len(notes.read_text()), waits) == (expected, waited)
     assert last == codes[expected - 1]
+
+
+@pytest.mark.parametrize(("beam_args", "expected"), [(["--direct_running_mode=multi_processing"], 1), ([], 0)])
+def test_container_of_beam_in_processes_fails_when_one_of_them_dies(monkeypatch, beam_args, expected):
+    """Beam, which only its own thread tells of it, would wait for the process forever."""
+
+    def lose_worker(*_):
+        def watch() -> None:
+            raise RuntimeError("Worker subprocess exited with return code -9")
+
+        threading.Thread(target=watch).start()
+        time.sleep(0.5)
+
+    monkeypatch.setattr(container_entry, "run", lose_worker)
+    code, _ = keep_trying_apart(partial(container_entry.main, Namespace(), beam_args, "owner"), retries=0)
+    assert code == expected
 
 
 def test_keep_trying_waits_an_hour_at_most():

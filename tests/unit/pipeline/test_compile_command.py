@@ -107,3 +107,65 @@ def test_compile_that_cant_be_ends_with_code_2_and_one_line(arguments, message, 
     assert said.out == ""
     (line,) = said.err.splitlines()
     assert line.startswith(f"fer-tfx: {message}")
+
+
+@pytest.mark.parametrize(
+    ("target", "settings", "message"),
+    [
+        ("kubeflow", ["name=fer-"], "name: fer-: Kubernetes' labels begin and end with a letter or digit; choose"),
+        ("kubeflow", ["deploy.labels={team_: faces}"], "deploy.labels.team_: team_: Kubernetes' labels begin and end"),
+        ("kubeflow", ["deploy.labels={team: -faces}"], "deploy.labels.team: -faces: Kubernetes' labels begin and end"),
+        ("kubeflow", ["deploy.labels={code: own}"], "deploy.labels.code: every run has a label of this name already"),
+        ("vertex", ["deploy.labels={pipeline: own}"], "deploy.labels.pipeline: every run has a label of this name"),
+        ("vertex", ["deploy.labels={fer-tfx-spec: own}"], "deploy.labels.fer-tfx-spec: every run has a label of this"),
+        ("kubeflow", ["runtime.beam_pipeline_args=[--nonsense=3]"], "runtime.beam_pipeline_args: Beam has no option n"),
+        ("vertex", ["runtime.beam_pipeline_args=[--nonsense=3]"], "runtime.beam_pipeline_args: Beam has no option n"),
+        ("kubeflow", ["beam.engine=portable"], "beam.endpoint: none, but beam.engine: portable needs it; give --set"),
+        (
+            "kubeflow",
+            ["beam.engine=flink", "beam.endpoint=http://flink:8081"],
+            "beam.image: none, but beam.engine: flink needs it; give --set beam.image=",
+        ),
+        (
+            "kubeflow",
+            ["beam.engine=dataflow", "beam.project=p", "beam.region=r", "beam.image=a:1"],
+            "beam.temp_location: none, but beam.engine: dataflow needs it; give --set beam.temp_location=",
+        ),
+        ("kubeflow", ["beam.packages=[dist/a.whl]"], "beam.packages: dist/a.whl: a cluster can't reach this machine's"),
+        ("kubeflow", ["beam.job_server_jar=/x/a.jar"], "beam.job_server_jar: /x/a.jar: a cluster can't reach this"),
+        (
+            "vertex",
+            ["beam.workers=8"],
+            "beam.workers: 8: deploy.beam: dataflow takes nothing from beam; leave it out, and set the most workers by"
+            " deploy.dataflow_max_workers",
+        ),
+        (
+            "kubeflow",
+            ["deploy.accelerator=cuda", "deploy.resources={default: {cpus: 2.0}}"],
+            "deploy.accelerator: cuda: the Trainer's resources name no accelerator; give --set 'deploy.resources=",
+        ),
+    ],
+)
+def test_compile_setting_that_a_run_on_the_cluster_would_stumble_over_is_refused(
+    target, settings, message, tmp_path, capfd
+):
+    out = tmp_path / {"kubeflow": "fer.yaml", "vertex": "fer.json"}[target]
+    project = ["--set", "deploy.project=p", "--set", "deploy.region=europe-west4"]
+    words = [word for each in settings for word in ("--set", each)]
+    assert main(["compile", "--target", target, "--out", str(out), *GIVEN, *project, *words]) == 2
+    said = capfd.readouterr()
+    assert said.err.startswith(f"fer-tfx: {message}")
+    assert (said.out, said.err.count("\n"), out.exists()) == ("", 1, False)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["beam.engine=local-parallel", "beam.workers=4"],
+        ["beam.engine=portable", "beam.endpoint=jobs:8099", "beam.packages=[gs://b/fer.whl]"],
+        ["beam.engine=flink", "beam.job_server_jar=gs://b/flink.jar"],
+    ],
+)
+def test_compile_engine_that_has_what_it_needs_is_taken(settings, tmp_path):
+    words = [word for each in settings for word in ("--set", each)]
+    assert main(["compile", "--target", "kubeflow", "--out", str(tmp_path / "fer.yaml"), *GIVEN, *words]) == 0

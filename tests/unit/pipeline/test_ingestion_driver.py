@@ -37,6 +37,8 @@ def split(values: dict[str, str], folders: tuple[str, ...] = ()) -> tuple[str, d
         ("gs://b/data/fer2013.csv", "", ("gs://b/data", {"labelled": "fer2013.csv"})),
         ("gs://b/data/", None, ("gs://b/data", {"labelled": "*"})),
         ("gs://b/data", "", ("gs://b/data", {"labelled": "*"})),
+        ("gs://b/faces/*/*", "", ("gs://b/faces", {"labelled": "*/*"})),
+        ("gs://b/fer/span-{SPAN}/*.csv", "", ("gs://b/fer", {"labelled": "span-{SPAN}/*.csv"})),
         ("gs://b/a/x.csv", "gs://b/c/y.csv", ("gs://b", {"labelled": "a/x.csv", "unlabelled": "c/y.csv"})),
     ],
 )

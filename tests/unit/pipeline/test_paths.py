@@ -42,6 +42,11 @@ def test_run_paths_remote_root_and_serving_path_stay_as_they_are():
     assert paths_of("runs", "gs://bucket/served").serving == "gs://bucket/served"
 
 
+def test_run_paths_slash_at_the_end_changes_no_place(tmp_path):
+    for root in (str(tmp_path), "gs://bucket/runs"):
+        assert paths_of(f"{root}/", f"{root}/served/") == paths_of(root, f"{root}/served")
+
+
 def test_run_paths_tilde_is_the_home_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert paths_of("~/runs").home == str(tmp_path / "runs" / "fer-2")

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from configs.convert import overlay
+from configs.convert import overlay, read_setting
 from configs.spec import PipelineConfig
 from fer_tfx.errors import ConfigError
 from pipeline.runners.parameters import (
@@ -146,6 +146,20 @@ def test_mark_setting_with_narrow_bounds_is_refused():
         mark(CONFIG, make_parameters(CONFIG, ["trainer.crop_px"]))
 
 
+@pytest.mark.parametrize(
+    ("key", "with_it"),
+    [
+        ("trainer.batch_size", {"trainer.consistency_weight": 0.5}),
+        ("trainer.augmentation.mixup_alpha", {"trainer.augmentation.mixup_alpha": 0.2}),
+    ],
+)
+def test_mark_is_a_value_that_its_setting_takes_wherever_it_stands_in_the_list(key, with_it):
+    config = overlay(CONFIG, with_it)
+    for others in ([], ["trainer.seed"]):
+        parameters = make_parameters(config, [*others, key])
+        assert read_setting(mark(config, parameters), key) == parameters[-1].mark
+
+
 def test_mark_every_default_parameter_bears_a_mark_of_its_own():
     parameters = make_parameters(CONFIG, CONFIG.deploy.parameters)
     marked = mark(CONFIG, parameters)
@@ -196,6 +210,17 @@ def test_resolve_parameters_unfit_value_is_refused_by_name(text, message):
 def test_resolve_parameters_value_that_nobody_gives_is_asked_for():
     with pytest.raises(ConfigError, match="parameter data_path: has no value and no default; give --param data_path="):
         resolve_parameters(DECLARED, {}, [])
+
+
+def test_resolve_parameters_slash_at_the_end_of_a_place_goes_as_names_are_joined_to_it():
+    """In a bucket, gs://b/runs//fer/baseline is not what `fer-tfx accept` reads."""
+    declared = {name: {"parameterType": "STRING"} for name in ("runtime_root", "runtime_serving_path", "data_path")}
+    overrides = ["runtime_root=gs://b/runs/", "runtime_serving_path=/fer/served//", "data_path=gs://b/faces/"]
+    assert resolve_parameters(declared, {}, overrides) == {
+        "runtime_root": "gs://b/runs",
+        "runtime_serving_path": "/fer/served",
+        "data_path": "gs://b/faces/",
+    }
 
 
 @pytest.mark.parametrize(

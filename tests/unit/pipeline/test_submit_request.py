@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from compiled_files import PLATFORM, SPEC, write_kubeflow, write_vertex
+from golden_files import compile_example
 
 from fer_tfx.cli import main
 from fer_tfx.errors import ConfigError, DataError
@@ -120,7 +121,25 @@ def test_build_request_wish_that_cannot_be_granted_is_refused(tmp_path, wishes, 
     assert message in str(refusal.value)
 
 
+def test_build_request_values_that_only_together_break_a_rule_are_refused(tmp_path):
+    path = tmp_path / "fer.yaml"
+    path.write_text(compile_example("kubeflow", "ensemble.members=[{trainer.seed: 2}]"))
+    message = "^--param: ensemble.members: expected settings that differ from each other and from the first network's"
+    with pytest.raises(ConfigError, match=message):
+        build_request("kubeflow", path, **{**KUBEFLOW_WISHES, "overrides": ["trainer_seed=2"]})
+    request = build_request("kubeflow", path, **{**KUBEFLOW_WISHES, "overrides": ["trainer_seed=3"]})
+    assert request.parameters["trainer_seed"] == 3
+
+
+@pytest.mark.parametrize("name", ["pipeline", "code", "fer-tfx-spec"])
+def test_build_request_label_that_every_run_has_is_refused(tmp_path, name):
+    with pytest.raises(ConfigError, match=rf"^--label {name}=x: every run has a label of this name already; choose"):
+        build_request("kubeflow", write_kubeflow(tmp_path), **KUBEFLOW_WISHES, labels=[f"{name}=x"])
+
+
 def test_build_request_file_of_the_other_target_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"is for Kubeflow; compile again with `fer-tfx compile --target vertex`"):
+        build_request("vertex", write_kubeflow(tmp_path), **VERTEX_WISHES)
     with pytest.raises(ConfigError, match=r"is for Vertex AI; compile again with `fer-tfx compile --target kubeflow`"):
         build_request("kubeflow", write_vertex(tmp_path), **KUBEFLOW_WISHES)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from forked import run_fork
 
+from fer_tfx.errors import FerError
 from pipeline.runners import trainings
 from pipeline.runners.trainings import only_training_in
 
@@ -71,6 +72,20 @@ def test_only_training_in_next_attempt_doesnt_wait_for_the_ticket_of_the_last(fo
     leave_ticket(folder, "same")
     with only_training_in(folder, "same"):
         pass
+
+
+def test_only_training_in_that_lost_its_ticket_fails_so_that_it_is_tried_again(folder):
+    """As after two minutes in which the store took no sign of life, when another training removes it."""
+    message = f"^{folder}: another training took over, as the store took no sign of life of this one for .* minutes$"
+    with pytest.raises(FerError, match=message) as failure, only_training_in(folder, "a"):  # noqa: PT012 (the wait)
+        Path(f"{folder}-queue", "a").unlink()
+        time.sleep(10)
+    assert failure.value.exit_code == 1
+
+
+def test_only_training_in_passes_on_an_end_that_somebody_asked_for(folder):
+    with pytest.raises(KeyboardInterrupt), only_training_in(folder, "a"):
+        raise KeyboardInterrupt
 
 
 def test_only_training_in_gives_its_turn_away_when_it_fails(folder):

@@ -1,5 +1,6 @@
 """The Trainer's job on Vertex Training, as TFX's client makes it; nothing is started."""
 
+import dataclasses
 import json
 
 import pytest
@@ -62,6 +63,11 @@ def test_describe_job_on_the_cpu_asks_for_no_accelerator(resources):
     job = describe_job(DeployConfig(image=IMAGE, project="p", training_machine="n1-standard-8", resources=resources))
     (worker,) = job["job_spec"]["worker_pool_specs"]
     assert worker["machine_spec"] == {"machine_type": "n1-standard-8"}
+
+
+def test_describe_job_takes_the_accelerator_of_default_where_the_trainer_is_not_named():
+    deploy = dataclasses.replace(DEPLOY, resources={"default": DEPLOY.resources["Trainer"]})
+    assert describe_job(deploy) == describe_job(DEPLOY)
 
 
 @pytest.mark.parametrize(("accelerator", "count"), [("NVIDIA_TESLA_T4", 0), ("", 1)])
