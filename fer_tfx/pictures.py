@@ -26,6 +26,7 @@ PictureLike: TypeAlias = (
 """A picture: a path, the bytes of a file, a file open for reading bytes, a Pillow picture, or an array of 0 to 255."""
 EXPECTED = "a path, bytes, a file open for reading bytes, a Pillow picture or a NumPy array"
 MAX_FILE_BYTES = 200_000_000
+PIPE = "is a pipe or device; give the file, or its content as standard input"
 UNREADABLE_FORMATS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 """Of those that Pillow recognises: for EPS it runs another program, the rest are none to it."""
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -43,6 +44,9 @@ DAMAGE = (
     ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, SyntaxError,
     TypeError, ValueError, struct.error, zlib.error,
 )  # fmt: skip
+# Tags of TIFF, and values of them.
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_SAMPLE_FORMAT, _SIGNED = 339, 2
 _FORMATS_OF_16_BITS = {"PNG", "PPM"}
 """Whose greys may come in Pillow's mode I although they have 16 bits."""
 
@@ -63,7 +67,7 @@ def read_picture_file(name: str) -> bytes:
     path = Path(name)
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
-            raise DataError(f"{in_one_line(name)}: is no regular file; give a picture")
+            raise DataError(f"{in_one_line(name)}: {PIPE}")
         with path.open("rb") as file:
             return read_bounded(file, name)
     except (OSError, ValueError) as error:
@@ -207,6 +211,8 @@ def _explain(content: bytes) -> str:
     if _is_heic(content):
         needs = "is damaged" if sys.modules.get("pillow_heif") else "needs pillow-heif: `pip install pillow-heif`"
         return f"HEIC {needs}, or save it as PNG or JPEG"
+    if content.startswith(b"version https://git-lfs"):
+        return "is a pointer of Git LFS, not the picture; run `git lfs pull` where it was cloned"
     found = next((form for start, form in _OTHER_STARTS.items() if content.lstrip().startswith(start)), "")
     return f"{found} can't be read; save it as PNG or JPEG" if found else "is no picture; give a PNG or JPEG file"
 
@@ -233,6 +239,11 @@ def _load_upright(picture: Image.Image, name: str, *, is_own: bool = True) -> Im
     if picture.mode == "F" or (picture.mode == "I" and picture.format not in _FORMATS_OF_16_BITS):
         found = f"{_call(picture, name)} holds floats or whole numbers of 32 bits, whose white nobody knows"
         raise DataError(f"{found}; save it with 8 or 16 bits a colour")
+    tags = getattr(picture, "tag_v2", {})
+    is_inverted = picture.mode.startswith("I") and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO  # of 8 bits Pillow inverts
+    if is_inverted or _SIGNED in tags.get(_SAMPLE_FORMAT, ()):
+        found = "counts 16 bits from white to black" if is_inverted else "holds numbers below 0"
+        raise DataError(f"{_call(picture, name)} {found}; save it with 8 bits a colour")
     if is_own and _NOTES.isdisjoint(picture.info) and not hasattr(picture, "tag_v2"):  # TIFF has its own
         return picture  # as to look for a note takes a tenth of the time
     with suppress(*DAMAGE):  # without a readable note it is upright

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 from configs.convert import overlay
@@ -30,14 +30,15 @@ from fer_tfx.contract import (
     UNLABELLED_INPUT,
     WEIGHTS_FILE,
 )
-from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError, FerError, in_one_line
 from fer_tfx.files import unreadable
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import describe_skipped, name_some, reason_to_skip
+from fer_tfx.reading.csv_form import holds_pixels
 from fer_tfx.reading.forms import find_form, lists_pictures
 from fer_tfx.reading.parquet_form import PARQUET
 from fer_tfx.reading.picture_form import PICTURES
-from fer_tfx.reading.sources import Source, choose_sources, look_into
+from fer_tfx.reading.sources import Source, choose_sources, find_folder, look_into
 from fer_tfx.reading.vote_file import VOTES_INPUT, read_votes
 from fer_tfx.reading.words import ClassTable
 from pipeline.failures import first_line
@@ -106,11 +107,23 @@ def resolve_input(config: DataConfig) -> Input:
         for place, pattern in enumerate(patterns, start=1)
     }
     for pattern in paths.values():
-        _require_utf8(pattern)
+        _require_usable_names(pattern)
     if not paths:
         raise DataError("data.path: no file is given; give a table, a folder of pictures or an archive with --data")
     base = _common_base(list(paths.values()))
     return Input(base, {name: path[len(base) :].lstrip("/") for name, path in paths.items()})
+
+
+@contextmanager
+def explaining_remote(base: str) -> Iterator[None]:
+    """Turn whatever the file system of a bucket raises into one line, DataError, where it isn't read in a run."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, FerError) or not is_remote(base):
+            raise
+        found = f"{type(error).__name__}: {first_line(error)}"
+        raise DataError(f"{base}: can't be read: {found}; check the address, and this machine's credentials") from error
 
 
 def has_span(path: str) -> bool:
@@ -130,17 +143,19 @@ def look_into_input(config: DataConfig) -> list[Source]:
     for votes in _find_files(given, VOTES_INPUT):
         with Path(votes).open("rb") as stream:
             read_votes(stream, os.path.basename(votes), reading_limits_of(config))  # noqa: PTH119
+    start = _find_own_folder(given, LABELLED_INPUT)
     for name, classes in ((LABELLED_INPUT, class_table_of(config)), (UNLABELLED_INPUT, None)):
-        patterns = [each for of_input, each in given.patterns.items() if of_input.startswith(name)]
+        patterns = _find_patterns(given, name)
         found = _find_files(given, name)
-        paths = [path for path in found if os.path.isfile(path)]  # noqa: PTH113
-        sources, skipped = choose_sources(paths, given.base, classes, config.votes_path)
+        paths = [path for path in found if not os.path.isdir(path)]  # noqa: PTH112
+        folder = _find_own_folder(given, name)
+        sources, skipped = choose_sources(paths, folder, classes, config.votes_path, start=start)
         if patterns and has_span(patterns[0]):
-            _require_span(f"{given.base.rstrip('/')}/{patterns[0]}")
+            _require_span(patterns[0])
         elif patterns and not sources:
             folders = name_some(sorted(os.path.basename(path) for path in found if path not in paths))  # noqa: PTH119
             why = f"only folders: {folders}" if folders and not paths else describe_skipped(skipped)
-            place = os.path.dirname(f"{given.base.rstrip('/')}/{patterns[0]}")  # noqa: PTH120
+            place = os.path.dirname(patterns[0])  # noqa: PTH120
             raise DataError(
                 f"{place}: no file of faces in it ({why}); give a table, a folder of pictures or an archive"
             )
@@ -157,10 +172,20 @@ def _require_span(pattern: str) -> None:
         raise DataError(f"{pattern}: no file matches; expected such as {'1'.join(parts)}")
 
 
+def _find_patterns(given: Input, name: str) -> list[str]:
+    """Of one of the inputs, whole."""
+    patterns = [each for of_input, each in given.patterns.items() if of_input.startswith(name)]
+    return [f"{given.base.rstrip('/')}/{each}" for each in patterns]
+
+
 def _find_files(given: Input, name: str) -> list[str]:
     """What one of the inputs matches, folders too."""
-    patterns = [each for of_input, each in given.patterns.items() if of_input.startswith(name)]
-    return [path for each in patterns for path in glob.glob(f"{given.base.rstrip('/')}/{each}")]  # noqa: PTH207
+    return [path for each in _find_patterns(given, name) for path in glob.glob(each)]  # noqa: PTH207
+
+
+def _find_own_folder(given: Input, name: str) -> str:
+    patterns = _find_patterns(given, name)
+    return find_folder(patterns[0]) if patterns and not has_span(patterns[0]) else given.base
 
 
 def _to_patterns_of_votes(path: str) -> list[str]:
@@ -178,6 +203,9 @@ def _to_patterns(path: str, classes: ClassTable | None) -> tuple[list[str], list
         if not os.access(absolute, os.R_OK):
             raise DataError(f"{path}: can't be read: Permission denied; fix its permissions")
         escaped = glob.escape(absolute)
+        if not os.path.isdir(absolute) and not os.path.isfile(absolute):  # noqa: PTH112, PTH113
+            remedy = "give the file" + (", or send it to `--data -`" if classes else "")
+            raise DataError(f"{path}: is a pipe or device: {remedy}")
         if os.path.isdir(absolute):  # noqa: PTH112
             depths, beside = _find_depths(absolute, classes, must_read=True)
             return [f"{escaped}{'/*' * depth}" for depth in depths], [f"{escaped}{'/*' * depth}" for depth in beside]
@@ -220,7 +248,7 @@ def _find_kind(path: str, name: str, classes: ClassTable | None) -> str:
         head = file.read(_HEAD_BYTES)
         if classes and lists_pictures(head, name, classes):
             return _PATHS
-        is_table = find_form(head, name) is PARQUET or PIXELS_KEY[:-1].encode() in head.lower()
+        is_table = find_form(head, name) is PARQUET or PIXELS_KEY[:-1].encode() in head.lower() or holds_pixels(head)
         return _ROWS if is_table or is_packed(head) or not head else ""
     return _ROWS
 
@@ -235,13 +263,29 @@ def _list_folder(folder: str, most: int, must_read: bool) -> list[os.DirEntry[st
         return []
 
 
-def _require_utf8(pattern: str) -> None:
-    """Neither TensorFlow's glob nor Protocol Buffers accept other names."""
-    for name in (pattern, *glob.iglob(pattern)):  # noqa: PTH207
+def _require_usable_names(pattern: str) -> None:
+    """Refuse what TFX can't handle among the files that a pattern matches, hidden ones too: DataError.
+
+    Neither TensorFlow's glob nor Protocol Buffers accept names that are not UTF-8, to that glob a backslash is an
+    escape, and the fingerprint fails at a link to nothing.
+    """
+    if "\\" in pattern and not is_remote(pattern):
+        place = pattern.rstrip("/*")
+        raise DataError(f"{place}: a name with a backslash, which TensorFlow takes for an escape; rename it")
+    for name in (pattern, *_iter_matches(pattern)):
         try:
             name.encode()
         except UnicodeEncodeError:
             raise DataError(f"{os.fsencode(name)!r}: a name that is not UTF-8; rename the file") from None
+        if os.path.islink(name) and not os.path.exists(name):  # noqa: PTH110, PTH114 (of many files)
+            found = f"is a link to {os.readlink(name)}, which is not there"  # noqa: PTH115
+            raise DataError(f"{in_one_line(f'{name}: {found}')}: fetch it (`git annex get`), or remove the link")
+
+
+def _iter_matches(pattern: str) -> Iterator[str]:
+    """What TensorFlow's glob would match: unlike Python's, its `*` stands for hidden names too."""
+    for parts in product(*((each, f".{each}") if each[:1] == "*" else (each,) for each in pattern.split("/"))):
+        yield from glob.iglob("/".join(parts))  # noqa: PTH207
 
 
 def _common_base(paths: list[str]) -> str:

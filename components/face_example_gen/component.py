@@ -1,13 +1,17 @@
 """FerExampleGen: ingests FER2013 and other labelled faces in any form in which they are found."""
 
 import dataclasses
+import hashlib
 import os
 import re
+import stat
+from contextlib import suppress
 from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from tfx.components.example_gen import utils
 from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.components.example_gen.input_processor import FileBasedInputProcessor
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
@@ -46,10 +50,12 @@ from fer_tfx.errors import DataError
 from fer_tfx.reading.choice import describe_skipped, name_some, shorten_name
 from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.picture_form import NO_CLASS
-from fer_tfx.reading.sources import Source, choose_sources, merge_spellings
+from fer_tfx.reading.sources import Source, choose_sources, find_folder, merge_spellings
 from fer_tfx.reading.values import UNKNOWN_LABEL
 from fer_tfx.reading.vote_file import VOTES_INPUT
 from reporting.ingestion import REPORT_FILE, IngestionReport
+
+_FILES = "files"  # among the settings: the digest of the input
 
 
 class Executor(BaseBeamExecutor):  # type: ignore[misc]
@@ -124,30 +130,35 @@ class FerExampleGen(Component, FileBasedExampleGen):  # type: ignore[misc]
         """
         # Base and patterns say where the files are. Here a path spelt differently would only miss the cache.
         how = dataclasses.replace(data_config, path="", unlabelled_path="", votes_path="")
+        splits = [example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
+        chosen = None if span is None else only_span(span)
+        digest = _digest_files(input_base, _fill_in_span(input_base, splits, chosen))
         settings = struct_pb2.Struct()
-        settings.update({"config": to_json(how), "code": code})
+        settings.update({"config": to_json(how), "code": code, **({_FILES: digest} if digest else {})})
         custom_config = example_gen_pb2.CustomConfig()
         custom_config.custom_config.Pack(settings)
         # TFX wants a number of buckets for each split; the executor decides the split of a row itself.
         output_splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in LABELLED_SPLITS]
         super().__init__(
             input_base=input_base,
-            input_config=example_gen_pb2.Input(
-                splits=[example_gen_pb2.Input.Split(name=name, pattern=pattern) for name, pattern in patterns.items()]
-            ),
+            input_config=example_gen_pb2.Input(splits=splits),
             output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=output_splits)),
             output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
             output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
             custom_config=custom_config,
-            range_config=None if span is None else only_span(span),
+            range_config=chosen,
         )
 
 
 def read_data_config(custom_config: str) -> DataConfig:
     """The settings of a FerExampleGen, without paths, from its parameter `custom_config`, JSON."""
+    return from_json(DataConfig, str(_unpack(custom_config)["config"]))
+
+
+def _unpack(custom_config: str) -> struct_pb2.Struct:
     parsed, settings = json_format.Parse(custom_config, example_gen_pb2.CustomConfig()), struct_pb2.Struct()
     parsed.custom_config.Unpack(settings)
-    return from_json(DataConfig, str(settings["config"]))
+    return settings
 
 
 def only_span(span: int) -> range_config_pb2.RangeConfig:
@@ -157,11 +168,22 @@ def only_span(span: int) -> range_config_pb2.RangeConfig:
     )
 
 
+def _find_patterns(exec_properties: dict[str, Any], name: str) -> list[str]:
+    """Of one of the inputs, whole."""
+    splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
+    return [os.path.join(exec_properties["input_base"], each.pattern) for each in splits if each.name.startswith(name)]
+
+
 def _find_files(exec_properties: dict[str, Any], name: str) -> list[str]:
     """What one of the inputs matches, folders too."""
-    splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
-    patterns = [each.pattern for each in splits if each.name.startswith(name)]
-    return [path for each in patterns for path in fileio.glob(os.path.join(exec_properties["input_base"], each))]
+    return [path for each in _find_patterns(exec_properties, name) for path in fileio.glob(each)]
+
+
+def _find_own_folder(exec_properties: dict[str, Any], name: str) -> str:
+    """Below which one of the inputs lies; with a span, which TFX has filled in by now, that of all inputs."""
+    patterns = _find_patterns(exec_properties, name)
+    has_span = bool(exec_properties.get(utils.SPAN_PROPERTY_NAME))
+    return find_folder(patterns[0]) if patterns and not has_span else str(exec_properties["input_base"])
 
 
 def _find_sources(exec_properties: dict[str, Any], config: DataConfig) -> tuple[list[Source], list[SkippedMember]]:
@@ -169,11 +191,14 @@ def _find_sources(exec_properties: dict[str, Any], config: DataConfig) -> tuple[
     sources: list[Source] = []
     skipped: list[SkippedMember] = []
     folders = 0
+    start = _find_own_folder(exec_properties, LABELLED_INPUT)
     for name, classes in ((LABELLED_INPUT, class_table_of(config)), (UNLABELLED_INPUT, None)):
         found = _find_files(exec_properties, name)
         paths = [path for path in found if not _is_folder(path)]
         folders += len(found) - len(paths)
-        chosen = choose_sources(paths, base, classes, config.votes_path, open_file)
+        chosen = choose_sources(
+            paths, _find_own_folder(exec_properties, name), classes, config.votes_path, open_file, start
+        )
         sources += chosen[0]
         skipped += chosen[1]
     if not sources:
@@ -187,16 +212,47 @@ def _is_folder(path: str) -> bool:
     return bool(fileio.isdir(path)) if "://" in path else os.path.isdir(path)  # noqa: PTH112 (a fifth of the time)
 
 
+def _digest_files(base: str, patterns: list[str]) -> str:
+    """Digest of names, sizes and times of change of the files below a folder; empty: they are not on this machine.
+
+    TFX's fingerprint has no names, and only whole seconds: a picture that is moved to another class is the same to it.
+    """
+    if not base or "://" in base:
+        return ""
+    digest = hashlib.sha256()
+    for path in sorted({path for each in patterns for path in fileio.glob(os.path.join(base, each))}):
+        with suppress(OSError):  # it is gone, or a link to nothing
+            state = os.stat(path)  # noqa: PTH116 (of many files)
+            if not stat.S_ISDIR(state.st_mode):
+                digest.update(f"{path[len(base) :]}\0{state.st_size} {state.st_mtime_ns}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def _fill_in_span(
+    base: str, splits: list[example_gen_pb2.Input.Split], chosen: range_config_pb2.RangeConfig | None
+) -> list[str]:
+    """The patterns as TFX's driver will fill them in; empty: no file has a span, which it reports."""
+    if not base or "://" in base:
+        return []
+    processor = FileBasedInputProcessor(base, splits, chosen)
+    try:
+        span, version = processor.resolve_span_and_version()
+    except ValueError:
+        return []
+    return [processor.get_pattern_for_span_version(each.pattern, span, version) for each in splits]
+
+
 def require_still(exec_properties: dict[str, Any]) -> None:
     """Raise DataError if the input has changed since TFX's driver took its fingerprint, before the execution.
 
-    The cache would know new rows by the old fingerprint: number of files, sizes and times of change in whole seconds.
+    The cache would know new rows by the old fingerprint, or by the digest of the files.
     """
     base, noted = exec_properties["input_base"], exec_properties.get(utils.FINGERPRINT_PROPERTY_NAME)
     splits = json_format.Parse(exec_properties["input_config"], example_gen_pb2.Input()).splits
     # As `calculate_splits_fingerprint_span_and_version` joins them; the patterns hold no span here any more.
     now = "\n".join(io_utils.generate_fingerprint(each.name, os.path.join(base, each.pattern)) for each in splits)
-    if noted and noted != now:
+    files = dict(_unpack(exec_properties["custom_config"])).get(_FILES, "")
+    if noted and (noted != now or (files and files != _digest_files(base, [each.pattern for each in splits]))):
         raise DataError(
             f"{base}: files in it were changed while they were read: wait until they are written whole, and give the"
             " same command again"
@@ -236,7 +292,10 @@ def _explain_label(row: dict[str, Any], report: IngestionReport) -> str:
     names = report.classes
     has_first = any(names[0] in classes for classes in report.emitted.values())
     if re.search(rf"found '(.*/)?{len(names)}'", row["detail"]) and not has_first:
-        return f" (labels seem to count from 1: give data.label_map what they mean, 1: {names[0]}, 2: {names[1]}, ...)"
+        return (
+            " (labels seem to count from 1: say in data.label_map what each means by the data set's own list, whose"
+            " order may be another: 1 is surprise in RAF-DB's)"
+        )
     return f" (data.classes names the classes, and data.label_map gives other words a class, or {LEAVE_OUT})"
 
 
@@ -251,7 +310,7 @@ def _explain_empty_train(report: IngestionReport) -> str:
         return f": all {report.rows_dropped:,} also stand in eval or test: give further rows to train on"
     if any(report.split_size(split) for split in LABELLED_SPLITS):
         return (
-            ": all went to eval and test: give rows of the usage Training, rename folders or archives that are"
+            ": all went to eval and test: give rows of the usage Training, rename files, folders or archives that are"
             " called after test, or lower data.eval_fraction"
         )
     return "; give a file with an `emotion` column"

@@ -59,7 +59,7 @@ MAX_KEPT_ROWS = 100_000  # quarantined rows that are written for each part of a 
 _PICTURES_TOGETHER = 500  # files that one element stands for
 _CANDIDATES_TOGETHER = 500
 _PICTURE_BYTES = 4 * PIXEL_COUNT  # as a line of a CSV takes, so that both are settled in as many slices
-Files: TypeAlias = tuple[tuple[str, str, bool], ...]  # Sources as Beam's coders take them
+Files: TypeAlias = tuple[tuple[str, str, bool, str], ...]  # Sources as Beam's coders take them
 _WHOLE = "whole"
 _CANDIDATES = "candidates"
 
@@ -182,7 +182,7 @@ def _count_bytes(source: Source) -> int:
 def _share_out(sources: list[Source]) -> list[Files]:
     """Each file by itself, but pictures in bunches: few elements, however many files."""
     alone: list[Files] = []
-    pictures: list[tuple[str, str, bool]] = []
+    pictures: list[tuple[str, str, bool, str]] = []
     for each in sources:
         (pictures.append(each) if is_picture(each) else alone.append((each,)))
     bunches = range(0, len(pictures), _PICTURES_TOGETHER)

@@ -17,7 +17,7 @@ from fer_tfx.contract import IMAGE_SHAPE
 from fer_tfx.errors import ConfigError, DataError, FerError, in_one_line
 from fer_tfx.face_detection import MAX_CROP_PX, Box
 from fer_tfx.files import unreadable
-from fer_tfx.pictures import PictureLike, list_picture_suffixes, read_bounded, read_picture_file
+from fer_tfx.pictures import PIPE, PictureLike, list_picture_suffixes, read_bounded, read_picture_file
 from fer_tfx.reading.archives import is_packed
 from fer_tfx.reading.choice import ARCHIVE_SUFFIXES
 from fer_tfx.reading.csv_form import looks_like_table
@@ -36,6 +36,7 @@ _VIDEO_MAGICS = (b"\x1aE\xdf\xa3", b"FLV\1", b"OggS", b"0&\xb2u\x8ef\xcf\x11", b
 _STILL_BRANDS = (b"avif", b"avis", b"heic", b"heim", b"heis", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
 _NETPBM = re.compile(rb"P[1-7]\s")  # whose plain forms are numbers, as rows are
 _UNPACK = "unpack the archive and give the folder, which is searched for faces, or take each picture for one by --whole"
+_NAME_THEM = "give the pictures themselves, which are searched for faces, or take each for one by --whole"
 _PICTURE_MAGICS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
 
 
@@ -90,7 +91,9 @@ class Rows(NamedTuple):
                 for row in read_source(Source(self.name, self.name, True), stream, self.limits, None):
                     if isinstance(row, RejectedRow):
                         place = f"{row.source}, line {row.line}" if row.line else row.source  # 0: of a picture
-                        remedy = _UNPACK if row.reason == NO_CROP else "fix or remove this row"
+                        remedy = "fix or remove this row"
+                        if row.reason == NO_CROP:
+                            remedy = _NAME_THEM if row.line else _UNPACK
                         raise DataError(f"{place}: {row.reason}: {row.detail}; {remedy}")
                     if isinstance(row, ParsedRow):
                         pixels = np.frombuffer(row.face.pixels, np.uint8).reshape(IMAGE_SHAPE)
@@ -239,9 +242,12 @@ def _recognise(name: str, spool: BinaryIO, is_moving: bool) -> Picture | Folder 
 
 def _read_head(name: str) -> bytes:
     with suppress(OSError, ValueError):  # what can't be read is reported later
-        if Path(name).is_file():
-            with Path(name).open("rb") as file:
+        path = Path(name)
+        if path.is_file():
+            with path.open("rb") as file:
                 return file.read(HEAD_BYTES)
+        if path.exists() and not path.is_dir():  # to open it might wait for ever
+            raise DataError(f"{in_one_line(name)}: {PIPE} (`-`)")
     return b""
 
 

@@ -19,7 +19,15 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 
 from fer_tfx.errors import DataError
 from fer_tfx.reading.beside import Open
-from fer_tfx.reading.choice import LISTED, ChoiceInOrder, describe_skipped, prefer, reasons_against
+from fer_tfx.reading.choice import (
+    HIDDEN,
+    LISTED,
+    ChoiceInOrder,
+    describe_skipped,
+    find_own_splits,
+    prefer,
+    reasons_against,
+)
 from fer_tfx.reading.foreign import explain_foreign
 from fer_tfx.reading.form import ReadingLimits, SkippedMember, shown
 from fer_tfx.reading.forms import HEAD_BYTES, lists_pictures
@@ -56,6 +64,7 @@ class Member(NamedTuple):
     stream: BinaryIO
     head: bytes  # its first 512 bytes, also to be read from the stream
     beside: "Beside | None" = None  # where a table finds its pictures; None: beside the file itself
+    split: str = ""  # of all rows that name none; empty: it is not known
 
 
 class Beside(NamedTuple):
@@ -177,24 +186,32 @@ class _Walk:
         infos: dict[str, zipfile.ZipInfo] = {}
         for info in archive.infolist():
             self._count_member()
-            if info.filename.endswith("/"):
+            name = info.filename.replace("\\", "/")  # as Windows may write it
+            if name.endswith("/"):
                 continue
-            member = _joined(label, info.filename)
-            reason = "a link" if stat.S_ISLNK(info.external_attr >> 16) else _reason_against_path(info.filename)
+            member = _joined(label, name)
+            reason = "a link" if stat.S_ISLNK(info.external_attr >> 16) else _reason_against_path(name)
             if reason := reason or _reason_against_repeat(member, seen):
                 yield SkippedMember(member, reason)
             else:
-                infos[info.filename] = info
+                infos[name] = info
 
         def open_member(name: str) -> io.BufferedReader:
             if name not in infos:
                 raise FileNotFoundError(name)
-            member = _joined(label, name)
+            info, member = infos[name], _joined(label, name)
+            what = "folder" if PICTURES.recognises(b"", name) else "CSV"
+            if info.flag_bits & _ENCRYPTED_FLAG:
+                raise DataError(f"{member}: is encrypted: unpack it with its password and give the {what}")
+            if info.compress_type not in _READABLE_ZIP_METHODS:
+                found = f"packed by zip method {info.compress_type}, expected stored (0) or deflated (8)"
+                raise DataError(f"{member}: {found}: unpack it and give the {what}")
             with translating(member):
-                return Layer(archive.open(infos[name]), member, self.count_unpacked, is_seekable=True).buffered()
+                return Layer(archive.open(info), member, self.count_unpacked, is_seekable=True).buffered()
 
         def read_head(name: str) -> bytes:
-            if is_nested or infos[name].flag_bits & _ENCRYPTED_FLAG:
+            is_packed_otherwise = infos[name].compress_type not in _READABLE_ZIP_METHODS
+            if is_nested or infos[name].flag_bits & _ENCRYPTED_FLAG or is_packed_otherwise:
                 return b""
             with translating(_joined(label, name)), archive.open(infos[name]) as member:
                 return member.read(HEAD_BYTES)  # which is counted when all is read
@@ -203,18 +220,14 @@ class _Walk:
         reasons = reasons_against(list(infos), self._classes, read_head)
         skipped = ((name, reason) for name, reason in reasons.items() if reason not in ("", LISTED))
         yield from (SkippedMember(_joined(label, name), reason) for name, reason in skipped)
+        splits = find_own_splits([name for name in reasons if not reasons[name]], self._classes, read_head)
         # In the order in which they lie: to go back, the layer beneath must be unpacked from its start again.
-        for info in sorted(infos.values(), key=lambda info: info.header_offset):
-            if reasons[info.filename]:
+        for name in sorted(infos, key=lambda name: infos[name].header_offset):
+            if reasons[name]:
                 continue
-            member = _joined(label, info.filename)
-            if info.flag_bits & _ENCRYPTED_FLAG:
-                raise DataError(f"{member}: is encrypted: unpack it with its password and give the CSV")
-            if info.compress_type not in _READABLE_ZIP_METHODS:
-                found = f"packed by zip method {info.compress_type}, expected stored (0) or deflated (8)"
-                raise DataError(f"{member}: {found}: unpack it and give the CSV")
-            beside = _NOWHERE if is_nested else Beside(posixpath.dirname(info.filename), open_member)
-            yield from self.open(open_member(info.filename), member, depth, beside)
+            beside = _NOWHERE if is_nested else Beside(posixpath.dirname(name), open_member)
+            for item in self.open(open_member(name), _joined(label, name), depth, beside):
+                yield item._replace(split=splits[name]) if isinstance(item, Member) and name in splits else item
 
     def _open_tar(self, stream: io.BufferedReader, label: str, depth: int) -> Iterator[Member | SkippedMember]:
         seen: set[str] = set()
@@ -256,7 +269,7 @@ def _reason_against_path(name: str) -> str:
     is_unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
     if is_unsafe:
         return "a path that leads out of the archive"
-    return "in a hidden folder" if any(part[:1] == "." != part for part in parts[:-1]) else ""
+    return HIDDEN if any(part[:1] == "." != part for part in parts[:-1]) else ""
 
 
 def _joined(label: str, name: str) -> str:

@@ -3,13 +3,17 @@
 import posixpath
 from collections.abc import Callable, Sequence
 
+from fer_tfx.contract import EVAL_SPLIT, TEST_SPLIT
+from fer_tfx.reading.columns import finds_labels_alone
 from fer_tfx.reading.form import SkippedMember
 from fer_tfx.reading.forms import list_suffixes, lists_pictures
 from fer_tfx.reading.picture_form import PICTURES, find_place
+from fer_tfx.reading.values import find_split_of_file
 from fer_tfx.reading.words import ClassTable
 
 # The competition's files, the best first.
-LABELLED_FIRST = ("fer2013.csv", "icml_face_data.csv", "train.csv", "test.csv")
+_WITH_ALL_SPLITS = ("fer2013.csv", "icml_face_data.csv")
+LABELLED_FIRST = (*_WITH_ALL_SPLITS, "train.csv", "test.csv")
 UNLABELLED_FIRST = ("test.csv",)
 _NO_SOURCES = ("example_submission.csv", "public_test_labels.csv")
 _VOTES_PREFIX = "fer2013new"  # FER+'s file of votes
@@ -17,7 +21,9 @@ _WELL_KNOWN = (*LABELLED_FIRST, *_NO_SOURCES)
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tar.xz", ".tar.bz2", ".tgz", ".txz", ".tbz2", ".tar", ".zip", ".gz", ".xz", ".bz2")
 _CSV_SUFFIX = ".csv"
+_TABLE_SUFFIXES = (_CSV_SUFFIX, ".tsv")
 _MAX_SUFFIXES = 4  # fer2013.tar.gz has one; what is packed more often is not read anyway
+HIDDEN = "in a hidden folder"
 LISTED = "named by a table"  # a picture that a table of paths names, so that it is read all the same
 _MAX_LISTS = 100  # files whose headers are looked at
 _SHOWN = 3  # of a list, in an error
@@ -78,7 +84,8 @@ def reasons_against(
 ) -> dict[str, str]:
     """By `ChoiceInOrder`, why not to read each file of one folder or archive; empty if it is chosen.
 
-    Tables of paths with classes, known by how they begin, are chosen before the pictures that they name.
+    Tables of paths with classes, known by how they begin, are chosen before the pictures that they name. Labelled
+    tables that are held-out splits by their names are chosen too, unless one of the competition's has all rows.
     """
     pictures = {name for name in names if PICTURES.recognises(b"", name)}
     tables = [name for name in names if name not in pictures and not reason_to_skip(name)]
@@ -90,14 +97,33 @@ def reasons_against(
     if lists and pictures:
         others = _reasons_among([name for name in names if name not in lists], pictures, classes)
         return {name: others.get(name, "a table of pictures that are read themselves") for name in names}
-    return _reasons_among(names, pictures, classes)
+    own_splits = find_own_splits(names, classes, read_head)
+    if any(_well_known(name) in _WITH_ALL_SPLITS for name in tables):
+        own_splits = {}
+    held_out = {name for name, split in own_splits.items() if split in (EVAL_SPLIT, TEST_SPLIT)}
+    others = _reasons_among([name for name in names if name not in held_out], pictures, classes, bool(held_out))
+    return {name: others.get(name, "") for name in names}
 
 
-def _reasons_among(names: Sequence[str], pictures: set[str], classes: ClassTable | None) -> dict[str, str]:
+def find_own_splits(
+    names: Sequence[str], classes: ClassTable | None, read_head: Callable[[str], bytes]
+) -> dict[str, str]:
+    """The splits that labelled tables of pixels are as a whole, by their names; none, if no one is held out by that."""
+    found = {name: find_split_of_file(name, classes) for name in names if _base_name(name).endswith(_TABLE_SUFFIXES)}
+    named = {name: split for name, split in [*found.items()][:_MAX_LISTS] if split}
+    if not {EVAL_SPLIT, TEST_SPLIT} & {*named.values()} or len(names) < 2:
+        return {}
+    own = {name: split for name, split in named.items() if finds_labels_alone(read_head(name).partition(b"\n")[0])}
+    return own if {EVAL_SPLIT, TEST_SPLIT} & {*own.values()} else {}
+
+
+def _reasons_among(
+    names: Sequence[str], pictures: set[str], classes: ClassTable | None, has_tables: bool = False
+) -> dict[str, str]:
     preference = prefer(classes)
     together = ChoiceInOrder(preference)
     reasons = {name: reason_to_skip(name) if name in pictures else together.note(name) for name in names}
-    has_tables = any(not reason and name not in pictures for name, reason in reasons.items())
+    has_tables = has_tables or any(not reason and name not in pictures for name, reason in reasons.items())
     return {
         name: reason
         or together.reason_beside_noted(name)

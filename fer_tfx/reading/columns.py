@@ -22,7 +22,7 @@ _LABEL_COLUMNS = (
     LABEL_KEY, "label", "class", "expression", "emotions", "labels", "emotionlabel", "emotionname", "labelname",
     "classname", "category", "target",
 )  # fmt: skip
-_USAGE_COLUMNS = (USAGE_COLUMN, "split", "set", "subset", "partition", "phase")
+_USAGE_COLUMNS = (USAGE_COLUMN, "split", "set", "subset", "partition", "phase", "datasplit", "settype")
 _PATH_COLUMNS = (
     "path", "filepath", "imagepath", "imgpath", "picturepath", "filename", "imagename", "imgname", "imagefile", "file",
     "image", "img", "picture", "pth", "subdirectoryfilepath",
@@ -114,6 +114,18 @@ def finds_paths(header: bytes, labelled_by: str) -> bool:
     return False
 
 
+def finds_labels_alone(header: bytes) -> bool:
+    """Whether this is the header, perhaps cut off, of a table of pixels with classes and without splits."""
+    text = header.removeprefix(UTF8_MARK).rstrip(b"\r\n")
+    for delimiter in DELIMITERS:
+        with suppress(RowError):
+            names = _split_names(text, delimiter)
+            squeezed = [name.translate(_NO_SPACE) for name in names]
+            if PIXELS_KEY in names or len([*filter(_PIXEL_COLUMN.fullmatch, names)]) > _FEW:
+                return bool(_first_of(_LABEL_COLUMNS, squeezed)) and not _first_of(_USAGE_COLUMNS, squeezed)
+    return False
+
+
 def _split_names(text: bytes, delimiter: bytes) -> list[str]:
     try:
         return [field.decode("utf-8", "replace").strip().lower() for field in split_fields(text, delimiter)]
@@ -139,7 +151,9 @@ def lay_out(names: Sequence[str], labelled_by: str) -> RowLayout | None:
         label = names[squeezed.index(label)]
     elif labelled_by == BY_LABEL and not (path and find_vote_columns(names)):  # the latter may be votes alone
         _require_no_column_a_class(names)
-    usage = "" if labelled_by == UNLABELLED else _first_of(_USAGE_COLUMNS, names)
+    usage = "" if labelled_by == UNLABELLED else _first_of(_USAGE_COLUMNS, squeezed)
+    if usage:
+        usage = names[squeezed.index(usage)]
     votes = find_vote_columns(names) if labelled_by == BY_VOTES else ()
     if path and not label and labelled_by == BY_LABEL:
         return None

@@ -56,8 +56,16 @@ CSV = CsvForm()
 
 def looks_like_table(head: bytes) -> bool:
     """Whether a file that begins with `head` seems to be a table, readable or not, whatever its name."""
-    first_line = head.replace(b"\0", b"").partition(b"\n")[0]  # UTF-16 has a zero in each letter
-    return bool(_PIXELS.search(first_line)) or finds_paths(first_line, UNLABELLED)
+    return holds_pixels(head) or finds_paths(_first_line(head), UNLABELLED)
+
+
+def holds_pixels(head: bytes) -> bool:
+    """Whether that table seems to have pixels, in one column or many."""
+    return bool(_PIXELS.search(_first_line(head)))
+
+
+def _first_line(head: bytes) -> bytes:
+    return head.replace(b"\0", b"").partition(b"\n")[0]  # UTF-16 has a zero in each letter
 
 
 def _read_header(stream: BinaryIO, name: str, limit: int, labelled_by: str) -> RowLayout:

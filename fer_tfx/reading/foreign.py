@@ -15,7 +15,7 @@ _BEGINNINGS = {
     b"sqlite format 3": "is an SQLite database: export the table as CSV",
     b"arrow1": "is an Arrow file: convert it to CSV",
     b"\x93numpy": "is a NumPy array: convert it to CSV",
-    b"[{": "is a JSON array: write lines of JSON, an object on each, or a CSV",
+    b"[{": "is a JSON array: write lines of JSON, an object on each, or a CSV",  # also with space between
     b"%pdf": "is a PDF, not the data: give the CSV, an archive or a folder of pictures",
     b"{\\rtf": "is a text document: save it as CSV",
     b"\x80\x04\x95": _PICKLE,
@@ -27,7 +27,10 @@ _NAME_IN_ZIP_AT = 30  # of the first member
 
 def explain_foreign(head: bytes) -> str:
     """What a file is that begins with `head`, and what to do; an empty string: it may be data."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:32].lower()
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"["):
+        start = b"[" + start[1:].lstrip()
+    start = start[:32].lower()
     if head.startswith(b"PK") and head[_NAME_IN_ZIP_AT:].startswith(_OFFICE_MEMBERS):
         return "is an Excel workbook or another document: save the sheet as CSV"
     return next((text for beginning, text in _BEGINNINGS.items() if start.startswith(beginning)), "")

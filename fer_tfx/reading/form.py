@@ -31,6 +31,7 @@ class FaceRow:
     pixels: bytes  # 2,304 uint8 values, row-major; empty: they are in the picture at `path`
     usage: str | None  # split named by the row, a value of `SPLIT_OF_USAGE`; None: the file names none
     path: str = ""  # of a picture that a table names, as it does
+    is_split_by_path: bool = False  # whether a split that the folders of `path` name goes before `usage`
     votes: Votes = ()  # empty: they are not looked at, or not in the table
 
 

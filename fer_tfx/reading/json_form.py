@@ -29,7 +29,9 @@ class JsonLinesForm(LineForm):
     def open(
         self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None
     ) -> tuple[ParseLine, str]:
-        return partial(parse_line, classes=classes, split=find_split_of_file(name, classes)), "lines of JSON"
+        split = find_split_of_file(name, classes)
+        parse = partial(parse_line, classes=classes, split=split, max_side_px=limits.max_crop_px)
+        return parse, "lines of JSON"
 
     def tell(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> str:
         layout = self._find_layout(stream.readline(limits.max_line_bytes), classes)
@@ -51,8 +53,10 @@ class JsonLinesForm(LineForm):
 JSON_LINES = JsonLinesForm()
 
 
-def parse_line(line: bytes, classes: ClassTable | None, split: str | None) -> FaceRow | LeftOut:
-    """Parse one line. Raises RowError and nothing else."""
+def parse_line(
+    line: bytes, classes: ClassTable | None, split: str | None, max_side_px: int | None = None
+) -> FaceRow | LeftOut:
+    """Parse one line. Raises RowError and nothing else; see `make_face`."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
@@ -64,7 +68,7 @@ def parse_line(line: bytes, classes: ClassTable | None, split: str | None) -> Fa
         found = shown(", ".join(record).encode("utf-8", "replace"))
         expected = "`pixels`, or `file_name` or the like" + (" with `label` or `emotion`" if classes else "")
         raise RowError(NO_PIXELS, f"found the keys {found!r}, expected {expected}")
-    return make_face(layout, classes, list(record.values()), split)
+    return make_face(layout, classes, list(record.values()), split, max_side_px)
 
 
 @lru_cache(maxsize=100)

@@ -1,10 +1,12 @@
 """Parquet, as Hugging Face's datasets write pictures and as pandas writes tables -> rows."""
 
 import json
+import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, BinaryIO, cast
 
 from fer_tfx.errors import DataError
@@ -12,6 +14,7 @@ from fer_tfx.reading.columns import RowError, RowLayout, lay_out
 from fer_tfx.reading.form import (
     Bounds,
     Counts,
+    FaceRow,
     Item,
     LeftOutRow,
     ParsedRow,
@@ -31,6 +34,7 @@ _BUFFER_BYTES = 1 << 18  # of each column; without it a whole group of rows is r
 _SPOOLED_BYTES = 16_000_000
 _MAX_SAID_CHARS = 100
 _SAFE_VERSION = 15
+_INDEX = re.compile(r"\s*([0-9]{1,4})(?:\.0*)?\s*")
 
 
 class ParquetForm:
@@ -43,7 +47,7 @@ class ParquetForm:
 
     def read(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> Iterator[Item]:
         with _opening(stream, name, limits) as file:
-            yield from _read_groups(file, range(file.num_row_groups), 0, name, classes)
+            yield from _read_groups(file, range(file.num_row_groups), 0, name, limits, classes)
 
     def tell(self, stream: BinaryIO, name: str, limits: ReadingLimits, classes: ClassTable | None) -> str:
         with _opening(stream, name, limits) as file:
@@ -72,7 +76,7 @@ class ParquetForm:
     ) -> Iterator[Item]:
         with _translating(name):
             file = _open(stream, name, limits)
-            yield from _read_groups(file, range(*part.bounds), part.first_row, name, classes)
+            yield from _read_groups(file, range(*part.bounds), part.first_row, name, limits, classes)
 
 
 PARQUET = ParquetForm()
@@ -119,7 +123,9 @@ def _open(stream: BinaryIO, name: str, limits: ReadingLimits) -> Any:
     return file
 
 
-def _read_groups(file: Any, groups: Iterable[int], row: int, name: str, classes: ClassTable | None) -> Iterator[Item]:
+def _read_groups(
+    file: Any, groups: Iterable[int], row: int, name: str, limits: ReadingLimits, classes: ClassTable | None
+) -> Iterator[Item]:
     layout = _lay_out(file, find_labelling(classes), name)
     class_names = _find_class_names(file, layout) if classes else []
     yield Remark(name, _describe(layout, class_names))
@@ -134,15 +140,13 @@ def _read_groups(file: Any, groups: Iterable[int], row: int, name: str, classes:
         if class_names and layout.emotion is not None:
             cells[layout.emotion] = [_name_class(each, class_names) for each in cells[layout.emotion]]
         for each in zip(*cells, strict=True):
-            yield _to_item(name, row, layout, classes, each, split)
+            yield _to_item(name, row, partial(make_face, layout, classes, each, split, limits.max_crop_px))
             row += 1
 
 
-def _to_item(
-    name: str, row: int, layout: RowLayout, classes: ClassTable | None, cells: Sequence[object], split: str | None
-) -> Item:
+def _to_item(name: str, row: int, make: Callable[[], FaceRow | LeftOut]) -> Item:
     try:
-        face = make_face(layout, classes, cells, split)
+        face = make()
     except RowError as error:
         return RejectedRow(name, row, row + 1, error.reason, error.detail, "", error.pixels)
     if isinstance(face, LeftOut):
@@ -182,7 +186,9 @@ def _find_class_names(file: Any, layout: RowLayout) -> list[str]:
 
 
 def _name_class(cell: object, names: list[str]) -> object:
-    return names[cell] if isinstance(cell, int) and 0 <= cell < len(names) else cell
+    """Numbers may also be floats, as pandas makes them where some lack, or text."""
+    number = _INDEX.fullmatch(str(cell))
+    return names[int(number[1])] if number and int(number[1]) < len(names) else cell
 
 
 def _describe(layout: RowLayout, class_names: list[str]) -> str:

@@ -71,7 +71,15 @@ def decode_content(content: bytes, max_side_px: int | None = None) -> bytes:
 @lru_cache(maxsize=10_000)
 def find_place(folder: str, classes: ClassTable) -> tuple[int | LeftOut | None, str | None]:
     """Class and split that a folder's path names, `train/angry` or `angry/train`; of several the last counts."""
-    parts = [part.encode("utf-8", "surrogateescape") for part in reversed(folder.split("/"))]
-    meanings = map(classes.find, parts)
-    splits = map(find_split, parts)
-    return next((each for each in meanings if each is not None), None), next(filter(None, splits), None)
+    meanings = map(classes.find, _parts_from_last(folder))
+    return next((each for each in meanings if each is not None), None), find_split_of_folder(folder)
+
+
+@lru_cache(maxsize=10_000)
+def find_split_of_folder(folder: str) -> str | None:
+    """The split that a folder's path names; of several the last counts."""
+    return next(filter(None, map(find_split, _parts_from_last(folder))), None)
+
+
+def _parts_from_last(folder: str) -> list[bytes]:
+    return [part.encode("utf-8", "surrogateescape") for part in reversed(folder.split("/"))]

@@ -4,33 +4,50 @@ A large plain file is cut into parts; these are counted, then numbered, as their
 """
 
 import os
+import re
+import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
-from posixpath import dirname
+from itertools import takewhile
+from posixpath import dirname, relpath
 from typing import BinaryIO, NamedTuple
 
 from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
 from fer_tfx.reading.beside import Open, open_local, read_named
-from fer_tfx.reading.choice import LISTED, reasons_against, shorten_name
-from fer_tfx.reading.form import Bounds, Counts, Item, Part, PartedForm, ReadingLimits, Remark, SkippedMember, shown
+from fer_tfx.reading.choice import HIDDEN, LISTED, find_own_splits, reasons_against, shorten_name
+from fer_tfx.reading.form import (
+    Bounds,
+    Counts,
+    Item,
+    ParsedRow,
+    Part,
+    PartedForm,
+    ReadingLimits,
+    Remark,
+    SkippedMember,
+    shown,
+)
 from fer_tfx.reading.forms import HEAD_BYTES, find_form
 from fer_tfx.reading.picture_form import PICTURES, find_place
 from fer_tfx.reading.words import ClassTable
 
 _MAX_PATH_CHARS = 4096  # Linux' own bound
+_WILDCARD = re.compile(r"[*?[]")
+_ESCAPED = re.compile(r"\[([*?[])\]")  # as glob.escape writes a wildcard that is meant as it stands
 
 
 class Source(NamedTuple):
     """One file to read."""
 
     path: str
-    name: str  # in messages and examples: the path below the input's base folder; of several, the first
+    name: str  # in messages and examples: the path below the folder of the data, of several the first; its words count
     is_unlabelled: bool  # whether it was given as data to predict; labels in it are then not looked at
+    split: str = ""  # of all rows that name none, as the file is one of several splits; empty: it is not known
 
     @property
     def folder(self) -> str:
@@ -38,16 +55,33 @@ class Source(NamedTuple):
         return dirname(self.path if "://" in self.path else os.path.abspath(self.path))  # noqa: PTH100 (keeps links)
 
 
+def find_folder(pattern: str) -> str:
+    """The folder above the first wildcard of a glob, or above its file: names below it are those of one input's files.
+
+    What lies further up is where somebody keeps the data and tells nothing of class or split.
+    """
+    fixed = takewhile(lambda part: not _WILDCARD.search(_ESCAPED.sub("", part)), pattern.split("/")[:-1])
+    return _ESCAPED.sub(r"\1", "/".join(fixed)) or "/"
+
+
 def choose_sources(
-    paths: list[str], base: str, classes: ClassTable | None, votes_path: str = "", open_file: Open = open_local
+    paths: list[str],
+    folder: str,
+    classes: ClassTable | None,
+    votes_path: str = "",
+    open_file: Open = open_local,
+    start: str = "",
 ) -> tuple[list[Source], list[SkippedMember]]:
     """Choose among the files of one input; a single file is read whatever its name. See `Form.read` for `classes`.
 
-    The file of votes may be among them, and is no table of pictures beside others.
+    The file of votes may be among them, and is no table of pictures beside others. They lie below `folder`, and their
+    names begin at `start`, if that is another folder.
 
     Raises DataError: they are pictures to learn from, and no folder is named after a class.
     """
-    sources = {path.removeprefix(base).lstrip("/"): path for path in sorted(paths)}
+    prefix = f"{relpath(folder, start)}/" if start and start != folder else ""
+    below = {path: path.removeprefix(folder).lstrip("/") for path in sorted(paths)}
+    sources = {prefix + name: path for path, name in below.items()}
 
     def read_head(name: str) -> bytes:
         with suppress(OSError), open_file(sources[name]) as stream:  # what can't be read is reported later
@@ -59,18 +93,31 @@ def choose_sources(
     votes = [name for name, path in may_hold_votes.items() if os.path.realpath(path) == votes_file]
     others = [name for name in sources if name not in votes]
     reasons = dict.fromkeys(votes, "the votes, as data.votes_path says")
-    reasons |= reasons_against(others, classes, read_head) if len(others) > 1 else {}
+    reasons |= {name: reason for name in others if (reason := _reason_against_place(sources[name], below))}
+    others_left = [name for name in others if name not in reasons]
+    reasons |= reasons_against(others_left, classes, read_head) if len(others) > 1 else {}
     labels = {name: shown(name.encode(), _MAX_PATH_CHARS) for name in sources}
-    chosen = [Source(path, labels[name], classes is None) for name, path in sources.items() if not reasons.get(name)]
+    left = [name for name in sources if not reasons.get(name)]
+    splits = find_own_splits(left, classes, read_head)
+    chosen = [Source(sources[name], labels[name], classes is None, splits.get(name, "")) for name in left]
     if classes and chosen and not any(_may_have_class(each, classes) for each in chosen):
         first, names = classes.names[0], shown(", ".join(classes.names).encode(), 100)
         raise DataError(
-            f"{base}: {counted(len(chosen), 'picture')} such as {shorten_name(chosen[0].name)}, none in a folder named"
-            f" after a class: lay them out as {first}/1.jpg or train/{first}/1.jpg ({names}), tell by data.label_map"
-            " what your folders mean, or give the pictures to --unlabelled to have them predicted"
+            f"{folder}: {counted(len(chosen), 'picture')} such as {shorten_name(chosen[0].name)}, none in a folder"
+            f" named after a class: lay them out as {first}/1.jpg or train/{first}/1.jpg ({names}), tell by"
+            " data.label_map what your folders mean, or give the pictures to --unlabelled to have them predicted"
         )
     skipped = [(labels[name], reason) for name, reason in reasons.items() if reason not in ("", LISTED)]
     return chosen, [SkippedMember(*each) for each in skipped]
+
+
+def _reason_against_place(path: str, below: Mapping[str, str]) -> str:
+    if any(part.startswith(".") for part in below[path].split("/")[:-1]):
+        return HIDDEN
+    with suppress(OSError):  # what isn't there is reported later
+        if "://" not in path and not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (quicker, of many)
+            return "no regular file"
+    return ""
 
 
 def is_picture(source: Source) -> bool:
@@ -122,7 +169,21 @@ def read_source(
             yield member
         else:
             items = find_form(member.head, member.name).read(member.stream, member.name, limits, classes)
-            yield from read_named(items, *(member.beside or (source.folder, open_file)))
+            items = _name_split(items, member.name, member.split or source.split)
+            yield from read_named(items, *(member.beside or (source.folder, open_file)), limits.max_crop_px)
+
+
+def _name_split(items: Iterator[Item], name: str, split: str) -> Iterator[Item]:
+    """The same, with that split where they name none."""
+    if not split:
+        yield from items
+        return
+    yield Remark(name, f"rows of {split} by its name")
+    for item in items:
+        if isinstance(item, ParsedRow) and item.face.usage is None:
+            yield replace(item, face=replace(item.face, usage=split))
+        else:
+            yield item
 
 
 def look_into(sources: Iterable[Source], limits: ReadingLimits, classes: ClassTable | None) -> None:
@@ -134,7 +195,7 @@ def look_into(sources: Iterable[Source], limits: ReadingLimits, classes: ClassTa
     pictures = list(filter(is_picture, given))
     for source in [*pictures[:1], *(each for each in given if not is_picture(each))]:
         try:
-            with Path(source.path).open("rb") as stream:
+            with open_local(source.path) as stream:
                 for item in read_source(source, stream, limits, classes):
                     if not isinstance(item, SkippedMember | Remark):
                         break
@@ -191,7 +252,8 @@ def read_part(
     """Yield one part's rows, numbered as in the whole file; as `read_source`. Raises DataError."""
     classes = None if source.is_unlabelled else classes
     items = _find_parted(source, stream).read_part(stream, source.name, part, limits, classes)
-    return read_named(items, source.folder, open_file)
+    items = _name_split(items, source.name, source.split)
+    return read_named(items, source.folder, open_file, limits.max_crop_px)
 
 
 def _find_parted(source: Source, stream: BinaryIO) -> PartedForm:

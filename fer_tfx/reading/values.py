@@ -1,7 +1,6 @@
 """What a table says of a picture, as text or numbers -> class, split and pixels, or the reason why not."""
 
 import base64
-import posixpath
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,13 +9,13 @@ from itertools import chain
 
 import numpy as np
 
-from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, PIXELS_KEY, TEST_SPLIT
+from fer_tfx.contract import EVAL_SPLIT, PIXEL_COUNT, PIXELS_KEY, TEST_SPLIT, TRAIN_SPLIT
 from fer_tfx.counted import counted
 from fer_tfx.reading.columns import RowError, RowLayout
 from fer_tfx.reading.form import FaceRow, shown
-from fer_tfx.reading.picture_form import UNREADABLE, decode_content, find_place
+from fer_tfx.reading.picture_form import UNREADABLE, decode_content, find_split_of_folder
 from fer_tfx.reading.votes import VOTE_COLUMNS, Votes
-from fer_tfx.reading.words import ClassTable, LeftOut, find_split
+from fer_tfx.reading.words import BY_LABEL, ClassTable, LeftOut, find_labelling, find_split
 
 # Reasons to reject a row: short and few, to be counted.
 WRONG_PIXEL_COUNT = "wrong number of pixels"
@@ -33,20 +32,25 @@ _BLANK = (b"", b"nan", b"na", b"null", b"none")  # as tools write a label that l
 _NUMBERS_AND_SPACE = b"0123456789 \t"
 _BRACKETS_TO_SPACE = bytes.maketrans(b"[]()\t", b"     ")
 _NUMBER_OF_VOTES = re.compile(rb"[ \t]*\d{1,4}(\.0*)?[ \t]*")
+_NUMBERS = re.compile(r"[\s\[(]*(?:\d{1,3}[\s,]+){20}")
 _WHOLE_FRACTION = re.compile(rb"(?<=[0-9])\.0*(?![^ \t])")
 
 
 def make_face(
-    layout: RowLayout, classes: ClassTable | None, cells: Sequence[object], default_split: str | None = None
+    layout: RowLayout,
+    classes: ClassTable | None,
+    cells: Sequence[object],
+    default_split: str | None = None,
+    max_side_px: int | None = None,
 ) -> FaceRow | LeftOut:
     """A row of the cells that `layout` places: bytes of text, or what JSON and Parquet have.
 
     Of numbers and text the text counts. A held-out row may have no label, as where a competition keeps it. Where no
     column names the split, that of the picture's path counts, else `default_split`. Raises RowError, with the pixels if
-    only the words beside them are wrong.
+    only the words beside them are wrong; also for a picture of which a side is longer than `max_side_px`.
     """
     try:
-        words = _read_words(layout, classes, cells)
+        words = _read_words(layout, classes, cells, default_split)
     except RowError as error:
         if layout.path is None:
             with suppress(RowError):
@@ -56,20 +60,22 @@ def make_face(
         return words
     class_index, split, votes = words
     if layout.path is not None:
-        face = _face_of_picture(layout, classes, cells[layout.path], class_index, split or default_split)
+        face = _face_of_picture(layout, cells[layout.path], class_index, split or default_split, max_side_px)
+        face = replace(face, is_split_by_path=bool(face.path and layout.usage is None and classes))
         return replace(face, votes=votes) if votes else face
     return FaceRow(class_index, _read_pixels(layout, cells), split or default_split, votes=votes)
 
 
 def _read_words(
-    layout: RowLayout, classes: ClassTable | None, cells: Sequence[object]
+    layout: RowLayout, classes: ClassTable | None, cells: Sequence[object], default_split: str | None
 ) -> tuple[int | None, str | None, Votes] | LeftOut:
     """Class, split and votes."""
     usage = None if layout.usage is None else to_text(cells[layout.usage])
     split = None if usage is None else find_split(usage)
     class_index = None
-    if layout.emotion is not None and classes:
-        label = to_text(cells[layout.emotion])
+    is_of_train = (split or default_split) == TRAIN_SPLIT
+    if classes and (layout.emotion is not None or (is_of_train and find_labelling(classes) == BY_LABEL)):
+        label = b"" if layout.emotion is None else to_text(cells[layout.emotion])  # a line of JSON may lack the key
         meaning = classes.find(label)
         if isinstance(meaning, LeftOut):
             return meaning
@@ -90,7 +96,7 @@ def _read_pixels(layout: RowLayout, cells: Sequence[object]) -> bytes:
 
 
 def _face_of_picture(
-    layout: RowLayout, classes: ClassTable | None, cell: object, class_index: int | None, split: str | None
+    layout: RowLayout, cell: object, class_index: int | None, split: str | None, max_side_px: int | None
 ) -> FaceRow:
     """`cell`: the path of a picture, the bytes of its file, or both as Hugging Face's datasets have them, or pixels."""
     if isinstance(cell, list):
@@ -103,11 +109,12 @@ def _face_of_picture(
         except ValueError:
             raise value_error(UNREADABLE, layout.path_name, to_text(content), "bytes in base64") from None
     if isinstance(content, bytes):
-        return FaceRow(class_index, decode_content(content), split)
+        return FaceRow(class_index, decode_content(content, max_side_px), split)
     if not isinstance(path, str) or not path.strip():
         raise value_error(NO_PATH, layout.path_name, to_text(cell), "the path of a picture")
-    if layout.usage is None and classes:
-        split = find_place(posixpath.dirname(path.replace("\\", "/")), classes)[1] or split
+    if _NUMBERS.match(path):
+        expected = f"the path of a picture; call a column of numbers `{PIXELS_KEY}`"
+        raise value_error(NO_PATH, layout.path_name, to_text(path), expected)
     return FaceRow(class_index, b"", split, path.strip())
 
 
@@ -124,7 +131,7 @@ def find_split_of_file(name: str, classes: ClassTable | None) -> str | None:
     if classes is None:
         return None
     folder, _, base = name.rpartition("/")
-    return find_split(base.encode("utf-8", "surrogateescape")) or find_place(folder, classes)[1]
+    return find_split(base.encode("utf-8", "surrogateescape")) or find_split_of_folder(folder)
 
 
 def to_text(cell: object) -> bytes:

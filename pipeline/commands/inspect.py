@@ -68,13 +68,14 @@ def inspect(
 def _ingest(config: "DataConfig", folder: Path) -> tuple["IngestionReport", str, list[dict[str, Any]]]:
     """The account of a run's ingestion, why a run would refuse the data (empty: it wouldn't), and `_find_faults`.
 
-    Raises DataError if there is no account: what is given can't be read.
+    Raises DataError if there is no account: what is given can't be read, such as in a bucket without credentials.
     """
     from tfx.types import standard_artifacts
 
     from components.artifacts import QUARANTINE_KEY, UNLABELLED_EXAMPLES_KEY, Quarantine
+    from components.data_gate import find_gaps
     from components.face_example_gen.component import Executor, FerExampleGen
-    from pipeline.inputs import resolve_input
+    from pipeline.inputs import explaining_remote, resolve_input
     from reporting.ingestion import REPORT_FILE, IngestionReport
 
     given, outputs = resolve_input(config), {}
@@ -88,12 +89,24 @@ def _ingest(config: "DataConfig", folder: Path) -> tuple["IngestionReport", str,
         (folder / _EXECUTION.format(name)).mkdir(parents=True)
     account, refusal = folder / _EXECUTION.format(QUARANTINE_KEY) / REPORT_FILE, ""
     try:
-        Executor().Do({}, outputs, dict(FerExampleGen(given.base, given.patterns, config, "").spec.exec_properties))
+        with explaining_remote(given.base):
+            Executor().Do({}, outputs, dict(FerExampleGen(given.base, given.patterns, config, "").spec.exec_properties))
     except DataError as error:
         if not account.exists():
             raise
         refusal = str(error).replace(f" listed in {folder / _EXECUTION.format('refused')}", "")
-    return IngestionReport.from_json(account.read_text("utf-8")), refusal, _find_faults(folder)
+    report = IngestionReport.from_json(account.read_text("utf-8"))
+    return report, refusal or _explain_gaps([*find_gaps(report)], report), _find_faults(folder)
+
+
+def _explain_gaps(gaps: list[str], report: "IngestionReport") -> str:
+    """What the data gate would say of empty splits and classes; empty: nothing."""
+    if gaps and not report.split_size(EVAL_SPLIT):
+        taken = f"a hash took none of {counted(report.split_size(TRAIN_SPLIT), 'training row')}"
+        return f"no row is left for eval: {taken}: give more rows, or raise data.eval_fraction"
+    return (
+        f"{'; '.join(gaps)}: give rows of them, or leave out of data.classes what the data don't have" if gaps else ""
+    )
 
 
 def _find_faults(folder: Path) -> list[dict[str, Any]]:

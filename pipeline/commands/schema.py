@@ -34,14 +34,14 @@ def schema(
     """Write a schema that fits the given data, to start your own from."""
     require_tfx()
     from fer_tfx.commands.output import check_output
-    from pipeline.inputs import look_into_input, resolve_input
+    from pipeline.inputs import explaining_remote, look_into_input, resolve_input
 
     settings = load_settings(config, overrides, {"data.path": data}).data
     found = resolve_input(settings)
     look_into_input(settings)
     check_output(out, [])
     hush_libraries()
-    with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")):
+    with tempfile.TemporaryDirectory() as folder, output_in_log(Path(folder, "log")), explaining_remote(found.base):
         text = _HEADER + _infer(settings, found, folder)
     with replacing(out) as file:
         file.write(text)

@@ -1,5 +1,6 @@
 """Data as people have it: read for what it is, or refused in one line that names it and the remedy."""
 
+import os
 import tarfile
 import zipfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from models.signatures import decode_images
 from pipeline.inputs import look_into_input, resolve_input
 
 FACES = [" ".join(map(str, pixels)) for pixels in np.random.default_rng(22).integers(0, 256, (70, 2304))]
+TOLERANT = {"max_quarantined_fraction": 1.0}
 USAGES = ["Training"] * 8 + ["PublicTest", "PrivateTest"]
 
 
@@ -93,7 +95,7 @@ def test_held_out_rows_without_labels_are_unlabelled_and_eval_is_taken_from_the_
 
 def test_labels_that_count_from_1_are_refused_with_that_guess(ingest: Any, tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"found '7'.*count from 1: give data\.label_map what they mean, 1: angry, 2: disgust, \.\.\.\)"
+        DataError, match=r"found '7'.*count from 1: say in data\.label_map what each means by the data set's own list, "
     ) as said:
         ingest(write_table(tmp_path / "a.csv", USAGES, list(range(1, 8))))
     assert len(str(said.value)) < 500
@@ -143,6 +145,7 @@ FOREIGN = {
     "Arrow": (b"ARROW1\0\0", "an Arrow file"),
     "xlsx": (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "an Excel workbook.*save the sheet as CSV"),
     "JSON array": (b'[{"emotion": 0, "pixels": "0 0"}]', "a JSON array.*an object on each"),
+    "JSON array on many lines": (b'[\n  {\n    "emotion": 0,', "a JSON array.*an object on each"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "an Excel workbook"),
     "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(500), "an HDF5 file"),
     "NumPy": (b"\x93NUMPY\x01\x00", "a NumPy array"),
@@ -177,6 +180,13 @@ def test_table_one_or_more_folders_deeper_is_found_and_what_lies_below_it_is_not
     assert ingest(tmp_path / "data").report.read == {"sub/fer2013/faces.csv": 70}
 
 
+def test_table_of_a_column_a_pixel_whose_header_says_no_word_of_them_is_found_deeper(tmp_path: Path) -> None:
+    header = ",".join(["label", *map(str, range(2304))])
+    (tmp_path / "data/sub").mkdir(parents=True)
+    (tmp_path / "data/sub/faces.csv").write_text(f"{header}\n3,{FACES[0].replace(' ', ',')}\n")
+    assert resolve_input(DataConfig(path=str(tmp_path / "data"))).patterns == {"labelled": "*/*"}
+
+
 def test_folder_of_folders_without_data_is_not_called_empty(ingest: Any, tmp_path: Path) -> None:
     (tmp_path / "data" / "sub").mkdir(parents=True)
     (tmp_path / "data" / "sub" / "notes.txt").touch()
@@ -185,6 +195,91 @@ def test_folder_of_folders_without_data_is_not_called_empty(ingest: Any, tmp_pat
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"\(it is empty\)"):
         ingest(tmp_path / "empty")
+
+
+def test_files_in_hidden_folders_are_not_read_and_what_lies_below_a_hidden_folder_is(
+    ingest: Any, tmp_path: Path
+) -> None:
+    write_table(tmp_path / "tables/sub/faces.csv", USAGES)
+    write_table(tmp_path / "tables/.ipynb_checkpoints/faces-checkpoint.csv", USAGES, [3])
+    done = ingest(tmp_path / "tables")
+    assert done.report.read == {"sub/faces.csv": 70}
+    assert done.report.skipped_files == {".ipynb_checkpoints/faces-checkpoint.csv": "in a hidden folder"}
+    cached = tmp_path / ".cache/faces"
+    write_pictures(cached, [f"{name}/{place}.png" for name in DEFAULT_CLASS_NAMES for place in range(3)])
+    write_pictures(cached, ["happy/.thumbs/1.png", ".thumbs/1.png"])
+    table = write_table(tmp_path / "a.csv", USAGES)
+    assert ingest(cached).report.rows_read == 21
+    assert ingest(table, unlabelled=cached).report.split_size("unlabelled") == 21
+
+
+@pytest.mark.parametrize("form", ["pictures", "table of paths"])
+def test_classes_and_splits_do_not_change_with_what_is_to_be_predicted(ingest: Any, tmp_path: Path, form: str) -> None:
+    """Which moves the folder that all inputs share, and with it words such as `dev` into the names of files."""
+    other = tmp_path / "other.csv"
+    other.write_text(f"pixels\n{FACES[-1]}\n")
+    data = tmp_path / "dev/1/faces"
+    places = [f"{name}/{place}.png" for name in DEFAULT_CLASS_NAMES for place in range(6)]
+    write_pictures(data, [*places, "contempt/1.png"])
+    if form != "pictures":
+        data /= "faces.csv"
+        data.write_text("\n".join(["path,label", *(f"{each},{each.partition('/')[0]}" for each in places), ""]))
+    alone, beside = ingest(data, **TOLERANT), ingest(data, unlabelled=other, **TOLERANT)
+    assert beside.report.emitted.pop("unlabelled")
+    assert beside.report.emitted == alone.report.emitted
+    assert beside.report.quarantined == alone.report.quarantined
+    assert {*beside.report.read} - {*alone.report.read} == {"../../../other.csv"}
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_labelled_tables_called_after_splits_are_those_splits(ingest: Any, tmp_path: Path, is_packed: bool) -> None:
+    folder = tmp_path / "faces"
+    for name, first, last in (("train", 0, 50), ("val", 50, 60), ("test", 60, 70)):
+        lines = [f"{place % 7},{FACES[place]}" for place in range(first, last)]
+        (folder / f"{name}.csv").parent.mkdir(exist_ok=True)
+        (folder / f"{name}.csv").write_text("\n".join(["emotion,pixels", *lines, ""]))
+    done = ingest(pack(folder, "zip") if is_packed else folder)
+    assert [done.report.split_size(each) for each in ("train", "eval", "test")] == [50, 10, 10]
+    assert not done.report.skipped_files
+    assert "val.csv: rows of eval by its name" in "\n".join(done.report.remarks)
+    (folder / "test.csv").write_text("\n".join(["pixels", *FACES[60:], ""]))  # as in the competition
+    (folder / "val.csv").unlink()
+    done = ingest(pack(folder, "zip") if is_packed else folder)
+    (reason,) = done.report.skipped_files.values()
+    assert reason.startswith("has no labels, and ")
+    assert done.report.rows_read == 50
+    assert done.report.remarks == []
+
+
+def test_pipe_among_the_data_is_passed_over_and_one_that_a_table_names_is_quarantined(
+    ingest: Any, tmp_path: Path
+) -> None:
+    write_pictures(tmp_path, [f"faces/happy/{place}.png" for place in range(9)])
+    os.mkfifo(tmp_path / "faces/happy/9.png")
+    look_into_input(DataConfig(path=str(tmp_path / "faces")))
+    done = ingest(tmp_path / "faces", eval_fraction=0.3)
+    assert (done.report.rows_read, done.report.skipped_files) == (9, {"happy/9.png": "no regular file"})
+    table = tmp_path / "faces.csv"
+    lines = [f"faces/{each.parent.name}/{each.name},happy" for each in sorted(tmp_path.glob("faces/*/*"))]
+    table.write_text("\n".join(["path,label", *lines, ""]))
+    (row,) = ingest(table, eval_fraction=0.3, **TOLERANT).quarantined
+    assert row["detail"] == "faces/happy/9.png: no regular file"
+
+
+@pytest.mark.parametrize("place", ["b.csv", "happy/9.png", ".#a.csv", "happy/.hidden/9.png"])
+def test_link_to_nothing_is_named_with_its_aim_before_the_run(tmp_path: Path, place: str) -> None:
+    """TFX would end with a traceback, as its fingerprint looks at all that the patterns match."""
+    write_pictures(tmp_path, ["happy/1.png", "sad/.more/1.png"])
+    write_table(tmp_path / "sad/.more/a.csv" if "9" in place else tmp_path / "a.csv", USAGES)
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).symlink_to("../.git/annex/x")
+    path = tmp_path / ("happy" if "hidden" in place else "")
+    if "hidden" in place:
+        path = tmp_path
+        write_pictures(tmp_path, ["sad/deeper/1.png"])
+    said = rf"{place}: is a link to \.\./\.git/annex/x, which is not there: fetch it \(`git annex get`\), or remove"
+    with pytest.raises(DataError, match=said):
+        resolve_input(DataConfig(path=str(path)))
 
 
 def write_pictures(folder: Path, places: list[str], mode: str = "L", size: tuple[int, int] = (48, 48)) -> list[bytes]:

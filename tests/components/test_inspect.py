@@ -14,6 +14,12 @@ DRAWN = draw_faces(70, seed=22)
 USAGES = ["Training"] * 8 + ["PublicTest", "PrivateTest"]
 
 
+def write_pixels(path: Path, places: range) -> Path:
+    lines = [f"{DRAWN.class_indices[place]},{' '.join(map(str, DRAWN.pixels[place].ravel()))}" for place in places]
+    path.write_text("\n".join(["emotion,pixels", *lines, ""]))
+    return path
+
+
 def write_table(path: Path, first_label: int = 0) -> Path:
     lines = [
         f"{label + first_label};{' '.join(map(str, pixels.ravel()))};{USAGES[place % 10]}"
@@ -51,3 +57,33 @@ def test_inspect_of_what_a_run_would_refuse_says_why_and_which_rows(
     assert [row["reason"] for row in found["faults"]] == ["unknown label"] * 3
     assert found["emitted"]["train"]["disgust"] > 0
     assert found["classes"][0] == "angry"
+
+
+def test_inspect_of_rows_of_which_the_hash_takes_none_for_eval_says_so_as_the_gate_would(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = write_pixels(tmp_path / "a.csv", range(5))
+    assert main(["inspect", str(path), "--set", "data.eval_fraction=0"]) == 2
+    said = "run would    refuse them: no row is left for eval: a hash took none of 5 training rows: give more rows, or"
+    assert said in capsys.readouterr().out
+    path = write_pixels(tmp_path / "a.csv", range(70))
+    assert (
+        main(["inspect", str(path), "--set", "data.classes=[angry,disgust,fear,happy,sad,surprise,neutral,calm]"]) == 2
+    )
+    assert "refuse them: train: no example of calm: give rows of them, or" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["inspect gs://no-bucket/a.csv", "schema --data gs://no-bucket/a.csv --out OUT"])
+def test_bucket_that_cannot_be_read_here_is_told_in_one_line(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(pattern: str) -> list[str]:
+        raise PermissionError(f"no access to {pattern}")
+
+    monkeypatch.setattr("tfx.dsl.io.fileio.glob", refuse)
+    assert main(command.replace("OUT", str(tmp_path / "out.pbtxt")).split()) == 2
+    shown = capsys.readouterr()
+    assert (
+        "fer-tfx: gs://no-bucket: can't be read: PermissionError: no access to gs://no-bucket/a.csv; check" in shown.err
+    )
+    assert "Traceback" not in shown.out + shown.err

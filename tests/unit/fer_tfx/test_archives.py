@@ -31,6 +31,7 @@ from fer_tfx.reading import choice
 from fer_tfx.reading.archives import Member, iter_members
 from fer_tfx.reading.choice import reasons_against
 from fer_tfx.reading.form import ReadingLimits
+from fer_tfx.reading.sources import Source, read_source
 from fer_tfx.reading.words import ClassTable
 
 CSV = b"emotion,pixels\n" + b"".join(b"%d,%d\n" % (number % 7, number * 7919) for number in range(30_000))
@@ -278,6 +279,34 @@ def test_reasons_against_names_together_leave_one_labelled_source(names: list[st
 def test_reasons_against_unlabelled_without_test_csv_leave_none() -> None:
     reasons = reasons_against(["fer2013.csv", "train.csv"], None, lambda name: b"")
     assert reasons == dict.fromkeys(["fer2013.csv", "train.csv"], "not one of test.csv")
+
+
+def test_iter_members_names_with_backslashes_are_those_with_slashes(tmp_path: Path) -> None:
+    members = {"train\\happy\\1.png": b"\x89PNG", "train\\sad\\2.png": b"\x89PNG", "extra\\more.csv": CSV}
+    for content in (make_zip({"train\\": b"", **members}), make_tar(members)):
+        contents, reasons = read(tmp_path / "a.zip", content)
+        assert sorted(contents) == ["extra/more.csv", "train/happy/1.png", "train/sad/2.png"]
+        assert not reasons
+
+
+def test_iter_members_picture_that_a_table_names_and_that_cannot_be_opened_is_not_called_damaged(
+    tmp_path: Path,
+) -> None:
+    table = b"path,label\n1.png,happy\n"
+    encrypted = bytearray(make_zip({"t.csv": table, "1.png": b"\x89PNG"}))
+    encrypted[encrypted.index(b"PK\3\4", 1) + 6] |= 1
+    encrypted[encrypted.rindex(b"PK\1\2") + 8] |= 1
+    otherwise = io.BytesIO()
+    with zipfile.ZipFile(otherwise, "w") as archive:
+        archive.writestr("t.csv", table)
+        archive.writestr("1.png", b"\x89PNG", zipfile.ZIP_LZMA)
+    for content, message in (
+        (bytes(encrypted), "is encrypted: unpack it with its password and give the folder"),
+        (otherwise.getvalue(), r"packed by zip method 14, expected .*: unpack it and give the folder"),
+    ):
+        (tmp_path / "a.zip").write_bytes(content)
+        with (tmp_path / "a.zip").open("rb") as stream, pytest.raises(DataError, match=rf"a\.zip/1\.png: {message}"):
+            list(read_source(Source("a.zip", "a.zip", False), stream, ReadingLimits(), CLASSES))
 
 
 # --- what is passed over

@@ -132,6 +132,20 @@ def write_parquet_with_dictionaries(folder: Path) -> Path:
     return folder
 
 
+def write_parquet_with_named_floats_and_texts(folder: Path) -> Path:
+    """Numbers of classes by the file's own names, as pandas writes them where some are missing, and as text."""
+    names = sorted(DEFAULT_CLASS_NAMES)
+    metadata = {"huggingface": json.dumps({"info": {"features": {"label": {"names": names}}}})}
+    for number, make in enumerate((float, str)):
+        columns = {
+            "pixels": [text_of(pixels) for _, pixels, _ in FACES[number::2]],
+            "label": [make(names.index(DEFAULT_CLASS_NAMES[label])) for label, _, _ in FACES[number::2]],
+            "split": [split for _, _, split in FACES[number::2]],
+        }
+        parquet.write_table(pa.table(columns).replace_schema_metadata(metadata), folder / f"part{number}.parquet")
+    return folder
+
+
 def write_json_of_nested_pictures(folder: Path) -> Path:
     """As Hugging Face's datasets have pictures: by their path or with their bytes."""
     lines = [
@@ -177,6 +191,7 @@ FORMS: dict[str, Callable[[Path], Path]] = {
     "shards of Parquet in a zip": zip_of_shards,
     "Parquet with pixels": write_parquet_of_pixels,
     "Parquet with dictionaries": write_parquet_with_dictionaries,
+    "Parquet with numbers of other types": write_parquet_with_named_floats_and_texts,
 }
 
 
@@ -278,6 +293,14 @@ def test_table_of_paths_may_name_the_split_by_its_folders_or_its_own_name(tmp_pa
         assert [face.usage for face in faces_of(read(tmp_path / name))] == [split]
 
 
+def test_absolute_paths_name_the_split_by_the_folders_below_their_table_alone(tmp_path: Path) -> None:
+    data = tmp_path / "dev/faces"
+    first, *_ = write_pictures(data)
+    (data / "1.png").write_bytes((data / first).read_bytes())
+    (data / "labels.csv").write_text(f"file,label\n{data}/{first},sad\n{data}/1.png,sad\n")
+    assert [face.usage for face in faces_of(read(data / "labels.csv"))] == ["train", None]
+
+
 def test_list_without_classes_is_no_table_to_learn_from(tmp_path: Path) -> None:
     folder = write_table_of_paths(tmp_path)
     (folder / "labels.csv").rename(folder / "meta.csv")
@@ -309,6 +332,7 @@ def test_lines_of_json_that_are_no_rows_are_rejected_with_reasons(tmp_path: Path
         '{"label": 1, "image": {"bytes": "abcde"}}': "unreadable picture",
         '{"label": 1, "image": {"src": "https://a/1.png"}}': "no path of a picture",
         '{"pixels": "1", "happy": 1, "sad": 0}': "a column for each class",
+        f'{{"label": 1, "image": "{pixels}"}}': "no path of a picture",
         "[" * 100_000: "no JSON object",
         f'{{"label": "3.0", "pixels": "{pixels}"}}': "",
     }
@@ -316,6 +340,22 @@ def test_lines_of_json_that_are_no_rows_are_rejected_with_reasons(tmp_path: Path
     items = [item for item in read(tmp_path / "a.jsonl") if not isinstance(item, Remark)]
     assert [getattr(item, "reason", "") for item in items] == list(lines.values())
     assert [item.line for item in items] == list(range(1, len(lines) + 1))
+
+
+def test_lines_of_json_of_train_without_the_label_s_key_are_rejected_and_held_out_ones_are_not(tmp_path: Path) -> None:
+    pixels = text_of(FACES[0][1])
+    for name, split, reason in (
+        ("a", "Training", "unknown label"),
+        ("a", "PrivateTest", ""),
+        ("train", None, "unknown label"),
+        ("test", None, ""),
+        ("a", None, ""),
+    ):
+        record = {"pixels": pixels, **({"Usage": split} if split else {})}
+        (tmp_path / f"{name}.jsonl").write_text(json.dumps(record))
+        _, row = read(tmp_path / f"{name}.jsonl")
+        assert getattr(row, "reason", "") == reason
+        assert reason or row.face.class_index is None
 
 
 @pytest.mark.parametrize("content", [b"PAR1", b"PAR1" + bytes(500) + b"PAR1", b"no parquet"])

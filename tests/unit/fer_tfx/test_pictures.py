@@ -106,6 +106,10 @@ def test_to_pixels_palette_with_transparent_colours_causes_no_warning():
         (b"\xff\x0a\xfa\x1f", "JPEG XL can't be read; save it as PNG or JPEG"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL can't be read; save it as PNG or JPEG"),
         (b"<!DOCTYPE html><p>Not found", "a web page can't be read; save it as PNG or JPEG"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\n",
+            "is a pointer of Git LFS, not the picture; run",
+        ),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "EPS can't be read; save it as"),
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5 can't be read; save it as"),
     ],
@@ -141,6 +145,30 @@ def test_decode_picture_every_format_that_pillow_opens_gives_the_same(form, mode
 def test_decode_picture_of_16_bits_is_no_white_page(form):
     grey = np.asarray(draw("L")).astype(np.uint16) * 257
     assert measure_distance(encode(Image.fromarray(grey), form)) < 1
+
+
+def make_tiff(values: np.ndarray, photometric: int, sample_format: int = 1) -> bytes:
+    """Of grey values as they are, without packing."""
+    entries = [
+        (256, 4, values.shape[1]), (257, 4, values.shape[0]), (258, 3, 8 * values.itemsize), (259, 3, 1),
+        (262, 3, photometric), (273, 4, 8), (277, 3, 1), (278, 4, values.shape[0]), (279, 4, values.nbytes),
+        (339, 3, sample_format),
+    ]  # fmt: skip
+    tags = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    directory = struct.pack("<H", len(entries)) + tags + bytes(4)
+    return struct.pack("<2sHI", b"II", 42, 8 + values.nbytes) + values.tobytes() + directory
+
+
+def test_decode_picture_tiff_from_white_to_black_or_with_signs_is_read_aright_or_refused():
+    grey = np.asarray(draw("L"))
+    expected = decode_picture(encode(Image.fromarray(grey)), "a").tolist()
+    assert decode_picture(make_tiff(grey, 1), "a").tolist() == expected
+    assert decode_picture(make_tiff(255 - grey, 0), "a").tolist() == expected
+    assert decode_picture(make_tiff(grey.astype("<u2") * 257, 1), "a").tolist() == expected
+    inverted = make_tiff(65_535 - grey.astype("<u2") * 257, 0)
+    assert fail(inverted) == "a.png: this TIFF counts 16 bits from white to black; save it with 8 bits a colour"
+    signed = make_tiff((grey.astype(int) - 128).astype("i1"), 1, sample_format=2)
+    assert fail(signed) == "a.png: this TIFF holds numbers below 0; save it with 8 bits a colour"
 
 
 NO_WHITE = "holds floats or whole numbers of 32 bits, whose white nobody knows; save it with 8 or 16 bits a colour"
@@ -320,7 +348,7 @@ def test_read_picture_file_what_cannot_be_read_is_named(tmp_path):
     assert refuse(tmp_path / "file" / "a.jpg") == "NAME: no such file; check the path"
     refused = unreadable("a.jpg", PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     assert str(refused) == "a.jpg: can't be read: Permission denied; fix its permissions"
-    assert refuse("/dev/zero") == "NAME: is no regular file; give a picture"
+    assert refuse("/dev/zero") == "NAME: is a pipe or device; give the file, or its content as standard input"
     with (tmp_path / "large").open("wb") as file:
         file.truncate(200_000_001)
     assert refuse(tmp_path / "large") == "NAME: larger than 200,000,000 bytes; give a smaller picture"

@@ -1,18 +1,23 @@
+import base64
 import bz2
 import gzip
 import io
+import json
 import lzma
+import os
 import re
 import sys
 import tarfile
 import zipfile
 from types import SimpleNamespace
 
+import pyarrow
 import pytest
 from PIL import Image
 from predictor_double import read_numbers
+from pyarrow import parquet
 
-from fer_tfx.commands.inputs import open_inputs
+from fer_tfx.commands.inputs import open_inputs, open_rows
 from fer_tfx.errors import ConfigError, DataError
 
 CSV = ("pixels\n" + " ".join(["9"] * 2304) + "\n").encode()
@@ -171,6 +176,35 @@ def test_open_inputs_photos_in_an_archive_are_no_faces_unless_the_caller_says_so
     assert str(caught.value).endswith("or take each picture for one by --whole")
     with open_inputs([str(path)], are_whole=True) as inputs:
         assert [number for _, number in read_numbers(inputs.rows[0].iter_items())] == [7, 7]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "jsonl"])
+def test_open_inputs_photos_that_a_table_names_or_holds_are_no_faces_unless_the_caller_says_so(tmp_path, form):
+    photo = io.BytesIO()
+    Image.new("L", (65, 20), 7).save(photo, "PNG")
+    (tmp_path / "1.png").write_bytes(photo.getvalue())
+    path = tmp_path / f"a.{form}"
+    if form == "parquet":
+        parquet.write_table(pyarrow.table({"image": [photo.getvalue()]}), path)
+    elif form == "jsonl":
+        path.write_text(json.dumps({"image": {"bytes": base64.b64encode(photo.getvalue()).decode()}}))
+    else:
+        path.write_text("path,label\n1.png,happy\n")
+    with open_inputs([str(path)]) as inputs, pytest.raises(DataError) as caught:
+        list(inputs.rows[0].iter_items())
+    assert "65x20, expected at most 64 on each side; give the pictures themselves, which are" in str(caught.value)
+    with open_inputs([str(path)], are_whole=True) as inputs:
+        assert [number for _, number in read_numbers(inputs.rows[0].iter_items())] == [7]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.png", "a"])
+def test_open_inputs_pipe_is_refused_without_waiting_for_its_writer(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    expected = rf"{name}: is a pipe or device; give the file, or its content as standard input \(`-`\)$"
+    with pytest.raises(DataError, match=expected), open_inputs([str(tmp_path / name)]):
+        pass
+    with pytest.raises(DataError, match=expected):
+        open_rows(str(tmp_path / name))
 
 
 def test_open_inputs_picture_on_standard_input_is_kept_whole(feed):

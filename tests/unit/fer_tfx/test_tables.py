@@ -58,6 +58,8 @@ DIALECTS = {
     "words with spaces and lines": table(
         "Class Name;pixels;SPLIT", lambda e, p, u: f"{CAPITALS[e]};{joined(p)};{SPELT[u]}"
     ),
+    "a split's column of two words": table("emotion,pixels,Data Split", lambda e, p, u: f"{e},{joined(p)},{u}"),
+    "a column called after sets": table("emotion,pixels,Set_Type", lambda e, p, u: f"{e},{joined(p)},{u}"),
     "other words": table("label,pixels,split", lambda e, p, u: f"{e},{joined(p)},{WORDS[u]}"),
 }  # fmt: skip
 

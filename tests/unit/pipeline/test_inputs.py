@@ -124,6 +124,27 @@ def test_resolve_input_that_may_not_be_read_is_refused(folder, name):
     assert done.stderr.splitlines()[-1] == said
 
 
+def test_resolve_input_pipe_is_not_called_a_folder(tmp_path):
+    os.mkfifo(tmp_path / "a.csv")
+    expected = "a.csv: is a pipe or device: give the file"
+    with pytest.raises(DataError, match=f"{expected}, or send it to `--data -`$"):
+        resolve(tmp_path / "a.csv")
+    with pytest.raises(DataError, match=f"{expected}$"):
+        resolve("", tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("place", ["back\\slash/a.csv", "back\\slash.csv"])
+def test_resolve_input_name_with_a_backslash_is_refused(tmp_path, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).touch()
+    for path in (tmp_path / place, (tmp_path / place).parent):
+        if "\\" in str(path):
+            with pytest.raises(DataError, match=r"slash.*: a name with a backslash, .*; rename it$"):
+                resolve(path)
+    if (tmp_path / place).parent == tmp_path:
+        assert resolve(tmp_path).patterns == {"labelled": "*"}
+
+
 def test_resolve_input_missing_unlabelled_path_is_refused_too(folder):
     with pytest.raises(DataError, match=r"none\.csv: no such file or folder"):
         resolve(folder / "fer.csv", folder / "none.csv")
