@@ -20,6 +20,7 @@ from configs.progress import EpochMetrics
 from models.recipe import WeightAverage
 
 _FINISHED_FILE, _RECORD_FILE, _WEIGHTS_FILE = "finished", "training.json", "weights.npz"
+_LIST_FILE = "checkpoint"  # by TensorFlow
 _DAY_S = 86_400.0
 _LONGEST_AGE_S = 30 * _DAY_S
 _KEPT_COUNT = 3
@@ -35,6 +36,10 @@ class TrainingCheckpoint:
         self, directory: str, network: keras.Model, optimizer: keras.optimizers.Optimizer, average: WeightAverage
     ) -> None:
         self._history = tf.Variable("[]", dtype=tf.string)
+        self._variables = [
+            *(variable.value for variable in (*network.variables, *optimizer.variables)), *average.variables,
+            self._history,
+        ]  # fmt: skip
         self._checkpoint = tf.train.Checkpoint(
             network=[variable.value for variable in network.variables],
             optimizer=[variable.value for variable in optimizer.variables],
@@ -42,12 +47,33 @@ class TrainingCheckpoint:
             history=self._history,
         )
         # Keras's `BackupAndRestore` overwrites its only file in place; here the older stays until the newer is whole.
-        self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=2)
+        try:
+            self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=2)
+        except UnicodeDecodeError as error:  # of the list of states; of other damage TensorFlow itself makes a warning
+            logging.warning("%s: the list of states in it can't be read: %s", directory, error)
+            tf.io.gfile.remove(tf.io.gfile.join(directory, _LIST_FILE))
+            self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=2)
 
     def restore(self) -> History:
-        """Restore the latest complete state, if there is one, and return its epochs."""
-        if self._manager.latest_checkpoint:
-            self._checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
+        """Restore the latest complete state that can be read, if there is one, and return its epochs."""
+        states = self._manager.checkpoints
+        # Half of a damaged state may have been restored before the error.
+        initial = [variable.numpy() for variable in self._variables] if states else []
+        for state in reversed(states):
+            try:
+                self._checkpoint.restore(state).assert_consumed()
+                history = self._read_history()
+            except (tf.errors.OpError, AssertionError, LookupError, RuntimeError, ValueError) as error:
+                logging.warning("%s: can't be read, so the training goes on from an earlier state: %s", state, error)
+            else:
+                logging.info("The training goes on after epoch %d, from %s", len(history), state)
+                return history
+        for variable, value in zip(self._variables, initial, strict=False):
+            variable.assign(value)
+        logging.info("The training begins anew: there is no earlier state of it that can be read")
+        return ()
+
+    def _read_history(self) -> History:
         return tuple(EpochMetrics(**metrics) for metrics in json.loads(self._history.numpy()))
 
     def save(self, history: History) -> None:

@@ -28,9 +28,10 @@ _KINDS = {
         ("a file or folder may not be read or written", "fix its permissions or set another runtime.root"),
     r"\[Errno 24\]|Too many open files":
         ("too many files are open at once", "raise the limit (`ulimit -n`)"),
-    r"database is locked":
+    r"database is locked|Concurrent writes aborted":
         ("another program holds metadata.sqlite", "end it"),
-    r"file is not a database|disk image is malformed|file is encrypted":
+    r"file is not a database|disk image is malformed|malformed database|file is encrypted|"
+    r"subset of tables in MLMD instance":
         ("metadata.sqlite is damaged", "restore a copy of it, or move the work folder away and start from scratch,"),
     r"MemoryError|bad_alloc|ResourceExhausted|\[Errno 12\]|Cannot allocate memory|OOM when|"
     r"failed to (allocate|map segment)":

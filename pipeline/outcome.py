@@ -14,9 +14,11 @@ from tfx.utils import io_utils, path_utils
 from components.metrics.evaluation import read_metrics
 from components.metrics.rows import Accuracy, ExampleCount, MacroF1
 from components.model_facts import REFUSAL_PROPERTY, find_refusals, read_class_names
+from components.remote_files import is_remote, read_files
 from configs.tuning import read_values
 from fer_tfx.contract import UNLABELLED_SPLIT
 from fer_tfx.counted import counted
+from fer_tfx.versions.model_digest import compute_digest
 from pipeline.graph import TUNING_OUTPUTS
 from pipeline.history import Figures, NodeRecord
 from reporting import PAGE_FILE, REPORT_KEY
@@ -46,6 +48,8 @@ class Outcome(Figures):
     """Settings that a search chose, by dotted key; empty: there was no search."""
     hyperparameters_uri: str = ""
     """Folder of the search's result, which other runs can import; empty: there was no search."""
+    is_as_pushed: bool = True
+    """Whether the folder of the pushed version is on this machine, and still holds the model that was pushed."""
 
     @property
     def is_pushed(self) -> bool:
@@ -92,7 +96,15 @@ def read_outcome(nodes: dict[str, NodeRecord]) -> Outcome:
         report_path=os.path.join(report.uri, PAGE_FILE) if report else "",
         tuned_values=tuned_values,
         hyperparameters_uri=hyperparameters_uri,
+        is_as_pushed=_is_copy(destination, nodes["Pusher"].outputs["pushed_model"].uri),
     )
+
+
+def _is_copy(version: str, pushed_model: str) -> bool:
+    """Whether the folder of a version on this machine holds the model that was pushed there."""
+    if is_remote(version) or not fileio.exists(version):
+        return False
+    return compute_digest(read_files(version)) == compute_digest(read_files(pushed_model))
 
 
 def _read_tuning(nodes: dict[str, NodeRecord]) -> tuple[dict[str, Any], str]:

@@ -5,6 +5,7 @@
 """
 
 import json
+import shutil
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,9 +30,18 @@ class Damage(NamedTuple):
 
 
 @contextmanager
-def keeping_seals(home: Path, output: TextIO) -> Iterator["Seals"]:
-    """Set damaged artifacts aside before a run; if it fails, look again more thoroughly, and say what was damaged."""
+def keeping_seals(home: Path, last_execution: int, output: TextIO) -> Iterator["Seals"]:
+    """Set damaged artifacts aside before a run, and those that are later than the last execution that is known.
+
+    If the run fails, look again more thoroughly, and say what was damaged.
+    """
     seals = Seals(home)
+    if later := seals.set_later_aside(last_execution):
+        print(
+            f"{home / 'artifacts'}: {counted(later, 'artifact')} unknown to metadata.sqlite"
+            f" (was an older copy restored?), moved to {home / 'damaged'}",
+            file=output,
+        )
     for damage in seals.find_damage():
         aside = seals.set_aside(damage)
         print(
@@ -71,13 +81,27 @@ class Seals(NamedTuple):
         found = (self._check(seal, is_thorough) for seal in sorted((self.home / "seals").glob("*/*/*.json")))
         return [damage for damage in found if damage]
 
+    def set_later_aside(self, last_execution: int) -> int:
+        """Move away what executions with higher numbers left, and their seals; how many artifacts.
+
+        An older copy of the metadata was restored, and will give these numbers out again.
+        """
+        found = (each for each in sorted((self.home / "artifacts").glob("*/*/*")) if each.name.isdecimal())
+        later = [Damage(each, "", "") for each in found if int(each.name) > last_execution]
+        for each in later:
+            self.set_aside(each)
+        for seal in (self.home / "seals").glob("*/*/*.json"):  # also of what is gone
+            if seal.stem.isdecimal() and int(seal.stem) > last_execution:
+                seal.unlink()
+        return len(later)
+
     def set_aside(self, damage: Damage) -> Path:
         """Move a damaged artifact out of the cache's reach; its new place."""
         place = self.home / "damaged" / damage.folder.relative_to(self.home / "artifacts")
         names = (f"{place.name}-{number}" if number > 1 else place.name for number in count(1))
         aside = next(path for path in map(place.with_name, names) if not path.exists())
         aside.parent.mkdir(parents=True, exist_ok=True)
-        damage.folder.rename(aside)
+        shutil.move(damage.folder, aside)  # `artifacts` may be a link to another disk
         self._locate(damage.folder).unlink(missing_ok=True)
         return aside
 

@@ -39,9 +39,10 @@ def shift(rows: list[str], one_in: int = 3) -> list[str]:
     return [row for number, row in enumerate(rows) if row.startswith("3,") or number % one_in == 0]
 
 
-def run_spans(work: Workshop) -> Finished:
+def run_spans(work: Workshop, **overrides: str) -> Finished:
     """A run on the newest span and the one before."""
-    return work.run(work.root / "data" / "span-{SPAN}" / "*.csv", **LAX, spans__window="2", data__eval_fraction="0.2")
+    path = work.root / "data" / "span-{SPAN}" / "*.csv"
+    return work.run(path, **LAX, spans__window="2", data__eval_fraction="0.2", **overrides)
 
 
 def deliver(work: Workshop, span: int, rows: list[str]) -> Path:

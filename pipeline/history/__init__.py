@@ -19,6 +19,7 @@ from pipeline.history.lineage import Lineage, Product, WorkStep, trace
 from pipeline.history.records import (
     NodeRecord,
     RunRecord,
+    explaining_reads,
     list_run_contexts,
     open_store,
     open_store_for_reading,
@@ -26,6 +27,7 @@ from pipeline.history.records import (
     read_runs,
 )
 from pipeline.paths import RunPaths, is_remote
+from pipeline.runners.work_folder import require_readable
 from reporting import PAGE_FILE, REPORT_KEY
 
 __all__ = [
@@ -40,7 +42,10 @@ _REMEDY = "run the same command again: finished steps are not repeated, and the 
 
 @dataclass(frozen=True)
 class History:
-    """The runs of one pipeline, at least one, for reading. Methods raise ConfigError: there is no such run or model."""
+    """The runs of one pipeline, at least one, for reading. Methods raise ConfigError: there is no such run or model.
+
+    DataError: the metadata can't be read, as they are damaged or another program holds them.
+    """
 
     config: PipelineConfig
     path: Path
@@ -52,14 +57,18 @@ class History:
         if is_remote(config.runtime.root):
             raise ConfigError(f"runtime.root: {config.runtime.root}: metadata is kept in a local folder; name that one")
         path = RunPaths.of(config).metadata
-        store = open_store_for_reading(path) if path.is_file() else None
-        if store is None or not list_run_contexts(store):
-            raise ConfigError(f"{path}: no run is recorded there; {_suggest_runs(path)}")
-        return cls(config, path, store)
+        if path.is_file():
+            require_readable(path)
+            store = open_store_for_reading(path)
+            with explaining_reads(path):
+                if list_run_contexts(store):
+                    return cls(config, path, store)
+        raise ConfigError(f"{path}: no run is recorded there; {_suggest_runs(path)}")
 
     def find_run(self, name: str) -> RunRecord:
         """The run with a number as `fer-tfx runs` prints it, or the `latest`."""
-        runs = read_runs(self.store)
+        with explaining_reads(self.path):
+            runs = read_runs(self.store)
         for run in runs:
             if name in (LATEST, str(run.number)):
                 return run
@@ -67,11 +76,14 @@ class History:
         raise ConfigError(f"{self.path}: has no run {name!r}, only {known}, or {LATEST}; `fer-tfx runs` lists them")
 
     def summarise(self) -> list[dict[str, Any]]:
-        return [summarise(run, self.config) for run in read_runs(self.store)]
+        with explaining_reads(self.path):
+            runs = read_runs(self.store)
+        return [summarise(run, self.config) for run in runs]
 
     def read_latest(self, most: int) -> tuple[list[RunRecord], int]:
         """The newest runs, and how many there are in all."""
-        return read_runs(self.store, most), len(list_run_contexts(self.store))
+        with explaining_reads(self.path):
+            return read_runs(self.store, most), len(list_run_contexts(self.store))
 
     def trace(self, name: str) -> Lineage:
         """What a model was made of; `latest` is the model of the latest run. DataError: it trained none."""
@@ -80,7 +92,8 @@ class History:
             name = run.find_uri(_TRAINER, "model")
             if not name:
                 raise DataError(f"run {run.number}: trained no model; `fer-tfx runs` tells how each run ended")
-        return trace(self.store, name, self.config)
+        with explaining_reads(self.path):
+            return trace(self.store, name, self.config)
 
     def find_page(self, run: RunRecord) -> Path:
         """The page that a run wrote at its end, or the data gate when it refused the data; DataError: there is none."""

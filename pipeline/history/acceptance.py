@@ -4,10 +4,11 @@ Each answer leaves out what is being judged and what came of it, so a second run
 answers and everything stays cached. `components.acceptance` has the rule for models.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tfx.components.example_gen import utils
 from tfx.components.example_gen.input_processor import FileBasedInputProcessor
@@ -25,6 +26,7 @@ from components.face_example_gen.component import only_span
 from components.model_facts import read_class_names
 from components.span_trainer import read_span
 from configs.library import class_names_of
+from configs.load import to_json
 from configs.spec import DataConfig
 from fer_tfx.errors import DataError
 from pipeline.history import open_store_for_reading
@@ -33,6 +35,8 @@ from pipeline.history.records import (
     COMPLETE,
     FAILED,
     INPUT,
+    RUN_CONTEXT,
+    SETTINGS_NOTE,
     find_makers,
     key_of,
     locate_labelled,
@@ -48,11 +52,17 @@ STATISTICS_KEY, EXAMPLES_KEY, CACHE_KEY = "statistics", "examples", "analyzer_ca
 # Metadata of earlier versions has the second.
 _GATE_TYPES = (f"{DataGate.__module__}.{DataGate.__name__}", "components.data_gate.component.DataGate")
 
+# What decides which rows are trained on and which are held out.
+_SPLIT_SETTINGS = ("splits", "eval_fraction", "test_fraction")
+
 ArtifactsByKey = dict[str, list[Any]]
 
 
 class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
     """Answers one question about what is accepted; each answer is a function below, which gets the settings."""
+
+    failure: ClassVar[Exception | None] = None
+    """Why there was no answer last time: TFX passes on another error. None: there was one."""
 
     def __init__(self, question: str, **settings: Any) -> None:
         self._question, self._settings = question, settings
@@ -66,7 +76,12 @@ class AcceptedStrategy(ResolverStrategy):  # type: ignore[misc]
             "analysis": find_analysis,
             "warm_start": find_first_weights,
         }
-        return {**input_dict, **answers[self._question](store, input_dict, **self._settings)}
+        AcceptedStrategy.failure = None
+        try:
+            return {**input_dict, **answers[self._question](store, input_dict, **self._settings)}
+        except Exception as error:
+            AcceptedStrategy.failure = error
+            raise
 
 
 def find_drift_reference(store: Any, given: ArtifactsByKey) -> ArtifactsByKey:
@@ -254,10 +269,11 @@ def _read_pushes(store: Any, artifacts: Iterable[Any], models: Iterable[Any]) ->
     return pushes, present
 
 
-def find_superseded_pushes(metadata: Path, serving: str, served: Sequence[int]) -> list[str]:
+def find_superseded_pushes(metadata: Path, serving: str, served: Sequence[int], in_service: str) -> list[str]:
     """The artifacts of pushes into a folder of versions whose model is not the one in service there, by URI.
 
-    `served` are the versions that are there, the one in service last.
+    `served` are the versions that are there, the one in service last; `in_service` is the digest of its files as they
+    are now, which damage or another program may have changed since the push.
     """
     if not metadata.exists():
         return []
@@ -267,12 +283,48 @@ def find_superseded_pushes(metadata: Path, serving: str, served: Sequence[int]) 
         folder, _, version = str(values.get("pushed_destination", "")).rpartition("/")
         if values.get("pushed") and folder == serving:
             pushes[str(each.uri)] = (int(version), str(values.get(rule.DIGEST_PROPERTY, "")))
-    in_service = {digest for version, digest in pushes.values() if digest and version in served[-1:]}
     return [
         uri
         for uri, (version, digest) in pushes.items()
-        if version not in served or (version != served[-1] and digest not in in_service)
+        # A push that is older than the digests counts as long as its own version is in service.
+        if version not in served or (digest != in_service and (digest or version != served[-1]))
     ]
+
+
+def describe_served(metadata: Path, place: str, data: DataConfig) -> str:
+    """Why the version in service at `place` is no fair baseline of a run on `data`, in one sentence; empty: it is one.
+
+    Its model is not where the metadata say, or it was trained on another split of the rows.
+    """
+    found = f"no push of it is recorded in {metadata}"
+    present = []
+    if metadata.exists():
+        store, version = open_store_for_reading(metadata), place.rpartition("/")[2]
+        pushed = store.get_artifacts_by_type(standard_artifacts.PushedModel.TYPE_NAME)
+        own = [each.id for each in pushed if read_plain_values(each.custom_properties).get("pushed_version") == version]
+        models = _find_inputs(store, own, MODEL_KEY)
+        uris = {each.id: str(each.uri) for each in store.get_artifacts_by_id(sorted(models.values()))} if models else {}
+        present = [push for push, model in models.items() if fileio.exists(uris[model])]
+        found = f"its model {uris[models[max(models)]]} is gone (was the folder moved?)" if models else found
+    if not present:
+        return f"{place} is in service, but {found}, so it is no baseline of this run"
+    earlier, now = _read_data_settings(store, max(present)), json.loads(to_json(data))
+    other = [key for key in _SPLIT_SETTINGS if key in earlier and earlier[key] != now[key]]
+    if not other:
+        return ""
+    changes = ", ".join(f"data.{key}={earlier[key]} (now {now[key]})" for key in other)
+    return (
+        f"{place} was trained with {changes}: rows that it was trained on may be eval rows now, which favours it over"
+        " new models; set gate.use_baseline=false for this run"
+    )
+
+
+def _read_data_settings(store: Any, pushed: int) -> dict[str, Any]:
+    """The section `data` of the run that pushed a model; empty: it noted no settings."""
+    maker = find_makers(store, [pushed])[pushed]
+    notes = [each.custom_properties for each in store.get_contexts_by_execution(maker) if each.type == RUN_CONTEXT]
+    noted = next((each[SETTINGS_NOTE].string_value for each in notes if SETTINGS_NOTE in each), "")
+    return dict(json.loads(noted)["data"]) if noted else {}
 
 
 def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
@@ -286,7 +338,10 @@ def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
         if each.custom_properties["pushed"].int_value
     }
     places = {number: each.custom_properties["pushed_destination"].string_value for number, each in pushes.items()}
-    gone = find_rolled_back(dict.fromkeys(places.values(), ""))
+    values = {number: read_plain_values(each.custom_properties) for number, each in pushes.items()}
+    gone = find_rolled_back(
+        {place: str(values[number].get(rule.DIGEST_PROPERTY, "")) for number, place in places.items()}
+    )
     rule.require_acceptable(version, reason, {number: place in gone for number, place in places.items()})
     artifact = pushes[version]
     (model,) = store.get_artifacts_by_id(list(_find_inputs(store, [artifact.id], MODEL_KEY).values())) or [artifact]

@@ -9,22 +9,25 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import ml_metadata
 from tfx import v1 as tfx
+from tfx.orchestration.portable import launcher
+from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
 from configs.load import to_json
 from configs.spec import PipelineConfig
 from fer_tfx.errors import FerError
 from pipeline.history import open_store, open_store_for_reading, read_latest_run
+from pipeline.history.acceptance import AcceptedStrategy
 from pipeline.history.figures import FIGURES_NOTE, Figures
-from pipeline.history.records import RUN_CONTEXT, SETTINGS_NOTE, list_run_contexts
+from pipeline.history.records import CACHED, COMPLETE, RUN_CONTEXT, SETTINGS_NOTE, list_run_contexts
 from pipeline.outcome import Outcome, read_outcome
 from reporting.report_data import RUN_NOTE, RunFacts, describe_time
 
@@ -60,7 +63,36 @@ class NotingRunner(tfx.orchestration.LocalDagRunner):  # type: ignore[misc]
                 if context.type.name == RUN_CONTEXT:
                     for name, text in self._notes.items():
                         context.properties[name].field_value.string_value = text
-        super().run_with_ir(pipeline, run_options)
+        with _ending_at_failed_inputs():
+            super().run_with_ir(pipeline, run_options)
+
+
+@contextmanager
+def _ending_at_failed_inputs() -> Iterator[None]:
+    """Have LocalDagRunner end at a node whose inputs can't be found.
+
+    TFX's launcher only logs that, and a model would then be judged without what it is to be compared with.
+    """
+    original = launcher.Launcher
+    AcceptedStrategy.failure = None
+
+    class Launcher(original):  # type: ignore[misc, valid-type]
+        """TFX's, which raises the error."""
+
+        def launch(self) -> Any:
+            launched = super().launch()
+            with self._mlmd_connection as handle:
+                known = handle.store.get_executions_by_id([launched.execution_id]) if launched.execution_id else []
+            if not known or known[0].last_known_state not in (COMPLETE, CACHED):
+                result = execution_lib.get_execution_result(known[0]) if known else None
+                raise AcceptedStrategy.failure or RuntimeError(result.result_message if result else "was skipped")
+            return launched
+
+    launcher.Launcher = Launcher
+    try:
+        yield
+    finally:
+        launcher.Launcher = original
 
 
 def _describe_run(metadata: Path) -> RunFacts:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from fer_tfx.contract import LABELLED_INPUT
 from fer_tfx.errors import DataError
+from pipeline.failures import explain_failure
 
 # As TFX's compiler names the types of its contexts; a test compares them.
 RUN_CONTEXT, NODE_CONTEXT = "pipeline_run", "node"
@@ -98,11 +100,17 @@ def open_store(path: Path) -> ml_metadata.MetadataStore:
 
 def open_store_for_reading(path: Path) -> ml_metadata.MetadataStore:
     """An existing metadata store, which is not changed; DataError: there is none, or it can't be read."""
-    try:
+    with explaining_reads(path):
         return _connect(path, _MODES.READONLY)
+
+
+@contextmanager
+def explaining_reads(path: Path) -> Iterator[None]:
+    """Turn the errors of ML Metadata into a DataError about the file."""
+    try:
+        yield
     except (RuntimeError, errors.StatusError) as error:
-        found = str(error).partition(" query:")[0]
-        raise DataError(f"{path}: can't be read as a metadata store: {found}; name another runtime.root") from None
+        raise DataError(f"{path}: can't be read as a metadata store: {explain_failure(error, '', '')}") from error
 
 
 def _connect(path: Path, mode: int) -> ml_metadata.MetadataStore:

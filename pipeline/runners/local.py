@@ -19,6 +19,7 @@ from fer_tfx.commands.ending import print_error
 from fer_tfx.errors import ConfigError, FerError, GateError
 from fer_tfx.model_files import PUSHED, KnownModels, note_model
 from fer_tfx.quiet import hush_libraries, output_in_log, print_note
+from fer_tfx.versions.model_digest import compute_digest
 from pipeline.engines import build_arguments, parse_options, require_engine
 from pipeline.failures import ComponentError, explaining_failures
 from pipeline.inputs import (
@@ -30,7 +31,7 @@ from pipeline.inputs import (
 )
 from pipeline.notification import telling_end
 from pipeline.paths import RunPaths, is_remote
-from pipeline.runners.work_folder import only_run_in, require_usable
+from pipeline.runners.work_folder import find_last_execution, only_run_in, require_usable
 from pipeline.seals import keeping_seals
 from pipeline.stack import require_tfx
 from pipeline.standard_input import keep_standard_input
@@ -52,6 +53,7 @@ def run_pipeline(config: PipelineConfig) -> int:
         paths, end.run = RunPaths.of(config), config.name
         with only_run_in(Path(paths.home)):
             require_usable(paths.metadata)
+            last_execution = find_last_execution(paths.metadata)
             config, started_s = prepare(config), time.monotonic()
             end.log = str(paths.logs / f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.log")
             hush_libraries()
@@ -59,7 +61,10 @@ def run_pipeline(config: PipelineConfig) -> int:
             sys.stdout.flush()
             with output_in_log(Path(end.log)) as output:
                 try:
-                    with explaining_failures(Exception, end.log), keeping_seals(Path(paths.home), output) as seals:
+                    with (
+                        explaining_failures(Exception, end.log),
+                        keeping_seals(Path(paths.home), last_execution, output) as seals,
+                    ):
                         outcome = run(config, output, seals.seal)
                 finally:
                     from pipeline.history.overview import refresh_index
@@ -74,9 +79,10 @@ def run_pipeline(config: PipelineConfig) -> int:
             judged = f", judged by the {outcome.rows.labels}" if outcome.rows.labels else ""
             print_error(f"the gate refused the model{judged}: {'; '.join(outcome.refusals)}")
             return GateError.exit_code
-        # `fer-tfx predict --model` loads only known models. In a bucket, or rolled back, there is nothing to load.
+        # `fer-tfx predict --model` loads only known models. In a bucket, or rolled back, there is nothing to load, and
+        # what has been changed since the push isn't this run's.
         model = Path(outcome.model_path)
-        if model.is_dir() and (warning := note_model(model, PUSHED, KnownModels.of_user())):
+        if model.is_dir() and outcome.is_as_pushed and (warning := note_model(model, PUSHED, KnownModels.of_user())):
             print(f"fer-tfx: {warning}", file=sys.stderr)
     return 0
 
@@ -142,8 +148,8 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
     paths = RunPaths.of(config)
     _forget_superseded_pushes(config, paths)
     dag = build_pipeline(config, paths)
-    if other := _find_other_classes(config, paths.serving):
-        print(other, file=output)
+    if remark := _describe_served(config, paths):
+        print(remark, file=output)
     view = RunView([node.id for node in dag.components], output)
     watch = ending_with_workers if config.beam.engine == "local-parallel" else nullcontext
     try:
@@ -158,24 +164,30 @@ def run(config: PipelineConfig, output: TextIO, at_end: Callable[[Iterable[Path]
 def _forget_superseded_pushes(config: PipelineConfig, paths: RunPaths) -> None:
     """Remove the copies of pushes whose model is in service no more, so that TFX's cache can't say they were done."""
     from components.bucket_versions import open_versions
+    from components.remote_files import read_files
     from pipeline.history.acceptance import find_superseded_pushes
 
     served = open_versions(paths.serving, served_model_of(config.serving)).list_served()
-    for folder in find_superseded_pushes(paths.metadata, paths.serving, served):
+    digest = compute_digest(read_files(f"{paths.serving}/{served[-1]}")) if served else ""
+    for folder in find_superseded_pushes(paths.metadata, paths.serving, served, digest):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _find_other_classes(config: PipelineConfig, serving: str) -> str:
-    """A line about the model in service if it can't be compared with; else empty."""
+def _describe_served(config: PipelineConfig, paths: RunPaths) -> str:
+    """A line about the model in service if it is no fair baseline of this run; else empty."""
     from components.bucket_versions import open_versions
     from components.model_facts import read_class_names
+    from pipeline.history.acceptance import describe_served
 
-    served = open_versions(serving, served_model_of(config.serving)).list_served()
-    model = f"{serving}/{served[-1]}" if served and config.gate.use_baseline else ""
-    names = read_class_names(model) if model else ()
-    if not model or names == class_names_of(config.data):
+    served = open_versions(paths.serving, served_model_of(config.serving)).list_served()
+    if not served or not config.gate.use_baseline:
         return ""
-    return f"fer-tfx: {model} has other classes ({', '.join(names) or 'unknown'}), so it is no baseline of this run"
+    model = f"{paths.serving}/{served[-1]}"
+    names = read_class_names(model)
+    if names != class_names_of(config.data):
+        return f"fer-tfx: {model} has other classes ({', '.join(names) or 'unknown'}), so it is no baseline of this run"
+    found = describe_served(paths.metadata, model, config.data)
+    return found and f"fer-tfx: {found}"
 
 
 def _settle_threads(count: int) -> None:

@@ -56,6 +56,32 @@ def test_card_of_a_model_tells_of_every_span_of_its_window(spans: Workshop) -> N
     assert re.findall(r"^- span (\d): `split:labelled,num_files:1,", card, re.M) == ["1", "3"]
 
 
+def test_version_that_was_changed_in_service_is_pushed_again(spans: Workshop) -> None:
+    """TFX's cache would say that it was pushed."""
+    before = spans.versions()
+    (weights,) = (spans.root / "fer" / "serving" / before[-1] / "variables").glob("variables.data-*")
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    done = run_spans(spans)
+    assert done.exit_code == 0, done.stderr
+    assert spans.versions()[:-1] == before
+    assert not spans.nodes()["Pusher"].is_cached
+    (weights,) = (spans.root / "fer" / "serving" / spans.versions()[-1] / "variables").glob("variables.data-*")
+    assert weights.read_bytes() == content
+
+
+def test_run_that_cannot_find_out_what_to_compare_with_ends_there(spans: Workshop) -> None:
+    """TFX would go on, and the model pass without an anchor. The record is that of a former folder of versions."""
+    record, elsewhere = spans.root / "fer" / "serving" / "roll_backs.json", spans.root / "elsewhere"
+    record.write_text("{")
+    done = run_spans(spans, runtime__serving_path=str(elsewhere))
+    record.unlink()
+    assert done.exit_code == 2
+    assert re.fullmatch(rf"fer-tfx: {record}: is damaged: .*; bring it back from a copy, or .*\n", done.stderr)
+    assert not elsewhere.exists()
+    assert spans.nodes()["Baseline"].is_failed
+
+
 def test_accepted_version_is_the_anchor_with_its_reason(spans: Workshop) -> None:
     places = ("--set", f"runtime.root={spans.root}")
     version = spans.versions()[0]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from model_doubles import TINY_MODEL
 
@@ -51,6 +52,33 @@ def test_restore_next_checkpoint_half_written_returns_the_last_whole_one(tmp_pat
     assert restored.restore() == (FIRST, SECOND)
     restored.save((FIRST, SECOND, THIRD))
     assert build_checkpoint(tmp_path)[0].restore() == (FIRST, SECOND, THIRD)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("ckpt-2.index", b"cut", (FIRST,)),
+        ("ckpt-2.data-00000-of-00001", b"cut", (FIRST,)),
+        ("ckpt-2.data-00000-of-00001", None, (FIRST,)),
+        ("checkpoint", b"\xff\x00", ()),
+        ("checkpoint", b"cut", ()),
+    ],
+)
+def test_restore_damaged_file_returns_what_is_left_and_training_can_be_saved_again(tmp_path, name, content, expected):
+    checkpoint, _ = build_checkpoint(tmp_path)
+    checkpoint.save((FIRST,))
+    checkpoint.save((FIRST, SECOND))
+    (tmp_path / name).unlink()
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    restored, network = build_checkpoint(tmp_path)
+    before = network.get_weights()
+    assert restored.restore() == expected
+    if not expected:
+        for weight, same in zip(network.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(weight, same)
+    restored.save((FIRST, SECOND))
+    assert build_checkpoint(tmp_path)[0].restore() == (FIRST, SECOND)
 
 
 def test_save_three_epochs_keeps_two_checkpoints(tmp_path):

@@ -11,10 +11,11 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.types import standard_artifacts
 
 from components.data_gate import DataGate
+from configs.spec import DataConfig
 from fer_tfx.contract import DEFAULT_CLASS_NAMES
 from fer_tfx.errors import ConfigError, DataError
 from pipeline.history import open_store
-from pipeline.history.acceptance import AcceptedStrategy, accept_version, find_superseded_pushes
+from pipeline.history.acceptance import AcceptedStrategy, accept_version, describe_served, find_superseded_pushes
 
 GATE = f"{DataGate.__module__}.{DataGate.__name__}"
 
@@ -59,7 +60,7 @@ class Workplace:
         self.history.add_node(gate, {"statistics": data["statistics"]}, {}, state=state)
         return data
 
-    def push(self, version: str, *, classes: str = "", **marks: int) -> int:
+    def push(self, version: str, *, classes: str = "", **marks: int | str) -> int:
         """The model that was pushed as that version; `version` of "": trained and refused."""
         model = self.history.add_node("Trainer", {}, {"model": "Model"})["model"]
         extra = self.history.locate(model) / "Format-Serving" / "assets.extra"
@@ -299,12 +300,60 @@ def test_accept_version_whose_model_is_gone_is_refused(work):
         accept_version(work.store, 100, "better", now_ms=1)
 
 
+def test_accept_version_whose_equal_was_rolled_back_is_refused(work):
+    """It would be accepted without effect: an equal of what was rolled back is no reference."""
+    for version in ("100", "200"):
+        work.push(version, model_digest="a")
+    folder = work.history.home / "serving"
+    record = {"versions": [{"version": 200, "digest": "a"}], "lifted": 0}
+    (folder / "roll_backs.json").write_text(json.dumps(record))
+    with pytest.raises(ConfigError, match=r"^100: is rolled back"):
+        accept_version(work.store, 100, "better", now_ms=1)
+
+
+def test_version_in_service_whose_model_is_there_is_a_baseline(work):
+    work.push("100")
+    place = f"{work.history.home}/serving/100"
+    assert describe_served(work.history.path, place, DataConfig()) == ""
+    assert describe_served(work.history.path, "/linked/elsewhere/100", DataConfig()) == ""
+
+
+def test_version_in_service_whose_model_is_gone_or_unknown_is_told(work):
+    """As after the folder of the runs was moved."""
+    work.push("100")
+    (model,) = work.store.get_artifacts_by_type("Model")
+    shutil.rmtree(model.uri)
+    place = f"{work.history.home}/serving/100"
+    assert describe_served(work.history.path, place, DataConfig()) == (
+        f"{place} is in service, but its model {model.uri} is gone (was the folder moved?), so it is no baseline of"
+        " this run"
+    )
+    said = describe_served(work.history.path, "/serving/300", DataConfig())
+    assert said.startswith(f"/serving/300 is in service, but no push of it is recorded in {work.history.path}, so it")
+    unknown = work.history.home / "none.sqlite"
+    assert f"recorded in {unknown}" in describe_served(unknown, place, DataConfig())
+    assert not unknown.exists()
+
+
+def test_version_in_service_of_another_split_of_the_rows_is_told(work):
+    work.history.start_run({"data": {"eval_fraction": 0.1, "splits": "auto"}})
+    work.push("100")
+    work.history.start_run({"data": {"eval_fraction": 0.2, "splits": "auto"}})
+    place = f"{work.history.home}/serving/100"
+    same, other = (DataConfig(eval_fraction=fraction) for fraction in (0.1, 0.2))
+    assert describe_served(work.history.path, place, same) == ""
+    assert describe_served(work.history.path, place, other) == (
+        f"{place} was trained with data.eval_fraction=0.1 (now 0.2): rows that it was trained on may be eval rows now,"
+        " which favours it over new models; set gate.use_baseline=false for this run"
+    )
+
+
 def test_superseded_pushes_are_those_whose_model_is_not_in_service(work):
     """TFX's cache would say of each that it was done; an equal model, pushed again, is in service all the same."""
     serving = str(work.history.home / "serving")
 
-    def find(*served: int) -> list[str]:
-        return [digests[uri] for uri in find_superseded_pushes(work.history.path, serving, served)]
+    def find(*served: int, in_service: str = "") -> list[str]:
+        return [digests[uri] for uri in find_superseded_pushes(work.history.path, serving, served, in_service)]
 
     for version in ("100", "200", "300"):
         work.push(version)
@@ -313,12 +362,22 @@ def test_superseded_pushes_are_those_whose_model_is_not_in_service(work):
     for each, digest in zip(pushed, ("a", "b", "a"), strict=True):
         each.custom_properties["model_digest"].string_value = digest
     work.store.put_artifacts(pushed)
-    assert find(100, 200, 300) == ["200"]
-    assert find(100, 200) == ["100", "300"]
-    assert find(300) == ["100", "200"]
+    assert find(100, 200, 300, in_service="a") == ["200"]
+    assert find(100, 200, in_service="b") == ["100", "300"]
+    assert find(300, in_service="a") == ["100", "200"]
     assert find() == ["100", "200", "300"]
-    assert find_superseded_pushes(work.history.path, "/elsewhere", [300]) == []
-    assert find_superseded_pushes(work.history.home / "no.sqlite", serving, []) == []
+    assert find(100, 200, 300, in_service="damaged since") == ["100", "200", "300"]
+    assert find_superseded_pushes(work.history.path, "/elsewhere", [300], "a") == []
+    assert find_superseded_pushes(work.history.home / "no.sqlite", serving, [], "") == []
+
+
+def test_superseded_pushes_of_releases_that_kept_no_digest_are_those_of_other_versions(work):
+    serving = str(work.history.home / "serving")
+    for version in ("100", "200"):
+        work.push(version)
+    first, second = sorted(each.uri for each in work.store.get_artifacts_by_type("PushedModel"))
+    assert find_superseded_pushes(work.history.path, serving, [100, 200], "a") == [first]
+    assert find_superseded_pushes(work.history.path, serving, [100], "a") == [second]
 
 
 @pytest.mark.parametrize(

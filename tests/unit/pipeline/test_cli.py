@@ -283,6 +283,13 @@ def test_run_pipeline_pushed_model_is_known_if_it_is_there(run_with, capfd, tmp_
     assert capfd.readouterr().err == ""
 
 
+def test_run_pipeline_version_that_was_changed_since_its_push_is_not_known(run_with, tmp_path):
+    (tmp_path / "17").mkdir()
+    (tmp_path / "17" / "saved_model.pb").write_text(str(tmp_path), "utf-8")
+    assert run_with(dataclasses.replace(OUTCOME, model_path=str(tmp_path / "17"), is_as_pushed=False)) == 0
+    assert not KnownModels.of_user().knows(compute_model_digest(tmp_path / "17"))
+
+
 def test_run_pipeline_refused_model_is_not_known(run_with, tmp_path):
     (tmp_path / "17").mkdir()
     (tmp_path / "17" / "saved_model.pb").write_text(str(tmp_path), "utf-8")

@@ -25,6 +25,13 @@ KINDS = {
     "read-only metadata": (RuntimeError("attempt to write a readonly database"), RIGHTS, MENDING),
     "too many files": (OSError(errno.EMFILE, os.strerror(errno.EMFILE)), "too many files are open", "ulimit -n"),
     "locked metadata": (RuntimeError("Error when executing query: database is locked"), LOCK, "end it"),
+    "locked metadata, as ML Metadata says it": (
+        RuntimeError("AbortedError: Concurrent writes aborted after max number of retries."), LOCK, "end it",
+    ),
+    "metadata without some tables": (
+        RuntimeError("There are a subset of tables in MLMD instance. This may be due to concurrent connection"),
+        "is damaged", "restore a copy",
+    ),
     "damaged metadata": (RuntimeError("file is not a database query: SELECT"), "is damaged", "start from scratch"),
     "memory": (MemoryError(), MEMORY, "trainer.batch_size"),
     "memory, as C++ says it": (RuntimeError("std::bad_alloc"), MEMORY, "trainer.batch_size"),

@@ -3,6 +3,9 @@
 import dataclasses
 import hashlib
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from configs.load import to_json
 from configs.spec import PipelineConfig, TrainerConfig
 from fer_tfx.cli import main
 from pipeline.history.figures import Figures
+from pipeline.runners import work_folder
 
 RECALLS = dict.fromkeys(("disgust", "fear", "happy", "surprise", "neutral"), 0.0)
 GOOD = Figures(200, 0.7, 0.65, {"angry": 0.6, "sad": 0.8, **RECALLS}, [])
@@ -169,7 +173,56 @@ def test_runs_file_that_is_no_store_is_one_line(run, tmp_path):
     (tmp_path / "fer" / "metadata.sqlite").write_text("no database, but more than 100 bytes " * 5)
     code, _, error = run(tmp_path, "runs")
     assert (code, error.count("\n")) == (2, 1)
-    assert "can't be read as a metadata store: " in error
+    assert "/fer/metadata.sqlite: metadata.sqlite is damaged (" in error
+
+
+def overwrite_page(path: Path, table: str) -> None:
+    """Damage the page of a table where its rows begin."""
+    with closing(sqlite3.connect(path)) as connection:
+        ((size,),) = connection.execute("PRAGMA page_size")
+        ((page,),) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+
+
+@pytest.mark.parametrize("command", [("runs",), ("lineage", "1700000000"), ("report", "--no-open")])
+@pytest.mark.parametrize("table", ["Context", "Execution", "Event"])
+def test_history_commands_on_damaged_metadata_are_one_line_with_the_remedy(run, tmp_path, two_runs, command, table):
+    shutil.copytree(two_runs.root / "fer", tmp_path / "fer")
+    overwrite_page(tmp_path / "fer" / "metadata.sqlite", table)
+    code, out, error = run(tmp_path, *command)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert "metadata.sqlite is damaged (" in error
+    assert "restore a copy of it" in error
+
+
+def test_accept_on_damaged_metadata_is_one_line_with_the_remedy(run, tmp_path, two_runs):
+    shutil.copytree(two_runs.root / "fer", tmp_path / "fer")
+    overwrite_page(tmp_path / "fer" / "metadata.sqlite", "Event")
+    code, out, error = run(tmp_path, "accept", "1700000000", "--reason", "better labels")
+    assert (code, out, error.count("\n")) == (1, "", 1)
+    assert "metadata.sqlite is damaged (" in error
+
+
+def test_runs_on_metadata_that_lack_a_table_says_that_they_are_damaged(run, tmp_path, two_runs):
+    shutil.copytree(two_runs.root / "fer", tmp_path / "fer")
+    with closing(sqlite3.connect(tmp_path / "fer" / "metadata.sqlite")) as connection:
+        connection.execute("DROP TABLE Event")
+        connection.commit()
+    code, _, error = run(tmp_path, "runs")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "metadata.sqlite is damaged (" in error
+
+
+def test_runs_while_another_program_holds_the_metadata_says_so_soon(run, tmp_path, two_runs, monkeypatch):
+    monkeypatch.setattr(work_folder, "_PATIENCE_S", 0.1)
+    shutil.copytree(two_runs.root / "fer", tmp_path / "fer")
+    with closing(sqlite3.connect(tmp_path / "fer" / "metadata.sqlite", isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        code, _, error = run(tmp_path, "runs")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "another program holds metadata.sqlite (" in error
 
 
 def test_runs_root_in_a_bucket_is_refused(capsys):

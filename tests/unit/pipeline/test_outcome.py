@@ -91,6 +91,18 @@ def test_read_outcome_version_that_lies_where_it_was_pushed_is_in_service(nodes,
     assert read_outcome(nodes).is_in_service
 
 
+def test_read_outcome_tells_whether_a_version_is_as_it_was_pushed(nodes, tmp_path):
+    assert not read_outcome(nodes).is_as_pushed, "it is gone"
+    for name in ("pushed", "17"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_text("graph")
+    pushed = ArtifactRecord(str(tmp_path / "pushed"), {"pushed": 1, "pushed_destination": str(tmp_path / "17")})
+    nodes["Pusher"].outputs["pushed_model"] = pushed
+    assert read_outcome(nodes).is_as_pushed
+    (tmp_path / "17" / "saved_model.pb").write_text("another graph")
+    assert not read_outcome(nodes).is_as_pushed
+
+
 def test_read_outcome_recalls_stand_in_the_order_of_classes(nodes):
     assert list(read_outcome(nodes).recalls) == list(RECALLS)
 

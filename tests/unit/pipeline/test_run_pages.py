@@ -130,7 +130,7 @@ def test_report_all_shows_every_pipeline_and_why_one_cannot_be_read(capsys, root
     (root / "other" / "metadata.sqlite").write_text("no database, but more than 100 bytes " * 5)
     page = show(capsys, root, "report", "--all")
     assert re.findall('<h2 id=".*?">(.*?)</h2>', page) == ["fer", "other"]
-    assert "can&#39;t be read as a metadata store" in page
+    assert "metadata.sqlite is damaged" in page
 
 
 def test_report_all_where_nothing_ran_is_refused(capsys, tmp_path):

@@ -1,11 +1,13 @@
 """A damaged artifact is noticed and taken out of the cache's reach; a sound one never is."""
 
+import errno
+import io
 import os
 from pathlib import Path
 
 import pytest
 
-from pipeline.seals import Damage, Seals
+from pipeline.seals import Damage, Seals, keeping_seals
 
 
 @pytest.fixture
@@ -79,6 +81,48 @@ def test_set_aside_moves_the_artifact_and_forgets_its_seal(home: Path) -> None:
     assert not folder_of(home).exists()
     assert (home / "damaged" / "Trainer" / "model" / "7" / "variables" / "data").read_bytes() == b"weights"
     assert Seals(home).find_damage() == []
+
+
+def test_artifacts_later_than_the_metadata_are_moved_away_with_their_seals_in_one_line(home: Path) -> None:
+    """An older copy of the metadata gives their numbers out again."""
+    beside = home / "artifacts" / "DataGate" / "report" / "8"
+    beside.mkdir(parents=True)
+    for number in (6, 9):
+        (home / "artifacts" / "Trainer" / "model" / str(number)).mkdir()
+    said = io.StringIO()
+    with keeping_seals(home, 6, said):
+        assert sorted(each.name for each in home.glob("artifacts/*/*/*")) == ["6"]
+        assert sorted(each.name for each in home.glob("damaged/*/*/*")) == ["7", "8", "9"]
+        assert list(home.glob("seals/*/*/*")) == []
+    assert said.getvalue() == (
+        f"{home}/artifacts: 3 artifacts unknown to metadata.sqlite (was an older copy restored?), moved to"
+        f" {home}/damaged\n"
+    )
+    with keeping_seals(home, 6, said := io.StringIO()):
+        pass
+    assert said.getvalue() == ""
+
+
+def test_seals_later_than_the_metadata_go_even_if_their_artifacts_are_gone(home: Path) -> None:
+    """Else the next artifact of that number would be taken for damaged."""
+    (folder_of(home)).rename(home / "elsewhere")
+    assert Seals(home).set_later_aside(7) == 0
+    assert len(list(home.glob("seals/*/*/*"))) == 1
+    assert Seals(home).set_later_aside(6) == 0
+    assert list(home.glob("seals/*/*/*")) == []
+
+
+def test_set_aside_of_an_artifact_on_another_disk_moves_it_all_the_same(home: Path, monkeypatch) -> None:
+    """`artifacts` may be a link."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "rename", refuse)
+    monkeypatch.setattr(Path, "rename", refuse)
+    aside = Seals(home).set_aside(Damage(folder_of(home), "", ""))
+    assert not folder_of(home).exists()
+    assert (aside / "variables" / "data").read_bytes() == b"weights"
 
 
 def test_set_aside_of_a_second_artifact_of_that_number_keeps_both(home: Path) -> None:

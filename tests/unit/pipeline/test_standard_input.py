@@ -1,13 +1,15 @@
 """`--data -`: standard input becomes a file that later runs know again."""
 
+import errno
 import io
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from configs.spec import DataConfig
-from fer_tfx.errors import ConfigError, DataError
+from fer_tfx.errors import ConfigError, DataError, FerError
 from pipeline.standard_input import keep_standard_input
 
 CSV = b"emotion,pixels\n0," + b" ".join([b"7"] * 2304) + b"\n"
@@ -38,6 +40,26 @@ def test_standard_input_is_kept_once_for_each_content(send, tmp_path: Path) -> N
     send(CSV)
     given = keep_standard_input(DataConfig(path=paths[2][0], unlabelled_path="-"), tmp_path)
     assert (given.path, given.unlabelled_path) == (paths[2][0], paths[0][0])
+
+
+def test_standard_input_takes_the_place_of_a_kept_copy_that_was_damaged(send, tmp_path: Path) -> None:
+    for _ in range(2):
+        send(CSV)
+        kept = Path(keep_standard_input(DataConfig(path="-"), tmp_path).path)
+        assert kept.read_bytes() == CSV
+        kept.write_bytes(CSV[:100])
+
+
+def test_standard_input_on_a_full_disk_names_the_place_and_the_remedy(send, tmp_path: Path, monkeypatch) -> None:
+    def fill(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fill)
+    send(CSV)
+    said = f"^{tmp_path}/in: can't be written: No space left on device; make room, or set runtime.root$"
+    with pytest.raises(FerError, match=said):
+        keep_standard_input(DataConfig(path="-"), tmp_path / "in")
+    assert files_in(tmp_path) == []
 
 
 @pytest.mark.parametrize(

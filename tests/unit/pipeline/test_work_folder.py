@@ -1,10 +1,12 @@
 """Two runs never share a work folder, and metadata that can't be used is found before TFX is imported."""
 
+import errno
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,40 @@ def test_require_usable_file_that_another_program_holds_says_so(
         work_folder.require_usable(metadata)
     holder.execute("ROLLBACK")
     work_folder.require_usable(metadata)
+
+
+@pytest.mark.parametrize("check", [work_folder.require_usable, work_folder.require_readable])
+def test_page_of_the_metadata_that_is_damaged_is_found_before_it_is_needed(metadata: Path, check) -> None:
+    with closing(sqlite3.connect(metadata)) as connection:
+        connection.executemany("INSERT INTO Artifact VALUES (?)", [(b"x" * 1000,)] * 20)
+        connection.commit()
+    content = metadata.read_bytes()
+    metadata.write_bytes(content[:-4096] + b"\xff" * 4096)
+    with pytest.raises(FerError, match=r"sqlite: metadata.sqlite is damaged \(.*\): restore a copy"):
+        check(metadata)
+
+
+def test_find_last_execution_is_the_highest_id(metadata: Path, tmp_path: Path) -> None:
+    assert work_folder.find_last_execution(tmp_path / "none.sqlite") == 0
+    assert work_folder.find_last_execution(metadata) == 0
+    with closing(sqlite3.connect(metadata)) as connection:
+        connection.execute("CREATE TABLE Execution (id INTEGER PRIMARY KEY)")
+        assert work_folder.find_last_execution(metadata) == 0
+        connection.executemany("INSERT INTO Execution VALUES (?)", [(3,), (12,), (7,)])
+        connection.commit()
+    assert work_folder.find_last_execution(metadata) == 12
+
+
+def test_only_run_in_a_folder_whose_disk_is_full_names_the_file_and_the_remedy(tmp_path, monkeypatch) -> None:
+    def fill(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", fill)
+    with (
+        pytest.raises(FerError, match=r"\.lock: can't be written: No space left.*; make room, or set runtime\.root$"),
+        only_run_in(tmp_path),
+    ):
+        pass
 
 
 @pytest.fixture
