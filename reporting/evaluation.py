@@ -21,12 +21,12 @@ def evaluate(rows: AnsweredRows, temperature: float, threshold: float, class_nam
     Accuracy and macro F1 are NaN if one answer is not finite, as the Evaluator has them.
     """
     true, probabilities = rows.class_indices, rows.probabilities
-    certain = 0.0 if np.isfinite(probabilities).all() else math.nan
+    of_no_answer = 0.0 if np.isfinite(probabilities).all() else math.nan
     predicted = probabilities.argmax(axis=1)
     confusion = classification.compute_confusion(true, predicted, len(class_names))
     return Evaluation(
-        accuracy=Share.of(classification.compute_accuracy(confusion) + certain, len(true)),
-        macro_f1=classification.compute_macro_f1(confusion) + certain,
+        accuracy=Share.of(classification.compute_accuracy(confusion) + of_no_answer, len(true)),
+        macro_f1=classification.compute_macro_f1(confusion) + of_no_answer,
         classes=describe_classes(confusion, class_names),
         confusion=tuple(tuple(counts) for counts in confusion.tolist()),
         temperature=temperature,

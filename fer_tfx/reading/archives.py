@@ -25,6 +25,7 @@ from fer_tfx.reading.choice import (
     ChoiceInOrder,
     describe_skipped,
     find_own_splits,
+    is_hidden,
     prefer,
     reasons_against,
 )
@@ -269,7 +270,7 @@ def _reason_against_path(name: str) -> str:
     is_unsafe = ".." in parts or parts[0] == "" or parts[0].endswith(":")
     if is_unsafe:
         return "a path that leads out of the archive"
-    return HIDDEN if any(part[:1] == "." != part for part in parts[:-1]) else ""
+    return HIDDEN if is_hidden("/".join(parts)) else ""
 
 
 def _joined(label: str, name: str) -> str:

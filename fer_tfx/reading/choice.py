@@ -79,6 +79,11 @@ def prefer(classes: ClassTable | None) -> tuple[str, ...]:
     return LABELLED_FIRST if classes else UNLABELLED_FIRST
 
 
+def is_hidden(name: str) -> bool:
+    """Whether one of the folders in a path begins with a dot; `.` and `..` don't count."""
+    return any(part.startswith(".") and part not in (".", "..") for part in name.split("/")[:-1])
+
+
 def reasons_against(
     names: Sequence[str], classes: ClassTable | None, read_head: Callable[[str], bytes]
 ) -> dict[str, str]:

@@ -19,7 +19,7 @@ from fer_tfx.counted import counted
 from fer_tfx.errors import DataError
 from fer_tfx.reading.archives import is_packed, iter_members
 from fer_tfx.reading.beside import Open, open_local, read_named
-from fer_tfx.reading.choice import HIDDEN, LISTED, find_own_splits, reasons_against, shorten_name
+from fer_tfx.reading.choice import HIDDEN, LISTED, find_own_splits, is_hidden, reasons_against, shorten_name
 from fer_tfx.reading.form import (
     Bounds,
     Counts,
@@ -112,7 +112,7 @@ def choose_sources(
 
 
 def _reason_against_place(path: str, below: Mapping[str, str]) -> str:
-    if any(part.startswith(".") for part in below[path].split("/")[:-1]):
+    if is_hidden(below[path]):
         return HIDDEN
     with suppress(OSError):  # what isn't there is reported later
         if "://" not in path and not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (quicker, of many)

@@ -5,7 +5,7 @@ answers and everything stays cached. `components.acceptance` has the rule for mo
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -248,9 +248,7 @@ def _read_pushes(store: Any, artifacts: Iterable[Any], models: Iterable[Any]) ->
     present = {each.id: each for each in models if each.id in taken.values() and fileio.exists(each.uri)}
     values = {number: read_plain_values(each.mlmd_artifact.custom_properties) for number, each in pushed.items()}
     places = {number: str(each["pushed_destination"]) for number, each in values.items()}
-    gone = find_rolled_back(
-        {place: str(values[number].get(rule.DIGEST_PROPERTY, "")) for number, place in places.items()}
-    )
+    gone = _find_gone(places, values)
     pushes = [
         rule.Push(
             version=int(places[number].rpartition("/")[2]),
@@ -267,6 +265,12 @@ def _read_pushes(store: Any, artifacts: Iterable[Any], models: Iterable[Any]) ->
         if model in present
     ]
     return pushes, present
+
+
+def _find_gone(places: Mapping[int, str], values: Mapping[int, Mapping[str, Any]]) -> set[str]:
+    """Those of the places of pushes, by number as are their properties, whose model was rolled back."""
+    digests = {place: str(values[number].get(rule.DIGEST_PROPERTY, "")) for number, place in places.items()}
+    return find_rolled_back(digests)
 
 
 def find_superseded_pushes(metadata: Path, serving: str, served: Sequence[int], in_service: str) -> list[str]:
@@ -339,9 +343,7 @@ def accept_version(store: Any, version: int, reason: str, now_ms: int) -> None:
     }
     places = {number: each.custom_properties["pushed_destination"].string_value for number, each in pushes.items()}
     values = {number: read_plain_values(each.custom_properties) for number, each in pushes.items()}
-    gone = find_rolled_back(
-        {place: str(values[number].get(rule.DIGEST_PROPERTY, "")) for number, place in places.items()}
-    )
+    gone = _find_gone(places, values)
     rule.require_acceptable(version, reason, {number: place in gone for number, place in places.items()})
     artifact = pushes[version]
     (model,) = store.get_artifacts_by_id(list(_find_inputs(store, [artifact.id], MODEL_KEY).values())) or [artifact]
